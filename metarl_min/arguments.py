@@ -1,0 +1,59 @@
+"""What a public function may be given: the rule is stated, then what it got.
+
+Every public edge calls these, outside traced code. Nothing is silently repaired.
+"""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+
+def require(condition: bool, rule: str, got: object) -> None:
+    """Raise a ValueError that states the `rule` and the value, unless `condition` holds.
+
+    >>> require(-1 > 0, "sigma must be positive", -1)
+    Traceback (most recent call last):
+    ValueError: sigma must be positive, got -1
+    """
+    if not condition:
+        raise ValueError(f"{rule}, got {got}")
+
+
+def whole(name: str, value: Any, low: int = 1) -> int:
+    """Return `value` as an int; TypeError unless a whole number, ValueError below `low`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    require(value >= low, f"{name} must be at least {low}", value)
+    return int(value)
+
+
+def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> float:
+    """Return `value` as a float; TypeError unless a real number, ValueError outside [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
+    bounds = "" if low == -np.inf and high == np.inf else f" between {low} and {high}"
+    require(np.isfinite(value) and low <= value <= high, f"{name} must be finite{bounds}", value)
+    return float(value)
+
+
+def floats(name: str, value: Any) -> np.ndarray:
+    """Return `value`, an array of finite floats; TypeError for any other dtype (also integers)."""
+    if not isinstance(value, np.ndarray) or not np.issubdtype(value.dtype, np.floating):
+        kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+        raise TypeError(f"{name} must be an array of floats, got {kind}")
+    require(
+        bool(np.isfinite(value).all()), f"{name} must be finite", value[~np.isfinite(value)][:1]
+    )
+    return value
+
+
+def probabilities(name: str, value: Any) -> np.ndarray:
+    """Return `value` [..., n], rows that are >= 0 and sum to one within 1e-8; else ValueError."""
+    floats(name, value)
+    require(bool((value >= 0).all()), f"{name} must not be negative", value.min(initial=0.0))
+    error = np.abs(value.sum(-1) - 1).max(initial=0.0)
+    require(error <= 1e-8, f"rows of {name} must sum to one", f"a row that is off by {error:.3g}")
+    return value

@@ -1,0 +1,51 @@
+"""Learners: one protocol for all that is trained, and for all that it is compared with.
+
+To add one: write a function of keyword-only settings that returns a `Learner`, in a module of
+this folder, and name it in `LEARNERS`. Baselines and the ceiling are Learners with a no-op step.
+
+`trial` is where all are compared: a fresh task, `family.num_episodes` episodes in a row, and
+everything that happened. `tasks` goes to the sampler only. A learner that adapts adds `before`,
+its state with adaptation switched off, and `control`, the same adaptation from an untrained start
+with the best step size.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from metarl_min.arguments import require
+from metarl_min.mdp import MDP
+from metarl_min.rollouts import Episodes
+from metarl_min.tasks import Family, read
+from metarl_min.trees import Rng
+
+LEARNERS = {  # the name on the command line -> its module here, which has a function of that name
+    "maml": "maml",
+    "fomaml": "maml",
+}
+
+
+class Learner(NamedTuple):
+    """Functions of module level or partials of them, so that a learner can be pickled."""
+
+    init: Callable[[Rng, Family], Any]  # -> State: what the next step needs
+    step: Callable[[Rng, Any, Family], tuple[Any, Any]]  # -> State, Info: what a person wants
+    trial: Callable[..., Episodes]  # (rng, state, family, tasks, greedy=False) -> [M, N, T]
+    before: Callable[[Any], Any] | None = None  # state -> state that does not adapt
+    control: Callable[[Rng, Any, Family], Any] | None = None  # -> untrained state, best alpha
+    iterations: Callable[[Family], tuple[int, int]] | None = None  # in `compare`, in `train`
+
+
+def unchanged(rng: Rng, state: Any, family: Family) -> tuple[Any, None]:
+    """The `step` of a Learner that does not learn across tasks."""
+    return state, None
+
+
+def make(name: str, settings: dict[str, str]) -> Learner:
+    """Return the learner `name` with settings written as words, as `--set` gives them."""
+    require(name in LEARNERS, f"learner must be one of {', '.join(LEARNERS)}", repr(name))
+    module = importlib.import_module(f"metarl_min.learners.{LEARNERS[name]}")
+    function: Callable[..., Learner] = getattr(module, name)
+    return function(**read(function, settings))

@@ -1,0 +1,291 @@
+"""The finite MDP: a value whose expected return, gradient and optimum are closed forms.
+
+For a memoryless policy, a table pi(a|s) of shape [..., S, A], horizon H and discount gamma:
+
+    (1)  r(s,a) = sum_s' P(s'|s,a) R(s,a,s')                                    [definition]
+    (2)  Q_k(s,a) = r(s,a) + gamma sum_s' P(s'|s,a) V_{k-1}(s'),
+         V_k(s) = sum_a pi(a|s) Q_k(s,a), V_0 = 0          [Sutton and Barto 2018, eq. 4.4]
+    (3)  J(pi) = sum_s rho(s) V_H(s)                                            [definition]
+    (4)  d_{t+1}(s') = gamma sum_{s,a} d_t(s) pi(a|s) P(s'|s,a), d_0 = rho
+                                                      [Sutton et al. 2000, sec. 1, start-state]
+    (5)  dJ/dpi(a|s) = sum_{t<H} d_t(s) Q_{H-t}(s,a)            [Sutton et al. 2000, th. 1]
+    (6)  its derivative along v:  sum_t d'_t Q_{H-t} + d_t Q'_{H-t}, where, with
+         M = gamma sum_a pi P, M' = gamma sum_a v P, r' = sum_a v r,
+         V'_k = M V'_{k-1} + (M' V_{k-1} + r'), d'_{t+1} = M^T d'_t + M^T' d_t
+                                                                      [derivative of (2), (4)]
+    (7)  H = infinity, gamma < 1:  V = (I - M)^-1 sum_a pi r, d = (I - M^T)^-1 rho, and (5), (6)
+         with one term in place of the sum over t          [Sutton and Barto 2018, eq. 4.4]
+    (8)  Q*_k(s,a) = r(s,a) + gamma sum_s' P(s'|s,a) max_a' Q*_{k-1}(s',a')
+                                                           [Sutton and Barto 2018, eq. 4.10]
+
+d_t counts time from the start with gamma^t inside, so (5) is the gradient of J itself, not the
+variant without gamma^t. (5) and (6) are the vector-Jacobian products of J and of its gradient:
+autograd meets each as one node, and third order falls back to `expected_return_by_recursion`: the
+same J traced step by step, differentiable in the model too. A `horizon` of None is infinite.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import autograd.numpy as np
+import numpy as onp
+from autograd import grad
+from autograd.extend import defvjp, primitive
+from autograd.tracer import isbox
+
+from metarl_min import arguments
+from metarl_min.arguments import require
+from metarl_min.trees import Array
+
+
+class _Arrays(NamedTuple):
+    initial: Array  # [..., S] probability of the first state
+    transition: Array  # [..., S, A, S] probability of the arrival
+    reward: Array  # [..., S, A, S] mean reward; an axis of length 1 where it does not matter
+
+
+class MDP(_Arrays):
+    """One finite MDP, or a batch of them along leading axes; valid from the moment it exists.
+
+    Leading axes are equal or 1 (shared by all tasks). ValueError on shapes that do not fit, rows
+    that are not probabilities, values that are not finite. Arrays under a trace are taken as is.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, initial: Array, transition: Array, reward: Array) -> MDP:
+        if not any(isbox(array) for array in (initial, transition, reward)):
+            _check(initial, transition, reward)
+        return super().__new__(cls, initial, transition, reward)
+
+    @property
+    def leading(self) -> tuple[int, ...]:
+        """Shape of the leading axes: () for one MDP, (M,) for a batch of tasks."""
+        return _leading(*self)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(S, A)."""
+        return self.transition.shape[-3:-1]
+
+
+def _leading(initial: Array, transition: Array, reward: Array) -> tuple[int, ...]:
+    return onp.broadcast_shapes(initial.shape[:-1], transition.shape[:-3], reward.shape[:-3])
+
+
+def _check(initial: Array, transition: Array, reward: Array) -> None:
+    arguments.probabilities("initial", initial)
+    arguments.probabilities("transition", transition)
+    arguments.floats("reward", reward)
+    shapes = f"{initial.shape}, {transition.shape} and {reward.shape}"
+    rule = (
+        "initial, transition and reward must have shapes [..., S], [..., S, A, S], [..., S, A, S]"
+    )
+    fits = min(initial.ndim - 1, transition.ndim - 3, reward.ndim - 3) >= 0
+    require(fits and transition.size > 0 and initial.size > 0 and reward.size > 0, rule, shapes)
+    S, A, arrivals = transition.shape[-3:]
+    trailing = all(r in (1, n) for r, n in zip(reward.shape[-3:], (S, A, S)))
+    require(initial.shape[-1] == S == arrivals and trailing, rule, shapes)
+    try:
+        _leading(initial, transition, reward)
+    except ValueError:
+        require(False, "leading axes of initial, transition and reward must be equal or 1", shapes)
+
+
+def select(mdp: MDP, index: Any) -> MDP:
+    """Return the tasks `index` of a batch [M]; axes of length 1 stay shared."""
+    return MDP._make(x if len(x) == 1 else x[index] for x in mdp)
+
+
+def expected_rewards(mdp: MDP) -> Any:
+    """Mean reward of each state and action, eq. (1). [..., S, A]"""
+    return np.sum(mdp.transition * mdp.reward, axis=-1)
+
+
+def expected_return_by_recursion(
+    mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0
+) -> Any:
+    """Expected return by eqs. (1)-(3), (7), traced step by step. probs [..., S, A] -> [...]"""
+    rewards = np.sum(probs * expected_rewards(mdp), axis=-1)
+    matrix = gamma * np.sum(probs[..., None] * mdp.transition, axis=-2)
+    if horizon is None:
+        eye = onp.eye(mdp.shape[0])
+        return np.sum(mdp.initial * np.linalg.solve(eye - matrix, rewards[..., None])[..., 0], -1)
+    values = rewards
+    for _ in range(horizon - 1):
+        values = rewards + np.matmul(matrix, values[..., None])[..., 0]
+    return np.sum(mdp.initial * values, axis=-1)
+
+
+# V_{k+1} and d_k obey one recursion, y_k = [M, M^T] y_{k-1} + source_k, and so do V' and d': they
+# run together, stacked on axis 1 of an array [K, 2, ..., S], with K = 1 where H is infinite.
+
+
+def _matrices(mdp: MDP, probs: Array, gamma: float) -> Array:
+    """M(s,s') = gamma sum_a pi(a|s) P(s'|s,a), and its transpose. [2, ..., S, S]"""
+    matrix = gamma * onp.matmul(probs[..., None, :], mdp.transition)[..., 0, :]
+    return onp.stack([matrix, onp.swapaxes(matrix, -1, -2)])
+
+
+def _propagate(matrices: Array, sources: Array, horizon: int | None) -> Array:
+    """Solve the recursion, or its fixed point y = [M, M^T] y + source where `horizon` is None."""
+    if horizon is None:
+        system = onp.eye(matrices.shape[-1]) - matrices
+        return onp.linalg.solve(system, sources[0][..., None])[None, ..., 0]
+    for k in range(1, horizon):
+        sources[k] += onp.matmul(matrices, sources[k - 1][..., None])[..., 0]
+    return sources
+
+
+def _previous(paths: Array, horizon: int | None) -> Array:
+    """y_{k-1} in the place of y_k; a fixed point is its own predecessor."""
+    if horizon is None:
+        return paths
+    return onp.concatenate([onp.zeros_like(paths[:1]), paths[:-1]])
+
+
+def _values_and_occupancy(
+    mdp: MDP, probs: Array, rewards: Array, horizon: int | None, gamma: float
+) -> tuple[Array, Array]:
+    """[M, M^T] and the stacked V_{k+1}, d_k of eqs. (2), (4), (7). [K, 2, ..., S]"""
+    matrices = _matrices(mdp, probs, gamma)
+    sources = onp.zeros((horizon or 1, 2) + matrices.shape[1:-1])
+    sources[:, 0] = onp.sum(probs * rewards, axis=-1)
+    sources[0, 1] = mdp.initial
+    return matrices, _propagate(matrices, sources, horizon)
+
+
+def _pair(mdp: MDP, d: Array, values: Array, gamma: float) -> Array:
+    """gamma sum_t d_t(s) sum_s' P(s'|s,a) V_{H-1-t}(s'); the sum over t is one matrix product."""
+    X = onp.matmul(onp.moveaxis(d, 0, -1), onp.moveaxis(values, 0, -2))  # [..., S, S']
+    return gamma * onp.matmul(mdp.transition, X[..., None])[..., 0]
+
+
+@primitive
+def _gradient(probs: Array, mdp: MDP, horizon: int | None, gamma: float) -> Array:
+    rewards = expected_rewards(mdp)
+    _, paths = _values_and_occupancy(mdp, probs, rewards, horizon, gamma)
+    d, to_go = paths[:, 1], _previous(paths[:, 0], horizon)[::-1]
+    return d.sum(0)[..., None] * rewards + _pair(mdp, d, to_go, gamma)
+
+
+def _gradient_derivative(
+    probs: Array, v: Array, mdp: MDP, horizon: int | None, gamma: float
+) -> Array:
+    rewards = expected_rewards(mdp)
+    matrices, paths = _values_and_occupancy(mdp, probs, rewards, horizon, gamma)
+    sources = onp.matmul(_matrices(mdp, v, gamma), _previous(paths, horizon)[..., None])[..., 0]
+    sources[:, 0] += onp.sum(v * rewards, axis=-1)
+    changes = _propagate(matrices, sources, horizon)
+    d = onp.concatenate([changes[:, 1], paths[:, 1]])
+    to_go = [_previous(y[:, 0], horizon)[::-1] for y in (paths, changes)]
+    return changes[:, 1].sum(0)[..., None] * rewards + _pair(mdp, d, onp.concatenate(to_go), gamma)
+
+
+@primitive
+def _expected_return(probs: Array, mdp: MDP, horizon: int | None, gamma: float) -> Array:
+    _, paths = _values_and_occupancy(mdp, probs, expected_rewards(mdp), horizon, gamma)
+    return onp.sum(mdp.initial * paths[-1, 0], axis=-1)
+
+
+def _gradient_vjp(ans: Any, probs: Any, mdp: MDP, horizon: int | None, gamma: float) -> Any:
+    def traced(v: Any) -> Any:
+        def total(p: Any) -> Any:
+            return np.sum(expected_return_by_recursion(mdp, p, horizon, gamma))
+
+        return grad(lambda p: np.sum(grad(total)(p) * v))(probs)
+
+    def vjp(v: Any) -> Any:  # eq. (6): the Hessian is symmetric
+        if isbox(v) or isbox(probs):
+            return traced(v)
+        return _gradient_derivative(probs, v, mdp, horizon, gamma)
+
+    return vjp
+
+
+defvjp(_gradient, _gradient_vjp, argnums=(0,))
+defvjp(
+    _expected_return,
+    lambda ans, probs, *rest: lambda g: g[..., None, None] * _gradient(probs, *rest),
+    argnums=(0,),
+)
+
+
+def _edge(mdp: MDP, probs: Any, horizon: int | None, gamma: float) -> Any:
+    """Return `probs` [..., S, A] with all the leading axes; what does not fit raises."""
+    if not isinstance(mdp, MDP) or any(isbox(array) for array in mdp):
+        raise TypeError("mdp must be an untraced MDP (the traced form is by_recursion)")
+    rule = f"probs must have shape [..., S, A] = [..., {mdp.shape[0]}, {mdp.shape[1]}]"
+    require(np.shape(probs)[-2:] == mdp.shape, rule, np.shape(probs))
+    if not isbox(probs):
+        arguments.probabilities("probs", probs)
+    arguments.real("gamma", gamma, 0, 1)
+    if horizon is None:
+        require(gamma < 1, "gamma must be below 1 where the horizon is infinite", gamma)
+    else:
+        arguments.whole("horizon", horizon)
+    try:
+        leading = onp.broadcast_shapes(mdp.leading, np.shape(probs)[:-2])
+    except ValueError:
+        rule = f"leading axes of probs must be equal to those of the MDP, {mdp.leading}, or 1"
+        require(False, rule, np.shape(probs)[:-2])
+    return probs if np.shape(probs)[:-2] == leading else probs + onp.zeros(leading + (1, 1))
+
+
+def expected_return(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0) -> Any:
+    """Expected return J of a policy, eqs. (3), (7). probs [..., S, A] -> [...]
+
+    >>> bandit = MDP(onp.ones(1), onp.ones((1, 2, 1)), onp.array([[[0.2], [0.9]]]))
+    >>> float(round(expected_return(bandit, onp.array([[0.5, 0.5]]), horizon=1), 12))
+    0.55
+    """
+    return _expected_return(_edge(mdp, probs, horizon, gamma), mdp, horizon, gamma)
+
+
+def policy_gradient(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0) -> Any:
+    """Gradient of J in the table of probabilities, eq. (5). probs [..., S, A] -> [..., S, A]"""
+    return _gradient(_edge(mdp, probs, horizon, gamma), mdp, horizon, gamma)
+
+
+def hessian_product(
+    mdp: MDP, probs: Array, v: Array, horizon: int | None, gamma: float = 1.0
+) -> Array:
+    """Hessian of J in the probabilities, times v, eq. (6). probs, v [..., S, A] -> [..., S, A]"""
+    probs = _edge(mdp, probs, horizon, gamma)
+    require(v.shape == probs.shape, f"v must have the shape of probs, {probs.shape}", v.shape)
+    return _gradient_derivative(probs, v, mdp, horizon, gamma)
+
+
+def occupancy(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
+    """Discounted probability of each state at each time, eq. (4). [..., H, S], summed if infinite"""
+    probs = _edge(mdp, probs, horizon, gamma)
+    _, paths = _values_and_occupancy(mdp, probs, expected_rewards(mdp), horizon, gamma)
+    return onp.moveaxis(paths[:, 1], 0, -2)
+
+
+def action_values(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
+    """Q of a policy with H, H-1, .., 1 steps to go, eq. (2). [..., H, S, A]"""
+    probs, rewards = _edge(mdp, probs, horizon, gamma), expected_rewards(mdp)
+    _, paths = _values_and_occupancy(mdp, probs, rewards, horizon, gamma)
+    to_go = onp.moveaxis(_previous(paths[:, 0], horizon)[::-1], 0, -2)  # [..., H, S]
+    arrivals = onp.matmul(mdp.transition[..., None, :, :, :], to_go[..., None, :, None])
+    return rewards[..., None, :, :] + gamma * arrivals[..., 0]
+
+
+def optimal_action_values(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:
+    """Q* with H, H-1, .., 1 steps to go, eq. (8). [..., H, S, A]"""
+    arguments.whole("horizon", horizon)
+    arguments.real("gamma", gamma, 0, 1)
+    rewards = expected_rewards(mdp)
+    layers = [rewards]
+    for _ in range(horizon - 1):
+        arrivals = onp.matmul(mdp.transition, layers[-1].max(-1)[..., None, :, None])[..., 0]
+        layers.append(rewards + gamma * arrivals)
+    return onp.stack(layers[::-1], axis=-3)
+
+
+def optimal_return(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:
+    """Expected return of the best policy for the known task, time-dependent. [...]"""
+    best = optimal_action_values(mdp, horizon, gamma)[..., 0, :, :].max(-1)
+    return onp.sum(mdp.initial * best, axis=-1)

@@ -1,0 +1,203 @@
+"""Sampling: M tasks x N episodes x T steps at once, by table look-up.
+
+A step is an index: g = (task, state), then j = (task, state, action), then the arrival; rewards
+are looked up after the loop. Actions and arrivals are drawn by inversion of a cumulative table,
+
+    (1)  a = #{i : u >= pi(0|s) + .. + pi(i|s)},  u uniform on [0, 1)   [Devroye 1986, sec. III.2]
+
+which never returns an action of probability zero. For a memoryless policy all that a surrogate
+needs of the episodes is the sum of some weight (an advantage, or 1) over the visits of each pair,
+
+    (2)  C(s,a) = sum_{n,t} alive w_t 1{s_t = s, a_t = a}                            [definition]
+
+A state is absorbing where every action stays and pays 0. `alive` is False from the arrival there
+on (never at the first step): no reward noise, and by (2) no gradient and no entropy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min import arguments
+from metarl_min.arguments import require
+from metarl_min.mdp import MDP
+from metarl_min.trees import Array, Rng
+
+Noise = Callable[[Rng, Array], Array]  # (rng, mean rewards) -> rewards
+
+
+class Episodes(NamedTuple):
+    """What happened, and nothing else. Later axes of a batch run over time."""
+
+    states: Array  # [..., N, T] whole numbers
+    actions: Array  # [..., N, T]
+    rewards: Array  # [..., N, T]
+    alive: Array  # [..., N, T] False from the step after the arrival in an absorbing state
+
+
+class Tables(NamedTuple):
+    """What sampling looks up, B tasks flattened: rows are (task, state, action)."""
+
+    leading: tuple[int, ...]
+    shape: tuple[int, int]  # S, A
+    initial: Array  # [S - 1, B] cumulative
+    arrivals: Array  # [B S A, L]: the L possible arrivals, as g = task S + state
+    cumulative: Array  # [L - 1, B S A]: their cumulative probabilities, the last (1) left out
+    rewards: Array  # [B S A, L] mean
+    absorbing: Array  # [B S]
+    noise: Noise
+
+
+def deterministic(rng: Rng, mean: Array) -> Array:
+    """Rewards without noise."""
+    return mean
+
+
+def bernoulli(rng: Rng, mean: Array) -> Array:
+    """Rewards 0 or 1."""
+    return (rng.random(mean.shape) < mean).astype(float)
+
+
+def gaussian(rng: Rng, mean: Array, std: float = 1.0) -> Array:
+    """Rewards with normal noise of standard deviation `std`; use through functools.partial."""
+    return mean + std * rng.standard_normal(mean.shape)
+
+
+def _cumulative(probs: Array) -> Array:
+    """Cumulative sums along the last axis that end in exactly 1."""
+    sums = np.cumsum(probs, axis=-1)
+    return sums / sums[..., -1:]
+
+
+def tables(mdp: MDP, noise: Noise) -> Tables:
+    """Prepare a batch of MDPs for sampling; deterministic transitions need no draw."""
+    require(callable(noise), "noise must be a function (rng, mean) -> rewards", noise)
+    if noise is bernoulli:
+        inside = bool(((mdp.reward >= 0) & (mdp.reward <= 1)).all())
+        require(inside, "Bernoulli rewards need means between 0 and 1", mdp.reward)
+    (S, A), leading = mdp.shape, mdp.leading
+    B, L = int(np.prod(leading)), int((mdp.transition > 0).sum(-1).max())
+    order = np.argsort(-mdp.transition, axis=-1, kind="stable")[..., :L]
+    likely = _cumulative(np.take_along_axis(mdp.transition, order, -1))
+    full = leading + (S, A, L)
+    reward = np.broadcast_to(mdp.reward, mdp.reward.shape[:-3] + (S, A, S))
+    lead = np.broadcast_shapes(order.shape[:-3], reward.shape[:-3])
+    order_of_reward = np.broadcast_to(order, lead + (S, A, L))
+    rewards = np.take_along_axis(np.broadcast_to(reward, lead + (S, A, S)), order_of_reward, -1)
+    stays = (mdp.transition == np.eye(S)[:, None]) & ((mdp.reward == 0) | (mdp.transition == 0))
+    absorbing = np.broadcast_to(stays.all((-1, -2)), leading + (S,))
+    task = (np.arange(B) * S).reshape(leading + (1, 1, 1))
+    return Tables(
+        leading,
+        (S, A),
+        np.broadcast_to(_cumulative(mdp.initial), leading + (S,)).reshape(B, S).T[:-1].copy(),
+        (task + order).reshape(-1, L),
+        np.broadcast_to(likely, full).reshape(-1, L).T[:-1].copy(),
+        np.broadcast_to(rewards, full).reshape(-1, L),
+        absorbing.reshape(-1),
+        noise,
+    )
+
+
+def _invert(cumulative: Array, index: Array, u: Array) -> Array:
+    """Eq. (1) for many rows at once. cumulative [n - 1, rows]; index, u [B N] -> [B N]"""
+    return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
+
+
+def _start(rng: Rng, tables: Tables, num_episodes: int) -> Array:
+    """First states, as g. [B N]"""
+    B, S = len(tables.rewards) // (tables.shape[0] * tables.shape[1]), tables.shape[0]
+    task = np.repeat(np.arange(B), num_episodes)
+    return task * S + _invert(tables.initial, task, rng.random(task.shape))
+
+
+def _arrive(rng: Rng, tables: Tables, j: Array) -> Array:
+    """Which of the L possible arrivals. j [B N] -> [B N]"""
+    if not len(tables.cumulative):
+        return np.zeros_like(j)
+    return _invert(tables.cumulative, j, rng.random(j.shape))
+
+
+def sample(rng: Rng, tables: Tables, probs: Array, num_episodes: int, horizon: int) -> Episodes:
+    """Play a memoryless policy. probs [..., S, A], leading axes the tasks' or 1 -> [..., N, T]"""
+    arguments.whole("num_episodes", num_episodes)
+    arguments.whole("horizon", horizon)
+    arguments.probabilities("probs", probs)
+    (S, A), L = tables.shape, tables.rewards.shape[1]
+    require(probs.shape[-2:] == (S, A), f"probs must have shape [..., {S}, {A}]", probs.shape)
+    policy = np.broadcast_to(_cumulative(probs), tables.leading + (S, A))
+    policy = np.ascontiguousarray(policy.reshape(-1, A).T[:-1])  # [A - 1, B S]
+    g = _start(rng, tables, num_episodes)
+    u = rng.random((horizon, len(g)))
+    pairs, arrived = np.empty((2, horizon, len(g)), np.intp)
+    alive = np.ones((horizon, len(g)), bool)
+    for t in range(horizon):
+        j = pairs[t] = g * A + _invert(policy, g, u[t])
+        arrived[t] = j * L + _arrive(rng, tables, j)
+        g = tables.arrivals.ravel().take(arrived[t])
+        if t + 1 < horizon:
+            alive[t + 1] = alive[t] & ~tables.absorbing[g]
+    rewards = tables.noise(rng, tables.rewards.ravel().take(arrived))
+    episodes = Episodes(pairs // A % S, pairs % A, np.where(alive, rewards, 0.0), alive)
+    axes = tables.leading + (num_episodes, horizon)
+    return Episodes._make(np.ascontiguousarray(x.T).reshape(axes) for x in episodes)
+
+
+def table(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
+    """Sum of the weights over the visits of each pair, eq. (2). weights [..., N, T] -> [..., S, A]
+
+    >>> once = Episodes(*(np.array([[x]]) for x in (0, 1, 1.0, True)))
+    >>> table(once, np.array([[0.5]]), (1, 2))
+    array([[0. , 0.5]])
+    """
+    S, A = shape
+    leading = episodes.states.shape[:-2]
+    require(
+        weights.shape == episodes.states.shape,
+        f"weights must have the shape of the episodes, {episodes.states.shape}",
+        weights.shape,
+    )
+    task = np.arange(int(np.prod(leading))).reshape(leading + (1, 1)) * (S * A)
+    index = task + episodes.states * A + episodes.actions
+    summed = np.bincount(index.ravel(), (weights * episodes.alive).ravel(), task.size * S * A)
+    return summed.reshape(leading + (S, A))
+
+
+class Agent(NamedTuple):
+    """Whoever meets a task through its history: M copies of it, one a task, act at once."""
+
+    start: Callable[[int], Any]  # num_tasks -> memory, before the trial
+    begin: Callable[[Rng, Any], Any]  # memory -> memory, before each episode
+    act: Callable[[Rng, Any, Array], Array]  # memory, states [M] -> actions [M]
+    observe: Callable[[Any, Array, Array, Array, Array], Any]
+    # memory, states, actions, rewards, arrivals [M] -> memory
+
+
+def remember(rng: Rng, memory: Any) -> Any:
+    """The `begin` of an agent that carries its memory unchanged from episode to episode."""
+    return memory
+
+
+def play(rng: Rng, tables: Tables, agent: Agent, num_episodes: int, horizon: int) -> Episodes:
+    """Play one trial of an agent on each task: `num_episodes` in a row. -> [M, N, T]"""
+    (S, A), L = tables.shape, tables.rewards.shape[1]
+    (M,) = tables.leading
+    memory, offset, steps = agent.start(M), np.arange(M) * S, []
+    for _ in range(num_episodes):
+        memory = agent.begin(rng, memory)
+        g, alive = _start(rng, tables, 1), np.ones(M, bool)
+        for _ in range(horizon):
+            states = g - offset
+            actions = agent.act(rng, memory, states)
+            j = g * A + actions
+            arrived = j * L + _arrive(rng, tables, j)
+            noisy = tables.noise(rng, tables.rewards.ravel()[arrived])
+            rewards, g = np.where(alive, noisy, 0.0), tables.arrivals.ravel()[arrived]
+            memory = agent.observe(memory, states, actions, rewards, g - offset)
+            steps.append((states, actions, rewards, alive))
+            alive = alive & ~tables.absorbing[g]
+    axes = (M, num_episodes, horizon)
+    return Episodes._make(np.stack(x, axis=-1).reshape(axes) for x in zip(*steps))

@@ -1,0 +1,165 @@
+"""Families of tasks: a distribution over MDPs, with the prior that its judges need.
+
+To add one: write a function of keyword-only parameters that returns a `Family`, in a module of
+this folder, and name it in `FAMILIES`. Its annotations say how `key=value` words are read. Inside
+a Family stand module-level functions or functools.partials of them, so that it can be pickled.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min.arguments import probabilities, require
+from metarl_min.mdp import MDP, select
+from metarl_min.rollouts import Noise
+from metarl_min.trees import Array, Rng
+
+FAMILIES = {  # the name on the command line -> its module here, which has a function of that name
+    "bandit": "bandits",
+    "gaussian": "bandits",
+    "correlated": "bandits",
+    "gridworld": "gridworlds",
+    "mdp": "random_mdps",
+}
+
+Cells = tuple[int, ...]  # written 4,9,14
+Pairs = tuple[tuple[float, float], ...]  # written 1,1/2,2
+
+
+class Family(NamedTuple):
+    """A distribution over tasks and the protocol of a trial on one of them."""
+
+    name: str
+    words: dict[str, Any]  # every parameter, as its key=value
+    prior: Any  # BetaArms, GaussianArms, MirroredArms, Hypotheses or DirichletMDP
+    sample: Callable[[Rng, int], MDP]  # (rng, num_tasks) -> MDP with leading axes [M]
+    horizon: int  # T, steps per episode
+    num_episodes: int  # N, episodes per trial
+    reward_noise: Noise
+
+
+class BetaArms(NamedTuple):
+    """Bernoulli arms whose means are independent Beta(a, b)."""
+
+    a: Array  # [A]
+    b: Array  # [A]
+
+
+class GaussianArms(NamedTuple):
+    """Arms with normal rewards, whose means are independent normals."""
+
+    mean: Array  # [A]
+    std: Array  # [A]
+    noise: float  # standard deviation of a reward
+
+
+class MirroredArms(NamedTuple):
+    """Two Bernoulli arms with means p and 1 - p, p ~ Beta(a, b)."""
+
+    a: float
+    b: float
+
+
+class Hypotheses(NamedTuple):
+    """A finite set of candidate tasks and their prior probabilities."""
+
+    mdps: MDP  # leading axis [G]
+    weights: Array  # [G]
+
+
+class DirichletMDP(NamedTuple):
+    """Rows of `transition` Dirichlet, mean rewards of each pair normal."""
+
+    concentration: Array  # [S, A, S]
+    mean: float
+    std: float
+    noise: float  # standard deviation of a reward
+
+
+def sample_hypotheses(rng: Rng, num_tasks: int, prior: Hypotheses) -> MDP:
+    """Draw candidates by their prior probability."""
+    return select(prior.mdps, rng.choice(len(prior.weights), num_tasks, p=prior.weights))
+
+
+def finite_family(
+    name: str,
+    words: dict[str, Any],
+    mdps: MDP,
+    weights: Array,
+    horizon: int,
+    num_episodes: int,
+    noise: Noise,
+) -> Family:
+    """Return the family of a finite set of candidate tasks `mdps` [G] with `weights` [G]."""
+    probabilities("weights", weights)
+    require(mdps.leading == weights.shape, "one weight per candidate task", weights.shape)
+    prior = Hypotheses(mdps, weights)
+    sampler = partial(sample_hypotheses, prior=prior)
+    return Family(name, words, prior, sampler, horizon, num_episodes, noise)
+
+
+def _cells(text: str) -> Cells:
+    return tuple(int(cell) for cell in text.split(",")) if text else ()
+
+
+def _pairs(text: str) -> Pairs:
+    pairs = tuple(tuple(float(x) for x in pair.split(",")) for pair in text.split("/"))
+    if any(len(pair) != 2 for pair in pairs):
+        raise ValueError
+    return pairs  # type: ignore[return-value]
+
+
+READ: dict[str, Callable[[str], Any]] = {
+    "int": int, "float": float, "str": str, "Cells": _cells, "Pairs": _pairs,
+}  # fmt: skip
+
+
+def text(value: Any) -> Any:
+    """Write a parameter's value as the word that reads back to it; numbers stay numbers.
+
+    >>> text(((1.0, 2.0), (3.0, 4.0))), text((4, 9)), text(5)
+    ('1,2/3,4', '4,9', 5)
+    """
+    if not isinstance(value, tuple):
+        return value
+    if value and isinstance(value[0], tuple):
+        return "/".join(text(pair) for pair in value)
+    return ",".join(f"{x:.17g}" for x in value)
+
+
+def read(function: Callable[..., Any], words: dict[str, str]) -> dict[str, Any]:
+    """Read `words` by the annotations of the keyword-only parameters of `function`."""
+    known = inspect.signature(function).parameters
+    values = {}
+    for key, word in words.items():
+        require(key in known, f"{function.__name__} knows the keys {', '.join(known)}", repr(key))
+        kind = known[key].annotation
+        try:
+            values[key] = READ[kind](word)
+        except ValueError:
+            raise ValueError(f"{key} must be written as {kind}, got {word!r}") from None
+    return values
+
+
+def make(name: str, words: dict[str, str]) -> Family:
+    """Return the family `name` with parameters written as words, as on the command line.
+
+    >>> make("bandit", {"arms": "2"}).words
+    {'arms': 2, 'pulls': 10, 'prior': '1,1'}
+    """
+    require(name in FAMILIES, f"family must be one of {', '.join(FAMILIES)}", repr(name))
+    module = importlib.import_module(f"metarl_min.tasks.{FAMILIES[name]}")
+    function = getattr(module, name)
+    family: Family = function(**read(function, words))
+    return family
+
+
+def expected_under_prior(values: Array, prior: Hypotheses) -> float:
+    """Average a value per candidate task [G] over the prior."""
+    return float(np.sum(prior.weights * values))

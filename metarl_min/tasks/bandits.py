@@ -1,0 +1,94 @@
+"""Bandits: one state, episodes of one step; a trial is `pulls` episodes in a row.
+
+(1)  mean of arm i ~ Beta(a_i, b_i), reward ~ Bernoulli(mean)      [Duan et al. 2016, sec. 3.1]
+(2)  mean of arm i ~ N(m, s^2), reward ~ N(mean, noise^2)                        [definition]
+(3)  means (p, 1 - p), p ~ U[0, 1], or p in {x, 1 - x} with x = .1 (easy), .25 (medium),
+     .4 (hard), reward Bernoulli                                [Wang et al. 2016, sec. 3.1.2]
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from metarl_min import rollouts
+from metarl_min.arguments import real, require, whole
+from metarl_min.mdp import MDP
+from metarl_min.tasks import (
+    BetaArms,
+    Family,
+    GaussianArms,
+    MirroredArms,
+    Pairs,
+    finite_family,
+    text,
+)
+from metarl_min.trees import Array, Rng
+
+
+def with_means(means: Array) -> MDP:
+    """Return the bandits whose arms pay `means` on average. [..., A] -> leading axes [...]"""
+    A, shared = means.shape[-1], (1,) * (means.ndim - 1)
+    return MDP(np.ones(shared + (1,)), np.ones(shared + (1, A, 1)), means[..., None, :, None])
+
+
+def sample_beta(rng: Rng, num_tasks: int, prior: BetaArms) -> MDP:
+    """Draw bandits from eq. (1)."""
+    whole("num_tasks", num_tasks)
+    return with_means(rng.beta(prior.a, prior.b, (num_tasks, len(prior.a))))
+
+
+def sample_gaussian(rng: Rng, num_tasks: int, prior: GaussianArms) -> MDP:
+    """Draw bandits from eq. (2)."""
+    whole("num_tasks", num_tasks)
+    return with_means(rng.normal(prior.mean, prior.std, (num_tasks, len(prior.mean))))
+
+
+def sample_mirrored(rng: Rng, num_tasks: int, prior: MirroredArms) -> MDP:
+    """Draw bandits from eq. (3) with a continuous p."""
+    p = rng.beta(prior.a, prior.b, whole("num_tasks", num_tasks))
+    return with_means(np.stack([p, 1 - p], axis=-1))
+
+
+def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> Family:
+    """Bernoulli arms with Beta priors, eq. (1): `prior` one (a, b) for all arms, or one per arm."""
+    whole("arms", arms)
+    rule = f"prior must be one a,b for all arms or one per arm ({arms}), each above 0"
+    require(len(prior) in (1, arms) and all(len(pair) == 2 for pair in prior), rule, prior)
+    for a, b in prior:
+        require(real("prior", a) > 0 and real("prior", b) > 0, rule, (a, b))
+    a, b = np.broadcast_to(np.array(prior, float), (arms, 2)).T
+    beta = BetaArms(a.copy(), b.copy())
+    words = {"arms": arms, "pulls": whole("pulls", pulls), "prior": text(tuple(prior))}
+    sampler = partial(sample_beta, prior=beta)
+    return Family("bandit", words, beta, sampler, 1, pulls, rollouts.bernoulli)
+
+
+def gaussian(
+    *, arms: int = 5, pulls: int = 10, mean: float = 0.0, std: float = 1.0, noise: float = 1.0
+) -> Family:
+    """Arms with normal rewards and normal means, eq. (2)."""
+    prior = GaussianArms(
+        np.full(whole("arms", arms), real("mean", mean)),
+        np.full(arms, real("std", std, 0)),
+        real("noise", noise, 0),
+    )
+    words = {"arms": arms, "pulls": whole("pulls", pulls), "mean": mean, "std": std, "noise": noise}
+    sampler, draw = partial(sample_gaussian, prior=prior), partial(rollouts.gaussian, std=noise)
+    return Family("gaussian", words, prior, sampler, 1, pulls, draw)
+
+
+def correlated(*, kind: str = "uniform", pulls: int = 100) -> Family:
+    """Two arms with means p and 1 - p, eq. (3): `kind` uniform, easy, medium or hard."""
+    low = {"uniform": None, "easy": 0.1, "medium": 0.25, "hard": 0.4}
+    require(kind in low, f"kind must be one of {', '.join(low)}", repr(kind))
+    words, x = {"kind": kind, "pulls": whole("pulls", pulls)}, low[kind]
+    if x is not None:
+        mdps = with_means(np.array([[x, 1 - x], [1 - x, x]]))
+        return finite_family(
+            "correlated", words, mdps, np.full(2, 0.5), 1, pulls, rollouts.bernoulli
+        )
+    prior = MirroredArms(1.0, 1.0)
+    sampler = partial(sample_mirrored, prior=prior)
+    return Family("correlated", words, prior, sampler, 1, pulls, rollouts.bernoulli)

@@ -1,0 +1,92 @@
+"""Goal search: a grid of cells, one of which, unknown, is the goal.
+
+Cells are states, numbered row by row. Actions: up, down, left, right and, with `stay`, a no-op.
+The border and the walls keep the position.
+
+    (1)  P(s'|s,a) = (1 - slip) 1{s' = move(s,a)} + slip / 4 sum_b 1{s' = move(s,b)}  [definition]
+    (2)  R(s,a,s') = goal_reward if s' is the goal, else step_reward                  [definition]
+
+With `terminate` the goal is absorbing: the arrival is paid, then nothing until the next episode.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metarl_min import rollouts
+from metarl_min.arguments import real, require, whole
+from metarl_min.mdp import MDP
+from metarl_min.tasks import Cells, Family, finite_family, text
+from metarl_min.trees import Array
+
+MOVES = np.array([[-1, 0], [1, 0], [0, -1], [0, 1], [0, 0]])  # up, down, left, right, stay
+
+
+def transitions(size: int, num_actions: int, walls: Cells, slip: float) -> Array:
+    """Probability of each arrival, eq. (1). [S, A, S]"""
+    cells = np.arange(size * size)
+    place = np.stack([cells // size, cells % size], axis=-1)
+    target = np.clip(place[:, None] + MOVES, 0, size - 1) @ [size, 1]  # [S, 5]
+    target = np.where(np.isin(target, walls), cells[:, None], target)
+    moves = np.eye(size * size)[target]
+    return (1 - slip) * moves[:, :num_actions] + slip * moves[:, :4].mean(1, keepdims=True)
+
+
+def goal_mdps(transition: Array, start: int, goals: Cells, rewards: tuple[float, float]) -> MDP:
+    """The task of each goal, which pays (goal, step) rewards by eq. (2). leading axis [G]"""
+    S = len(transition)
+    goal = np.eye(S)[list(goals)]  # [G, S]
+    reward = np.where(goal, *rewards)[:, None, None]
+    return MDP(np.eye(S)[None, start], transition[None], reward)
+
+
+def absorb(mdps: MDP, goals: Cells) -> MDP:
+    """Make the goal of each task absorbing: every action stays there and pays 0."""
+    S, A = mdps.shape
+    goal = np.eye(S)[list(goals)]  # [G, S]
+    transition = np.where(goal[:, :, None, None], np.eye(S)[None, :, None], mdps.transition)
+    return MDP(mdps.initial, transition, mdps.reward * (1 - goal)[:, :, None, None])
+
+
+def gridworld(
+    *,
+    size: int = 5,
+    start: int = 12,
+    horizon: int = 15,
+    episodes: int = 4,
+    stay: int = 1,
+    goal_reward: float = 1.0,
+    step_reward: float = -0.1,
+    terminate: int = 0,
+    goals: Cells = (),
+    walls: Cells = (),
+    slip: float = 0.0,
+) -> Family:
+    """Goal search: the goal uniform over `goals`, or over all cells but the start and the walls."""
+    cells = range(whole("size", size) ** 2)
+    require(start in cells, f"start must be a cell from 0 to {cells[-1]}", start)
+    for name, flag in (("stay", stay), ("terminate", terminate)):
+        require(flag in (0, 1), f"{name} must be 0 or 1", flag)
+    rule = f"walls must be different cells from 0 to {cells[-1]} other than the start, {start}"
+    require(set(walls) <= set(cells) - {start} and len(set(walls)) == len(walls), rule, walls)
+    candidates = goals or tuple(c for c in cells if c != start and c not in walls)
+    rule = f"goals must be different cells from 0 to {cells[-1]} that are not walls"
+    free = set(cells) - set(walls)
+    require(set(candidates) <= free and len(set(candidates)) == len(candidates), rule, candidates)
+    require(len(candidates) > 0, "there must be a cell for the goal", f"size {size}")
+    if terminate:
+        require(start not in goals, "goals must not hold the start where terminate=1", start)
+    pays = real("goal_reward", goal_reward), real("step_reward", step_reward)
+    transition = transitions(size, 4 + stay, walls, real("slip", slip, 0, 1))
+    mdps = goal_mdps(transition, start, candidates, pays)
+    words = {
+        "size": size, "start": start, "horizon": whole("horizon", horizon),
+        "episodes": whole("episodes", episodes), "stay": stay, "goal_reward": goal_reward,
+        "step_reward": step_reward, "terminate": terminate, "goals": text(tuple(goals)),
+        "walls": text(tuple(walls)), "slip": slip,
+    }  # fmt: skip
+    mdps = absorb(mdps, candidates) if terminate else mdps
+    weights = np.full(len(candidates), 1 / len(candidates))
+    return finite_family(
+        "gridworld", words, mdps, weights, horizon, episodes, rollouts.deterministic
+    )
