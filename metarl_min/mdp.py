@@ -85,7 +85,7 @@ def _check(initial: Array, transition: Array, reward: Array) -> None:
     fits = min(initial.ndim - 1, transition.ndim - 3, reward.ndim - 3) >= 0
     require(fits and transition.size > 0 and initial.size > 0 and reward.size > 0, rule, shapes)
     S, A, arrivals = transition.shape[-3:]
-    trailing = all(r in (1, n) for r, n in zip(reward.shape[-3:], (S, A, S)))
+    trailing = all(r in (1, n) for r, n in zip(reward.shape[-3:], (S, A, S), strict=True))
     require(initial.shape[-1] == S == arrivals and trailing, rule, shapes)
     try:
         _leading(initial, transition, reward)
@@ -150,7 +150,7 @@ def _values_and_occupancy(
 ) -> tuple[Array, Array]:
     """[M, M^T] and the stacked V_{k+1}, d_k of eqs. (2), (4), (7). [K, 2, ..., S]"""
     matrices = _matrices(mdp, probs, gamma)
-    sources = onp.zeros((horizon or 1, 2) + matrices.shape[1:-1])
+    sources = onp.zeros((horizon or 1, 2, *matrices.shape[1:-1]))
     sources[:, 0] = onp.sum(probs * rewards, axis=-1)
     sources[0, 1] = mdp.initial
     return matrices, _propagate(matrices, sources, horizon)
@@ -230,7 +230,7 @@ def _edge(mdp: MDP, probs: Any, horizon: int | None, gamma: float) -> Any:
     except ValueError:
         rule = f"leading axes of probs must be equal to those of the MDP, {mdp.leading}, or 1"
         require(False, rule, np.shape(probs)[:-2])
-    return probs if np.shape(probs)[:-2] == leading else probs + onp.zeros(leading + (1, 1))
+    return probs if np.shape(probs)[:-2] == leading else probs + onp.zeros((*leading, 1, 1))
 
 
 def expected_return(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0) -> Any:
@@ -258,7 +258,7 @@ def hessian_product(
 
 
 def occupancy(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
-    """Discounted probability of each state at each time, eq. (4). [..., H, S], summed if infinite"""
+    """Discounted probability of each state at each time, eq. (4). [..., H, S]; H = 1 if infinite"""
     probs = _edge(mdp, probs, horizon, gamma)
     _, paths = _values_and_occupancy(mdp, probs, expected_rewards(mdp), horizon, gamma)
     return onp.moveaxis(paths[:, 1], 0, -2)

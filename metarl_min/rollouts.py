@@ -82,18 +82,18 @@ def tables(mdp: MDP, noise: Noise) -> Tables:
     B, L = int(np.prod(leading)), int((mdp.transition > 0).sum(-1).max())
     order = np.argsort(-mdp.transition, axis=-1, kind="stable")[..., :L]
     likely = _cumulative(np.take_along_axis(mdp.transition, order, -1))
-    full = leading + (S, A, L)
-    reward = np.broadcast_to(mdp.reward, mdp.reward.shape[:-3] + (S, A, S))
+    full = (*leading, S, A, L)
+    reward = np.broadcast_to(mdp.reward, (*mdp.reward.shape[:-3], S, A, S))
     lead = np.broadcast_shapes(order.shape[:-3], reward.shape[:-3])
-    order_of_reward = np.broadcast_to(order, lead + (S, A, L))
-    rewards = np.take_along_axis(np.broadcast_to(reward, lead + (S, A, S)), order_of_reward, -1)
+    order_of_reward = np.broadcast_to(order, (*lead, S, A, L))
+    rewards = np.take_along_axis(np.broadcast_to(reward, (*lead, S, A, S)), order_of_reward, -1)
     stays = (mdp.transition == np.eye(S)[:, None]) & ((mdp.reward == 0) | (mdp.transition == 0))
-    absorbing = np.broadcast_to(stays.all((-1, -2)), leading + (S,))
-    task = (np.arange(B) * S).reshape(leading + (1, 1, 1))
+    absorbing = np.broadcast_to(stays.all((-1, -2)), (*leading, S))
+    task = (np.arange(B) * S).reshape((*leading, 1, 1, 1))
     return Tables(
         leading,
         (S, A),
-        np.broadcast_to(_cumulative(mdp.initial), leading + (S,)).reshape(B, S).T[:-1].copy(),
+        np.broadcast_to(_cumulative(mdp.initial), (*leading, S)).reshape(B, S).T[:-1].copy(),
         (task + order).reshape(-1, L),
         np.broadcast_to(likely, full).reshape(-1, L).T[:-1].copy(),
         np.broadcast_to(rewards, full).reshape(-1, L),
@@ -128,7 +128,7 @@ def sample(rng: Rng, tables: Tables, probs: Array, num_episodes: int, horizon: i
     arguments.probabilities("probs", probs)
     (S, A), L = tables.shape, tables.rewards.shape[1]
     require(probs.shape[-2:] == (S, A), f"probs must have shape [..., {S}, {A}]", probs.shape)
-    policy = np.broadcast_to(_cumulative(probs), tables.leading + (S, A))
+    policy = np.broadcast_to(_cumulative(probs), (*tables.leading, S, A))
     policy = np.ascontiguousarray(policy.reshape(-1, A).T[:-1])  # [A - 1, B S]
     g = _start(rng, tables, num_episodes)
     u = rng.random((horizon, len(g)))
@@ -142,7 +142,7 @@ def sample(rng: Rng, tables: Tables, probs: Array, num_episodes: int, horizon: i
             alive[t + 1] = alive[t] & ~tables.absorbing[g]
     rewards = tables.noise(rng, tables.rewards.ravel().take(arrived))
     episodes = Episodes(pairs // A % S, pairs % A, np.where(alive, rewards, 0.0), alive)
-    axes = tables.leading + (num_episodes, horizon)
+    axes = (*tables.leading, num_episodes, horizon)
     return Episodes._make(np.ascontiguousarray(x.T).reshape(axes) for x in episodes)
 
 
@@ -160,10 +160,10 @@ def table(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
         f"weights must have the shape of the episodes, {episodes.states.shape}",
         weights.shape,
     )
-    task = np.arange(int(np.prod(leading))).reshape(leading + (1, 1)) * (S * A)
+    task = np.arange(int(np.prod(leading))).reshape((*leading, 1, 1)) * (S * A)
     index = task + episodes.states * A + episodes.actions
     summed = np.bincount(index.ravel(), (weights * episodes.alive).ravel(), task.size * S * A)
-    return summed.reshape(leading + (S, A))
+    return summed.reshape((*leading, S, A))
 
 
 class Agent(NamedTuple):
@@ -200,4 +200,4 @@ def play(rng: Rng, tables: Tables, agent: Agent, num_episodes: int, horizon: int
             steps.append((states, actions, rewards, alive))
             alive = alive & ~tables.absorbing[g]
     axes = (M, num_episodes, horizon)
-    return Episodes._make(np.stack(x, axis=-1).reshape(axes) for x in zip(*steps))
+    return Episodes._make(np.stack(x, axis=-1).reshape(axes) for x in zip(*steps, strict=True))

@@ -21,7 +21,7 @@ Rng = onp.random.Generator
 
 
 def check(tree: Tree) -> Tree:
-    """Return `tree`; TypeError unless a non-empty dict of float arrays, ValueError if not finite."""
+    """Return `tree`, a non-empty dict of finite float arrays; else TypeError or ValueError."""
     if not isinstance(tree, dict) or not tree:
         raise TypeError(f"parameters must be a non-empty dict of float arrays, got {tree!r}")
     for name, leaf in tree.items():
@@ -55,7 +55,7 @@ def sum_tasks(tree: Tree) -> Tree:
 
 def broadcast_to_tasks(tree: Tree, num_tasks: int) -> Tree:
     """Give every leaf a leading axis of tasks; traced, so the gradient sums over them."""
-    return map(lambda x: x + onp.zeros((num_tasks,) + onp.shape(x), dtype=x.dtype), tree)
+    return map(lambda x: x + onp.zeros((num_tasks, *onp.shape(x)), dtype=x.dtype), tree)
 
 
 def ravel(tree: Tree) -> tuple[Array, Callable[[Array], Tree]]:
@@ -70,6 +70,6 @@ def ravel(tree: Tree) -> tuple[Array, Callable[[Array], Tree]]:
 
     def unravel(vector: Array) -> Tree:
         parts = onp.split(vector, ends[:-1])
-        return {name: part.reshape(shapes[name]) for name, part in zip(names, parts)}
+        return {name: part.reshape(shapes[name]) for name, part in zip(names, parts, strict=True)}
 
     return onp.concatenate([onp.ravel(tree[name]) for name in names]), unravel

@@ -1,0 +1,1 @@
+"""Judges: classical players and the Bayes-optimal ceiling, all of them Learners."""

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from metarl_min.arguments import require
-from metarl_min.mdp import MDP
 from metarl_min.rollouts import Episodes
 from metarl_min.tasks import Family, read
 from metarl_min.trees import Rng

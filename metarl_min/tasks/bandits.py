@@ -30,7 +30,7 @@ from metarl_min.trees import Array, Rng
 def with_means(means: Array) -> MDP:
     """Return the bandits whose arms pay `means` on average. [..., A] -> leading axes [...]"""
     A, shared = means.shape[-1], (1,) * (means.ndim - 1)
-    return MDP(np.ones(shared + (1,)), np.ones(shared + (1, A, 1)), means[..., None, :, None])
+    return MDP(np.ones((*shared, 1)), np.ones((*shared, 1, A, 1)), means[..., None, :, None])
 
 
 def sample_beta(rng: Rng, num_tasks: int, prior: BetaArms) -> MDP:

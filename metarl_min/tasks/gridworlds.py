@@ -42,7 +42,7 @@ def goal_mdps(transition: Array, start: int, goals: Cells, rewards: tuple[float,
 
 def absorb(mdps: MDP, goals: Cells) -> MDP:
     """Make the goal of each task absorbing: every action stays there and pays 0."""
-    S, A = mdps.shape
+    S = mdps.shape[0]
     goal = np.eye(S)[list(goals)]  # [G, S]
     transition = np.where(goal[:, :, None, None], np.eye(S)[None, :, None], mdps.transition)
     return MDP(mdps.initial, transition, mdps.reward * (1 - goal)[:, :, None, None])

@@ -23,8 +23,8 @@ def sample_dirichlet(rng: Rng, num_tasks: int, prior: DirichletMDP) -> MDP:
     """Draw MDPs from eqs. (1) and (2)."""
     S, A, _ = prior.concentration.shape
     shape = (whole("num_tasks", num_tasks), S, A)
-    weights = rng.standard_gamma(prior.concentration, shape + (S,))
-    reward = rng.normal(prior.mean, prior.std, shape + (1,))
+    weights = rng.standard_gamma(prior.concentration, (*shape, S))
+    reward = rng.normal(prior.mean, prior.std, (*shape, 1))
     return MDP(np.eye(S)[None, 0], weights / weights.sum(-1, keepdims=True), reward)
 
 
