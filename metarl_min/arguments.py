@@ -26,17 +26,20 @@ def whole(name: str, value: Any, low: int = 1) -> int:
     """Return `value` as an int; TypeError unless a whole number, ValueError below `low`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
-    require(value >= low, f"{name} must be at least {low}", value)
-    return int(value)
+    number = int(value)
+    require(number >= low, f"{name} must be at least {low}", number)
+    return number
 
 
 def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> float:
     """Return `value` as a float; TypeError unless a real number, ValueError outside [low, high]."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {value!r}")
-    bounds = "" if low == -np.inf and high == np.inf else f" between {low} and {high}"
-    require(np.isfinite(value) and low <= value <= high, f"{name} must be finite{bounds}", value)
-    return float(value)
+    number, bounds = float(value), ""
+    if np.isfinite([low, high]).any():
+        bounds = f", from {low} to {high}"
+    require(np.isfinite(number) and low <= number <= high, f"{name} must be finite{bounds}", number)
+    return number
 
 
 def floats(name: str, value: Any) -> np.ndarray:

@@ -103,28 +103,37 @@ def expected_rewards(mdp: MDP) -> Any:
     return np.sum(mdp.transition * mdp.reward, axis=-1)
 
 
-def expected_return_by_recursion(
-    mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0
-) -> Any:
-    """Expected return by eqs. (1)-(3), (7), traced step by step. probs [..., S, A] -> [...]"""
-    rewards = np.sum(probs * expected_rewards(mdp), axis=-1)
-    matrix = gamma * np.sum(probs[..., None] * mdp.transition, axis=-2)
+class Problem(NamedTuple):
+    """An MDP with horizon and discount, mean rewards worked out: what the recursions need."""
+
+    initial: Array  # [..., S]
+    transition: Array  # [..., S, A, S]
+    rewards: Array  # [..., S, A], eq. (1)
+    horizon: int | None  # None: infinite
+    gamma: float
+    leading: tuple[int, ...]
+
+
+def problem(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> Problem:
+    """Return `mdp` prepared for the functions of a Problem, which trust what they are given."""
+    if not isinstance(mdp, MDP) or any(isbox(array) for array in mdp):
+        raise TypeError(f"mdp must be an MDP of plain arrays, got {type(mdp).__name__}")
+    arguments.real("gamma", gamma, 0, 1)
     if horizon is None:
-        eye = onp.eye(mdp.shape[0])
-        return np.sum(mdp.initial * np.linalg.solve(eye - matrix, rewards[..., None])[..., 0], -1)
-    values = rewards
-    for _ in range(horizon - 1):
-        values = rewards + np.matmul(matrix, values[..., None])[..., 0]
-    return np.sum(mdp.initial * values, axis=-1)
+        require(gamma < 1, "gamma must be below 1 where the horizon is infinite", gamma)
+    else:
+        arguments.whole("horizon", horizon)
+    rewards = expected_rewards(mdp)
+    return Problem(mdp.initial, mdp.transition, rewards, horizon, gamma, mdp.leading)
 
 
 # V_{k+1} and d_k obey one recursion, y_k = [M, M^T] y_{k-1} + source_k, and so do V' and d': they
 # run together, stacked on axis 1 of an array [K, 2, ..., S], with K = 1 where H is infinite.
 
 
-def _matrices(mdp: MDP, probs: Array, gamma: float) -> Array:
+def _matrices(problem: Problem, probs: Array) -> Array:
     """M(s,s') = gamma sum_a pi(a|s) P(s'|s,a), and its transpose. [2, ..., S, S]"""
-    matrix = gamma * onp.matmul(probs[..., None, :], mdp.transition)[..., 0, :]
+    matrix = problem.gamma * onp.matmul(probs[..., None, :], problem.transition)[..., 0, :]
     return onp.stack([matrix, onp.swapaxes(matrix, -1, -2)])
 
 
@@ -145,92 +154,108 @@ def _previous(paths: Array, horizon: int | None) -> Array:
     return onp.concatenate([onp.zeros_like(paths[:1]), paths[:-1]])
 
 
-def _values_and_occupancy(
-    mdp: MDP, probs: Array, rewards: Array, horizon: int | None, gamma: float
-) -> tuple[Array, Array]:
+def _values_and_occupancy(problem: Problem, probs: Array) -> tuple[Array, Array]:
     """[M, M^T] and the stacked V_{k+1}, d_k of eqs. (2), (4), (7). [K, 2, ..., S]"""
-    matrices = _matrices(mdp, probs, gamma)
-    sources = onp.zeros((horizon or 1, 2, *matrices.shape[1:-1]))
-    sources[:, 0] = onp.sum(probs * rewards, axis=-1)
-    sources[0, 1] = mdp.initial
-    return matrices, _propagate(matrices, sources, horizon)
+    matrices = _matrices(problem, probs)
+    sources = onp.zeros((problem.horizon or 1, 2, *matrices.shape[1:-1]))
+    sources[:, 0] = onp.sum(probs * problem.rewards, axis=-1)
+    sources[0, 1] = problem.initial
+    return matrices, _propagate(matrices, sources, problem.horizon)
 
 
-def _pair(mdp: MDP, d: Array, values: Array, gamma: float) -> Array:
+def _pair(problem: Problem, d: Array, values: Array) -> Array:
     """gamma sum_t d_t(s) sum_s' P(s'|s,a) V_{H-1-t}(s'); the sum over t is one matrix product."""
     X = onp.matmul(onp.moveaxis(d, 0, -1), onp.moveaxis(values, 0, -2))  # [..., S, S']
-    return gamma * onp.matmul(mdp.transition, X[..., None])[..., 0]
+    return problem.gamma * onp.matmul(problem.transition, X[..., None])[..., 0]
 
 
 @primitive
-def _gradient(probs: Array, mdp: MDP, horizon: int | None, gamma: float) -> Array:
-    rewards = expected_rewards(mdp)
-    _, paths = _values_and_occupancy(mdp, probs, rewards, horizon, gamma)
-    d, to_go = paths[:, 1], _previous(paths[:, 0], horizon)[::-1]
-    return d.sum(0)[..., None] * rewards + _pair(mdp, d, to_go, gamma)
+def gradient(probs: Array, problem: Problem) -> Array:
+    """dJ/dpi, eq. (5). probs [..., S, A], all leading axes present -> [..., S, A]"""
+    if problem.horizon == 1:
+        return problem.initial[..., None] * problem.rewards + onp.zeros(probs.shape)
+    _, paths = _values_and_occupancy(problem, probs)
+    d, to_go = paths[:, 1], _previous(paths[:, 0], problem.horizon)[::-1]
+    return d.sum(0)[..., None] * problem.rewards + _pair(problem, d, to_go)
 
 
-def _gradient_derivative(
-    probs: Array, v: Array, mdp: MDP, horizon: int | None, gamma: float
-) -> Array:
-    rewards = expected_rewards(mdp)
-    matrices, paths = _values_and_occupancy(mdp, probs, rewards, horizon, gamma)
-    sources = onp.matmul(_matrices(mdp, v, gamma), _previous(paths, horizon)[..., None])[..., 0]
-    sources[:, 0] += onp.sum(v * rewards, axis=-1)
-    changes = _propagate(matrices, sources, horizon)
-    d = onp.concatenate([changes[:, 1], paths[:, 1]])
-    to_go = [_previous(y[:, 0], horizon)[::-1] for y in (paths, changes)]
-    return changes[:, 1].sum(0)[..., None] * rewards + _pair(mdp, d, onp.concatenate(to_go), gamma)
+def gradient_and_derivative(probs: Array, v: Array, problem: Problem) -> tuple[Array, Array]:
+    """dJ/dpi, eq. (5), and its derivative along v, eq. (6). each [..., S, A]"""
+    if problem.horizon == 1:
+        return gradient(probs, problem), onp.zeros(probs.shape)
+    matrices, paths = _values_and_occupancy(problem, probs)
+    before = _previous(paths, problem.horizon)
+    sources = onp.matmul(_matrices(problem, v), before[..., None])[..., 0]
+    sources[:, 0] += onp.sum(v * problem.rewards, axis=-1)
+    changes = _propagate(matrices, sources, problem.horizon)
+    d, dd = paths[:, 1], changes[:, 1]
+    V, dV = before[::-1, 0], _previous(changes[:, 0], problem.horizon)[::-1]
+    both = _pair(problem, onp.concatenate([dd, d]), onp.concatenate([V, dV]))
+    return (
+        d.sum(0)[..., None] * problem.rewards + _pair(problem, d, V),
+        dd.sum(0)[..., None] * problem.rewards + both,
+    )
 
 
 @primitive
-def _expected_return(probs: Array, mdp: MDP, horizon: int | None, gamma: float) -> Array:
-    _, paths = _values_and_occupancy(mdp, probs, expected_rewards(mdp), horizon, gamma)
-    return onp.sum(mdp.initial * paths[-1, 0], axis=-1)
+def value(probs: Array, problem: Problem) -> Array:
+    """J, eqs. (3), (7). probs [..., S, A], all leading axes present -> [...]"""
+    _, paths = _values_and_occupancy(problem, probs)
+    return onp.sum(problem.initial * paths[-1, 0], axis=-1)
 
 
-def _gradient_vjp(ans: Any, probs: Any, mdp: MDP, horizon: int | None, gamma: float) -> Any:
+def _recursion(probs: Any, problem: Problem) -> Any:
+    """J by eqs. (2), (3), (7), traced step by step. probs [..., S, A] -> [...]"""
+    rewards = np.sum(probs * problem.rewards, axis=-1)
+    matrix = problem.gamma * np.sum(probs[..., None] * problem.transition, axis=-2)
+    if problem.horizon is None:
+        system = onp.eye(matrix.shape[-1]) - matrix
+        values = np.linalg.solve(system, rewards[..., None])[..., 0]
+        return np.sum(problem.initial * values, axis=-1)
+    values = rewards
+    for _ in range(problem.horizon - 1):
+        values = rewards + np.matmul(matrix, values[..., None])[..., 0]
+    return np.sum(problem.initial * values, axis=-1)
+
+
+def _gradient_vjp(ans: Any, probs: Any, problem: Problem) -> Any:
     def traced(v: Any) -> Any:
-        def total(p: Any) -> Any:
-            return np.sum(expected_return_by_recursion(mdp, p, horizon, gamma))
+        return grad(lambda p: np.sum(grad(lambda q: np.sum(_recursion(q, problem)))(p) * v))(probs)
 
-        return grad(lambda p: np.sum(grad(total)(p) * v))(probs)
-
-    def vjp(v: Any) -> Any:  # eq. (6): the Hessian is symmetric
+    def vjp(v: Any) -> Any:  # the Hessian is symmetric
         if isbox(v) or isbox(probs):
             return traced(v)
-        return _gradient_derivative(probs, v, mdp, horizon, gamma)
+        return gradient_and_derivative(probs, v, problem)[1]
 
     return vjp
 
 
-defvjp(_gradient, _gradient_vjp, argnums=(0,))
+defvjp(gradient, _gradient_vjp, argnums=(0,))
 defvjp(
-    _expected_return,
-    lambda ans, probs, *rest: lambda g: g[..., None, None] * _gradient(probs, *rest),
+    value,
+    lambda ans, probs, problem: lambda g: g[..., None, None] * gradient(probs, problem),
     argnums=(0,),
 )
 
 
-def _edge(mdp: MDP, probs: Any, horizon: int | None, gamma: float) -> Any:
-    """Return `probs` [..., S, A] with all the leading axes; what does not fit raises."""
-    if not isinstance(mdp, MDP) or any(isbox(array) for array in mdp):
-        raise TypeError("mdp must be an untraced MDP (the traced form is by_recursion)")
+def broadcast(probs: Any, problem: Problem) -> Any:
+    """Return `probs` [..., S, A] with all leading axes, which the primitives demand. Traceable."""
+    leading = onp.broadcast_shapes(problem.leading, np.shape(probs)[:-2])
+    return probs if np.shape(probs)[:-2] == leading else probs + onp.zeros((*leading, 1, 1))
+
+
+def _edge(mdp: MDP, probs: Any, horizon: int | None, gamma: float) -> tuple[Any, Problem]:
+    """Check what the public functions below are given."""
+    prepared, shape = problem(mdp, horizon, gamma), np.shape(probs)
     rule = f"probs must have shape [..., S, A] = [..., {mdp.shape[0]}, {mdp.shape[1]}]"
-    require(np.shape(probs)[-2:] == mdp.shape, rule, np.shape(probs))
+    require(shape[-2:] == mdp.shape, rule, shape)
     if not isbox(probs):
         arguments.probabilities("probs", probs)
-    arguments.real("gamma", gamma, 0, 1)
-    if horizon is None:
-        require(gamma < 1, "gamma must be below 1 where the horizon is infinite", gamma)
-    else:
-        arguments.whole("horizon", horizon)
     try:
-        leading = onp.broadcast_shapes(mdp.leading, np.shape(probs)[:-2])
+        return broadcast(probs, prepared), prepared
     except ValueError:
         rule = f"leading axes of probs must be equal to those of the MDP, {mdp.leading}, or 1"
-        require(False, rule, np.shape(probs)[:-2])
-    return probs if np.shape(probs)[:-2] == leading else probs + onp.zeros((*leading, 1, 1))
+        raise ValueError(f"{rule}, got {shape[:-2]}") from None
 
 
 def expected_return(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0) -> Any:
@@ -240,37 +265,45 @@ def expected_return(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.
     >>> float(round(expected_return(bandit, onp.array([[0.5, 0.5]]), horizon=1), 12))
     0.55
     """
-    return _expected_return(_edge(mdp, probs, horizon, gamma), mdp, horizon, gamma)
+    return value(*_edge(mdp, probs, horizon, gamma))
+
+
+def expected_return_by_recursion(
+    mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0
+) -> Any:
+    """The same J, plainly traced: differentiable in the model too. probs [..., S, A] -> [...]"""
+    prepared = Problem(*mdp[:2], expected_rewards(mdp), horizon, gamma, mdp.leading)
+    return _recursion(probs, prepared)
 
 
 def policy_gradient(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0) -> Any:
     """Gradient of J in the table of probabilities, eq. (5). probs [..., S, A] -> [..., S, A]"""
-    return _gradient(_edge(mdp, probs, horizon, gamma), mdp, horizon, gamma)
+    return gradient(*_edge(mdp, probs, horizon, gamma))
 
 
 def hessian_product(
     mdp: MDP, probs: Array, v: Array, horizon: int | None, gamma: float = 1.0
 ) -> Array:
     """Hessian of J in the probabilities, times v, eq. (6). probs, v [..., S, A] -> [..., S, A]"""
-    probs = _edge(mdp, probs, horizon, gamma)
+    probs, prepared = _edge(mdp, probs, horizon, gamma)
     require(v.shape == probs.shape, f"v must have the shape of probs, {probs.shape}", v.shape)
-    return _gradient_derivative(probs, v, mdp, horizon, gamma)
+    return gradient_and_derivative(probs, v, prepared)[1]
 
 
 def occupancy(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
     """Discounted probability of each state at each time, eq. (4). [..., H, S]; H = 1 if infinite"""
-    probs = _edge(mdp, probs, horizon, gamma)
-    _, paths = _values_and_occupancy(mdp, probs, expected_rewards(mdp), horizon, gamma)
+    probs, prepared = _edge(mdp, probs, horizon, gamma)
+    _, paths = _values_and_occupancy(prepared, probs)
     return onp.moveaxis(paths[:, 1], 0, -2)
 
 
 def action_values(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
     """Q of a policy with H, H-1, .., 1 steps to go, eq. (2). [..., H, S, A]"""
-    probs, rewards = _edge(mdp, probs, horizon, gamma), expected_rewards(mdp)
-    _, paths = _values_and_occupancy(mdp, probs, rewards, horizon, gamma)
+    probs, prepared = _edge(mdp, probs, horizon, gamma)
+    _, paths = _values_and_occupancy(prepared, probs)
     to_go = onp.moveaxis(_previous(paths[:, 0], horizon)[::-1], 0, -2)  # [..., H, S]
     arrivals = onp.matmul(mdp.transition[..., None, :, :, :], to_go[..., None, :, None])
-    return rewards[..., None, :, :] + gamma * arrivals[..., 0]
+    return prepared.rewards[..., None, :, :] + gamma * arrivals[..., 0]
 
 
 def optimal_action_values(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:

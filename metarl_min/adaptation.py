@@ -1,0 +1,178 @@
+"""Adaptation: the inner loop of MAML, and the exact gradient through it.
+
+With J_k the objective of inner step k (the expected return, or the surrogate of sampled episodes)
+and L_k the outer objective at phi_k, both summed over the tasks, and K inner steps:
+
+    (1)  phi_0 = theta,  phi_{k+1} = phi_k + alpha grad J_k(phi_k)       [Finn et al. 2017, eq. 1]
+    (2)  F(theta) = sum_k L_k(phi_k)                                                 [definition]
+    (3)  v_K = grad L_K(phi_K),
+         v_k = (I + alpha Hess J_k(phi_k)) v_{k+1} + grad L_k(phi_k),  grad F = v_0
+                                                            [chain rule; Finn et al. 2017, sec. 4]
+    (4)  first order: grad F ~ sum_k grad L_k(phi_k)                 [Finn et al. 2017, sec. 5.2]
+    (5)  F_inf(theta) = mean over tasks of J(phi_K), inner gradients exact
+                                    [Finn et al. 2017, eq. 4; Rothfuss et al. 2019, formulation I]
+
+The gradient of (5) comes in three ways that agree: autograd through autograd's inner gradient
+(reverse over reverse), autograd through the formula of the inner gradient (one sweep), and the
+chain (3) of Hessian-vector products, which needs no trace and a memory that is flat in K.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import autograd.numpy as np
+import numpy as onp
+from autograd import grad
+
+from metarl_min import arguments, objectives, trees
+from metarl_min.mdp import MDP
+from metarl_min.objectives import Objective
+from metarl_min.policies import Policy
+from metarl_min.trees import Tree
+
+
+def gradient(policy: Policy, phi: Tree, objective: Objective) -> Tree:
+    """Gradient of an objective in the parameters: that in the logits, pulled back."""
+    return policy.pullback(phi, objective.gradient(policy.logits(phi)))
+
+
+def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> Tree:
+    """One inner step of every task, eq. (1). leaves [...] or [M, ...] -> [M, ...]"""
+    return trees.add_scaled(phi, alpha, gradient(policy, phi, objective))
+
+
+def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Sequence[Objective]) -> list[Tree]:
+    """All iterates phi_0 .. phi_K, eq. (1); phi_0 = theta has no axis of tasks."""
+    path = [theta]
+    for objective in inner:
+        path.append(inner_step(policy, path[-1], alpha, objective))
+    return path
+
+
+def chain(
+    policy: Policy,
+    path: Sequence[Tree],
+    alpha: float,
+    inner: Sequence[Objective],
+    outer: Sequence[Objective | None],
+) -> Tree:
+    """Gradient of (2), summed over tasks, by eq. (3). `outer` has K + 1 objectives or None."""
+    v = trees.map(onp.zeros_like, path[-1])
+    for k in range(len(inner), -1, -1):
+        if k < len(inner):
+            J = inner[k]
+            product = policy.hessian_product(path[k], v, J.gradient, J.hessian_product)
+            v = trees.add_scaled(v, alpha, product)
+        target = outer[k]
+        if target is not None:
+            v = trees.add_scaled(v, 1.0, gradient(policy, path[k], target))
+    return _sum_tasks(v, path[0])
+
+
+def first_order(policy: Policy, path: Sequence[Tree], outer: Sequence[Objective | None]) -> Tree:
+    """Gradient of (2), summed over tasks, with every Jacobian of (1) replaced by I, eq. (4)."""
+    total = trees.map(onp.zeros_like, path[0])
+    for phi, target in zip(path, outer, strict=True):
+        if target is not None:
+            total = trees.add_scaled(total, 1.0, _sum_tasks(gradient(policy, phi, target), total))
+    return total
+
+
+def _sum_tasks(v: Tree, like: Tree) -> Tree:
+    """Sum over the leading axes that `v` has and `like` has not."""
+    return trees.map(lambda x, y: x.sum(tuple(range(x.ndim - y.ndim))), v, like)
+
+
+def _edge(theta: Tree, alpha: float, num_steps: int) -> None:
+    trees.check(theta)
+    arguments.real("alpha", alpha)
+    arguments.whole("num_steps", num_steps, low=0)
+
+
+def adapted_return(
+    policy: Policy,
+    theta: Tree,
+    alpha: Any,
+    num_steps: int,
+    mdp: MDP,
+    horizon: int | None,
+    gamma: float = 1.0,
+) -> Any:
+    """F_inf, eq. (5): mean return over the tasks of `mdp` after exact inner steps. Traceable."""
+    J = objectives.exact(mdp, horizon, gamma)
+    return np.mean(J.value(policy.logits(inner_loop(policy, theta, alpha, [J] * num_steps)[-1])))
+
+
+def meta_gradient(
+    policy: Policy,
+    theta: Tree,
+    alpha: float,
+    num_steps: int,
+    mdp: MDP,
+    horizon: int | None,
+    gamma: float = 1.0,
+) -> Tree:
+    """Gradient of F_inf by one reverse sweep through the formula of the inner gradient."""
+    _edge(theta, alpha, num_steps)
+    return grad(lambda t: adapted_return(policy, t, alpha, num_steps, mdp, horizon, gamma))(theta)
+
+
+def meta_gradient_reverse_over_reverse(
+    policy: Policy,
+    theta: Tree,
+    alpha: float,
+    num_steps: int,
+    mdp: MDP,
+    horizon: int | None,
+    gamma: float = 1.0,
+) -> Tree:
+    """Gradient of F_inf with autograd inside autograd: (1) and (5) as one writes them down."""
+    _edge(theta, alpha, num_steps)
+    (num_tasks,) = mdp.leading
+    J = objectives.exact(mdp, horizon, gamma)
+
+    def task_returns(phi: Tree) -> Any:
+        return J.value(policy.logits(phi))
+
+    def adapted(theta: Tree) -> Any:
+        phi = trees.broadcast_to_tasks(theta, num_tasks)
+        for _ in range(num_steps):
+            phi = trees.add_scaled(phi, alpha, grad(lambda p: np.sum(task_returns(p)))(phi))
+        return np.mean(task_returns(phi))
+
+    return grad(adapted)(theta)
+
+
+def meta_gradient_by_chain(
+    policy: Policy,
+    theta: Tree,
+    alpha: float,
+    num_steps: int,
+    mdp: MDP,
+    horizon: int | None,
+    gamma: float = 1.0,
+) -> Tree:
+    """Gradient of F_inf by Hessian-vector products, eq. (3). The fastest of the three."""
+    _edge(theta, alpha, num_steps)
+    J = objectives.exact(mdp, horizon, gamma)
+    path = inner_loop(policy, theta, alpha, [J] * num_steps)
+    total = chain(policy, path, alpha, [J] * num_steps, [None] * num_steps + [J])
+    return trees.map(lambda x: x / mdp.leading[0], total)
+
+
+def first_order_meta_gradient(
+    policy: Policy,
+    theta: Tree,
+    alpha: float,
+    num_steps: int,
+    mdp: MDP,
+    horizon: int | None,
+    gamma: float = 1.0,
+) -> Tree:
+    """FOMAML: the mean over tasks of grad J at phi_K, eq. (4)."""
+    _edge(theta, alpha, num_steps)
+    J = objectives.exact(mdp, horizon, gamma)
+    path = inner_loop(policy, theta, alpha, [J] * num_steps)
+    return trees.map(lambda x: x / mdp.leading[0], first_order(policy, path[-1:], [J]))

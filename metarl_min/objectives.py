@@ -1,0 +1,101 @@
+"""Surrogates: functions of the logits whose gradient is a policy gradient. All are maximised.
+
+    (1)  L(z) = 1/N sum_n sum_t log pi(a_t|s_t) A_t                  [Williams 1992, th. 1]
+    (2)       = sum_{s,a} C(s,a) log pi(a|s),
+         C(s,a) = 1/N sum_{n,t} A_t 1{s_t = s, a_t = a}              [derivation: collect terms]
+    (3)  dL/dz(s,a) = C(s,a) - pi(a|s) sum_b C(s,b)                      [policies (4) on (2)]
+    (4)  its derivative along v:  - (dpi/dz v)(s,a) sum_b C(s,b)             [derivative of (3)]
+    (5)  dJ/dz(s,a) = pi(a|s) (g(s,a) - sum_b pi(b|s) g(s,b)),
+         g = dJ/dpi of mdp (5)                                      [Sutton et al. 2000, th. 1]
+    (6)  its derivative along v, with u = (dpi/dz) v and g' = mdp (6) along u:
+         u (g - sum pi g) + pi (g' - sum u g - sum pi g')                    [derivative of (5)]
+
+In (1) episodes and steps are traced; in (2) they were summed into a table before the trace, so
+the cost of a gradient does not depend on N or T. The value of a surrogate means nothing, only its
+gradient does: the advantages A are data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import autograd.numpy as np
+import numpy as onp
+
+from metarl_min import mdp
+from metarl_min.mdp import MDP, Problem
+from metarl_min.policies import log_softmax, log_softmax_pullback, softmax, softmax_pullback
+from metarl_min.rollouts import Episodes, table
+from metarl_min.trees import Array
+
+
+def reinforce_per_step(logits: Any, episodes: Episodes, advantages: Array) -> Any:
+    """Surrogate summed step by step, eq. (1). [..., S, A], [..., N, T] -> [...]"""
+    index = onp.arange(int(onp.prod(episodes.states.shape[:-2])))
+    index = index.reshape(*episodes.states.shape[:-2], 1, 1)
+    flat = np.reshape(log_softmax(logits), (-1, *np.shape(logits)[-2:]))
+    log_probs = flat[index, episodes.states, episodes.actions]
+    return np.sum(log_probs * (advantages * episodes.alive), (-1, -2)) / advantages.shape[-2]
+
+
+def advantage_table(episodes: Episodes, advantages: Array, shape: tuple[int, int]) -> Array:
+    """The statistic C of eq. (2). advantages [..., N, T] -> [..., S, A]"""
+    return table(episodes, advantages / advantages.shape[-2], shape)
+
+
+def reinforce(logits: Any, C: Array) -> Any:
+    """Surrogate from its sufficient statistic, eq. (2). [..., S, A] -> [...]"""
+    return np.sum(C * log_softmax(logits), axis=(-1, -2))
+
+
+def reinforce_gradient(logits: Any, C: Array) -> Any:
+    """Gradient of the surrogate in the logits, eq. (3). [..., S, A]"""
+    return log_softmax_pullback(softmax(logits), C)
+
+
+def reinforce_hessian_product(logits: Array, v: Array, C: Array) -> Array:
+    """Hessian of the surrogate in the logits, times v, eq. (4). [..., S, A]"""
+    return -softmax_pullback(softmax(logits), v) * onp.sum(C, axis=-1, keepdims=True)
+
+
+def expected_return(logits: Any, problem: Problem) -> Any:
+    """Expected return of the softmax policy, mdp (3). [..., S, A] -> [...]"""
+    return mdp.value(mdp.broadcast(softmax(logits), problem), problem)
+
+
+def expected_return_gradient(logits: Any, problem: Problem) -> Any:
+    """Policy gradient in the logits, eq. (5). [..., S, A]"""
+    probs = mdp.broadcast(softmax(logits), problem)
+    return softmax_pullback(probs, mdp.gradient(probs, problem))
+
+
+def expected_return_hessian_product(logits: Array, v: Array, problem: Problem) -> Array:
+    """Hessian of the expected return in the logits, times v, eq. (6). [..., S, A]"""
+    probs = mdp.broadcast(softmax(logits), problem)
+    u = softmax_pullback(probs, v)
+    g, dg = mdp.gradient_and_derivative(probs, u, problem)
+    centred = g - onp.sum(probs * g, axis=-1, keepdims=True)
+    return u * centred + probs * (dg - onp.sum(u * g + probs * dg, axis=-1, keepdims=True))
+
+
+class Objective(NamedTuple):
+    """A function of the logits [..., S, A], one value per task, with its derivatives."""
+
+    value: Callable[[Any], Any]  # logits -> [...]
+    gradient: Callable[[Any], Any]  # logits -> [..., S, A]
+    hessian_product: Callable[[Array, Array], Array]  # logits, v -> [..., S, A]
+
+
+def exact(task: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
+    """The expected return on each task and its derivatives, eqs. (5) and (6)."""
+    problem = mdp.problem(task, horizon, gamma)
+    functions = expected_return, expected_return_gradient, expected_return_hessian_product
+    return Objective._make(partial(function, problem=problem) for function in functions)
+
+
+def sampled(C: Array) -> Objective:
+    """The REINFORCE surrogate of each task and its derivatives, eqs. (2)-(4)."""
+    functions = reinforce, reinforce_gradient, reinforce_hessian_product
+    return Objective._make(partial(function, C=C) for function in functions)
