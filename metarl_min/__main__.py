@@ -1,0 +1,23 @@
+"""python -m metarl_min: the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> int:
+    """Run the command line with one thread of linear algebra.
+
+    Matrices are small, so one thread is fastest, and the bits do not depend on the cores. The
+    variables are read where NumPy is imported: it must not be imported before.
+    """
+    for library in ("OPENBLAS", "OMP", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    from metarl_min import cli
+
+    return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

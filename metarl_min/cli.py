@@ -1,0 +1,143 @@
+"""The command line: words in, one table or one JSON object out.
+
+Words at fault end with status 2, a failure of the work with 1; each is told in one line on
+standard error, and leaves standard output empty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, NoReturn
+
+from metarl_min import commands, comparison, learners, tasks
+from metarl_min.commands import Work, say
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"metarl_min: {' '.join(message.split())}\n")
+
+
+def number(low: int) -> Callable[[str], int]:
+    """Return the reader of a whole number of at least `low`."""
+
+    def read(word: str) -> int:
+        if not word.isdecimal() or int(word) < low:
+            raise argparse.ArgumentTypeError(f"must be a whole number >= {low}, got {word!r}")
+        return int(word)
+
+    return read
+
+
+def _add_common(added: Parser, *options: str) -> None:
+    """Add options that several commands share."""
+    known: dict[str, dict[str, Any]] = {
+        "--seed": {"type": number(0), "default": 0, "metavar": "S", "help": "default 0"},
+        "--out": {"metavar": "DIR", "help": "new or empty; default a numbered one under runs/"},
+        "--json": {"action": "store_true", "help": "print one JSON object"},
+    }
+    for option in options:
+        added.add_argument(option, **known[option])
+
+
+def _add_family(added: Parser) -> None:
+    added.add_argument("family", metavar="FAMILY", help=", ".join(tasks.FAMILIES))
+    added.add_argument("words", metavar="key=value", nargs="*", help="a parameter of the family")
+
+
+def _add_compare(added: Parser) -> None:
+    for option, known in (("tasks", comparison.FAMILIES), ("learners", learners.LEARNERS)):
+        names = ",".join(known)
+        added.add_argument(f"--{option}", default=names, metavar="NAME,..", help=f"default {names}")
+    _add_common(added, "--seed", "--out", "--json")
+
+
+def _add_train(added: Parser) -> None:
+    added.add_argument("learner", metavar="LEARNER", help=", ".join(learners.LEARNERS))
+    _add_family(added)
+    add = added.add_argument
+    add("--set", action="extend", nargs="+", default=[], metavar="name=value", help="a setting")
+    add("--iterations", type=number(1), metavar="N", help="default: the learner's")
+    _add_common(added, "--seed", "--out")
+    add("--resume", action="store_true", help="continue the run in --out")
+
+
+def _add_evaluate(added: Parser) -> None:
+    added.add_argument("directory", metavar="RUN_DIR", help="where train has written")
+    added.add_argument("--num-tasks", type=number(2), default=20_000, metavar="N")
+    added.add_argument("--greedy", action="store_true", help="play the most probable action")
+    _add_common(added, "--seed", "--json")
+
+
+def _add_ceiling(added: Parser) -> None:
+    _add_family(added)
+    _add_common(added, "--json")
+
+
+def _add_equations(added: Parser) -> None:
+    _add_common(added, "--json")
+
+
+COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], Work], Callable[[Parser], None]]] = {
+    "compare": (commands.compare, _add_compare),
+    "train": (commands.train, _add_train),
+    "evaluate": (commands.evaluate, _add_evaluate),
+    "ceiling": (commands.ceiling, _add_ceiling),
+    "equations": (commands.show_equations, _add_equations),
+}
+
+
+def parser() -> Parser:
+    """Return the parser of all commands."""
+    about = "Meta-reinforcement learning on finite MDPs. Without arguments: compare."
+    top = Parser(prog="metarl_min", description=about, allow_abbrev=False)
+    added = top.add_subparsers(required=True, metavar="COMMAND")
+    for name, (read, add_arguments) in COMMANDS.items():
+        about = str(read.__doc__)
+        command = added.add_parser(name, help=about, description=about, allow_abbrev=False)
+        command.set_defaults(read=read)
+        add_arguments(command)
+    return top
+
+
+def prepare(words: Sequence[str]) -> Work:
+    """Read the words; those of a family may also come after the options."""
+    top = parser()
+    args, rest = top.parse_known_args(words)
+    strange = [word for word in rest if word.startswith("-") or "words" not in args]
+    if strange:
+        top.error(f"unknown argument, got {' '.join(strange)}")
+    if rest:
+        args.words += rest
+    work: Work = args.read(args)
+    return work
+
+
+def complain(message: object, status: int) -> int:
+    """Say in one line what is wrong."""
+    say(f"metarl_min: {' '.join(str(message).split())}")
+    return status
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    try:
+        try:
+            work = prepare(list(sys.argv[1:] if argv is None else argv) or ["compare"])
+        except (ValueError, TypeError, OSError) as error:
+            return complain(error, 2)
+        print(work(), flush=True)
+    except KeyboardInterrupt as interrupt:
+        return complain(f"interrupted: {str(interrupt) or 'start it again'}", 1)
+    except BrokenPipeError:  # whoever read standard output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ArithmeticError, MemoryError, OSError, BrokenProcessPool) as error:
+        return complain(f"{type(error).__name__}: {error}", 1)
+    return 0

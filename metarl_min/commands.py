@@ -1,0 +1,169 @@
+"""What each command does: read its words, then work.
+
+An error in the words is raised at once. What is returned is the work: a function without
+arguments that returns the text for standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from metarl_min import comparison, learners, runs, tasks, training
+from metarl_min.arguments import require
+from metarl_min.baselines import bayes_optimal
+from metarl_min.reports import equations, tables
+
+Work = Callable[[], str]
+
+
+def say(line: str) -> None:
+    """Tell something to whoever waits."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def dump(result: Any) -> str:
+    """Return a result as JSON, numbers in full."""
+    return json.dumps(comparison.plain(result), indent=1, allow_nan=False)
+
+
+def pairs(words: Sequence[str]) -> dict[str, str]:
+    """Return words written key=value as a dict; each key once."""
+    found: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        require(bool(key and equals), "a parameter must be written key=value", repr(word))
+        require(key not in found, "a key must be given once", repr(word))
+        found[key] = value
+    return found
+
+
+def names(words: str) -> list[str]:
+    """Return the names of a comma-separated list; each once."""
+    found = words.split(",")
+    require(len(set(found)) == len(found), "a name must be given once", repr(words))
+    return found
+
+
+def compare(args: argparse.Namespace) -> Work:
+    """Train, judge and show every learner on every family."""
+    players = {name: learners.make(name, {}) for name in names(args.learners)}
+    families = {
+        name: tasks.make(name, comparison.FAMILIES.get(name, {})) for name in names(args.tasks)
+    }
+    for learner in players.values():
+        for family in families.values():
+            training.start(learner, family, args.seed)
+    directory = runs.claim(args.out)
+
+    def work() -> str:
+        result = comparison.compare(
+            families, players, seed=args.seed, processes=comparison.cores(), report=say
+        )
+        runs.write(directory / "results.json", f"{dump(result)}\n".encode())
+        draw(directory / "curves.png", result)
+        entries = result["tasks"].values()
+        for alarm in (line for entry in entries for line in tables.alarms(entry)):
+            say(alarm)
+        say(f"{result['seconds']:.0f} seconds; written to {directory}")
+        return dump(result) if args.json else "\n\n".join(map(tables.comparison, entries))
+
+    return work
+
+
+def draw(path: Path, result: dict[str, Any]) -> None:
+    """Write the picture of `compare`, or say why there is none."""
+    from metarl_min.reports import plots
+
+    try:
+        runs.write(path, plots.curves(result))
+    except ImportError as error:
+        say(f"no {path.name}: matplotlib is not there ({error})")
+
+
+def train(args: argparse.Namespace) -> Work:
+    """Train a learner in a run directory."""
+    settings, seed = pairs(args.set), args.seed
+    learner = learners.make(args.learner, settings)
+    family = tasks.make(args.family, pairs(args.words))
+    training.start(learner, family, seed)
+    iterations = args.iterations or comparison.budget(learner, family)[1]
+    words = runs.family_words(family)
+    run = runs.Run(args.learner, settings, words, seed, iterations, runs.versions())
+    if args.resume:
+        directory, run = runs.resume(run, args.iterations, args.out)
+    else:
+        directory = runs.claim(args.out)
+    done = training.restore(directory, learner, family, seed).iteration
+    if done >= run.iterations:
+        return lambda: f"{directory}: all {done} iterations are done"
+    runs.write_run(directory, run)
+
+    def work() -> str:
+        started = time.perf_counter()
+        try:
+            with training.progress(run.iterations) as report:
+                training.train_in(
+                    directory, learner, family, iterations=run.iterations, seed=seed, report=report
+                )
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"add --resume --out {directory} to continue") from None
+        seconds = time.perf_counter() - started
+        return f"{directory}: {run.iterations} iterations are done, {seconds:.1f} seconds"
+
+    return work
+
+
+def evaluate(args: argparse.Namespace) -> Work:
+    """Judge the learner of a run directory on fresh tasks."""
+    directory = Path(args.directory)
+    run = runs.read_run(directory)
+    learner, family = runs.make(run)
+    require((directory / "checkpoint.npz").exists(), "a run must have a checkpoint", directory)
+    last = training.restore(directory, learner, family, run.seed)
+
+    def work() -> str:
+        if last.iteration < run.iterations:
+            say(f"{directory} has done {last.iteration} of {run.iterations} iterations")
+        ceiling = comparison.ceiling_of(family)
+        row = comparison.judge(
+            learner, last.state, family, ceiling, num_tasks=args.num_tasks,
+            seed=args.seed, control_seed=run.seed, greedy=args.greedy,
+        )  # fmt: skip
+        exact = {
+            "random": bayes_optimal.expected_random(family),
+            "bayes_optimal": ceiling.value if ceiling else None,
+        }
+        result = {"learner": run.learner, "family": run.family, **row, **exact}
+        return dump(result) if args.json else tables.evaluation(result)
+
+    return work
+
+
+def ceiling(args: argparse.Namespace) -> Work:
+    """Compute the exact Bayes-optimal value of a family."""
+    family, started = tasks.make(args.family, pairs(args.words)), time.perf_counter()
+    found = bayes_optimal.solve(family)
+    result = {
+        "family": runs.family_words(family), "exact": True, "value": found.value,
+        "lower": found.value, "upper": found.value, "random": found.random,
+        "known_task": found.known_task, "seconds": time.perf_counter() - started,
+    }  # fmt: skip
+    return lambda: dump(result) if args.json else tables.ceiling(result)
+
+
+def show_equations(args: argparse.Namespace) -> Work:
+    """Show the index of equations."""
+
+    def work() -> str:
+        found = equations.index(tests=equations.checkout_tests()).equations
+        if args.json:
+            return dump({"equations": [equation._asdict() for equation in found]})
+        return tables.align(equations.table(found), left=True)
+
+    return work

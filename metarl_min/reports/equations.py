@@ -1,0 +1,153 @@
+"""The index of equations: what is derived where, which functions compute it, which tests prove it.
+
+A module's docstring numbers its equations, one to a paragraph or a line, each ended by its source:
+
+    (n)  formula, on one line or several    [Author et al. year, eq. n]
+
+A function's docstring cites "eq. (2)", "eqs. (1)-(3), (5)" of its own module, and "mdp (5)" of
+another. A test is marked @pytest.mark.verifies("mdp.5"). Modules go by their last name, or by
+"tasks.bandits" where two share it. Nothing is imported: sources are parsed.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PACKAGE = Path(__file__).resolve().parents[1]
+ENTRY = re.compile(r"^ *\((\d+)\)  +(?=\S)", re.MULTILINE)
+SOURCE = re.compile(r"(?:  +|\n *)\[([^\[\]]+)\] *(?=\n|$)")
+NUMBERS = r"(\(\d+\)(?:(?:, and |, | and | or |-)\(\d+\))*)"
+
+
+class Equation(NamedTuple):
+    """One numbered equation and where it is used."""
+
+    name: str  # "mdp.5"
+    formula: str  # as written, spaces and line breaks made single
+    source: str  # the paper; "" where it is missing
+    functions: list[str]  # that cite it
+    tests: list[str]  # that are marked with it
+
+
+class Index(NamedTuple):
+    """All equations, and all that points at none."""
+
+    equations: list[Equation]
+    dangling: list[str]
+
+
+def _flow(text: str) -> str:
+    return " ".join(text.split())
+
+
+def formulas(docstring: str) -> dict[int, tuple[str, str]]:
+    """Return formula and source of each numbered equation of a module's docstring.
+
+    >>> formulas("Line.\\n\\n    (1)  y = 2 x\\n         for x > 0    [definition]\\n")
+    {1: ('y = 2 x for x > 0', 'definition')}
+    """
+    starts = list(ENTRY.finditer(docstring))
+    ends = [*(start.start() for start in starts[1:]), len(docstring)]
+    found = {}
+    for start, end in zip(starts, ends, strict=False):
+        text = docstring[start.end() : end].split("\n\n")[0]
+        source = SOURCE.search(text)
+        formula = text[: source.start()] if source else text
+        found[int(start[1])] = (_flow(formula), _flow(source[1]) if source else "")
+    return found
+
+
+def expand(numbers: str) -> list[int]:
+    """Return the numbers of a citation.
+
+    >>> expand("(1)-(3), (5) and (7)")
+    [1, 2, 3, 5, 7]
+    """
+    found: list[int] = []
+    for dash, digits in re.findall(r"(-?)\((\d+)\)", numbers):
+        found += range(found[-1] + 1 if dash else int(digits), int(digits) + 1)
+    return found
+
+
+def citations(docstring: str, module: str, modules: set[str]) -> list[str]:
+    """Return the names of the equations that a function's docstring cites."""
+    text = _flow(docstring)
+    own = re.findall(rf"\b[Ee]qs?\. {NUMBERS}", text)
+    cited = [f"{module}.{n}" for numbers in own for n in expand(numbers)]
+    for name, numbers in re.findall(rf"([a-z_]+(?:\.[a-z_]+)?) {NUMBERS}", text):
+        cited += [f"{name}.{n}" for n in expand(numbers) if name in modules]
+    return cited
+
+
+def module_names(paths: list[Path], root: Path) -> dict[str, Path]:
+    """Return the modules by their short names: the last part, or the last two where shared."""
+    dotted = {path: path.relative_to(root).with_suffix("").parts for path in paths}
+    parts = {p: name[:-1] if name[-1] == "__init__" else name for p, name in dotted.items()}
+    shared = Counter(name[-1] for name in parts.values() if name)
+    return {
+        ".".join(name[-2:]) if shared[name[-1]] > 1 else name[-1]: path
+        for path, name in parts.items()
+        if name
+    }
+
+
+def _definitions(tree: ast.AST) -> Iterator[Any]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return (node for node in ast.walk(tree) if isinstance(node, kinds))
+
+
+def _pointing(name: str, *pointers: list[tuple[str, str]]) -> list[list[str]]:
+    """Return, for each list of (equation, user), the users of the equation `name`."""
+    return [list(dict.fromkeys(u for x, u in pairs if x == name)) for pairs in pointers]
+
+
+def _marks(tests: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield (equation, test) for each mark of a file of tests."""
+    for test in _definitions(tests):
+        for mark in test.decorator_list:
+            if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.verifies":
+                yield from ((ast.literal_eval(name), test.name) for name in mark.args)
+
+
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def checkout_tests(package: Path = PACKAGE) -> Path | None:
+    """Return the folder of tests beside the package in a checkout, or None outside of one."""
+    beside = package.parent / "tests"
+    return beside if (package.parent / "setup.cfg").exists() and beside.is_dir() else None
+
+
+def index(package: Path = PACKAGE, tests: Path | None = None) -> Index:
+    """Return the index of a package; `tests` is the folder of its tests, if there is one."""
+    paths = module_names(sorted(package.rglob("*.py")), package)
+    modules = {name: _parse(path) for name, path in paths.items()}
+    users, marks = [], []
+    for name, tree in modules.items():
+        for node in _definitions(tree):
+            cited = citations(ast.get_docstring(node) or "", name, set(modules))
+            users += [(equation, f"{name}.{node.name}") for equation in cited]
+    for path in sorted(tests.glob("test_*.py")) if tests else ():
+        marks += [(equation, f"{path.stem}.{test}") for equation, test in _marks(_parse(path))]
+    equations = [
+        Equation(f"{name}.{n}", formula, source, *_pointing(f"{name}.{n}", users, marks))
+        for name, tree in modules.items()
+        for n, (formula, source) in formulas(ast.get_docstring(tree) or "").items()
+    ]
+    known = {equation.name for equation in equations}
+    return Index(equations, [f"{user}: {x}" for x, user in users + marks if x not in known])
+
+
+def table(equations: list[Equation], width: int = 48) -> list[list[str]]:
+    """Return the rows of a text table: name, shortened formula, functions, tests, paper."""
+    rows = [["equation", "formula", "functions", "tests", "source"]]
+    for name, formula, source, functions, tests in equations:
+        short = formula if len(formula) <= width else f"{formula[: width - 2]}.."
+        rows.append([name, short, " ".join(functions), " ".join(tests), source])
+    return rows

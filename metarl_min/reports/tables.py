@@ -1,0 +1,113 @@
+"""Text tables: what `compare`, `evaluate` and `ceiling` print for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Row = list[str]
+
+HEAD = ["", "return", "score", "score_pdl"]
+
+
+def align(rows: list[Row], left: bool = False) -> str:
+    """Return the rows as lines: the first column to the left, the others to the right or `left`.
+
+    >>> print(align([["", "return"], ["random", "5.0"]]))
+            return
+    random     5.0
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = ["<", *("<" if left else ">" for _ in widths[1:])]
+    line = "  ".join(f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True))
+    return "\n".join(line.format(*row).rstrip() for row in rows)
+
+
+def number(value: float | None, stderr: float | None = None) -> str:
+    """Write a value and its standard error; nothing where there is none.
+
+    >>> number(5.74321, 0.07), number(5.0), number(None)
+    ('5.743 +- 0.070', '5.000', '')
+    """
+    if value is None:
+        return ""
+    return f"{value:.3f} +- {stderr:.3f}" if stderr else f"{value:.3f}"
+
+
+def words(family: dict[str, Any]) -> str:
+    """Write a family as on the command line; words that are empty are left out.
+
+    >>> words({"name": "bandit", "arms": 5, "prior": "1,1", "walls": ""})
+    'bandit arms=5 prior=1,1'
+    """
+    given = {key: value for key, value in family.items() if key != "name" and value != ""}
+    numbers = {key: f"{value:g}" for key, value in given.items() if isinstance(value, float)}
+    return " ".join([family["name"], *(f"{key}={v}" for key, v in {**given, **numbers}.items())])
+
+
+def _row(name: str, scores: dict[str, Any]) -> Row:
+    pairs = (("return", "stderr"), ("score", "score_stderr"), ("score_pdl", "score_pdl_stderr"))
+    return [name, *(number(scores.get(value), scores.get(error)) for value, error in pairs)]
+
+
+def _rows(name: str, scores: dict[str, Any]) -> Iterator[Row]:
+    """Yield the row of a player; below it, where it adapts, what it must beat."""
+    yield _row(name, scores)
+    if scores.get("before"):
+        yield _row("  unadapted start", scores["before"])
+    if scores.get("control"):
+        control = scores["control"]
+        yield _row(f"  untrained control (alpha={control['alpha']:g})", control)
+
+
+def _exact(name: str, value: float | None, score: float) -> list[Row]:
+    """Return the row of an exact return, none where it is not known."""
+    return [] if value is None else [[f"{name} (exact)", number(value), number(score), ""]]
+
+
+def _players(entry: dict[str, Any]) -> dict[str, Any]:
+    return {**entry["learners"], **entry["baselines"]}
+
+
+def comparison(entry: dict[str, Any]) -> str:
+    """Return the table of one family of `compare`: the ceiling on top, chance at the bottom."""
+    best, chance = entry["bayes_optimal"], entry["random"]
+    rows = [HEAD, *_exact("bayes_optimal", best and best["return"], 1)]
+    for name, scores in _players(entry).items():
+        if name not in ("bayes_optimal", "random"):  # sampled twins of exact rows
+            rows += _rows(name, scores)
+    rows += _exact("random", chance["return"], 0)
+    title = f"{words(entry['family'])}\n{entry['num_tasks']} fresh tasks, "
+    return f"{title}undiscounted return of {entry['num_episodes']} episodes\n\n{align(rows)}"
+
+
+def _alarm(name: str, scores: dict[str, Any]) -> list[str]:
+    score, stderr = scores.get("score"), scores.get("score_stderr") or 0.0
+    if score is None or score - 1 <= 4 * stderr + 1e-9:
+        return []
+    above = f"{number(score, stderr)}, above the ceiling by more than 4 standard errors"
+    return [f"alarm: the score of {name} is {above}: does it see the task?"]
+
+
+def alarms(entry: dict[str, Any]) -> list[str]:
+    """Name the rows that are above the ceiling by more than 4 standard errors."""
+    found, family = [], entry["family"]["name"]
+    for name, scores in _players(entry).items():
+        found += _alarm(f"{name} on {family}", scores)
+        for part in ("before", "control"):
+            found += _alarm(f"{name} ({part}) on {family}", scores.get(part) or {})
+    return found
+
+
+def evaluation(result: dict[str, Any]) -> str:
+    """Return the table of `evaluate`."""
+    rows = [HEAD, *_exact("bayes_optimal", result["bayes_optimal"], 1)]
+    rows += [*_rows(result["learner"], result), *_exact("random", result["random"], 0)]
+    return f"{words(result['family'])}\n\n{align(rows)}"
+
+
+def ceiling(result: dict[str, Any]) -> str:
+    """Return the table of `ceiling`: exact expected returns of a whole trial."""
+    names = {"known_task": "the task known", "value": "Bayes-optimal", "random": "random"}
+    rows = [[label, f"{result[name]:.6f}"] for name, label in names.items()]
+    return f"{words(result['family'])}\n\n{align(rows)}"

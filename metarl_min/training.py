@@ -1,0 +1,141 @@
+"""One loop for every learner: progress, checkpoints, resume.
+
+Iteration i = 1, 2, .. of a run draws from default_rng([seed, i]), its start from
+default_rng([seed, 0]). So a checkpoint holds the state and the number of iterations done, no
+generator, and a resumed run repeats the bits of one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metarl_min import runs
+from metarl_min.arguments import whole
+from metarl_min.learners import Learner
+from metarl_min.runs import Checkpoint
+from metarl_min.tasks import Family
+
+Report = Callable[[int, Any], None]  # (iteration, info); an Info is nested like a state
+
+
+def start(learner: Learner, family: Family, seed: int) -> Checkpoint:
+    """Return the learner before its first iteration."""
+    whole("seed", seed, 0)
+    return Checkpoint(0, learner.init(np.random.default_rng([seed, 0]), family))
+
+
+def restore(directory: Path, learner: Learner, family: Family, seed: int) -> Checkpoint:
+    """Return the last checkpoint of a run directory, or the start where there is none yet."""
+    first, path = start(learner, family, seed), directory / "checkpoint.npz"
+    return runs.load(path, first.state) if path.exists() else first
+
+
+def _next(last: Checkpoint, state: Any) -> Checkpoint:
+    """Return the checkpoint after `last`, in the form in which it would come back from its file."""
+    checkpoint = Checkpoint(last.iteration + 1, state)
+    leaves, place = runs.flatten(checkpoint), f"after iteration {checkpoint.iteration}"
+    for path, leaf in leaves.items():
+        if not np.isfinite(leaf).all():
+            got = f"NaN or infinity in {path} {place}"
+            raise FloatingPointError(f"a state must stay finite, got {got}")
+    strange = runs.shapes(leaves) ^ runs.shapes(runs.flatten(last))
+    if strange:
+        raise TypeError(f"a state must keep its parts and dtypes, got other {strange} {place}")
+    settled: Checkpoint = runs.rebuild(last, leaves)
+    return settled
+
+
+def iterate(
+    learner: Learner, family: Family, last: Checkpoint, iterations: int, seed: int
+) -> Iterator[tuple[Checkpoint, Any]]:
+    """Yield each checkpoint after `last`, up to `iterations`, with its Info."""
+    while last.iteration < iterations:
+        rng = np.random.default_rng([seed, last.iteration + 1])
+        state, info = learner.step(rng, last.state, family)
+        last = _next(last, state)
+        yield last, info
+
+
+def ignore(iteration: int, info: Any) -> None:
+    """Report nothing."""
+
+
+def train(
+    learner: Learner, family: Family, *, iterations: int, seed: int, report: Report = ignore
+) -> Any:
+    """Return the state after `iterations`, trained in memory."""
+    last = first = start(learner, family, seed)
+    for last, info in iterate(learner, family, first, whole("iterations", iterations, 0), seed):
+        report(last.iteration, info)
+    return last.state
+
+
+def train_in(
+    directory: Path,
+    learner: Learner,
+    family: Family,
+    *,
+    iterations: int,
+    seed: int,
+    report: Report = ignore,
+) -> Any:
+    """Return the state after `iterations`, from the last checkpoint of `directory` on.
+
+    About 20 checkpoints are written, and one where Ctrl-C stops the run.
+    """
+    path, every = directory / "checkpoint.npz", max(1, whole("iterations", iterations) // 20)
+    last = saved = restore(directory, learner, family, seed)
+    try:
+        for pair in iterate(learner, family, last, iterations, seed):
+            last, info = pair
+            if last.iteration % every == 0 or last.iteration == iterations:
+                runs.save(path, last)
+                saved = last
+            report(last.iteration, info)
+    except KeyboardInterrupt:
+        if saved is not last:
+            runs.save(path, last)
+        raise
+    return last.state
+
+
+def _summary(info: Any) -> str:
+    """Return the mean of every number of an Info, for one line."""
+    numbers = {name: leaf for name, leaf in runs.flatten(info).items() if leaf.size}
+    return " ".join(f"{name} {leaf.mean():.4g}" for name, leaf in numbers.items())
+
+
+def _bar(iterations: int) -> Any:
+    """Return tqdm's bar where it is installed and a person watches, else None."""
+    if not sys.stderr.isatty():
+        return None
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    return tqdm(total=iterations, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def progress(iterations: int) -> Iterator[Report]:
+    """Show progress on standard error: a bar, or a line at each tenth of the way."""
+    bar = _bar(iterations)
+
+    def advance(iteration: int, info: Any) -> None:
+        bar.initial = bar.initial or iteration - 1  # a resumed run is not a fast one
+        bar.set_postfix_str(_summary(info), refresh=False)
+        bar.update(iteration - bar.n)
+
+    def lines(iteration: int, info: Any) -> None:
+        if iteration % max(1, iterations // 10) == 0 or iteration == iterations:
+            line = f"iteration {iteration} of {iterations}  {_summary(info)}".rstrip()
+            print(line, file=sys.stderr)
+
+    with bar if bar is not None else contextlib.nullcontext():
+        yield lines if bar is None else advance
