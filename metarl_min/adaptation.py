@@ -26,8 +26,7 @@ import autograd.numpy as np
 import numpy as onp
 from autograd import grad
 
-from metarl_min import arguments, objectives, trees
-from metarl_min.mdp import MDP
+from metarl_min import arguments, trees
 from metarl_min.objectives import Objective
 from metarl_min.policies import Policy
 from metarl_min.trees import Tree
@@ -91,53 +90,28 @@ def _edge(theta: Tree, alpha: float, num_steps: int) -> None:
     arguments.whole("num_steps", num_steps, low=0)
 
 
-def adapted_return(
-    policy: Policy,
-    theta: Tree,
-    alpha: Any,
-    num_steps: int,
-    mdp: MDP,
-    horizon: int | None,
-    gamma: float = 1.0,
-) -> Any:
-    """F_inf, eq. (5): mean return over the tasks of `mdp` after exact inner steps. Traceable."""
-    J = objectives.exact(mdp, horizon, gamma)
+def adapted_return(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> Any:
+    """F_inf, eq. (5): the mean over tasks after inner steps on J itself. Traceable."""
     return np.mean(J.value(policy.logits(inner_loop(policy, theta, alpha, [J] * num_steps)[-1])))
 
 
-def meta_gradient(
-    policy: Policy,
-    theta: Tree,
-    alpha: float,
-    num_steps: int,
-    mdp: MDP,
-    horizon: int | None,
-    gamma: float = 1.0,
-) -> Tree:
+def meta_gradient(policy: Policy, theta: Tree, alpha: float, num_steps: int, J: Objective) -> Tree:
     """Gradient of F_inf by one reverse sweep through the formula of the inner gradient."""
     _edge(theta, alpha, num_steps)
-    return grad(lambda t: adapted_return(policy, t, alpha, num_steps, mdp, horizon, gamma))(theta)
+    return grad(lambda theta: adapted_return(policy, theta, alpha, num_steps, J))(theta)
 
 
 def meta_gradient_reverse_over_reverse(
-    policy: Policy,
-    theta: Tree,
-    alpha: float,
-    num_steps: int,
-    mdp: MDP,
-    horizon: int | None,
-    gamma: float = 1.0,
+    policy: Policy, theta: Tree, alpha: float, num_steps: int, J: Objective
 ) -> Tree:
     """Gradient of F_inf with autograd inside autograd: (1) and (5) as one writes them down."""
     _edge(theta, alpha, num_steps)
-    (num_tasks,) = mdp.leading
-    J = objectives.exact(mdp, horizon, gamma)
 
     def task_returns(phi: Tree) -> Any:
         return J.value(policy.logits(phi))
 
     def adapted(theta: Tree) -> Any:
-        phi = trees.broadcast_to_tasks(theta, num_tasks)
+        phi = trees.broadcast_to_tasks(theta, J.num_tasks)
         for _ in range(num_steps):
             phi = trees.add_scaled(phi, alpha, grad(lambda p: np.sum(task_returns(p)))(phi))
         return np.mean(task_returns(phi))
@@ -146,33 +120,21 @@ def meta_gradient_reverse_over_reverse(
 
 
 def meta_gradient_by_chain(
-    policy: Policy,
-    theta: Tree,
-    alpha: float,
-    num_steps: int,
-    mdp: MDP,
-    horizon: int | None,
-    gamma: float = 1.0,
+    policy: Policy, theta: Tree, alpha: float, num_steps: int, J: Objective
 ) -> Tree:
     """Gradient of F_inf by Hessian-vector products, eq. (3). The fastest of the three."""
     _edge(theta, alpha, num_steps)
-    J = objectives.exact(mdp, horizon, gamma)
-    path = inner_loop(policy, theta, alpha, [J] * num_steps)
-    total = chain(policy, path, alpha, [J] * num_steps, [None] * num_steps + [J])
-    return trees.map(lambda x: x / mdp.leading[0], total)
+    inner = [J] * num_steps
+    path = inner_loop(policy, theta, alpha, inner)
+    total = chain(policy, path, alpha, inner, [None] * num_steps + [J])
+    return trees.map(lambda x: x / J.num_tasks, total)
 
 
 def first_order_meta_gradient(
-    policy: Policy,
-    theta: Tree,
-    alpha: float,
-    num_steps: int,
-    mdp: MDP,
-    horizon: int | None,
-    gamma: float = 1.0,
+    policy: Policy, theta: Tree, alpha: float, num_steps: int, J: Objective
 ) -> Tree:
     """FOMAML: the mean over tasks of grad J at phi_K, eq. (4)."""
     _edge(theta, alpha, num_steps)
-    J = objectives.exact(mdp, horizon, gamma)
-    path = inner_loop(policy, theta, alpha, [J] * num_steps)
-    return trees.map(lambda x: x / mdp.leading[0], first_order(policy, path[-1:], [J]))
+    adapted = inner_loop(policy, theta, alpha, [J] * num_steps)[-1]
+    total = _sum_tasks(gradient(policy, adapted, J), theta)
+    return trees.map(lambda x: x / J.num_tasks, total)

@@ -25,6 +25,7 @@ import autograd.numpy as np
 import numpy as onp
 
 from metarl_min import mdp
+from metarl_min.arguments import require
 from metarl_min.mdp import MDP, Problem
 from metarl_min.policies import log_softmax, log_softmax_pullback, softmax, softmax_pullback
 from metarl_min.rollouts import Episodes, table
@@ -81,21 +82,23 @@ def expected_return_hessian_product(logits: Array, v: Array, problem: Problem) -
 
 
 class Objective(NamedTuple):
-    """A function of the logits [..., S, A], one value per task, with its derivatives."""
+    """A function of the logits [M, S, A], one value per task, with its derivatives."""
 
-    value: Callable[[Any], Any]  # logits -> [...]
-    gradient: Callable[[Any], Any]  # logits -> [..., S, A]
-    hessian_product: Callable[[Array, Array], Array]  # logits, v -> [..., S, A]
+    num_tasks: int
+    value: Callable[[Any], Any]  # logits -> [M]
+    gradient: Callable[[Any], Any]  # logits -> [M, S, A]
+    hessian_product: Callable[[Array, Array], Array]  # logits, v -> [M, S, A]
 
 
-def exact(task: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
+def exact(tasks: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
     """The expected return on each task and its derivatives, eqs. (5) and (6)."""
-    problem = mdp.problem(task, horizon, gamma)
+    problem = mdp.problem(tasks, horizon, gamma)
+    require(len(problem.leading) == 1, "tasks must have one leading axis [M]", problem.leading)
     functions = expected_return, expected_return_gradient, expected_return_hessian_product
-    return Objective._make(partial(function, problem=problem) for function in functions)
+    return Objective(problem.leading[0], *(partial(f, problem=problem) for f in functions))
 
 
 def sampled(C: Array) -> Objective:
-    """The REINFORCE surrogate of each task and its derivatives, eqs. (2)-(4)."""
+    """The REINFORCE surrogate of each task and its derivatives, eqs. (2)-(4). C [M, S, A]"""
     functions = reinforce, reinforce_gradient, reinforce_hessian_product
-    return Objective._make(partial(function, C=C) for function in functions)
+    return Objective(len(C), *(partial(f, C=C) for f in functions))

@@ -14,8 +14,6 @@ gradient biased; (2) with N = 1 leaves nothing. Duan et al. 2016b is arXiv 1604.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from metarl_min import arguments
@@ -82,10 +80,22 @@ def gae(rewards: Array, values: Array, gamma: float, gae_lambda: float) -> Array
     return _discounted_sums(delta, gamma * gae_lambda)
 
 
-def baseline(name: Any, episodes: Episodes, returns: Array, num_states: int) -> Array:
+def baseline_name(text: str) -> str | float | None:
+    """Read `mean`, `linear` or a number; empty is None: left to the family."""
+    if text in ("mean", "linear"):
+        return text
+    try:
+        return arguments.real("baseline", float(text)) if text else None
+    except ValueError:
+        raise ValueError(
+            f"baseline must be mean, linear or a finite number, got {text!r}"
+        ) from None
+
+
+def baseline(name: str | float, episodes: Episodes, returns: Array, num_states: int) -> Array:
     """Return the baseline called `mean` or `linear`, or a constant. [..., N, T]"""
     if name == "mean":
         return batch_mean_baseline(returns)
     if name == "linear":
         return linear_baseline(episodes, returns, num_states)
-    return constant_baseline(name, returns)
+    return constant_baseline(float(name), returns)

@@ -117,6 +117,7 @@ def _pairs(text: str) -> Pairs:
 
 READ: dict[str, Callable[[str], Any]] = {
     "int": int, "float": float, "str": str, "Cells": _cells, "Pairs": _pairs,
+    "int | None": int, "float | None": float,
 }  # fmt: skip
 
 

@@ -1,0 +1,114 @@
+"""Scores: what a learner earns over whole trials on fresh tasks, relative to what is possible.
+
+With R the sum of all rewards of a trial, exploration included, undiscounted:
+
+    (1)  score = (E R - random) / (bayes_optimal - random)                          [definition]
+    (2)  score_pdl = 1 - E[sum_t V*(b_t) - Q*(b_t, a_t)] / (bayes_optimal - random), V* and Q*
+         from the tables of the ceiling along the Bayes filter b_t of the history
+                                                        [Kakade and Langford 2002, lemma 6.1]
+    (3)  standard error = standard deviation over tasks / sqrt(number of tasks)     [definition]
+
+(1) and (2) have the same expectation for whoever meets the task through its history alone, (2)
+with a fraction of the error. Whoever sees the task has a plain score that may exceed 1, and a
+score_pdl that may not: the alarm reads the plain one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min.arguments import whole
+from metarl_min.baselines.bayes_optimal import Ceiling, regret
+from metarl_min.learners import Learner
+from metarl_min.tasks import Family
+from metarl_min.trees import Array
+
+CHUNK = 1000  # tasks played at a time: bounds the memory, and is part of the random streams
+
+
+class Scores(NamedTuple):
+    """Means over tasks, with standard errors by eq. (3); None where there is no ceiling."""
+
+    value: float  # return of a whole trial
+    stderr: float
+    score: float | None
+    score_stderr: float | None
+    score_pdl: float | None
+    score_pdl_stderr: float | None
+    per_episode: list[float]  # [N] mean return of each episode of the trial
+
+
+def mean_and_stderr(samples: Array) -> tuple[float, float]:
+    """Mean over tasks and its standard error, eq. (3). [num_tasks] -> two floats
+
+    >>> mean_and_stderr(np.array([1.0, 3.0]))
+    (2.0, 1.0)
+    """
+    return float(samples.mean()), float(samples.std(ddof=1) / np.sqrt(len(samples)))
+
+
+def play_trials(
+    learner: Learner,
+    state: Any,
+    family: Family,
+    num_tasks: int,
+    seed: int,
+    ceiling: Any,
+    greedy: bool,
+) -> tuple[Array, Array | None]:
+    """Return of each episode [num_tasks, N], and the regret [num_tasks] where there is a ceiling.
+
+    The tasks depend on `seed` and `num_tasks` alone: everybody meets the same ones.
+    """
+    returns, regrets = [], []
+    for chunk, first in enumerate(range(0, num_tasks, CHUNK)):
+        tasks = family.sample(
+            np.random.default_rng([seed, chunk, 1]), min(CHUNK, num_tasks - first)
+        )
+        rng = np.random.default_rng([seed, chunk, 3])
+        episodes = learner.trial(rng, state, family, tasks, greedy=greedy)
+        returns.append(episodes.rewards.sum(-1))
+        if ceiling is not None:
+            regrets.append(regret(ceiling, episodes))
+    return np.concatenate(returns), np.concatenate(regrets) if regrets else None
+
+
+def evaluate(
+    learner: Learner,
+    state: Any,
+    family: Family,
+    *,
+    num_tasks: int,
+    seed: int,
+    ceiling: Ceiling | None = None,
+    greedy: bool = False,
+) -> Scores:
+    """Score a learner over one trial on each of `num_tasks` fresh tasks, eqs. (1)-(3).
+
+    ValueError below two tasks, where no standard error exists.
+    """
+    whole("num_tasks", num_tasks, low=2)
+    whole("seed", seed, low=0)
+    returns, regrets = play_trials(learner, state, family, num_tasks, seed, ceiling, greedy)
+    value, stderr = mean_and_stderr(returns.sum(-1))
+    per_episode = [float(x) for x in returns.mean(0)]
+    span = 0.0 if ceiling is None else ceiling.value - ceiling.random
+    if ceiling is None or regrets is None or span <= 0:
+        return Scores(value, stderr, None, None, None, None, per_episode)
+    lost, lost_stderr = mean_and_stderr(regrets)
+    return Scores(
+        value,
+        stderr,
+        (value - ceiling.random) / span,
+        stderr / span,
+        1 - lost / span,
+        lost_stderr / span,
+        per_episode,
+    )
+
+
+def exceeds(scores: Scores, ceiling: Ceiling, num_errors: float = 4.0) -> bool:
+    """Whether the plain return lies above the ceiling by so many errors: someone sees the task."""
+    return scores.value > ceiling.value + num_errors * scores.stderr + 1e-9

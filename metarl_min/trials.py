@@ -1,0 +1,160 @@
+"""A trial of a learner that adapts: episodes in a row on a fresh task, with steps in between.
+
+Stage k < K plays N_inner episodes with phi_k and steps on their surrogate L alone; stage K plays
+what remains of the N episodes with phi_K:
+
+    (1)  phi_{k+1} = phi_k + alpha grad L(phi_k; D_k),  D_k ~ phi_k,  phi_0 = theta
+                                                                  [Finn et al. 2017, alg. 3]
+    (2)  L(phi; D) = 1/N_inner sum_i sum_t log pi_phi(a_t|s_t) (W_t - b)
+                                                         [objectives (1); Finn et al. 2017, eq. 4]
+
+The *control* of a meta-trained start is the same adaptation from an untrained one, with the step
+size that pays best on tasks of its own: what remains between the two is what was learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min import adaptation, objectives, policies, returns, rollouts
+from metarl_min.arguments import real, require, whole
+from metarl_min.mdp import MDP
+from metarl_min.objectives import Objective
+from metarl_min.policies import Policy, softmax
+from metarl_min.rollouts import Episodes
+from metarl_min.tasks import Family
+from metarl_min.trees import Array, Rng, Tree
+
+DEFAULTS = {  # inner step size, discount and fixed baseline, by family; found on separate tasks
+    "bandit": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
+    "correlated": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
+    "gridworld": {"alpha": 8.0, "gamma": 0.5, "baseline": 0.0},
+}
+OTHERWISE = {"alpha": 1.0, "gamma": 0.5, "baseline": 0.0}
+
+
+class Inner(NamedTuple):
+    """How a learner adapts. What is None depends on the family: see `DEFAULTS`."""
+
+    policy: Policy
+    alpha: float | None  # the step size at the start of training
+    num_steps: int | None  # K
+    num_episodes: int  # N_inner, per step
+    baseline: str | float | None  # mean, linear or a number
+    gamma: float | None  # discount of W
+
+
+class Trial(NamedTuple):
+    """A trial with all that a meta-gradient needs of it."""
+
+    path: list[Tree]  # phi_0 .. phi_K; leaves [...] of phi_0, then [M, ...]
+    inner: list[Objective]  # the surrogates of D_0 .. D_{K-1}
+    stages: list[Episodes]  # D_0 .. D_K
+
+
+def settings(
+    policy: str,
+    alpha: float | None,
+    inner_steps: int | None,
+    inner_episodes: int,
+    baseline: str,
+    gamma: float | None,
+) -> Inner:
+    """Check and read the settings that every adapting learner has; TypeError or ValueError."""
+    return Inner(
+        policies.by_name(policy),
+        None if alpha is None else real("alpha", alpha),
+        None if inner_steps is None else whole("inner_steps", inner_steps, low=0),
+        whole("inner_episodes", inner_episodes),
+        returns.baseline_name(baseline),
+        None if gamma is None else real("gamma", gamma, 0, 1),
+    )
+
+
+def resolve(inner: Inner, family: Family) -> Inner:
+    """Fill in what the settings leave to the family."""
+    given = {name: value for name, value in inner._asdict().items() if value is not None}
+    return Inner(**{**inner._asdict(), **DEFAULTS.get(family.name, OTHERWISE), **given})
+
+
+def stage_sizes(inner: Inner, family: Family) -> list[int]:
+    """Episodes of each stage: K times N_inner, then the rest. By default K = min(N - 1, 9)."""
+    N, size = family.num_episodes, inner.num_episodes
+    K = min(N - 1, 9, N // size) if inner.num_steps is None else inner.num_steps
+    rule = f"inner_steps must be at most num_episodes // inner_episodes = {N // size}"
+    require(N // size >= K, rule, K)
+    return [size] * K + [N - K * size] * (K * size < N)
+
+
+def surrogate(inner: Inner, episodes: Episodes, shape: tuple[int, int]) -> Objective:
+    """The surrogate of every task, eq. (2). `inner` must be resolved."""
+    assert inner.gamma is not None and inner.baseline is not None
+    W = returns.discounted_returns(episodes.rewards, inner.gamma)
+    baseline = returns.baseline(inner.baseline, episodes, W, shape[0])
+    return objectives.sampled(objectives.advantage_table(episodes, W - baseline, shape))
+
+
+def play(
+    rng: Rng,
+    inner: Inner,
+    family: Family,
+    theta: Tree,
+    alpha: Any,
+    tasks: MDP,
+    greedy: bool = False,
+) -> Trial:
+    """Play one trial on each task, adapting by eq. (1)."""
+    inner, sizes = resolve(inner, family), stage_sizes(inner, family)
+    tables = rollouts.tables(tasks, family.reward_noise)
+    path, surrogates, stages = [theta], [], []
+    for k, num_episodes in enumerate(sizes):
+        probs = softmax(inner.policy.logits(path[k]))
+        probs = policies.greedy(probs) if greedy else probs
+        stages.append(rollouts.sample(rng, tables, probs, num_episodes, family.horizon))
+        if k + 1 < len(sizes):
+            surrogates.append(surrogate(inner, stages[k], tasks.shape))
+            path.append(adaptation.inner_step(inner.policy, path[k], alpha, surrogates[k]))
+    return Trial(path, surrogates, stages)
+
+
+def episodes(stages: list[Episodes]) -> Episodes:
+    """Join the stages of a trial. -> [M, N, T]"""
+    return Episodes._make(np.concatenate(parts, axis=-2) for parts in zip(*stages, strict=True))
+
+
+def per_episode(stages: list[Episodes]) -> Array:
+    """Mean return over the tasks of each episode of the trial. [N]"""
+    returned: Array = episodes(stages).rewards.sum(-1).mean(0)
+    return returned
+
+
+def best_alpha(returns_of: Callable[[float], float], start: float, most: int = 12) -> float:
+    """Return the best of a grid of factor 2 around `start`, widened until it is not at the edge.
+
+    On a plateau that goes on for `most` doublings the edge is returned.
+    """
+    grid = {power: returns_of(start * 2.0**power) for power in (-1, 0, 1)}
+    while True:
+        best = max(grid, key=lambda power: grid[power])
+        edge = best + 1 if best == max(grid) else best - 1
+        if min(grid) < best < max(grid) or abs(edge) > most:
+            return start * 2.0**best
+        grid[edge] = returns_of(start * 2.0**edge)
+
+
+def best_untrained_alpha(
+    rng: Rng, inner: Inner, family: Family, theta: Tree, num_tasks: int = 2000
+) -> float:
+    """Return the step size of the control: the best for `theta` on `num_tasks` fresh tasks."""
+    start, tasks = resolve(inner, family).alpha, family.sample(rng, num_tasks)
+    seed = int(rng.integers(2**63))  # common random numbers for every alpha
+    assert start is not None
+
+    def returns_of(alpha: float) -> float:
+        rng = np.random.default_rng(seed)
+        return float(per_episode(play(rng, inner, family, theta, alpha, tasks).stages).sum())
+
+    return best_alpha(returns_of, abs(start) or 1.0)
