@@ -63,8 +63,9 @@ def compare(args: argparse.Namespace) -> Work:
 
     def work() -> str:
         result = comparison.compare(
-            families, players, seed=args.seed, processes=comparison.cores(), report=say
-        )
+            families, players, seed=args.seed, num_tasks=comparison.NUM_TASKS,
+            processes=comparison.cores(), report=say,
+        )  # fmt: skip
         runs.write(directory / "results.json", f"{dump(result)}\n".encode())
         draw(directory / "curves.png", result)
         entries = result["tasks"].values()

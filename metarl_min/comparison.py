@@ -177,7 +177,7 @@ def compare(
     players: dict[str, Learner],
     *,
     seed: int,
-    num_tasks: int = NUM_TASKS,
+    num_tasks: int,
     processes: int = 1,
     report: Callable[[str], None],
 ) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def _panel(axes: Axes, name: str, entry: dict[str, Any]) -> None:
     axes.set(title=name, xlabel="episode of experience", ylabel="return per episode")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4)
 
 
 def curves(result: dict[str, Any]) -> bytes:

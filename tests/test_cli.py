@@ -1,0 +1,382 @@
+"""The command line: what is printed, what is written, and how it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import toy_learner
+
+from metarl_min import __main__, cli, comparison, learners, runs, tasks
+from metarl_min.baselines import bayes_optimal
+
+SCORES = {
+    "return", "stderr", "score", "score_stderr", "score_pdl", "score_pdl_stderr", "per_episode",
+}  # fmt: skip
+SMALL = ("bandit", "arms=2", "pulls=4")
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch, tmp_path):
+    toy_learner.register(monkeypatch.setitem)
+    small = {"bandit": {"arms": "2", "pulls": "4"}, "gridworld": {"size": "3", "start": "4"}}
+    small["gridworld"] |= {"horizon": "4", "episodes": "2"}
+    monkeypatch.setattr(comparison, "FAMILIES", small)
+    monkeypatch.setattr(comparison, "cores", lambda: 1)
+    monkeypatch.setattr(comparison, "NUM_TASKS", 50)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def run(capsys):
+    """Call the command line in this process: (status, standard output, standard error)."""
+
+    def run(*words):
+        try:
+            status = cli.main(words)
+        except SystemExit as end:
+            status = end.code
+        return (status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def trained(run):
+    assert run("train", "toy", *SMALL, "--iterations", "5", "--out", "run")[0] == 0
+    return "run"
+
+
+def strict(text):
+    """Read JSON that holds no NaN and no infinity."""
+
+    def refuse(word):
+        raise ValueError(word)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_compare_json_is_the_schema_and_nothing_else(run, tmp_path):
+    status, out, err = run("compare", "--learners", "toy", "--out", "here", "--json")
+    result = strict(out)
+    assert status == 0 and set(result) == {"seed", "seconds", "versions", "tasks"}
+    assert set(result["versions"]) == {"python", "numpy", "autograd", "metarl_min"}
+    assert list(result["tasks"]) == ["bandit", "gridworld"]
+    entry = result["tasks"]["bandit"]
+    assert entry["family"] == {"name": "bandit", "arms": 2, "pulls": 4, "prior": "1,1"}
+    assert entry["num_tasks"] == 50 and entry["num_episodes"] == 4
+    assert entry["random"] == {"return": 2.0, "exact": True}
+    family = tasks.make("bandit", {"arms": "2", "pulls": "4"})
+    best = bayes_optimal.solve(family).value
+    assert entry["bayes_optimal"] == {"return": best, "exact": True}
+    assert strict((tmp_path / "here" / "results.json").read_text()) == result
+    assert "done: toy on bandit" in err and "written to here" in err
+
+
+def test_every_row_of_compare_has_the_same_fields(run):
+    result = strict(run("compare", "--learners", "toy", "--json")[1])
+    for entry in result["tasks"].values():
+        toy = entry["learners"]["toy"]
+        assert set(toy) == SCORES | {"before", "control", "train_seconds"}
+        assert set(toy["before"]) == SCORES and set(toy["control"]) == SCORES | {"alpha"}
+        assert toy["control"]["alpha"] == 2.0
+        assert {"random", "bayes_optimal"} <= set(entry["baselines"])
+        for row in entry["baselines"].values():
+            assert set(row) == SCORES | {"before", "control"}
+            assert row["before"] is None and row["control"] is None
+            assert len(row["per_episode"]) == entry["num_episodes"]
+            assert sum(row["per_episode"]) == pytest.approx(row["return"])
+
+
+def test_compare_prints_one_table_per_family_with_the_ceiling_on_top(run):
+    status, out, err = run("compare", "--learners", "toy")
+    bandit, grid = out.split("gridworld size=3")
+    lines = bandit.splitlines()
+    names = [line[:24].strip() for line in lines[4:] if line]
+    assert status == 0 and lines[0] == "bandit arms=2 pulls=4 prior=1,1"
+    assert names[:2] == ["bayes_optimal (exact)", "toy"] and names[-1] == "random (exact)"
+    assert "  unadapted start" in bandit and "  untrained control (alpha=2)" in bandit
+    assert "bayes_optimal (exact)" in grid and "alarm" not in err
+
+
+def test_compare_uses_a_fresh_numbered_directory(run, tmp_path):
+    for number in ("0001", "0002"):
+        assert f"written to runs{os.sep}{number}" in run("compare", "--tasks", "bandit",
+                                                         "--learners", "toy")[2]  # fmt: skip
+    assert sorted(os.listdir(tmp_path / "runs")) == ["0001", "0002"]
+
+
+def test_compare_has_the_same_bits_in_two_processes_as_in_one():
+    family = tasks.make("bandit", {"arms": "2", "pulls": "4"})
+    results = [
+        comparison.compare(
+            {"bandit": family}, {"toy": toy_learner.toy()}, seed=1, num_tasks=50,
+            processes=processes, report=lambda line: None,
+        )
+        for processes in (1, 2)
+    ]  # fmt: skip
+    for result in results:
+        result.pop("seconds")
+        result["tasks"]["bandit"]["learners"]["toy"].pop("train_seconds")
+    assert results[0] == results[1]
+
+
+def test_whoever_sees_the_task_raises_the_alarm(run, monkeypatch):
+    monkeypatch.setattr(comparison, "NUM_TASKS", 1000)
+    status, _, err = run("compare", "--tasks", "bandit", "--learners", "toy,peek")
+    alarms = [line for line in err.splitlines() if line.startswith("alarm: ")]
+    assert status == 0 and len(alarms) == 1
+    assert "peek on bandit" in alarms[0] and "does it see the task?" in alarms[0]
+
+
+def test_without_matplotlib_the_results_are_there_and_one_line_says_so(run, monkeypatch):
+    for name in ("matplotlib", "matplotlib.figure", "matplotlib.backends.backend_agg"):
+        monkeypatch.setitem(sys.modules, name, None)
+    status, _, err = run("compare", "--tasks", "bandit", "--learners", "toy", "--out", "here")
+    assert status == 0 and os.listdir("here") == ["results.json"]
+    assert [line for line in err.splitlines() if "matplotlib" in line] != []
+
+
+def test_compare_in_a_family_without_a_ceiling_has_null_scores(run):
+    status, out, _ = run("compare", "--tasks", "mdp", "--learners", "toy", "--json")
+    entry = strict(out)["tasks"]["mdp"]
+    assert status == 0 and entry["bayes_optimal"] is None
+    assert entry["learners"]["toy"]["score"] is None
+    assert entry["learners"]["toy"]["return"] is not None
+    assert run("compare", "--tasks", "mdp", "--learners", "toy")[0] == 0
+
+
+def test_no_words_mean_compare(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["metarl_min"])
+    seen = []
+    monkeypatch.setitem(cli.COMMANDS, "compare", (seen.append, cli._add_compare))
+    monkeypatch.setattr(cli, "print", lambda *words, **how: None, raising=False)
+    with pytest.raises(TypeError):  # the work of a command that returns None
+        __main__.main()
+    assert seen[0].tasks == "bandit,gridworld" and seen[0].seed == 0
+    assert os.environ["OPENBLAS_NUM_THREADS"]
+
+
+def test_evaluate_json_is_the_schema(run, trained):
+    status, out, _ = run("evaluate", trained, "--num-tasks", "50", "--json")
+    result = strict(out)
+    assert status == 0
+    assert set(result) == SCORES | {
+        "learner", "family", "random", "bayes_optimal", "before", "control",
+    }  # fmt: skip
+    assert result["learner"] == "toy" and result["random"] == 2.0
+    assert result["family"] == {"name": "bandit", "arms": 2, "pulls": 4, "prior": "1,1"}
+    again = strict(run("evaluate", trained, "--num-tasks", "50", "--json", "--seed", "0")[1])
+    assert again == result
+    greedy = strict(run("evaluate", trained, "--num-tasks", "50", "--json", "--greedy")[1])
+    assert greedy["return"] != result["return"]
+
+
+def test_evaluate_prints_a_table(run, trained):
+    status, out, _ = run("evaluate", trained, "--num-tasks", "50")
+    assert status == 0 and out.startswith("bandit arms=2 pulls=4 prior=1,1\n")
+    assert "  untrained control (alpha=2)" in out
+
+
+def test_evaluate_of_an_unfinished_run_says_how_far_it_is(run, trained):
+    found = runs.read_run(cli.commands.Path(trained))
+    runs.write_run(cli.commands.Path(trained), found._replace(iterations=9))
+    status, _, err = run("evaluate", trained, "--num-tasks", "50")
+    assert status == 0 and err == "run has done 5 of 9 iterations\n"
+
+
+def test_ceiling_json_is_the_schema(run):
+    status, out, err = run("ceiling", "bandit", "--json")
+    result = strict(out)
+    assert status == 0 and err == ""
+    assert list(result) == [
+        "family", "exact", "value", "lower", "upper", "random", "known_task", "seconds",
+    ]  # fmt: skip
+    assert result["value"] == result["lower"] == result["upper"]
+    assert result["value"] == pytest.approx(6041941 / 907200, rel=1e-12)
+    assert result["random"] == 5.0 and result["exact"] is True
+    assert "Bayes-optimal   6.659988" in run("ceiling", "bandit")[1]
+
+
+def test_equations_are_listed_and_in_full_with_json(run):
+    status, out, _ = run("equations")
+    assert status == 0 and any(line.startswith("mdp.5 ") for line in out.splitlines())
+    found = {row["name"]: row for row in strict(run("equations", "--json")[1])["equations"]}
+    assert found["mdp.5"]["source"] == "Sutton et al. 2000, th. 1"
+    assert set(found["mdp.5"]) == {"name", "formula", "source", "functions", "tests"}
+
+
+def test_numbers_in_json_are_whole_floats():
+    assert cli.commands.dump({"x": np.float64(0.1) + 0.2, "y": np.nan}) == (
+        '{\n "x": 0.30000000000000004,\n "y": null\n}'
+    )
+
+
+WRONG = {
+    "no command": ["--seed", "1"],
+    "unknown command": ["trian"],
+    "unknown option": ["ceiling", "bandit", "--fast"],
+    "shortened option": ["compare", "--learn", "toy"],
+    "unknown learner": ["train", "nobody", "bandit"],
+    "unknown learner in compare": ["compare", "--learners", "toy,nobody"],
+    "no learner in compare": ["compare", "--learners", ""],
+    "a learner twice": ["compare", "--learners", "toy,toy"],
+    "unknown family": ["ceiling", "chess"],
+    "unknown family in compare": ["compare", "--tasks", "chess", "--learners", "toy"],
+    "unknown key": ["ceiling", "bandit", "legs=3"],
+    "a key twice": ["ceiling", "bandit", "arms=3", "arms=3"],
+    "no key": ["ceiling", "bandit", "=3"],
+    "no equals": ["ceiling", "bandit", "arms"],
+    "a word for a number": ["ceiling", "bandit", "arms=many"],
+    "zero arms": ["ceiling", "bandit", "arms=0"],
+    "zero horizon": ["ceiling", "gridworld", "horizon=0"],
+    "NaN": ["ceiling", "gridworld", "goal_reward=nan"],
+    "too large": ["ceiling", "bandit", "arms=20", "pulls=100"],
+    "no ceiling": ["ceiling", "mdp"],
+    "unknown setting": ["train", "toy", "bandit", "--set", "speed=3"],
+    "bad setting": ["train", "toy", "bandit", "--set", "at=soon"],
+    "zero iterations": ["train", "toy", "bandit", "--iterations", "0"],
+    "negative seed": ["compare", "--seed", "-1"],
+    "seed of words": ["compare", "--seed", "one"],
+    "resume without a place": ["train", "toy", "bandit", "--resume"],
+    "missing run": ["evaluate", "nowhere"],
+    "one task": ["evaluate", "nowhere", "--num-tasks", "1"],
+    "surplus word": ["equations", "all"],
+}
+
+
+@pytest.mark.parametrize("words", WRONG.values(), ids=WRONG)
+def test_words_at_fault_are_one_line_and_status_2(run, words, tmp_path):
+    status, out, err = run(*words)
+    assert status == 2 and out == ""
+    assert err.startswith("metarl_min: ") and len(err.splitlines()) == 1
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_line_states_the_rule_and_what_it_got(run):
+    assert run("train", "toy", "bandit", "--set", "speed=3")[2] == (
+        "metarl_min: toy knows the keys fault, at, pause, got 'speed'\n"
+    )
+    assert run("ceiling", "bandit", "legs=3")[2] == (
+        "metarl_min: bandit knows the keys arms, pulls, prior, got 'legs'\n"
+    )
+
+
+def test_words_of_a_family_may_follow_an_option(run):
+    status, out, _ = run("ceiling", "bandit", "--json", "arms=2", "pulls=1")
+    assert status == 0 and strict(out)["family"]["arms"] == 2
+
+
+def test_a_directory_with_a_run_is_refused_without_resume(run, trained):
+    before = {name: (os.path.join(trained, name)) for name in os.listdir(trained)}
+    for words in (["train", "toy", *SMALL], ["compare", "--learners", "toy"]):
+        status, out, err = run(*words, "--out", trained)
+        assert status == 2 and out == "" and "--resume" in err and len(err.splitlines()) == 1
+    assert set(os.listdir(trained)) == set(before)
+
+
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_a_directory_with_other_things_is_refused_and_left_alone(run, tmp_path, resume):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years")
+    status, out, err = run("train", "toy", *SMALL, "--out", "mine", *resume)
+    assert status == 2 and out == "" and "new or empty, got mine with thesis.tex" in err
+    assert os.listdir("mine") == ["thesis.tex"]
+    assert run("train", "toy", *SMALL, "--out", "mine/thesis.tex")[0] == 2
+
+
+def test_resume_begins_where_nothing_is_and_ends_at_once_where_all_is_done(run, tmp_path):
+    words = ("train", "toy", *SMALL, "--iterations", "5", "--out", "new", "--resume")
+    assert run(*words)[0] == 0
+    stamp = (tmp_path / "new" / "checkpoint.npz").stat().st_mtime_ns
+    status, out, _ = run(*words)
+    assert status == 0 and out == "new: all 5 iterations are done\n"
+    assert (tmp_path / "new" / "checkpoint.npz").stat().st_mtime_ns == stamp
+
+
+def test_resume_keeps_the_iterations_of_the_run_or_adds_some(run, trained):
+    words = ("train", "toy", *SMALL, "--out", trained, "--resume")
+    assert run(*words)[1] == "run: all 5 iterations are done\n"
+    assert "run: 9 iterations are done" in run(*words, "--iterations", "9")[1]
+    assert run("train", "toy", *SMALL, "--iterations", "9", "--out", "straight")[0] == 0
+    for name in ("checkpoint.npz", "run.json"):
+        with open(f"run/{name}", "rb") as one, open(f"straight/{name}", "rb") as other:
+            assert one.read() == other.read()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["peek", *SMALL],
+        ["toy", "bandit", "arms=2", "pulls=5"],
+        ["toy", "gridworld"],
+        ["toy", *SMALL, "--set", "at=3"],
+        ["toy", *SMALL, "--seed", "1"],
+    ],
+    ids=["learner", "words", "family", "settings", "seed"],
+)
+def test_resume_refuses_another_run(run, trained, words):
+    with open("run/checkpoint.npz", "rb") as file:
+        content = file.read()
+    status, out, err = run("train", *words, "--out", trained, "--resume")
+    assert status == 2 and out == "" and len(err.splitlines()) == 1
+    assert "--resume must come with the" in err
+    with open("run/checkpoint.npz", "rb") as file:
+        assert file.read() == content
+
+
+@pytest.mark.parametrize("words", [["train", "toy", *SMALL, "--resume", "--out"], ["evaluate"]])
+def test_a_truncated_checkpoint_is_one_line_and_status_2(run, trained, words):
+    with open("run/checkpoint.npz", "r+b") as file:
+        file.truncate(200)
+    status, out, err = run(*words, trained)
+    assert status == 2 and out == "" and len(err.splitlines()) == 1
+    assert "run/checkpoint.npz must be a whole checkpoint" in err.replace(os.sep, "/")
+    assert os.path.getsize("run/checkpoint.npz") == 200
+
+
+def test_a_run_without_a_checkpoint_cannot_be_evaluated(run, trained):
+    os.unlink("run/checkpoint.npz")
+    status, out, err = run("evaluate", trained)
+    assert status == 2 and out == "" and "a run must have a checkpoint" in err
+
+
+@pytest.mark.parametrize("fault", ["nan", "memory"])
+def test_a_failure_of_the_work_is_one_line_and_status_1(run, fault):
+    words = ["train", "toy", *SMALL, "--iterations", "5", "--set", f"fault={fault}", "at=3"]
+    status, out, err = run(*words, "--out", "run")
+    assert status == 1 and out == "" and err.splitlines()[-1].startswith("metarl_min: ")
+    assert "Traceback" not in err
+
+
+def test_ctrl_c_during_compare_ends_its_processes(tmp_path):
+    words = [sys.executable, "-m", "metarl_min", "compare"]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        while not (tmp_path / "runs" / "0001").exists():
+            time.sleep(0.01)
+        time.sleep(0.8)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 1 and out == b""
+    assert err.decode().splitlines()[-1] == "metarl_min: interrupted: start it again"
+    assert b"Traceback" not in err
+
+
+def test_whoever_stops_reading_is_no_error():
+    command = f"{sys.executable} -m metarl_min equations | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("equation") and done.stderr == ""
+
+
+def test_settings_and_families_of_a_run_read_back_to_the_same(run):
+    words = ("gridworld", "size=3", "start=4", "goals=0,8", "walls=1", "slip=0.1", "horizon=4")
+    assert run("train", "toy", *words, "--iterations", "1", "--out", "run")[0] == 0
+    made = runs.make(runs.read_run(cli.commands.Path("run")))[1]
+    assert made.words == tasks.make("gridworld", cli.commands.pairs(words[1:])).words
+    assert "toy" in learners.LEARNERS

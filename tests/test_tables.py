@@ -1,0 +1,60 @@
+"""The text tables."""
+
+import pytest
+
+from metarl_min.reports import tables
+
+SCORES = {
+    "return": 5.7432, "stderr": 0.07, "score": 0.833, "score_stderr": 0.03, "score_pdl": 0.83,
+    "score_pdl_stderr": 0.001, "before": None, "control": None,
+}  # fmt: skip
+
+
+def entry(**changes):
+    adapting = {**SCORES, "before": SCORES, "control": {**SCORES, "alpha": 0.5}}
+    return {
+        "family": {"name": "bandit", "arms": 5, "std": 0.1, "walls": ""}, "num_tasks": 2000,
+        "num_episodes": 10, "random": {"return": 3.8333, "exact": True},
+        "bayes_optimal": {"return": 6.1189, "exact": True}, "learners": {"maml": adapting},
+        "baselines": {"random": SCORES, "thompson": SCORES, "bayes_optimal": SCORES}, **changes,
+    }  # fmt: skip
+
+
+def test_the_ceiling_is_on_top_and_chance_at_the_bottom():
+    assert tables.comparison(entry()).splitlines() == [
+        "bandit arms=5 std=0.1",
+        "2000 fresh tasks, undiscounted return of 10 episodes",
+        "",
+        "                                         return           score       score_pdl",
+        "bayes_optimal (exact)                     6.119           1.000",
+        "maml                             5.743 +- 0.070  0.833 +- 0.030  0.830 +- 0.001",
+        "  unadapted start                5.743 +- 0.070  0.833 +- 0.030  0.830 +- 0.001",
+        "  untrained control (alpha=0.5)  5.743 +- 0.070  0.833 +- 0.030  0.830 +- 0.001",
+        "thompson                         5.743 +- 0.070  0.833 +- 0.030  0.830 +- 0.001",
+        "random (exact)                            3.833           0.000",
+    ]
+
+
+def test_what_is_not_known_is_left_empty():
+    unknown = {**SCORES, "score": None, "score_stderr": None, "score_pdl": None}
+    text = tables.comparison(entry(bayes_optimal=None, learners={"maml": unknown}))
+    assert "bayes_optimal" not in text and "None" not in text
+
+
+@pytest.mark.parametrize(("score", "rings"), [(1.11, False), (1.13, True), (None, False)])
+def test_the_alarm_rings_above_four_standard_errors(score, rings):
+    row = {**SCORES, "score": score}
+    assert bool(tables.alarms(entry(learners={"maml": row}))) is rings
+    control = {**SCORES, "control": {**row, "alpha": 1}}
+    assert bool(tables.alarms(entry(learners={"maml": control}))) is rings
+
+
+def test_an_exact_row_at_the_ceiling_does_not_ring():
+    row = {**SCORES, "score": 1 + 1e-12, "score_stderr": 0.0}
+    assert tables.alarms(entry(learners={"maml": row})) == []
+
+
+def test_evaluation_shows_the_learner_between_the_ceiling_and_chance():
+    result = {**SCORES, "learner": "maml", "family": {"name": "bandit"}}
+    lines = tables.evaluation({**result, "random": 1.0, "bayes_optimal": None}).splitlines()
+    assert [line.split()[0] for line in lines[3:]] == ["maml", "random"]
