@@ -1,0 +1,108 @@
+"""MAML written a second time, for a handful of states: loops, trajectories, complex arithmetic.
+
+Everything is analytic in the parameters, so a complex step differentiates it to machine
+precision, gradients of the inner loop included: those are written out by hand.
+"""
+
+import itertools
+
+import numpy as np
+
+
+def softmax(z):
+    weights = np.exp(z - np.max(z.real, axis=-1, keepdims=True))
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def logits(params):
+    if "logits" in params:
+        return params["logits"]
+    return np.tanh(params["W1"] + params["b1"]) @ params["W2"] + params["b2"]
+
+
+def log_prob_gradient(params, s, a):
+    """Gradient of log pi(a|s) in every parameter, by the chain rule for one state."""
+    dz = -softmax(logits(params)[s])
+    dz[a] += 1
+    zeros = {name: np.zeros(np.shape(leaf), complex) for name, leaf in params.items()}
+    if "logits" in params:
+        zeros["logits"][s] = dz
+        return zeros
+    h = np.tanh(params["W1"][s] + params["b1"])
+    dh = (params["W2"] @ dz) * (1 - h**2)
+    zeros["W1"][s], zeros["b1"], zeros["W2"], zeros["b2"] = dh, dh, np.outer(h, dz), dz
+    return zeros
+
+
+def trajectories(task, horizon):
+    """Every (states, actions, probability of the arrivals, return) of a single MDP."""
+    S, A = task.transition.shape[-3:-1]
+    reward = np.broadcast_to(task.reward, (S, A, S))
+    for states in itertools.product(range(S), repeat=horizon + 1):
+        for actions in itertools.product(range(A), repeat=horizon):
+            probability, paid = task.initial[states[0]], 0.0
+            for s, a, arrival in zip(states, actions, states[1:], strict=False):
+                probability = probability * task.transition[s, a, arrival]
+                paid += reward[s, a, arrival]
+            if probability > 0:
+                yield states, actions, probability, paid
+
+
+def expected_return(params, paths):
+    probs, total = softmax(logits(params)), 0.0
+    for states, actions, probability, paid in paths:
+        for s, a in zip(states, actions, strict=False):
+            probability = probability * probs[s, a]
+        total += probability * paid
+    return total
+
+
+def policy_gradient(params, paths):
+    """sum over trajectories of P R grad log P."""
+    probs = softmax(logits(params))
+    scores = {
+        (s, a): log_prob_gradient(params, s, a) for s, a in np.ndindex(probs.shape)
+    }
+    total = {name: np.zeros(np.shape(leaf), complex) for name, leaf in params.items()}
+    for states, actions, probability, paid in paths:
+        steps = list(zip(states, actions, strict=False))
+        for s, a in steps:
+            probability = probability * probs[s, a]
+        for step in steps:
+            for name in total:
+                total[name] = total[name] + probability * paid * scores[step][name]
+    return total
+
+
+def adapt(params, paths, alpha, num_steps):
+    for _ in range(num_steps):
+        g = policy_gradient(params, paths)
+        params = {name: params[name] + alpha * g[name] for name in params}
+    return params
+
+
+def adapted_return(params, all_paths, alpha, num_steps):
+    """F_inf: mean over the tasks, each given by its trajectories."""
+    adapted = [adapt(params, paths, alpha, num_steps) for paths in all_paths]
+    return np.mean([expected_return(phi, p) for phi, p in zip(adapted, all_paths, strict=True)])
+
+
+def complex_step(function, params, h=1e-30):
+    """Gradient of an analytic function in every coordinate of every parameter."""
+    gradient = {}
+    for name, leaf in params.items():
+        gradient[name] = np.zeros(leaf.shape)
+        for i in np.ndindex(leaf.shape):
+            moved = {key: value.astype(complex) for key, value in params.items()}
+            moved[name][i] += 1j * h
+            gradient[name][i] = np.imag(function(moved)) / h
+    return gradient
+
+
+def relative_error(gradient, truth):
+    """Largest error of any coordinate, relative to the largest coordinate of the truth."""
+    scale = max(np.abs(leaf).max() for leaf in truth.values())
+    assert scale > 0, "a gradient of zeros shows nothing"
+    assert set(gradient) == set(truth)
+    assert all(gradient[name].shape == truth[name].shape for name in truth)
+    return max(np.abs(gradient[name] - truth[name]).max() for name in truth) / scale
