@@ -1,3 +1,49 @@
-"""Meta-reinforcement learning, small enough to read and exact enough to trust."""
+"""Meta-reinforcement learning, small enough to read and exact enough to trust.
+
+The rooms, in reading order; each imports only rooms above it:
+
+    arguments       what a function may be given: the rule, then what it got
+    trees           parameters: flat dicts of float arrays, each treated as one vector
+    checks          is this derivative right? is this estimator unbiased?
+    mdp             the finite MDP: exact value, occupancy, policy gradient, Hessian, optimum
+    rollouts        episodes of M tasks x N episodes at once, and their sufficient statistics
+    tasks           Family: a distribution over tasks, with its prior
+      bandits       Beta, Gaussian and correlated arms
+      gridworlds    goal search
+      random_mdps   Dirichlet transitions, normal rewards
+    policies        softmax over tables and networks: log-probabilities, entropy, KL
+    returns         returns-to-go, baselines, GAE: data, never traced
+    objectives      what is ascended: expected return, REINFORCE from a table
+    optimizers      SGD, momentum, Adam as (init, update)
+    adaptation      the inner loop, and the exact meta-gradient in three ways
+    trials          a trial on a fresh task: episodes in a row, inner steps in between
+    learners        Learner: the one protocol in which all are compared
+      maml          MAML and first-order MAML
+    baselines       the judges
+      bandits       Thompson sampling, UCB1, the best prior arm
+      mdps          uniformly random, posterior sampling
+      bayes_optimal the ceiling, and a player that reaches it
+    evaluation      scores with standard errors
+    checkpoints     the state of a run in one file, written atomically, read without pickle
+    training        one loop for all learners
+    reports         text and pictures that people look at
+      tables
+      plots
+      equations     the index of equations
+    cli             python -m metarl_min
+
+Axes, always in this order: P population, M tasks, N episodes, T steps, S states, A actions;
+H hidden units, D parameters. `[..., S, A]`: the leading axes are free.
+
+Symbols: theta meta-parameters, phi adapted parameters, alpha inner and beta outer step size,
+gamma discount, pi policy, z logits, rho first state, d occupancy, V and Q values, J expected
+return, W return-to-go of a sampled episode, C advantages summed per state and action.
+
+Sign: every objective is maximised.
+
+A module whose import line reads `import autograd.numpy as np` may be traced; one with
+`import numpy as np` never is. Equations are numbered in each module's docstring, with their
+source in brackets; `python -m metarl_min equations` lists which test executes each.
+"""
 
 __version__ = "0.1.0"

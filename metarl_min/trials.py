@@ -31,6 +31,7 @@ from metarl_min.trees import Array, Rng, Tree
 DEFAULTS = {  # inner step size, discount and fixed baseline, by family; found on separate tasks
     "bandit": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
     "correlated": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
+    "gaussian": {"alpha": 2.0, "gamma": 1.0, "baseline": 0.0},
     "gridworld": {"alpha": 8.0, "gamma": 0.5, "baseline": 0.0},
 }
 OTHERWISE = {"alpha": 1.0, "gamma": 0.5, "baseline": 0.0}

@@ -1,0 +1,151 @@
+"""evaluation (1)-(3): scores of players whose return is known, and of one who sees the task."""
+
+import numpy as np
+import pytest
+
+from metarl_min import evaluation, rollouts, tasks
+from metarl_min.baselines import bandits, bayes_optimal, mdps
+from metarl_min.learners import Learner, unchanged
+from metarl_min.mdp import optimal_action_values
+
+BANDIT = tasks.make("bandit", {"arms": "3", "pulls": "6", "prior": "1,1/2,1/1,3"})
+GRID = tasks.make("gridworld", {"size": "3", "start": "4", "goals": "0,2,8", "horizon": "6"})
+CEILINGS = {"bandit": bayes_optimal.solve(BANDIT), "gridworld": bayes_optimal.solve(GRID)}
+FAMILIES = {"bandit": BANDIT, "gridworld": GRID}
+
+
+def peek(rng, state, family, batch, greedy=False):
+    """Play the optimal policy of each task, which nobody may know."""
+    q = optimal_action_values(batch, family.horizon)[..., 0, :, :]
+    best = np.eye(q.shape[-1])[q.argmax(-1)]
+    tables = rollouts.tables(batch, family.reward_noise)
+    return rollouts.sample(rng, tables, best, family.num_episodes, family.horizon)
+
+
+PEEKING = Learner(lambda rng, family: None, unchanged, peek)
+
+
+def score(name, learner, num_tasks=4000, seed=0, **options):
+    family, ceiling = FAMILIES[name], CEILINGS[name]
+    state = learner.init(np.random.default_rng(0), family)
+    return evaluation.evaluate(
+        learner, state, family, num_tasks=num_tasks, seed=seed, ceiling=ceiling, **options
+    )
+
+
+def fixed_rewards(values):
+    """A player to whom task m of the family pays values[m], whatever happens."""
+
+    def trial(rng, state, family, batch, greedy=False):
+        shape = (len(values), family.num_episodes, family.horizon)
+        zeros = np.zeros(shape, int)
+        paid = np.broadcast_to(np.reshape(values, (-1, 1, 1)) / np.prod(shape[1:]), shape)
+        return rollouts.Episodes(zeros, zeros, paid, np.ones(shape, bool))
+
+    return Learner(lambda rng, family: None, unchanged, trial)
+
+
+@pytest.mark.verifies("evaluation.1")
+@pytest.mark.verifies("evaluation.3")
+def test_scores_are_relative_to_random_and_ceiling_with_errors_over_tasks():
+    ceiling, values = CEILINGS["bandit"], np.array([2.0, 3.0, 5.0, 6.0])
+    learner = fixed_rewards(values)
+    family = BANDIT._replace(num_episodes=6)
+    no_filter = ceiling._replace(
+        start=lambda M: None, observe=lambda *_: None, action_values=lambda b, s: np.zeros((4, 3))
+    )
+    scores = evaluation.evaluate(learner, None, family, num_tasks=4, seed=0, ceiling=no_filter)
+    stderr = np.sqrt(np.sum((values - 4.0) ** 2) / 3 / 4)
+    assert scores.value == pytest.approx(4.0)
+    assert scores.stderr == pytest.approx(stderr)
+    span = ceiling.value - ceiling.random
+    assert scores.score == pytest.approx((4.0 - ceiling.random) / span)
+    assert scores.score_stderr == pytest.approx(stderr / span)
+    assert scores.score_pdl == 1.0
+    assert scores.per_episode == pytest.approx([4.0 / 6] * 6)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_bayes_optimal_player_scores_one(name):
+    scores = score(name, bayes_optimal.bayes_optimal(CEILINGS[name]))
+    assert scores.score_pdl == pytest.approx(1.0, abs=1e-9)
+    assert scores.score_pdl_stderr == pytest.approx(0.0, abs=1e-9)
+    assert abs(scores.score - 1.0) < 5 * scores.score_stderr
+    assert not evaluation.exceeds(scores, CEILINGS[name])
+
+
+@pytest.mark.verifies("evaluation.2")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_both_scores_have_one_expectation_and_the_second_has_less_error(name):
+    players = {"bandit": bandits.thompson(), "gridworld": mdps.psrl()}
+    for learner in (mdps.random(), players[name]):
+        scores = score(name, learner)
+        difference = scores.score - scores.score_pdl
+        assert abs(difference) < 5 * np.hypot(scores.score_stderr, scores.score_pdl_stderr)
+        assert scores.score_pdl < 1
+    assert scores.score_pdl_stderr < 0.7 * scores.score_stderr
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_random_player_scores_zero(name):
+    scores = score(name, mdps.random())
+    assert abs(scores.score) < 5 * scores.score_stderr
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_who_sees_the_task_raises_the_alarm_by_the_plain_score_alone(name):
+    scores = score(name, PEEKING)
+    assert scores.score > 1 + 4 * scores.score_stderr
+    assert scores.score_pdl < 1
+    assert evaluation.exceeds(scores, CEILINGS[name])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_honest_player_exceeds_the_ceiling(name):
+    for learner in mdps.baselines_for(FAMILIES[name]).values():
+        assert not evaluation.exceeds(score(name, learner), CEILINGS[name])
+
+
+def test_everybody_meets_the_same_tasks_chunk_by_chunk():
+    met = {"first": [], "second": []}
+
+    def trial(rng, state, family, batch, greedy=False):
+        met[state].append(batch.reward)
+        rng.random(len(met["second"]))
+        return peek(rng, state, family, batch)
+
+    learner = Learner(lambda rng, family: None, unchanged, trial)
+    for state in met:
+        evaluation.evaluate(learner, state, BANDIT, num_tasks=2500, seed=3)
+    assert [len(batch) for batch in met["first"]] == [1000, 1000, 500]
+    for mine, theirs in zip(met["first"], met["second"], strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert (met["first"][0] != met["first"][1]).any()
+
+
+def test_the_same_seed_gives_the_same_scores_and_another_seed_others():
+    first, again = (score("bandit", bandits.thompson(), num_tasks=500) for _ in range(2))
+    assert first == again
+    assert first != score("bandit", bandits.thompson(), num_tasks=500, seed=1)
+
+
+def test_without_a_ceiling_there_is_no_score():
+    family = tasks.make("gaussian", {})
+    state = bandits.thompson().init(np.random.default_rng(0), family)
+    scores = evaluation.evaluate(bandits.thompson(), state, family, num_tasks=50, seed=0)
+    assert np.isfinite(scores.value)
+    assert scores[2:6] == (None,) * 4
+
+
+def test_where_nothing_can_be_won_there_is_no_score():
+    family = tasks.make("bandit", {"arms": "1"})
+    learner, ceiling = mdps.random(), bayes_optimal.solve(family)
+    scores = evaluation.evaluate(learner, None, family, num_tasks=50, seed=0, ceiling=ceiling)
+    assert scores[2:6] == (None,) * 4
+
+
+@pytest.mark.parametrize(("num_tasks", "seed", "error"), [(1, 0, ValueError), (5, -1, ValueError),
+                                                          (5, 0.5, TypeError), (0, 0, ValueError)])  # fmt: skip
+def test_too_few_tasks_and_odd_seeds_are_refused(num_tasks, seed, error):
+    with pytest.raises(error, match="must be"):
+        evaluation.evaluate(mdps.random(), None, BANDIT, num_tasks=num_tasks, seed=seed)
