@@ -159,8 +159,9 @@ def _compare(
     agrees = not remark and bool((off <= tolerance * scale + error).all())
     worst = int(np.argmax(off - error))
     relative, known = (float(e[worst] / (scale or 1.0)) for e in (off, error))
+    factor = None if agrees or remark else _factor(given, truth)
     at = _name(x, worst), float(given[worst]), float(truth[worst])
-    return Report(agrees, relative, *at, known, None if agrees else _factor(given, truth), remark)
+    return Report(agrees, relative, *at, known, factor, remark)
 
 
 def check_derivative(
