@@ -118,6 +118,10 @@ def problem(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> Problem:
     """Return `mdp` prepared for the functions of a Problem, which trust what they are given."""
     if not isinstance(mdp, MDP) or any(isbox(array) for array in mdp):
         raise TypeError(f"mdp must be an MDP of plain arrays, got {type(mdp).__name__}")
+    return _problem(mdp, horizon, gamma)
+
+
+def _problem(mdp: MDP, horizon: int | None, gamma: float) -> Problem:
     arguments.real("gamma", gamma, 0, 1)
     if horizon is None:
         require(gamma < 1, "gamma must be below 1 where the horizon is infinite", gamma)
@@ -223,6 +227,8 @@ def _gradient_vjp(ans: Any, probs: Any, problem: Problem) -> Any:
         return grad(lambda p: np.sum(grad(lambda q: np.sum(_recursion(q, problem)))(p) * v))(probs)
 
     def vjp(v: Any) -> Any:  # the Hessian is symmetric
+        if problem.horizon == 1:  # J is linear
+            return onp.zeros(np.shape(probs))
         if isbox(v) or isbox(probs):
             return traced(v)
         return gradient_and_derivative(probs, v, problem)[1]
@@ -272,8 +278,7 @@ def expected_return_by_recursion(
     mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0
 ) -> Any:
     """The same J, plainly traced: differentiable in the model too. probs [..., S, A] -> [...]"""
-    prepared = Problem(*mdp[:2], expected_rewards(mdp), horizon, gamma, mdp.leading)
-    return _recursion(probs, prepared)
+    return _recursion(probs, _problem(mdp, horizon, gamma))
 
 
 def policy_gradient(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0) -> Any:
