@@ -343,6 +343,17 @@ def test_the_beliefs_are_counted_while_they_are_found(monkeypatch):
             bayes_optimal.solve(bits(2))
 
 
+def test_the_list_of_outcomes_has_the_limit_too(monkeypatch):
+    rewards = np.arange(10.0).reshape(10, 1, 1, 1)
+    mdp = MDP(np.ones((1, 1)), np.ones((1, 1, 1, 1)), rewards)
+    noise = rollouts.deterministic
+    family = finite_family("ten", {}, mdp, np.full(10, 0.1), 1, 1, noise)
+    for limit, got in ((9, "got 10$"), (99, "got 100$"), (100, "got at least")):
+        monkeypatch.setattr(bayes_optimal, "LIMIT", limit)
+        with pytest.raises(ValueError, match=got):
+            bayes_optimal.solve(family)
+
+
 def test_too_many_goals_are_refused_in_a_moment():
     with pytest.raises(ValueError, match="gridworld may have at most 20,000,000 table entries"):
         bayes_optimal.solve(make("gridworld", {}))

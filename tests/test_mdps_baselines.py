@@ -177,6 +177,17 @@ def test_eq3_time_matters_to_the_drawn_policy():
         assert (trial.rewards.sum(-1) == paid).all()
 
 
+@pytest.mark.verifies("baselines.mdps.3")
+def test_eq3_a_slightly_better_action_is_no_tie():
+    reward = np.tile(np.array([0.5, 0.5 + 1e-6])[:, None], (2, 1, 1, 1))
+    mdp = MDP(np.ones((1, 1)), np.ones((1, 1, 2, 1)), reward)
+    family = finite_family("near", {}, mdp, np.full(2, 0.5), 1, 4, rollouts.deterministic)
+    learner = mdps.psrl()
+    tasks = family.sample(rng(), 50)
+    trial = learner.trial(rng(), learner.init(rng(), family), family, tasks)
+    assert (trial.actions == 1).all()
+
+
 def test_psrl_pickles_and_refuses_what_it_cannot_play():
     learner = pickle.loads(pickle.dumps(mdps.psrl()))
     pickle.dumps(learner.init(rng(), make("gridworld", {})))

@@ -213,7 +213,7 @@ def beliefs(family: Family, out: Outcomes) -> Beliefs:
     each = 2 * len(kind) + family.num_episodes * family.horizon * len(out.first)
     subsets, visited = [weights > 0], [first]
     numbers = {subsets[0].tobytes(): 0}
-    child, chance, queue = {}, {}, [(-len(weights), 0)]
+    child, chance, queue = {}, {}, [(0, 0)]
     while queue:
         k = heapq.heappop(queue)[1]
         chance[k], visited[k] = _predict(out, weights, subsets[k], visited[k])
