@@ -30,7 +30,11 @@ The rooms, in reading order; each imports only rooms above it:
       tables
       plots
       equations     the index of equations
-    cli             python -m metarl_min
+    cli             python -m metarl_min: words in, one table or one JSON object out
+      runs          run directories
+      comparison    every learner and baseline on the same fresh tasks
+      commands      what each command does
+      main          the words
 
 Axes, always in this order: P population, M tasks, N episodes, T steps, S states, A actions;
 H hidden units, D parameters. `[..., S, A]`: the leading axes are free.

@@ -14,9 +14,9 @@ def main() -> int:
     """
     for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    from metarl_min import cli
+    from metarl_min.cli import main as command_line
 
-    return cli.main()
+    return command_line.main()
 
 
 if __name__ == "__main__":

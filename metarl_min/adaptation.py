@@ -57,7 +57,7 @@ def chain(
     inner: Sequence[Objective],
     outer: Sequence[Objective | None],
 ) -> Tree:
-    """Gradient of (2), summed over tasks, by eq. (3). `outer` has K + 1 objectives or None."""
+    """Gradient of F, eq. (2), summed over tasks, by eq. (3). `outer` has K + 1 objectives or None."""
     v = trees.map(onp.zeros_like, path[-1])
     for k in range(len(inner), -1, -1):
         if k < len(inner):
@@ -71,7 +71,7 @@ def chain(
 
 
 def first_order(policy: Policy, path: Sequence[Tree], outer: Sequence[Objective | None]) -> Tree:
-    """Gradient of (2), summed over tasks, with every Jacobian of (1) replaced by I, eq. (4)."""
+    """Gradient of F, summed over tasks, with every Jacobian of (1) replaced by I, eq. (4)."""
     total = trees.map(onp.zeros_like, path[0])
     for phi, target in zip(path, outer, strict=True):
         if target is not None:

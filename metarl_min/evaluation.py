@@ -25,6 +25,7 @@ from metarl_min.learners import Learner
 from metarl_min.tasks import Family
 from metarl_min.trees import Array
 
+Pair = tuple[float | None, float | None]
 CHUNK = 1000  # tasks played at a time: bounds the memory, and is part of the random streams
 
 
@@ -70,7 +71,7 @@ def play_trials(
         rng = np.random.default_rng([seed, chunk, 3])
         episodes = learner.trial(rng, state, family, tasks, greedy=greedy)
         returns.append(episodes.rewards.sum(-1))
-        if ceiling is not None:
+        if ceiling is not None and ceiling.told_by_episodes:
             regrets.append(regret(ceiling, episodes))
     return np.concatenate(returns), np.concatenate(regrets) if regrets else None
 
@@ -95,18 +96,14 @@ def evaluate(
     value, stderr = mean_and_stderr(returns.sum(-1))
     per_episode = [float(x) for x in returns.mean(0)]
     span = 0.0 if ceiling is None else ceiling.value - ceiling.random
-    if ceiling is None or regrets is None or span <= 0:
-        return Scores(value, stderr, None, None, None, None, per_episode)
-    lost, lost_stderr = mean_and_stderr(regrets)
-    return Scores(
-        value,
-        stderr,
-        (value - ceiling.random) / span,
-        stderr / span,
-        1 - lost / span,
-        lost_stderr / span,
-        per_episode,
-    )
+    score: Pair = (None, None)
+    pdl: Pair = (None, None)
+    if ceiling is not None and span > 0:
+        score = (value - ceiling.random) / span, stderr / span
+        if regrets is not None:
+            lost, lost_stderr = mean_and_stderr(regrets)
+            pdl = 1 - lost / span, lost_stderr / span
+    return Scores(value, stderr, *score, *pdl, per_episode)
 
 
 def exceeds(scores: Scores, ceiling: Ceiling, num_errors: float = 4.0) -> bool:

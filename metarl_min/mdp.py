@@ -94,8 +94,9 @@ def _check(initial: Array, transition: Array, reward: Array) -> None:
 
 
 def select(mdp: MDP, index: Any) -> MDP:
-    """Return the tasks `index` of a batch [M]; axes of length 1 stay shared."""
-    return MDP._make(x if len(x) == 1 else x[index] for x in mdp)
+    """Return the tasks `index` of a batch [M]; arrays of length 1 stay shared by all tasks."""
+    initial = onp.broadcast_to(mdp.initial, mdp.leading + mdp.initial.shape[-1:])[index]
+    return MDP._make([initial, *(x if len(x) == 1 else x[index] for x in mdp[1:])])
 
 
 def expected_rewards(mdp: MDP) -> Any:

@@ -34,8 +34,9 @@ from metarl_min.trees import Array
 
 def reinforce_per_step(logits: Any, episodes: Episodes, advantages: Array) -> Any:
     """Surrogate summed step by step, eq. (1). [..., S, A], [..., N, T] -> [...]"""
-    index = onp.arange(int(onp.prod(episodes.states.shape[:-2])))
-    index = index.reshape(*episodes.states.shape[:-2], 1, 1)
+    leading, rule = episodes.states.shape[:-2], "logits must have the leading axes of the episodes"
+    require(np.shape(logits)[:-2] == leading, f"{rule}, {leading}", np.shape(logits)[:-2])
+    index = onp.arange(int(onp.prod(leading))).reshape(*leading, 1, 1)
     flat = np.reshape(log_softmax(logits), (-1, *np.shape(logits)[-2:]))
     log_probs = flat[index, episodes.states, episodes.actions]
     return np.sum(log_probs * (advantages * episodes.alive), (-1, -2)) / advantages.shape[-2]

@@ -93,9 +93,10 @@ def _adam_update(
 
 def adam(beta: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Optimizer:
     """Adam, eq. (3); `b1`, `b2` below 1, `eps` above 0."""
+    b1, b2, eps = real("b1", b1), real("b2", b2), real("eps", eps)
     for name, value in (("b1", b1), ("b2", b2)):
-        require(0 <= real(name, value) < 1, f"{name} must be at least 0 and below 1", value)
-    require(real("eps", eps) > 0, "eps must be positive", eps)
+        require(0 <= value < 1, f"{name} must be at least 0 and below 1", value)
+    require(eps > 0, "eps must be positive", eps)
     update = partial(_adam_update, beta=real("beta", beta, 0), b1=b1, b2=b2, eps=eps)
     return Optimizer(_adam_init, update)
 

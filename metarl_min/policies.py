@@ -160,8 +160,8 @@ def by_name(name: str) -> Policy:
     """Return the policy called `table`, or `network` with its hidden units: `network:64`."""
     kind, _, hidden = name.partition(":")
     rule = "policy must be table, network or network:H with H hidden units"
-    require((kind == "table" and not hidden) or kind == "network", rule, repr(name))
+    known = name in ("table", "network") or (kind == "network" and hidden.isdecimal())
+    require(known, rule, repr(name))
     if kind == "table":
         return table
-    require(not hidden or hidden.isdigit(), rule, repr(name))
     return network(int(hidden)) if hidden else network()

@@ -21,6 +21,8 @@ from metarl_min.arguments import require
 from metarl_min.rollouts import Episodes
 from metarl_min.trees import Array
 
+BASELINE = "baseline must be mean, linear or a finite number"
+
 
 def _discounted_sums(x: Array, factor: float) -> Array:
     """sum_{l>=0} factor^l x_{t+l} along the last axis."""
@@ -44,6 +46,7 @@ def discounted_returns(rewards: Array, gamma: float) -> Array:
 
 def constant_baseline(value: float, returns: Array) -> Array:
     """The same number at every step; 0 is no baseline. [..., N, T] -> [..., N, T]"""
+    arguments.floats("returns", returns)
     return np.full_like(returns, arguments.real("baseline", value))
 
 
@@ -73,6 +76,8 @@ def gae(rewards: Array, values: Array, gamma: float, gae_lambda: float) -> Array
 
     The last value stands for what follows the last step: 0 where the episode has ended there.
     """
+    arguments.floats("rewards", rewards)
+    arguments.floats("values", values)
     rule = f"values must have one step more than rewards {rewards.shape}"
     require(values.shape == (*rewards.shape[:-1], rewards.shape[-1] + 1), rule, values.shape)
     arguments.real("gae_lambda", gae_lambda, 0, 1)
@@ -87,9 +92,7 @@ def baseline_name(text: str) -> str | float | None:
     try:
         return arguments.real("baseline", float(text)) if text else None
     except ValueError:
-        raise ValueError(
-            f"baseline must be mean, linear or a finite number, got {text!r}"
-        ) from None
+        raise ValueError(f"{BASELINE}, got {text!r}") from None
 
 
 def baseline(name: str | float, episodes: Episodes, returns: Array, num_states: int) -> Array:
@@ -98,4 +101,5 @@ def baseline(name: str | float, episodes: Episodes, returns: Array, num_states: 
         return batch_mean_baseline(returns)
     if name == "linear":
         return linear_baseline(episodes, returns, num_states)
+    require(not isinstance(name, str), BASELINE, repr(name))
     return constant_baseline(float(name), returns)

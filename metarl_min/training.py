@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from metarl_min import runs
+from metarl_min import checkpoints
 from metarl_min.arguments import whole
+from metarl_min.checkpoints import Checkpoint
 from metarl_min.learners import Learner
-from metarl_min.runs import Checkpoint
 from metarl_min.tasks import Family
 
 Report = Callable[[int, Any], None]  # (iteration, info); an Info is nested like a state
@@ -33,21 +33,21 @@ def start(learner: Learner, family: Family, seed: int) -> Checkpoint:
 def restore(directory: Path, learner: Learner, family: Family, seed: int) -> Checkpoint:
     """Return the last checkpoint of a run directory, or the start where there is none yet."""
     first, path = start(learner, family, seed), directory / "checkpoint.npz"
-    return runs.load(path, first.state) if path.exists() else first
+    return checkpoints.load(path, first.state) if path.exists() else first
 
 
 def _next(last: Checkpoint, state: Any) -> Checkpoint:
     """Return the checkpoint after `last`, in the form in which it would come back from its file."""
     checkpoint = Checkpoint(last.iteration + 1, state)
-    leaves, place = runs.flatten(checkpoint), f"after iteration {checkpoint.iteration}"
+    leaves, place = checkpoints.flatten(checkpoint), f"after iteration {checkpoint.iteration}"
     for path, leaf in leaves.items():
         if not np.isfinite(leaf).all():
             got = f"NaN or infinity in {path} {place}"
             raise FloatingPointError(f"a state must stay finite, got {got}")
-    strange = runs.shapes(leaves) ^ runs.shapes(runs.flatten(last))
+    strange = checkpoints.shapes(leaves) ^ checkpoints.shapes(checkpoints.flatten(last))
     if strange:
         raise TypeError(f"a state must keep its parts and dtypes, got other {strange} {place}")
-    settled: Checkpoint = runs.rebuild(last, leaves)
+    settled: Checkpoint = checkpoints.rebuild(last, leaves)
     return settled
 
 
@@ -95,19 +95,19 @@ def train_in(
         for pair in iterate(learner, family, last, iterations, seed):
             last, info = pair
             if last.iteration % every == 0 or last.iteration == iterations:
-                runs.save(path, last)
+                checkpoints.save(path, last)
                 saved = last
             report(last.iteration, info)
     except KeyboardInterrupt:
         if saved is not last:
-            runs.save(path, last)
+            checkpoints.save(path, last)
         raise
     return last.state
 
 
 def _summary(info: Any) -> str:
     """Return the mean of every number of an Info, for one line."""
-    numbers = {name: leaf for name, leaf in runs.flatten(info).items() if leaf.size}
+    numbers = {name: leaf for name, leaf in checkpoints.flatten(info).items() if leaf.size}
     return " ".join(f"{name} {leaf.mean():.4g}" for name, leaf in numbers.items())
 
 

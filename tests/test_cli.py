@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import toy_learner
 
-from metarl_min import __main__, cli, comparison, learners, runs, tasks
+from metarl_min import __main__, learners, tasks
 from metarl_min.baselines import bayes_optimal
+from metarl_min.cli import commands, comparison, main, runs
 
 SCORES = {
     "return", "stderr", "score", "score_stderr", "score_pdl", "score_pdl_stderr", "per_episode",
@@ -37,7 +38,7 @@ def run(capsys):
 
     def run(*words):
         try:
-            status = cli.main(words)
+            status = main.main(words)
         except SystemExit as end:
             status = end.code
         return (status, *capsys.readouterr())
@@ -153,8 +154,8 @@ def test_compare_in_a_family_without_a_ceiling_has_null_scores(run):
 def test_no_words_mean_compare(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["metarl_min"])
     seen = []
-    monkeypatch.setitem(cli.COMMANDS, "compare", (seen.append, cli._add_compare))
-    monkeypatch.setattr(cli, "print", lambda *words, **how: None, raising=False)
+    monkeypatch.setitem(main.COMMANDS, "compare", (seen.append, main._add_compare))
+    monkeypatch.setattr(main, "print", lambda *words, **how: None, raising=False)
     with pytest.raises(TypeError):  # the work of a command that returns None
         __main__.main()
     assert seen[0].tasks == "bandit,gridworld" and seen[0].seed == 0
@@ -183,8 +184,8 @@ def test_evaluate_prints_a_table(run, trained):
 
 
 def test_evaluate_of_an_unfinished_run_says_how_far_it_is(run, trained):
-    found = runs.read_run(cli.commands.Path(trained))
-    runs.write_run(cli.commands.Path(trained), found._replace(iterations=9))
+    found = runs.read_run(commands.Path(trained))
+    runs.write_run(commands.Path(trained), found._replace(iterations=9))
     status, _, err = run("evaluate", trained, "--num-tasks", "50")
     assert status == 0 and err == "run has done 5 of 9 iterations\n"
 
@@ -211,7 +212,7 @@ def test_equations_are_listed_and_in_full_with_json(run):
 
 
 def test_numbers_in_json_are_whole_floats():
-    assert cli.commands.dump({"x": np.float64(0.1) + 0.2, "y": np.nan}) == (
+    assert commands.dump({"x": np.float64(0.1) + 0.2, "y": np.nan}) == (
         '{\n "x": 0.30000000000000004,\n "y": null\n}'
     )
 
@@ -377,6 +378,6 @@ def test_whoever_stops_reading_is_no_error():
 def test_settings_and_families_of_a_run_read_back_to_the_same(run):
     words = ("gridworld", "size=3", "start=4", "goals=0,8", "walls=1", "slip=0.1", "horizon=4")
     assert run("train", "toy", *words, "--iterations", "1", "--out", "run")[0] == 0
-    made = runs.make(runs.read_run(cli.commands.Path("run")))[1]
-    assert made.words == tasks.make("gridworld", cli.commands.pairs(words[1:])).words
+    made = runs.make(runs.read_run(commands.Path("run")))[1]
+    assert made.words == tasks.make("gridworld", commands.pairs(words[1:])).words
     assert "toy" in learners.LEARNERS

@@ -137,6 +137,18 @@ def test_without_a_ceiling_there_is_no_score():
     assert scores[2:6] == (None,) * 4
 
 
+def test_where_episodes_do_not_tell_the_belief_there_is_the_plain_score_alone():
+    words = {"size": "3", "start": "4", "goals": "0,2,8", "horizon": "6", "slip": "0.2"}
+    for episodes, both in (("1", True), ("2", False)):
+        family = tasks.make("gridworld", words | {"episodes": episodes})
+        ceiling = bayes_optimal.solve(family)
+        player = bayes_optimal.bayes_optimal(ceiling)
+        state = player.init(np.random.default_rng(0), family)
+        scores = evaluation.evaluate(player, state, family, num_tasks=3000, seed=0, ceiling=ceiling)
+        assert abs(scores.score - 1) < 5 * scores.score_stderr
+        assert (scores.score_pdl is not None) == both
+
+
 def test_where_nothing_can_be_won_there_is_no_score():
     family = tasks.make("bandit", {"arms": "1"})
     learner, ceiling = mdps.random(), bayes_optimal.solve(family)
@@ -144,8 +156,10 @@ def test_where_nothing_can_be_won_there_is_no_score():
     assert scores[2:6] == (None,) * 4
 
 
-@pytest.mark.parametrize(("num_tasks", "seed", "error"), [(1, 0, ValueError), (5, -1, ValueError),
-                                                          (5, 0.5, TypeError), (0, 0, ValueError)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("num_tasks", "seed", "error"),
+    [(1, 0, ValueError), (5, -1, ValueError), (5, 0.5, TypeError), (0, 0, ValueError)],
+)
 def test_too_few_tasks_and_odd_seeds_are_refused(num_tasks, seed, error):
     with pytest.raises(error, match="must be"):
         evaluation.evaluate(mdps.random(), None, BANDIT, num_tasks=num_tasks, seed=seed)

@@ -70,7 +70,7 @@ def surrogate_gradient_by_hand(params, stage, baseline, gamma):
     total = {name: np.zeros(np.shape(leaf), complex) for name, leaf in params.items()}
     for states, actions, rewards in stage:
         for t, (s, a) in enumerate(zip(states, actions, strict=True)):
-            W = sum(gamma**l * r for l, r in enumerate(rewards[t:]))
+            W = sum(gamma**lag * r for lag, r in enumerate(rewards[t:]))
             score = by_hand.log_prob_gradient(params, s, a)
             for name in total:
                 total[name] = total[name] + score[name] * (W - baseline) / len(stage)

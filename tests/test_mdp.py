@@ -545,7 +545,8 @@ def test_select_takes_tasks_and_keeps_shared_axes_shared():
     task = MDP(onp.full((1, 2), 0.5), onp.full((1, 2, 3, 2), 0.5), rewards)
     some = mdp.select(task, onp.array([3, 1, 1]))
     assert some.reward[:, 0, 0, 0].tolist() == [3.0, 1.0, 1.0]
-    assert len(some.initial) == len(some.transition) == 1
+    assert some.leading == (3,) and len(some.transition) == 1
+    assert mdp.select(mdp.select(task, [2]), onp.array([0, 0])).leading == (2,)
     full, _, single = random_batch(2, 3)
     picked = mdp.select(full, onp.array([2, 0]))
     assert onp.array_equal(picked.transition[0], single[2][0].transition)

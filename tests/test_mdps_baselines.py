@@ -22,7 +22,7 @@ def within_five_errors(samples, expected):
     return abs(samples.mean() - expected) < 5 * samples.std() / math.sqrt(len(samples))
 
 
-@pytest.mark.verifies("baselines.mdps.1")
+@pytest.mark.verifies("mdps.1")
 @pytest.mark.parametrize(
     ("name", "words"),
     [("bandit", {}), ("gaussian", {}), ("correlated", {}), ("gridworld", {}), ("mdp", {})],
@@ -39,7 +39,7 @@ def test_eq1_random_plays_any_family_uniformly(name, words):
     assert learner.step(rng(), state, family) == (state, None)
 
 
-@pytest.mark.verifies("baselines.mdps.1")
+@pytest.mark.verifies("mdps.1")
 def test_eq1_the_uniform_table():
     np.testing.assert_array_equal(mdps.uniform((2, 4)), [[0.25] * 4] * 2)
 
@@ -76,7 +76,7 @@ FAMILIES = {
 }  # fmt: skip
 
 
-@pytest.mark.verifies("baselines.mdps.2")
+@pytest.mark.verifies("mdps.2")
 @pytest.mark.parametrize("name", FAMILIES)
 def test_eq2_the_posterior_is_bayes_rule(name):
     family = FAMILIES[name]
@@ -106,7 +106,7 @@ def test_eq2_the_posterior_is_bayes_rule(name):
     assert memories[-1].step == family.horizon
 
 
-@pytest.mark.verifies("baselines.mdps.3")
+@pytest.mark.verifies("mdps.3")
 def test_eq3_hypotheses_are_drawn_as_often_as_they_are_probable():
     agent = mdps.psrl().init(rng(), FAMILIES["uneven"])
     probs = np.tile([0.0, 0.2, 0.5, 0.3, 0.0], (20_000, 1))
@@ -117,7 +117,7 @@ def test_eq3_hypotheses_are_drawn_as_often_as_they_are_probable():
     assert (np.abs(shares - probs[0]) <= 5 * error).all()
 
 
-@pytest.mark.verifies("baselines.mdps.3")
+@pytest.mark.verifies("mdps.3")
 def test_eq3_one_of_two_neighbours_is_right_half_the_time_and_known_afterwards():
     words = {"size": "2", "start": "0", "stay": "0", "horizon": "1", "episodes": "3"}
     family = make("gridworld", words | {"goals": "1,2"})
@@ -129,7 +129,7 @@ def test_eq3_one_of_two_neighbours_is_right_half_the_time_and_known_afterwards()
     assert (later == 1).all()
 
 
-@pytest.mark.verifies("baselines.mdps.3")
+@pytest.mark.verifies("mdps.3")
 def test_eq3_the_expected_return_of_two_pulls_by_enumeration():
     family = make("correlated", {"kind": "medium", "pulls": "2"})  # means .25, .75 or .75, .25
     learner = mdps.psrl()
@@ -140,7 +140,7 @@ def test_eq3_the_expected_return_of_two_pulls_by_enumeration():
     assert within_five_errors(trial.rewards.sum((1, 2)), expected)
 
 
-@pytest.mark.verifies("baselines.mdps.3")
+@pytest.mark.verifies("mdps.3")
 def test_eq3_the_drawn_task_is_played_optimally_for_a_whole_episode():
     one = make("gridworld", {"goals": "24"}).prior.mdps
     twice = one._replace(reward=np.repeat(one.reward, 2, axis=0))
@@ -157,7 +157,7 @@ def test_eq3_the_drawn_task_is_played_optimally_for_a_whole_episode():
     assert abs(down.mean() - 0.5) < 5 * 0.5 / math.sqrt(500)
 
 
-@pytest.mark.verifies("baselines.mdps.3")
+@pytest.mark.verifies("mdps.3")
 def test_eq3_time_matters_to_the_drawn_policy():
     # leave pays 1 now and ends; wait twice and the third step pays 3
     transition = np.zeros((1, 4, 2, 4))
@@ -177,7 +177,7 @@ def test_eq3_time_matters_to_the_drawn_policy():
         assert (trial.rewards.sum(-1) == paid).all()
 
 
-@pytest.mark.verifies("baselines.mdps.3")
+@pytest.mark.verifies("mdps.3")
 def test_eq3_a_slightly_better_action_is_no_tie():
     reward = np.tile(np.array([0.5, 0.5 + 1e-6])[:, None], (2, 1, 1, 1))
     mdp = MDP(np.ones((1, 1)), np.ones((1, 1, 2, 1)), reward)

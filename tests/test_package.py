@@ -45,7 +45,7 @@ def test_importing_the_package_is_light():
 
 def test_the_command_line_loads_extras_only_where_it_uses_them():
     extras = {"matplotlib", "tqdm", "scipy", "pytest", "hypothesis"}
-    assert not extras & loaded_by("metarl_min.cli")
+    assert not extras & loaded_by("metarl_min.cli.main")
 
 
 def test_the_readme_begins_with_two_commands_of_one_line_each():

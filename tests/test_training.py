@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import toy_learner
 
-from metarl_min import runs, tasks, training
-from metarl_min.runs import Checkpoint
+from metarl_min import checkpoints, tasks, training
+from metarl_min.checkpoints import Checkpoint
+from metarl_min.cli import runs
 
 BANDIT = tasks.make("bandit", {"arms": "2", "pulls": "3"})
 WALK = partial(training.train, family=BANDIT, seed=3)
@@ -43,17 +44,17 @@ def arrays(directory):
 
 def test_a_state_of_nested_values_comes_back_with_its_types_and_bits(tmp_path):
     path = tmp_path / "checkpoint.npz"
-    runs.save(path, Checkpoint(7, nested(5)))
-    checkpoint = runs.load(path, nested(0))
+    checkpoints.save(path, Checkpoint(7, nested(5)))
+    checkpoint = checkpoints.load(path, nested(0))
     assert checkpoint.iteration == 7
     assert repr(checkpoint.state) == repr(nested(5))
     assert type(checkpoint.state.whole) is int and type(checkpoint.state.small) is np.float32
 
 
 def test_the_bytes_of_a_checkpoint_depend_on_the_arrays_alone(tmp_path):
-    runs.save(tmp_path / "one", Checkpoint(7, nested(5)))
+    checkpoints.save(tmp_path / "one", Checkpoint(7, nested(5)))
     time.sleep(2.1)  # zip files keep times in steps of two seconds
-    runs.save(tmp_path / "two", Checkpoint(7, nested(5)))
+    checkpoints.save(tmp_path / "two", Checkpoint(7, nested(5)))
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
@@ -71,7 +72,7 @@ def test_a_layout_of_memory_does_not_survive_a_step_since_a_file_would_not_keep_
 @pytest.mark.parametrize("leaf", ["text", object(), np.array(["a"]), 2**70])
 def test_a_state_holds_numbers_only(leaf):
     with pytest.raises(TypeError, match="a state must hold arrays, numbers and None"):
-        runs.flatten({"a": leaf})
+        checkpoints.flatten({"a": leaf})
 
 
 def test_training_in_a_directory_gives_the_bits_of_training_in_memory(tmp_path):
@@ -115,7 +116,7 @@ def test_ctrl_c_saves_what_is_done(tmp_path):
 
 
 def checkpoint_bytes(tmp_path):
-    runs.save(tmp_path / "good", Checkpoint(1, nested(1)))
+    checkpoints.save(tmp_path / "good", Checkpoint(1, nested(1)))
     return (tmp_path / "good").read_bytes()
 
 
@@ -145,14 +146,14 @@ def test_a_damaged_or_foreign_checkpoint_is_one_line_and_stays_as_it_is(tmp_path
     path, content = tmp_path / "checkpoint.npz", FOREIGN[kind](tmp_path)
     path.write_bytes(content)
     with pytest.raises(ValueError, match="must be a whole checkpoint, got") as error:
-        runs.load(path, nested(0))
+        checkpoints.load(path, nested(0))
     assert "\n" not in str(error.value)
     assert path.read_bytes() == content
 
 
 def test_a_checkpoint_of_another_state_is_refused(tmp_path):
     path = tmp_path / "checkpoint.npz"
-    runs.save(path, Checkpoint(1, nested(1)))
+    checkpoints.save(path, Checkpoint(1, nested(1)))
     for other in (
         nested(0)._replace(table={"w": np.zeros((2, 4))}),
         nested(0)._replace(table={"v": np.zeros((2, 3))}),
@@ -160,19 +161,19 @@ def test_a_checkpoint_of_another_state_is_refused(tmp_path):
         nested(0)._replace(small=np.float64(0)),
     ):
         with pytest.raises(ValueError, match="must be a checkpoint of this learner"):
-            runs.load(path, other)
+            checkpoints.load(path, other)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     path = tmp_path / "run.json"
-    runs.write(path, b"old")
+    checkpoints.write(path, b"old")
 
     def fail(file):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
-        runs.write(path, b"new")
+        checkpoints.write(path, b"new")
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["run.json"]
 
 

@@ -95,7 +95,7 @@ def register(setitem=dict.__setitem__):
 if __name__ == "__main__":  # a process to kill
     import toy_learner
 
-    from metarl_min import cli
+    from metarl_min.cli import main
 
     toy_learner.register()
-    sys.exit(cli.main())
+    sys.exit(main.main())

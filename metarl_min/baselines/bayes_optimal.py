@@ -55,6 +55,7 @@ class Ceiling(NamedTuple):
     value: float  # expected return of the Bayes-optimal player over one trial
     known_task: float  # of the best player who is told the task
     random: float  # of the uniformly random player
+    told_by_episodes: bool  # whether Episodes, which lack each last arrival, tell the belief
     start: Callable[[int], Any]  # num_tasks -> belief, before the trial
     observe: Callable[..., Any]  # (belief, states, actions, rewards, arrivals or None) -> belief
     action_values: Callable[[Any, Array], Array]  # (belief, states [M]) -> Q of eq. (2), [M, A]
@@ -139,6 +140,7 @@ def _solve_arms(family: Family) -> Ceiling:
         float(after[0]),
         pulls * expected_best_mean(prior),
         expected_random(family),
+        True,
         partial(_no_pulls, num_parts=2 * A),
         _count,
         partial(_arm_values, table=table, binomial=binomial),
@@ -293,6 +295,7 @@ def _solve_hypotheses(family: Family) -> Ceiling:
         float(q[0, 0].max(-1) @ shared_initial(prior)),
         told * family.num_episodes,
         expected_random(family),
+        family.num_episodes == 1 or bool((prior.mdps.transition.max(-1) == 1).all()),
         _prior_belief,
         partial(_restrict, out=out, child=known.child),
         partial(_subset_values, q=q),

@@ -119,7 +119,7 @@ def _step_sampled(
     whole_trial: bool,
     estimate: Any,
 ) -> tuple[State, Info]:
-    """Ascend the return of the whole trial, or that of its last stage alone."""
+    """Ascend the return of the whole trial, eq. (1), or that of its last stage alone."""
     tasks = family.sample(rng, num_tasks)
     trial = trials.play(rng, inner, family, state.theta, state.alpha, tasks)
     weights = [float(whole_trial)] * (len(trial.stages) - 1) + [1.0]

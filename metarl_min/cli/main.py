@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NoReturn
 
-from metarl_min import commands, comparison, learners, tasks
-from metarl_min.commands import Work, say
+from metarl_min import learners, tasks
+from metarl_min.cli import commands, comparison
+from metarl_min.cli.commands import Work, say
 
 
 class Parser(argparse.ArgumentParser):

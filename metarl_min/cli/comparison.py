@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import evaluation, runs, training
+from metarl_min import evaluation, training
 from metarl_min.baselines import bayes_optimal, mdps
 from metarl_min.baselines.bayes_optimal import Ceiling
+from metarl_min.cli import runs
 from metarl_min.learners import Learner
 from metarl_min.tasks import Family
 
@@ -27,7 +28,7 @@ FAMILIES = {  # what a name means here: families in which a start has something 
     "bandit": {"arms": "5", "pulls": "10", "prior": "1,1/2,2/4,4/1,3/1,5"},
     "gridworld": {"goals": "4,9,14,19,24"},
 }
-NUM_TASKS = 2000
+NUM_TASKS = 10_000
 
 
 class Job(NamedTuple):
@@ -130,14 +131,19 @@ def perform_all(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, dict
     with ProcessPoolExecutor(
         min(processes, len(jobs)),
         multiprocessing.get_context("spawn"),
-        initializer=signal.signal,  # Ctrl-C ends a worker at once and silently
-        initargs=(signal.SIGINT, signal.SIG_DFL),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_DFL),  # from then on Ctrl-C ends a worker silently
     ) as pool:
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # workers are born deaf to it
         numbers = {pool.submit(perform, job): i for i, job in enumerate(jobs)}
+        signal.signal(signal.SIGINT, handler)
         try:
             yield from ((numbers[done], done.result()) for done in as_completed(numbers))
-        finally:
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
 
 
 def make_jobs(

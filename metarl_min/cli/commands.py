@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from metarl_min import comparison, learners, runs, tasks, training
+from metarl_min import checkpoints, learners, tasks, training
 from metarl_min.arguments import require
 from metarl_min.baselines import bayes_optimal
+from metarl_min.cli import comparison, runs
 from metarl_min.reports import equations, tables
 
 Work = Callable[[], str]
@@ -66,7 +67,7 @@ def compare(args: argparse.Namespace) -> Work:
             families, players, seed=args.seed, num_tasks=comparison.NUM_TASKS,
             processes=comparison.cores(), report=say,
         )  # fmt: skip
-        runs.write(directory / "results.json", f"{dump(result)}\n".encode())
+        checkpoints.write(directory / "results.json", f"{dump(result)}\n".encode())
         draw(directory / "curves.png", result)
         entries = result["tasks"].values()
         for alarm in (line for entry in entries for line in tables.alarms(entry)):
@@ -82,7 +83,7 @@ def draw(path: Path, result: dict[str, Any]) -> None:
     from metarl_min.reports import plots
 
     try:
-        runs.write(path, plots.curves(result))
+        checkpoints.write(path, plots.curves(result))
     except ImportError as error:
         say(f"no {path.name}: matplotlib is not there ({error})")
 
