@@ -121,15 +121,24 @@ def _arrive(rng: Rng, tables: Tables, j: Array) -> Array:
     return _invert(tables.cumulative, j, rng.random(j.shape))
 
 
+def _policy(tables: Tables, probs: Array) -> Array:
+    """Cumulative probabilities of the actions. [..., S, A] -> [A - 1, B S]"""
+    arguments.probabilities("probs", probs)
+    (S, A), leading = tables.shape, tables.leading
+    require(probs.shape[-2:] == (S, A), f"probs must have shape [..., {S}, {A}]", probs.shape)
+    try:
+        policy = np.broadcast_to(_cumulative(probs), (*leading, S, A))
+    except ValueError:
+        rule = f"leading axes of probs must be equal to those of the tasks, {leading}, or 1"
+        raise ValueError(f"{rule}, got {probs.shape[:-2]}") from None
+    return np.ascontiguousarray(policy.reshape(-1, A).T[:-1])
+
+
 def sample(rng: Rng, tables: Tables, probs: Array, num_episodes: int, horizon: int) -> Episodes:
     """Play a memoryless policy. probs [..., S, A], leading axes the tasks' or 1 -> [..., N, T]"""
     arguments.whole("num_episodes", num_episodes)
     arguments.whole("horizon", horizon)
-    arguments.probabilities("probs", probs)
-    (S, A), L = tables.shape, tables.rewards.shape[1]
-    require(probs.shape[-2:] == (S, A), f"probs must have shape [..., {S}, {A}]", probs.shape)
-    policy = np.broadcast_to(_cumulative(probs), (*tables.leading, S, A))
-    policy = np.ascontiguousarray(policy.reshape(-1, A).T[:-1])  # [A - 1, B S]
+    (S, A), L, policy = tables.shape, tables.rewards.shape[1], _policy(tables, probs)
     g = _start(rng, tables, num_episodes)
     u = rng.random((horizon, len(g)))
     pairs, arrived = np.empty((2, horizon, len(g)), np.intp)
