@@ -104,8 +104,3 @@ def evaluate(
             lost, lost_stderr = mean_and_stderr(regrets)
             pdl = 1 - lost / span, lost_stderr / span
     return Scores(value, stderr, *score, *pdl, per_episode)
-
-
-def exceeds(scores: Scores, ceiling: Ceiling, num_errors: float = 4.0) -> bool:
-    """Whether the plain return lies above the ceiling by so many errors: someone sees the task."""
-    return scores.value > ceiling.value + num_errors * scores.stderr + 1e-9

@@ -7,6 +7,7 @@ from metarl_min import evaluation, rollouts, tasks
 from metarl_min.baselines import bandits, bayes_optimal, mdps
 from metarl_min.learners import Learner, unchanged
 from metarl_min.mdp import optimal_action_values
+from metarl_min.reports.tables import alarms
 
 BANDIT = tasks.make("bandit", {"arms": "3", "pulls": "6", "prior": "1,1/2,1/1,3"})
 GRID = tasks.make("gridworld", {"size": "3", "start": "4", "goals": "0,2,8", "horizon": "6"})
@@ -31,6 +32,13 @@ def score(name, learner, num_tasks=4000, seed=0, **options):
     return evaluation.evaluate(
         learner, state, family, num_tasks=num_tasks, seed=seed, ceiling=ceiling, **options
     )
+
+
+def alarm(scores):
+    """What `compare` prints where a row exceeds the ceiling."""
+    rows = {"player": scores._asdict()}
+    entry = {"learners": rows, "baselines": {}, "family": {"name": "family"}}
+    return list(alarms(entry))
 
 
 def fixed_rewards(values):
@@ -71,7 +79,7 @@ def test_the_bayes_optimal_player_scores_one(name):
     assert scores.score_pdl == pytest.approx(1.0, abs=1e-9)
     assert scores.score_pdl_stderr == pytest.approx(0.0, abs=1e-9)
     assert abs(scores.score - 1.0) < 5 * scores.score_stderr
-    assert not evaluation.exceeds(scores, CEILINGS[name])
+    assert not alarm(scores)
 
 
 @pytest.mark.verifies("evaluation.2")
@@ -95,15 +103,14 @@ def test_the_random_player_scores_zero(name):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_who_sees_the_task_raises_the_alarm_by_the_plain_score_alone(name):
     scores = score(name, PEEKING)
-    assert scores.score > 1 + 4 * scores.score_stderr
-    assert scores.score_pdl < 1
-    assert evaluation.exceeds(scores, CEILINGS[name])
+    assert scores.score_pdl < 1 < scores.score - 4 * scores.score_stderr
+    assert alarm(scores)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_honest_player_exceeds_the_ceiling(name):
     for learner in mdps.baselines_for(FAMILIES[name]).values():
-        assert not evaluation.exceeds(score(name, learner), CEILINGS[name])
+        assert not alarm(score(name, learner))
 
 
 def test_everybody_meets_the_same_tasks_chunk_by_chunk():

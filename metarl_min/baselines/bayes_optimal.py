@@ -249,6 +249,19 @@ def _backward(family: Family, out: Outcomes, known: Beliefs) -> Array:
     return q
 
 
+def _told_by_rewards(out: Outcomes, known: Beliefs) -> bool:
+    """Whether (s, a, r) leaves the same belief for every arrival that is possible with it."""
+    (S, A), R = out.shape, len(out.levels)
+    s, a, _, level = np.unravel_index(out.codes, (S, A, S, R))
+    pair = (s * A + a) * R + level
+    order = np.argsort(pair, kind="stable")
+    groups = np.flatnonzero(np.diff(pair[order], prepend=-1))
+    child = known.child[:, order]
+    most = np.maximum.reduceat(child, groups, axis=1)
+    least = np.minimum.reduceat(np.where(child < 0, len(child), child), groups, axis=1)
+    return bool(((least == most) | (most < 0)).all())
+
+
 class Belief(NamedTuple):
     """Which hypotheses are left, and when."""
 
@@ -295,7 +308,7 @@ def _solve_hypotheses(family: Family) -> Ceiling:
         float(q[0, 0].max(-1) @ shared_initial(prior)),
         told * family.num_episodes,
         expected_random(family),
-        family.num_episodes == 1 or bool((prior.mdps.transition.max(-1) == 1).all()),
+        family.num_episodes == 1 or _told_by_rewards(out, known),
         _prior_belief,
         partial(_restrict, out=out, child=known.child),
         partial(_subset_values, q=q),

@@ -1,0 +1,125 @@
+"""Examples run, show what they claim, and the tables in the README are those that they print."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metarl_min import learners, policies, tasks
+from metarl_min.cli import comparison
+
+ROOT = Path(__file__).parent.parent
+NUMBER = r"-?\d+\.\d+"
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(Path(name).stem, ROOT / "examples" / name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def readme_block(name):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.search(rf"<!-- {name} -->\n```\n(.*?)```\n<!-- /{name} -->", text, re.S).group(1)
+
+
+def pairs(line):
+    """The (value, standard error) pairs of a line of a table."""
+    return [(float(x), float(e)) for x, e in re.findall(rf"({NUMBER}) \+- +({NUMBER})", line)]
+
+
+def close(published, measured, stderr):
+    """Within 5 standard errors and the last printed digit: other versions have other bits."""
+    return abs(published - measured) <= 5 * stderr + 0.0051
+
+
+@pytest.fixture(scope="module")
+def compared():
+    families = {name: tasks.make(name, words) for name, words in comparison.FAMILIES.items()}
+    players = {name: learners.make(name, {}) for name in ("maml", "fomaml")}
+    return comparison.compare(
+        families, players, seed=0, num_tasks=comparison.NUM_TASKS,
+        processes=comparison.cores(), report=lambda line: None,
+    )  # fmt: skip
+
+
+def rows(lines, entry):
+    """The scores of each line of the table of a family."""
+    players = entry["learners"] | entry["baselines"]
+    for line in lines:
+        name = line.split()[0]
+        if name in players:
+            player = players[name]
+        part = {"unadapted": "before", "untrained": "control"}.get(name)
+        if "(exact)" not in line:
+            yield line, player[part] if part else player
+
+
+KEYS = ("return", "stderr"), ("score", "score_stderr"), ("score_pdl", "score_pdl_stderr")
+
+
+def test_the_readmes_comparison_is_what_the_main_job_prints(compared):
+    blocks, checked = readme_block("compare").split("\n\n"), 0
+    for block, entry in zip(blocks, compared["tasks"].values(), strict=True):
+        for line, scores in rows(block.splitlines()[2:], entry):
+            for (value, error), (key, error_key) in zip(pairs(line), KEYS, strict=True):
+                assert close(value, scores[key], max(error, scores[error_key])), line
+                checked += 1
+        for name in ("bayes_optimal", "random"):
+            (published,) = re.findall(rf"{name} \(exact\) +({NUMBER})", block)
+            assert float(published) == pytest.approx(entry[name]["return"], abs=6e-4)
+    assert checked == 3 * 11
+
+
+def test_maml_beats_random_its_start_and_its_control_below_the_ceiling(compared):
+    for entry in compared["tasks"].values():
+        maml, best = entry["learners"]["maml"], entry["bayes_optimal"]["return"]
+        for worse in (maml["before"], maml["control"]):
+            error = np.hypot(maml["stderr"], worse["stderr"])
+            assert maml["return"] - worse["return"] > 15 * error
+        assert maml["return"] - entry["random"]["return"] > 15 * maml["stderr"]
+        for player in (entry["learners"] | entry["baselines"]).values():
+            assert player["return"] < best + 4 * player["stderr"]
+
+
+def test_the_targets_of_maml_are_reached_in_the_short_budget(compared):
+    for name, target in (("bandit", 0.80), ("gridworld", 0.60)):
+        assert compared["tasks"][name]["learners"]["maml"]["score_pdl"] > target
+
+
+def test_what_a_start_is_worth_is_what_the_readme_says(capsys):
+    table = load("what_a_start_is_worth.py").main()
+    lines = readme_block("start").splitlines()[1:]
+    for line, (name, cells) in zip(lines, table.items(), strict=True):
+        assert line.startswith(name)
+        for (value, _), (measured, stderr) in zip(pairs(line), cells, strict=True):
+            assert close(value, measured, stderr), line
+    gains = [cells[2][0] / cells[2][1] for cells in table.values()]
+    assert gains[0] > 15 and gains[2] > 15
+    assert gains[1] < 5 and gains[3] < 5
+
+
+def test_a_new_family_is_one_short_file_with_a_ceiling():
+    ceiling, scores = load("own_family.py").main()
+    # open door 0; if it was not there, door 3 (2 times in 3), then 1, then 2; it pays from then on
+    by_hand = 0.4 * 12 + 0.6 * (2 / 3 * 11 + 1 / 3 * (10 + 9) / 2)
+    assert ceiling.value == pytest.approx(by_hand, abs=1e-12)
+    gain = scores["maml"].value - scores["control"].value
+    assert gain > 5 * np.hypot(scores["maml"].stderr, scores["control"].stderr)
+    assert scores["maml"].value < ceiling.value
+
+
+def test_the_benchmark_measures_one_gradient_three_ways():
+    module = load("benchmarks/meta_gradients.py")
+    rng = np.random.default_rng(0)
+    for task, horizon, gamma in ((module.bandits(rng), 1, 1.0), (module.grids(rng), 30, 0.95)):
+        J = module.objectives.exact(task, horizon, gamma)
+        theta = {"logits": 0.1 * rng.standard_normal(task.shape)}
+        found = [way(policies.table, theta, 2.0, 3, J)["logits"] for way in module.WAYS.values()]
+        scale = np.abs(found[0]).max()
+        assert scale > 0
+        for other in found[1:]:
+            assert np.abs(other - found[0]).max() < 1e-12 * scale
