@@ -38,7 +38,9 @@ class Report(NamedTuple):
     """What a check found: itself true or false, and readable when printed."""
 
     agrees: bool
-    relative_error: float  # at the worst coordinate, relative to the largest one of the truth
+    relative_error: (
+        float  # at the worst coordinate, relative to the largest of the truth (unless 0)
+    )
     worst: str  # the coordinate that is furthest off, as in "['w'][0, 1]"
     given: float  # what was checked, there
     truth: float  # what it should be

@@ -24,7 +24,8 @@ def test_a_bandit_has_one_state_and_shares_all_but_its_means(leading):
     mdp = bandits.with_means(arms)
     assert mdp.shape == (1, 5) and mdp.leading == leading
     assert np.array_equal(mdp.reward[..., 0, :, 0], arms)
-    assert mdp.initial.size == 1 and mdp.transition.size == 5
+    ones = (1,) * len(leading)
+    assert mdp.initial.shape == (*ones, 1) and mdp.transition.shape == (*ones, 1, 5, 1)
 
 
 @pytest.mark.verifies("tasks.bandits.1")
@@ -73,6 +74,19 @@ def test_eq3_the_discrete_kinds_have_two_equally_likely_tasks(kind, x):
     assert set(map(tuple, np.round(drawn, 12))) == {(x, 1 - x), (1 - x, x)}
     assert_mean(drawn[:, 0] == x, 0.5)
     assert family.prior.weights.tolist() == [0.5, 0.5]
+
+
+def test_the_defaults_are_those_that_are_written_down():
+    assert bandits.bandit().words == {"arms": 5, "pulls": 10, "prior": "1,1"}
+    assert bandits.bandit().prior.a.tolist() == bandits.bandit().prior.b.tolist() == [1.0] * 5
+    gaussian = {"arms": 5, "pulls": 10, "mean": 0.0, "std": 1.0, "noise": 1.0}
+    assert bandits.gaussian().words == gaussian
+    assert bandits.correlated().words == {"kind": "uniform", "pulls": 100}
+    for kind in ("uniform", "easy"):
+        family = bandits.correlated(kind=kind, pulls=7)
+        assert (family.horizon, family.num_episodes) == (1, 7)
+        assert family.reward_noise is rollouts.bernoulli
+    assert bandits.correlated().prior == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("make", [bandits.bandit, bandits.gaussian])

@@ -85,6 +85,15 @@ def test_the_complex_step_is_right_to_the_last_digits(seed):
     assert np.allclose(checks.complex_step(function, x), exact, atol=1e-14 * abs(exact).max())
 
 
+@pytest.mark.verifies("checks.3")
+@pytest.mark.parametrize("size", [1e-8, 1e8])
+def test_round_off_is_measured_at_the_scale_of_x(size):
+    x = size * np.array([0.3, 1.1, -0.7])
+    gradient, error = checks.finite_differences(lambda x: np.sum(np.sin(x / size)) + 1e6 - 1e6, x)
+    assert (np.abs(gradient - np.cos(x / size) / size) <= error).all()
+    assert 1e-10 < size * error.max() < 1e-4
+
+
 def test_both_methods_return_the_names_and_shapes_of_a_tree():
     gradient, error = checks.finite_differences(cubic, TREE)
     exact = checks.complex_step(cubic, TREE)
@@ -226,6 +235,14 @@ def test_reports_name_the_worst_coordinate_and_both_values():
     assert "['b'][0, 1]" in str(report) and "-8.27" in str(report)
 
 
+@pytest.mark.parametrize(
+    ("error", "digits"), [(0.0, 16), (1e-20, 16), (1e-3, 3), (1.0, 0), (50.0, 0)]
+)
+def test_digits_are_between_none_and_sixteen(error, digits):
+    report = checks.Report(True, error, "[0]", 1.0, 1.0, 0.0, None, "")
+    assert report.digits == pytest.approx(digits)
+
+
 def test_the_raising_form_raises_the_report_and_only_when_wrong():
     checks.assert_derivative(cubic, CUBIC_GRADIENT, TREE)
     wrong = {**CUBIC_GRADIENT, "a": -CUBIC_GRADIENT["a"]}
@@ -332,7 +349,9 @@ def test_a_pure_factor_between_mean_and_target_is_named(factor):
 def test_round_off_alone_decides_where_the_target_is_zero():
     score = [(0.3, np.array([1 / 0.3])), (0.7, np.array([-1 / 0.7]))]
     assert checks.check_unbiased(lambda x: 1e6 * x, score, np.zeros(1))
-    assert not checks.check_unbiased(lambda x: x + 1e-9, score, np.zeros(1))
+    report = checks.check_unbiased(lambda x: x + 1e-9, score, np.zeros(1))
+    assert not report
+    assert report.relative_error == pytest.approx(1e-9, rel=1e-5)  # absolute
 
 
 def test_an_estimator_that_is_always_zero_proves_nothing_unless_expected():

@@ -117,6 +117,7 @@ def test_the_goal_is_uniform_over_all_cells_but_the_start_and_the_walls():
 def test_goals_may_be_named_and_may_hold_the_start():
     family = gridworld(size=3, start=4, goals=(8, 4))
     assert np.argmax(family.prior.mdps.reward[:, 0, 0], axis=-1).tolist() == [8, 4]
+    assert gridworld(size=2, start=0, goals=(0, 1, 2, 3)).prior.mdps.leading == (4,)
 
 
 def test_all_tasks_start_in_the_start_and_share_what_they_can():
@@ -124,6 +125,10 @@ def test_all_tasks_start_in_the_start_and_share_what_they_can():
     assert np.array_equal(family.prior.mdps.initial, np.eye(25)[[12]])
     assert family.prior.mdps.transition.shape == (1, 25, 5, 25)
     assert gridworld(stay=0).prior.mdps.shape == (25, 4)
+    assert family.words == {
+        "size": 5, "start": 12, "horizon": 15, "episodes": 4, "stay": 1, "goal_reward": 1.0,
+        "step_reward": -0.1, "terminate": 0, "goals": "", "walls": "", "slip": 0.0,
+    }  # fmt: skip
     assert (family.horizon, family.num_episodes) == (15, 4)
     assert family.reward_noise is rollouts.deterministic
 

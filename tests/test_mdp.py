@@ -283,6 +283,18 @@ def test_a_shared_leading_axis_is_the_same_as_repeating_it(shared, horizon, gamm
         assert close(grad(lambda p: np.sum(slope(p) * v))(p), curves)
 
 
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_derivatives_have_the_leading_axes_of_the_policies_whoever_has_them(horizon):
+    task, probs = random_mdp(6)
+    many = onp.repeat(probs[None], 3, axis=0)
+    for slope in (
+        mdp.policy_gradient(task, many, horizon),
+        mdp.gradient_and_derivative(many, many, mdp.problem(task, horizon))[0],
+    ):
+        assert slope.shape == (3, 2, 2)
+        assert all(close(row, gradient(task, probs, horizon)) for row in slope)
+
+
 def test_a_single_mdp_takes_a_population_of_policies_and_two_leading_axes_work():
     task, _ = random_mdp(6)
     probs = onp.random.default_rng(0).dirichlet(onp.ones(2), (3, 4, 2))
