@@ -8,9 +8,13 @@ and L_k the outer objective at phi_k, both summed over the tasks, and K inner st
     (3)  v_K = grad L_K(phi_K),
          v_k = (I + alpha Hess J_k(phi_k)) v_{k+1} + grad L_k(phi_k),  grad F = v_0
                                                             [chain rule; Finn et al. 2017, sec. 4]
-    (4)  first order: grad F ~ sum_k grad L_k(phi_k)                 [Finn et al. 2017, sec. 5.2]
+    (4)  first order: v_k = v_{k+1} + grad L_k(phi_k), so grad F ~ sum_k grad L_k(phi_k)
+                                                                      [Finn et al. 2017, sec. 5.2]
     (5)  F_inf(theta) = mean over tasks of J(phi_K), inner gradients exact
                                     [Finn et al. 2017, eq. 4; Rothfuss et al. 2019, formulation I]
+    (6)  dF/dalpha = sum_k v_{k+1} grad J_k(phi_k), entry by entry where each parameter has an
+         alpha of its own: then (3) reads v_k = v_{k+1} + Hess J_k(phi_k) (alpha v_{k+1}) + ..
+                                                                    [chain rule; Li et al. 2017]
 
 The gradient of (5) comes in three ways that agree: autograd through autograd's inner gradient
 (reverse over reverse), autograd through the formula of the inner gradient (one sweep), and the
@@ -50,36 +54,54 @@ def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Sequence[Objectiv
     return path
 
 
-def chain(
+def adjoints(
     policy: Policy,
     path: Sequence[Tree],
-    alpha: float,
+    alpha: Any,
     inner: Sequence[Objective],
     outer: Sequence[Objective | None],
-) -> Tree:
-    """Gradient of F, eq. (2), summed over tasks, by eq. (3). `outer` has K + 1 objectives or None."""
+) -> list[Tree]:
+    """v_0 .. v_K of eq. (3), of each task. `outer` holds K + 1 objectives, or None."""
     v = trees.map(onp.zeros_like, path[-1])
+    found = []
     for k in range(len(inner), -1, -1):
         if k < len(inner):
-            J = inner[k]
-            product = policy.hessian_product(path[k], v, J.gradient, J.hessian_product)
-            v = trees.add_scaled(v, alpha, product)
-        target = outer[k]
-        if target is not None:
-            v = trees.add_scaled(v, 1.0, gradient(policy, path[k], target))
-    return _sum_tasks(v, path[0])
+            J, scaled = inner[k], trees.scale(v, alpha)
+            product = policy.hessian_product(path[k], scaled, J.gradient, J.hessian_product)
+            v = trees.add_scaled(v, 1.0, product)
+        v = _add_gradient(policy, path[k], outer[k], v)
+        found.append(v)
+    return found[::-1]
 
 
-def first_order(policy: Policy, path: Sequence[Tree], outer: Sequence[Objective | None]) -> Tree:
-    """Gradient of F, summed over tasks, with every Jacobian of (1) replaced by I, eq. (4)."""
+def first_order_adjoints(
+    policy: Policy, path: Sequence[Tree], outer: Sequence[Objective | None]
+) -> list[Tree]:
+    """v_0 .. v_K with every Hessian dropped, eq. (4), of each task."""
+    v = trees.map(onp.zeros_like, path[-1])
+    found = []
+    for phi, objective in zip(path[::-1], outer[::-1], strict=True):
+        v = _add_gradient(policy, phi, objective, v)
+        found.append(v)
+    return found[::-1]
+
+
+def _add_gradient(policy: Policy, phi: Tree, objective: Objective | None, v: Tree) -> Tree:
+    return v if objective is None else trees.add_scaled(v, 1.0, gradient(policy, phi, objective))
+
+
+def alpha_gradient(
+    policy: Policy, path: Sequence[Tree], inner: Sequence[Objective], v: Sequence[Tree]
+) -> Tree:
+    """Gradient of F in the step size of each parameter, eq. (6), from the adjoints; summed."""
     total = trees.map(onp.zeros_like, path[0])
-    for phi, target in zip(path, outer, strict=True):
-        if target is not None:
-            total = trees.add_scaled(total, 1.0, _sum_tasks(gradient(policy, phi, target), total))
+    for phi, J, after in zip(path[:-1], inner, v[1:], strict=True):
+        product = trees.map(onp.multiply, after, gradient(policy, phi, J))
+        total = trees.add_scaled(total, 1.0, sum_tasks(product, path[0]))
     return total
 
 
-def _sum_tasks(v: Tree, like: Tree) -> Tree:
+def sum_tasks(v: Tree, like: Tree) -> Tree:
     """Sum over the leading axes that `v` has and `like` has not."""
     return trees.map(lambda x, y: x.sum(tuple(range(x.ndim - y.ndim))), v, like)
 
@@ -126,8 +148,8 @@ def meta_gradient_by_chain(
     _edge(theta, alpha, num_steps)
     inner = [J] * num_steps
     path = inner_loop(policy, theta, alpha, inner)
-    total = chain(policy, path, alpha, inner, [None] * num_steps + [J])
-    return trees.map(lambda x: x / J.num_tasks, total)
+    v = adjoints(policy, path, alpha, inner, [None] * num_steps + [J])
+    return trees.scale(sum_tasks(v[0], theta), 1 / J.num_tasks)
 
 
 def first_order_meta_gradient(
@@ -136,5 +158,4 @@ def first_order_meta_gradient(
     """FOMAML: the mean over tasks of grad J at phi_K, eq. (4)."""
     _edge(theta, alpha, num_steps)
     adapted = inner_loop(policy, theta, alpha, [J] * num_steps)[-1]
-    total = _sum_tasks(gradient(policy, adapted, J), theta)
-    return trees.map(lambda x: x / J.num_tasks, total)
+    return trees.scale(sum_tasks(gradient(policy, adapted, J), theta), 1 / J.num_tasks)

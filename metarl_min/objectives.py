@@ -23,28 +23,55 @@ from typing import Any, NamedTuple
 
 import autograd.numpy as np
 import numpy as onp
+from autograd.extend import defvjp, primitive
 
-from metarl_min import mdp
+from metarl_min import mdp, rollouts
 from metarl_min.arguments import require
 from metarl_min.mdp import MDP, Problem
 from metarl_min.policies import log_softmax, log_softmax_pullback, softmax, softmax_pullback
-from metarl_min.rollouts import Episodes, table
+from metarl_min.rollouts import Episodes
 from metarl_min.trees import Array
+
+
+@primitive
+def at_visits(table: Array, episodes: Episodes) -> Array:
+    """Entry of a table at each living step, 0 at the others; [..., S, A] -> [..., N, T]"""
+    *leading, S, A = table.shape
+    axes = episodes.states.shape[:-2]
+    rule = f"logits and tables must have the leading axes of the episodes, {axes}"
+    require((*leading,) == axes, rule, (*leading,))
+    task = onp.arange(int(onp.prod(leading))).reshape(*leading, 1, 1) * (S * A)
+    index = task + episodes.states * A + episodes.actions
+    return onp.where(episodes.alive, table.reshape(-1)[index], 0.0)
+
+
+@primitive
+def summed_visits(weights: Array, episodes: Episodes, shape: tuple[int, int]) -> Array:
+    """Transpose of `at_visits`: rollouts (2), traced. [..., N, T] -> [..., S, A]"""
+    return rollouts.table(episodes, weights, shape)
+
+
+defvjp(
+    at_visits,
+    lambda ans, table, episodes: lambda g: summed_visits(g, episodes, np.shape(table)[-2:]),
+    argnums=(0,),
+)
+defvjp(
+    summed_visits,
+    lambda ans, weights, episodes, shape: lambda g: at_visits(g, episodes),
+    argnums=(0,),
+)
 
 
 def reinforce_per_step(logits: Any, episodes: Episodes, advantages: Array) -> Any:
     """Surrogate summed step by step, eq. (1). [..., S, A], [..., N, T] -> [...]"""
-    leading, rule = episodes.states.shape[:-2], "logits must have the leading axes of the episodes"
-    require(np.shape(logits)[:-2] == leading, f"{rule}, {leading}", np.shape(logits)[:-2])
-    index = onp.arange(int(onp.prod(leading))).reshape(*leading, 1, 1)
-    flat = np.reshape(log_softmax(logits), (-1, *np.shape(logits)[-2:]))
-    log_probs = flat[index, episodes.states, episodes.actions]
-    return np.sum(log_probs * (advantages * episodes.alive), (-1, -2)) / advantages.shape[-2]
+    log_probs = at_visits(log_softmax(logits), episodes)
+    return np.sum(log_probs * advantages, axis=(-1, -2)) / advantages.shape[-2]
 
 
 def advantage_table(episodes: Episodes, advantages: Array, shape: tuple[int, int]) -> Array:
     """The statistic C of eq. (2). advantages [..., N, T] -> [..., S, A]"""
-    return table(episodes, advantages / advantages.shape[-2], shape)
+    return rollouts.table(episodes, advantages / advantages.shape[-2], shape)
 
 
 def reinforce(logits: Any, C: Array) -> Any:
@@ -101,5 +128,6 @@ def exact(tasks: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
 
 def sampled(C: Array) -> Objective:
     """The REINFORCE surrogate of each task and its derivatives, eqs. (2)-(4). C [M, S, A]"""
+    require(C.ndim == 3, "C must have shape [M, S, A]", C.shape)
     functions = reinforce, reinforce_gradient, reinforce_hessian_product
     return Objective(len(C), *(partial(f, C=C) for f in functions))

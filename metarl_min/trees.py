@@ -34,13 +34,20 @@ def map(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     return {name: function(tree[name], *(other[name] for other in others)) for name in tree}
 
 
-def add_scaled(tree: Tree, scale: Any, direction: Tree) -> Tree:
-    """Return `tree + scale * direction`.
+def scale(tree: Tree, factor: Any) -> Tree:
+    """Return `factor * tree`; the factor is a number, or a tree of one for each entry."""
+    if hasattr(factor, "keys"):
+        return map(lambda x, y: x * y, tree, factor)
+    return map(lambda x: factor * x, tree)
+
+
+def add_scaled(tree: Tree, factor: Any, direction: Tree) -> Tree:
+    """Return `tree + factor * direction`; the factor is a number or a tree.
 
     >>> add_scaled({"w": np.array([1.0, 2.0])}, 0.5, {"w": np.array([2.0, 2.0])})
     {'w': array([2., 3.])}
     """
-    return map(lambda x, d: x + scale * d, tree, direction)
+    return map(lambda x, d: x + d, tree, scale(direction, factor))
 
 
 def dot(tree: Tree, other: Tree) -> Any:

@@ -32,9 +32,7 @@ def problem(family, policy, num_tasks=3, seed=0):
 
 
 def paths_of(batch, horizon):
-    return [
-        list(by_hand.trajectories(single(batch, m), horizon)) for m in range(batch.leading[0])
-    ]
+    return [list(by_hand.trajectories(single(batch, m), horizon)) for m in range(batch.leading[0])]
 
 
 def single(batch, m):
@@ -90,6 +88,11 @@ def test_first_and_second_order_agree_without_steps_and_differ_with_one():
         assert low <= by_hand.relative_error(first, second) <= high
 
 
+def chain(policy, path, alpha, inner, outer):
+    v = adaptation.adjoints(policy, path, alpha, inner, outer)
+    return adaptation.sum_tasks(v[0], path[0])
+
+
 @pytest.mark.verifies("adaptation.2")
 @pytest.mark.parametrize("policy", POLICIES)
 def test_chain_differentiates_a_sum_of_objectives_at_every_iterate(policy):
@@ -105,15 +108,18 @@ def test_chain_differentiates_a_sum_of_objectives_at_every_iterate(policy):
         return sum(values)
 
     path = adaptation.inner_loop(policy, theta, 0.8, inner)
-    gradient = adaptation.chain(policy, path, 0.8, inner, outer)
+    gradient = chain(policy, path, 0.8, inner, outer)
     assert by_hand.relative_error(gradient, grad(total)(theta)) < 1e-12
 
     some = [outer[0], None, outer[2], None]
     with_zeros = [L or objectives.sampled(np.zeros((M, S, A))) for L in some]
-    assert by_hand.relative_error(
-        adaptation.chain(policy, path, 0.8, inner, some),
-        adaptation.chain(policy, path, 0.8, inner, with_zeros),
-    ) < 1e-14
+    assert (
+        by_hand.relative_error(
+            chain(policy, path, 0.8, inner, some),
+            chain(policy, path, 0.8, inner, with_zeros),
+        )
+        < 1e-14
+    )
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -138,6 +144,40 @@ def test_the_gradient_in_the_step_size_comes_from_the_same_trace():
     h = 1e-5
     values = [adaptation.adapted_return(policy, theta, 0.6 + d, 2, J) for d in (h, -h)]
     assert derivative == pytest.approx((values[0] - values[1]) / (2 * h), rel=1e-8)
+
+
+@pytest.mark.verifies("adaptation.6")
+@pytest.mark.parametrize("policy", POLICIES)
+def test_step_sizes_of_their_own_have_the_traced_gradient_and_so_has_theta(policy):
+    policy, rng = POLICIES[policy], np.random.default_rng(2)
+    _, theta, J = problem(FAMILIES["slippery, ending at the goal"], policy)
+    alpha = trees.map(lambda x: rng.uniform(0.2, 1.5, x.shape), theta)
+    inner, outer = [J] * 3, [None, J, None, J]
+
+    def total(theta, alpha):
+        path = adaptation.inner_loop(policy, theta, alpha, inner)
+        return sum(np.sum(J.value(policy.logits(path[k]))) for k in (1, 3))
+
+    path = adaptation.inner_loop(policy, theta, alpha, inner)
+    v = adaptation.adjoints(policy, path, alpha, inner, outer)
+    in_theta = adaptation.sum_tasks(v[0], theta)
+    assert by_hand.relative_error(in_theta, grad(total, 0)(theta, alpha)) < 1e-12
+    in_alpha = adaptation.alpha_gradient(policy, path, inner, v)
+    assert by_hand.relative_error(in_alpha, grad(total, 1)(theta, alpha)) < 1e-12
+
+
+@pytest.mark.verifies("adaptation.6")
+def test_first_order_keeps_the_derivative_in_the_step_size():
+    """With one step the adjoints of the two orders meet the step size alike."""
+    _, theta, J = problem(FAMILIES["bandit"], policies.table)
+    path = adaptation.inner_loop(policies.table, theta, 0.6, [J])
+    outer = [None, J]
+    second = adaptation.adjoints(policies.table, path, 0.6, [J], outer)
+    first = adaptation.first_order_adjoints(policies.table, path, outer)
+    found = [adaptation.alpha_gradient(policies.table, path, [J], v) for v in (first, second)]
+    assert by_hand.relative_error(*found) < 1e-14
+    total = grad(lambda a: 3 * adaptation.adapted_return(policies.table, theta, a, 1, J))(0.6)
+    assert found[0]["logits"].sum() == pytest.approx(total, rel=1e-12)
 
 
 def test_infinite_horizon_is_the_limit_of_long_horizons():

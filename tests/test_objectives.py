@@ -394,7 +394,7 @@ def refusals():
     task, _ = oracle.random_mdp(40)
     batch, _, _ = oracle.random_batch(41, 3)
     z, episodes, advantages = drawn(42, (3,), 2, 4, 2, 2)
-    axes = "logits must have the leading axes of the episodes, (3,), got"
+    axes = "logits and tables must have the leading axes of the episodes, (3,), got"
     shape = "weights must have the shape of the episodes, (3, 2, 4), got"
     return {
         "one task": (

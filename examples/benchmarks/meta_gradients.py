@@ -97,7 +97,8 @@ def sampled_iteration(rng, policy, theta, tables, alpha):
 
     inner = surrogate(theta)
     path = adaptation.inner_loop(policy, theta, alpha, [inner])
-    return adaptation.chain(policy, path, alpha, [inner], [None, surrogate(path[-1])])
+    v = adaptation.adjoints(policy, path, alpha, [inner], [None, surrogate(path[-1])])
+    return adaptation.sum_tasks(v[0], theta)
 
 
 def sampled_workload():

@@ -84,7 +84,8 @@ def second_order_gradient(
 ) -> Tree:
     """Estimate of grad F by eq. (2), summed over the tasks."""
     outer = outer_surrogates(trial.stages, weights, shape, score_term=True)
-    return adaptation.chain(policy, trial.path, alpha, trial.inner, outer)
+    v = adaptation.adjoints(policy, trial.path, alpha, trial.inner, outer)
+    return adaptation.sum_tasks(v[0], trial.path[0])
 
 
 def first_order_gradient(
@@ -92,7 +93,8 @@ def first_order_gradient(
 ) -> Tree:
     """Estimate by eq. (3), summed over the tasks."""
     outer = outer_surrogates(trial.stages, weights, shape, score_term=False)
-    return adaptation.first_order(policy, trial.path, outer)
+    v = adaptation.first_order_adjoints(policy, trial.path, outer)
+    return adaptation.sum_tasks(v[0], trial.path[0])
 
 
 def _init(rng: Rng, family: Family, inner: Inner, optimizer: Optimizer) -> State:
