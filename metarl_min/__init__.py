@@ -5,7 +5,8 @@ The rooms, in reading order; each imports only rooms above it:
     arguments       what a function may be given: the rule, then what it got
     trees           parameters: flat dicts of float arrays, each treated as one vector
     checks          is this derivative right? is this estimator unbiased?
-    mdp             the finite MDP: exact value, occupancy, policy gradient, Hessian, optimum
+    mdp             the finite MDP: three arrays, valid from the moment they exist; its optimum
+    values          exact value of a policy, occupancy, policy gradient, Hessian
     rollouts        episodes of M tasks x N episodes at once, and their sufficient statistics
     tasks           Family: a distribution over tasks, with its prior
       bandits       Beta, Gaussian and correlated arms

@@ -6,8 +6,8 @@
     (3)  dL/dz(s,a) = C(s,a) - pi(a|s) sum_b C(s,b)                      [policies (4) on (2)]
     (4)  its derivative along v:  - (dpi/dz v)(s,a) sum_b C(s,b)             [derivative of (3)]
     (5)  dJ/dz(s,a) = pi(a|s) (g(s,a) - sum_b pi(b|s) g(s,b)),
-         g = dJ/dpi of mdp (5)                                      [Sutton et al. 2000, th. 1]
-    (6)  its derivative along v, with u = (dpi/dz) v and g' = mdp (6) along u:
+         g = dJ/dpi of values (4)                                      [Sutton et al. 2000, th. 1]
+    (6)  its derivative along v, with u = (dpi/dz) v and g' = values (5) along u:
          u (g - sum pi g) + pi (g' - sum u g - sum pi g')                    [derivative of (5)]
 
 In (1) episodes and steps are traced; in (2) they were summed into a table before the trace, so
@@ -25,12 +25,13 @@ import autograd.numpy as np
 import numpy as onp
 from autograd.extend import defvjp, primitive
 
-from metarl_min import mdp, rollouts
+from metarl_min import rollouts, values
 from metarl_min.arguments import require
-from metarl_min.mdp import MDP, Problem
+from metarl_min.mdp import MDP
 from metarl_min.policies import log_softmax, log_softmax_pullback, softmax, softmax_pullback
 from metarl_min.rollouts import Episodes
 from metarl_min.trees import Array
+from metarl_min.values import Problem
 
 
 @primitive
@@ -90,21 +91,21 @@ def reinforce_hessian_product(logits: Array, v: Array, C: Array) -> Array:
 
 
 def expected_return(logits: Any, problem: Problem) -> Any:
-    """Expected return of the softmax policy, mdp (3). [..., S, A] -> [...]"""
-    return mdp.value(mdp.broadcast(softmax(logits), problem), problem)
+    """Expected return of the softmax policy, values (2). [..., S, A] -> [...]"""
+    return values.value(values.broadcast(softmax(logits), problem), problem)
 
 
 def expected_return_gradient(logits: Any, problem: Problem) -> Any:
     """Policy gradient in the logits, eq. (5). [..., S, A]"""
-    probs = mdp.broadcast(softmax(logits), problem)
-    return softmax_pullback(probs, mdp.gradient(probs, problem))
+    probs = values.broadcast(softmax(logits), problem)
+    return softmax_pullback(probs, values.gradient(probs, problem))
 
 
 def expected_return_hessian_product(logits: Array, v: Array, problem: Problem) -> Array:
     """Hessian of the expected return in the logits, times v, eq. (6). [..., S, A]"""
-    probs = mdp.broadcast(softmax(logits), problem)
+    probs = values.broadcast(softmax(logits), problem)
     u = softmax_pullback(probs, v)
-    g, dg = mdp.gradient_and_derivative(probs, u, problem)
+    g, dg = values.gradient_and_derivative(probs, u, problem)
     centred = g - onp.sum(probs * g, axis=-1, keepdims=True)
     return u * centred + probs * (dg - onp.sum(u * g + probs * dg, axis=-1, keepdims=True))
 
@@ -120,7 +121,7 @@ class Objective(NamedTuple):
 
 def exact(tasks: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
     """The expected return on each task and its derivatives, eqs. (5) and (6)."""
-    problem = mdp.problem(tasks, horizon, gamma)
+    problem = values.problem(tasks, horizon, gamma)
     require(len(problem.leading) == 1, "tasks must have one leading axis [M]", problem.leading)
     functions = expected_return, expected_return_gradient, expected_return_hessian_product
     return Objective(problem.leading[0], *(partial(f, problem=problem) for f in functions))

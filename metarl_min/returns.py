@@ -8,7 +8,7 @@
          delta_t = r_t + gamma v(s_{t+1}) - v(s_t)         [Schulman et al. 2016, eqs. 11, 16]
 
 W is the reward-to-go without gamma^t, as in practically all code: for gamma < 1 the resulting
-gradient drops the factor gamma^t of mdp (4). Whatever of the data enters a baseline makes the
+gradient drops the factor gamma^t of values (3). Whatever of the data enters a baseline makes the
 gradient biased; (2) with N = 1 leaves nothing. Duan et al. 2016b is arXiv 1604.06778.
 """
 

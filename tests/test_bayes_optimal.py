@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metarl_min import rollouts
+from metarl_min import rollouts, values
 from metarl_min.baselines import bayes_optimal, mdps
-from metarl_min.mdp import MDP, expected_return
+from metarl_min.mdp import MDP
 from metarl_min.rollouts import Episodes
 from metarl_min.tasks import finite_family, make
 
@@ -467,7 +467,7 @@ def test_eq8_families_in_which_a_random_player_earns_the_prior_mean():
 def test_eq8_a_random_mdp_pays_its_mean_reward_at_each_step():
     family = make("mdp", {"states": "3", "actions": "2", "horizon": "4", "episodes": "5"})
     tasks = family.sample(rng(), 2000)
-    returns = 5 * expected_return(tasks, mdps.uniform((3, 2)), 4)
+    returns = 5 * values.expected_return(tasks, mdps.uniform((3, 2)), 4)
     error = returns.std() / math.sqrt(2000)
     assert abs(returns.mean() - bayes_optimal.expected_random(family)) < 5 * error
 

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from metarl_min import mdp, rollouts
+from metarl_min import mdp, rollouts, values
 from metarl_min.tasks import gridworlds
 from metarl_min.tasks.gridworlds import gridworld
 
@@ -142,8 +142,8 @@ def test_the_known_task_of_the_right_column_is_worth_its_shortest_path():
 
 def test_the_random_policy_is_worth_what_the_design_says():
     family = gridworld(goals=(4, 9, 14, 19, 24))
-    values = mdp.expected_return(family.prior.mdps, np.full((25, 5), 0.2), 15)
-    assert 4 * values.mean() == pytest.approx(-4.058179, abs=5e-7)
+    returns = values.expected_return(family.prior.mdps, np.full((25, 5), 0.2), 15)
+    assert 4 * returns.mean() == pytest.approx(-4.058179, abs=5e-7)
 
 
 def test_families_pickle_and_draw_the_same_afterwards():

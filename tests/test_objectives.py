@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from metarl_min import mdp, objectives, returns
+from metarl_min import objectives, returns, values
 from metarl_min.checks import complex_step
 from metarl_min.mdp import MDP
 from metarl_min.objectives import (
@@ -303,7 +303,7 @@ def test_gae_at_lambda_one_leaves_the_gradient_exact_whatever_the_values_of_the_
 def test_eq5_is_the_gradient_of_the_sum_over_all_trajectories(task, horizon, gamma):
     task = TASKS[task]
     z = logits(task)
-    problem = mdp.problem(task, horizon, gamma)
+    problem = values.problem(task, horizon, gamma)
     truth = exact_gradient(task, z, horizon, gamma)
     value = oracle.expected_return(task, plain_forms.softmax(z), horizon, gamma)
     assert expected_return(z, problem) == pytest.approx(value, rel=1e-12)
@@ -317,7 +317,7 @@ def test_eq5_is_the_gradient_of_the_sum_over_all_trajectories(task, horizon, gam
 def test_eq6_is_the_second_derivative_by_plain_tracing_and_by_differences(task, horizon, gamma):
     task = TASKS[task]
     z, v, w = logits(task), logits(task, 24), logits(task, 25)
-    problem, num_steps = mdp.problem(task, horizon, gamma), horizon or 60
+    problem, num_steps = values.problem(task, horizon, gamma), horizon or 60
 
     def plain(z):
         return plain_forms.expected_return(plain_forms.softmax(z), task, num_steps, gamma)
@@ -363,7 +363,7 @@ def test_a_batch_of_tasks_is_its_tasks_one_at_a_time_also_with_shared_logits():
     assert J.num_tasks == 3
     z, v = drawn(31, (3,), 1, 1, 2, 2)[0], drawn(32, (3,), 1, 1, 2, 2)[0]
     for m, (task, _) in enumerate(singles):
-        problem = mdp.problem(task, 3, 0.9)
+        problem = values.problem(task, 3, 0.9)
         assert_allclose(J.value(z)[m], expected_return(z[m], problem), rtol=1e-13)
         assert_allclose(J.gradient(z)[m], expected_return_gradient(z[m], problem), atol=1e-14)
         alone = expected_return_hessian_product(z[m], v[m], problem)

@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min import mdp as exact
-from metarl_min import rollouts
+from metarl_min import rollouts, values
 from metarl_min.arguments import require
 from metarl_min.baselines.bandits import draw_best, expected_best_mean, player, prior_means
 from metarl_min.baselines.mdps import shared_initial, uniform
@@ -65,7 +65,7 @@ def expected_random(family: Family) -> float:
     """Expected return of the uniformly random player over one trial, eq. (8)."""
     prior: Any = family.prior
     if isinstance(prior, Hypotheses):
-        returns = exact.expected_return(prior.mdps, uniform(prior.mdps.shape), family.horizon)
+        returns = values.expected_return(prior.mdps, uniform(prior.mdps.shape), family.horizon)
         return expected_under_prior(returns, prior) * family.num_episodes
     mean = prior.mean if isinstance(prior, DirichletMDP) else prior_means(prior).mean()
     return float(mean) * family.num_episodes * family.horizon

@@ -4,8 +4,8 @@ A module's docstring numbers its equations, one to a paragraph or a line, each e
 
     (n)  formula, on one line or several    [Author et al. year, eq. n]
 
-A function's docstring cites "eq. (2)", "eqs. (1)-(3), (5)" of its own module, and "mdp (5)" of
-another. A test is marked @pytest.mark.verifies("mdp.5"). Modules go by their last name, or by
+A function's docstring cites "eq. (2)", "eqs. (1)-(3), (5)" of its own module, and "values (4)" of
+another. A test is marked @pytest.mark.verifies("values.4"). Modules go by their last name, or by
 "tasks.bandits" where two share it. Nothing is imported: sources are parsed.
 """
 

@@ -4,6 +4,8 @@
     (2)  mean of arm i ~ N(m, s^2), reward ~ N(mean, noise^2)                        [definition]
     (3)  means (p, 1 - p), p ~ U[0, 1], or p in {x, 1 - x} with x = .1 (easy), .25 (medium),
          .4 (hard), reward Bernoulli                                [Wang et al. 2016, sec. 3.1.2]
+
+The means are drawn once a trial and stay.
 """
 
 from __future__ import annotations
