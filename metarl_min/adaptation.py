@@ -61,7 +61,7 @@ def adjoints(
     inner: Sequence[Objective],
     outer: Sequence[Objective | None],
 ) -> list[Tree]:
-    """v_0 .. v_K of eq. (3), of each task. `outer` holds K + 1 objectives, or None."""
+    """v_0 .. v_K of F, eq. (2), by eq. (3), per task. `outer` holds K + 1 objectives, or None."""
     v = trees.map(onp.zeros_like, path[-1])
     found = []
     for k in range(len(inner), -1, -1):

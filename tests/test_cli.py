@@ -205,10 +205,10 @@ def test_ceiling_json_is_the_schema(run):
 
 def test_equations_are_listed_and_in_full_with_json(run):
     status, out, _ = run("equations")
-    assert status == 0 and any(line.startswith("mdp.5 ") for line in out.splitlines())
+    assert status == 0 and any(line.startswith("values.4 ") for line in out.splitlines())
     found = {row["name"]: row for row in strict(run("equations", "--json")[1])["equations"]}
-    assert found["mdp.5"]["source"] == "Sutton et al. 2000, th. 1"
-    assert set(found["mdp.5"]) == {"name", "formula", "source", "functions", "tests"}
+    assert found["values.4"]["source"] == "Sutton et al. 2000, th. 1"
+    assert set(found["values.4"]) == {"name", "formula", "source", "functions", "tests"}
 
 
 def test_numbers_in_json_are_whole_floats():
