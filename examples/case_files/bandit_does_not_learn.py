@@ -1,0 +1,92 @@
+# %% [markdown]
+# # Why does MAML not learn on its own bandit?
+#
+# tristandeleu/pytorch-maml-rl#57: five Bernoulli arms with uniform means, a ReLU network, one inner
+# step of 0.5 on 100 pulls. The average return stays near 50 per 100 pulls for 500 outer steps.
+#
+# The observation is a constant 0 and all biases start at 0. How much of such a network can learn?
+
+# %%
+from itertools import pairwise
+
+import autograd.numpy as np
+from autograd import grad
+
+from metarl_min import adaptation, learners, objectives, policies, tasks, trees
+from metarl_min.tasks import bandits
+
+rng = np.random.default_rng(0)
+sizes = [1, 32, 32, 5]
+theta = {}
+for layer, (n, m) in enumerate(pairwise(sizes)):
+    theta[f"W{layer}"] = rng.uniform(-1, 1, (n, m)) * np.sqrt(6 / (n + m))
+    theta[f"b{layer}"] = np.zeros(m)
+
+
+def logits(params, observation):
+    """Logits of a ReLU network whose relu'(0) is 0. leaves [M, ...] -> [M, 1, 5]"""
+    h = np.array([[observation]])
+    for layer in range(3):
+        h = np.where(h > 0, h, 0.0) if layer else h
+        h = np.matmul(h, params[f"W{layer}"]) + params[f"b{layer}"][..., None, :]
+    return h
+
+
+means = rng.uniform(size=(400, 5))
+means = np.concatenate([np.roll(means, k, axis=1) for k in range(5)])  # no arm is special
+J = objectives.exact(bandits.with_means(means), 1)
+
+
+def one_step(observation, alpha):
+    """Return per 100 pulls before and after one exact inner step, and the leaves that moved."""
+    start = trees.broadcast_to_tasks(theta, J.num_tasks)
+    g = grad(lambda params: np.sum(J.value(logits(params, observation))))(start)
+    moved = [name for name in theta if np.any(g[name] != 0)]
+    adapted = trees.add_scaled(start, alpha, g)
+    before, after = (100 * np.mean(J.value(logits(p, observation))) for p in (start, adapted))
+    return before, after, moved
+
+
+# %% [markdown]
+# With the observation 0 every hidden unit is relu(0) = 0: it passes nothing on and nothing back.
+
+# %%
+before, after, moved = one_step(observation=0.0, alpha=0.5)
+before_1, after_1, moved_1 = one_step(observation=1.0, alpha=0.5)
+gain_0, gain_1 = after - before, after_1 - before_1
+print(f"observation 0: moves {moved}, gains {gain_0:.3f} per 100 pulls")
+print(f"observation 1: moves {moved_1}, gains {gain_1:.3f} per 100 pulls")
+assert moved == ["b2"] and moved_1 == list(theta)
+assert np.allclose([gain_0, gain_1], [0.679, 3.914], atol=1e-3)
+
+# %% [markdown]
+# So the network is a table of five logits. Its meta-gradient is zero: where no arm is special the
+# uniform start is stationary. What could be learned is the step size, and that is fixed.
+
+# %%
+table = {"logits": np.zeros((1, 5))}
+adapted = adaptation.adapted_return(policies.table, table, 0.5, 1, J)
+meta = adaptation.meta_gradient_by_chain(policies.table, table, 0.5, 1, J)["logits"]
+assert np.isclose(100 * adapted, after, atol=1e-10) and np.abs(meta).max() < 1e-14
+
+# %% [markdown]
+# The same adaptation on 100 sampled pulls, then 100 more pulls, with larger steps:
+
+# %%
+family = tasks.make("bandit", {"pulls": "200"})
+sampled = {}
+for alpha in (0.5, 4.0, 32.0):
+    words = {"alpha": str(alpha), "inner_steps": "1", "inner_episodes": "100"}
+    maml = learners.make("maml", words)
+    played = maml.trial(rng, maml.init(rng, family), family, family.sample(rng, 2000))
+    per_pull = played.rewards.mean(0)
+    sampled[alpha] = per_pull[100:].sum() - per_pull[:100].sum()
+    print(f"alpha {alpha:4.1f}: {sampled[alpha]:6.2f} more per 100 pulls after the step")
+assert np.allclose(list(sampled.values()), [0.7, 5.4, 25.6], atol=1.0)  # standard errors below 0.35
+
+# %%
+print(
+    f"Answer: {len(moved)} of {len(theta)} parameter arrays has a gradient, the last bias; its "
+    f"meta-gradient is zero, and a step of 0.5 gains {gain_0:.2f} per 100 pulls. Observing 1 moves "
+    f"all {len(moved_1)} and gains {gain_1:.1f}; a table with a step of 32, {sampled[32.0]:.0f}."
+)
