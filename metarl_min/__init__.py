@@ -18,6 +18,7 @@ The rooms, in reading order; each imports only rooms above it:
     optimizers      SGD, momentum, Adam as (init, update)
     adaptation      the inner loop, and the exact meta-gradient in three ways
     trials          a trial on a fresh task: episodes in a row, inner steps in between
+    trust_region    TRPO's step and the clipped surrogate, through the inner loop
     learners        Learner: the one protocol in which all are compared
       maml          MAML and first-order MAML
     baselines       the judges
