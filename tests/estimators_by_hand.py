@@ -1,0 +1,237 @@
+"""Estimators of the meta-gradient written a second time: ordered episodes, loops, full matrices.
+
+An episode is a list of steps (state, action, reward, alive) with the chance of its arrivals; all
+arrivals and all actions are listed, those after an absorbing state too. Jacobians of the inner
+step are built from scores and curvatures of log pi, so no trace is involved; complex parameters
+pass through everything: a complex step differentiates F_N.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import adaptation_by_hand as by_hand
+import numpy as np
+
+
+class Episode(NamedTuple):
+    steps: tuple  # of (state, action, reward, alive)
+    chance: float
+
+
+class Rule(NamedTuple):
+    """Of the inner step."""
+
+    alpha: float  # or one for each entry, [D]
+    baseline: float  # or mean
+    gamma: float = 1.0
+
+
+def remembered(function):
+    """Compute a function of the parameters once for each of them."""
+    found = {}
+
+    def call(params):
+        leaves = [(name, np.asarray(params[name])) for name in sorted(params)]
+        key = tuple((name, x.shape, x.dtype.str, x.tobytes()) for name, x in leaves)
+        if key not in found:
+            found[key] = function(params)
+        return found[key]
+
+    return call
+
+
+def episodes(task, horizon):
+    """Every episode of an MDP of leading axis [1], last arrivals and idle actions told apart."""
+    initial, P = task.initial[0], task.transition[0]
+    R = np.broadcast_to(task.reward[0], P.shape)
+    S, A = P.shape[:2]
+    absorbing = [all(P[s, a, s] == 1 and R[s, a, s] == 0 for a in range(A)) for s in range(S)]
+    found = []
+    for states in itertools.product(range(S), repeat=horizon + 1):
+        for actions in itertools.product(range(A), repeat=horizon):
+            chance, alive, steps = initial[states[0]], True, []
+            for s, a, arrival in zip(states, actions, states[1:], strict=False):
+                chance = chance * P[s, a, arrival]
+                steps.append((s, a, float(R[s, a, arrival]), alive))
+                alive = alive and not absorbing[arrival]
+            if chance > 0:
+                found.append(Episode(tuple(steps), float(chance)))
+    return found
+
+
+def flat(params):
+    return np.concatenate([np.ravel(params[name]) for name in sorted(params)])
+
+
+def like(params, vector):
+    rebuilt, at = {}, 0
+    for name in sorted(params):
+        size = np.size(params[name])
+        rebuilt[name] = vector[at : at + size].reshape(np.shape(params[name]))
+        at += size
+    return rebuilt
+
+
+@remembered
+def scores(params):
+    """Gradient of log pi(a|s) for every s and a. [S, A, D]"""
+    shape = by_hand.logits(params).shape
+    rows = [flat(by_hand.log_prob_gradient(params, s, a)) for s, a in np.ndindex(shape)]
+    return np.array(rows).reshape(*shape, -1)
+
+
+@remembered
+def curvatures(params):
+    """Hessian of log pi(a|s) for every s and a, by complex steps of the scores. [S, A, D, D]"""
+    x, h = flat(params), 1e-30
+    moved = [scores(like(params, x + 1j * h * e)) for e in np.eye(len(x))]
+    return np.imag(np.stack(moved, axis=-1)) / h
+
+
+def probability(params, stage):
+    """Chance of a list of episodes, in their order."""
+    probs, total = by_hand.softmax(by_hand.logits(params)), 1.0
+    for episode in stage:
+        total = total * episode.chance
+        for s, a, _, _ in episode.steps:
+            total = total * probs[s, a]
+    return total
+
+
+def returns_to_go(stage, gamma=1.0):
+    return [
+        [sum(gamma**k * r for k, (_, _, r, _) in enumerate(steps[t:])) for t in range(len(steps))]
+        for steps, _ in stage
+    ]
+
+
+def advantages(stage, rule):
+    """W_t - b and b, step by step. [N, T], [T]"""
+    W = np.array(returns_to_go(stage, rule.gamma))
+    b = W.mean(0) if rule.baseline == "mean" else np.full(W.shape[1], rule.baseline)
+    return W - b, b
+
+
+def inner_gradient(params, stage, rule):
+    """1/N sum_i sum_t grad log pi (W_t - b). [D]"""
+    score, (A, _) = scores(params), advantages(stage, rule)
+    total = 0.0
+    for episode, row in zip(stage, A, strict=True):
+        for (s, a, _, alive), advantage in zip(episode.steps, row, strict=True):
+            total = total + alive * score[s, a] * advantage / len(stage)
+    return total
+
+
+def step(params, stage, rule):
+    return like(params, flat(params) + rule.alpha * inner_gradient(params, stage, rule))
+
+
+def derivative_of_weight(kind, t, score, A, rewards, b, gamma):
+    """dw_t/dtheta for the ratios of each estimator, by hand. score [T, D] -> [D]"""
+    S, T = np.cumsum(score, axis=0), len(A)
+    if kind == "lvc":
+        return A[t] * score[t]
+    if kind == "dice":
+        return sum(gamma ** (k - t) * rewards[k] * S[k] for k in range(t, T)) - b[t] * score[t]
+    if kind == "loaded_dice":
+        before = sum(gamma ** (k - t) * A[k] * S[k - 1] for k in range(t + 1, T))
+        return sum(gamma ** (k - t) * A[k] * S[k] for k in range(t, T)) - before
+    if kind == "linearised_score":
+        return A[t] * S[-1]
+    return 0 * S[-1]
+
+
+def hessian(kind, params, stage, rule):
+    """d ghat / d theta as an estimator understands it. [D, D]"""
+    score, curvature = scores(params).real, curvatures(params)
+    advantage, b = advantages(stage, rule)
+    total = np.zeros((score.shape[-1],) * 2)
+    for episode, row in zip(stage, advantage, strict=True):
+        living = [(s, a, r) for s, a, r, alive in episode.steps if alive]
+        own, rewards = np.array([score[s, a] for s, a, _ in living]), [r for _, _, r in living]
+        for t, (s, a, _) in enumerate(living):
+            A = row[: len(living)]
+            dw = derivative_of_weight(kind, t, own, A, rewards, b, rule.gamma)
+            total += (curvature[s, a] * row[t] + np.outer(own[t], dw)) / len(stage)
+    return total
+
+
+def sum_of_scores(params, stage):
+    score = scores(params).real
+    return sum(alive * score[s, a] for episode in stage for s, a, _, alive in episode.steps)
+
+
+def path(theta, stages, rule):
+    found = [theta]
+    for stage in stages:
+        found.append(step(found[-1], stage, rule))
+    return [{name: np.real(leaf) for name, leaf in phi.items()} for phi in found]
+
+
+class Outer(NamedTuple):
+    """J by the trajectories of `adaptation_by_hand`; functions of the parameters."""
+
+    value: Callable
+    gradient: Callable  # [D]
+    hessian: Callable  # [D, D]
+
+
+def outer(task, horizon):
+    paths = list(by_hand.trajectories(type(task)(*(x[0] for x in task)), horizon))
+
+    def gradient(theta):
+        return flat(by_hand.policy_gradient(theta, paths))
+
+    def hessian(theta, h=1e-30):
+        x = flat(theta)
+        moved = [gradient(like(theta, x + 1j * h * e)) for e in np.eye(len(x))]
+        return np.imag(np.stack(moved, axis=-1)) / h
+
+    return Outer(
+        remembered(lambda theta: by_hand.expected_return(theta, paths)),
+        remembered(lambda theta: gradient(theta).real),
+        hessian,
+    )
+
+
+def estimate(kind, theta, stages, rule, J, c=0.0):
+    """What the estimator `kind` says of the data `stages`, by products of full matrices. [D]"""
+    phis = path(theta, stages, rule)
+    g = J.gradient(phis[-1])
+    if kind == "fomaml":
+        return g
+    from_theta, score = np.eye(len(g)), 0.0  # d phi_k / d theta
+    for phi, stage in zip(phis, stages, strict=False):
+        score = score + from_theta.T @ sum_of_scores(phi, stage)
+        step_sizes = np.reshape(rule.alpha, (-1, 1))
+        from_theta = (np.eye(len(g)) + step_sizes * hessian(kind, phi, stage, rule)) @ from_theta
+    return from_theta.T @ g + (score * (J.value(phis[-1]) - c) if kind == "emaml" else 0.0)
+
+
+def every_stage(kinds, num_episodes):
+    return list(itertools.product(kinds, repeat=num_episodes))
+
+
+def adapted_return(theta, kinds, num_episodes, num_steps, rule, J):
+    """F_N: the sum over all data of probability times return; theta may be complex."""
+    if num_steps == 0:
+        return J.value(theta)
+    total = 0.0
+    for stage in every_stage(kinds, num_episodes):
+        after = step(theta, stage, rule)
+        later = adapted_return(after, kinds, num_episodes, num_steps - 1, rule, J)
+        total = total + probability(theta, stage) * later
+    return total
+
+
+def all_data(theta, kinds, num_episodes, num_steps, rule):
+    """Yield (stages, probability) of every ordered data set."""
+    if num_steps == 0:
+        yield (), 1.0
+        return
+    for stage in every_stage(kinds, num_episodes):
+        after, p = step(theta, stage, rule), probability(theta, stage)
+        rest = all_data(after, kinds, num_episodes, num_steps - 1, rule)
+        for stages, q in rest:
+            yield (stage, *stages), np.real(p * q)
