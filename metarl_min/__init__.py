@@ -17,10 +17,17 @@ The rooms, in reading order; each imports only rooms above it:
     objectives      what is ascended: expected return, REINFORCE from a table
     optimizers      SGD, momentum, Adam as (init, update)
     adaptation      the inner loop, and the exact meta-gradient in three ways
+    enumeration     every data set of a small problem, with its probability
+    estimators      plain, emaml, dice, lvc, ..: estimators of the gradient of MAML-RL
+    mistakes        what goes wrong in a meta-gradient, by name
+    meta_gradients  what they estimate: exact moments and bias, and a check of your own
     trials          a trial on a fresh task: episodes in a row, inner steps in between
     trust_region    TRPO's step and the clipped surrogate, through the inner loop
+    trial_gradients the gradient of the return of a trial, in theta and in alpha
     learners        Learner: the one protocol in which all are compared
       maml          MAML and first-order MAML
+      reptile       towards where adaptation ends
+      meta_sgd      a step size for each parameter
     baselines       the judges
       bandits       Thompson sampling, UCB1, the best prior arm
       mdps          uniformly random, posterior sampling
@@ -29,12 +36,14 @@ The rooms, in reading order; each imports only rooms above it:
     checkpoints     the state of a run in one file, written atomically, read without pickle
     training        one loop for all learners
     reports         text and pictures that people look at
+      progress
       tables
       plots
       equations     the index of equations
     cli             python -m metarl_min: words in, one table or one JSON object out
       runs          run directories
       comparison    every learner and baseline on the same fresh tasks
+      estimation    the estimators of the meta-gradient on a bandit
       commands      what each command does
       main          the words
 

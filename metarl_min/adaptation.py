@@ -42,7 +42,7 @@ def gradient(policy: Policy, phi: Tree, objective: Objective) -> Tree:
 
 
 def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> Tree:
-    """One inner step of every task, eq. (1). leaves [...] or [M, ...] -> [M, ...]"""
+    """One inner step of every task, eq. (1), meta_sgd (1). leaves [...] or [M, ...] -> [M, ...]"""
     return trees.add_scaled(phi, alpha, gradient(policy, phi, objective))
 
 
@@ -93,7 +93,7 @@ def _add_gradient(policy: Policy, phi: Tree, objective: Objective | None, v: Tre
 def alpha_gradient(
     policy: Policy, path: Sequence[Tree], inner: Sequence[Objective], v: Sequence[Tree]
 ) -> Tree:
-    """Gradient of F in the step size of each parameter, eq. (6), from the adjoints; summed."""
+    """Gradient of F in every step size, eq. (6), meta_sgd (2), from the adjoints; summed."""
     total = trees.map(onp.zeros_like, path[0])
     for phi, J, after in zip(path[:-1], inner, v[1:], strict=True):
         product = trees.map(onp.multiply, after, gradient(policy, phi, J))

@@ -80,3 +80,8 @@ def ravel(tree: Tree) -> tuple[Array, Callable[[Array], Tree]]:
         return {name: part.reshape(shapes[name]) for name, part in zip(names, parts, strict=True)}
 
     return onp.concatenate([onp.ravel(tree[name]) for name in names]), unravel
+
+
+def rows(tree: Tree) -> Array:
+    """Return leaves [M, ...] as one matrix [M, D], in the order of their names."""
+    return onp.concatenate([tree[name].reshape(len(tree[name]), -1) for name in sorted(tree)], 1)

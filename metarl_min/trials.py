@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import adaptation, objectives, policies, returns, rollouts
+from metarl_min import adaptation, objectives, policies, returns, rollouts, trees
 from metarl_min.arguments import real, require, whole
 from metarl_min.mdp import MDP
 from metarl_min.objectives import Objective
@@ -41,16 +41,18 @@ class Inner(NamedTuple):
     """How a learner adapts. What is None depends on the family: see `DEFAULTS`."""
 
     policy: Policy
-    alpha: float | None  # the step size at the start of training
+    alpha: Any  # the step size at the start of training
     num_steps: int | None  # K
     num_episodes: int  # N_inner, per step
-    baseline: str | float | None  # mean, linear or a number
-    gamma: float | None  # discount of W
+    baseline: Any  # mean, linear or a number
+    gamma: Any  # discount of W
+    adapt: tuple[str, ...] = ()  # names of the parameters that adapt; all, if none is named
 
 
 class Trial(NamedTuple):
     """A trial with all that a meta-gradient needs of it."""
 
+    alpha: Any  # a number, or a tree: entry by entry
     path: list[Tree]  # phi_0 .. phi_K; leaves [...] of phi_0, then [M, ...]
     inner: list[Objective]  # the surrogates of D_0 .. D_{K-1}
     stages: list[Episodes]  # D_0 .. D_K
@@ -63,6 +65,7 @@ def settings(
     inner_episodes: int,
     baseline: str,
     gamma: float | None,
+    adapt: str,
 ) -> Inner:
     """Check and read the settings that every adapting learner has; TypeError or ValueError."""
     return Inner(
@@ -72,6 +75,7 @@ def settings(
         whole("inner_episodes", inner_episodes),
         returns.baseline_name(baseline),
         None if gamma is None else real("gamma", gamma, 0, 1),
+        tuple(adapt.split(",")) if adapt else (),
     )
 
 
@@ -90,9 +94,18 @@ def stage_sizes(inner: Inner, family: Family) -> list[int]:
     return [size] * K + [N - K * size] * (K * size < N)
 
 
+def step_sizes(inner: Inner, theta: Tree, alpha: Any) -> Any:
+    """Return `alpha`, zero at the parameters that do not adapt (ANIL, Raghu et al. 2020)."""
+    if not inner.adapt:
+        return alpha
+    require(set(inner.adapt) <= set(theta), f"adapt must name some of {set(theta)}", inner.adapt)
+    return trees.scale(
+        {name: np.full_like(theta[name], name in inner.adapt) for name in theta}, alpha
+    )
+
+
 def surrogate(inner: Inner, episodes: Episodes, shape: tuple[int, int]) -> Objective:
     """The surrogate of every task, eq. (2). `inner` must be resolved."""
-    assert inner.gamma is not None and inner.baseline is not None
     W = returns.discounted_returns(episodes.rewards, inner.gamma)
     baseline = returns.baseline(inner.baseline, episodes, W, shape[0])
     return objectives.sampled(objectives.advantage_table(episodes, W - baseline, shape))
@@ -109,7 +122,7 @@ def play(
 ) -> Trial:
     """Play one trial on each task, adapting by eq. (1)."""
     inner, sizes = resolve(inner, family), stage_sizes(inner, family)
-    tables = rollouts.tables(tasks, family.reward_noise)
+    tables, alpha = rollouts.tables(tasks, family.reward_noise), step_sizes(inner, theta, alpha)
     path, surrogates, stages = [theta], [], []
     for k, num_episodes in enumerate(sizes):
         probs = softmax(inner.policy.logits(path[k]))
@@ -118,7 +131,7 @@ def play(
         if k + 1 < len(sizes):
             surrogates.append(surrogate(inner, stages[k], tasks.shape))
             path.append(adaptation.inner_step(inner.policy, path[k], alpha, surrogates[k]))
-    return Trial(path, surrogates, stages)
+    return Trial(alpha, path, surrogates, stages)
 
 
 def episodes(stages: list[Episodes]) -> Episodes:
@@ -152,7 +165,6 @@ def best_untrained_alpha(
     """Return the step size of the control: the best for `theta` on `num_tasks` fresh tasks."""
     start, tasks = resolve(inner, family).alpha, family.sample(rng, num_tasks)
     seed = int(rng.integers(2**63))  # common random numbers for every alpha
-    assert start is not None
 
     def returns_of(alpha: float) -> float:
         rng = np.random.default_rng(seed)

@@ -8,7 +8,7 @@ from pathlib import Path
 import metarl_min
 
 PACKAGE = Path(metarl_min.__file__).parent
-EXTRAS = {"matplotlib": {"reports.plots"}, "tqdm": {"training"}}
+EXTRAS = {"matplotlib": {"reports.plots"}, "tqdm": {"reports.progress"}}
 ALWAYS = {"numpy", "autograd", "metarl_min"}
 
 

@@ -16,6 +16,7 @@ from metarl_min import (
     rollouts,
     tasks,
     trees,
+    trial_gradients,
     trials,
 )
 from metarl_min.learners import maml
@@ -112,12 +113,24 @@ def expectation(monkeypatch, estimate, family, inner, theta, data_sets, weights)
         monkeypatch.setattr(rollouts, "sample", handed)
         task = family.prior.mdps
         trial = trials.play(np.random.default_rng(0), inner, family, theta, 0.7, task)
-        g = estimate(inner.policy, trial, 0.7, weights, task.shape)
+        g = estimate(inner, trial, weights, task.shape)
         g = trees.map(lambda x, p=probability: p[0] * x, g)
         mean = g if mean is None else trees.add_scaled(mean, 1.0, g)
         total_probability += probability[0]
     assert total_probability == pytest.approx(1.0, abs=1e-12)
     return mean
+
+
+def second_order_gradient(inner, trial, weights, shape):
+    advantages = trial_gradients.outer_advantages(trial.stages, weights, score_term=True)
+    outer = trial_gradients.outer_surrogates(trial.stages, advantages, shape)
+    return trial_gradients.second_order(inner, trial, outer)[0]
+
+
+def first_order_gradient(inner, trial, weights, shape):
+    advantages = trial_gradients.outer_advantages(trial.stages, weights, score_term=False)
+    outer = trial_gradients.outer_surrogates(trial.stages, advantages, shape)
+    return trial_gradients.first_order(inner, trial, outer)[0]
 
 
 CASES = {
@@ -140,8 +153,8 @@ def case(name, policy):
     return family, inner, theta, data_sets
 
 
-@pytest.mark.verifies("maml.1")
-@pytest.mark.verifies("maml.2")
+@pytest.mark.verifies("trial_gradients.1")
+@pytest.mark.verifies("trial_gradients.2")
 @pytest.mark.verifies("trials.1")
 @pytest.mark.verifies("trials.2")
 @pytest.mark.parametrize("last_only", [False, True])
@@ -154,13 +167,11 @@ def test_second_order_with_score_term_is_unbiased_for_the_return_of_the_trial(
     num_stages = len(data_sets[0])
     weights = [float(not last_only)] * (num_stages - 1) + [1.0]
     truth = by_hand.complex_step(lambda t: trial_return(t, data_sets, inner, weights), theta)
-    mean = expectation(
-        monkeypatch, maml.second_order_gradient, family, inner, theta, data_sets, weights
-    )
+    mean = expectation(monkeypatch, second_order_gradient, family, inner, theta, data_sets, weights)
     assert by_hand.relative_error(mean, truth) < 1e-11
 
 
-@pytest.mark.verifies("maml.3")
+@pytest.mark.verifies("trial_gradients.3")
 @pytest.mark.parametrize("name", CASES)
 def test_first_order_is_unbiased_for_the_sum_of_gradients_at_each_iterate(monkeypatch, name):
     family, inner, theta, data_sets = case(name, policies.table)
@@ -174,9 +185,7 @@ def test_first_order_is_unbiased_for_the_sum_of_gradients_at_each_iterate(monkey
         for phi, stage in zip(path, data, strict=True):
             g = J.gradient(np.real(phi["logits"])[None])[0]
             truth["logits"] += np.real(np.exp(log_p)) * len(stage) * g
-    mean = expectation(
-        monkeypatch, maml.first_order_gradient, family, inner, theta, data_sets, weights
-    )
+    mean = expectation(monkeypatch, first_order_gradient, family, inner, theta, data_sets, weights)
     assert by_hand.relative_error(mean, truth) < 1e-11
 
 
@@ -184,17 +193,17 @@ def test_the_two_orders_have_different_expectations(monkeypatch):
     family, inner, theta, data_sets = case("bandit, two steps", policies.table)
     means = [
         expectation(monkeypatch, estimate, family, inner, theta, data_sets, [1.0] * 3)
-        for estimate in (maml.first_order_gradient, maml.second_order_gradient)
+        for estimate in (first_order_gradient, second_order_gradient)
     ]
     assert by_hand.relative_error(*means) > 0.05
 
 
-@pytest.mark.verifies("maml.4")
+@pytest.mark.verifies("trial_gradients.4")
 def test_centring_subtracts_the_mean_of_the_other_tasks():
     advantages = np.random.default_rng(0).standard_normal((4, 3, 2))
     others = np.stack([np.delete(advantages, m, axis=0).mean(0) for m in range(4)])
-    np.testing.assert_allclose(maml.centred(advantages), advantages - others, atol=1e-14)
-    np.testing.assert_array_equal(maml.centred(advantages[:1]), advantages[:1])
+    np.testing.assert_allclose(trial_gradients.centred(advantages), advantages - others, atol=1e-14)
+    np.testing.assert_array_equal(trial_gradients.centred(advantages[:1]), advantages[:1])
 
 
 def test_centring_leaves_the_expectation_over_two_independent_tasks_unchanged():
@@ -207,7 +216,8 @@ def test_centring_leaves_the_expectation_over_two_independent_tasks_unchanged():
         actions = np.array(pulls)[:, None, None]
         rewards = means[[0, 1], pulls][:, None, None]
         stage = Episodes(np.zeros_like(actions), actions, rewards, np.ones((2, 1, 1), bool))
-        (L,) = maml.outer_surrogates([stage], [1.0], (1, 2), score_term=True)
+        advantages = trial_gradients.outer_advantages([stage], [1.0], score_term=True)
+        (L,) = trial_gradients.outer_surrogates([stage], advantages, (1, 2))
         mean += np.prod(probs[list(pulls)]) * L.gradient(theta[None]).sum((0, 1))
     np.testing.assert_allclose(mean, exact, atol=1e-14)
 
@@ -228,7 +238,7 @@ def test_sampled_trials_follow_the_rule_that_the_surrogates_describe():
 
 @pytest.mark.parametrize("name", ["maml", "fomaml"])
 @pytest.mark.parametrize("policy", ["table", "network:4"])
-@pytest.mark.parametrize("objective", maml.OBJECTIVES)
+@pytest.mark.parametrize("objective", maml.CHOICES["objective"])
 def test_a_step_is_a_function_of_its_seed_and_survives_pickling(name, policy, objective):
     settings = {"policy": policy, "objective": objective, "num_tasks": "8"}
     learner = pickle.loads(pickle.dumps(learners.make(name, settings)))
@@ -306,6 +316,20 @@ def test_meta_training_beats_the_control_and_the_unadapted_start():
         assert gain.mean() > 5 * gain.std() / np.sqrt(len(gain))
 
 
+@pytest.mark.parametrize("update", ["trpo", "clipped"])
+@pytest.mark.parametrize("policy", ["table", "network:8"])
+def test_a_trust_region_and_a_clipped_surrogate_learn_too(update, policy):
+    family = tasks.make("bandit", {"arms": "3", "pulls": "4", "prior": "1,1/1,4/1,4"})
+    settings = {"update": update, "policy": policy, "num_tasks": "100", "max_kl": "0.05"}
+    learner = learners.make("maml", settings)
+    state = learner.init(np.random.default_rng(0), family)
+    returned = []
+    for i in range(60):
+        state, info = learner.step(np.random.default_rng([7, i]), state, family)
+        returned.append(info.per_episode.sum())
+    assert np.mean(returned[-20:]) > np.mean(returned[:3]) + 0.25
+
+
 def test_the_control_starts_untrained_with_the_best_alpha_of_its_grid():
     family, learner = tasks.make("bandit", {}), learners.make("maml", {})
     state = learner.init(np.random.default_rng(0), family)
@@ -360,13 +384,27 @@ def test_stages_are_k_steps_and_the_rest():
         ({"baseline": "median"}, "baseline must be mean, linear or a finite number"),
         ({"policy": "tree"}, "policy must be table, network or network:H"),
         ({"optimizer": "lbfgs"}, "optimizer must be one of sgd, momentum, adam, got 'lbfgs'"),
+        ({"estimator": "trpo"}, "estimator must be one of emaml, plain, fomaml, reptile"),
+        ({"max_kl": "0"}, "max_kl must be positive, got 0.0"),
+        ({"clip": "1"}, "clip must be above 0 and below 1, got 1.0"),
+        ({"update": "ppo"}, "update must be one of ascent, trpo, clipped, got 'ppo'"),
+        ({"update": "trpo", "estimator": "dice"}, "update must be ascent but for emaml and plain"),
+        ({"update": "clipped", "learn_alpha": "scalar"}, "update must be ascent but for emaml"),
+        ({"learn_alpha": "1"}, "learn_alpha must be one of no, scalar, each, got '1'"),
+        ({"estimator": "dice", "objective": "exact"}, "the exact objective has no data, so"),
         ({"objective": "F"}, "objective must be one of trial, adapted, exact, got 'F'"),
-        ({"learning_rate": "1"}, "maml knows the keys policy, alpha"),
+        ({"learning_rate": "1"}, "maml knows the keys estimator, objective"),
     ],
 )
 def test_settings_out_of_range_are_refused_with_the_rule(settings, message):
     with pytest.raises(ValueError, match=message):
         learners.make("maml", settings)
+
+
+def test_parameters_to_adapt_must_exist():
+    learner = learners.make("maml", {"adapt": "W2,b3", "policy": "network:3"})
+    with pytest.raises(ValueError, match="adapt must name some of"):
+        learner.init(np.random.default_rng(0), tasks.make("bandit", {}))
 
 
 def test_inner_steps_that_do_not_fit_the_family_are_refused_at_the_start():

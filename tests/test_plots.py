@@ -1,4 +1,4 @@
-"""The picture of `compare`."""
+"""The pictures of `compare` and of `estimators`."""
 
 import subprocess
 import sys
@@ -21,8 +21,8 @@ def result():
 
 
 @pytest.fixture
-def figure(monkeypatch):
-    """Return the figure that was drawn."""
+def drawn(monkeypatch):
+    """Return the list of the figures that will be drawn."""
     figures = pytest.importorskip("matplotlib.figure")
     drawn = []
 
@@ -32,8 +32,23 @@ def figure(monkeypatch):
             drawn.append(self)
 
     monkeypatch.setattr(figures, "Figure", Figure)
+    return drawn
+
+
+@pytest.fixture
+def figure(drawn):
+    """Return the figure of `compare`."""
     assert plots.curves(result()).startswith(b"\x89PNG")
     return drawn[0]
+
+
+def measured(**points):
+    """A result of `estimators` from (bias, variance) at N = 1 and 8."""
+    rows = {
+        name: {N: {"bias_F_N": x, "variance": y} for N, x, y in (("1", *one), ("8", *two))}
+        for name, (one, two) in points.items()
+    }
+    return {"objectives": {"1": None, "8": None}, "estimators": rows}
 
 
 def test_there_is_one_panel_per_family_with_a_line_per_player(figure):
@@ -67,3 +82,29 @@ def test_drawing_leaves_the_matplotlib_of_the_caller_as_it_is():
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=__file__.rpartition("test_")[0])
+
+
+def test_estimators_are_curves_of_bias_and_deviation_with_N_along_them(drawn):
+    dice = [(0.02, 0.04), (0.01, 0.01)]
+    same = [(0.02 * (1 + 1e-9), 0.04), dice[1]]
+    found = measured(plain=[(0.1, 0.01), (0.1, 0.0001)], emaml=[(1e-17, 1.0), (0, 4.0)],
+                     dice=dice, lvc=same)  # fmt: skip
+    assert plots.bias_variance(found).startswith(b"\x89PNG")
+    (axes,) = drawn[0].axes
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    assert list(lines) == ["plain", "emaml", "dice = lvc"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(lines)
+    assert lines["plain"].get_xydata().tolist() == [[0.1, 0.1], [0.1, 0.01]]
+    assert lines["emaml"].get_xdata() == pytest.approx([0.001, 0.001])  # left of all others
+    assert {text.get_text() for text in axes.texts} == {"no bias", "1", "8"}
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    assert axes.get_xlabel() == "bias for F_N" and axes.get_ylabel() == "standard deviation"
+    assert len({(x.get_color(), x.get_marker()) for x in lines.values()}) == len(lines)
+
+
+@pytest.mark.parametrize("variance", [0.0, 1.0])
+def test_where_nothing_is_biased_the_picture_says_so(drawn, variance):
+    assert plots.bias_variance(measured(plain=[(0.0, variance)] * 2)).startswith(b"\x89PNG")
+    (axes,) = drawn[0].axes
+    assert "no bias" in {text.get_text() for text in axes.texts}
+    assert ("lowest: 0" in axes.get_ylabel()) is (variance == 0)

@@ -58,3 +58,23 @@ def test_evaluation_shows_the_learner_between_the_ceiling_and_chance():
     result = {**SCORES, "learner": "maml", "family": {"name": "bandit"}}
     lines = tables.evaluation({**result, "random": 1.0, "bayes_optimal": None}).splitlines()
     assert [line.split()[0] for line in lines[3:]] == ["maml", "random"]
+
+
+def test_estimators_show_what_is_round_off_as_nothing():
+    row = {"meant_for": "F_N", "mean": [0.5, -0.25], "bias_F_N": 1e-17, "bias_F_inf": 0.0123456}
+    row |= {"variance": 0.25, "break_even": None}
+    other = {**row, "meant_for": None, "bias_F_N": 3.5e-5, "break_even": 7.0}
+    exact = {"F_N": 0.5, "grad_F_N": [0.5, -0.25], "F_inf": 0.25, "grad_F_inf": [0.5, 0.0]}
+    problem = {"arms": [0.2, 0.9], "inner_steps": 1, "baseline": "mean"}
+    result = {"problem": problem, "objectives": {"2": exact}}
+    result["estimators"] = {"emaml": {"2": row}, "plain": {"2": other}}
+    assert tables.estimators(result).splitlines()[:8] == [
+        "estimators --arms 0.2,0.9 --inner-steps 1 --baseline mean",
+        "",
+        "N = 2",
+        "F_N   = 0.500000, gradient (0.500000, -0.250000)",
+        "F_inf = 0.250000, gradient (0.500000, 0.000000)",
+        "       meant for  bias F_N  bias F_inf   sd  emaml wins from                   mean",
+        "emaml        F_N         0      0.0123  0.5                   (0.500000, -0.250000)",
+        "plain              3.5e-05      0.0123  0.5                8  (0.500000, -0.250000)",
+    ]

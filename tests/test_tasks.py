@@ -96,7 +96,7 @@ def test_text_writes_tuples_with_commas_and_slashes(value, word):
 
 def test_text_loses_no_digit():
     values = ((0.1, 1 / 3), (1e-9, 12345.678))
-    assert tasks.read(lambda *, prior: None, {}) == {}
+    assert tasks.read("nothing", lambda *, prior: None, {}) == {}
     again = tasks.make("bandit", {"arms": "2", "prior": tasks.text(values)})
     assert tuple(zip(again.prior.a.tolist(), again.prior.b.tolist(), strict=True)) == values
 

@@ -189,22 +189,6 @@ def test_a_run_json_that_is_none_is_refused_in_one_line(tmp_path, content):
     assert "\n" not in str(error.value)
 
 
-def test_progress_is_few_plain_lines_where_nobody_watches(capsys):
-    with training.progress(200) as report:
-        WALK(toy_learner.toy(), iterations=200, report=report)
-    out, err = capsys.readouterr()
-    assert out == "" and len(err.splitlines()) == 10
-    assert err.startswith("iteration 20 of 200  norm ")
-
-
-def test_progress_is_a_bar_on_a_terminal(capsys, monkeypatch):
-    pytest.importorskip("tqdm")
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    with training.progress(20) as report:
-        WALK(toy_learner.toy(), iterations=20, report=report)
-    assert "20/20" in capsys.readouterr().err
-
-
 def start(out, *options):
     """Start a process that trains the toy into `out`."""
     words = ["train", "toy", "bandit", "arms=2", "--set", "pause=0.004", "--iterations", "300"]

@@ -17,8 +17,8 @@ from typing import Any
 from metarl_min import checkpoints, learners, tasks, training
 from metarl_min.arguments import require
 from metarl_min.baselines import bayes_optimal
-from metarl_min.cli import comparison, runs
-from metarl_min.reports import equations, tables
+from metarl_min.cli import comparison, estimation, runs
+from metarl_min.reports import equations, plots, progress, tables
 
 Work = Callable[[], str]
 
@@ -67,8 +67,8 @@ def compare(args: argparse.Namespace) -> Work:
             families, players, seed=args.seed, num_tasks=comparison.NUM_TASKS,
             processes=comparison.cores(), report=say,
         )  # fmt: skip
-        checkpoints.write(directory / "results.json", f"{dump(result)}\n".encode())
-        draw(directory / "curves.png", result)
+        write(directory, result)
+        draw(directory / "curves.png", plots.curves, result)
         entries = result["tasks"].values()
         for alarm in (line for entry in entries for line in tables.alarms(entry)):
             say(alarm)
@@ -78,14 +78,17 @@ def compare(args: argparse.Namespace) -> Work:
     return work
 
 
-def draw(path: Path, result: dict[str, Any]) -> None:
-    """Write the picture of `compare`, or say why there is none."""
-    from metarl_min.reports import plots
-
+def draw(path: Path, picture: Callable[[Any], bytes], result: dict[str, Any]) -> None:
+    """Write the picture of a result, or say why there is none."""
     try:
-        checkpoints.write(path, plots.curves(result))
+        checkpoints.write(path, picture(result))
     except ImportError as error:
         say(f"no {path.name}: matplotlib is not there ({error})")
+
+
+def write(directory: Path, result: dict[str, Any]) -> None:
+    """Write `results.json`."""
+    checkpoints.write(directory / "results.json", f"{dump(result)}\n".encode())
 
 
 def train(args: argparse.Namespace) -> Work:
@@ -109,7 +112,7 @@ def train(args: argparse.Namespace) -> Work:
     def work() -> str:
         started = time.perf_counter()
         try:
-            with training.progress(run.iterations) as report:
+            with progress.progress(run.iterations) as report:
                 training.train_in(
                     directory, learner, family, iterations=run.iterations, seed=seed, report=report
                 )
@@ -157,6 +160,21 @@ def ceiling(args: argparse.Namespace) -> Work:
         "known_task": found.known_task, "seconds": time.perf_counter() - started,
     }  # fmt: skip
     return lambda: dump(result) if args.json else tables.ceiling(result)
+
+
+def estimators(args: argparse.Namespace) -> Work:
+    """Compute exactly what each estimator of the meta-gradient estimates, on a bandit."""
+    problem = estimation.problem(args)
+    directory = runs.claim(args.out)
+
+    def work() -> str:
+        result = estimation.measure(args, problem)
+        write(directory, result)
+        draw(directory / "bias_variance.png", plots.bias_variance, result)
+        say(f"written to {directory}")
+        return dump(result) if args.json else tables.estimators(result)
+
+    return work
 
 
 def show_equations(args: argparse.Namespace) -> Work:

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NoReturn
 
-from metarl_min import learners, tasks
+from metarl_min import arguments, learners, tasks
 from metarl_min.cli import commands, comparison
 from metarl_min.cli.commands import Work, say
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and to which -1,2 is a value."""
+
+    def __init__(self, *words: Any, **options: Any) -> None:
+        super().__init__(*words, **options)
+        self._negative_number_matcher = re.compile(r"-\.?\d")  # as newer Pythons have it
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"metarl_min: {' '.join(message.split())}\n")
@@ -34,6 +39,24 @@ def number(low: int) -> Callable[[str], int]:
         return int(word)
 
     return read
+
+
+def real(*words: str) -> Callable[[str], float | str]:
+    """Return the reader of a finite number, or of one of some words."""
+
+    def read(word: str) -> float | str:
+        try:
+            return word if word in words else arguments.real("it", float(word))
+        except ValueError:
+            rule = " or ".join([*words, "a finite number"])
+            raise argparse.ArgumentTypeError(f"must be {rule}, got {word!r}") from None
+
+    return read
+
+
+def several(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    """Return the reader of a comma-separated list."""
+    return lambda words: [read(word) for word in words.split(",")]
 
 
 def _add_common(added: Parser, *options: str) -> None:
@@ -81,6 +104,23 @@ def _add_ceiling(added: Parser) -> None:
     _add_common(added, "--json")
 
 
+def _add_estimators(added: Parser) -> None:
+    options: list[tuple[str, Callable[[str], Any], str, str]] = [
+        ("--arms", several(real()), "0.2,0.9", "M,M,..: the reward of each arm"),
+        ("--theta", several(real()), "0.3,-0.2", "T,T,..: the logits from which one adapts"),
+        ("--alpha", real(), "0.7", "A: the inner step size"),
+        ("--inner-steps", number(0), "1", "K"),
+        ("--num-episodes", several(number(1)), "1,2,8,64", "N,N,..: episodes per inner step"),
+        ("--baseline", real("mean"), "0", "B: a number, or mean"),
+        ("--control-variate", real("none", "J"), "none", "C: of emaml, a number, none or J"),
+    ]
+    for option, read, default, about in options:
+        metavar, _, about = about.partition(": ")
+        about = f"{about or 'steps'}; default {default}"
+        added.add_argument(option, type=read, default=default, metavar=metavar, help=about)
+    _add_common(added, "--out", "--json")
+
+
 def _add_equations(added: Parser) -> None:
     _add_common(added, "--json")
 
@@ -90,6 +130,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], Work], Callable[[Parser
     "train": (commands.train, _add_train),
     "evaluate": (commands.evaluate, _add_evaluate),
     "ceiling": (commands.ceiling, _add_ceiling),
+    "estimators": (commands.estimators, _add_estimators),
     "equations": (commands.show_equations, _add_equations),
 }
 

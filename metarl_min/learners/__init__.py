@@ -23,6 +23,8 @@ from metarl_min.trees import Rng
 LEARNERS = {  # the name on the command line -> its module here, which has a function of that name
     "maml": "maml",
     "fomaml": "maml",
+    "reptile": "reptile",
+    "meta_sgd": "meta_sgd",
 }
 
 
@@ -47,4 +49,4 @@ def make(name: str, settings: dict[str, str]) -> Learner:
     require(name in LEARNERS, f"learner must be one of {', '.join(LEARNERS)}", repr(name))
     module = importlib.import_module(f"metarl_min.learners.{LEARNERS[name]}")
     function: Callable[..., Learner] = getattr(module, name)
-    return function(**read(function, settings))
+    return function(**read(name, function, settings))

@@ -1,52 +1,52 @@
 """MAML and first-order MAML: an initialisation that a few inner steps turn into a good policy.
 
-Both ascend the return of a whole trial (trials (1)), N episodes of which K times N_inner are
-followed by an inner step:
+They ascend the return of a whole trial, trial_gradients (1), by one of its gradients. `estimator`
+names it: emaml is trial_gradients (2), fomaml (3), plain is (2) without the score term; dice,
+loaded_dice, lvc and linearised_score, without it too, have the Jacobians of `estimators`; reptile
+is reptile (1). With `learn_alpha` the step size ascends beside theta, as one number or, in
+Meta-SGD, one for each parameter:
 
-    (1)  F(theta) = E[sum of all rewards] = N_inner sum_{k<K} J(phi_k) + (N - K N_inner) J(phi_K)
-                                                                          [Stadie et al. 2018]
-    (2)  grad F = E[sum_k sum_{i in D_k} grad_theta log P(tau_i | phi_k(theta; D_0 .. D_{k-1}))
-         (W_i + G_{k+1})],  W_i the return-to-go within episode i, G_{k+1} all reward of the
-         later stages             [Al-Shedivat et al. 2018, eq. 4; Stadie et al. 2018, eq. 7]
-    (3)  first order: phi_k is differentiated as if it were theta, and G is dropped
-                                                            [Finn et al. 2017, sec. 5.2]
-    (4)  A_m <- (A_m - mean_m' A_m') M / (M - 1) = A_m - mean over the *other* tasks
-                                                                  [Kool et al. 2019, eq. 8]
-
-A trial is one long episode of a policy that changes by a known rule, so (2) is REINFORCE with the
-return-to-go of the trial: W is what the outer surrogate of most code keeps, G is the score term
-that it forgets. The gradient *through* phi_k is the chain adaptation (3). The baseline (4), at
-each step, is independent of the task's own draws and leaves (2) unbiased.
+    (1)  (theta, alpha) <- (theta, alpha) + beta mean over tasks of the gradient in both
+                                                    [Finn et al. 2017, alg. 3; Li et al. 2017]
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import adaptation, objectives, optimizers, returns, rollouts, trees, trials
-from metarl_min.arguments import require, whole
+from metarl_min import (
+    adaptation,
+    objectives,
+    optimizers,
+    trees,
+    trials,
+    trust_region,
+)
+from metarl_min.arguments import real, require, whole
 from metarl_min.learners import Learner
 from metarl_min.mdp import MDP
-from metarl_min.objectives import Objective
 from metarl_min.optimizers import Optimizer
-from metarl_min.policies import Policy
 from metarl_min.rollouts import Episodes
 from metarl_min.tasks import Family
 from metarl_min.trees import Array, Rng, Tree
+from metarl_min.trial_gradients import (
+    DIRECTIONS,
+    Gradients,
+    Outer,
+    outer_advantages,
+    outer_surrogates,
+)
 from metarl_min.trials import Inner, Trial
-
-OBJECTIVES = ("trial", "adapted", "exact")
 
 
 class State(NamedTuple):
     """What the next step needs."""
 
     theta: Tree
-    alpha: float
+    alpha: Any  # a number, or a tree like theta
     optimizer: Any
 
 
@@ -56,95 +56,112 @@ class Info(NamedTuple):
     per_episode: Array  # [N] mean return of each episode; [1] after adaptation where exact
 
 
-def centred(advantages: Array) -> Array:
-    """Subtract from each task the mean of the others, at each step, eq. (4). [M, N, T]"""
-    M = len(advantages)
-    return (advantages - advantages.mean(0)) * (M / (M - 1)) if M > 1 else advantages
+CHOICES = {
+    "objective": ("trial", "adapted", "exact"),
+    "learn_alpha": ("no", "scalar", "each"),
+    "estimator": tuple(DIRECTIONS),
+    "update": ("ascent", "trpo", "clipped"),
+}
 
 
-def outer_surrogates(
-    stages: list[Episodes], weights: Sequence[float], shape: tuple[int, int], score_term: bool
-) -> list[Objective]:
-    """The surrogates of eq. (2) at phi_0 .. phi_K, summed over episodes; without G, of eq. (3).
+class Outside(NamedTuple):
+    """How the outer loop ascends."""
 
-    `weights` multiply the rewards of each stage: all 1 for the return of the trial.
-    """
-    later = np.zeros(len(stages[0].rewards))  # G of each task, from the last stage backwards
-    outer = []
-    for stage, weight in zip(stages[::-1], weights[::-1], strict=True):
-        rewards = weight * stage.rewards
-        advantages = returns.discounted_returns(rewards, 1.0) + later[:, None, None]
-        outer.append(objectives.sampled(rollouts.table(stage, centred(advantages), shape)))
-        later = later + score_term * rewards.sum((-1, -2))
-    return outer[::-1]
+    optimizer: Optimizer
+    num_tasks: int
+    objective: str
+    learn_alpha: str
+    estimator: str
+    update: str
+    bound: float  # of the divergence (trpo) or of the ratio (clipped)
 
 
-def second_order_gradient(
-    policy: Policy, trial: Trial, alpha: float, weights: Sequence[float], shape: tuple[int, int]
-) -> Tree:
-    """Estimate of grad F by eq. (2), summed over the tasks."""
-    outer = outer_surrogates(trial.stages, weights, shape, score_term=True)
-    v = adaptation.adjoints(policy, trial.path, alpha, trial.inner, outer)
-    return adaptation.sum_tasks(v[0], trial.path[0])
+def _parameters(state: State, learn_alpha: str) -> Tree:
+    """What ascends, as one tree: theta, and the step size where it is learned."""
+    if learn_alpha == "no":
+        return state.theta
+    alpha = {"": np.array(state.alpha)} if learn_alpha == "scalar" else state.alpha
+    return state.theta | {f"alpha {name}": leaf for name, leaf in alpha.items()}
 
 
-def first_order_gradient(
-    policy: Policy, trial: Trial, alpha: float, weights: Sequence[float], shape: tuple[int, int]
-) -> Tree:
-    """Estimate by eq. (3), summed over the tasks."""
-    outer = outer_surrogates(trial.stages, weights, shape, score_term=False)
-    v = adaptation.first_order_adjoints(policy, trial.path, outer)
-    return adaptation.sum_tasks(v[0], trial.path[0])
-
-
-def _init(rng: Rng, family: Family, inner: Inner, optimizer: Optimizer) -> State:
+def _init(rng: Rng, family: Family, inner: Inner, outside: Outside) -> State:
     """Start uniform (a table) or nearly so (a network), with the family's alpha."""
     trials.stage_sizes(inner, family)  # refuses an inner_steps that does not fit
     theta = inner.policy.init(rng, *family.sample(rng, 1).shape)
-    alpha = trials.resolve(inner, family).alpha
-    assert alpha is not None
-    return State(theta, alpha, optimizer.init(theta))
+    alpha: Any = trials.resolve(inner, family).alpha
+    trials.step_sizes(inner, theta, alpha)
+    if outside.learn_alpha == "each":
+        alpha = trees.map(lambda x: np.full_like(x, alpha), theta)
+    state = State(theta, alpha, None)
+    parameters = _parameters(state, outside.learn_alpha)
+    return state._replace(optimizer=outside.optimizer.init(parameters))
 
 
-def _ascend(optimizer: Optimizer, state: State, gradient: Tree) -> State:
-    theta, moments = optimizer.update(state.theta, state.optimizer, gradient)
+def _ascend(inner: Inner, outside: Outside, state: State, gradients: Gradients) -> State:
+    """Eq. (1)."""
+    in_theta, in_alpha = gradients
+    in_alpha = trees.scale(in_alpha, trials.step_sizes(inner, in_theta, 1.0))
+    if outside.learn_alpha == "scalar":
+        in_alpha = {"": np.array(sum(leaf.sum() for leaf in in_alpha.values()))}
+    g = in_theta | {f"alpha {name}": leaf for name, leaf in in_alpha.items()}
+    parameters = _parameters(state, outside.learn_alpha)
+    g = trees.map(lambda x: x / outside.num_tasks, {name: g[name] for name in parameters})
+    new, moments = outside.optimizer.update(parameters, state.optimizer, g)
+    alpha = {name[6:]: leaf for name, leaf in new.items() if name.startswith("alpha ")}
+    theta = {name: new[name] for name in state.theta}
+    learned = float(alpha[""]) if outside.learn_alpha == "scalar" else alpha
+    return State(theta, learned if alpha else state.alpha, moments)
+
+
+def _sampled(
+    rng: Rng, state: State, family: Family, inner: Inner, tasks: MDP, outside: Outside
+) -> tuple[Trial, list[Array]]:
+    """A trial, and what weighs its steps: for trial_gradients (1), or for its last stage alone."""
+    trial = trials.play(rng, inner, family, state.theta, state.alpha, tasks)
+    earlier = 1.0 if outside.objective == "trial" else 0.0
+    weights = [earlier] * (len(trial.stages) - 1) + [1.0]
+    return trial, outer_advantages(trial.stages, weights, outside.estimator == "emaml")
+
+
+def _update_theta(
+    inner: Inner, outside: Outside, state: State, trial: Trial, sums: list[list[Array]]
+) -> State:
+    """A step of `trust_region` in the place of an ascent."""
+    common = inner.policy, trial, trial.alpha, sums
+    if outside.update == "trpo":
+        theta, _ = trust_region.trpo_update(*common, max_kl=outside.bound)
+        return state._replace(theta=theta)
+    theta, moments = trust_region.clipped_update(
+        *common, outside.optimizer, state.optimizer, eps=outside.bound
+    )
     return State(theta, state.alpha, moments)
 
 
-def _step_sampled(
-    rng: Rng,
-    state: State,
-    family: Family,
-    inner: Inner,
-    optimizer: Optimizer,
-    num_tasks: int,
-    whole_trial: bool,
-    estimate: Any,
-) -> tuple[State, Info]:
-    """Ascend the return of the whole trial, eq. (1), or that of its last stage alone."""
-    tasks = family.sample(rng, num_tasks)
-    trial = trials.play(rng, inner, family, state.theta, state.alpha, tasks)
-    weights = [float(whole_trial)] * (len(trial.stages) - 1) + [1.0]
-    total = estimate(inner.policy, trial, state.alpha, weights, tasks.shape)
-    mean = trees.map(lambda x: x / num_tasks, total)
-    return _ascend(optimizer, state, mean), Info(trials.per_episode(trial.stages))
+def _exact(state: State, family: Family, inner: Inner, tasks: MDP) -> tuple[Trial, Outer]:
+    """The path of exact inner steps towards F_inf, adaptation (5)."""
+    J, K = objectives.exact(tasks, family.horizon), len(trials.stage_sizes(inner, family)) - 1
+    alpha = trials.step_sizes(inner, state.theta, state.alpha)
+    path = adaptation.inner_loop(inner.policy, state.theta, alpha, [J] * K)
+    return Trial(alpha, path, [J] * K, []), [None] * K + [J]
 
 
-def _step_exact(
-    rng: Rng,
-    state: State,
-    family: Family,
-    inner: Inner,
-    optimizer: Optimizer,
-    num_tasks: int,
-    gradient: Any,
+def _step(
+    rng: Rng, state: State, family: Family, inner: Inner, outside: Outside
 ) -> tuple[State, Info]:
-    """Ascend F_inf, adaptation (5), or by its first-order form."""
-    K = len(trials.stage_sizes(inner, family)) - 1
-    tasks = family.sample(rng, num_tasks)
-    problem = inner.policy, state.theta, state.alpha, K, objectives.exact(tasks, family.horizon)
-    adapted = np.array([adaptation.adapted_return(*problem)])
-    return _ascend(optimizer, state, gradient(*problem)), Info(adapted)
+    inner, tasks = trials.resolve(inner, family), family.sample(rng, outside.num_tasks)
+    if outside.objective == "exact":
+        trial, outer = _exact(state, family, inner, tasks)
+        info = Info(outer[-1].value(inner.policy.logits(trial.path[-1])).mean(keepdims=True))
+    else:
+        trial, advantages = _sampled(rng, state, family, inner, tasks, outside)
+        info = Info(trials.per_episode(trial.stages))
+        if outside.update != "ascent":
+            pairs = zip(trial.stages, advantages, strict=True)
+            sums = [trust_region.sums(stage, A, tasks.shape) for stage, A in pairs]
+            return _update_theta(inner, outside, state, trial, sums), info
+        outer = outer_surrogates(trial.stages, advantages, tasks.shape)
+    gradients = DIRECTIONS[outside.estimator](inner, trial, outer)
+    return _ascend(inner, outside, state, gradients), info
 
 
 def _trial(
@@ -159,9 +176,9 @@ def without_adaptation(state: State) -> State:
     return state._replace(alpha=0.0)
 
 
-def _control(rng: Rng, state: State, family: Family, inner: Inner, optimizer: Optimizer) -> State:
+def _control(rng: Rng, state: State, family: Family, inner: Inner, outside: Outside) -> State:
     """The untrained start with the alpha that pays best on tasks of its own."""
-    untrained = _init(rng, family, inner, optimizer)
+    untrained = _init(rng, family, inner, outside)
     alpha = trials.best_untrained_alpha(rng, inner, family, untrained.theta)
     return untrained._replace(alpha=alpha)
 
@@ -170,46 +187,51 @@ def _iterations(family: Family) -> tuple[int, int]:
     return (400, 2000) if family.horizon == 1 else (300, 1500)
 
 
-def _learner(settings: dict[str, Any], estimate: Any, exact: Any) -> Learner:
-    """Check the settings and assemble; `estimate` and `exact` are the meta-gradients."""
-    objective, num_tasks = settings.pop("objective"), whole("num_tasks", settings.pop("num_tasks"))
-    optimizer = optimizers.by_name(settings.pop("optimizer"), settings.pop("beta"))
-    inner = trials.settings(**settings)
-    rule = f"objective must be one of {', '.join(OBJECTIVES)}"
-    require(objective in OBJECTIVES, rule, repr(objective))
-    sampled = partial(_step_sampled, whole_trial=objective == "trial", estimate=estimate)
-    step = partial(_step_exact, gradient=exact) if objective == "exact" else sampled
+def maml(
+    *, estimator: str = "emaml", objective: str = "trial", learn_alpha: str = "no",
+    policy: str = "table", adapt: str = "", alpha: float | None = None, beta: float = 0.05,
+    optimizer: str = "adam", num_tasks: int = 200, inner_steps: int | None = None,
+    inner_episodes: int = 1, baseline: str = "", gamma: float | None = None,
+    update: str = "ascent", max_kl: float = 0.01, clip: float = 0.3,
+) -> Learner:  # fmt: skip
+    """MAML, by default second order with the score term, eq. (1) by trial_gradients (2).
+
+    `objective`: the return of the whole trial, that once adapted, or F_inf, exact. `policy` and
+    the names of its parameters that `adapt` (empty: all); `alpha`, `beta` inner and outer step
+    size; `num_tasks` per meta-batch; `inner_steps` K of `inner_episodes` N_inner each; `baseline`
+    (mean, linear or a number) and `gamma` of the inner surrogate. `update`: ascent along the
+    gradient, trpo within `max_kl`, or clipped: ascents on the surrogate with ratios within `clip`.
+    What is left out depends on the family (`trials.DEFAULTS`). ValueError or TypeError on settings
+    out of range.
+    """
+    choices = {
+        "estimator": estimator, "objective": objective, "learn_alpha": learn_alpha, "update": update
+    }  # fmt: skip
+    for name, choice in choices.items():
+        rule = f"{name} must be one of {', '.join(CHOICES[name])}"
+        require(choice in CHOICES[name], rule, repr(choice))
+    traced = isinstance(DIRECTIONS[estimator], partial)
+    rule = "the exact objective has no data, so estimator must be emaml, plain, fomaml or reptile"
+    require(objective != "exact" or not traced, rule, repr(estimator))
+    plain = estimator in ("emaml", "plain") and learn_alpha == "no" and objective != "exact"
+    rule = "update must be ascent but for emaml and plain, sampled, with a fixed alpha"
+    require(update == "ascent" or plain, rule, repr(update))
+    require(real("max_kl", max_kl) > 0, "max_kl must be positive", max_kl)
+    require(0 < real("clip", clip) < 1, "clip must be above 0 and below 1", clip)
+    inner = trials.settings(policy, alpha, inner_steps, inner_episodes, baseline, gamma, adapt)
+    outside = Outside(
+        optimizers.by_name(optimizer, beta), whole("num_tasks", num_tasks), objective,
+        learn_alpha, estimator, update, max_kl if update == "trpo" else clip,
+    )  # fmt: skip
+    bound: dict[str, Any] = {"inner": inner, "outside": outside}
     return Learner(
-        partial(_init, inner=inner, optimizer=optimizer),
-        partial(step, inner=inner, optimizer=optimizer, num_tasks=num_tasks),
+        partial(_init, **bound),
+        partial(_step, **bound),
         partial(_trial, inner=inner),
         without_adaptation,
-        partial(_control, inner=inner, optimizer=optimizer),
+        partial(_control, **bound),
         _iterations,
     )
 
 
-def maml(
-    *, policy: str = "table", alpha: float | None = None, beta: float = 0.05,
-    optimizer: str = "adam", num_tasks: int = 200, inner_steps: int | None = None,
-    inner_episodes: int = 1, baseline: str = "", gamma: float | None = None,
-    objective: str = "trial",
-) -> Learner:  # fmt: skip
-    """MAML: second order, with the score term, eq. (2).
-
-    `alpha`, `beta` inner and outer step size; `num_tasks` per meta-batch; `inner_steps` K of
-    `inner_episodes` N_inner each; `baseline` (mean, linear or a number) and `gamma` of the inner
-    surrogate; `objective`: return of the whole trial, return once adapted, or F_inf, exact. What
-    is left out depends on the family (`trials.DEFAULTS`).
-    """
-    return _learner(locals(), second_order_gradient, adaptation.meta_gradient_by_chain)
-
-
-def fomaml(
-    *, policy: str = "table", alpha: float | None = None, beta: float = 0.05,
-    optimizer: str = "adam", num_tasks: int = 200, inner_steps: int | None = None,
-    inner_episodes: int = 1, baseline: str = "", gamma: float | None = None,
-    objective: str = "trial",
-) -> Learner:  # fmt: skip
-    """First-order MAML, eq. (3): neither Jacobians nor score term. Settings as for `maml`."""
-    return _learner(locals(), first_order_gradient, adaptation.first_order_meta_gradient)
+fomaml = partial(maml, estimator="fomaml")

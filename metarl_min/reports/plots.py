@@ -1,4 +1,4 @@
-"""Pictures: the return per episode of experience, one panel per family."""
+"""Pictures: returns per episode of experience; bias against deviation of estimators."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metarl_min.trees import Array
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]  # Okabe and Ito 2008
 MARKERS = "osD^vP*X"
+ROUND_OFF = 1e-12  # a bias or deviation below this is none
 
 
 def _curve(axes: Axes, name: str, values: list[float], index: int, line: str) -> None:
@@ -48,17 +52,73 @@ def _panel(axes: Axes, name: str, entry: dict[str, Any]) -> None:
     axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4)
 
 
-def curves(result: dict[str, Any]) -> bytes:
-    """Return `curves.png` of a result of `compare`; ImportError without matplotlib."""
+def _figure(width: float) -> Figure:
+    """Return an empty figure; no pyplot: the backend and figures of the caller stay as they are."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    entries = result["tasks"]
-    figure = Figure(figsize=(6.4 * len(entries), 4.8), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)  # no pyplot: the backend and the figures of the caller stay as they are
-    panels = figure.subplots(1, len(entries), squeeze=False)[0]
-    for axes, (name, entry) in zip(panels, entries.items(), strict=True):
-        _panel(axes, name, entry)
+    figure = Figure(figsize=(width, 4.8), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
+
+
+def curves(result: dict[str, Any]) -> bytes:
+    """Return `curves.png` of a result of `compare`; ImportError without matplotlib."""
+    entries = result["tasks"]
+    figure = _figure(6.4 * len(entries))
+    panels = figure.subplots(1, len(entries), squeeze=False)[0]
+    for axes, (name, entry) in zip(panels, entries.items(), strict=True):
+        _panel(axes, name, entry)
+    return _png(figure)
+
+
+def _positive(values: Array) -> Array:
+    """Return values for a logarithmic axis: what is round-off becomes a tenth of the smallest."""
+    some = values[values > ROUND_OFF]
+    return np.where(values > ROUND_OFF, values, (some.min() if some.size else 1.0) / 10)
+
+
+def _together(points: dict[str, Array]) -> dict[str, Array]:
+    """Give estimators that lie on each other one curve, which names them all."""
+    found: dict[str, Array] = {}
+    for name, curve in points.items():
+        same = [x for x, other in found.items() if np.allclose(curve, other, 1e-6, ROUND_OFF)]
+        label = f"{same[0]} = {name}" if same else name
+        found = {label if x in same else x: y for x, y in found.items()} | {label: curve}
+    return found
+
+
+def bias_variance(result: dict[str, Any]) -> bytes:
+    """Return `bias_variance.png` of a result of `estimators`; ImportError without matplotlib."""
+    figure, numbers = _figure(8.0), list(result["objectives"])
+    axes = figure.subplots()
+    points = {
+        name: np.array([(row[N]["bias_F_N"], row[N]["variance"] ** 0.5) for N in numbers])
+        for name, row in result["estimators"].items()
+    }
+    merged = _together(points)
+    values = np.stack(list(merged.values()))
+    x, y = _positive(values[..., 0]), _positive(values[..., 1])
+    if (values[..., 0] <= ROUND_OFF).any():
+        axes.axvspan(x.min() / 2, x.min() * 2, color="0.93")
+        axes.annotate("no bias", (x.min(), 0.02), xycoords=("data", "axes fraction"), ha="center")
+    for i, name in enumerate(merged):
+        marker, colour = MARKERS[i % len(MARKERS)], COLOURS[i % len(COLOURS)]
+        axes.plot(x[i], y[i], "-", marker=marker, color=colour, markersize=6, label=name)
+        for N, bias, deviation in zip(numbers, x[i], y[i], strict=True):
+            axes.annotate(
+                N, (bias, deviation), (7, -3), textcoords="offset points", color=colour,
+                fontsize="small",
+            )  # fmt: skip
+    axes.set(xscale="log", yscale="log", title="One estimate; the number beside a point is N")
+    lowest = " (lowest: 0)" if (values[..., 1] <= ROUND_OFF).any() else ""
+    axes.set(xlabel="bias for F_N", ylabel=f"standard deviation{lowest}")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+    return _png(figure)

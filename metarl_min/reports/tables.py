@@ -1,13 +1,19 @@
-"""Text tables: what `compare`, `evaluate` and `ceiling` print for people."""
+"""Text tables: what `compare`, `evaluate`, `ceiling` and `estimators` print for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 Row = list[str]
 
 HEAD = ["", "return", "score", "score_pdl"]
+
+
+NOTE = """F_N: return after adapting on N episodes. F_inf: after adapting with the exact gradient.
+bias: Euclidean norm. sd: root of the trace of the covariance, over the inner data alone.
+emaml wins from: outer samples from which its mean squared error for F_N is the smaller one."""
 
 
 def align(rows: list[Row], left: bool = False) -> str:
@@ -111,3 +117,50 @@ def ceiling(result: dict[str, Any]) -> str:
     names = {"known_task": "the task known", "value": "Bayes-optimal", "random": "random"}
     rows = [[label, f"{result[name]:.6f}"] for name, label in names.items()]
     return f"{words(result['family'])}\n\n{align(rows)}"
+
+
+def vector(values: Sequence[float]) -> str:
+    """Write a vector.
+
+    >>> vector([-0.17434, 0.17434])
+    '(-0.174340, 0.174340)'
+    """
+    return f"({', '.join(f'{value:.6f}' for value in values)})"
+
+
+def _wins(row: dict[str, Any]) -> str:
+    """Write the number of samples from which emaml beats an estimator, for F_N."""
+    return "" if row["break_even"] is None else str(math.floor(row["break_even"]) + 1)
+
+
+def _small(value: float) -> str:
+    """Write a size; what is round-off is 0."""
+    return f"{value:.3g}" if value > 1e-12 else "0"
+
+
+def _estimators(result: dict[str, Any], N: str) -> str:
+    """Return the table of one N: the truths on top."""
+    exact = result["objectives"][N]
+    lines = [
+        f"N = {N}",
+        f"F_N   = {exact['F_N']:.6f}, gradient {vector(exact['grad_F_N'])}",
+        f"F_inf = {exact['F_inf']:.6f}, gradient {vector(exact['grad_F_inf'])}",
+    ]
+    rows = [["", "meant for", "bias F_N", "bias F_inf", "sd", "emaml wins from", "mean"]]
+    for name, entries in result["estimators"].items():
+        row = entries[N]
+        sizes = (row["bias_F_N"], row["bias_F_inf"], math.sqrt(row["variance"]))
+        cells = [row["meant_for"] or "", *map(_small, sizes), _wins(row), vector(row["mean"])]
+        rows.append([name, *cells])
+    return "\n".join([*lines, align(rows)])
+
+
+def estimators(result: dict[str, Any]) -> str:
+    """Return the tables of `estimators`, one for each N."""
+    options = []
+    for name, value in result["problem"].items():
+        values = value if isinstance(value, list) else [value]
+        word = ",".join(x if isinstance(x, str) else f"{x:g}" for x in values)
+        options.append(f"--{name.replace('_', '-')} {word}")
+    tables = (_estimators(result, N) for N in result["objectives"])
+    return "\n\n".join([f"estimators {' '.join(options)}", *tables, NOTE])

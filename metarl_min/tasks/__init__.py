@@ -134,12 +134,12 @@ def text(value: Any) -> Any:
     return ",".join(f"{x:.17g}" for x in value)
 
 
-def read(function: Callable[..., Any], words: dict[str, str]) -> dict[str, Any]:
-    """Read `words` by the annotations of the keyword-only parameters of `function`."""
+def read(name: str, function: Callable[..., Any], words: dict[str, str]) -> dict[str, Any]:
+    """Read `words` by the annotations of the keyword-only parameters of what is called `name`."""
     known = inspect.signature(function).parameters
     values = {}
     for key, word in words.items():
-        require(key in known, f"{function.__name__} knows the keys {', '.join(known)}", repr(key))
+        require(key in known, f"{name} knows the keys {', '.join(known)}", repr(key))
         kind = known[key].annotation
         try:
             values[key] = READ[kind](word)
@@ -157,7 +157,7 @@ def make(name: str, words: dict[str, str]) -> Family:
     require(name in FAMILIES, f"family must be one of {', '.join(FAMILIES)}", repr(name))
     module = importlib.import_module(f"metarl_min.tasks.{FAMILIES[name]}")
     function = getattr(module, name)
-    family: Family = function(**read(function, words))
+    family: Family = function(**read(name, function, words))
     return family
 
 
