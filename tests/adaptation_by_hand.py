@@ -60,9 +60,7 @@ def expected_return(params, paths):
 def policy_gradient(params, paths):
     """sum over trajectories of P R grad log P."""
     probs = softmax(logits(params))
-    scores = {
-        (s, a): log_prob_gradient(params, s, a) for s, a in np.ndindex(probs.shape)
-    }
+    scores = {(s, a): log_prob_gradient(params, s, a) for s, a in np.ndindex(probs.shape)}
     total = {name: np.zeros(np.shape(leaf), complex) for name, leaf in params.items()}
     for states, actions, probability, paid in paths:
         steps = list(zip(states, actions, strict=False))
