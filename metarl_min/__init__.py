@@ -19,7 +19,6 @@ The rooms, in reading order; each imports only rooms above it:
     adaptation      the inner loop, and the exact meta-gradient in three ways
     enumeration     every data set of a small problem, with its probability
     estimators      plain, emaml, dice, lvc, ..: estimators of the gradient of MAML-RL
-    mistakes        what goes wrong in a meta-gradient, by name
     meta_gradients  what they estimate: exact moments and bias, and a check of your own
     trials          a trial on a fresh task: episodes in a row, inner steps in between
     trust_region    TRPO's step and the clipped surrogate, through the inner loop
@@ -46,6 +45,8 @@ The rooms, in reading order; each imports only rooms above it:
       estimation    the estimators of the meta-gradient on a bandit
       commands      what each command does
       main          the words
+    teach           coursework
+      mistakes      what goes wrong in a meta-gradient, by name
 
 Axes, always in this order: P population, M tasks, N episodes, T steps, S states, A actions;
 H hidden units, D parameters. `[..., S, A]`: the leading axes are free.

@@ -12,6 +12,7 @@ data sets are too many, `monte_carlo` samples them.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -23,7 +24,6 @@ from metarl_min import (
     adaptation,
     arguments,
     checks,
-    mistakes,
     objectives,
     policies,
     rollouts,
@@ -42,6 +42,8 @@ from metarl_min.estimators import (
 )
 from metarl_min.mdp import MDP, select
 from metarl_min.trees import Array, Rng, Tree
+
+MISTAKES = "metarl_min.teach.mistakes"  # a bank of coursework, found by name as learners are
 
 
 class Problem(NamedTuple):
@@ -236,6 +238,16 @@ def examples() -> list[Problem]:
     ]
 
 
+def _check_leaves(g: Any, phi: Tree) -> None:
+    """Raise TypeError or ValueError unless g is finite, with the names and shapes of phi."""
+    rule = "my_function must return a dict of float arrays with the names and shapes"
+    want = trees.map(np.shape, phi)
+    got = trees.map(np.shape, g) if isinstance(g, dict) else type(g).__name__
+    require(got == want, f"{rule} {want}", got)
+    for name in g:
+        arguments.floats(f"my_function(..)[{name!r}]", g[name])
+
+
 def check_meta_gradient(
     my_function: Estimator,
     estimand: str = "F_N",
@@ -250,15 +262,17 @@ def check_meta_gradient(
     Its remark names estimators, mistakes and factors that fit to 1e-9 on every problem, no others.
     """
     require(estimand in ("F_N", "F_inf"), "estimand must be F_N or F_inf", repr(estimand))
+    bank = importlib.import_module(MISTAKES)
     reports, mine, known, probabilities = [], [], [], []
     for one in examples() if problem is None else [problem]:
         exact, (every, p) = truth(one), enumerated(one)
         truths = {"grad F_N": exact.grad_F_N, "grad F_inf": exact.grad_F_inf}
         g, target = my_function(*every), truths[f"grad {estimand}"]
-        mistakes.check_leaves(g, every[1][0])
+        _check_leaves(g, every[1][0])
         reports.append(checks.check_unbiased(lambda g: g, (p, g), target, tolerance=tolerance))
         mine.append(trees.rows(g))
-        known.append(mistakes.explanations(every, one.num_episodes, truths))
+        known.append(bank.explanations(every, one.num_episodes, truths))
         probabilities.append(p)
     worst = max(reports, key=lambda report: report.relative_error)
-    return mistakes.explain(worst, mine, known, probabilities, f"grad {estimand}")
+    report: checks.Report = bank.explain(worst, mine, known, probabilities, f"grad {estimand}")
+    return report

@@ -83,10 +83,8 @@ def tables(mdp: MDP, noise: Noise) -> Tables:
     order = np.argsort(-mdp.transition, axis=-1, kind="stable")[..., :L]
     likely = _cumulative(np.take_along_axis(mdp.transition, order, -1))
     full = (*leading, S, A, L)
-    reward = np.broadcast_to(mdp.reward, (*mdp.reward.shape[:-3], S, A, S))
-    lead = np.broadcast_shapes(order.shape[:-3], reward.shape[:-3])
-    order_of_reward = np.broadcast_to(order, (*lead, S, A, L))
-    rewards = np.take_along_axis(np.broadcast_to(reward, (*lead, S, A, S)), order_of_reward, -1)
+    reward = np.broadcast_to(mdp.reward, (*leading, S, A, S))
+    rewards = np.take_along_axis(reward, np.broadcast_to(order, full), -1)
     stays = (mdp.transition == np.eye(S)[:, None]) & ((mdp.reward == 0) | (mdp.transition == 0))
     absorbing = np.broadcast_to(stays.all((-1, -2)), (*leading, S))
     task = (np.arange(B) * S).reshape((*leading, 1, 1, 1))
@@ -96,7 +94,7 @@ def tables(mdp: MDP, noise: Noise) -> Tables:
         np.broadcast_to(_cumulative(mdp.initial), (*leading, S)).reshape(B, S).T[:-1].copy(),
         (task + order).reshape(-1, L),
         np.broadcast_to(likely, full).reshape(-1, L).T[:-1].copy(),
-        np.broadcast_to(rewards, full).reshape(-1, L),
+        rewards.reshape(-1, L),
         absorbing.reshape(-1),
         noise,
     )

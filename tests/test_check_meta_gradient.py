@@ -5,10 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from metarl_min import estimators, meta_gradients, mistakes, policies, trees
+from metarl_min import estimators, meta_gradients, policies, trees
 from metarl_min.estimators import ESTIMATORS, Inner, combine, dice, emaml, fomaml, plain
 from metarl_min.meta_gradients import Problem, check_meta_gradient
 from metarl_min.tasks.bandits import with_means
+from metarl_min.teach import mistakes
 
 WORKED = Problem(
     Inner(policies.table, 0.7, 0.0),

@@ -7,12 +7,9 @@ way through the earlier inner steps. There are some hundreds of these; all are m
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from metarl_min import estimators, trees
-from metarl_min.arguments import floats, require
 from metarl_min.checks import Report
 from metarl_min.estimators import Given, Weights, combine, plain_weights
 from metarl_min.trees import Array, Tree
@@ -70,16 +67,6 @@ def explanations(given: Given, num_episodes: int, truths: dict[str, Tree]) -> Ro
             terms[f"the score term through {name}"] = own
         found |= {f"{name} + {k}{s}": x + scales[k] * y for s, y in terms.items() for k in scales}
     return found
-
-
-def check_leaves(g: Any, phi: Tree) -> None:
-    """Raise TypeError or ValueError unless g is finite, with the names and shapes of phi."""
-    rule = "my_function must return a dict of float arrays with the names and shapes"
-    want = trees.map(np.shape, phi)
-    got = trees.map(np.shape, g) if isinstance(g, dict) else type(g).__name__
-    require(got == want, f"{rule} {want}", got)
-    for name in g:
-        floats(f"my_function(..)[{name!r}]", g[name])
 
 
 def _same(x: Array, y: Array) -> bool:

@@ -1,0 +1,1 @@
+"""Coursework: what goes wrong, and how it is told."""
