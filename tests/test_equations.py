@@ -96,9 +96,13 @@ def test_outside_a_checkout_there_are_no_tests(tmp_path):
     assert equations.checkout_tests() is not None
 
 
-def test_a_long_formula_is_shortened_in_the_table():
-    rows = equations.table([equations.Equation("a.1", "x" * 99, "paper", ["f", "g"], [])])
-    assert rows[1] == ["a.1", "x" * 46 + "..", "f g", "", "paper"]
+def test_the_index_is_a_paragraph_for_each_equation_within_the_width():
+    found = [equations.Equation("a.1", "x " * 60, "paper", ["a.f", "a.g"], ["test_a.test_one"])]
+    lines = equations.text(found).splitlines()
+    assert lines[0].startswith("a.1 ") and max(map(len, lines)) <= 100
+    assert lines[-3:] == ["    source: paper", "    in: a.f, a.g", "    test_a: test_one"]
+    assert "".join(lines[:-3]).count("x") == 60
+    assert equations.text([found[0]._replace(tests=[])]).splitlines() == lines[:-1]
 
 
 HERE = equations.index(tests=equations.checkout_tests())

@@ -184,6 +184,6 @@ def show_equations(args: argparse.Namespace) -> Work:
         found = equations.index(tests=equations.checkout_tests()).equations
         if args.json:
             return dump({"equations": [equation._asdict() for equation in found]})
-        return tables.align(equations.table(found), left=True)
+        return equations.text(found)
 
     return work

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,10 +145,16 @@ def index(package: Path = PACKAGE, tests: Path | None = None) -> Index:
     return Index(equations, [f"{user}: {x}" for x, user in users + marks if x not in known])
 
 
-def table(equations: list[Equation], width: int = 48) -> list[list[str]]:
-    """Return the rows of a text table: name, shortened formula, functions, tests, paper."""
-    rows = [["equation", "formula", "functions", "tests", "source"]]
+def text(equations: list[Equation], width: int = 100) -> str:
+    """Return a paragraph for each equation: name and formula, paper, functions, tests."""
+    paragraphs = []
     for name, formula, source, functions, tests in equations:
-        short = formula if len(formula) <= width else f"{formula[: width - 2]}.."
-        rows.append([name, short, " ".join(functions), " ".join(tests), source])
-    return rows
+        lines = {"": formula, "source": source, "in": ", ".join(functions)}
+        by_file: dict[str, list[str]] = {}
+        for file, _, test in (test.partition(".") for test in tests):
+            by_file.setdefault(file, []).append(test)
+        lines |= {file: ", ".join(found) for file, found in by_file.items()}
+        for label, line in lines.items():
+            head = f"{name:21s}" if not label else f"    {label}: "
+            paragraphs += textwrap.wrap(head + line, width, subsequent_indent=" " * 8)
+    return "\n".join(paragraphs)

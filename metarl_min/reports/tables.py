@@ -16,16 +16,15 @@ bias: Euclidean norm. sd: root of the trace of the covariance, over the inner da
 emaml wins from: outer samples from which its mean squared error for F_N is the smaller one."""
 
 
-def align(rows: list[Row], left: bool = False) -> str:
-    """Return the rows as lines: the first column to the left, the others to the right or `left`.
+def align(rows: list[Row]) -> str:
+    """Return the rows as lines: the first column to the left, the others to the right.
 
     >>> print(align([["", "return"], ["random", "5.0"]]))
             return
     random     5.0
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    sides = ["<", *("<" if left else ">" for _ in widths[1:])]
-    line = "  ".join(f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True))
+    line = "  ".join([f"{{:<{widths[0]}}}", *(f"{{:>{width}}}" for width in widths[1:])])
     return "\n".join(line.format(*row).rstrip() for row in rows)
 
 
