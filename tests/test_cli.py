@@ -507,7 +507,7 @@ def test_ctrl_c_during_compare_ends_its_processes(tmp_path):
 def test_whoever_stops_reading_is_no_error():
     command = f"{sys.executable} -m metarl_min equations | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
-    assert done.stdout.startswith("equation") and done.stderr == ""
+    assert done.stdout.startswith("adaptation.1 ") and done.stderr == ""
 
 
 def test_settings_and_families_of_a_run_read_back_to_the_same(run):
