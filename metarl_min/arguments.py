@@ -3,8 +3,6 @@
 Every public edge calls these, outside traced code. Nothing is silently repaired.
 """
 
-from __future__ import annotations
-
 import numbers
 from typing import Any
 
@@ -35,10 +33,9 @@ def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> f
     """Return `value` as a float; TypeError unless a real number, ValueError outside [low, high]."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {value!r}")
-    number, bounds = float(value), ""
-    if np.isfinite([low, high]).any():
-        bounds = f", from {low} to {high}"
-    require(np.isfinite(number) and low <= number <= high, f"{name} must be finite{bounds}", number)
+    number, bounded = float(value), np.isfinite([low, high]).any()
+    rule = f"{name} must be finite" + (f", from {low} to {high}" if bounded else "")
+    require(np.isfinite(number) and low <= number <= high, rule, number)
     return number
 
 
@@ -47,9 +44,8 @@ def floats(name: str, value: Any) -> np.ndarray:
     if not isinstance(value, np.ndarray) or not np.issubdtype(value.dtype, np.floating):
         kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
         raise TypeError(f"{name} must be an array of floats, got {kind}")
-    require(
-        bool(np.isfinite(value).all()), f"{name} must be finite", value[~np.isfinite(value)][:1]
-    )
+    wrong = value[~np.isfinite(value)]
+    require(not wrong.size, f"{name} must be finite", wrong[:1])
     return value
 
 

@@ -19,8 +19,6 @@ wrong with a mean, or with a derivative, is often one forgotten factor k:
     (6)  k = <y, v> / <v, v>, if y = k v for the true v                            [derivation]
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -38,9 +36,7 @@ class Report(NamedTuple):
     """What a check found: itself true or false, and readable when printed."""
 
     agrees: bool
-    relative_error: (
-        float  # at the worst coordinate, relative to the largest of the truth (unless 0)
-    )
+    relative_error: float  # at the worst coordinate, relative to the largest truth (unless 0)
     worst: str  # the coordinate that is furthest off, as in "['w'][0, 1]"
     given: float  # what was checked, there
     truth: float  # what it should be
@@ -64,28 +60,24 @@ class Report(NamedTuple):
         return text + (self.remark and f"; {self.remark}")
 
 
-def _vector(tree: Any) -> Array:
-    """Leaves of an array or a tree as one vector [D] of float64, in the order of their names."""
-    leaves = [tree[name] for name in sorted(tree)] if isinstance(tree, dict) else [tree]
-    return np.concatenate([np.ravel(np.asarray(leaf, float)) for leaf in leaves])
+def _ravel(x: Any) -> tuple[Array, Callable[[Array], Any]]:
+    """Return an array or a tree as one vector [D] of float64, and the way back."""
+    if not isinstance(x, dict):
+        return np.array(x, float).ravel(), lambda y: y.reshape(np.shape(x))
+    vector, unravel = trees.ravel(x)
+    return vector.astype(float), unravel
 
 
 def _like(x: Any, y: Any) -> Array:
     """Return y as a vector; ValueError unless it has the names and shapes of x."""
     want, got = (trees.map(np.shape, z) if isinstance(z, dict) else np.shape(z) for z in (x, y))
     require(want == got, f"names and shapes must be {want}", got)
-    return _vector(y)
-
-
-def _rebuild(x: Any) -> Callable[[Array], Any]:
-    """Return the way back from a vector to an array or a tree with the shapes of x."""
-    return trees.ravel(x)[1] if isinstance(x, dict) else lambda y: y.reshape(np.shape(x))
+    return _ravel(y)[0]
 
 
 def _argument(x: Any) -> tuple[Array, Callable[[Array], Any]]:
     """Return x as a vector, and the way back; TypeError or ValueError unless finite floats."""
-    _ = trees.check(x) if isinstance(x, dict) else arguments.floats("x", x)
-    return _vector(x), _rebuild(x)
+    return _ravel(trees.check(x) if isinstance(x, dict) else arguments.floats("x", x))
 
 
 def _extrapolate(slopes: Array, noise: Array) -> tuple[Array, Array]:
@@ -167,14 +159,9 @@ def _compare(
 
 
 def check_derivative(
-    function: Callable[[Any], Any],
-    gradient: Any,
-    x: Any,
-    *,
-    tolerance: float = 1e-8,
-    method: str = "finite_differences",
-    expect_zero: bool = False,
-) -> Report:
+    function: Callable[[Any], Any], gradient: Any, x: Any, *, tolerance: float = 1e-8,
+    method: str = "finite_differences", expect_zero: bool = False,
+) -> Report:  # fmt: skip
     """Compare a gradient (array, tree, or function of x) with the truth in every coordinate.
 
     Each may be off by `tolerance` times the largest coordinate, plus the error of the truth by
@@ -192,10 +179,10 @@ def check_derivative(
     require(method in methods, f"method must be one of {', '.join(methods)}", repr(method))
     given = _like(x, gradient(x) if callable(gradient) else gradient)
     if method == "complex_step":
-        truth = _vector(complex_step(function, x))
+        truth = _ravel(complex_step(function, x))[0]
         error = EPS * abs(truth)
     else:
-        truth, error = (_vector(y) for y in finite_differences(function, x))
+        truth, error = (_ravel(y)[0] for y in finite_differences(function, x))
     remark = ""
     if not expect_zero and not error.max() < abs(truth).max():
         remark = "the derivative cannot be told from zero: nothing was checked"
@@ -217,9 +204,9 @@ def _estimates(estimator: Callable[[Any], Any], outcomes: Any) -> tuple[Array, A
     """Probabilities [K], flattened estimates [K, D], and one estimate as it is."""
     if isinstance(outcomes, tuple) and isinstance(outcomes[0], np.ndarray):
         p, stacked = outcomes[0], estimator(outcomes[1])
-        one = trees.map(lambda x: x[0], stacked) if isinstance(stacked, dict) else stacked[0]
         tree = stacked if isinstance(stacked, dict) else {"": stacked}
-        rows = np.concatenate([tree[name].reshape(len(p), -1) for name in sorted(tree)], axis=1)
+        rows, first = trees.rows(tree), trees.map(lambda x: x[0], tree)
+        one = first if tree is stacked else first[""]
     else:
         pairs = [(probability, estimator(data)) for probability, data in outcomes]
         p, one = np.array([pair[0] for pair in pairs], float), pairs[0][1]
@@ -238,24 +225,26 @@ def exact_expectation(estimator: Callable[[Any], Any], outcomes: Any) -> Any:
     array(5.)
     """
     p, rows, one = _estimates(estimator, outcomes)
-    return _rebuild(one)(p @ rows)
+    return _ravel(one)[1](p @ rows)
+
+
+def moments(samples: Array, probability: Array) -> tuple[Array, Array]:
+    """Mean [D] and covariance [D, D] of samples [K, D], eq. (5), meta_gradients (1)."""
+    mean = probability @ samples
+    centred = samples - mean
+    return mean, (probability[:, None] * centred).T @ centred
 
 
 def exact_moments(estimator: Callable[[Any], Any], outcomes: Any) -> tuple[Array, Array]:
     """Return the mean [D] and the covariance [D, D] of the flattened estimator, eq. (5)."""
     p, rows, _ = _estimates(estimator, outcomes)
-    centred = rows - p @ rows
-    return p @ rows, (p[:, None] * centred).T @ centred
+    return moments(rows, p)
 
 
 def check_unbiased(
-    estimator: Callable[[Any], Any],
-    outcomes: Any,
-    target: Any,
-    *,
-    tolerance: float = 1e-10,
-    expect_zero: bool = False,
-) -> Report:
+    estimator: Callable[[Any], Any], outcomes: Any, target: Any, *,
+    tolerance: float = 1e-10, expect_zero: bool = False,
+) -> Report:  # fmt: skip
     """Compare the exact mean of an estimator with its target, and name a factor between them.
 
     Each coordinate may be off by `tolerance` times the largest of the target, plus round-off, which

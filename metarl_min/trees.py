@@ -5,8 +5,6 @@ A dict because autograd differentiates dicts natively. Leaves may carry leading 
 linear-algebra borders, through `ravel`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
