@@ -11,8 +11,6 @@ After the arrival in an absorbing state one action stands for all, with a factor
 whatever a learner would call on sampled episodes sees every data set as an array axis.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from typing import Any, NamedTuple
@@ -20,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.arguments import require, whole
-from metarl_min.mdp import MDP
+from metarl_min.mdp import MDP, absorbing
 from metarl_min.rollouts import Episodes
 from metarl_min.trees import Array
 
@@ -48,8 +46,7 @@ def trajectories(task: MDP, horizon: int) -> Trajectories:
     """
     require(task.leading == (1,), "task must have one leading axis of length 1", task.leading)
     initial, P = task.initial[0], task.transition[0]
-    R = np.broadcast_to(task.reward[0], P.shape)
-    stays = ((np.eye(len(P))[:, None] == P) & ((R == 0) | (P == 0))).all((-1, -2))
+    R, stays = np.broadcast_to(task.reward[0], P.shape), absorbing(task)[0]
     ways, rule = (P > 0).sum(1), f"there may be at most {LIMIT:,} trajectories"
     count = (initial > 0).astype(int)
     for t in range(whole("horizon", horizon)):  # count them first: what is refused is not listed

@@ -7,8 +7,6 @@
 A bandit has one state; a batch of M tasks is the same arrays with a leading axis [M].
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import autograd.numpy as np
@@ -35,7 +33,7 @@ class MDP(_Arrays):
 
     __slots__ = ()
 
-    def __new__(cls, initial: Array, transition: Array, reward: Array) -> MDP:
+    def __new__(cls, initial: Array, transition: Array, reward: Array) -> "MDP":
         if not any(isbox(array) for array in (initial, transition, reward)):
             _check(initial, transition, reward)
         return super().__new__(cls, initial, transition, reward)
@@ -60,24 +58,30 @@ def _check(initial: Array, transition: Array, reward: Array) -> None:
     arguments.probabilities("transition", transition)
     arguments.floats("reward", reward)
     shapes = f"{initial.shape}, {transition.shape} and {reward.shape}"
-    rule = (
-        "initial, transition and reward must have shapes [..., S], [..., S, A, S], [..., S, A, S]"
-    )
+    names, axes = "initial, transition and reward", "[..., S], [..., S, A, S], [..., S, A, S]"
+    rule = f"{names} must have shapes {axes}"
     fits = min(initial.ndim - 1, transition.ndim - 3, reward.ndim - 3) >= 0
-    require(fits and transition.size > 0 and initial.size > 0 and reward.size > 0, rule, shapes)
+    require(fits and min(initial.size, transition.size, reward.size) > 0, rule, shapes)
     S, A, arrivals = transition.shape[-3:]
     trailing = all(r in (1, n) for r, n in zip(reward.shape[-3:], (S, A, S), strict=True))
     require(initial.shape[-1] == S == arrivals and trailing, rule, shapes)
     try:
         _leading(initial, transition, reward)
     except ValueError:
-        require(False, "leading axes of initial, transition and reward must be equal or 1", shapes)
+        raise ValueError(f"leading axes of {names} must be equal or 1, got {shapes}") from None
 
 
 def select(mdp: MDP, index: Any) -> MDP:
     """Return the tasks `index` of a batch [M]; arrays of length 1 stay shared by all tasks."""
     initial = onp.broadcast_to(mdp.initial, mdp.leading + mdp.initial.shape[-1:])[index]
     return MDP._make([initial, *(x if len(x) == 1 else x[index] for x in mdp[1:])])
+
+
+def absorbing(mdp: MDP) -> Array:
+    """Whether every action stays and pays 0. [..., S]"""
+    stays = mdp.transition == onp.eye(mdp.shape[0])[:, None]
+    idle: Array = (stays & ((mdp.reward == 0) | (mdp.transition == 0))).all((-1, -2))
+    return idle
 
 
 def expected_rewards(mdp: MDP) -> Any:
@@ -87,11 +91,10 @@ def expected_rewards(mdp: MDP) -> Any:
 
 def optimal_action_values(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:
     """Q* with H, H-1, .., 1 steps to go, eq. (2). [..., H, S, A]"""
-    arguments.whole("horizon", horizon)
     arguments.real("gamma", gamma, 0, 1)
     rewards = expected_rewards(mdp)
     layers = [rewards]
-    for _ in range(horizon - 1):
+    for _ in range(arguments.whole("horizon", horizon) - 1):
         arrivals = onp.matmul(mdp.transition, layers[-1].max(-1)[..., None, :, None])[..., 0]
         layers.append(rewards + gamma * arrivals)
     return onp.stack(layers[::-1], axis=-3)

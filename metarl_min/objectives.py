@@ -15,8 +15,6 @@ the cost of a gradient does not depend on N or T. The value of a surrogate means
 gradient does: the advantages A are data.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -37,12 +35,10 @@ from metarl_min.values import Problem
 @primitive
 def at_visits(table: Array, episodes: Episodes) -> Array:
     """Entry of a table at each living step, 0 at the others; [..., S, A] -> [..., N, T]"""
-    *leading, S, A = table.shape
-    axes = episodes.states.shape[:-2]
+    leading, axes = table.shape[:-2], episodes.states.shape[:-2]
     rule = f"logits and tables must have the leading axes of the episodes, {axes}"
-    require((*leading,) == axes, rule, (*leading,))
-    task = onp.arange(int(onp.prod(leading))).reshape(*leading, 1, 1) * (S * A)
-    index = task + episodes.states * A + episodes.actions
+    require(leading == axes, rule, leading)
+    index = rollouts.visits(episodes, table.shape[-2:])
     return onp.where(episodes.alive, table.reshape(-1)[index], 0.0)
 
 

@@ -14,8 +14,7 @@ A state is absorbing where every action stays and pays 0. `alive` is False from 
 on (never at the first step): no reward noise, and by (2) no gradient and no entropy.
 """
 
-from __future__ import annotations
-
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,7 +22,7 @@ import numpy as np
 
 from metarl_min import arguments
 from metarl_min.arguments import require
-from metarl_min.mdp import MDP
+from metarl_min.mdp import MDP, absorbing
 from metarl_min.trees import Array, Rng
 
 Noise = Callable[[Rng, Array], Array]  # (rng, mean rewards) -> rewards
@@ -79,25 +78,17 @@ def tables(mdp: MDP, noise: Noise) -> Tables:
         inside = bool(((mdp.reward >= 0) & (mdp.reward <= 1)).all())
         require(inside, "Bernoulli rewards need means between 0 and 1", mdp.reward)
     (S, A), leading = mdp.shape, mdp.leading
-    B, L = int(np.prod(leading)), int((mdp.transition > 0).sum(-1).max())
+    B, L = math.prod(leading), int((mdp.transition > 0).sum(-1).max())
     order = np.argsort(-mdp.transition, axis=-1, kind="stable")[..., :L]
     likely = _cumulative(np.take_along_axis(mdp.transition, order, -1))
     full = (*leading, S, A, L)
     reward = np.broadcast_to(mdp.reward, (*leading, S, A, S))
-    rewards = np.take_along_axis(reward, np.broadcast_to(order, full), -1)
-    stays = (mdp.transition == np.eye(S)[:, None]) & ((mdp.reward == 0) | (mdp.transition == 0))
-    absorbing = np.broadcast_to(stays.all((-1, -2)), (*leading, S))
-    task = (np.arange(B) * S).reshape((*leading, 1, 1, 1))
-    return Tables(
-        leading,
-        (S, A),
-        np.broadcast_to(_cumulative(mdp.initial), (*leading, S)).reshape(B, S).T[:-1].copy(),
-        (task + order).reshape(-1, L),
-        np.broadcast_to(likely, full).reshape(-1, L).T[:-1].copy(),
-        rewards.reshape(-1, L),
-        absorbing.reshape(-1),
-        noise,
-    )
+    rewards = np.take_along_axis(reward, np.broadcast_to(order, full), -1).reshape(-1, L)
+    arrivals = ((np.arange(B) * S).reshape((*leading, 1, 1, 1)) + order).reshape(-1, L)
+    initial = np.broadcast_to(_cumulative(mdp.initial), (*leading, S)).reshape(B, S).T[:-1].copy()
+    cumulative = np.broadcast_to(likely, full).reshape(-1, L).T[:-1].copy()
+    ends = np.broadcast_to(absorbing(mdp), (*leading, S)).reshape(-1)
+    return Tables(leading, (S, A), initial, arrivals, cumulative, rewards, ends, noise)
 
 
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
@@ -107,9 +98,8 @@ def _invert(cumulative: Array, index: Array, u: Array) -> Array:
 
 def _start(rng: Rng, tables: Tables, num_episodes: int) -> Array:
     """First states, as g. [B N]"""
-    B, S = len(tables.rewards) // (tables.shape[0] * tables.shape[1]), tables.shape[0]
-    task = np.repeat(np.arange(B), num_episodes)
-    return task * S + _invert(tables.initial, task, rng.random(task.shape))
+    task = np.repeat(np.arange(math.prod(tables.leading)), num_episodes)
+    return task * tables.shape[0] + _invert(tables.initial, task, rng.random(task.shape))
 
 
 def _arrive(rng: Rng, tables: Tables, j: Array) -> Array:
@@ -153,6 +143,13 @@ def sample(rng: Rng, tables: Tables, probs: Array, num_episodes: int, horizon: i
     return Episodes._make(np.ascontiguousarray(x.T).reshape(axes) for x in episodes)
 
 
+def visits(episodes: Episodes, shape: tuple[int, int]) -> Array:
+    """Index of every visited pair in a flattened table [..., S, A]. [..., N, T]"""
+    (S, A), leading = shape, episodes.states.shape[:-2]
+    task = np.arange(math.prod(leading)).reshape(*leading, 1, 1) * (S * A)
+    return task + episodes.states * A + episodes.actions
+
+
 def table(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
     """Sum of the weights over the visits of each pair, eq. (2). weights [..., N, T] -> [..., S, A]
 
@@ -160,17 +157,11 @@ def table(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
     >>> table(once, np.array([[0.5]]), (1, 2))
     array([[0. , 0.5]])
     """
-    S, A = shape
-    leading = episodes.states.shape[:-2]
-    require(
-        weights.shape == episodes.states.shape,
-        f"weights must have the shape of the episodes, {episodes.states.shape}",
-        weights.shape,
-    )
-    task = np.arange(int(np.prod(leading))).reshape((*leading, 1, 1)) * (S * A)
-    index = task + episodes.states * A + episodes.actions
-    summed = np.bincount(index.ravel(), (weights * episodes.alive).ravel(), task.size * S * A)
-    return summed.reshape((*leading, S, A))
+    full = (*episodes.states.shape[:-2], *shape)
+    rule = f"weights must have the shape of the episodes, {episodes.states.shape}"
+    require(weights.shape == episodes.states.shape, rule, weights.shape)
+    index, living = visits(episodes, shape), weights * episodes.alive
+    return np.bincount(index.ravel(), living.ravel(), math.prod(full)).reshape(full)
 
 
 class Agent(NamedTuple):

@@ -22,8 +22,6 @@ autograd meets each as one node, and third order falls back to `expected_return_
 same J traced step by step, differentiable in the model too. A `horizon` of None is infinite.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import autograd.numpy as np
@@ -70,7 +68,7 @@ def _problem(mdp: MDP, horizon: int | None, gamma: float) -> Problem:
 # run together, stacked on axis 1 of an array [K, 2, ..., S], with K = 1 where H is infinite.
 
 
-def _matrices(problem: Problem, probs: Array) -> Array:
+def _matrices(probs: Array, problem: Problem) -> Array:
     """M(s,s') = gamma sum_a pi(a|s) P(s'|s,a), and its transpose. [2, ..., S, S]"""
     matrix = problem.gamma * onp.matmul(probs[..., None, :], problem.transition)[..., 0, :]
     return onp.stack([matrix, onp.swapaxes(matrix, -1, -2)])
@@ -93,9 +91,9 @@ def _previous(paths: Array, horizon: int | None) -> Array:
     return onp.concatenate([onp.zeros_like(paths[:1]), paths[:-1]])
 
 
-def _values_and_occupancy(problem: Problem, probs: Array) -> tuple[Array, Array]:
+def _values_and_occupancy(probs: Array, problem: Problem) -> tuple[Array, Array]:
     """[M, M^T] and the stacked V_{k+1}, d_k of eqs. (1), (3), (6). [K, 2, ..., S]"""
-    matrices = _matrices(problem, probs)
+    matrices = _matrices(probs, problem)
     sources = onp.zeros((problem.horizon or 1, 2, *matrices.shape[1:-1]))
     sources[:, 0] = onp.sum(probs * problem.rewards, axis=-1)
     sources[0, 1] = problem.initial
@@ -113,7 +111,7 @@ def gradient(probs: Array, problem: Problem) -> Array:
     """dJ/dpi, eq. (4). probs [..., S, A], all leading axes present -> [..., S, A]"""
     if problem.horizon == 1:
         return problem.initial[..., None] * problem.rewards + onp.zeros(probs.shape)
-    _, paths = _values_and_occupancy(problem, probs)
+    _, paths = _values_and_occupancy(probs, problem)
     d, to_go = paths[:, 1], _previous(paths[:, 0], problem.horizon)[::-1]
     return d.sum(0)[..., None] * problem.rewards + _pair(problem, d, to_go)
 
@@ -122,24 +120,22 @@ def gradient_and_derivative(probs: Array, v: Array, problem: Problem) -> tuple[A
     """dJ/dpi, eq. (4), and its derivative along v, eq. (5). each [..., S, A]"""
     if problem.horizon == 1:
         return gradient(probs, problem), onp.zeros(probs.shape)
-    matrices, paths = _values_and_occupancy(problem, probs)
+    matrices, paths = _values_and_occupancy(probs, problem)
     before = _previous(paths, problem.horizon)
-    sources = onp.matmul(_matrices(problem, v), before[..., None])[..., 0]
+    sources = onp.matmul(_matrices(v, problem), before[..., None])[..., 0]
     sources[:, 0] += onp.sum(v * problem.rewards, axis=-1)
     changes = _propagate(matrices, sources, problem.horizon)
     d, dd = paths[:, 1], changes[:, 1]
     V, dV = before[::-1, 0], _previous(changes[:, 0], problem.horizon)[::-1]
     both = _pair(problem, onp.concatenate([dd, d]), onp.concatenate([V, dV]))
-    return (
-        d.sum(0)[..., None] * problem.rewards + _pair(problem, d, V),
-        dd.sum(0)[..., None] * problem.rewards + both,
-    )
+    found = d.sum(0)[..., None] * problem.rewards + _pair(problem, d, V)
+    return found, dd.sum(0)[..., None] * problem.rewards + both
 
 
 @primitive
 def value(probs: Array, problem: Problem) -> Array:
     """J, eqs. (2), (6). probs [..., S, A], all leading axes present -> [...]"""
-    _, paths = _values_and_occupancy(problem, probs)
+    _, paths = _values_and_occupancy(probs, problem)
     return onp.sum(problem.initial * paths[-1, 0], axis=-1)
 
 
@@ -148,24 +144,21 @@ def _recursion(probs: Any, problem: Problem) -> Any:
     rewards = np.sum(probs * problem.rewards, axis=-1)
     matrix = problem.gamma * np.sum(probs[..., None] * problem.transition, axis=-2)
     if problem.horizon is None:
-        system = onp.eye(matrix.shape[-1]) - matrix
-        values = np.linalg.solve(system, rewards[..., None])[..., 0]
-        return np.sum(problem.initial * values, axis=-1)
-    values = rewards
-    for _ in range(problem.horizon - 1):
-        values = rewards + np.matmul(matrix, values[..., None])[..., 0]
+        values = np.linalg.solve(onp.eye(matrix.shape[-1]) - matrix, rewards[..., None])[..., 0]
+    else:
+        values = rewards
+        for _ in range(problem.horizon - 1):
+            values = rewards + np.matmul(matrix, values[..., None])[..., 0]
     return np.sum(problem.initial * values, axis=-1)
 
 
 def _gradient_vjp(ans: Any, probs: Any, problem: Problem) -> Any:
-    def traced(v: Any) -> Any:
-        return grad(lambda p: np.sum(grad(lambda q: np.sum(_recursion(q, problem)))(p) * v))(probs)
-
     def vjp(v: Any) -> Any:  # the Hessian is symmetric
         if problem.horizon == 1:  # J is linear
             return onp.zeros(np.shape(probs))
         if isbox(v) or isbox(probs):
-            return traced(v)
+            slope = grad(lambda p: np.sum(_recursion(p, problem)))
+            return grad(lambda p: np.sum(slope(p) * v))(probs)
         return gradient_and_derivative(probs, v, problem)[1]
 
     return vjp
@@ -232,15 +225,14 @@ def hessian_product(
 
 def occupancy(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
     """Discounted probability of each state at each time, eq. (3). [..., H, S]; H = 1 if infinite"""
-    probs, prepared = _edge(mdp, probs, horizon, gamma)
-    _, paths = _values_and_occupancy(prepared, probs)
+    _, paths = _values_and_occupancy(*_edge(mdp, probs, horizon, gamma))
     return onp.moveaxis(paths[:, 1], 0, -2)
 
 
 def action_values(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
     """Q of a policy with H, H-1, .., 1 steps to go, eq. (1). [..., H, S, A]"""
     probs, prepared = _edge(mdp, probs, horizon, gamma)
-    _, paths = _values_and_occupancy(prepared, probs)
+    _, paths = _values_and_occupancy(probs, prepared)
     to_go = onp.moveaxis(_previous(paths[:, 0], horizon)[::-1], 0, -2)  # [..., H, S]
     arrivals = onp.matmul(mdp.transition[..., None, :, :, :], to_go[..., None, :, None])
     return prepared.rewards[..., None, :, :] + gamma * arrivals[..., 0]
