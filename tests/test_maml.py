@@ -133,6 +133,11 @@ def first_order_gradient(inner, trial, weights, shape):
     return trial_gradients.first_order(inner, trial, outer)[0]
 
 
+def episodes_that_pay(rewards):
+    zeros = np.zeros(np.shape(rewards), int)
+    return Episodes(zeros, zeros, np.array(rewards), zeros == 0)
+
+
 CASES = {
     "bandit, two steps": (BANDIT, 1, 4, 2, 1),
     "bandit, three steps": (BANDIT, 1, 4, 3, 1),
@@ -206,6 +211,18 @@ def test_centring_subtracts_the_mean_of_the_other_tasks():
     np.testing.assert_array_equal(trial_gradients.centred(advantages[:1]), advantages[:1])
 
 
+@pytest.mark.verifies("trial_gradients.2")
+@pytest.mark.parametrize("score_term", [True, False])
+def test_a_step_of_a_single_task_is_weighed_by_the_reward_of_all_that_follows(score_term):
+    rewards = [[[1.0, 2.0], [0.5, 0.25]], [[4.0, 8.0], [16.0, 32.0]], [[64.0, 128.0]]]
+    stages = [episodes_that_pay([stage]) for stage in rewards]
+    later = (10 * 60.0 + 192.0, 192.0, 0.0) if score_term else (0.0, 0.0, 0.0)
+    truth = [[[3.0, 2.0], [0.75, 0.25]], [[120.0, 80.0], [480.0, 320.0]], [[192.0, 128.0]]]
+    found = trial_gradients.outer_advantages(stages, [1.0, 10.0, 1.0], score_term)
+    for advantages, G, W in zip(found, later, truth, strict=True):
+        np.testing.assert_array_equal(advantages[0], G + np.array(W))
+
+
 def test_centring_leaves_the_expectation_over_two_independent_tasks_unchanged():
     """Two bandits without adaptation: the mean over all pairs of pulls, centred and not."""
     means, theta = np.array([[0.2, 0.9], [0.7, 0.1]]), np.array([0.3, -0.2])
@@ -273,6 +290,28 @@ def test_an_exact_step_of_sgd_ascends_by_beta_times_the_meta_gradient(name):
     assert info.per_episode[0] == adaptation.adapted_return(policies.table, state.theta, 4.0, 2, J)
 
 
+@pytest.mark.parametrize("estimator", ["emaml", "plain"])
+@pytest.mark.parametrize("objective", ["trial", "adapted"])
+def test_each_pull_is_weighed_by_what_the_objective_counts_of_it_and_of_the_later(
+    objective, estimator
+):
+    """With alpha = 0 every pull is of theta, and only the weights differ."""
+    settings = {"objective": objective, "estimator": estimator, "optimizer": "sgd", "beta": "0.3"}
+    learner = learners.make("maml", settings | {"num_tasks": "6", "alpha": "0"})
+    family, theta = tasks.make("bandit", {"arms": "3", "pulls": "4"}), np.array([[0.3, -0.2, 0.1]])
+    state = learner.init(np.random.default_rng(0), family)._replace(theta={"logits": theta})
+    after, _ = learner.step(np.random.default_rng(1), state, family)
+    batch = family.sample(rng := np.random.default_rng(1), 6)
+    played = learner.trial(rng, state, family, batch)  # the same stream, so the same pulls
+    counts = np.array([1.0, 1, 1, 1] if objective == "trial" else [0.0, 0, 0, 1])
+    rewards = counts * played.rewards[..., 0]
+    A = rewards[:, ::-1].cumsum(1)[:, ::-1] if estimator == "emaml" else rewards
+    others = np.stack([np.delete(A, m, axis=0).mean(0) for m in range(6)])
+    score = np.eye(3)[played.actions[..., 0]] - by_hand.softmax(theta)
+    g = np.sum(score * (A - others)[..., None], axis=(0, 1)) / 6
+    np.testing.assert_allclose(after.theta["logits"] - theta, 0.3 * g[None], atol=1e-14)
+
+
 def test_without_adaptation_every_episode_is_played_by_theta():
     learner, family = learners.make("maml", {}), tasks.make("bandit", {"arms": "2"})
     state = learner.init(np.random.default_rng(0), family)
@@ -330,6 +369,41 @@ def test_a_trust_region_and_a_clipped_surrogate_learn_too(update, policy):
     assert np.mean(returned[-20:]) > np.mean(returned[:3]) + 0.25
 
 
+def one_update(**settings):
+    """A step on bandits with inner_steps = 0: the divergence is that of theta itself."""
+    words = {"inner_steps": "0", "num_tasks": "50", "optimizer": "sgd"} | settings
+    learner, family = learners.make("maml", words), tasks.make("bandit", {"prior": "1,3"})
+    state = learner.init(np.random.default_rng(0), family)
+    start = np.array([[0.3, -0.2, 0.1, 0.0, 0.4]])
+    state = state._replace(theta={"logits": start})
+    after, _ = learner.step(np.random.default_rng(1), state, family)
+    return start, after.theta["logits"]
+
+
+@pytest.mark.parametrize("max_kl", [1e-3, 4e-3])
+def test_trpo_goes_as_far_as_max_kl_allows_whatever_clip_is(max_kl):
+    old, new = one_update(update="trpo", max_kl=str(max_kl))
+    p, q = by_hand.softmax(old), by_hand.softmax(new)
+    assert 0.6 * max_kl < np.sum(p * np.log(p / q)) <= max_kl
+    np.testing.assert_array_equal(one_update(update="trpo", max_kl=str(max_kl), clip="0.9")[1], new)
+
+
+def test_clipped_makes_five_ascents_that_end_at_clip_whatever_max_kl_is():
+    start, once = one_update(beta="1e-5")
+    near = one_update(update="clipped", beta="1e-5")[1]
+    np.testing.assert_allclose(near - start, 5 * (once - start), rtol=1e-3)
+    far = [one_update(update="clipped", beta="0.5", clip=clip)[1] for clip in ("0.05", "0.3")]
+    ratios = [by_hand.softmax(new) / by_hand.softmax(start) for new in far]
+    assert np.abs(ratios[0] - 1).max() < np.abs(ratios[1] - 1).max() - 0.05
+    again = one_update(update="clipped", beta="0.5", max_kl="0.05")[1]
+    np.testing.assert_array_equal(again, far[1])
+
+
+@pytest.mark.parametrize(("name", "iterations"), [("bandit", (400, 2000)), ("mdp", (300, 1500))])
+def test_bandits_have_more_iterations_than_the_other_families(name, iterations):
+    assert learners.make("maml", {}).iterations(tasks.make(name, {})) == iterations
+
+
 def test_the_control_starts_untrained_with_the_best_alpha_of_its_grid():
     family, learner = tasks.make("bandit", {}), learners.make("maml", {})
     state = learner.init(np.random.default_rng(0), family)
@@ -339,7 +413,7 @@ def test_the_control_starts_untrained_with_the_best_alpha_of_its_grid():
     assert control.alpha > 1.0
 
 
-@pytest.mark.parametrize("peak", [-6.3, 0.0, 5.2])
+@pytest.mark.parametrize("peak", [-6.3, -5.2, 0.0, 4.1, 5.2])
 def test_the_grid_of_step_sizes_widens_until_its_best_is_inside(peak):
     asked = []
 
@@ -354,6 +428,8 @@ def test_the_grid_of_step_sizes_widens_until_its_best_is_inside(peak):
 
 def test_a_plateau_of_step_sizes_ends_at_the_edge():
     assert trials.best_alpha(lambda alpha: alpha, start=1.0, most=5) == 2.0**5
+    assert trials.best_alpha(lambda alpha: alpha, start=3.0) == 3 * 2.0**12
+    assert trials.best_alpha(lambda alpha: -alpha, start=3.0) == 3 * 2.0**-12
 
 
 def test_stages_are_k_steps_and_the_rest():
@@ -369,6 +445,30 @@ def test_stages_are_k_steps_and_the_rest():
     assert sizes(0, 1) == [10]
     with pytest.raises(ValueError, match=r"at most num_episodes // inner_episodes = 3, got 4"):
         sizes(4, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha", "gamma", "baseline"),
+    [
+        ("bandit", 4.0, 1.0, 0.5),
+        ("correlated", 4.0, 1.0, 0.5),
+        ("gaussian", 2.0, 1.0, 0.0),
+        ("gridworld", 8.0, 0.5, 0.0),
+        ("mdp", 1.0, 0.5, 0.0),
+    ],
+)
+def test_what_the_settings_leave_out_is_that_of_the_family(name, alpha, gamma, baseline):
+    family = tasks.make(name, {})
+    nothing = trials.settings("table", None, None, 1, "", None, "")
+    assert trials.resolve(nothing, family)[1:] == (alpha, None, 1, baseline, gamma, ())
+    everything = trials.settings("table", 0.0, 0, 2, "0.7", 0.0, "")
+    assert trials.resolve(everything, family)[1:] == (0.0, 0, 2, 0.7, 0.0, ())
+
+
+def test_the_return_of_an_episode_is_the_sum_over_its_steps_averaged_over_tasks():
+    rewards = [[[[1.0, 2.0]], [[3.0, 0.0]]], [[[0.5, 0.5], [4.0, 4.0]], [[1.5, 0.5], [-4.0, 2.0]]]]
+    stages = [episodes_that_pay(stage) for stage in rewards]
+    np.testing.assert_allclose(trials.per_episode(stages), [3.0, 1.5, 3.0], atol=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -405,6 +505,16 @@ def test_parameters_to_adapt_must_exist():
     learner = learners.make("maml", {"adapt": "W2,b3", "policy": "network:3"})
     with pytest.raises(ValueError, match="adapt must name some of"):
         learner.init(np.random.default_rng(0), tasks.make("bandit", {}))
+
+
+def test_to_name_every_parameter_is_to_name_none():
+    family, found = tasks.make("bandit", {"arms": "2"}), []
+    for adapt in ("", "W1,b1,W2,b2"):
+        learner = learners.make("maml", {"adapt": adapt, "policy": "network:3", "num_tasks": "2"})
+        state = learner.init(np.random.default_rng(0), family)
+        found.append(learner.step(np.random.default_rng(1), state, family)[0].theta)
+    for leaf in found[0]:
+        np.testing.assert_array_equal(found[0][leaf], found[1][leaf])
 
 
 def test_inner_steps_that_do_not_fit_the_family_are_refused_at_the_start():
