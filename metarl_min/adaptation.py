@@ -21,8 +21,6 @@ The gradient of (5) comes in three ways that agree: autograd through autograd's 
 chain (3) of Hessian-vector products, which needs no trace and a memory that is flat in K.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,6 +33,9 @@ from metarl_min.objectives import Objective
 from metarl_min.policies import Policy
 from metarl_min.trees import Tree
 
+Path = Sequence[Tree]  # phi_0 .. phi_K, or one vector at each of them
+Objectives = Sequence[Any]  # one at each phi, or None where there is none
+
 
 def gradient(policy: Policy, phi: Tree, objective: Objective) -> Tree:
     """Gradient of an objective in the parameters: that in the logits, pulled back."""
@@ -46,7 +47,7 @@ def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> T
     return trees.add_scaled(phi, alpha, gradient(policy, phi, objective))
 
 
-def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Sequence[Objective]) -> list[Tree]:
+def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> list[Tree]:
     """All iterates phi_0 .. phi_K, eq. (1); phi_0 = theta has no axis of tasks."""
     path = [theta]
     for objective in inner:
@@ -54,45 +55,25 @@ def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Sequence[Objectiv
     return path
 
 
-def adjoints(
-    policy: Policy,
-    path: Sequence[Tree],
-    alpha: Any,
-    inner: Sequence[Objective],
-    outer: Sequence[Objective | None],
-) -> list[Tree]:
-    """v_0 .. v_K of F, eq. (2), by eq. (3), per task. `outer` holds K + 1 objectives, or None."""
-    v = trees.map(onp.zeros_like, path[-1])
-    found = []
-    for k in range(len(inner), -1, -1):
-        if k < len(inner):
-            J, scaled = inner[k], trees.scale(v, alpha)
-            product = policy.hessian_product(path[k], scaled, J.gradient, J.hessian_product)
-            v = trees.add_scaled(v, 1.0, product)
-        v = _add_gradient(policy, path[k], outer[k], v)
+def adjoints(policy: Policy, path: Path, alpha: Any, inner: Objectives, outer: Objectives) -> Path:
+    """v_0 .. v_K of F, eq. (2), by eq. (3), per task; None in `inner` drops its Hessian."""
+    v, found = trees.map(onp.zeros_like, path[-1]), []
+    for phi, J, L in zip(path[::-1], [None, *inner[::-1]], outer[::-1], strict=True):
+        if J is not None:
+            along = phi, trees.scale(v, alpha), J.gradient, J.hessian_product
+            v = trees.add_scaled(v, 1.0, policy.hessian_product(*along))
+        if L is not None:
+            v = trees.add_scaled(v, 1.0, gradient(policy, phi, L))
         found.append(v)
     return found[::-1]
 
 
-def first_order_adjoints(
-    policy: Policy, path: Sequence[Tree], outer: Sequence[Objective | None]
-) -> list[Tree]:
+def first_order_adjoints(policy: Policy, path: Path, outer: Objectives) -> Path:
     """v_0 .. v_K with every Hessian dropped, eq. (4), of each task."""
-    v = trees.map(onp.zeros_like, path[-1])
-    found = []
-    for phi, objective in zip(path[::-1], outer[::-1], strict=True):
-        v = _add_gradient(policy, phi, objective, v)
-        found.append(v)
-    return found[::-1]
+    return adjoints(policy, path, 0.0, [None] * (len(path) - 1), outer)
 
 
-def _add_gradient(policy: Policy, phi: Tree, objective: Objective | None, v: Tree) -> Tree:
-    return v if objective is None else trees.add_scaled(v, 1.0, gradient(policy, phi, objective))
-
-
-def alpha_gradient(
-    policy: Policy, path: Sequence[Tree], inner: Sequence[Objective], v: Sequence[Tree]
-) -> Tree:
+def alpha_gradient(policy: Policy, path: Path, inner: Objectives, v: Path) -> Tree:
     """Gradient of F in every step size, eq. (6), meta_sgd (2), from the adjoints; summed."""
     total = trees.map(onp.zeros_like, path[0])
     for phi, J, after in zip(path[:-1], inner, v[1:], strict=True):

@@ -18,8 +18,6 @@ that it forgets. The gradient *through* phi_k is the chain adaptation (3). The b
 each step, is independent of the task's own draws and leaves (2) unbiased.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -28,13 +26,14 @@ import numpy as np
 from autograd import grad
 
 from metarl_min import adaptation, estimators, objectives, returns, rollouts, trees
+from metarl_min.adaptation import Objectives
 from metarl_min.enumeration import Data
+from metarl_min.estimators import Weights
 from metarl_min.objectives import Objective
 from metarl_min.rollouts import Episodes
 from metarl_min.trees import Array, Tree
 from metarl_min.trials import Inner, Trial
 
-Outer = Sequence[Any]  # what is ascended at phi_0 .. phi_K: objectives, or None
 Gradients = tuple[Tree, Tree]  # in theta and in the step size of each parameter, summed over tasks
 
 
@@ -68,26 +67,26 @@ def outer_surrogates(
     return [objectives.sampled(rollouts.table(stage, A, shape)) for stage, A in pairs]
 
 
-def second_order(inner: Inner, trial: Trial, outer: Outer) -> Gradients:
+def second_order(inner: Inner, trial: Trial, outer: Objectives) -> Gradients:
     """Gradient of `outer` by the chain, adaptation (3): with G in it, eq. (2)."""
     v = adaptation.adjoints(inner.policy, trial.path, trial.alpha, trial.inner, outer)
     in_alpha = adaptation.alpha_gradient(inner.policy, trial.path, trial.inner, v)
     return adaptation.sum_tasks(v[0], trial.path[0]), in_alpha
 
 
-def first_order(inner: Inner, trial: Trial, outer: Outer) -> Gradients:
+def first_order(inner: Inner, trial: Trial, outer: Objectives) -> Gradients:
     """Gradient of `outer` without Jacobians, eq. (3); that in alpha survives, meta_sgd (3)."""
     v = adaptation.first_order_adjoints(inner.policy, trial.path, outer)
     in_alpha = adaptation.alpha_gradient(inner.policy, trial.path, trial.inner, v)
     return adaptation.sum_tasks(v[0], trial.path[0]), in_alpha
 
 
-def through(inner: Inner, trial: Trial, outer: Outer, weights: estimators.Weights) -> Gradients:
+def through(inner: Inner, trial: Trial, outer: Objectives, weights: Weights) -> Gradients:
     """Gradient of `outer` through inner steps with the Jacobian of an estimator, traced."""
     M = len(trial.stages[0].rewards)
     data = [Data(stage, np.ones(stage.rewards.shape[:2])) for stage in trial.stages[:-1]]
     reference = [trees.broadcast_to_tasks(trial.path[0], M), *trial.path[1:]]
-    zeros = trees.map(np.zeros_like, trial.path[0])
+    alpha = trees.scale(trees.map(np.ones_like, trial.path[0]), trial.alpha)
 
     def total(both: dict[str, Tree]) -> Any:
         rule = estimators.Inner(inner.policy, both["alpha"], inner.baseline, inner.gamma)
@@ -98,21 +97,18 @@ def through(inner: Inner, trial: Trial, outer: Outer, weights: estimators.Weight
                 phi = estimators.inner_step(rule, phi, reference[k], data[k], weights)
         return value
 
-    alpha = trees.map(lambda x: x + 1.0, zeros)
-    found = grad(total)({"theta": trial.path[0], "alpha": trees.scale(alpha, trial.alpha)})
+    found = grad(total)({"theta": trial.path[0], "alpha": alpha})
     return found["theta"], found["alpha"]
 
 
-def reptile(inner: Inner, trial: Trial, outer: Outer) -> Gradients:
+def reptile(inner: Inner, trial: Trial, outer: Objectives) -> Gradients:
     """Sum of the inner gradients, reptile (1); its expansion in alpha is reptile (2)."""
-    total = trees.map(np.zeros_like, trial.path[0])
-    for phi, J in zip(trial.path[:-1], trial.inner, strict=True):
-        g = adaptation.sum_tasks(adaptation.gradient(inner.policy, phi, J), total)
-        total = trees.add_scaled(total, 1.0, g)
+    v = adaptation.first_order_adjoints(inner.policy, trial.path, [*trial.inner, None])
+    total = adaptation.sum_tasks(v[0], trial.path[0])
     return total, trees.map(np.zeros_like, total)
 
 
-DIRECTIONS: dict[str, Callable[[Inner, Trial, Outer], Gradients]] = {
+DIRECTIONS: dict[str, Callable[[Inner, Trial, Objectives], Gradients]] = {
     "emaml": second_order,
     "plain": second_order,
     "fomaml": first_order,

@@ -17,14 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import (
-    adaptation,
-    objectives,
-    optimizers,
-    trees,
-    trials,
-    trust_region,
-)
+from metarl_min import adaptation, objectives, optimizers, trees, trials, trust_region
+from metarl_min.adaptation import Objectives
 from metarl_min.arguments import real, require, whole
 from metarl_min.learners import Learner
 from metarl_min.mdp import MDP
@@ -32,13 +26,7 @@ from metarl_min.optimizers import Optimizer
 from metarl_min.rollouts import Episodes
 from metarl_min.tasks import Family
 from metarl_min.trees import Array, Rng, Tree
-from metarl_min.trial_gradients import (
-    DIRECTIONS,
-    Gradients,
-    Outer,
-    outer_advantages,
-    outer_surrogates,
-)
+from metarl_min.trial_gradients import DIRECTIONS, Gradients, outer_advantages, outer_surrogates
 from metarl_min.trials import Inner, Trial
 
 
@@ -64,9 +52,10 @@ CHOICES = {
 }
 
 
-class Outside(NamedTuple):
-    """How the outer loop ascends."""
+class Rules(NamedTuple):
+    """How a learner adapts, and how the outer loop ascends."""
 
+    inner: Inner
     optimizer: Optimizer
     num_tasks: int
     objective: str
@@ -76,68 +65,61 @@ class Outside(NamedTuple):
     bound: float  # of the divergence (trpo) or of the ratio (clipped)
 
 
-def _parameters(state: State, learn_alpha: str) -> Tree:
+def _joined(theta: Tree, alpha: Any, learn_alpha: str) -> Tree:
     """What ascends, as one tree: theta, and the step size where it is learned."""
     if learn_alpha == "no":
-        return state.theta
-    alpha = {"": np.array(state.alpha)} if learn_alpha == "scalar" else state.alpha
-    return state.theta | {f"alpha {name}": leaf for name, leaf in alpha.items()}
+        return theta
+    leaves = {"": np.array(alpha)} if learn_alpha == "scalar" else alpha
+    return theta | {f"alpha {name}": leaf for name, leaf in leaves.items()}
 
 
-def _init(rng: Rng, family: Family, inner: Inner, outside: Outside) -> State:
+def _init(rng: Rng, family: Family, rules: Rules) -> State:
     """Start uniform (a table) or nearly so (a network), with the family's alpha."""
+    inner = trials.resolve(rules.inner, family)
     trials.stage_sizes(inner, family)  # refuses an inner_steps that does not fit
-    theta = inner.policy.init(rng, *family.sample(rng, 1).shape)
-    alpha: Any = trials.resolve(inner, family).alpha
+    theta, alpha = inner.policy.init(rng, *family.sample(rng, 1).shape), inner.alpha
     trials.step_sizes(inner, theta, alpha)
-    if outside.learn_alpha == "each":
-        alpha = trees.map(lambda x: np.full_like(x, alpha), theta)
-    state = State(theta, alpha, None)
-    parameters = _parameters(state, outside.learn_alpha)
-    return state._replace(optimizer=outside.optimizer.init(parameters))
+    if rules.learn_alpha == "each":
+        alpha = trees.map(lambda x: np.full_like(x, inner.alpha), theta)
+    return State(theta, alpha, rules.optimizer.init(_joined(theta, alpha, rules.learn_alpha)))
 
 
-def _ascend(inner: Inner, outside: Outside, state: State, gradients: Gradients) -> State:
+def _ascend(rules: Rules, state: State, gradients: Gradients) -> State:
     """Eq. (1)."""
-    in_theta, in_alpha = gradients
-    in_alpha = trees.scale(in_alpha, trials.step_sizes(inner, in_theta, 1.0))
-    if outside.learn_alpha == "scalar":
-        in_alpha = {"": np.array(sum(leaf.sum() for leaf in in_alpha.values()))}
-    g = in_theta | {f"alpha {name}": leaf for name, leaf in in_alpha.items()}
-    parameters = _parameters(state, outside.learn_alpha)
-    g = trees.map(lambda x: x / outside.num_tasks, {name: g[name] for name in parameters})
-    new, moments = outside.optimizer.update(parameters, state.optimizer, g)
-    alpha = {name[6:]: leaf for name, leaf in new.items() if name.startswith("alpha ")}
-    theta = {name: new[name] for name in state.theta}
-    learned = float(alpha[""]) if outside.learn_alpha == "scalar" else alpha
-    return State(theta, learned if alpha else state.alpha, moments)
+    learn, in_theta = rules.learn_alpha, gradients[0]
+    in_alpha: Any = trees.scale(gradients[1], trials.step_sizes(rules.inner, in_theta, 1.0))
+    if learn == "scalar":
+        in_alpha = sum(leaf.sum() for leaf in in_alpha.values())
+    g = trees.map(lambda x: x / rules.num_tasks, _joined(in_theta, in_alpha, learn))
+    before = _joined(state.theta, state.alpha, learn)
+    new, moments = rules.optimizer.update(before, state.optimizer, g)
+    theta, alpha = {name: new[name] for name in state.theta}, state.alpha
+    if learn != "no":
+        alpha = {name[6:]: leaf for name, leaf in new.items() if name.startswith("alpha ")}
+    return State(theta, float(alpha[""]) if learn == "scalar" else alpha, moments)
 
 
 def _sampled(
-    rng: Rng, state: State, family: Family, inner: Inner, tasks: MDP, outside: Outside
+    rng: Rng, state: State, family: Family, rules: Rules, tasks: MDP
 ) -> tuple[Trial, list[Array]]:
     """A trial, and what weighs its steps: for trial_gradients (1), or for its last stage alone."""
-    trial = trials.play(rng, inner, family, state.theta, state.alpha, tasks)
-    earlier = 1.0 if outside.objective == "trial" else 0.0
+    trial = trials.play(rng, rules.inner, family, state.theta, state.alpha, tasks)
+    earlier = 1.0 if rules.objective == "trial" else 0.0
     weights = [earlier] * (len(trial.stages) - 1) + [1.0]
-    return trial, outer_advantages(trial.stages, weights, outside.estimator == "emaml")
+    return trial, outer_advantages(trial.stages, weights, rules.estimator == "emaml")
 
 
-def _update_theta(
-    inner: Inner, outside: Outside, state: State, trial: Trial, sums: list[list[Array]]
-) -> State:
+def _update_theta(rules: Rules, state: State, trial: Trial, sums: list[list[Array]]) -> State:
     """A step of `trust_region` in the place of an ascent."""
-    common = inner.policy, trial, trial.alpha, sums
-    if outside.update == "trpo":
-        theta, _ = trust_region.trpo_update(*common, max_kl=outside.bound)
+    common = rules.inner.policy, trial, trial.alpha, sums
+    if rules.update == "trpo":
+        theta, _ = trust_region.trpo_update(*common, max_kl=rules.bound)
         return state._replace(theta=theta)
-    theta, moments = trust_region.clipped_update(
-        *common, outside.optimizer, state.optimizer, eps=outside.bound
-    )
-    return State(theta, state.alpha, moments)
+    moved = trust_region.clipped_update(*common, rules.optimizer, state.optimizer, rules.bound)
+    return State(moved[0], state.alpha, moved[1])
 
 
-def _exact(state: State, family: Family, inner: Inner, tasks: MDP) -> tuple[Trial, Outer]:
+def _exact(state: State, family: Family, inner: Inner, tasks: MDP) -> tuple[Trial, Objectives]:
     """The path of exact inner steps towards F_inf, adaptation (5)."""
     J, K = objectives.exact(tasks, family.horizon), len(trials.stage_sizes(inner, family)) - 1
     alpha = trials.step_sizes(inner, state.theta, state.alpha)
@@ -145,23 +127,21 @@ def _exact(state: State, family: Family, inner: Inner, tasks: MDP) -> tuple[Tria
     return Trial(alpha, path, [J] * K, []), [None] * K + [J]
 
 
-def _step(
-    rng: Rng, state: State, family: Family, inner: Inner, outside: Outside
-) -> tuple[State, Info]:
-    inner, tasks = trials.resolve(inner, family), family.sample(rng, outside.num_tasks)
-    if outside.objective == "exact":
+def _step(rng: Rng, state: State, family: Family, rules: Rules) -> tuple[State, Info]:
+    rules = rules._replace(inner=trials.resolve(rules.inner, family))
+    inner, tasks = rules.inner, family.sample(rng, rules.num_tasks)
+    if rules.objective == "exact":
         trial, outer = _exact(state, family, inner, tasks)
         info = Info(outer[-1].value(inner.policy.logits(trial.path[-1])).mean(keepdims=True))
     else:
-        trial, advantages = _sampled(rng, state, family, inner, tasks, outside)
+        trial, advantages = _sampled(rng, state, family, rules, tasks)
         info = Info(trials.per_episode(trial.stages))
-        if outside.update != "ascent":
+        if rules.update != "ascent":
             pairs = zip(trial.stages, advantages, strict=True)
             sums = [trust_region.sums(stage, A, tasks.shape) for stage, A in pairs]
-            return _update_theta(inner, outside, state, trial, sums), info
+            return _update_theta(rules, state, trial, sums), info
         outer = outer_surrogates(trial.stages, advantages, tasks.shape)
-    gradients = DIRECTIONS[outside.estimator](inner, trial, outer)
-    return _ascend(inner, outside, state, gradients), info
+    return _ascend(rules, state, DIRECTIONS[rules.estimator](inner, trial, outer)), info
 
 
 def _trial(
@@ -176,10 +156,10 @@ def without_adaptation(state: State) -> State:
     return state._replace(alpha=0.0)
 
 
-def _control(rng: Rng, state: State, family: Family, inner: Inner, outside: Outside) -> State:
+def _control(rng: Rng, state: State, family: Family, rules: Rules) -> State:
     """The untrained start with the alpha that pays best on tasks of its own."""
-    untrained = _init(rng, family, inner, outside)
-    alpha = trials.best_untrained_alpha(rng, inner, family, untrained.theta)
+    untrained = _init(rng, family, rules)
+    alpha = trials.best_untrained_alpha(rng, rules.inner, family, untrained.theta)
     return untrained._replace(alpha=alpha)
 
 
@@ -204,12 +184,14 @@ def maml(
     What is left out depends on the family (`trials.DEFAULTS`). ValueError or TypeError on settings
     out of range.
     """
-    choices = {
-        "estimator": estimator, "objective": objective, "learn_alpha": learn_alpha, "update": update
-    }  # fmt: skip
-    for name, choice in choices.items():
-        rule = f"{name} must be one of {', '.join(CHOICES[name])}"
-        require(choice in CHOICES[name], rule, repr(choice))
+    rules = Rules(
+        trials.settings(policy, alpha, inner_steps, inner_episodes, baseline, gamma, adapt),
+        optimizers.by_name(optimizer, beta), whole("num_tasks", num_tasks), objective,
+        learn_alpha, estimator, update, max_kl if update == "trpo" else clip,
+    )  # fmt: skip
+    for name, known in CHOICES.items():
+        choice = getattr(rules, name)
+        require(choice in known, f"{name} must be one of {', '.join(known)}", repr(choice))
     traced = isinstance(DIRECTIONS[estimator], partial)
     rule = "the exact objective has no data, so estimator must be emaml, plain, fomaml or reptile"
     require(objective != "exact" or not traced, rule, repr(estimator))
@@ -218,20 +200,9 @@ def maml(
     require(update == "ascent" or plain, rule, repr(update))
     require(real("max_kl", max_kl) > 0, "max_kl must be positive", max_kl)
     require(0 < real("clip", clip) < 1, "clip must be above 0 and below 1", clip)
-    inner = trials.settings(policy, alpha, inner_steps, inner_episodes, baseline, gamma, adapt)
-    outside = Outside(
-        optimizers.by_name(optimizer, beta), whole("num_tasks", num_tasks), objective,
-        learn_alpha, estimator, update, max_kl if update == "trpo" else clip,
-    )  # fmt: skip
-    bound: dict[str, Any] = {"inner": inner, "outside": outside}
-    return Learner(
-        partial(_init, **bound),
-        partial(_step, **bound),
-        partial(_trial, inner=inner),
-        without_adaptation,
-        partial(_control, **bound),
-        _iterations,
-    )
+    init, control = partial(_init, rules=rules), partial(_control, rules=rules)
+    step, trial = partial(_step, rules=rules), partial(_trial, inner=rules.inner)
+    return Learner(init, step, trial, without_adaptation, control, _iterations)
 
 
 fomaml = partial(maml, estimator="fomaml")
