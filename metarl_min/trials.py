@@ -12,8 +12,6 @@ The *control* of a meta-trained start is the same adaptation from an untrained o
 size that pays best on tasks of its own: what remains between the two is what was learned.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -59,14 +57,9 @@ class Trial(NamedTuple):
 
 
 def settings(
-    policy: str,
-    alpha: float | None,
-    inner_steps: int | None,
-    inner_episodes: int,
-    baseline: str,
-    gamma: float | None,
-    adapt: str,
-) -> Inner:
+    policy: str, alpha: float | None, inner_steps: int | None, inner_episodes: int,
+    baseline: str, gamma: float | None, adapt: str,
+) -> Inner:  # fmt: skip
     """Check and read the settings that every adapting learner has; TypeError or ValueError."""
     return Inner(
         policies.by_name(policy),
@@ -99,9 +92,8 @@ def step_sizes(inner: Inner, theta: Tree, alpha: Any) -> Any:
     if not inner.adapt:
         return alpha
     require(set(inner.adapt) <= set(theta), f"adapt must name some of {set(theta)}", inner.adapt)
-    return trees.scale(
-        {name: np.full_like(theta[name], name in inner.adapt) for name in theta}, alpha
-    )
+    adapts = {name: np.full_like(theta[name], name in inner.adapt) for name in theta}
+    return trees.scale(adapts, alpha)
 
 
 def surrogate(inner: Inner, episodes: Episodes, shape: tuple[int, int]) -> Objective:
@@ -112,14 +104,9 @@ def surrogate(inner: Inner, episodes: Episodes, shape: tuple[int, int]) -> Objec
 
 
 def play(
-    rng: Rng,
-    inner: Inner,
-    family: Family,
-    theta: Tree,
-    alpha: Any,
-    tasks: MDP,
+    rng: Rng, inner: Inner, family: Family, theta: Tree, alpha: Any, tasks: MDP,
     greedy: bool = False,
-) -> Trial:
+) -> Trial:  # fmt: skip
     """Play one trial on each task, adapting by eq. (1)."""
     inner, sizes = resolve(inner, family), stage_sizes(inner, family)
     tables, alpha = rollouts.tables(tasks, family.reward_noise), step_sizes(inner, theta, alpha)
@@ -141,8 +128,7 @@ def episodes(stages: list[Episodes]) -> Episodes:
 
 def per_episode(stages: list[Episodes]) -> Array:
     """Mean return over the tasks of each episode of the trial. [N]"""
-    returned: Array = episodes(stages).rewards.sum(-1).mean(0)
-    return returned
+    return np.mean(episodes(stages).rewards.sum(-1), axis=0)
 
 
 def best_alpha(returns_of: Callable[[float], float], start: float, most: int = 12) -> float:
@@ -163,11 +149,11 @@ def best_untrained_alpha(
     rng: Rng, inner: Inner, family: Family, theta: Tree, num_tasks: int = 2000
 ) -> float:
     """Return the step size of the control: the best for `theta` on `num_tasks` fresh tasks."""
-    start, tasks = resolve(inner, family).alpha, family.sample(rng, num_tasks)
+    tasks, start = family.sample(rng, num_tasks), abs(resolve(inner, family).alpha) or 1.0
     seed = int(rng.integers(2**63))  # common random numbers for every alpha
 
     def returns_of(alpha: float) -> float:
-        rng = np.random.default_rng(seed)
-        return float(per_episode(play(rng, inner, family, theta, alpha, tasks).stages).sum())
+        played = play(np.random.default_rng(seed), inner, family, theta, alpha, tasks)
+        return float(per_episode(played.stages).sum())
 
-    return best_alpha(returns_of, abs(start) or 1.0)
+    return best_alpha(returns_of, start)
