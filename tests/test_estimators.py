@@ -317,6 +317,16 @@ WEIGHTS = {
 }
 
 
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_where_the_ratios_are_one_every_weight_is_the_advantage_undiscounted_unless_told(name):
+    rewards, b = np.array([[[1.0, -2.0, 4.0], [0.5, 0.0, 8.0]]]), np.array([[[0.5, 1.0, 2.0]]])
+    undiscounted = np.array([[[3.0, 2.0, 4.0], [8.5, 8.0, 8.0]]]) - b
+    halved = np.array([[[1.0, 0.0, 4.0], [2.5, 4.0, 8.0]]]) - b
+    weights, log_rho = WEIGHTS[name], np.zeros(rewards.shape)
+    np.testing.assert_allclose(weights(log_rho, rewards, b), undiscounted, atol=1e-14)
+    np.testing.assert_allclose(weights(log_rho, rewards, b, 0.5), halved, atol=1e-14)
+
+
 def hessians(inner, path, data, weights):
     """((dphi_1/dtheta)^T e - e)/alpha for each unit vector e: taken for Hess J. [M, D, D]"""
     first, D = [path[0], path[1]], rows(path[0]).shape[1]
