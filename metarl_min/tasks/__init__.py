@@ -5,8 +5,6 @@ this folder, and name it in `FAMILIES`. Its annotations say how `key=value` word
 a Family stand module-level functions or functools.partials of them, so that it can be pickled.
 """
 
-from __future__ import annotations
-
 import importlib
 import inspect
 from collections.abc import Callable
@@ -88,14 +86,9 @@ def sample_hypotheses(rng: Rng, num_tasks: int, prior: Hypotheses) -> MDP:
 
 
 def finite_family(
-    name: str,
-    words: dict[str, Any],
-    mdps: MDP,
-    weights: Array,
-    horizon: int,
-    num_episodes: int,
+    name: str, words: dict[str, Any], mdps: MDP, weights: Array, horizon: int, num_episodes: int,
     noise: Noise,
-) -> Family:
+) -> Family:  # fmt: skip
     """Return the family of a finite set of candidate tasks `mdps` [G] with `weights` [G]."""
     probabilities("weights", weights)
     require(mdps.leading == weights.shape, "one weight per candidate task", weights.shape)
@@ -136,8 +129,7 @@ def text(value: Any) -> Any:
 
 def read(name: str, function: Callable[..., Any], words: dict[str, str]) -> dict[str, Any]:
     """Read `words` by the annotations of the keyword-only parameters of what is called `name`."""
-    known = inspect.signature(function).parameters
-    values = {}
+    known, values = inspect.signature(function).parameters, {}
     for key, word in words.items():
         require(key in known, f"{name} knows the keys {', '.join(known)}", repr(key))
         kind = known[key].annotation
@@ -156,9 +148,8 @@ def make(name: str, words: dict[str, str]) -> Family:
     """
     require(name in FAMILIES, f"family must be one of {', '.join(FAMILIES)}", repr(name))
     module = importlib.import_module(f"metarl_min.tasks.{FAMILIES[name]}")
-    function = getattr(module, name)
-    family: Family = function(**read(name, function, words))
-    return family
+    function: Callable[..., Family] = getattr(module, name)
+    return function(**read(name, function, words))
 
 
 def expected_under_prior(values: Array, prior: Hypotheses) -> float:

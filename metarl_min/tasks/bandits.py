@@ -14,18 +14,10 @@ from functools import partial
 
 import numpy as np
 
-from metarl_min import rollouts
+from metarl_min import rollouts, tasks
 from metarl_min.arguments import real, require, whole
 from metarl_min.mdp import MDP
-from metarl_min.tasks import (
-    BetaArms,
-    Family,
-    GaussianArms,
-    MirroredArms,
-    Pairs,
-    finite_family,
-    text,
-)
+from metarl_min.tasks import BetaArms, Family, GaussianArms, MirroredArms, Pairs
 from metarl_min.trees import Array, Rng
 
 
@@ -62,7 +54,7 @@ def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> F
         require(real("prior", a) > 0 and real("prior", b) > 0, rule, (a, b))
     a, b = np.broadcast_to(np.array(prior, float), (arms, 2)).T
     beta = BetaArms(a.copy(), b.copy())
-    words = {"arms": arms, "pulls": whole("pulls", pulls), "prior": text(tuple(prior))}
+    words = {"arms": arms, "pulls": whole("pulls", pulls), "prior": tasks.text(tuple(prior))}
     sampler = partial(sample_beta, prior=beta)
     return Family("bandit", words, beta, sampler, 1, pulls, rollouts.bernoulli)
 
@@ -71,11 +63,8 @@ def gaussian(
     *, arms: int = 5, pulls: int = 10, mean: float = 0.0, std: float = 1.0, noise: float = 1.0
 ) -> Family:
     """Arms with normal rewards and normal means, eq. (2)."""
-    prior = GaussianArms(
-        np.full(whole("arms", arms), real("mean", mean)),
-        np.full(arms, real("std", std, 0)),
-        real("noise", noise, 0),
-    )
+    means = np.full(whole("arms", arms), real("mean", mean))
+    prior = GaussianArms(means, np.full(arms, real("std", std, 0)), real("noise", noise, 0))
     words = {"arms": arms, "pulls": whole("pulls", pulls), "mean": mean, "std": std, "noise": noise}
     sampler, draw = partial(sample_gaussian, prior=prior), partial(rollouts.gaussian, std=noise)
     return Family("gaussian", words, prior, sampler, 1, pulls, draw)
@@ -86,11 +75,9 @@ def correlated(*, kind: str = "uniform", pulls: int = 100) -> Family:
     low = {"uniform": None, "easy": 0.1, "medium": 0.25, "hard": 0.4}
     require(kind in low, f"kind must be one of {', '.join(low)}", repr(kind))
     words, x = {"kind": kind, "pulls": whole("pulls", pulls)}, low[kind]
+    trial = 1, pulls, rollouts.bernoulli
     if x is not None:
         mdps = with_means(np.array([[x, 1 - x], [1 - x, x]]))
-        return finite_family(
-            "correlated", words, mdps, np.full(2, 0.5), 1, pulls, rollouts.bernoulli
-        )
+        return tasks.finite_family("correlated", words, mdps, np.full(2, 0.5), *trial)
     prior = MirroredArms(1.0, 1.0)
-    sampler = partial(sample_mirrored, prior=prior)
-    return Family("correlated", words, prior, sampler, 1, pulls, rollouts.bernoulli)
+    return Family("correlated", words, prior, partial(sample_mirrored, prior=prior), *trial)

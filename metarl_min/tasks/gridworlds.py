@@ -49,19 +49,10 @@ def absorb(mdps: MDP, goals: Cells) -> MDP:
 
 
 def gridworld(
-    *,
-    size: int = 5,
-    start: int = 12,
-    horizon: int = 15,
-    episodes: int = 4,
-    stay: int = 1,
-    goal_reward: float = 1.0,
-    step_reward: float = -0.1,
-    terminate: int = 0,
-    goals: Cells = (),
-    walls: Cells = (),
-    slip: float = 0.0,
-) -> Family:
+    *, size: int = 5, start: int = 12, horizon: int = 15, episodes: int = 4, stay: int = 1,
+    goal_reward: float = 1.0, step_reward: float = -0.1, terminate: int = 0,
+    goals: Cells = (), walls: Cells = (), slip: float = 0.0,
+) -> Family:  # fmt: skip
     """Goal search: the goal uniform over `goals`, or over all cells but the start and the walls."""
     cells = range(whole("size", size) ** 2)
     require(start in cells, f"start must be a cell from 0 to {cells[-1]}", start)
@@ -69,9 +60,9 @@ def gridworld(
         require(flag in (0, 1), f"{name} must be 0 or 1", flag)
     rule = f"walls must be different cells from 0 to {cells[-1]} other than the start, {start}"
     require(set(walls) <= set(cells) - {start} and len(set(walls)) == len(walls), rule, walls)
-    candidates = goals or tuple(c for c in cells if c != start and c not in walls)
-    rule = f"goals must be different cells from 0 to {cells[-1]} that are not walls"
     free = set(cells) - set(walls)
+    candidates = goals or tuple(sorted(free - {start}))
+    rule = f"goals must be different cells from 0 to {cells[-1]} that are not walls"
     require(set(candidates) <= free and len(set(candidates)) == len(candidates), rule, candidates)
     require(len(candidates) > 0, "there must be a cell for the goal", f"size {size}")
     if terminate:
@@ -86,7 +77,5 @@ def gridworld(
         "walls": text(tuple(walls)), "slip": slip,
     }  # fmt: skip
     mdps = absorb(mdps, candidates) if terminate else mdps
-    weights = np.full(len(candidates), 1 / len(candidates))
-    return finite_family(
-        "gridworld", words, mdps, weights, horizon, episodes, rollouts.deterministic
-    )
+    weights, noise = np.full(len(candidates), 1 / len(candidates)), rollouts.deterministic
+    return finite_family("gridworld", words, mdps, weights, horizon, episodes, noise)
