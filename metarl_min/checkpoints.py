@@ -5,8 +5,6 @@ flattened by path into the entries of an `.npz` file, which is written under ano
 renamed. It is read only by a run whose state has the same parts, shapes and dtypes.
 """
 
-from __future__ import annotations
-
 import io
 import os
 from pathlib import Path
@@ -43,8 +41,7 @@ def _parts(value: Any) -> dict[str, Any] | None:
     if isinstance(value, dict):
         return value
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        parts: dict[str, Any] = value._asdict()
-        return parts
+        return value._asdict()
     if isinstance(value, (tuple, list)):
         return {str(i): part for i, part in enumerate(value)}
     return None
@@ -71,9 +68,9 @@ def flatten(value: Any, path: str = "") -> dict[str, Array]:
 def rebuild(template: Any, leaves: dict[str, Array], path: str = "") -> Any:
     """Return the nested value of the structure of `template` that flattens to `leaves`."""
     parts = _parts(template)
+    if template is None or isinstance(template, np.ndarray):
+        return None if template is None else leaves[path]
     if parts is None:
-        if template is None or isinstance(template, np.ndarray):
-            return None if template is None else leaves[path]
         return type(template)(leaves[path])
     names = {name: f"{path}.{name}" if path else str(name) for name in parts}
     values = {name: rebuild(part, leaves, names[name]) for name, part in parts.items()}
@@ -106,6 +103,6 @@ def load(path: Path, template: Any) -> Checkpoint:
     strange = shapes(leaves) ^ shapes(flatten(start))
     rule = f"{path} must be a checkpoint of this learner with these settings"
     require(not strange, rule, f"another {min(strange, key=str)[0] if strange else ''}")
-    checkpoint: Checkpoint = rebuild(start, leaves)
+    checkpoint = rebuild(start, leaves)
     require(checkpoint.iteration >= 0, rule, f"iteration {checkpoint.iteration}")
     return checkpoint

@@ -13,8 +13,6 @@ with a fraction of the error. Whoever sees the task has a plain score that may e
 score_pdl that may not: the alarm reads the plain one.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,24 +49,17 @@ def mean_and_stderr(samples: Array) -> tuple[float, float]:
 
 
 def play_trials(
-    learner: Learner,
-    state: Any,
-    family: Family,
-    num_tasks: int,
-    seed: int,
-    ceiling: Any,
-    greedy: bool,
-) -> tuple[Array, Array | None]:
+    learner: Learner, state: Any, family: Family, num_tasks: int, seed: int,
+    ceiling: Ceiling | None, greedy: bool,
+) -> tuple[Array, Array | None]:  # fmt: skip
     """Return of each episode [num_tasks, N], and the regret [num_tasks] where there is a ceiling.
 
     The tasks depend on `seed` and `num_tasks` alone: everybody meets the same ones.
     """
     returns, regrets = [], []
     for chunk, first in enumerate(range(0, num_tasks, CHUNK)):
-        tasks = family.sample(
-            np.random.default_rng([seed, chunk, 1]), min(CHUNK, num_tasks - first)
-        )
-        rng = np.random.default_rng([seed, chunk, 3])
+        fresh, rng = (np.random.default_rng([seed, chunk, use]) for use in (1, 3))
+        tasks = family.sample(fresh, min(CHUNK, num_tasks - first))
         episodes = learner.trial(rng, state, family, tasks, greedy=greedy)
         returns.append(episodes.rewards.sum(-1))
         if ceiling is not None and ceiling.told_by_episodes:
@@ -77,15 +68,9 @@ def play_trials(
 
 
 def evaluate(
-    learner: Learner,
-    state: Any,
-    family: Family,
-    *,
-    num_tasks: int,
-    seed: int,
-    ceiling: Ceiling | None = None,
-    greedy: bool = False,
-) -> Scores:
+    learner: Learner, state: Any, family: Family, *, num_tasks: int, seed: int,
+    ceiling: Ceiling | None = None, greedy: bool = False,
+) -> Scores:  # fmt: skip
     """Score a learner over one trial on each of `num_tasks` fresh tasks, eqs. (1)-(3).
 
     ValueError below two tasks, where no standard error exists.
@@ -94,13 +79,12 @@ def evaluate(
     whole("seed", seed, low=0)
     returns, regrets = play_trials(learner, state, family, num_tasks, seed, ceiling, greedy)
     value, stderr = mean_and_stderr(returns.sum(-1))
-    per_episode = [float(x) for x in returns.mean(0)]
-    span = 0.0 if ceiling is None else ceiling.value - ceiling.random
     score: Pair = (None, None)
     pdl: Pair = (None, None)
-    if ceiling is not None and span > 0:
+    if ceiling is not None and ceiling.value > ceiling.random:
+        span = ceiling.value - ceiling.random
         score = (value - ceiling.random) / span, stderr / span
         if regrets is not None:
             lost, lost_stderr = mean_and_stderr(regrets)
             pdl = 1 - lost / span, lost_stderr / span
-    return Scores(value, stderr, *score, *pdl, per_episode)
+    return Scores(value, stderr, *score, *pdl, returns.mean(0).tolist())

@@ -80,8 +80,7 @@ def select(mdp: MDP, index: Any) -> MDP:
 def absorbing(mdp: MDP) -> Array:
     """Whether every action stays and pays 0. [..., S]"""
     stays = mdp.transition == onp.eye(mdp.shape[0])[:, None]
-    idle: Array = (stays & ((mdp.reward == 0) | (mdp.transition == 0))).all((-1, -2))
-    return idle
+    return (stays & ((mdp.reward == 0) | (mdp.transition == 0))).all((-1, -2))
 
 
 def expected_rewards(mdp: MDP) -> Any:

@@ -9,8 +9,6 @@
 Epsilon stands outside the root, as in the paper's algorithm.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple

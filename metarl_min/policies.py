@@ -21,8 +21,6 @@ same for second derivatives. With the second, the inner gradient of MAML is a fo
 meta-gradient needs one reverse sweep instead of two; with the third it needs no trace at all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -114,12 +112,9 @@ table = Policy(_table_init, _table_logits, _table_pullback, _table_hessian_produ
 
 
 def _network_init(rng: Rng, num_states: int, num_actions: int, hidden: int) -> Tree:
-    return {
-        "W1": rng.standard_normal((num_states, hidden)),
-        "b1": onp.zeros(hidden),
-        "W2": 0.01 * rng.standard_normal((hidden, num_actions)) / onp.sqrt(hidden),
-        "b2": onp.zeros(num_actions),
-    }
+    W1 = rng.standard_normal((num_states, hidden))
+    W2 = 0.01 * rng.standard_normal((hidden, num_actions)) / onp.sqrt(hidden)
+    return {"W1": W1, "b1": onp.zeros(hidden), "W2": W2, "b2": onp.zeros(num_actions)}
 
 
 def _hidden(params: Tree) -> Any:

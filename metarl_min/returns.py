@@ -12,8 +12,6 @@ gradient drops the factor gamma^t of values (3). Whatever of the data enters a b
 gradient biased; (2) with N = 1 leaves nothing. Duan et al. 2016b is arXiv 1604.06778.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from metarl_min import arguments

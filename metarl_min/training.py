@@ -5,8 +5,6 @@ default_rng([seed, 0]). So a checkpoint holds the state and the number of iterat
 generator, and a resumed run repeats the bits of one that was never stopped.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,8 +43,7 @@ def _next(last: Checkpoint, state: Any) -> Checkpoint:
     strange = checkpoints.shapes(leaves) ^ checkpoints.shapes(checkpoints.flatten(last))
     if strange:
         raise TypeError(f"a state must keep its parts and dtypes, got other {strange} {place}")
-    settled: Checkpoint = checkpoints.rebuild(last, leaves)
-    return settled
+    return checkpoints.rebuild(last, leaves)
 
 
 def iterate(
@@ -75,14 +72,9 @@ def train(
 
 
 def train_in(
-    directory: Path,
-    learner: Learner,
-    family: Family,
-    *,
-    iterations: int,
-    seed: int,
+    directory: Path, learner: Learner, family: Family, *, iterations: int, seed: int,
     report: Report = ignore,
-) -> Any:
+) -> Any:  # fmt: skip
     """Return the state after `iterations`, from the last checkpoint of `directory` on.
 
     About 20 checkpoints are written, and one where Ctrl-C stops the run.
@@ -90,8 +82,7 @@ def train_in(
     path, every = directory / "checkpoint.npz", max(1, whole("iterations", iterations) // 20)
     last = saved = restore(directory, learner, family, seed)
     try:
-        for pair in iterate(learner, family, last, iterations, seed):
-            last, info = pair
+        for last, info in iterate(learner, family, saved, iterations, seed):
             if last.iteration % every == 0 or last.iteration == iterations:
                 checkpoints.save(path, last)
                 saved = last

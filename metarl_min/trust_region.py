@@ -20,8 +20,6 @@ With the advantages of trial_gradients (2), (7) of (4) has its gradient at the o
 ProMP, (5) has no KL penalty beside it, and the surrogates of the inner steps have no r.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple

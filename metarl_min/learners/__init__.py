@@ -9,8 +9,6 @@ its state with adaptation switched off, and `control`, the same adaptation from 
 with the best step size.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
