@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import arguments, trees
-from metarl_min.arguments import require
+from metarl_min import trees
+from metarl_min.arguments import floats, probabilities, require
 from metarl_min.trees import Array
 
 NUM_STEPS = 8  # of eq. (1): h_0 is a quarter of |x|, the last step 4e-6 |x|
@@ -77,7 +77,7 @@ def _like(x: Any, y: Any) -> Array:
 
 def _argument(x: Any) -> tuple[Array, Callable[[Array], Any]]:
     """Return x as a vector, and the way back; TypeError or ValueError unless finite floats."""
-    return _ravel(trees.check(x) if isinstance(x, dict) else arguments.floats("x", x))
+    return _ravel(trees.check(x) if isinstance(x, dict) else floats("x", x))
 
 
 def _extrapolate(slopes: Array, noise: Array) -> tuple[Array, Array]:
@@ -211,7 +211,7 @@ def _estimates(estimator: Callable[[Any], Any], outcomes: Any) -> tuple[Array, A
         pairs = [(probability, estimator(data)) for probability, data in outcomes]
         p, one = np.array([pair[0] for pair in pairs], float), pairs[0][1]
         rows = np.stack([_like(one, pair[1]) for pair in pairs])
-    return arguments.probabilities("probabilities of the outcomes", p), rows, one
+    return probabilities("probabilities of the outcomes", p), rows, one
 
 
 def exact_expectation(estimator: Callable[[Any], Any], outcomes: Any) -> Any:

@@ -13,8 +13,7 @@ import autograd.numpy as np
 import numpy as onp
 from autograd.tracer import isbox
 
-from metarl_min import arguments
-from metarl_min.arguments import require
+from metarl_min.arguments import floats, probabilities, real, require, whole
 from metarl_min.trees import Array
 
 
@@ -54,9 +53,9 @@ def _leading(initial: Array, transition: Array, reward: Array) -> tuple[int, ...
 
 
 def _check(initial: Array, transition: Array, reward: Array) -> None:
-    arguments.probabilities("initial", initial)
-    arguments.probabilities("transition", transition)
-    arguments.floats("reward", reward)
+    probabilities("initial", initial)
+    probabilities("transition", transition)
+    floats("reward", reward)
     shapes = f"{initial.shape}, {transition.shape} and {reward.shape}"
     names, axes = "initial, transition and reward", "[..., S], [..., S, A, S], [..., S, A, S]"
     rule = f"{names} must have shapes {axes}"
@@ -90,10 +89,10 @@ def expected_rewards(mdp: MDP) -> Any:
 
 def optimal_action_values(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:
     """Q* with H, H-1, .., 1 steps to go, eq. (2). [..., H, S, A]"""
-    arguments.real("gamma", gamma, 0, 1)
+    real("gamma", gamma, 0, 1)
     rewards = expected_rewards(mdp)
     layers = [rewards]
-    for _ in range(arguments.whole("horizon", horizon) - 1):
+    for _ in range(whole("horizon", horizon) - 1):
         arrivals = onp.matmul(mdp.transition, layers[-1].max(-1)[..., None, :, None])[..., 0]
         layers.append(rewards + gamma * arrivals)
     return onp.stack(layers[::-1], axis=-3)

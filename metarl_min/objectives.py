@@ -48,16 +48,8 @@ def summed_visits(weights: Array, episodes: Episodes, shape: tuple[int, int]) ->
     return rollouts.table(episodes, weights, shape)
 
 
-defvjp(
-    at_visits,
-    lambda ans, table, episodes: lambda g: summed_visits(g, episodes, np.shape(table)[-2:]),
-    argnums=(0,),
-)
-defvjp(
-    summed_visits,
-    lambda ans, weights, episodes, shape: lambda g: at_visits(g, episodes),
-    argnums=(0,),
-)
+defvjp(at_visits, lambda ans, C, episodes: lambda g: summed_visits(g, episodes, np.shape(C)[-2:]))
+defvjp(summed_visits, lambda ans, C, episodes, shape: lambda g: at_visits(g, episodes))
 
 
 def reinforce_per_step(logits: Any, episodes: Episodes, advantages: Array) -> Any:

@@ -29,8 +29,7 @@ import autograd.numpy as np
 import numpy as onp
 from autograd.extend import defvjp, primitive
 
-from metarl_min import arguments
-from metarl_min.arguments import require
+from metarl_min.arguments import require, whole
 from metarl_min.trees import Array, Rng, Tree
 
 
@@ -147,7 +146,7 @@ def _network_hessian_product(params: Tree, v: Tree, gradient: Any, curvature: An
 
 def network(hidden: int = 64) -> Policy:
     """One hidden layer of tanh units over one-hot states, eqs. (7)-(9)."""
-    init = partial(_network_init, hidden=arguments.whole("hidden", hidden))
+    init = partial(_network_init, hidden=whole("hidden", hidden))
     return Policy(init, _network_logits, _network_pullback, _network_hessian_product)
 
 

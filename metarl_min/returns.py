@@ -14,8 +14,7 @@ gradient biased; (2) with N = 1 leaves nothing. Duan et al. 2016b is arXiv 1604.
 
 import numpy as np
 
-from metarl_min import arguments
-from metarl_min.arguments import require
+from metarl_min.arguments import floats, real, require
 from metarl_min.rollouts import Episodes
 from metarl_min.trees import Array
 
@@ -38,14 +37,14 @@ def discounted_returns(rewards: Array, gamma: float) -> Array:
     >>> discounted_returns(np.array([1.0, 0.0, 4.0]), gamma=0.5)
     array([2., 2., 4.])
     """
-    arguments.floats("rewards", rewards)
-    return _discounted_sums(rewards, arguments.real("gamma", gamma, 0, 1))
+    floats("rewards", rewards)
+    return _discounted_sums(rewards, real("gamma", gamma, 0, 1))
 
 
 def constant_baseline(value: float, returns: Array) -> Array:
     """The same number at every step; 0 is no baseline. [..., N, T] -> [..., N, T]"""
-    arguments.floats("returns", returns)
-    return np.full_like(returns, arguments.real("baseline", value))
+    floats("returns", returns)
+    return np.full_like(returns, real("baseline", value))
 
 
 def batch_mean_baseline(returns: Array) -> Array:
@@ -57,7 +56,7 @@ def linear_baseline(
     episodes: Episodes, returns: Array, num_states: int, ridge: float = 1e-5
 ) -> Array:
     """Regression of the returns on state and time, one per task, eq. (3). [..., N, T]"""
-    require(arguments.real("ridge", ridge) > 0, "ridge must be positive", ridge)
+    require(real("ridge", ridge) > 0, "ridge must be positive", ridge)
     *leading, N, T = returns.shape
     t = np.broadcast_to(np.arange(T) / 100, returns.shape)
     time = np.stack([t, t**2, t**3, np.ones_like(t)], axis=-1)
@@ -74,12 +73,12 @@ def gae(rewards: Array, values: Array, gamma: float, gae_lambda: float) -> Array
 
     The last value stands for what follows the last step: 0 where the episode has ended there.
     """
-    arguments.floats("rewards", rewards)
-    arguments.floats("values", values)
+    floats("rewards", rewards)
+    floats("values", values)
     rule = f"values must have one step more than rewards {rewards.shape}"
     require(values.shape == (*rewards.shape[:-1], rewards.shape[-1] + 1), rule, values.shape)
-    arguments.real("gae_lambda", gae_lambda, 0, 1)
-    delta = rewards + arguments.real("gamma", gamma, 0, 1) * values[..., 1:] - values[..., :-1]
+    real("gae_lambda", gae_lambda, 0, 1)
+    delta = rewards + real("gamma", gamma, 0, 1) * values[..., 1:] - values[..., :-1]
     return _discounted_sums(delta, gamma * gae_lambda)
 
 
@@ -88,7 +87,7 @@ def baseline_name(text: str) -> str | float | None:
     if text in ("mean", "linear"):
         return text
     try:
-        return arguments.real("baseline", float(text)) if text else None
+        return real("baseline", float(text)) if text else None
     except ValueError:
         raise ValueError(f"{BASELINE}, got {text!r}") from None
 

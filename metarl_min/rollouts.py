@@ -20,8 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import arguments
-from metarl_min.arguments import require
+from metarl_min.arguments import probabilities, require, whole
 from metarl_min.mdp import MDP, absorbing
 from metarl_min.trees import Array, Rng
 
@@ -111,7 +110,7 @@ def _arrive(rng: Rng, tables: Tables, j: Array) -> Array:
 
 def _policy(tables: Tables, probs: Array) -> Array:
     """Cumulative probabilities of the actions. [..., S, A] -> [A - 1, B S]"""
-    arguments.probabilities("probs", probs)
+    probabilities("probs", probs)
     (S, A), leading = tables.shape, tables.leading
     require(probs.shape[-2:] == (S, A), f"probs must have shape [..., {S}, {A}]", probs.shape)
     try:
@@ -124,8 +123,8 @@ def _policy(tables: Tables, probs: Array) -> Array:
 
 def sample(rng: Rng, tables: Tables, probs: Array, num_episodes: int, horizon: int) -> Episodes:
     """Play a memoryless policy. probs [..., S, A], leading axes the tasks' or 1 -> [..., N, T]"""
-    arguments.whole("num_episodes", num_episodes)
-    arguments.whole("horizon", horizon)
+    whole("num_episodes", num_episodes)
+    whole("horizon", horizon)
     (S, A), L, policy = tables.shape, tables.rewards.shape[1], _policy(tables, probs)
     g = _start(rng, tables, num_episodes)
     u = rng.random((horizon, len(g)))

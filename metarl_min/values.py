@@ -30,8 +30,7 @@ from autograd import grad
 from autograd.extend import defvjp, primitive
 from autograd.tracer import isbox
 
-from metarl_min import arguments
-from metarl_min.arguments import require
+from metarl_min.arguments import probabilities, real, require, whole
 from metarl_min.mdp import MDP, expected_rewards
 from metarl_min.trees import Array
 
@@ -55,11 +54,11 @@ def problem(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> Problem:
 
 
 def _problem(mdp: MDP, horizon: int | None, gamma: float) -> Problem:
-    arguments.real("gamma", gamma, 0, 1)
+    real("gamma", gamma, 0, 1)
     if horizon is None:
         require(gamma < 1, "gamma must be below 1 where the horizon is infinite", gamma)
     else:
-        arguments.whole("horizon", horizon)
+        whole("horizon", horizon)
     rewards = expected_rewards(mdp)
     return Problem(mdp.initial, mdp.transition, rewards, horizon, gamma, mdp.leading)
 
@@ -164,12 +163,8 @@ def _gradient_vjp(ans: Any, probs: Any, problem: Problem) -> Any:
     return vjp
 
 
-defvjp(gradient, _gradient_vjp, argnums=(0,))
-defvjp(
-    value,
-    lambda ans, probs, problem: lambda g: g[..., None, None] * gradient(probs, problem),
-    argnums=(0,),
-)
+defvjp(gradient, _gradient_vjp)
+defvjp(value, lambda ans, probs, problem: lambda g: g[..., None, None] * gradient(probs, problem))
 
 
 def broadcast(probs: Any, problem: Problem) -> Any:
@@ -184,7 +179,7 @@ def _edge(mdp: MDP, probs: Any, horizon: int | None, gamma: float) -> tuple[Any,
     rule = f"probs must have shape [..., S, A] = [..., {mdp.shape[0]}, {mdp.shape[1]}]"
     require(shape[-2:] == mdp.shape, rule, shape)
     if not isbox(probs):
-        arguments.probabilities("probs", probs)
+        probabilities("probs", probs)
     try:
         return broadcast(probs, prepared), prepared
     except ValueError:
