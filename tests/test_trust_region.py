@@ -79,6 +79,15 @@ def test_it_stops_when_solved_and_where_there_is_nothing_to_solve():
     assert_allclose(tr.conjugate_gradient(times(onp.eye(2)), onp.zeros(2), 9), 0, atol=0)
 
 
+@pytest.mark.verifies("trust_region.1")
+@pytest.mark.parametrize("scale", [1e-13, 1.0, 1e13])
+def test_solved_is_measured_by_the_right_hand_side(scale):
+    A, calls = onp.diag([1.0, 1.0, 4.0]), []
+    x = tr.conjugate_gradient(times(A, calls), scale * onp.array([1.0, 2.0, 4.0]), 50)
+    assert_allclose(x / scale, [1.0, 2.0, 1.0], rtol=1e-13)
+    assert len(calls) == 3
+
+
 def test_a_singular_matrix_is_solved_in_its_range_and_left_where_it_is_flat():
     A = onp.diag([2.0, 0.0])
     assert_allclose(tr.conjugate_gradient(times(A), onp.array([1.0, 0.0]), 5), [0.5, 0])
@@ -116,6 +125,19 @@ def test_the_length_does_not_depend_on_the_scale_of_the_surrogate():
     ]
     assert_allclose(news[0]["w"], news[1]["w"], rtol=1e-9)
     assert_allclose(news[2]["w"], news[1]["w"], rtol=1e-9)
+
+
+@pytest.mark.verifies("trust_region.1", "trust_region.2")
+def test_a_step_has_ten_iterations_and_a_damping_of_a_hundred_thousandth_unless_told():
+    rng = onp.random.default_rng(0)
+    F, g, theta = definite(rng, 14), rng.standard_normal(14), {"w": onp.zeros(14)}
+
+    def go(**options):
+        return tr.step(theta, linear(g), quadratic(F, 0.0), 0.1, **options)[0]["w"]
+
+    assert_allclose(go(), go(num_iterations=10, damping=1e-5), rtol=0)
+    for other in ({"num_iterations": 9}, {"num_iterations": 11}, {"damping": 2e-5}):
+        assert (go() != go(**other)).any()
 
 
 def table_divergence(z, visits):
@@ -553,6 +575,18 @@ def test_the_state_of_the_optimizer_is_carried_from_epoch_to_epoch():
     theta, after = tr.clipped_update(policies.table, trial, 0.7, stages, adam, state, num_epochs=3)
     assert (state.num_updates, after.num_updates) == (0, 3)
     assert abs(theta["logits"] - trial.path[0]["logits"]).max() > 0.01
+
+
+@pytest.mark.verifies("trust_region.7")
+def test_updates_have_a_bound_of_their_own_and_five_epochs_unless_told():
+    trial, stages = played(policies.table)
+    trpo = partial(tr.trpo_update, policies.table, trial, 0.7, stages)
+    assert_allclose(trpo()[0]["logits"], trpo(max_kl=0.01)[0]["logits"], rtol=0)
+    clipped = partial(tr.clipped_update, policies.table, trial, 0.7, stages, optimizers.sgd(0.5))
+    default = clipped(())[0]["logits"]
+    assert_allclose(default, clipped((), eps=0.3, num_epochs=5)[0]["logits"], rtol=0)
+    for other in ({"eps": 0.2}, {"num_epochs": 4}, {"num_epochs": 6}):
+        assert (default != clipped((), **other)[0]["logits"]).any()
 
 
 # ---- what they are for ----
