@@ -29,8 +29,6 @@ and a bias O(1/N) for F_N and for F_inf. lvc shares that at horizon 1 alone. pla
 biased for both, in the limit too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -39,12 +37,14 @@ import numpy as onp
 from autograd import grad
 
 from metarl_min import returns, trees
+from metarl_min.adaptation import Path
 from metarl_min.enumeration import Data
 from metarl_min.objectives import at_visits, reinforce_gradient, summed_visits
 from metarl_min.policies import Policy, log_softmax
 from metarl_min.trees import Array, Tree
 
 Weights = Callable[[Any, Array, Array, float], Any]  # (log rho, rewards, b, gamma) -> w [..., N, T]
+Sets = Sequence[Data]  # D_0 .. D_{K-1}
 
 
 class Inner(NamedTuple):
@@ -53,13 +53,17 @@ class Inner(NamedTuple):
     policy: Policy
     alpha: Any  # a number, or a tree: entry by entry
     baseline: float | str  # a number, or mean: over the episodes of a data set, at each step
-    gamma: float = 1.0  # discount of W; above 0 for dice and loaded_dice
+    gamma: float = 1.0  # discount of W
+
+
+Given = tuple[Inner, Path, Sets, Tree, Array]  # what every estimator is given: v and R' last
+Estimator = Callable[[Inner, Path, Sets, Tree, Array], Tree]
 
 
 def _to_go(x: Any, gamma: float) -> Any:
     """sum_{l>=t} gamma^(l-t) x_l along the last axis, traced. [..., T]"""
-    power = gamma ** onp.arange(np.shape(x)[-1])
-    return np.cumsum((x * power)[..., ::-1], axis=-1)[..., ::-1] / power
+    steps = onp.arange(np.shape(x)[-1])
+    return np.matmul(x, onp.tril(gamma ** (steps[:, None] - steps).clip(0)))
 
 
 def plain_weights(log_rho: Any, rewards: Array, b: Array, gamma: float = 1.0) -> Any:
@@ -120,12 +124,7 @@ def log_probability(inner: Inner, phi: Tree, data: Data) -> Any:
 
 
 def combine(
-    inner: Inner,
-    path: Sequence[Tree],
-    data: Sequence[Data],
-    v: Tree,
-    weights: Weights,
-    score: Array | None = None,
+    inner: Inner, path: Path, data: Sets, v: Tree, weights: Weights, score: Array | None = None
 ) -> Tree:
     """Eq. (3), with the score term where `score` = R' - c [M] is given. leaves [M, ...]"""
 
@@ -140,48 +139,41 @@ def combine(
     return grad(surrogate)(path[0])
 
 
-Path = Sequence[Tree]  # phi_0 .. phi_K, leaves [M, ...]
-Given = tuple[Inner, Path, Sequence[Data], Tree, Array]  # what every estimator is given
-
-
-def plain(inner: Inner, path: Path, data: Sequence[Data], v: Tree, R: Array) -> Tree:
-    """Autodiff of the usual surrogate, eq. (4); meant for F_inf, unbiased for neither."""
+def plain(inner: Inner, path: Path, data: Sets, v: Tree, R: Array) -> Tree:
+    """Autodiff of the usual surrogate, eq. (4); meant for neither."""
     return combine(inner, path, data, v, plain_weights)
 
 
-def lvc(inner: Inner, path: Path, data: Sequence[Data], v: Tree, R: Array) -> Tree:
+def lvc(inner: Inner, path: Path, data: Sets, v: Tree, R: Array) -> Tree:
     """Low-variance curvature, eq. (5); meant for F_inf."""
     return combine(inner, path, data, v, lvc_weights)
 
 
-def dice(inner: Inner, path: Path, data: Sequence[Data], v: Tree, R: Array) -> Tree:
+def dice(inner: Inner, path: Path, data: Sets, v: Tree, R: Array) -> Tree:
     """DiCE, eq. (6); meant for F_inf."""
     return combine(inner, path, data, v, dice_weights)
 
 
-def loaded_dice(inner: Inner, path: Path, data: Sequence[Data], v: Tree, R: Array) -> Tree:
+def loaded_dice(inner: Inner, path: Path, data: Sets, v: Tree, R: Array) -> Tree:
     """Loaded DiCE with lambda = 1, eq. (7); meant for F_inf."""
     return combine(inner, path, data, v, loaded_dice_weights)
 
 
-def linearised_score(inner: Inner, path: Path, data: Sequence[Data], v: Tree, R: Array) -> Tree:
+def linearised_score(inner: Inner, path: Path, data: Sets, v: Tree, R: Array) -> Tree:
     """The score of each episode beside its own gradient alone, eq. (8); meant for F_N."""
     return combine(inner, path, data, v, linearised_weights)
 
 
-def emaml(
-    inner: Inner, path: Path, data: Sequence[Data], v: Tree, R: Array, c: float = 0.0
-) -> Tree:
+def emaml(inner: Inner, path: Path, data: Sets, v: Tree, R: Array, c: float = 0.0) -> Tree:
     """Plain plus the score term, through every earlier step, eq. (9); unbiased for F_N."""
     return combine(inner, path, data, v, plain_weights, R - c)
 
 
-def fomaml(inner: Inner, path: Path, data: Sequence[Data], v: Tree, R: Array) -> Tree:
+def fomaml(inner: Inner, path: Path, data: Sets, v: Tree, R: Array) -> Tree:
     """First order, eq. (10); meant for neither."""
     return v
 
 
-Estimator = Callable[[Inner, Path, Sequence[Data], Tree, Array], Tree]
 ESTIMATORS: dict[str, tuple[Estimator, str | None]] = {  # and the objective it is meant for
     "plain": (plain, None),
     "emaml": (emaml, "F_N"),

@@ -557,3 +557,14 @@ def test_log_probability_is_that_of_the_actions_of_living_steps():
         for (stage,) in x.stages
     ]
     assert found == pytest.approx(truth, abs=1e-14)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.01, 0.5])
+@pytest.mark.parametrize("weights", [estimators.dice_weights, estimators.loaded_dice_weights])
+def test_eq6_and_7_are_eq4_at_the_reference_however_small_the_discount_and_long_the_episode(
+    weights, gamma
+):
+    rewards, log_rho = np.random.default_rng(0).normal(size=(2, 1, 1, 1200))
+    b = np.full((1, 1, 1), 0.3)
+    found = weights(0.0 * log_rho, rewards, b, gamma)
+    assert np.allclose(found, estimators.plain_weights(log_rho, rewards, b, gamma), atol=1e-12)
