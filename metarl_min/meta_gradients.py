@@ -10,8 +10,6 @@ mean, a missing 1/N) therefore shows. (2) is differentiated as it stands, by aut
 data sets are too many, `monte_carlo` samples them.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -20,26 +18,11 @@ import autograd.numpy as np
 import numpy as onp
 from autograd import grad
 
-from metarl_min import (
-    adaptation,
-    arguments,
-    checks,
-    objectives,
-    policies,
-    rollouts,
-    trees,
-)
-from metarl_min.arguments import require
+from metarl_min import adaptation, checks, estimators, objectives, policies, rollouts, trees
+from metarl_min.arguments import floats, require, whole
+from metarl_min.checks import moments
 from metarl_min.enumeration import Data, DataSets, data_sets
-from metarl_min.estimators import (
-    Estimator,
-    Given,
-    Inner,
-    emaml,
-    inner_step,
-    log_probability,
-    plain_weights,
-)
+from metarl_min.estimators import Estimator, Given, Inner, inner_step, plain_weights
 from metarl_min.mdp import MDP, select
 from metarl_min.trees import Array, Rng, Tree
 
@@ -62,7 +45,7 @@ def adapt(problem: Problem, theta: Tree, sets: DataSets) -> tuple[list[Tree], An
     inner, log_p = problem.inner, sets.log_ways
     path = [trees.broadcast_to_tasks(theta, len(sets.log_ways))]
     for D in sets.data:
-        log_p = log_p + log_probability(inner, path[-1], D)
+        log_p = log_p + estimators.log_probability(inner, path[-1], D)
         path.append(inner_step(inner, path[-1], path[-1], D, plain_weights))
     return path, log_p
 
@@ -91,12 +74,8 @@ def truth(problem: Problem) -> Truth:
         return np.sum(np.exp(log_p) * J.value(inner.policy.logits(path[-1])))
 
     exact = inner.policy, problem.theta, inner.alpha, problem.num_steps, J
-    return Truth(
-        float(F_N(problem.theta)),
-        grad(F_N)(problem.theta),
-        float(adaptation.adapted_return(*exact)),
-        adaptation.meta_gradient_by_chain(*exact),
-    )
+    F_inf, grad_F_inf = adaptation.adapted_return(*exact), adaptation.meta_gradient_by_chain(*exact)
+    return Truth(float(F_N(problem.theta)), grad(F_N)(problem.theta), float(F_inf), grad_F_inf)
 
 
 def given(problem: Problem, path: list[Tree], data: list[Data]) -> Given:
@@ -119,13 +98,6 @@ def estimates(estimator: Estimator, problem: Problem) -> tuple[Array, Array]:
     return trees.rows(estimator(*every)), probability
 
 
-def moments(samples: Array, probability: Array) -> tuple[Array, Array]:
-    """Mean [D] and covariance [D, D], eq. (1)."""
-    mean = probability @ samples
-    off = samples - mean
-    return mean, (probability[:, None] * off).T @ off
-
-
 class Moments(NamedTuple):
     """An estimator measured against the exact gradients of F_N and of F_inf, in this order."""
 
@@ -140,14 +112,15 @@ class Moments(NamedTuple):
 def measure(samples: Array, probability: Array, exact: Truth) -> Moments:
     """Moments of estimates [M, D] by eq. (1), and what is wrong with them."""
     mean, covariance = moments(samples, probability)
-    variance, targets = float(onp.trace(covariance)), (exact.grad_F_N, exact.grad_F_inf)
-    bias, mse, cosine = [], [], []
-    for target in (trees.ravel(gradient)[0] for gradient in targets):
-        bias.append(float(onp.linalg.norm(mean - target)))
-        mse.append(bias[-1] ** 2 + variance)
+    variance = float(onp.trace(covariance))
+
+    def against(gradient: Tree) -> tuple[float, float, float]:
+        target = trees.ravel(gradient)[0]
+        bias = float(onp.linalg.norm(mean - target))
         norms = float(onp.linalg.norm(mean) * onp.linalg.norm(target))
-        cosine.append(float(mean @ target) / norms if norms > 0 else 0.0)
-    pairs = ((x[0], x[1]) for x in (bias, mse, cosine))
+        return bias, bias**2 + variance, float(mean @ target) / norms if norms > 0 else 0.0
+
+    pairs = zip(against(exact.grad_F_N), against(exact.grad_F_inf), strict=True)
     return Moments(mean, covariance, variance, *pairs)
 
 
@@ -159,15 +132,14 @@ def break_even(biased: Moments, unbiased: Moments, bias: float) -> float:
 
 
 def table(
-    estimators: dict[str, Estimator], problem: Problem, num_episodes: Sequence[int]
+    named: dict[str, Estimator], problem: Problem, num_episodes: Sequence[int]
 ) -> dict[int, tuple[Truth, dict[str, Moments]]]:
     """Measure every estimator at each N: {N: (truth, {name: moments})}."""
     found = {}
     for N in num_episodes:
         one = problem._replace(num_episodes=N)
         exact, (every, p) = truth(one), enumerated(one)
-        rows = {name: trees.rows(g(*every)) for name, g in estimators.items()}
-        found[N] = exact, {name: measure(x, p, exact) for name, x in rows.items()}
+        found[N] = exact, {k: measure(trees.rows(g(*every)), p, exact) for k, g in named.items()}
     return found
 
 
@@ -191,7 +163,7 @@ class Estimate(NamedTuple):
 def sample_data(rng: Rng, problem: Problem, num_sets: int) -> tuple[list[Tree], list[Data]]:
     """Draw M data sets, each step played by the phi_k that its own data set has led to."""
     inner, N, data = problem.inner, problem.num_episodes, []
-    copies = select(problem.task, onp.zeros(arguments.whole("num_sets", num_sets, 2), int))
+    copies = select(problem.task, onp.zeros(whole("num_sets", num_sets, 2), int))
     tables = rollouts.tables(copies, rollouts.deterministic)
     path = [trees.broadcast_to_tasks(problem.theta, num_sets)]
     for _ in range(problem.num_steps):
@@ -203,7 +175,7 @@ def sample_data(rng: Rng, problem: Problem, num_sets: int) -> tuple[list[Tree], 
 
 
 def monte_carlo(
-    rng: Rng, estimators: dict[str, Estimator], problem: Problem, num_sets: int
+    rng: Rng, named: dict[str, Estimator], problem: Problem, num_sets: int
 ) -> dict[str, dict[str, Estimate]]:
     """Measure estimators on M sampled data sets of one task of any size: {name: {mean, biases}}.
 
@@ -214,9 +186,9 @@ def monte_carlo(
     F_inf = inner.policy, theta, inner.alpha, problem.num_steps, J
     exact = trees.ravel(adaptation.meta_gradient_by_chain(*F_inf))[0]
     seen = given(problem, *sample_data(rng, problem, num_sets))
-    unbiased = trees.rows(emaml(*seen, float(J.value(inner.policy.logits(theta))[0])))
+    unbiased = trees.rows(estimators.emaml(*seen, float(J.value(inner.policy.logits(theta))[0])))
     found = {}
-    for name, g in estimators.items():
+    for name, g in named.items():
         x = trees.rows(g(*seen))
         parts = {"mean": x, "bias_F_N": x - unbiased, "bias_F_inf": x - exact}
         round_off = 8 * checks.EPS * abs(x).max()
@@ -245,16 +217,13 @@ def _check_leaves(g: Any, phi: Tree) -> None:
     got = trees.map(np.shape, g) if isinstance(g, dict) else type(g).__name__
     require(got == want, f"{rule} {want}", got)
     for name in g:
-        arguments.floats(f"my_function(..)[{name!r}]", g[name])
+        floats(f"my_function(..)[{name!r}]", g[name])
 
 
 def check_meta_gradient(
-    my_function: Estimator,
-    estimand: str = "F_N",
-    *,
-    problem: Problem | None = None,
+    my_function: Estimator, estimand: str = "F_N", *, problem: Problem | None = None,
     tolerance: float = 1e-10,
-) -> checks.Report:
+) -> checks.Report:  # fmt: skip
     """Is the mean of an estimator of yours the gradient of F_N, or of F_inf? If not, what is it?
 
     It is called as all in `estimators` are, with every data set of `examples()`, or of a problem
@@ -274,5 +243,4 @@ def check_meta_gradient(
         known.append(bank.explanations(every, one.num_episodes, truths))
         probabilities.append(p)
     worst = max(reports, key=lambda report: report.relative_error)
-    report: checks.Report = bank.explain(worst, mine, known, probabilities, f"grad {estimand}")
-    return report
+    return bank.explain(worst, mine, known, probabilities, f"grad {estimand}")
