@@ -9,9 +9,8 @@ The rooms, in reading order; each imports only rooms above it:
     values          exact value of a policy, occupancy, policy gradient, Hessian
     rollouts        episodes of M tasks x N episodes at once, and their sufficient statistics
     tasks           Family: a distribution over tasks, with its prior
-      bandits       Beta, Gaussian and correlated arms
-      gridworlds    goal search
-      random_mdps   Dirichlet transitions, normal rewards
+                    of bandits (Beta, Gaussian and correlated arms), gridworlds (goal search) and
+                    random_mdps (Dirichlet transitions, normal rewards)
     policies        softmax over tables and networks: log-probabilities, entropy, KL
     returns         returns-to-go, baselines, GAE: data, never traced
     objectives      what is ascended: expected return, REINFORCE from a table
@@ -24,29 +23,17 @@ The rooms, in reading order; each imports only rooms above it:
     trust_region    TRPO's step and the clipped surrogate, through the inner loop
     trial_gradients the gradient of the return of a trial, in theta and in alpha
     learners        Learner: the one protocol in which all are compared
-      maml          MAML and first-order MAML
-      reptile       towards where adaptation ends
-      meta_sgd      a step size for each parameter
-    baselines       the judges
-      bandits       Thompson sampling, UCB1, the best prior arm
-      mdps          uniformly random, posterior sampling
-      bayes_optimal the ceiling, and a player that reaches it
+                    maml (and first order), reptile (towards where adaptation ends), meta_sgd (a
+                    step size for each parameter)
+    baselines       the judges: bandits (Thompson sampling, UCB1, the best prior arm), mdps
+                    (uniformly random, posterior sampling), bayes_optimal (the ceiling)
     evaluation      scores with standard errors
     checkpoints     the state of a run in one file, written atomically, read without pickle
     training        one loop for all learners
-    reports         text and pictures that people look at
-      progress
-      tables
-      plots
-      equations     the index of equations
-    cli             python -m metarl_min: words in, one table or one JSON object out
-      runs          run directories
-      comparison    every learner and baseline on the same fresh tasks
-      estimation    the estimators of the meta-gradient on a bandit
-      commands      what each command does
-      main          the words
-    teach           coursework
-      mistakes      what goes wrong in a meta-gradient, by name
+    reports         what people look at: progress, tables, plots, and the index of equations
+    cli             python -m metarl_min: words in, one table or one JSON object out; runs,
+                    comparison, estimation, commands, then main
+    teach           coursework: mistakes, what goes wrong in a meta-gradient, by name
 
 Axes, always in this order: P population, M tasks, N episodes, T steps, S states, A actions;
 H hidden units, D parameters. `[..., S, A]`: the leading axes are free.

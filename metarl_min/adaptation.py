@@ -5,9 +5,8 @@ and L_k the outer objective at phi_k, both summed over the tasks, and K inner st
 
     (1)  phi_0 = theta,  phi_{k+1} = phi_k + alpha grad J_k(phi_k)       [Finn et al. 2017, eq. 1]
     (2)  F(theta) = sum_k L_k(phi_k)                                                 [definition]
-    (3)  v_K = grad L_K(phi_K),
-         v_k = (I + alpha Hess J_k(phi_k)) v_{k+1} + grad L_k(phi_k),  grad F = v_0
-                                                            [chain rule; Finn et al. 2017, sec. 4]
+    (3)  v_K = grad L_K(phi_K),  v_k = (I + alpha Hess J_k(phi_k)) v_{k+1} + grad L_k(phi_k),
+         grad F = v_0                                       [chain rule; Finn et al. 2017, sec. 4]
     (4)  first order: v_k = v_{k+1} + grad L_k(phi_k), so grad F ~ sum_k grad L_k(phi_k)
                                                                       [Finn et al. 2017, sec. 5.2]
     (5)  F_inf(theta) = mean over tasks of J(phi_K), inner gradients exact

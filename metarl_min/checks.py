@@ -8,14 +8,12 @@ A derivative is held against differences of the function alone, in every coordin
          the one that differs least from the two that it is made of               [Ridders 1982]
     (3)  round-off of f = rms of its fourth differences / sqrt(70), at points too close together
          for f to curve                                                     [More and Wild 2011]
-    (4)  f'(x) = Im f(x + i h e) / h + O(h^2); nothing cancels, so h = 1e-100
-                                                                        [Squire and Trapp 1998]
+    (4)  f'(x) = Im f(x + i h e) / h + O(h^2); nothing cancels: h = 1e-100  [Squire and Trapp 1998]
 
-An estimator g of finitely many data D_i with probabilities p_i has exact moments, and what is
+An estimator g_i = g(D_i) of finitely many data of probabilities p_i has exact moments, and what is
 wrong with a mean, or with a derivative, is often one forgotten factor k:
 
-    (5)  E[g] = sum_i p_i g(D_i), Cov[g] = sum_i p_i (g(D_i) - E[g]) (g(D_i) - E[g])^T
-                                                                                   [definition]
+    (5)  E[g] = sum_i p_i g_i, Cov[g] = sum_i p_i (g_i - E[g]) (g_i - E[g])^T       [definition]
     (6)  k = <y, v> / <v, v>, if y = k v for the true v                            [derivation]
 """
 

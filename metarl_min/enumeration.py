@@ -4,8 +4,7 @@ An episode is one of U trajectories u, of probability p_u; N episodes are told b
 occurs, n_u, for no estimator depends on their order:
 
     (1)  p_u = c_u prod_t pi(a_t|s_t),  c_u the chance of its arrivals          [definition]
-    (2)  P(D) = prod_k N! prod_u p_u(phi_k)^{n_u} / n_u!,
-         phi_k from the earlier data                                            [definition]
+    (2)  P(D) = prod_k N! prod_u p_u(phi_k)^{n_u} / n_u!, phi_k from earlier data   [definition]
 
 After the arrival in an absorbing state one action stands for all, with a factor of 1 in (1). So
 whatever a learner would call on sampled episodes sees every data set as an array axis.

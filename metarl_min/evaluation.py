@@ -48,43 +48,33 @@ def mean_and_stderr(samples: Array) -> tuple[float, float]:
     return float(samples.mean()), float(samples.std(ddof=1) / np.sqrt(len(samples)))
 
 
-def play_trials(
-    learner: Learner, state: Any, family: Family, num_tasks: int, seed: int,
-    ceiling: Ceiling | None, greedy: bool,
-) -> tuple[Array, Array | None]:  # fmt: skip
-    """Return of each episode [num_tasks, N], and the regret [num_tasks] where there is a ceiling.
-
-    The tasks depend on `seed` and `num_tasks` alone: everybody meets the same ones.
-    """
-    returns, regrets = [], []
-    for chunk, first in enumerate(range(0, num_tasks, CHUNK)):
-        fresh, rng = (np.random.default_rng([seed, chunk, use]) for use in (1, 3))
-        tasks = family.sample(fresh, min(CHUNK, num_tasks - first))
-        episodes = learner.trial(rng, state, family, tasks, greedy=greedy)
-        returns.append(episodes.rewards.sum(-1))
-        if ceiling is not None and ceiling.told_by_episodes:
-            regrets.append(regret(ceiling, episodes))
-    return np.concatenate(returns), np.concatenate(regrets) if regrets else None
-
-
 def evaluate(
     learner: Learner, state: Any, family: Family, *, num_tasks: int, seed: int,
     ceiling: Ceiling | None = None, greedy: bool = False,
 ) -> Scores:  # fmt: skip
     """Score a learner over one trial on each of `num_tasks` fresh tasks, eqs. (1)-(3).
 
-    ValueError below two tasks, where no standard error exists.
+    The tasks depend on `seed` and `num_tasks` alone: everybody meets the same ones. ValueError
+    below two tasks, where no standard error exists.
     """
     whole("num_tasks", num_tasks, low=2)
     whole("seed", seed, low=0)
-    returns, regrets = play_trials(learner, state, family, num_tasks, seed, ceiling, greedy)
+    earned, regrets = [], []
+    for chunk, first in enumerate(range(0, num_tasks, CHUNK)):
+        fresh, rng = (np.random.default_rng([seed, chunk, use]) for use in (1, 3))
+        tasks = family.sample(fresh, min(CHUNK, num_tasks - first))
+        episodes = learner.trial(rng, state, family, tasks, greedy=greedy)
+        earned.append(episodes.rewards.sum(-1))
+        if ceiling is not None and ceiling.told_by_episodes:
+            regrets.append(regret(ceiling, episodes))
+    returns = np.concatenate(earned)  # [num_tasks, N]
     value, stderr = mean_and_stderr(returns.sum(-1))
     score: Pair = (None, None)
     pdl: Pair = (None, None)
     if ceiling is not None and ceiling.value > ceiling.random:
         span = ceiling.value - ceiling.random
         score = (value - ceiling.random) / span, stderr / span
-        if regrets is not None:
-            lost, lost_stderr = mean_and_stderr(regrets)
+        if regrets:
+            lost, lost_stderr = mean_and_stderr(np.concatenate(regrets))
             pdl = 1 - lost / span, lost_stderr / span
     return Scores(value, stderr, *score, *pdl, returns.mean(0).tolist())

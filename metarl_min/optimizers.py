@@ -3,8 +3,7 @@
     (1)  theta + beta g                                              [Robbins and Monro 1951]
     (2)  m <- mu m + g;  theta + beta m                                         [Polyak 1964]
     (3)  m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2;
-         theta + beta (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
-                                                        [Kingma and Ba 2015, algorithm 1]
+         theta + beta (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)  [Kingma and Ba 2015, alg. 1]
 
 Epsilon stands outside the root, as in the paper's algorithm.
 """

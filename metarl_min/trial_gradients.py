@@ -18,7 +18,7 @@ that it forgets. The gradient *through* phi_k is the chain adaptation (3). The b
 each step, is independent of the task's own draws and leaves (2) unbiased.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -43,9 +43,7 @@ def centred(advantages: Array) -> Array:
     return (advantages - advantages.mean(0)) * (M / (M - 1)) if M > 1 else advantages
 
 
-def outer_advantages(
-    stages: list[Episodes], weights: Sequence[float], score_term: bool
-) -> list[Array]:
+def outer_advantages(stages: list[Episodes], weights: list[float], score_term: bool) -> list[Array]:
     """W + G of eq. (2) at every step of each stage, centred; without G, eq. (3). K+1 x [M, N, T]
 
     `weights` multiply the rewards of each stage: all 1 for the return of the trial.

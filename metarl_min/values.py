@@ -9,10 +9,9 @@ the mean rewards r of mdp (1):
     (3)  d_{t+1}(s') = gamma sum_{s,a} d_t(s) pi(a|s) P(s'|s,a), d_0 = rho
                                                       [Sutton et al. 2000, sec. 1, start-state]
     (4)  dJ/dpi(a|s) = sum_{t<H} d_t(s) Q_{H-t}(s,a)            [Sutton et al. 2000, th. 1]
-    (5)  its derivative along v:  sum_t d'_t Q_{H-t} + d_t Q'_{H-t}, where, with
-         M = gamma sum_a pi P, M' = gamma sum_a v P, r' = sum_a v r,
-         V'_k = M V'_{k-1} + (M' V_{k-1} + r'), d'_{t+1} = M^T d'_t + M^T' d_t
-                                                                      [derivative of (1), (3)]
+    (5)  its derivative along v:  sum_t d'_t Q_{H-t} + d_t Q'_{H-t}, with M = gamma sum_a pi P,
+         M' = gamma sum_a v P, r' = sum_a v r, V'_k = M V'_{k-1} + (M' V_{k-1} + r'),
+         d'_{t+1} = M^T d'_t + M^T' d_t                               [derivative of (1), (3)]
     (6)  H = infinity, gamma < 1:  V = (I - M)^-1 sum_a pi r, d = (I - M^T)^-1 rho, and (4), (5)
          with one term in place of the sum over t          [Sutton and Barto 2018, eq. 4.4]
 

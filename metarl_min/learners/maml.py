@@ -99,14 +99,11 @@ def _ascend(rules: Rules, state: State, gradients: Gradients) -> State:
     return State(theta, float(alpha[""]) if learn == "scalar" else alpha, moments)
 
 
-def _sampled(
-    rng: Rng, state: State, family: Family, rules: Rules, tasks: MDP
-) -> tuple[Trial, list[Array]]:
-    """A trial, and what weighs its steps: for trial_gradients (1), or for its last stage alone."""
-    trial = trials.play(rng, rules.inner, family, state.theta, state.alpha, tasks)
+def _advantages(rules: Rules, trial: Trial) -> list[Array]:
+    """What weighs the steps of a trial: for trial_gradients (1), or for its last stage alone."""
     earlier = 1.0 if rules.objective == "trial" else 0.0
     weights = [earlier] * (len(trial.stages) - 1) + [1.0]
-    return trial, outer_advantages(trial.stages, weights, rules.estimator == "emaml")
+    return outer_advantages(trial.stages, weights, rules.estimator == "emaml")
 
 
 def _update_theta(rules: Rules, state: State, trial: Trial, sums: list[list[Array]]) -> State:
@@ -134,8 +131,8 @@ def _step(rng: Rng, state: State, family: Family, rules: Rules) -> tuple[State, 
         trial, outer = _exact(state, family, inner, tasks)
         info = Info(outer[-1].value(inner.policy.logits(trial.path[-1])).mean(keepdims=True))
     else:
-        trial, advantages = _sampled(rng, state, family, rules, tasks)
-        info = Info(trials.per_episode(trial.stages))
+        trial = trials.play(rng, inner, family, state.theta, state.alpha, tasks)
+        advantages, info = _advantages(rules, trial), Info(trials.per_episode(trial.stages))
         if rules.update != "ascent":
             pairs = zip(trial.stages, advantages, strict=True)
             sums = [trust_region.sums(stage, A, tasks.shape) for stage, A in pairs]

@@ -29,8 +29,8 @@ def with_means(means: Array) -> MDP:
 
 def sample_beta(rng: Rng, num_tasks: int, prior: BetaArms) -> MDP:
     """Draw bandits from eq. (1)."""
-    whole("num_tasks", num_tasks)
-    return with_means(rng.beta(prior.a, prior.b, (num_tasks, len(prior.a))))
+    shape = whole("num_tasks", num_tasks), len(prior.a)
+    return with_means(rng.beta(prior.a, prior.b, shape))
 
 
 def sample_gaussian(rng: Rng, num_tasks: int, prior: GaussianArms) -> MDP:

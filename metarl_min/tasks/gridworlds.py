@@ -32,20 +32,18 @@ def transitions(size: int, num_actions: int, walls: Cells, slip: float) -> Array
     return (1 - slip) * moves[:, :num_actions] + slip * moves[:, :4].mean(1, keepdims=True)
 
 
-def goal_mdps(transition: Array, start: int, goals: Cells, rewards: tuple[float, float]) -> MDP:
+def goal_mdps(
+    transition: Array, start: int, goals: Cells, rewards: tuple[float, float], absorb: bool
+) -> MDP:
     """The task of each goal, which pays (goal, step) rewards by eq. (2). leading axis [G]"""
-    S = len(transition)
+    S, transition = len(transition), transition[None]
     goal = np.eye(S)[list(goals)]  # [G, S]
     reward = np.where(goal, *rewards)[:, None, None]
-    return MDP(np.eye(S)[None, start], transition[None], reward)
-
-
-def absorb(mdps: MDP, goals: Cells) -> MDP:
-    """Make the goal of each task absorbing: every action stays there and pays 0."""
-    S = mdps.shape[0]
-    goal = np.eye(S)[list(goals)]  # [G, S]
-    transition = np.where(goal[:, :, None, None], np.eye(S)[None, :, None], mdps.transition)
-    return MDP(mdps.initial, transition, mdps.reward * (1 - goal)[:, :, None, None])
+    if absorb:  # at the goal every action stays and pays 0
+        there = goal[:, :, None, None]
+        transition = np.where(there, np.eye(S)[:, None], transition)
+        reward = reward * (1 - there)
+    return MDP(np.eye(S)[None, start], transition, reward)
 
 
 def gridworld(
@@ -69,13 +67,12 @@ def gridworld(
         require(start not in goals, "goals must not hold the start where terminate=1", start)
     pays = real("goal_reward", goal_reward), real("step_reward", step_reward)
     transition = transitions(size, 4 + stay, walls, real("slip", slip, 0, 1))
-    mdps = goal_mdps(transition, start, candidates, pays)
+    mdps = goal_mdps(transition, start, candidates, pays, absorb=bool(terminate))
     words = {
         "size": size, "start": start, "horizon": whole("horizon", horizon),
         "episodes": whole("episodes", episodes), "stay": stay, "goal_reward": goal_reward,
         "step_reward": step_reward, "terminate": terminate, "goals": text(tuple(goals)),
         "walls": text(tuple(walls)), "slip": slip,
     }  # fmt: skip
-    mdps = absorb(mdps, candidates) if terminate else mdps
     weights, noise = np.full(len(candidates), 1 / len(candidates)), rollouts.deterministic
     return finite_family("gridworld", words, mdps, weights, horizon, episodes, noise)
