@@ -8,9 +8,8 @@ The rooms, in reading order; each imports only rooms above it:
     mdp             the finite MDP: three arrays, valid from the moment they exist; its optimum
     values          exact value of a policy, occupancy, policy gradient, Hessian
     rollouts        episodes of M tasks x N episodes at once, and their sufficient statistics
-    tasks           Family: a distribution over tasks, with its prior
-                    of bandits (Beta, Gaussian and correlated arms), gridworlds (goal search) and
-                    random_mdps (Dirichlet transitions, normal rewards)
+    tasks           Family: a distribution over tasks, with its prior; bandits, gridworlds (goal
+                    search), random_mdps (Dirichlet transitions, normal rewards)
     policies        softmax over tables and networks: log-probabilities, entropy, KL
     returns         returns-to-go, baselines, GAE: data, never traced
     objectives      what is ascended: expected return, REINFORCE from a table
@@ -22,9 +21,8 @@ The rooms, in reading order; each imports only rooms above it:
     trials          a trial on a fresh task: episodes in a row, inner steps in between
     trust_region    TRPO's step and the clipped surrogate, through the inner loop
     trial_gradients the gradient of the return of a trial, in theta and in alpha
-    learners        Learner: the one protocol in which all are compared
-                    maml (and first order), reptile (towards where adaptation ends), meta_sgd (a
-                    step size for each parameter)
+    learners        Learner: the one protocol in which all are compared; maml (first order too),
+                    reptile (towards where adaptation ends), meta_sgd (a step size for each entry)
     baselines       the judges: bandits (Thompson sampling, UCB1, the best prior arm), mdps
                     (uniformly random, posterior sampling), bayes_optimal (the ceiling)
     evaluation      scores with standard errors

@@ -10,8 +10,8 @@ A derivative is held against differences of the function alone, in every coordin
          for f to curve                                                     [More and Wild 2011]
     (4)  f'(x) = Im f(x + i h e) / h + O(h^2); nothing cancels: h = 1e-100  [Squire and Trapp 1998]
 
-An estimator g_i = g(D_i) of finitely many data of probabilities p_i has exact moments, and what is
-wrong with a mean, or with a derivative, is often one forgotten factor k:
+An estimator has the value g_i = g(D_i) with probability p_i, for finitely many data, so its moments
+are exact; what is wrong with a mean, or with a derivative, is often one forgotten factor k:
 
     (5)  E[g] = sum_i p_i g_i, Cov[g] = sum_i p_i (g_i - E[g]) (g_i - E[g])^T       [definition]
     (6)  k = <y, v> / <v, v>, if y = k v for the true v                            [derivation]
@@ -28,6 +28,7 @@ from metarl_min.trees import Array
 
 NUM_STEPS = 8  # of eq. (1): h_0 is a quarter of |x|, the last step 4e-6 |x|
 EPS = float(np.finfo(float).eps)
+Function = Callable[[Any], Any]  # of an array or a tree
 
 
 class Report(NamedTuple):
@@ -91,7 +92,7 @@ def _extrapolate(slopes: Array, noise: Array) -> tuple[Array, Array]:
     return np.take_along_axis(value, best, 0)[0], np.take_along_axis(error, best, 0)[0]
 
 
-def finite_differences(function: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
+def finite_differences(function: Function, x: Any) -> tuple[Any, Any]:
     """Return the gradient of a smooth function of an array or a tree, eqs. (1)-(3), and its error.
 
     Both have the shape of x. The error covers truncation and round-off: a large constant in the
@@ -113,7 +114,7 @@ def finite_differences(function: Callable[[Any], Any], x: Any) -> tuple[Any, Any
     return rebuild(gradient), rebuild(error)
 
 
-def complex_step(function: Callable[[Any], Any], x: Any) -> Any:
+def complex_step(function: Function, x: Any) -> Any:
     """Return the gradient of an analytic function to the last digit, eq. (4).
 
     The function must accept complex arrays and contain no `grad`, `abs` or comparison of what
@@ -129,8 +130,8 @@ def complex_step(function: Callable[[Any], Any], x: Any) -> Any:
 def _name(x: Any, index: int) -> str:
     """Coordinate `index` of the flat vector, as written in Python."""
     leaves = {f"[{name!r}]": x[name] for name in sorted(x)} if isinstance(x, dict) else {"": x}
-    places = ((name, list(i)) for name, leaf in leaves.items() for i in np.ndindex(np.shape(leaf)))
-    name, place = list(places)[index]
+    places = [(name, list(i)) for name, leaf in leaves.items() for i in np.ndindex(np.shape(leaf))]
+    name, place = places[index]
     return name + (str(place) if place else "") or "the number"
 
 
@@ -157,15 +158,14 @@ def _compare(
 
 
 def check_derivative(
-    function: Callable[[Any], Any], gradient: Any, x: Any, *, tolerance: float = 1e-8,
+    function: Function, gradient: Any, x: Any, *, tolerance: float = 1e-8,
     method: str = "finite_differences", expect_zero: bool = False,
 ) -> Report:  # fmt: skip
     """Compare a gradient (array, tree, or function of x) with the truth in every coordinate.
 
     Each may be off by `tolerance` times the largest coordinate, plus the error of the truth by
     `method`, finite_differences or complex_step. So a 1 % error is caught in any coordinate above
-    1e-6 of the largest, whatever the scale of the function; a constant of 1e6 beside a function of
-    order 1 leaves 5 digits, enough for coordinates above 1e-3. False too, with a remark, where the
+    1e-6 of the largest, whatever the scale of the function. False too, with a remark, where the
     truth is known to less than 3 digits or is zero (a constant function), unless you `expect_zero`.
 
     >>> bool(check_derivative(lambda x: np.sum(x**3), lambda x: 3 * x**2, np.array([0.5, 2.0])))
@@ -189,9 +189,7 @@ def check_derivative(
     return _compare(x, given, truth, error, tolerance, remark)
 
 
-def assert_derivative(
-    function: Callable[[Any], Any], gradient: Any, x: Any, **options: Any
-) -> None:
+def assert_derivative(function: Function, gradient: Any, x: Any, **options: Any) -> None:
     """Raise an AssertionError that prints the report, unless `check_derivative` is true."""
     report = check_derivative(function, gradient, x, **options)
     if not report:

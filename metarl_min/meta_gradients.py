@@ -26,8 +26,6 @@ from metarl_min.estimators import Estimator, Given, Inner, inner_step, plain_wei
 from metarl_min.mdp import MDP, select
 from metarl_min.trees import Array, Rng, Tree
 
-MISTAKES = "metarl_min.teach.mistakes"  # a bank of coursework, found by name as learners are
-
 
 class Problem(NamedTuple):
     """A task [1], a start and a rule of adaptation, small enough to enumerate."""
@@ -231,7 +229,7 @@ def check_meta_gradient(
     Its remark names estimators, mistakes and factors that fit to 1e-9 on every problem, no others.
     """
     require(estimand in ("F_N", "F_inf"), "estimand must be F_N or F_inf", repr(estimand))
-    bank = importlib.import_module(MISTAKES)
+    bank = importlib.import_module("metarl_min.teach.mistakes")  # coursework
     reports, mine, known, probabilities = [], [], [], []
     for one in examples() if problem is None else [problem]:
         exact, (every, p) = truth(one), enumerated(one)

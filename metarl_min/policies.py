@@ -23,6 +23,7 @@ meta-gradient needs one reverse sweep instead of two; with the third it needs no
 
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import autograd.numpy as np
@@ -95,10 +96,6 @@ def _table_init(rng: Rng, num_states: int, num_actions: int) -> Tree:
     return {"logits": onp.zeros((num_states, num_actions))}
 
 
-def _table_logits(params: Tree) -> Any:
-    return params["logits"]
-
-
 def _table_pullback(params: Tree, u: Any) -> Tree:
     return {"logits": u}
 
@@ -107,7 +104,7 @@ def _table_hessian_product(params: Tree, v: Tree, gradient: Any, curvature: Any)
     return {"logits": curvature(params["logits"], v["logits"])}
 
 
-table = Policy(_table_init, _table_logits, _table_pullback, _table_hessian_product)
+table = Policy(_table_init, itemgetter("logits"), _table_pullback, _table_hessian_product)
 
 
 def _network_init(rng: Rng, num_states: int, num_actions: int, hidden: int) -> Tree:

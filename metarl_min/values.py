@@ -45,14 +45,10 @@ class Problem(NamedTuple):
     leading: tuple[int, ...]
 
 
-def problem(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> Problem:
+def problem(mdp: MDP, horizon: int | None, gamma: float = 1.0, traced: bool = False) -> Problem:
     """Return `mdp` prepared for the functions of a Problem, which trust what they are given."""
-    if not isinstance(mdp, MDP) or any(isbox(array) for array in mdp):
+    if not isinstance(mdp, MDP) or (any(isbox(array) for array in mdp) and not traced):
         raise TypeError(f"mdp must be an MDP of plain arrays, got {type(mdp).__name__}")
-    return _problem(mdp, horizon, gamma)
-
-
-def _problem(mdp: MDP, horizon: int | None, gamma: float) -> Problem:
     real("gamma", gamma, 0, 1)
     if horizon is None:
         require(gamma < 1, "gamma must be below 1 where the horizon is infinite", gamma)
@@ -200,7 +196,7 @@ def expected_return_by_recursion(
     mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0
 ) -> Any:
     """The same J, plainly traced: differentiable in the model too. probs [..., S, A] -> [...]"""
-    return _recursion(probs, _problem(mdp, horizon, gamma))
+    return _recursion(probs, problem(mdp, horizon, gamma, traced=True))
 
 
 def policy_gradient(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0) -> Any:
