@@ -1,9 +1,14 @@
 """Hypothesis: the same examples every time, or others each night (METARL_HYPOTHESIS=nightly)."""
 
 import os
+import signal
 
 from hypothesis import settings
 
 settings.register_profile("default", derandomize=True, deadline=None, max_examples=50)
 settings.register_profile("nightly", derandomize=False, deadline=None, max_examples=300)
 settings.load_profile(os.environ.get("METARL_HYPOTHESIS", "default"))
+
+# A job in the background is born deaf to Ctrl-C, and so would be every process that a test starts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
