@@ -2,11 +2,13 @@
 
 import json
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -489,6 +491,24 @@ def test_a_failure_of_the_work_is_one_line_and_status_1(run, fault):
     assert "Traceback" not in err
 
 
+def test_workers_are_sent_numbers_alone(monkeypatch):
+    sent = []
+
+    class Pool(ProcessPoolExecutor):
+        def __init__(self, *args, initargs, **options):
+            sent.append(initargs)
+            super().__init__(*args, initargs=initargs, **options)
+
+        def submit(self, function, *args):
+            sent.append(args)
+            return super().submit(function, *args)
+
+    monkeypatch.setattr(comparison, "ProcessPoolExecutor", Pool)
+    families = {"bandit": tasks.make("bandit", {})}
+    comparison.compare(families, {}, seed=0, num_tasks=2, processes=2, report=sent.append)
+    assert max(len(pickle.dumps(args)) for args in sent) < 300
+
+
 def test_ctrl_c_during_compare_ends_its_processes(tmp_path):
     words = [sys.executable, "-m", "metarl_min", "compare"]
     with subprocess.Popen(
@@ -498,7 +518,10 @@ def test_ctrl_c_during_compare_ends_its_processes(tmp_path):
             time.sleep(0.01)
         time.sleep(0.8)
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        try:
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == 1 and out == b""
     assert err.decode().splitlines()[-1] == "metarl_min: interrupted: start it again"
     assert b"Traceback" not in err

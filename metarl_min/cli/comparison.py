@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import pickle
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -123,19 +126,39 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+JOBS: list[Job] = []  # of the whole comparison, in a worker
+
+
+def _begin(path: Path) -> None:
+    """Give a worker all jobs, which come in a file: only numbers go through pipes.
+
+    What does not fit into a pipe can be waited for without end where its reader has died.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # from now on Ctrl-C ends a worker silently
+    JOBS.extend(pickle.loads(path.read_bytes()))
+
+
+def _perform(number: int) -> dict[str, Any]:
+    return perform(JOBS[number])
+
+
 def perform_all(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number and the row of each job, as they finish."""
     if processes == 1:
         yield from ((i, perform(job)) for i, job in enumerate(jobs))
         return
-    with ProcessPoolExecutor(
-        min(processes, len(jobs)),
-        multiprocessing.get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_DFL),  # from then on Ctrl-C ends a worker silently
-    ) as pool:
+    with (
+        TemporaryDirectory() as folder,
+        ProcessPoolExecutor(
+            min(processes, len(jobs)),
+            multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=(Path(folder) / "jobs",),
+        ) as pool,
+    ):
+        (Path(folder) / "jobs").write_bytes(pickle.dumps(jobs))
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # workers are born deaf to it
-        numbers = {pool.submit(perform, job): i for i, job in enumerate(jobs)}
+        numbers = {pool.submit(_perform, i): i for i in range(len(jobs))}
         signal.signal(signal.SIGINT, handler)
         try:
             yield from ((numbers[done], done.result()) for done in as_completed(numbers))
