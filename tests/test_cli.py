@@ -491,6 +491,28 @@ def test_a_failure_of_the_work_is_one_line_and_status_1(run, fault):
     assert "Traceback" not in err
 
 
+def test_a_state_that_is_not_finite_is_one_line_and_status_1(run, trained):
+    with np.load("run/checkpoint.npz") as archive:
+        leaves = {
+            name: leaf * np.nan if "theta" in name else leaf for name, leaf in archive.items()
+        }
+    np.savez("run/checkpoint.npz", **leaves)
+    status, out, err = run("evaluate", trained, "--num-tasks", "10")
+    assert status == 1 and out == "" and len(err.splitlines()) == 1
+    assert "must be finite, got [nan" in err
+
+
+@pytest.mark.parametrize("fault", [MemoryError("7 TiB"), OverflowError("7 TiB")])
+def test_a_family_too_large_for_the_memory_is_a_fault_of_the_words(run, monkeypatch, fault):
+    def make(name, words):
+        raise fault
+
+    monkeypatch.setattr(tasks, "make", make)
+    status, out, err = run("ceiling", "gridworld", "size=1000")
+    assert (status, out) == (2, "")
+    assert err == "metarl_min: the request must fit into memory, got 7 TiB\n"
+
+
 def test_workers_are_sent_numbers_alone(monkeypatch):
     sent = []
 

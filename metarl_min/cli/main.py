@@ -174,12 +174,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             work = prepare(list(sys.argv[1:] if argv is None else argv) or ["compare"])
         except (ValueError, TypeError, OSError) as error:
             return complain(error, 2)
+        except (MemoryError, OverflowError) as error:
+            return complain(f"the request must fit into memory, got {error or 'too much'}", 2)
         print(work(), flush=True)
     except KeyboardInterrupt as interrupt:
         return complain(f"interrupted: {str(interrupt) or 'start it again'}", 1)
     except BrokenPipeError:  # whoever read standard output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ArithmeticError, MemoryError, OSError, BrokenProcessPool) as error:
+    except (ArithmeticError, ValueError, MemoryError, OSError, BrokenProcessPool) as error:
         return complain(f"{type(error).__name__}: {error}", 1)
     return 0
