@@ -477,6 +477,14 @@ def test_a_truncated_checkpoint_is_one_line_and_status_2(run, trained, words):
     assert os.path.getsize("run/checkpoint.npz") == 200
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "[" * 100_000])
+def test_a_run_json_that_cannot_be_read_is_one_line_and_status_2(run, trained, content):
+    Path("run/run.json").write_text(content)
+    status, out, err = run("evaluate", trained)
+    assert status == 2 and out == "" and len(err.splitlines()) == 1
+    assert "run must hold the run.json of a run" in err
+
+
 def test_a_run_without_a_checkpoint_cannot_be_evaluated(run, trained):
     os.unlink("run/checkpoint.npz")
     status, out, err = run("evaluate", trained)

@@ -55,7 +55,7 @@ def read_run(directory: Path) -> Run:
         words = [run.learner, run.family["name"], *run.settings, *run.settings.values()]
         whole("seed", run.seed, 0)
         whole("iterations", run.iterations)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise ValueError(f"{directory} must hold the run.json of a run, got {error!r}") from None
     require(all(isinstance(x, str) for x in words), f"{path} must name its words as text", words)
     return run
