@@ -521,6 +521,13 @@ def test_a_family_too_large_for_the_memory_is_a_fault_of_the_words(run, monkeypa
     assert err == "metarl_min: the request must fit into memory, got 7 TiB\n"
 
 
+def test_estimators_refuse_too_many_episodes_also_without_an_inner_step(run):
+    words = ("estimators", "--inner-steps", "0", "--num-episodes", "5000000")
+    status, out, err = run(*words)
+    assert (status, out) == (2, "") and not os.path.exists("runs")
+    assert err == "metarl_min: there may be at most 2,000,000 data sets, got 5,000,001\n"
+
+
 def test_workers_are_sent_numbers_alone(monkeypatch):
     sent = []
 

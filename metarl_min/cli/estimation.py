@@ -26,7 +26,7 @@ def problem(args: Namespace) -> Problem:
     rule = f"--theta must have one number for each of the {len(arms)} arms"
     require(len(theta) == len(arms), rule, len(theta))
     require(len(set(N)) == len(N), "a number of episodes must be given once", N)
-    enumeration.num_data_sets(len(arms), max(N), args.inner_steps)
+    enumeration.num_data_sets(len(arms), max(N), max(1, args.inner_steps))
     inner, task = Inner(policies.table, args.alpha, args.baseline), with_means(np.array([arms]))
     return Problem(inner, {"logits": np.array([theta])}, task, 1, max(N), args.inner_steps)
 
