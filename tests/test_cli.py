@@ -528,6 +528,14 @@ def test_estimators_refuse_too_many_episodes_also_without_an_inner_step(run):
     assert err == "metarl_min: there may be at most 2,000,000 data sets, got 5,000,001\n"
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_estimators_that_overflow_are_one_line_and_status_1(run):
+    status, out, err = run("estimators", "--arms=1e200,-1e200", "--num-episodes", "1")
+    assert (status, out) == (1, "")
+    got = "FloatingPointError: moments must be finite, got NaN or infinity in"
+    assert err.splitlines()[-1].startswith(f"metarl_min: {got}")
+
+
 def test_workers_are_sent_numbers_alone(monkeypatch):
     sent = []
 

@@ -59,6 +59,11 @@ def measure(args: Namespace, asked: Problem) -> dict[str, Any]:
     """Return the object that `estimators --json` prints."""
     functions = estimators(args.control_variate, asked)
     found = meta_gradients.table(functions, asked, args.num_episodes)
+    for N, (_, rows) in found.items():
+        strange = [name for name, moments in rows.items() if not np.isfinite(moments.mse).all()]
+        if strange:
+            got = f"NaN or infinity in {strange[0]} at N = {N}"
+            raise FloatingPointError(f"moments must be finite, got {got}")
     words = "arms", "theta", "alpha", "inner_steps", "num_episodes", "baseline", "control_variate"
     result = {
         "problem": {word: getattr(args, word) for word in words},
