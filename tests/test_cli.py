@@ -536,6 +536,11 @@ def test_estimators_that_overflow_are_one_line_and_status_1(run):
     assert err.splitlines()[-1].startswith(f"metarl_min: {got}")
 
 
+def test_only_what_is_required_is_called_so(run):
+    err = run("ceiling")[2]
+    assert err == "metarl_min: the following arguments are required: FAMILY\n"
+
+
 def test_workers_are_sent_numbers_alone(monkeypatch):
     sent = []
 

@@ -72,7 +72,9 @@ def _add_common(added: Parser, *options: str) -> None:
 
 def _add_family(added: Parser) -> None:
     added.add_argument("family", metavar="FAMILY", help=", ".join(tasks.FAMILIES))
-    added.add_argument("words", metavar="key=value", nargs="*", help="a parameter of the family")
+    added.add_argument(
+        "words", metavar="key=value", nargs="*", default=[], help="a parameter of the family"
+    )
 
 
 def _add_compare(added: Parser) -> None:
