@@ -541,6 +541,12 @@ def test_only_what_is_required_is_called_so(run):
     assert err == "metarl_min: the following arguments are required: FAMILY\n"
 
 
+def test_a_size_with_more_digits_than_python_prints_is_refused_by_its_rule(run):
+    status, out, err = run("ceiling", "bandit", f"pulls=1{'0' * 500}")
+    assert (status, out) == (2, "")
+    assert err.endswith("may have at most 20,000,000 table entries, got more than 1e99\n")
+
+
 def test_workers_are_sent_numbers_alone(monkeypatch):
     sent = []
 

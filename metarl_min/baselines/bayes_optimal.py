@@ -73,7 +73,7 @@ def expected_random(family: Family) -> float:
 
 def _within_limit(family: Family, size: int, least: str = "") -> None:
     rule = f"the exact ceiling of {family.name} may have at most {LIMIT:,} table entries"
-    require(size <= LIMIT, rule, f"{least}{size:,}")
+    require(size <= LIMIT, rule, f"{least}{size:,}" if size < 10**99 else "more than 1e99")
 
 
 def binomials(num_parts: int, total: int) -> Array:
