@@ -14,8 +14,12 @@ def main() -> int:
     """
     for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    from metarl_min.cli import main as command_line
-
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    try:
+        from metarl_min.cli import main as command_line
+    except KeyboardInterrupt:
+        print("metarl_min: interrupted: start it again", file=sys.stderr)
+        return 1
     return command_line.main()
 
 

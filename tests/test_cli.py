@@ -583,6 +583,23 @@ def test_ctrl_c_during_compare_ends_its_processes(tmp_path):
     assert b"Traceback" not in err
 
 
+def test_ctrl_c_before_the_command_line_is_loaded_is_one_line(monkeypatch, capsys):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.__import__", interrupt)
+    status = __main__.main()
+    monkeypatch.undo()
+    assert status == 1 and capsys.readouterr() == ("", "metarl_min: interrupted: start it again\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes a stream as a POSIX shell does")
+def test_nothing_is_told_on_standard_output_where_standard_error_is_closed():
+    command = f"{sys.executable} -m metarl_min ceiling foo 2>&-"
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
 def test_whoever_stops_reading_is_no_error():
     command = f"{sys.executable} -m metarl_min equations | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
