@@ -65,3 +65,8 @@ def test_continuous_integration_runs_the_commands_of_the_readme():
     for tool in ("ruff check", "ruff format --check", "mypy"):
         assert tool in script
     assert ".ci/run" in (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+
+
+def test_the_source_distribution_holds_what_its_tests_need():
+    lines = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
+    assert {"graft tests", "graft examples"} <= set(lines)
