@@ -30,7 +30,7 @@ from autograd import grad
 from metarl_min import arguments, trees
 from metarl_min.objectives import Objective
 from metarl_min.policies import Policy
-from metarl_min.trees import Tree
+from metarl_min.trees import Tree, sum_tasks
 
 Path = Sequence[Tree]  # phi_0 .. phi_K, or one vector at each of them
 Objectives = Sequence[Any]  # one at each phi, or None where there is none
@@ -81,11 +81,6 @@ def alpha_gradient(policy: Policy, path: Path, inner: Objectives, v: Path) -> Tr
     return total
 
 
-def sum_tasks(v: Tree, like: Tree) -> Tree:
-    """Sum over the leading axes that `v` has and `like` has not."""
-    return trees.map(lambda x, y: x.sum(tuple(range(x.ndim - y.ndim))), v, like)
-
-
 def _edge(theta: Tree, alpha: float, num_steps: int) -> None:
     trees.check(theta)
     arguments.real("alpha", alpha)
@@ -109,14 +104,12 @@ def meta_gradient_reverse_over_reverse(
     """Gradient of F_inf with autograd inside autograd: (1) and (5) as one writes them down."""
     _edge(theta, alpha, num_steps)
 
-    def task_returns(phi: Tree) -> Any:
-        return J.value(policy.logits(phi))
-
     def adapted(theta: Tree) -> Any:
         phi = trees.broadcast_to_tasks(theta, J.num_tasks)
         for _ in range(num_steps):
-            phi = trees.add_scaled(phi, alpha, grad(lambda p: np.sum(task_returns(p)))(phi))
-        return np.mean(task_returns(phi))
+            g = grad(lambda phi: np.sum(J.value(policy.logits(phi))))(phi)
+            phi = trees.add_scaled(phi, alpha, g)
+        return np.mean(J.value(policy.logits(phi)))
 
     return grad(adapted)(theta)
 

@@ -29,7 +29,6 @@ from metarl_min.mdp import MDP
 from metarl_min.policies import log_softmax, log_softmax_pullback, softmax, softmax_pullback
 from metarl_min.rollouts import Episodes
 from metarl_min.trees import Array
-from metarl_min.values import Problem
 
 
 @primitive
@@ -78,18 +77,18 @@ def reinforce_hessian_product(logits: Array, v: Array, C: Array) -> Array:
     return -softmax_pullback(softmax(logits), v) * onp.sum(C, axis=-1, keepdims=True)
 
 
-def expected_return(logits: Any, problem: Problem) -> Any:
+def expected_return(logits: Any, problem: values.Problem) -> Any:
     """Expected return of the softmax policy, values (2). [..., S, A] -> [...]"""
     return values.value(values.broadcast(softmax(logits), problem), problem)
 
 
-def expected_return_gradient(logits: Any, problem: Problem) -> Any:
+def expected_return_gradient(logits: Any, problem: values.Problem) -> Any:
     """Policy gradient in the logits, eq. (5). [..., S, A]"""
     probs = values.broadcast(softmax(logits), problem)
     return softmax_pullback(probs, values.gradient(probs, problem))
 
 
-def expected_return_hessian_product(logits: Array, v: Array, problem: Problem) -> Array:
+def expected_return_hessian_product(logits: Array, v: Array, problem: values.Problem) -> Array:
     """Hessian of the expected return in the logits, times v, eq. (6). [..., S, A]"""
     probs = values.broadcast(softmax(logits), problem)
     u = softmax_pullback(probs, v)

@@ -53,9 +53,11 @@ def dot(tree: Tree, other: Tree) -> Any:
     return sum(np.sum(tree[name] * other[name]) for name in tree)
 
 
-def sum_tasks(tree: Tree) -> Tree:
-    """Sum every leaf over its leading axis. leaves [M, ...] -> [...]"""
-    return map(lambda x: np.sum(x, axis=0), tree)
+def sum_tasks(tree: Tree, like: Tree | None = None) -> Tree:
+    """Sum every leaf over its leading axis, or over all leading axes that `like` has not."""
+    if like is None:
+        return map(lambda x: np.sum(x, axis=0), tree)
+    return map(lambda x, y: np.sum(x, axis=tuple(range(x.ndim - y.ndim))), tree, like)
 
 
 def broadcast_to_tasks(tree: Tree, num_tasks: int) -> Tree:

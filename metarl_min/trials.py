@@ -7,9 +7,6 @@ what remains of the N episodes with phi_K:
                                                                   [Finn et al. 2017, alg. 3]
     (2)  L(phi; D) = 1/N_inner sum_i sum_t log pi_phi(a_t|s_t) (W_t - b)
                                                          [objectives (1); Finn et al. 2017, eq. 4]
-
-The *control* of a meta-trained start is the same adaptation from an untrained one, with the step
-size that pays best on tasks of its own: what remains between the two is what was learned.
 """
 
 from collections.abc import Callable
@@ -21,7 +18,6 @@ from metarl_min import adaptation, objectives, policies, returns, rollouts, tree
 from metarl_min.arguments import real, require, whole
 from metarl_min.mdp import MDP
 from metarl_min.objectives import Objective
-from metarl_min.policies import Policy, softmax
 from metarl_min.rollouts import Episodes
 from metarl_min.tasks import Family
 from metarl_min.trees import Array, Rng, Tree
@@ -38,7 +34,7 @@ OTHERWISE = {"alpha": 1.0, "gamma": 0.5, "baseline": 0.0}
 class Inner(NamedTuple):
     """How a learner adapts. What is None depends on the family: see `DEFAULTS`."""
 
-    policy: Policy
+    policy: policies.Policy
     alpha: Any  # the step size at the start of training
     num_steps: int | None  # K
     num_episodes: int  # N_inner, per step
@@ -112,7 +108,7 @@ def play(
     tables, alpha = rollouts.tables(tasks, family.reward_noise), step_sizes(inner, theta, alpha)
     path, surrogates, stages = [theta], [], []
     for k, num_episodes in enumerate(sizes):
-        probs = softmax(inner.policy.logits(path[k]))
+        probs = policies.softmax(inner.policy.logits(path[k]))
         probs = policies.greedy(probs) if greedy else probs
         stages.append(rollouts.sample(rng, tables, probs, num_episodes, family.horizon))
         if k + 1 < len(sizes):
@@ -145,11 +141,9 @@ def best_alpha(returns_of: Callable[[float], float], start: float, most: int = 1
         grid[edge] = returns_of(start * 2.0**edge)
 
 
-def best_untrained_alpha(
-    rng: Rng, inner: Inner, family: Family, theta: Tree, num_tasks: int = 2000
-) -> float:
-    """Return the step size of the control: the best for `theta` on `num_tasks` fresh tasks."""
-    tasks, start = family.sample(rng, num_tasks), abs(resolve(inner, family).alpha) or 1.0
+def best_untrained_alpha(rng: Rng, inner: Inner, family: Family, theta: Tree) -> float:
+    """Return the step size of a control: the best for `theta` on 2,000 tasks of its own."""
+    tasks, start = family.sample(rng, 2000), abs(resolve(inner, family).alpha) or 1.0
     seed = int(rng.integers(2**63))  # common random numbers for every alpha
 
     def returns_of(alpha: float) -> float:

@@ -60,8 +60,6 @@ def problem(mdp: MDP, horizon: int | None, gamma: float = 1.0, traced: bool = Fa
 
 # V_{k+1} and d_k obey one recursion, y_k = [M, M^T] y_{k-1} + source_k, and so do V' and d': they
 # run together, stacked on axis 1 of an array [K, 2, ..., S], with K = 1 where H is infinite.
-
-
 def _matrices(probs: Array, problem: Problem) -> Array:
     """M(s,s') = gamma sum_a pi(a|s) P(s'|s,a), and its transpose. [2, ..., S, S]"""
     matrix = problem.gamma * onp.matmul(probs[..., None, :], problem.transition)[..., 0, :]

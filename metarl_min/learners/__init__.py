@@ -6,7 +6,7 @@ this folder, and name it in `LEARNERS`. Baselines and the ceiling are Learners w
 `trial` is where all are compared: a fresh task, `family.num_episodes` episodes in a row, and
 everything that happened. `tasks` goes to the sampler only. A learner that adapts adds `before`,
 its state with adaptation switched off, and `control`, the same adaptation from an untrained start
-with the best step size.
+with the step size that is best for it: what remains between the two is what was learned.
 """
 
 import importlib

@@ -22,7 +22,6 @@ from metarl_min.adaptation import Objectives
 from metarl_min.arguments import real, require, whole
 from metarl_min.learners import Learner
 from metarl_min.mdp import MDP
-from metarl_min.optimizers import Optimizer
 from metarl_min.rollouts import Episodes
 from metarl_min.tasks import Family
 from metarl_min.trees import Array, Rng, Tree
@@ -56,7 +55,7 @@ class Rules(NamedTuple):
     """How a learner adapts, and how the outer loop ascends."""
 
     inner: Inner
-    optimizer: Optimizer
+    optimizer: optimizers.Optimizer
     num_tasks: int
     objective: str
     learn_alpha: str
@@ -178,8 +177,7 @@ def maml(
     size; `num_tasks` per meta-batch; `inner_steps` K of `inner_episodes` N_inner each; `baseline`
     (mean, linear or a number) and `gamma` of the inner surrogate. `update`: ascent along the
     gradient, trpo within `max_kl`, or clipped: ascents on the surrogate with ratios within `clip`.
-    What is left out depends on the family (`trials.DEFAULTS`). ValueError or TypeError on settings
-    out of range.
+    What is left out depends on the family: `trials.DEFAULTS`. ValueError or TypeError out of range.
     """
     rules = Rules(
         trials.settings(policy, alpha, inner_steps, inner_episodes, baseline, gamma, adapt),

@@ -97,10 +97,6 @@ def finite_family(
     return Family(name, words, prior, sampler, horizon, num_episodes, noise)
 
 
-def _cells(text: str) -> Cells:
-    return tuple(int(cell) for cell in text.split(",")) if text else ()
-
-
 def _pairs(text: str) -> Pairs:
     pairs = tuple(tuple(float(x) for x in pair.split(",")) for pair in text.split("/"))
     if any(len(pair) != 2 for pair in pairs):
@@ -109,8 +105,8 @@ def _pairs(text: str) -> Pairs:
 
 
 READ: dict[str, Callable[[str], Any]] = {
-    "int": int, "float": float, "str": str, "Cells": _cells, "Pairs": _pairs,
-    "int | None": int, "float | None": float,
+    "int": int, "int | None": int, "float": float, "float | None": float, "str": str,
+    "Cells": lambda text: tuple(int(cell) for cell in text.split(",") if text), "Pairs": _pairs,
 }  # fmt: skip
 
 
