@@ -29,8 +29,11 @@ The rooms, in reading order; each imports only rooms above it:
       meta_sgd      a step size for each parameter
     baselines       the judges
       bandits       Thompson sampling, UCB1, the best prior arm
+      arms          players that know the prior of Bernoulli arms
+      dirichlet     players that know the prior of random MDPs
       mdps          uniformly random, posterior sampling
       bayes_optimal the ceiling, and a player that reaches it
+      published     two published tables, to be recomputed
     evaluation      scores with standard errors
     checkpoints     the state of a run in one file, written atomically, read without pickle
     training        one loop for all learners
@@ -43,6 +46,7 @@ The rooms, in reading order; each imports only rooms above it:
       runs          run directories
       comparison    every learner and baseline on the same fresh tasks
       estimation    the estimators of the meta-gradient on a bandit
+      published_tables  published tables of baselines, recomputed side by side
       commands      what each command does
       main          the words
     teach           coursework

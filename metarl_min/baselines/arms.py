@@ -2,7 +2,9 @@
 
 n_i pulls of arm i have paid x_i in all, t = 1 + sum_i n_i is the number of the pull to come,
 N that of all pulls, and Beta(a_i, b_i) the prior. Wherever several arms are equally good, one of
-them is drawn uniformly at random.
+them is drawn uniformly at random; only `greedy_first_arm` and `eps_greedy_first_arm` take the
+first of them, as the published table seems to have done: they stay with an arm of mean 1/2 where
+an untried one is as good, and explore less.
 
     (1)  m_i = (a_i + x_i) / (a_i + b_i + n_i)                  [DeGroot 1970, sec. 9.2, th. 1]
     (2)  greedy: argmax_i m_i                                   [Duan et al. 2016, sec. 3.1]
@@ -10,10 +12,10 @@ them is drawn uniformly at random.
     (4)  ucb_posterior_mean: argmax_i m_i + c sqrt(2 ln t / (a_i + b_i + n_i))
                                                                 [Duan et al. 2016, sec. 3.1]
     (5)  optimistic_thompson: argmax_i max(theta_i, m_i), theta_i drawn from the posterior
-                                                                [May et al. 2012, sec. 3.1]
+                                                                [May et al. 2012, OBS]
     (6)  explore_then_commit: each arm m times, then (2) of that moment for ever
                                                      [Lattimore and Szepesvari 2020, alg. 1]
-    (7)  gittins: argmax_i index(a_i + x_i, b_i + n_i - x_i, N - t + 1)    [Gittins 1979, th. 1]
+    (7)  gittins: argmax_i index(a_i + x_i, b_i + n_i - x_i, N - t + 1)    [Gittins 1979]
 
 `CONSTANTS` holds the grid from which the constant of (3), (4) and (6) is tuned.
 """
@@ -36,9 +38,9 @@ from metarl_min.tasks import BetaArms, Family
 from metarl_min.trees import Array, Rng
 
 CONSTANTS = {  # the grid of each constant
-    "eps_greedy": (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3),
-    "ucb_posterior_mean": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0),
-    "explore_then_commit": (1, 2, 3, 5, 8, 12, 20, 40),
+    "eps_greedy": (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2),
+    "ucb_posterior_mean": (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6),
+    "explore_then_commit": (1, 2, 3, 5, 8, 12, 20),
 }
 
 Index = Callable[[Array, Array, int], Array]  # (a [M, A], b [M, A], pulls to come) -> [M, A]
@@ -54,14 +56,22 @@ def act_greedily(rng: Rng, record: Record, states: Array, prior: BetaArms) -> Ar
     return draw_best(rng, posterior_means(record, prior), tolerance=1e-12)
 
 
+def act_first(rng: Rng, record: Record, states: Array, prior: BetaArms) -> Array:
+    """Choose the best posterior mean, eq. (2), and of equal ones that of the first arm. [M]"""
+    means = posterior_means(record, prior)
+    return np.argmax(means >= means.max(-1, keepdims=True) - 1e-12, axis=-1)
+
+
 def explore(rng: Rng, actions: Array, num_actions: int, eps: float) -> Array:
     """Replace each action, with probability eps, by any one, eq. (3). [M] -> [M]"""
     anything = rng.integers(num_actions, size=actions.shape)
     return np.where(rng.random(actions.shape) < eps, anything, actions)
 
 
-def _act_eps(rng: Rng, record: Record, states: Array, prior: BetaArms, eps: float) -> Array:
-    return explore(rng, act_greedily(rng, record, states, prior), len(prior.a), eps)
+def _act_eps(
+    rng: Rng, record: Record, states: Array, prior: BetaArms, choose: Callable[..., Array], eps: float
+) -> Array:
+    return explore(rng, choose(rng, record, states, prior), len(prior.a), eps)
 
 
 def upper_bounds(record: Record, prior: BetaArms, c: float) -> Array:
@@ -110,10 +120,21 @@ def greedy() -> Learner:
     return player(partial(_agent, name="greedy", act=act_greedily))
 
 
+def greedy_first_arm() -> Learner:
+    """Play the first of the arms of highest posterior mean, eq. (2)."""
+    return player(partial(_agent, name="greedy_first_arm", act=act_first))
+
+
 def eps_greedy(eps: float) -> Learner:
     """Play any arm with probability `eps`, else the greedy one, eq. (3)."""
-    act = partial(_act_eps, eps=real("eps", eps, 0, 1))
+    act = partial(_act_eps, choose=act_greedily, eps=real("eps", eps, 0, 1))
     return player(partial(_agent, name="eps_greedy", act=act))
+
+
+def eps_greedy_first_arm(eps: float) -> Learner:
+    """Play any arm with probability `eps`, else the first of the greedy ones, eq. (3)."""
+    act = partial(_act_eps, choose=act_first, eps=real("eps", eps, 0, 1))
+    return player(partial(_agent, name="eps_greedy_first_arm", act=act))
 
 
 def ucb_posterior_mean(c: float) -> Learner:

@@ -127,13 +127,14 @@ def best_within(V: Array, P: Array, radius: Array) -> Array:
     Half the radius is added to the best arrival, and taken away from the worst ones: along the
     arrivals from the best to the worst, the cumulative sums are raised and end at 1.
     """
+    M, S, A = radius.shape
     order = np.argsort(-V, axis=-1)
-    sums = np.cumsum(np.take_along_axis(P, order[:, None, None, :], -1), axis=-1)
-    sums = np.minimum(sums + radius[..., None] / 2, 1.0)
-    sums[..., -1] = 1.0
-    falls = np.diff(-np.take_along_axis(V, order, -1), axis=-1)  # V_1 - V_2, V_2 - V_3, ..
-    worst = V.min(-1)[:, None, None]
-    return worst + (sums[..., :-1] * falls[:, None, None, :]).sum(-1)
+    columns = np.ascontiguousarray(np.swapaxes(P.reshape(M, S * A, S), 1, 2))  # by arrival
+    sums = np.cumsum(columns[np.arange(M)[:, None], order[:, :-1]], axis=1)
+    sums = np.minimum(sums + radius.reshape(M, 1, S * A) / 2, 1.0)
+    falls = -np.diff(np.take_along_axis(V, order, -1), axis=-1)  # V_1 - V_2, V_2 - V_3, ..
+    best = V.min(-1)[:, None] + (falls[:, None] @ sums)[:, 0]
+    return best.reshape(M, S, A)
 
 
 def _optimistic(V: Array, P: Array, r: Array, radius: Array) -> Array:

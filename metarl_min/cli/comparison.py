@@ -123,7 +123,9 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def perform_all(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def perform_all(
+    jobs: Sequence[Any], processes: int, perform: Callable[[Any], dict[str, Any]] = perform
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number and the row of each job, as they finish."""
     if processes == 1:
         yield from ((i, perform(job)) for i, job in enumerate(jobs))
