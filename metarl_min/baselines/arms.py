@@ -69,7 +69,12 @@ def explore(rng: Rng, actions: Array, num_actions: int, eps: float) -> Array:
 
 
 def _act_eps(
-    rng: Rng, record: Record, states: Array, prior: BetaArms, choose: Callable[..., Array], eps: float
+    rng: Rng,
+    record: Record,
+    states: Array,
+    prior: BetaArms,
+    choose: Callable[..., Array],
+    eps: float,
 ) -> Array:
     return explore(rng, choose(rng, record, states, prior), len(prior.a), eps)
 
@@ -149,7 +154,9 @@ def optimistic_thompson() -> Learner:
 
 
 def _gittins_agent(family: Family, index: Index) -> Agent:
-    return _agent(family, "gittins", partial(_act_index, index=index, num_pulls=family.num_episodes))
+    return _agent(
+        family, "gittins", partial(_act_index, index=index, num_pulls=family.num_episodes)
+    )
 
 
 def gittins(index: Index) -> Learner:

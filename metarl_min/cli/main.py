@@ -15,6 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NoReturn
 
 from metarl_min import arguments, learners, tasks
+from metarl_min.baselines import published
 from metarl_min.cli import commands, comparison
 from metarl_min.cli.commands import Work, say
 
@@ -121,6 +122,17 @@ def _add_estimators(added: Parser) -> None:
     _add_common(added, "--out", "--json")
 
 
+def _add_tables(added: Parser) -> None:
+    added.add_argument(
+        "table", choices=list(published.TABLES), metavar="TABLE", help="bandits, mdps"
+    )
+    add = added.add_argument
+    add("--cells", nargs="+", metavar="n,k", help="cells to compute; of mdps n alone")
+    add("--trials", type=number(2), metavar="N", help="fresh tasks of a cell")
+    add("--full", action="store_true", help="compute every cell, which takes longer")
+    _add_common(added, "--seed", "--out", "--json")
+
+
 def _add_equations(added: Parser) -> None:
     _add_common(added, "--json")
 
@@ -131,6 +143,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], Work], Callable[[Parser
     "evaluate": (commands.evaluate, _add_evaluate),
     "ceiling": (commands.ceiling, _add_ceiling),
     "estimators": (commands.estimators, _add_estimators),
+    "tables": (commands.show_tables, _add_tables),
     "equations": (commands.show_equations, _add_equations),
 }
 

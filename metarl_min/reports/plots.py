@@ -122,3 +122,20 @@ def bias_variance(result: dict[str, Any]) -> bytes:
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
     return _png(figure)
+
+
+def regret(result: dict[str, Any]) -> bytes:
+    """Return `regret.png` of a result of `tables`; ImportError without matplotlib."""
+    parts = result["regret"]
+    figure = _figure(5.6 * len(parts) + 1)
+    panels = figure.subplots(1, len(parts), squeeze=False)[0]
+    for axes, part in zip(panels, parts, strict=True):
+        for index, (name, values) in enumerate(part["curves"].items()):
+            line = "-" if index < len(COLOURS) else "--"
+            axes.plot(part["times"], values, line, color=COLOURS[index % len(COLOURS)], label=name)
+        unit = "pull" if "k" in part else "episode"
+        title = f"{part['k']} arms" if "k" in part else "random MDPs"
+        axes.set(title=title, xlabel=f"{unit}s", ylabel="lost so far to whoever is told the task")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+    return _png(figure)
