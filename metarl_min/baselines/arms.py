@@ -43,6 +43,7 @@ CONSTANTS = {  # the grid of each constant
     "explore_then_commit": (1, 2, 3, 5, 8, 12, 20),
 }
 
+Act = Callable[..., Array]  # (rng, record, states, prior) -> actions [M]
 Index = Callable[[Array, Array, int], Array]  # (a [M, A], b [M, A], pulls to come) -> [M, A]
 
 
@@ -69,12 +70,7 @@ def explore(rng: Rng, actions: Array, num_actions: int, eps: float) -> Array:
 
 
 def _act_eps(
-    rng: Rng,
-    record: Record,
-    states: Array,
-    prior: BetaArms,
-    choose: Callable[..., Array],
-    eps: float,
+    rng: Rng, record: Record, states: Array, prior: BetaArms, choose: Act, eps: float
 ) -> Array:
     return explore(rng, choose(rng, record, states, prior), len(prior.a), eps)
 
@@ -115,7 +111,7 @@ def beta_arms(name: str, family: Family) -> BetaArms:
     return arms
 
 
-def _agent(family: Family, name: str, act: Callable[..., Array]) -> Agent:
+def _agent(family: Family, name: str, act: Act) -> Agent:
     prior = beta_arms(name, family)
     return bandits.agent(len(prior.a), partial(act, prior=prior))
 
@@ -154,9 +150,8 @@ def optimistic_thompson() -> Learner:
 
 
 def _gittins_agent(family: Family, index: Index) -> Agent:
-    return _agent(
-        family, "gittins", partial(_act_index, index=index, num_pulls=family.num_episodes)
-    )
+    act = partial(_act_index, index=index, num_pulls=family.num_episodes)
+    return _agent(family, "gittins", act)
 
 
 def gittins(index: Index) -> Learner:

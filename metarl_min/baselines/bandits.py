@@ -69,17 +69,20 @@ class Record(NamedTuple):
 
 
 def start(num_tasks: int, num_arms: int) -> Record:
+    """Return the record of no pull."""
     return Record(*np.zeros((2, num_tasks, num_arms)))
 
 
 def observe(
     record: Record, states: Array, actions: Array, rewards: Array, arrivals: Array
 ) -> Record:
+    """Add one pull of each task. [M] each"""
     pulled = np.eye(record.pulls.shape[-1])[actions]
     return Record(record.pulls + pulled, record.sums + pulled * rewards[:, None])
 
 
 def agent(num_arms: int, act: Callable[[Rng, Record, Array], Array]) -> Agent:
+    """Return whoever chooses by `act`, from (rng, record, states), and remembers every pull."""
     return Agent(partial(start, num_arms=num_arms), rollouts.remember, act, observe)
 
 

@@ -41,7 +41,7 @@ from metarl_min.tasks import DirichletMDP, Family, GaussianArms
 from metarl_min.trees import Array, Rng
 
 CONSTANTS = {  # the grid of each constant
-    "opsrl": (2, 3, 5, 8, 12),
+    "opsrl": (2, 3, 5, 8),
     "eps_greedy": (0.0, 0.02, 0.05, 0.1, 0.2),
     "beb": (0.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0),
     "ucrl2": (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12),
@@ -158,14 +158,18 @@ def plan_optimistically(rng: Rng, history: History, prior: DirichletMDP, c: floa
 
 def remember(history: History) -> History:
     """Add the steps of the last episode to what has been seen."""
+    if not history.seen:
+        return history
     (M, S, A, _), arrivals, sums = history.arrivals.shape, history.arrivals, history.sums
-    for states, actions, rewards, arrived in history.seen:
-        pair = (np.arange(M) * S + states) * A + actions
-        arrivals = arrivals + np.bincount(pair * S + arrived, minlength=arrivals.size).reshape(
-            arrivals.shape
-        )
-        sums = sums + np.bincount(pair, rewards, sums.size).reshape(sums.shape)
-    return history._replace(arrivals=arrivals, sums=sums, seen=())
+    states, actions, rewards, arrived = map(np.stack, zip(*history.seen, strict=True))
+    pair = ((np.arange(M) * S + states) * A + actions).ravel()
+    counts = np.bincount(pair * S + arrived.ravel(), minlength=arrivals.size)
+    paid = np.bincount(pair, rewards.ravel(), sums.size)
+    return history._replace(
+        arrivals=arrivals + counts.reshape(arrivals.shape),
+        sums=sums + paid.reshape(sums.shape),
+        seen=(),
+    )
 
 
 def _start(num_tasks: int, shape: tuple[int, int], horizon: int) -> History:

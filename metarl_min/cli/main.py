@@ -123,9 +123,8 @@ def _add_estimators(added: Parser) -> None:
 
 
 def _add_tables(added: Parser) -> None:
-    added.add_argument(
-        "table", choices=list(published.TABLES), metavar="TABLE", help="bandits, mdps"
-    )
+    names = list(published.TABLES)
+    added.add_argument("table", choices=names, metavar="TABLE", help=", ".join(names))
     add = added.add_argument
     add("--cells", nargs="+", metavar="n,k", help="cells to compute; of mdps n alone")
     add("--trials", type=number(2), metavar="N", help="fresh tasks of a cell")

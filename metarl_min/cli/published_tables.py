@@ -25,8 +25,9 @@ from metarl_min.learners import Learner
 from metarl_min.tasks import Family
 from metarl_min.trees import Array
 
-NUM_TUNING = 500
-TRIALS = {"bandits": 10_000, "mdps": 1000}
+NUM_TUNING = {"bandits": 1000, "mdps": 500}
+TRIALS = {"bandits": 5000, "mdps": 1000}
+LEARNED = ("rl2", "snail")
 LONGEST = {"bandits": 100, "mdps": 25}  # n of the cells that are computed without being asked for
 
 
@@ -94,7 +95,10 @@ def _tuned(player: Player, job: Job, family: Family) -> list[Any]:
     """Return the best constant of the grid for each length, on tasks of its own."""
     seed = int(np.random.default_rng([job.seed, 0, 4]).integers(2**63))
     at = np.array(job.lengths) - 1
-    means = [_returns(player.make(c), family, NUM_TUNING, seed)[:, at].mean(0) for c in player.grid]
+    means = [
+        _returns(player.make(c), family, NUM_TUNING[job.table], seed)[:, at].mean(0)
+        for c in player.grid
+    ]
     return [player.grid[i] for i in np.argmax(means, axis=0)]
 
 
@@ -108,7 +112,7 @@ def measure(job: Job) -> dict[str, Any]:
         learner = player.make() if c is None else player.make(c)
         totals = _returns(learner, family, job.trials, job.seed)
         for n in (n for n, best in zip(job.lengths, constants, strict=True) if best == c):
-            cells[n, *job.arms] = (*mean_and_stderr(totals[:, n - 1]), c)
+            cells[(n, *job.arms)] = (*mean_and_stderr(totals[:, n - 1]), c)
             over_time = totals.mean(0)
     return {"cells": cells, "over_time": over_time}
 
@@ -118,7 +122,7 @@ def _work(job: Job) -> int:
     grid = len(PLAYERS[job.table][job.algorithm].grid)
     size = (job.arms[0] + 20 if job.arms else 300) * job.lengths[-1]
     slow = {"ucrl2": 3, "opsrl": 4}.get(job.algorithm, 1)
-    return slow * size * (job.trials * (2 if grid else 1) + grid * NUM_TUNING)
+    return slow * size * (job.trials * (2 if grid else 1) + grid * NUM_TUNING[job.table])
 
 
 def make_jobs(table: str, cells: Sequence[Cell], trials: int, seed: int) -> list[Job]:
@@ -148,9 +152,9 @@ def left_out(table: str, cells: Sequence[Cell]) -> list[str]:
     all_cells = published.TABLES[table].cells
     rest = [",".join(map(str, cell)) for cell in all_cells if cell not in cells]
     columns = {name for row in all_cells.values() for name in row} - set(PLAYERS[table])
-    reasons = {"rl2": "learned, as published", "snail": "learned, as published"}
     found = [f"cells {' '.join(rest)}: every column (--full computes them)"] if rest else []
-    found += [f"{name}: {reasons.get(name, 'no player yet')}" for name in sorted(columns)]
+    why = dict.fromkeys(LEARNED, "learned, shown as published")
+    found += [f"{name}: {why.get(name, 'no player yet')}" for name in sorted(columns)]
     return found
 
 
@@ -201,9 +205,7 @@ def _entries(
     k = min(cell)  # of arms that are alike, those beyond the number of pulls change nothing
     best = _optimum(cell[0], k) if table == "bandits" else None
     ceiling = {"value": best, "upper": known if best is None else best, "known_task": known}
-    printed_only = [
-        name for name in published.TABLES[table].cells[cell] if name in ("rl2", "snail")
-    ]
+    printed_only = [name for name in LEARNED if name in published.TABLES[table].cells[cell]]
     computed = [name for name in PLAYERS[table] if (name, cell) in rows]
     return [
         _entry(table, cell, name, rows.get((name, cell), (None, None, None)), ceiling)

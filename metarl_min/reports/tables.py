@@ -189,6 +189,5 @@ def published(result: dict[str, Any]) -> str:
     for row in result["cells"]:
         cells.setdefault((row["n"], row.get("k")), []).append(row)
     title = f"{result['table']}: {result['trials']} fresh tasks, seed {result['seed']}"
-    return "\n\n".join(
-        [title, f"published: {result['source']}", *map(_published_cell, cells.values())]
-    )
+    source = f"published: {result['source']}"
+    return "\n\n".join([f"{title}\n{source}", *map(_published_cell, cells.values())])
