@@ -82,6 +82,7 @@ MDPS = Table(
     0.04,
     {},
     {
+        "psrl": "measured independently with the true prior: 133.7 403.0 900.4 1414.4 1936.4",
         "opsrl": "neither the best of draws pair by pair nor the best draw gives it",
         "ucrl2": "sets around the posterior mean, of the best scale, are better",
         "beb": "with the true prior, ties drawn and a tuned bonus it is better",

@@ -112,8 +112,9 @@ def measure(job: Job) -> dict[str, Any]:
         learner = player.make() if c is None else player.make(c)
         totals = _returns(learner, family, job.trials, job.seed)
         for n in (n for n, best in zip(job.lengths, constants, strict=True) if best == c):
-            cells[(n, *job.arms)] = (*mean_and_stderr(totals[:, n - 1]), c)
-            over_time = totals.mean(0)
+            cell = (n, *job.arms)
+            cells[cell] = (*mean_and_stderr(totals[:, n - 1]), c)
+            over_time = totals.mean(0) if n == job.lengths[-1] else over_time
     return {"cells": cells, "over_time": over_time}
 
 
