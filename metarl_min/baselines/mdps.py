@@ -80,9 +80,7 @@ def shared_initial(prior: Hypotheses) -> Array:
 
 def _model(family: Family) -> Model:
     prior, noise = family.prior, family.reward_noise
-    rule = (
-        "psrl plays random MDPs, or finite sets of hypotheses with noise-free or Bernoulli rewards"
-    )
+    rule = "psrl plays random MDPs and finite hypotheses, with noise-free or Bernoulli rewards"
     bernoulli = noise is rollouts.bernoulli
     fits = isinstance(prior, Hypotheses) and (bernoulli or noise is rollouts.deterministic)
     require(fits, rule, f"{type(prior).__name__} with {noise}")

@@ -1,4 +1,4 @@
-"""Pictures: returns per episode of experience; bias against deviation of estimators."""
+"""Pictures: returns per episode; bias against deviation of estimators; regret over time."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def regret(result: dict[str, Any]) -> bytes:
     panels = figure.subplots(1, len(parts), squeeze=False)[0]
     for axes, part in zip(panels, parts, strict=True):
         for index, (name, values) in enumerate(part["curves"].items()):
-            line = "-" if index < len(COLOURS) else "--"
+            line = ("-", "--", ":")[index // len(COLOURS)]
             axes.plot(part["times"], values, line, color=COLOURS[index % len(COLOURS)], label=name)
         unit = "pull" if "k" in part else "episode"
         title = f"{part['k']} arms" if "k" in part else "random MDPs"
