@@ -34,8 +34,8 @@ def test_the_object_has_the_fields_of_the_command_line(bandits):
         assert {"n", "k", "algorithm", "published", "value", "stderr", "remark"} <= set(row)
     assert set(at(result, 100, 5)) == {*PLAYERS["bandits"], "rl2", "snail"}
     assert at(result, 100, 5)["rl2"]["value"] is None
-    assert len(said) == 2 * len(PLAYERS["bandits"])
-    assert all("seconds left" in line for line in said)
+    assert said[0] == "20 columns, each with 2000 fresh tasks" and len(said) == 21
+    assert all("seconds left" in line for line in said[1:])
 
 
 def test_the_columns_agree_within_three_percent_or_say_why_not(bandits):
@@ -59,6 +59,14 @@ def test_no_player_is_above_the_ceiling_and_none_rings_the_alarm(bandits):
     ceiling = at(bandits[0], 10, 5)["greedy"]["ceiling"]
     assert ceiling["value"] == ceiling["upper"] == pytest.approx(6041941 / 907200)
     assert ceiling["known_task"] == pytest.approx(10 * 5 / 6)
+
+
+def test_arms_beyond_the_number_of_pulls_do_not_change_the_optimum(monkeypatch):
+    monkeypatch.setattr(published_tables, "_optimum", lambda n, k: {(10, 10): 6.71395}[n, k])
+    rows = published_tables._entries("bandits", (10, 50), {}, 9.8)
+    assert [row["algorithm"] for row in rows] == ["rl2", "snail"]
+    assert rows[0]["remark"].startswith("published is above 6.71395 of the best player")
+    assert rows[1]["remark"] == "" and rows[0]["ceiling"]["lower"] == 6.71395
 
 
 def test_the_alarm_rings_for_whoever_is_above_the_ceiling():

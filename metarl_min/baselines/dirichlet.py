@@ -8,11 +8,11 @@ n(s,a) visits of a pair have paid x(s,a) in all, N(s,a,s') of them arrived in s'
                                                                        [mdp (2), for the model]
     (3)  psrl: P and r drawn from K for the episode                [Osband et al. 2013, alg. 1]
     (4)  opsrl: J draws; Q_k(s,a) = max_j r_j(s,a) + sum_s' P_j(s'|s,a) max_a' Q_{k-1}(s',a')
-                                                               [Asmuth et al. 2009, sec. 3]
+                                                                 [Asmuth et al. 2009, BOSS]
     (5)  greedy: P_mean and the posterior mean r_mean                            [definition]
     (6)  eps_greedy: with probability eps any action, else that of (5)           [definition]
     (7)  beb: P_mean and r_mean + beta / (1 + sum_s' alpha(s,a,s') + n(s,a))
-                                                            [Kolter and Ng 2009, sec. 3]
+                                                                     [Kolter and Ng 2009]
     (8)  ucrl2: the best of all P, r with |P - P_mean|_1 <= c d_P and |r - r_mean| <= c d_r,
          d_r^2 = 7 ln(2 S A t) / (2 max(1, n)),  d_P^2 = 14 S ln(2 A t) / max(1, n),
          t = 1 + the steps taken                         [Jaksch et al. 2010, eqs. 3 and 4]

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from metarl_min import arguments, learners, tasks
 from metarl_min.baselines import published
-from metarl_min.cli import commands, comparison
+from metarl_min.cli import commands, comparison, published_tables
 from metarl_min.cli.commands import Work, say
 
 
@@ -123,11 +123,11 @@ def _add_estimators(added: Parser) -> None:
 
 
 def _add_tables(added: Parser) -> None:
-    names = list(published.TABLES)
-    added.add_argument("table", choices=names, metavar="TABLE", help=", ".join(names))
-    add = added.add_argument
+    names, add = list(published.TABLES), added.add_argument
+    add("table", choices=names, metavar="TABLE", help=", ".join(names))
     add("--cells", nargs="+", metavar="n,k", help="cells to compute; of mdps n alone")
-    add("--trials", type=number(2), metavar="N", help="fresh tasks of a cell")
+    default = ", ".join(f"{trials} of {name}" for name, trials in published_tables.TRIALS.items())
+    add("--trials", type=number(2), metavar="N", help=f"fresh tasks of a cell; default {default}")
     add("--full", action="store_true", help="compute every cell, which takes longer")
     _add_common(added, "--seed", "--out", "--json")
 

@@ -205,7 +205,8 @@ def _entries(
     """Return the objects of one cell: computed columns, and those that are only published."""
     k = min(cell)  # of arms that are alike, those beyond the number of pulls change nothing
     best = _optimum(cell[0], k) if table == "bandits" else None
-    ceiling = {"value": best, "upper": known if best is None else best, "known_task": known}
+    upper = known if best is None else best
+    ceiling = {"value": best, "lower": best, "upper": upper, "known_task": known}
     printed_only = [name for name in LEARNED if name in published.TABLES[table].cells[cell]]
     computed = [name for name in PLAYERS[table] if (name, cell) in rows]
     return [
@@ -223,6 +224,7 @@ def recompute(
     rows: dict[tuple[str, Cell], Any] = {}
     totals: dict[Cell, dict[str, Array]] = {}
     done, work = 0, sum(map(_work, jobs))
+    report(f"{len(jobs)} columns, each with {trials} fresh tasks")
     for i, found in comparison.perform_all(jobs, processes, measure):
         job, done = jobs[i], done + _work(jobs[i])
         rows |= {(job.algorithm, cell): row for cell, row in found["cells"].items()}
