@@ -156,6 +156,17 @@ def test_eq6_each_arm_m_times_and_then_one_for_ever():
 
 
 @pytest.mark.verifies("arms.6")
+def test_eq6_it_explores_in_random_order_and_commits_after_the_last_pull_of_all():
+    family = make("bandit", {"arms": "2", "pulls": "9"})
+    actions = trial_of(arms.explore_then_commit(2), family, 4000).actions[..., 0]
+    assert close(actions[:, 0].mean(), 0.5, 4000) and close(actions[:, 2].mean(), 0.5, 4000)
+    agent = arms.explore_then_commit(2).init(rng(), family)
+    for pulls, committed in (((2, 1), 0), ((2, 2), 1), ((5, 2), 0)):
+        plan = agent.start(1)._replace(record=record(pulls, (0, 1)))
+        assert agent.begin(rng(), plan).arm == committed
+
+
+@pytest.mark.verifies("arms.6")
 def test_eq6_the_expected_return_of_three_pulls():
     # the third pays 2/3 unless both have failed, with probability 1/4: then 1/3
     assert earns(arms.explore_then_commit(1), TWO, 1 + Fraction(7, 12))

@@ -120,7 +120,7 @@ def test_eq6_any_action_with_probability_eps():
     family = make("mdp", {"states": "2", "actions": "4", "horizon": "1", "episodes": "1"})
     agent = dirichlet.eps_greedy(0.4).init(rng(), family)
     memory = agent.begin(rng(), agent.start(20_000))
-    memory = memory._replace(q=np.broadcast_to([0.0, 2.0, 1.0, 2.0], memory.q.shape))
+    memory = memory._replace(q=np.broadcast_to([0.0, 2.0, 1.0, 2.0 - 1e-12], memory.q.shape))
     actions = agent.act(rng(), memory, np.zeros(20_000, int))
     share = np.bincount(actions) / 20_000
     for found, expected in zip(share, (0.1, 0.4, 0.1, 0.4), strict=True):
