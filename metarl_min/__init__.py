@@ -23,14 +23,15 @@ The rooms, in reading order; each imports only rooms above it:
     trial_gradients the gradient of the return of a trial, in theta and in alpha
     learners        Learner: the one protocol in which all are compared; maml (first order too),
                     reptile (towards where adaptation ends), meta_sgd (a step size for each entry)
-    baselines       the judges: bandits (Thompson sampling, UCB1, the best prior arm), mdps
-                    (uniformly random, posterior sampling), bayes_optimal (the ceiling)
+    baselines       the judges: bandits (Thompson sampling, UCB1, the best prior arm), arms and
+                    dirichlet (players that know the prior), mdps (uniformly random, posterior
+                    sampling), bayes_optimal (the ceiling), published (tables to recompute)
     evaluation      scores with standard errors
     checkpoints     the state of a run in one file, written atomically, read without pickle
     training        one loop for all learners
     reports         what people look at: progress, tables, plots, and the index of equations
     cli             python -m metarl_min: words in, one table or one JSON object out; runs,
-                    comparison, estimation, commands, then main
+                    comparison, estimation, published_tables, commands, then main
     teach           coursework: mistakes, what goes wrong in a meta-gradient, by name
 
 Axes, always in this order: P population, M tasks, N episodes, T steps, S states, A actions;

@@ -331,7 +331,37 @@ def test_numbers_in_json_are_whole_floats():
     )
 
 
+def test_tables_json_is_the_schema_and_nothing_else(run):
+    words = ("tables", "bandits", "--cells", "10,5", "--trials", "20", "--out", "here")
+    status, out, err = run(*words, "--seed", "1", "--json")
+    result = strict(out)
+    assert status == 0 and result["table"] == "bandits" and result["seed"] == 1
+    rows = {row["algorithm"]: row for row in result["cells"]}
+    assert {"n", "k", "algorithm", "published", "value", "stderr", "remark"} <= set(rows["greedy"])
+    assert rows["thompson"]["published"] == 5.7 and result["trials"] == 20
+    assert any("gittins" in line for line in result["left_out"]) or "gittins" in rows
+    assert "thompson k=5 done, about" in err and "left out: cells 10,10 10,50" in err
+    with open("here/results.json", encoding="utf-8") as file:
+        assert strict(file.read()) == result
+    pytest.importorskip("matplotlib")
+    assert sorted(os.listdir("here")) == ["regret.png", "results.json"]
+
+
+def test_tables_prints_published_and_recomputed_side_by_side(run):
+    status, out, _ = run("tables", "bandits", "--cells", "10,5", "--trials", "20")
+    lines = out.splitlines()
+    assert status == 0 and lines[0] == "bandits: 20 fresh tasks, seed 0"
+    assert lines[3] == "n=10 k=5" and lines[5].split() == ["bayes_optimal", "(exact)", "6.660"]
+    assert next(line for line in lines if line.startswith("thompson")).split()[1] == "5.7"
+    assert next(line for line in lines if line.startswith("rl2")).split() == ["rl2", "6.7"]
+
+
 WRONG = {
+    "no table": ["tables"],
+    "unknown table": ["tables", "chess"],
+    "unknown cell": ["tables", "bandits", "--cells", "10,7"],
+    "a cell of the other table": ["tables", "mdps", "--cells", "10,5"],
+    "one trial": ["tables", "bandits", "--trials", "1"],
     "no command": ["--seed", "1"],
     "unknown command": ["trian"],
     "unknown option": ["ceiling", "bandit", "--fast"],

@@ -191,8 +191,8 @@ def test_eq3_a_slightly_better_action_is_no_tie():
 def test_psrl_pickles_and_refuses_what_it_cannot_play():
     learner = pickle.loads(pickle.dumps(mdps.psrl()))
     pickle.dumps(learner.init(rng(), make("gridworld", {})))
-    for name in ("bandit", "gaussian", "correlated", "mdp"):
-        with pytest.raises(ValueError, match="psrl plays a finite set of hypotheses"):
+    for name in ("bandit", "gaussian", "correlated"):
+        with pytest.raises(ValueError, match="psrl plays random MDPs and finite hypotheses"):
             learner.init(rng(), make(name, {}))
     noisy = make("gridworld", {})._replace(reward_noise=rollouts.gaussian)
     with pytest.raises(ValueError, match="psrl plays"):
@@ -213,14 +213,17 @@ def test_psrl_says_that_a_history_is_impossible():
 @pytest.mark.parametrize(
     ("name", "words", "expected"),
     [
-        ("bandit", {}, {"random", "thompson", "ucb1", "best_prior_arm"}),
+        (
+            "bandit", {},
+            {"random", "thompson", "optimistic_thompson", "greedy", "ucb1", "best_prior_arm"},
+        ),
         ("gaussian", {}, {"random", "thompson", "best_prior_arm"}),
         ("correlated", {}, {"random", "ucb1", "best_prior_arm"}),
         ("correlated", {"kind": "hard"}, {"random", "ucb1", "psrl"}),
         ("gridworld", {}, {"random", "psrl"}),
-        ("mdp", {"episodes": "2"}, {"random"}),
+        ("mdp", {"episodes": "2"}, {"random", "psrl", "greedy"}),
     ],
-)
+)  # fmt: skip
 def test_baselines_for_lists_exactly_those_that_can_play(name, words, expected):
     family = make(name, words)
     found = mdps.baselines_for(family)

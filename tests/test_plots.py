@@ -108,3 +108,18 @@ def test_where_nothing_is_biased_the_picture_says_so(drawn, variance):
     (axes,) = drawn[0].axes
     assert "no bias" in {text.get_text() for text in axes.texts}
     assert ("lowest: 0" in axes.get_ylabel()) is (variance == 0)
+
+
+def test_regret_is_a_panel_for_each_number_of_arms_and_no_two_lines_look_alike(drawn):
+    curves = {f"player {i}": [0.5, 1.5 + i, 2.0 + i] for i in range(14)}
+    parts = [{"k": k, "times": [1, 10, 100], "curves": curves} for k in (5, 50)]
+    assert plots.regret({"regret": parts}).startswith(b"\x89PNG")
+    assert [axes.get_title() for axes in drawn[0].axes] == ["5 arms", "50 arms"]
+    axes = drawn[0].axes[1]
+    assert axes.get_xlabel() == "pulls" and "lost" in axes.get_ylabel()
+    assert list(axes.get_lines()[2].get_xdata()) == [1, 10, 100]
+    assert list(axes.get_lines()[2].get_ydata()) == curves["player 2"]
+    assert len({(x.get_color(), x.get_linestyle()) for x in axes.get_lines()}) == 14
+    assert plots.regret({"regret": [{"times": [1], "curves": {"psrl": [0.5]}}]})
+    assert drawn[1].axes[0].get_title() == "random MDPs"
+    assert drawn[1].axes[0].get_xlabel() == "episodes"

@@ -78,3 +78,30 @@ def test_estimators_show_what_is_round_off_as_nothing():
         "emaml        F_N         0      0.0123  0.5                   (0.500000, -0.250000)",
         "plain              3.5e-05      0.0123  0.5                8  (0.500000, -0.250000)",
     ]
+
+
+def test_published_and_recomputed_stand_side_by_side():
+    exact = {"value": 6.66, "upper": 6.66}
+    row = {"n": 10, "k": 5, "algorithm": "ucb1", "published": 6.7, "value": 5.674, "stderr": 0.02}
+    row |= {"constant": None, "ceiling": exact, "remark": "-15 %"}
+    other = {**row, "algorithm": "eps_greedy", "constant": 0.05, "published": None, "remark": ""}
+    only = {**row, "algorithm": "rl2", "value": None, "stderr": None, "remark": ""}
+    bound = {**row, "n": 100, "ceiling": {"value": None, "upper": 83.3}}
+    result = {"table": "bandits", "trials": 50, "seed": 0, "source": "a paper"}
+    text = tables.published({**result, "cells": [row, other, only, bound]})
+    assert text.splitlines() == [
+        "bandits: 50 fresh tasks, seed 0",
+        "published: a paper",
+        "",
+        "n=10 k=5",
+        "                       published      recomputed  constant",
+        "bayes_optimal (exact)                      6.660",
+        "ucb1                         6.7  5.674 +- 0.020            -15 %",
+        "eps_greedy                        5.674 +- 0.020      0.05",
+        "rl2                          6.7",
+        "",
+        "n=100 k=5",
+        "                                published      recomputed  constant",
+        "the task known, an upper bound                     83.300",
+        "ucb1                                  6.7  5.674 +- 0.020            -15 %",
+    ]

@@ -68,19 +68,22 @@ class Record(NamedTuple):
     sums: Array  # [M, A] of the rewards
 
 
-def _start(num_tasks: int, num_arms: int) -> Record:
+def start(num_tasks: int, num_arms: int) -> Record:
+    """Return the record of no pull."""
     return Record(*np.zeros((2, num_tasks, num_arms)))
 
 
-def _observe(
+def observe(
     record: Record, states: Array, actions: Array, rewards: Array, arrivals: Array
 ) -> Record:
+    """Add one pull of each task. [M] each"""
     pulled = np.eye(record.pulls.shape[-1])[actions]
     return Record(record.pulls + pulled, record.sums + pulled * rewards[:, None])
 
 
-def _agent(num_arms: int, act: Callable[[Rng, Record, Array], Array]) -> Agent:
-    return Agent(partial(_start, num_arms=num_arms), rollouts.remember, act, _observe)
+def agent(num_arms: int, act: Callable[[Rng, Record, Array], Array]) -> Agent:
+    """Return whoever chooses by `act`, from (rng, record, states), and remembers every pull."""
+    return Agent(partial(start, num_arms=num_arms), rollouts.remember, act, observe)
 
 
 def _draw_beta(rng: Rng, record: Record, prior: BetaArms) -> Array:
@@ -112,7 +115,7 @@ def _thompson_agent(family: Family) -> Agent:
     require(known, "thompson plays Beta and Gaussian arms", type(prior).__name__)
     posterior_draw = _draw_beta if isinstance(prior, BetaArms) else _draw_gaussian
     draw = partial(posterior_draw, prior=prior)
-    return _agent(len(prior[0]), partial(_act_by_draw, draw=draw))
+    return agent(len(prior[0]), partial(_act_by_draw, draw=draw))
 
 
 def thompson() -> Learner:
@@ -143,7 +146,7 @@ def _ucb1_agent(family: Family) -> Agent:
     bandit = isinstance(prior, BetaArms | MirroredArms | Hypotheses) and states == 1
     got = f"{family.name} with {type(prior).__name__} and horizon {family.horizon}"
     require(bandit and bernoulli and family.horizon == 1, rule, got)
-    return _agent(arms, _act_by_bounds)
+    return agent(arms, _act_by_bounds)
 
 
 def ucb1() -> Learner:
@@ -172,7 +175,7 @@ def _best_prior_arm_agent(family: Family) -> Agent:
     rule = "best_prior_arm plays Beta, Gaussian and mirrored arms"
     require(known, rule, type(family.prior).__name__)
     means = prior_means(family.prior)
-    return _agent(len(means), partial(_act_by_prior, means=means))
+    return agent(len(means), partial(_act_by_prior, means=means))
 
 
 def best_prior_arm() -> Learner:

@@ -22,12 +22,12 @@ import numpy as np
 from metarl_min import mdp as exact
 from metarl_min import rollouts
 from metarl_min.arguments import require
-from metarl_min.baselines import bandits
+from metarl_min.baselines import arms, bandits, dirichlet
 from metarl_min.baselines.bandits import draw_best, player
 from metarl_min.learners import Learner, unchanged
 from metarl_min.mdp import MDP
 from metarl_min.rollouts import Agent, Episodes
-from metarl_min.tasks import Family, Hypotheses
+from metarl_min.tasks import DirichletMDP, Family, Hypotheses
 from metarl_min.trees import Array, Rng
 
 
@@ -80,7 +80,7 @@ def shared_initial(prior: Hypotheses) -> Array:
 
 def _model(family: Family) -> Model:
     prior, noise = family.prior, family.reward_noise
-    rule = "psrl plays a finite set of hypotheses with noise-free or Bernoulli rewards"
+    rule = "psrl plays random MDPs and finite hypotheses, with noise-free or Bernoulli rewards"
     bernoulli = noise is rollouts.bernoulli
     fits = isinstance(prior, Hypotheses) and (bernoulli or noise is rollouts.deterministic)
     require(fits, rule, f"{type(prior).__name__} with {noise}")
@@ -131,24 +131,30 @@ def _observe(
 
 
 def _psrl_agent(family: Family) -> Agent:
+    if isinstance(family.prior, DirichletMDP):
+        return dirichlet.agent(family, dirichlet.plan_by_draw, "psrl")
     model = _model(family)
     observe = partial(_observe, model=model)
     return Agent(partial(_start, model=model), _begin, partial(_act, model=model), observe)
 
 
 def psrl() -> Learner:
-    """Posterior sampling for reinforcement learning, eqs. (2) and (3).
+    """Posterior sampling for reinforcement learning, eqs. (2) and (3); dirichlet (3).
 
-    Its `init` raises ValueError on a family of other than finitely many hypotheses that share
-    the first state's distribution, with noise-free or Bernoulli rewards.
+    Its `init` raises ValueError on a family of other than random MDPs, or finitely many hypotheses
+    that share the first state's distribution, with noise-free or Bernoulli rewards.
     """
     return player(_psrl_agent)
 
 
 def baselines_for(family: Family) -> dict[str, Learner]:
-    """Return the baselines that can play `family`, by their names on the command line."""
+    """Return the baselines that can play `family`, by their names on the command line.
+
+    Those with a constant to be tuned are left out; the `tables` command tunes and shows them.
+    """
     found = {"random": random()}
-    for make in (bandits.thompson, bandits.ucb1, bandits.best_prior_arm, psrl):
+    known = (bandits.thompson, arms.optimistic_thompson, arms.greedy, bandits.ucb1)
+    for make in (*known, bandits.best_prior_arm, psrl, dirichlet.greedy):
         with suppress(ValueError):
             make().init(np.random.default_rng(0), family)
             found[make.__name__] = make()

@@ -17,7 +17,7 @@ from typing import Any
 from metarl_min import checkpoints, learners, tasks, training
 from metarl_min.arguments import require
 from metarl_min.baselines import bayes_optimal
-from metarl_min.cli import comparison, estimation, runs
+from metarl_min.cli import comparison, estimation, published_tables, runs
 from metarl_min.reports import equations, plots, progress, tables
 
 Work = Callable[[], str]
@@ -173,6 +173,27 @@ def estimators(args: argparse.Namespace) -> Work:
         draw(directory / "bias_variance.png", plots.bias_variance, result)
         say(f"written to {directory}")
         return dump(result) if args.json else tables.estimators(result)
+
+    return work
+
+
+def show_tables(args: argparse.Namespace) -> Work:
+    """Recompute a published table of baselines."""
+    cells = published_tables.choose(args.table, args.cells, args.full)
+    trials = args.trials or published_tables.TRIALS[args.table]
+    directory = runs.claim(args.out)
+
+    def work() -> str:
+        result = published_tables.recompute(
+            args.table, cells, trials=trials, seed=args.seed,
+            processes=comparison.cores(), report=say,
+        )  # fmt: skip
+        write(directory, result)
+        draw(directory / "regret.png", plots.regret, result)
+        for line in result["left_out"]:
+            say(f"left out: {line}")
+        say(f"{result['seconds']:.0f} seconds; written to {directory}")
+        return dump(result) if args.json else tables.published(result)
 
     return work
 

@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -126,23 +127,25 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-JOBS: list[Job] = []  # of the whole comparison, in a worker
+WORK: list[Callable[[], dict[str, Any]]] = []  # of the whole command, in a worker
 
 
 def _begin(path: Path) -> None:
-    """Give a worker all jobs, which come in a file: only numbers go through pipes.
+    """Give a worker all its work, which comes in a file: only numbers go through pipes.
 
     What does not fit into a pipe can be waited for without end where its reader has died.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # from now on Ctrl-C ends a worker silently
-    JOBS.extend(pickle.loads(path.read_bytes()))
+    WORK.extend(pickle.loads(path.read_bytes()))
 
 
 def _perform(number: int) -> dict[str, Any]:
-    return perform(JOBS[number])
+    return WORK[number]()
 
 
-def perform_all(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def perform_all(
+    jobs: Sequence[Any], processes: int, perform: Callable[[Any], dict[str, Any]] = perform
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number and the row of each job, as they finish."""
     if processes == 1:
         yield from ((i, perform(job)) for i, job in enumerate(jobs))
@@ -153,10 +156,11 @@ def perform_all(jobs: Sequence[Job], processes: int) -> Iterator[tuple[int, dict
             min(processes, len(jobs)),
             multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(Path(folder) / "jobs",),
+            initargs=(Path(folder) / "work",),
         ) as pool,
     ):
-        (Path(folder) / "jobs").write_bytes(pickle.dumps(jobs))
+        work = [partial(perform, job) for job in jobs]
+        (Path(folder) / "work").write_bytes(pickle.dumps(work))
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # workers are born deaf to it
         numbers = {pool.submit(_perform, i): i for i in range(len(jobs))}
         signal.signal(signal.SIGINT, handler)

@@ -15,7 +15,8 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NoReturn
 
 from metarl_min import arguments, learners, tasks
-from metarl_min.cli import commands, comparison
+from metarl_min.baselines import published
+from metarl_min.cli import commands, comparison, published_tables
 from metarl_min.cli.commands import Work, say
 
 
@@ -123,6 +124,16 @@ def _add_estimators(added: Parser) -> None:
     _add_common(added, "--out", "--json")
 
 
+def _add_tables(added: Parser) -> None:
+    names, add = list(published.TABLES), added.add_argument
+    add("table", choices=names, metavar="TABLE", help=", ".join(names))
+    add("--cells", nargs="+", metavar="n,k", help="cells to compute; of mdps n alone")
+    default = ", ".join(f"{trials} of {name}" for name, trials in published_tables.TRIALS.items())
+    add("--trials", type=number(2), metavar="N", help=f"fresh tasks of a cell; default {default}")
+    add("--full", action="store_true", help="compute every cell, which takes longer")
+    _add_common(added, "--seed", "--out", "--json")
+
+
 def _add_equations(added: Parser) -> None:
     _add_common(added, "--json")
 
@@ -133,6 +144,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], Work], Callable[[Parser
     "evaluate": (commands.evaluate, _add_evaluate),
     "ceiling": (commands.ceiling, _add_ceiling),
     "estimators": (commands.estimators, _add_estimators),
+    "tables": (commands.show_tables, _add_tables),
     "equations": (commands.show_equations, _add_equations),
 }
 

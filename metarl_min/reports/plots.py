@@ -1,4 +1,4 @@
-"""Pictures: returns per episode of experience; bias against deviation of estimators."""
+"""Pictures: returns per episode; bias against deviation of estimators; regret over time."""
 
 from __future__ import annotations
 
@@ -121,4 +121,21 @@ def bias_variance(result: dict[str, Any]) -> bytes:
     axes.set(xlabel="bias for F_N", ylabel=f"standard deviation{lowest}")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+    return _png(figure)
+
+
+def regret(result: dict[str, Any]) -> bytes:
+    """Return `regret.png` of a result of `tables`; ImportError without matplotlib."""
+    parts = result["regret"]
+    figure = _figure(5.6 * len(parts) + 1)
+    panels = figure.subplots(1, len(parts), squeeze=False)[0]
+    for axes, part in zip(panels, parts, strict=True):
+        for index, (name, values) in enumerate(part["curves"].items()):
+            line = ("-", "--", ":")[index // len(COLOURS)]
+            axes.plot(part["times"], values, line, color=COLOURS[index % len(COLOURS)], label=name)
+        unit = "pull" if "k" in part else "episode"
+        title = f"{part['k']} arms" if "k" in part else "random MDPs"
+        axes.set(title=title, xlabel=f"{unit}s", ylabel="lost so far to whoever is told the task")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
     return _png(figure)

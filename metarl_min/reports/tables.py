@@ -1,4 +1,4 @@
-"""Text tables: what `compare`, `evaluate`, `ceiling` and `estimators` print for people."""
+"""Text tables: what the commands print for people."""
 
 from __future__ import annotations
 
@@ -163,3 +163,31 @@ def estimators(result: dict[str, Any]) -> str:
         options.append(f"--{name.replace('_', '-')} {word}")
     tables = (_estimators(result, N) for N in result["objectives"])
     return "\n\n".join([f"estimators {' '.join(options)}", *tables, NOTE])
+
+
+def _published_cell(entries: list[dict[str, Any]]) -> str:
+    """Return the table of one cell, its ceiling on top, its remarks to the right."""
+    first, rows = entries[0], [["", "published", "recomputed", "constant"]]
+    ceiling = first["ceiling"]
+    exact = ceiling["value"] is not None
+    name = "bayes_optimal (exact)" if exact else "the task known, an upper bound"
+    rows.append([name, "", f"{ceiling['upper']:.3f}", ""])
+    for row in entries:
+        was = "" if row["published"] is None else f"{row['published']:.1f}"
+        constant = "" if row["constant"] is None else f"{row['constant']:g}"
+        rows.append([row["algorithm"], was, number(row["value"], row["stderr"]), constant])
+    width = max(len(line) for line in align(rows).splitlines())
+    remarks = ["", "", *(row["remark"] for row in entries)]
+    lines = zip(align(rows).splitlines(), remarks, strict=True)
+    title = " ".join(f"{key}={first[key]}" for key in "nk" if key in first)
+    return "\n".join([title, *(f"{line:<{width}}  {remark}".rstrip() for line, remark in lines)])
+
+
+def published(result: dict[str, Any]) -> str:
+    """Return the tables of `tables`, one for each cell."""
+    cells: dict[Any, list[dict[str, Any]]] = {}
+    for row in result["cells"]:
+        cells.setdefault((row["n"], row.get("k")), []).append(row)
+    title = f"{result['table']}: {result['trials']} fresh tasks, seed {result['seed']}"
+    source = f"published: {result['source']}"
+    return "\n\n".join([f"{title}\n{source}", *map(_published_cell, cells.values())])
