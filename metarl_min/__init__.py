@@ -25,7 +25,10 @@ The rooms, in reading order; each imports only rooms above it:
                     reptile (towards where adaptation ends), meta_sgd (a step size for each entry)
     baselines       the judges: bandits (Thompson sampling, UCB1, the best prior arm), arms and
                     dirichlet (players that know the prior), mdps (uniformly random, posterior
-                    sampling), bayes_optimal (the ceiling), published (tables to recompute)
+                    sampling), published (tables to recompute); ceilings (what one is): beta_arms
+                    (up to relabelling), bounds (out of reach), posteriors (correlated arms),
+                    gittins (indices), beliefs (subsets of hypotheses), walks (branch and bound)
+                    for goal_search (many goals); bayes_optimal (whichever fits, and its player)
     evaluation      scores with standard errors
     checkpoints     the state of a run in one file, written atomically, read without pickle
     training        one loop for all learners

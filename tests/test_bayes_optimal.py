@@ -1,4 +1,4 @@
-"""The ceiling, eqs. (1)-(8) of bayes_optimal, against searches in rational numbers."""
+"""The ceiling, eqs. (1)-(3) of ceilings and (1), (2) of beliefs, against rational searches."""
 
 import itertools
 import math
@@ -7,11 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from belief_search import BeliefSearch, arm_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metarl_min import rollouts, values
-from metarl_min.baselines import bayes_optimal, mdps
+from metarl_min.baselines import bayes_optimal, beliefs, beta_arms, mdps
 from metarl_min.mdp import MDP
 from metarl_min.rollouts import Episodes
 from metarl_min.tasks import finite_family, make
@@ -25,69 +26,6 @@ TWO_EPISODES = {
 
 def rng(seed=0):
     return np.random.default_rng(seed)
-
-
-# ---- the searches that the tables are held against ----
-
-
-def arm_values(prior, counts, pulls):
-    """Q of every arm after `counts` = ((wins, losses), ..), by recursion."""
-    if pulls == 0:
-        return [Fraction(0)] * len(prior)
-    values = []
-    for i, ((a, b), (wins, losses)) in enumerate(zip(prior, counts, strict=True)):
-        p = (a + wins) / (a + b + wins + losses)
-        after = []
-        for count in ((wins + 1, losses), (wins, losses + 1)):
-            after.append(max(arm_values(prior, (*counts[:i], count, *counts[i + 1 :]), pulls - 1)))
-        values.append(p * (1 + after[0]) + (1 - p) * after[1])
-    return values
-
-
-class BeliefSearch:
-    """Q at any history of a finite family, by Bayes' rule and recursion in rational numbers."""
-
-    def __init__(self, family):
-        exact = np.vectorize(Fraction, otypes=[object])
-        mdps, G = family.prior.mdps, len(family.prior.weights)
-        shape = (G, *mdps.transition.shape[1:])
-        self.P = exact(np.broadcast_to(mdps.transition, shape))
-        self.R = exact(np.broadcast_to(mdps.reward, shape))
-        self.rho = [Fraction(x) for x in mdps.initial[0]]
-        self.T, self.end = family.horizon, family.horizon * family.num_episodes
-        self.prior = tuple(Fraction(x) for x in family.prior.weights)
-        self.known = {}
-
-    def after(self, belief, s, a, r, arrival):
-        joint = [
-            b * self.P[h, s, a, arrival] * (self.R[h, s, a, arrival] == r)
-            for h, b in enumerate(belief)
-        ]
-        return sum(joint), tuple(x / sum(joint) for x in joint) if sum(joint) else None
-
-    def start_value(self, belief, t):
-        return sum(
-            p * max(self.values(belief, s, t)) for s, p in enumerate(self.rho) if p and t < self.end
-        )
-
-    def values(self, belief, s, t):
-        if t == self.end:
-            return [Fraction(0)]
-        if (belief, s, t) not in self.known:
-            self.known[belief, s, t] = [self.value(belief, s, t, a) for a in range(self.P.shape[2])]
-        return self.known[belief, s, t]
-
-    def value(self, belief, s, t, a):
-        total = Fraction(0)
-        for arrival in range(self.P.shape[1]):
-            for r in set(self.R[:, s, a, arrival]):
-                chance, left = self.after(belief, s, a, r, arrival)
-                if chance:
-                    same = (t + 1) % self.T
-                    next_value = self.values(left, arrival, t + 1) if same else None
-                    more = max(next_value) if same else self.start_value(left, t + 1)
-                    total += chance * (r + more)
-        return total
 
 
 def check_against_search(family, num_tasks=30):
@@ -117,14 +55,14 @@ def check_against_search(family, num_tasks=30):
 # ---- bandits ----
 
 
-@pytest.mark.verifies("bayes_optimal.2")
-@pytest.mark.verifies("bayes_optimal.4")
+@pytest.mark.verifies("ceilings.2")
+@pytest.mark.verifies("beta_arms.1")
 @quick
 @given(
     st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=3),
     st.integers(1, 4),
 )
-def test_eq4_every_history_of_a_bandit_has_the_values_of_the_recursion(prior, pulls):
+def test_every_history_of_a_bandit_has_the_values_of_the_recursion(prior, pulls):
     halves = [(Fraction(a, 2), Fraction(b, 2)) for a, b in prior]
     words = {"arms": str(len(prior)), "pulls": str(pulls)}
     words["prior"] = "/".join(f"{float(a)},{float(b)}" for a, b in halves)
@@ -143,42 +81,7 @@ def test_eq4_every_history_of_a_bandit_has_the_values_of_the_recursion(prior, pu
             counts[m] = (*counts[m][:i], tuple(int(x) for x in pair), *counts[m][i + 1 :])
 
 
-def all_counts(num_parts, total):
-    return [
-        c for c in itertools.product(range(total + 1), repeat=num_parts) if sum(c) == total
-    ]  # fmt: skip
-
-
-@pytest.mark.verifies("bayes_optimal.5")
-@pytest.mark.parametrize(("num_parts", "total"), [(1, 4), (2, 5), (4, 4), (6, 3)])
-def test_eq5_numbers_all_histories_without_a_gap(num_parts, total):
-    binomial = bayes_optimal.binomials(num_parts, total + 1)
-    begin = 0
-    for n in range(total + 1):
-        counts = np.array(all_counts(num_parts, n))
-        found = bayes_optimal.index(counts, binomial)
-        assert sorted(found) == list(range(begin, begin + len(counts)))
-        sums = bayes_optimal.partial_sums(n, binomial)
-        inverse = bayes_optimal.index(np.diff(sums, axis=1, prepend=0), binomial)
-        np.testing.assert_array_equal(inverse, np.arange(begin, begin + len(counts)))
-        begin += len(counts)
-        for c, number in zip(counts, found, strict=True):
-            t = np.cumsum(c)
-            assert number == sum(math.comb(t[i - 1] + i - 1, i) for i in range(1, num_parts + 1))
-
-
-@pytest.mark.verifies("bayes_optimal.6")
-def test_eq6_the_step_to_the_next_history():
-    binomial = bayes_optimal.binomials(4, 5)
-    for c in np.array(all_counts(4, 3)):
-        t = np.cumsum(c)
-        for j in range(1, 5):
-            step = bayes_optimal.index(c + np.eye(4, dtype=int)[j - 1], binomial)
-            step = step - bayes_optimal.index(c, binomial)
-            assert step == sum(math.comb(t[i - 1] + i - 1, i - 1) for i in range(j, 5))
-
-
-@pytest.mark.verifies("bayes_optimal.2")
+@pytest.mark.verifies("ceilings.2")
 @pytest.mark.parametrize(
     ("words", "value", "random"),
     [
@@ -242,9 +145,9 @@ GRIDS = {
 }  # fmt: skip
 
 
-@pytest.mark.verifies("bayes_optimal.1")
-@pytest.mark.verifies("bayes_optimal.2")
-@pytest.mark.verifies("bayes_optimal.3")
+@pytest.mark.verifies("ceilings.1")
+@pytest.mark.verifies("ceilings.2")
+@pytest.mark.verifies("beliefs.2")
 @pytest.mark.parametrize("name", GRIDS)
 def test_grids_have_the_values_of_the_belief_search(name):
     family = make("gridworld", EIGHTHS | GRIDS[name])
@@ -257,8 +160,9 @@ def test_grids_have_the_values_of_the_belief_search(name):
     assert ceiling.known_task + 1e-12 >= ceiling.value >= ceiling.random - 1e-12
 
 
-@pytest.mark.verifies("bayes_optimal.1")
-@pytest.mark.verifies("bayes_optimal.3")
+@pytest.mark.verifies("ceilings.1")
+@pytest.mark.verifies("beliefs.1")
+@pytest.mark.verifies("beliefs.2")
 @settings(derandomize=True, deadline=None, max_examples=20)
 @given(st.integers(0, 10**6), st.integers(1, 3), st.integers(1, 2))
 def test_random_hypotheses_have_the_values_of_the_belief_search(seed, horizon, num_episodes):
@@ -280,7 +184,7 @@ def test_random_hypotheses_have_the_values_of_the_belief_search(seed, horizon, n
     check_against_search(finite_family("drawn", {}, mdp, weights, horizon, num_episodes, noise), 8)
 
 
-@pytest.mark.verifies("bayes_optimal.2")
+@pytest.mark.verifies("ceilings.2")
 @pytest.mark.parametrize(
     ("words", "value", "random"),
     [({"goals": "4,9,14,19,24"}, 48.56, -4.058179), (TWO_EPISODES, 1.75, None)],
@@ -302,11 +206,11 @@ def bits(num_episodes):
     return finite_family("bits", {}, mdp, np.full(4, 0.25), 2, num_episodes, noise)
 
 
-@pytest.mark.verifies("bayes_optimal.3")
+@pytest.mark.verifies("beliefs.2")
 @pytest.mark.parametrize(("num_episodes", "num_beliefs"), [(1, 5), (2, 9)])
-def test_eq3_only_beliefs_that_can_be_met_are_listed(num_episodes, num_beliefs):
+def test_only_beliefs_that_can_be_met_are_listed(num_episodes, num_beliefs):
     family = bits(num_episodes)
-    known = bayes_optimal.beliefs(family, bayes_optimal.outcomes(family))
+    known = beliefs.beliefs(family, beliefs.outcomes(family), beliefs.LIMIT)
     assert len(known.child) == num_beliefs
     possible = known.child >= 0
     assert (known.chance[possible] > 0).all() and (known.chance[~possible] == 0).all()
@@ -318,13 +222,16 @@ def test_eq3_only_beliefs_that_can_be_met_are_listed(num_episodes, num_beliefs):
 
 
 def test_the_size_is_computed_before_anything_is_built(monkeypatch):
-    with pytest.raises(ValueError, match=r"at most 20,000,000 table entries, got 41,089,112,680"):
-        bayes_optimal.solve(make("bandit", {"pulls": "40"}))  # 5 (49 over 10)
-    family = make("bandit", {"arms": "2", "pulls": "3"})  # 2 (1 + 4 + 10) entries
-    monkeypatch.setattr(bayes_optimal, "LIMIT", 30)
+    rule = r"at most 100,000,000 table entries, got 476,465,985 \(3.81 GB\)"
+    with pytest.raises(ValueError, match=rule):
+        bayes_optimal.solve(make("bandit", {"pulls": "40"}))
+    family = make("bandit", {"arms": "2", "pulls": "3"})
+    # records after 0..3 pulls; F: 2 arms, x from 0 to 10 records, 4 numbers of pulls
+    entries = 2 * (1 + 2 + 6 + 10) + 2 * 11 * 4
+    monkeypatch.setattr(beta_arms, "LIMIT", entries)
     bayes_optimal.solve(family)
-    monkeypatch.setattr(bayes_optimal, "LIMIT", 29)
-    with pytest.raises(ValueError, match="bandit may have at most 29 table entries, got 30"):
+    monkeypatch.setattr(beta_arms, "LIMIT", entries - 1)
+    with pytest.raises(ValueError, match=f"may have at most {entries - 1} .* got {entries}"):
         bayes_optimal.solve(family)
 
 
@@ -332,13 +239,13 @@ def test_the_beliefs_are_counted_while_they_are_found(monkeypatch):
     # 9 beliefs, each with two entries for an outcome and one for each time, state and action;
     # the outcomes: 2 rewards for each of 2 arrivals, and 4 steps that stay
     entries = 9 * (2 * 8 + 4 * 6)
-    monkeypatch.setattr(bayes_optimal, "LIMIT", entries)
+    monkeypatch.setattr(beliefs, "LIMIT", entries)
     bayes_optimal.solve(bits(2))
-    monkeypatch.setattr(bayes_optimal, "LIMIT", entries - 1)
+    monkeypatch.setattr(beliefs, "LIMIT", entries - 1)
     with pytest.raises(ValueError, match=f"at most {entries - 1} .* got at least {entries}"):
         bayes_optimal.solve(bits(2))
     for limit, size in ((71, 72), (31, 72)):  # G S A S
-        monkeypatch.setattr(bayes_optimal, "LIMIT", limit)
+        monkeypatch.setattr(beliefs, "LIMIT", limit)
         with pytest.raises(ValueError, match=f"got {size}"):
             bayes_optimal.solve(bits(2))
 
@@ -348,28 +255,28 @@ def test_the_list_of_outcomes_has_the_limit_too(monkeypatch):
     mdp = MDP(np.ones((1, 1)), np.ones((1, 1, 1, 1)), rewards)
     noise = rollouts.deterministic
     family = finite_family("ten", {}, mdp, np.full(10, 0.1), 1, 1, noise)
-    for limit, got in ((9, "got 10$"), (99, "got 100$"), (100, "got at least")):
-        monkeypatch.setattr(bayes_optimal, "LIMIT", limit)
+    for limit, got in ((9, r"got 10 \("), (99, r"got 100 \("), (100, "got at least")):
+        monkeypatch.setattr(beliefs, "LIMIT", limit)
         with pytest.raises(ValueError, match=got):
             bayes_optimal.solve(family)
 
 
-def test_too_many_goals_are_refused_in_a_moment():
+def test_too_many_goals_with_slip_are_refused_by_their_size():
     with pytest.raises(ValueError, match="gridworld may have at most 20,000,000 table entries"):
-        bayes_optimal.solve(make("gridworld", {}))
+        bayes_optimal.solve(make("gridworld", {"slip": "0.5"}))
 
 
 @pytest.mark.parametrize(
     ("name", "words", "got"),
     [
         ("gaussian", {}, "GaussianArms"),
-        ("correlated", {}, "MirroredArms"),
-        ("correlated", {"kind": "easy"}, "Hypotheses"),
         ("mdp", {}, "DirichletMDP"),
     ],
 )
 def test_a_prior_without_an_exact_ceiling_is_refused(name, words, got):
-    with pytest.raises(ValueError, match=f"no exact ceiling but for Beta arms and .* got .*{got}"):
+    with pytest.raises(
+        ValueError, match=f"no exact ceiling but for Bernoulli arms and .* got .*{got}"
+    ):
         bayes_optimal.solve(make(name, words))
 
 
@@ -403,11 +310,11 @@ def as_episodes(states, actions, rewards):
     return Episodes(states, actions, rewards, np.ones(states.shape, bool))
 
 
-@pytest.mark.verifies("bayes_optimal.7")
+@pytest.mark.verifies("bayes_optimal.1")
 @pytest.mark.parametrize(
     "policy", [(Fraction(1, 2), Fraction(1, 2)), (Fraction(1, 8), Fraction(7, 8))]
 )
-def test_eq7_is_exact_over_all_histories_of_a_bandit(policy):
+def test_regret_is_exact_over_all_histories_of_a_bandit(policy):
     family = make("bandit", {"arms": "2", "pulls": "3", "prior": "1,1/1,2"})
     prior, ceiling = ((1, 1), (1, 2)), bayes_optimal.solve(family)
     chances, histories = [], list(itertools.product(itertools.product((0, 1), repeat=2), repeat=3))
@@ -426,9 +333,9 @@ def test_eq7_is_exact_over_all_histories_of_a_bandit(policy):
     assert ceiling.value - chances @ regret == pytest.approx(mean, abs=1e-12)
 
 
-@pytest.mark.verifies("bayes_optimal.7")
-@pytest.mark.verifies("bayes_optimal.8")
-def test_eqs7_and_8_are_exact_over_all_histories_of_a_grid():
+@pytest.mark.verifies("bayes_optimal.1")
+@pytest.mark.verifies("ceilings.3")
+def test_regret_and_random_are_exact_over_all_histories_of_a_grid():
     words = {"size": "2", "start": "0", "stay": "0", "horizon": "2", "episodes": "2"}
     family = make("gridworld", words | {"terminate": "1"})
     moves = [[0, 2, 0, 1], [1, 3, 0, 1], [0, 2, 2, 3], [1, 3, 2, 3]]  # up, down, left, right
@@ -451,8 +358,8 @@ def test_eqs7_and_8_are_exact_over_all_histories_of_a_grid():
     assert ceiling.random == pytest.approx(mean, abs=1e-12) and regret.min() > -1e-12
 
 
-@pytest.mark.verifies("bayes_optimal.8")
-def test_eq8_families_in_which_a_random_player_earns_the_prior_mean():
+@pytest.mark.verifies("ceilings.3")
+def test_families_in_which_a_random_player_earns_the_prior_mean():
     expected = bayes_optimal.expected_random
     assert expected(make("bandit", {"arms": "2", "prior": "1,3/1,1"})) == pytest.approx(3.75)
     assert expected(make("gaussian", {"mean": "0.5", "pulls": "7"})) == pytest.approx(3.5)
@@ -463,8 +370,8 @@ def test_eq8_families_in_which_a_random_player_earns_the_prior_mean():
     assert expected(family) == pytest.approx(40)
 
 
-@pytest.mark.verifies("bayes_optimal.8")
-def test_eq8_a_random_mdp_pays_its_mean_reward_at_each_step():
+@pytest.mark.verifies("ceilings.3")
+def test_a_random_mdp_pays_its_mean_reward_at_each_step():
     family = make("mdp", {"states": "3", "actions": "2", "horizon": "4", "episodes": "5"})
     tasks = family.sample(rng(), 2000)
     returns = 5 * values.expected_return(tasks, mdps.uniform((3, 2)), 4)
@@ -472,8 +379,8 @@ def test_eq8_a_random_mdp_pays_its_mean_reward_at_each_step():
     assert abs(returns.mean() - bayes_optimal.expected_random(family)) < 5 * error
 
 
-@pytest.mark.verifies("bayes_optimal.8")
-def test_eq8_weighs_the_hypotheses():
+@pytest.mark.verifies("ceilings.3")
+def test_random_weighs_the_hypotheses():
     family = bits(3)
     family = family._replace(prior=family.prior._replace(weights=np.array([0, 0.5, 0.25, 0.25])))
     assert bayes_optimal.expected_random(family) == pytest.approx(3 * (0.25 + 0.125 + 0.25))
@@ -487,7 +394,7 @@ PLAYED = {
 }
 
 
-@pytest.mark.verifies("bayes_optimal.7")
+@pytest.mark.verifies("bayes_optimal.1")
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_optimal_player_earns_the_value_and_has_no_regret(name):
     family = PLAYED[name]
@@ -502,7 +409,7 @@ def test_the_optimal_player_earns_the_value_and_has_no_regret(name):
     assert learner.step(rng(), state, family) == (state, None)
 
 
-@pytest.mark.verifies("bayes_optimal.7")
+@pytest.mark.verifies("bayes_optimal.1")
 @pytest.mark.parametrize("name", ["bandit", "right column", "absorbing"])
 def test_no_baseline_beats_the_value_and_all_pay_their_regret(name):
     family = PLAYED[name]

@@ -207,6 +207,18 @@ def test_ceiling_json_is_the_schema(run):
     assert "Bayes-optimal   6.659988" in run("ceiling", "bandit")[1]
 
 
+def test_ceiling_shows_bounds_where_the_exact_value_is_out_of_reach(run):
+    words = ("ceiling", "bandit", "arms=9", "pulls=40")
+    status, out, err = run(*words, "--json")
+    result = strict(out)
+    assert status == 0 and err.startswith("bounds only: ") and "GB" in err
+    assert result["value"] is None and result["exact"] is False
+    assert 20 == result["random"] < result["lower"] < result["upper"] < result["known_task"]
+    table = run(*words)[1]
+    assert f"Bayes-optimal, at most   {result['upper']:.6f}" in table
+    assert f"Bayes-optimal, at least  {result['lower']:.6f}" in table
+
+
 def test_equations_are_listed_and_in_full_with_json(run):
     status, out, _ = run("equations")
     assert status == 0 and any(line.startswith("values.4 ") for line in out.splitlines())
@@ -380,7 +392,7 @@ WRONG = {
     "zero arms": ["ceiling", "bandit", "arms=0"],
     "zero horizon": ["ceiling", "gridworld", "horizon=0"],
     "NaN": ["ceiling", "gridworld", "goal_reward=nan"],
-    "too large": ["ceiling", "bandit", "arms=20", "pulls=100"],
+    "too large": ["ceiling", "bandit", "arms=20", "pulls=10000"],
     "no ceiling": ["ceiling", "mdp"],
     "unknown setting": ["train", "toy", "bandit", "--set", "speed=3"],
     "bad setting": ["train", "toy", "bandit", "--set", "at=soon"],
@@ -574,7 +586,7 @@ def test_only_what_is_required_is_called_so(run):
 def test_a_size_with_more_digits_than_python_prints_is_refused_by_its_rule(run):
     status, out, err = run("ceiling", "bandit", f"pulls=1{'0' * 500}")
     assert (status, out) == (2, "")
-    assert err.endswith("may have at most 20,000,000 table entries, got more than 1e99\n")
+    assert err.endswith("may take at most 4,000,000,000 numbers, got more than 1e99\n")
 
 
 def test_workers_are_sent_numbers_alone(monkeypatch):

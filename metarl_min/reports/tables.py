@@ -112,8 +112,11 @@ def evaluation(result: dict[str, Any]) -> str:
 
 
 def ceiling(result: dict[str, Any]) -> str:
-    """Return the table of `ceiling`: exact expected returns of a whole trial."""
-    names = {"known_task": "the task known", "value": "Bayes-optimal", "random": "random"}
+    """Return the table of `ceiling`: expected returns of a whole trial, exact or between bounds."""
+    best = {"value": "Bayes-optimal"}
+    if result["value"] is None:
+        best = {"upper": "Bayes-optimal, at most", "lower": "Bayes-optimal, at least"}
+    names = {"known_task": "the task known", **best, "random": "random"}
     rows = [[label, f"{result[name]:.6f}"] for name, label in names.items()]
     return f"{words(result['family'])}\n\n{align(rows)}"
 
