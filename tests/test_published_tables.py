@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from metarl_min import evaluation, tasks
+from metarl_min.baselines import arms
 from metarl_min.cli import published_tables
 from metarl_min.cli.published_tables import PLAYERS, Job, choose, make_jobs, measure
 
@@ -103,6 +105,14 @@ def test_random_mdps():
     told = rows["psrl"]["ceiling"]
     assert told["value"] is None and told["upper"] == pytest.approx(218.25, rel=0.02)
     assert rows["greedy"]["remark"].startswith("+")
+
+
+def test_the_value_is_that_of_an_evaluation_on_the_same_tasks():
+    family, learner = tasks.make("bandit", {"pulls": "6"}), arms.greedy()
+    state = learner.init(np.random.default_rng(0), family)
+    found = evaluation.evaluate(learner, state, family, num_tasks=1500, seed=3)
+    ((value, stderr, _),) = measure(Job("bandits", "greedy", (5,), (6,), 1500, 3))["cells"].values()
+    assert (value, stderr) == (pytest.approx(found.value), pytest.approx(found.stderr))
 
 
 def test_a_shorter_trial_is_the_start_of_a_longer_one():
