@@ -1,6 +1,7 @@
 """adaptation (1)-(5): against MAML written by hand and differentiated by complex steps."""
 
 import adaptation_by_hand as by_hand
+import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import grad
@@ -156,7 +157,7 @@ def test_step_sizes_of_their_own_have_the_traced_gradient_and_so_has_theta(polic
 
     def total(theta, alpha):
         path = adaptation.inner_loop(policy, theta, alpha, inner)
-        return sum(np.sum(J.value(policy.logits(path[k]))) for k in (1, 3))
+        return sum(anp.sum(J.value(policy.logits(path[k]))) for k in (1, 3))
 
     path = adaptation.inner_loop(policy, theta, alpha, inner)
     v = adaptation.adjoints(policy, path, alpha, inner, outer)
