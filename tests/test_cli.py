@@ -552,7 +552,7 @@ def test_a_state_that_is_not_finite_is_one_line_and_status_1(run, trained):
     assert "must be finite, got [nan" in err
 
 
-@pytest.mark.parametrize("fault", [MemoryError("7 TiB"), OverflowError("7 TiB")])
+@pytest.mark.parametrize("fault", [MemoryError(), OverflowError("too much")])
 def test_a_family_too_large_for_the_memory_is_a_fault_of_the_words(run, monkeypatch, fault):
     def make(name, words):
         raise fault
@@ -560,7 +560,7 @@ def test_a_family_too_large_for_the_memory_is_a_fault_of_the_words(run, monkeypa
     monkeypatch.setattr(tasks, "make", make)
     status, out, err = run("ceiling", "gridworld", "size=1000")
     assert (status, out) == (2, "")
-    assert err == "metarl_min: the request must fit into memory, got 7 TiB\n"
+    assert err == "metarl_min: the request must fit into memory, got too much\n"
 
 
 def test_estimators_refuse_too_many_episodes_also_without_an_inner_step(run):

@@ -189,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (ValueError, TypeError, OSError) as error:
             return complain(error, 2)
         except (MemoryError, OverflowError) as error:
-            return complain(f"the request must fit into memory, got {error or 'too much'}", 2)
+            return complain(f"the request must fit into memory, got {str(error) or 'too much'}", 2)
         print(work(), flush=True)
     except KeyboardInterrupt as interrupt:
         return complain(f"interrupted: {str(interrupt) or 'start it again'}", 1)
