@@ -589,6 +589,18 @@ def test_a_size_with_more_digits_than_python_prints_is_refused_by_its_rule(run):
     assert err.endswith("may take at most 4,000,000,000 numbers, got more than 1e99\n")
 
 
+def test_a_numbered_directory_goes_to_one_run_only(monkeypatch):
+    mkdir, raced = Path.mkdir, []
+
+    def slow(path, *args, **options):
+        if not raced:
+            raced.append(mkdir(path, parents=True))  # another run, at the same moment
+        return mkdir(path, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", slow)
+    assert runs.claim(None) == Path("runs/0002") and raced
+
+
 def test_workers_are_sent_numbers_alone(monkeypatch):
     sent = []
 

@@ -65,7 +65,12 @@ def claim(out: str | None) -> Path:
     """Return a directory to write in: `out`, new or empty, or a fresh one under `runs`."""
     if out is None:
         taken = [int(path.name) for path in Path("runs").glob("*") if path.name.isdecimal()]
-        out = str(Path("runs") / f"{max(taken, default=0) + 1:04d}")
+        fresh = Path("runs") / f"{max(taken, default=0) + 1:04d}"
+        try:
+            fresh.mkdir(parents=True)
+        except FileExistsError:
+            return claim(None)  # another run was faster
+        return fresh
     directory = Path(out)
     require(not directory.exists() or directory.is_dir(), "--out must be a directory", out)
     held = sorted(path.name for path in directory.iterdir()) if directory.exists() else []
