@@ -90,6 +90,37 @@ def test_every_iteration_has_its_own_stream_so_a_longer_run_begins_with_the_shor
     assert repr(longer) == repr(WALK(learner, iterations=30))
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_iteration_i_draws_from_the_stream_of_seed_and_i_and_the_start_from_that_of_0(seed):
+    learner = toy_learner.toy()._replace(
+        init=lambda rng, family: rng.random(1),
+        step=lambda rng, state, family: (state, rng.random()),
+    )
+    drawn = []
+    state = training.train(
+        learner, BANDIT, iterations=4, seed=seed, report=lambda i, info: drawn.append((i, info))
+    )
+    streams = [np.random.default_rng([seed, i]).random() for i in range(5)]
+    assert [*state] == streams[:1]
+    assert drawn == list(enumerate(streams))[1:]
+
+
+@pytest.mark.parametrize(
+    ("iterations", "saved"),
+    [(5, [1, 2, 3, 4, 5]), (40, [*range(2, 41, 2)]), (70, [*range(3, 70, 3), 70])],
+)
+def test_about_20_checkpoints_are_written_the_last_of_them_at_the_end(tmp_path, iterations, saved):
+    seen = []
+
+    def look(iteration, info):
+        if (tmp_path / "checkpoint.npz").exists():
+            seen.append(int(arrays(tmp_path)["iteration"]))
+
+    learner = toy_learner.toy()
+    training.train_in(tmp_path, learner, BANDIT, iterations=iterations, seed=3, report=look)
+    assert [*dict.fromkeys(seen)] == saved
+
+
 def test_no_iteration_returns_the_start():
     assert WALK(toy_learner.toy(), iterations=0).num_steps == 0
 
@@ -106,11 +137,12 @@ def test_a_state_that_changes_its_shape_is_an_error_at_once():
         WALK(toy_learner.toy(fault="shape", at=2), iterations=3)
 
 
-def test_ctrl_c_saves_what_is_done(tmp_path):
-    learner = toy_learner.toy(fault="interrupt", at=34)
+@pytest.mark.parametrize("done", [33, 35])  # with a checkpoint every three, and two after one
+def test_ctrl_c_saves_what_is_done(tmp_path, done):
+    learner = toy_learner.toy(fault="interrupt", at=done + 1)
     with pytest.raises(KeyboardInterrupt):
         training.train_in(tmp_path, learner, BANDIT, iterations=60, seed=3)
-    assert arrays(tmp_path)["iteration"] == 33
+    assert arrays(tmp_path)["iteration"] == done
     state = training.train_in(tmp_path, toy_learner.toy(), BANDIT, iterations=60, seed=3)
     assert repr(state) == repr(WALK(toy_learner.toy(), iterations=60))
 
@@ -162,6 +194,15 @@ def test_a_checkpoint_of_another_state_is_refused(tmp_path):
     ):
         with pytest.raises(ValueError, match="must be a checkpoint of this learner"):
             checkpoints.load(path, other)
+
+
+def test_the_start_may_be_a_checkpoint_and_what_comes_before_it_may_not(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    checkpoints.save(path, Checkpoint(0, nested(2)))
+    assert checkpoints.load(path, nested(0)).iteration == 0
+    checkpoints.save(path, Checkpoint(-1, nested(2)))
+    with pytest.raises(ValueError, match=r"must be a checkpoint of this .*, got iteration -1"):
+        checkpoints.load(path, nested(0))
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
