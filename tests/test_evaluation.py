@@ -130,6 +130,26 @@ def test_everybody_meets_the_same_tasks_chunk_by_chunk():
     assert (met["first"][0] != met["first"][1]).any()
 
 
+def test_tasks_and_play_have_streams_of_their_own_in_every_chunk():
+    met = []
+
+    def trial(rng, state, family, batch, greedy=False):
+        met.append((batch.reward, rng.random()))
+        return peek(rng, state, family, batch)
+
+    learner = Learner(lambda rng, family: None, unchanged, trial)
+    evaluation.evaluate(learner, None, BANDIT, num_tasks=1003, seed=5)
+    for chunk, (size, (rewards, drawn)) in enumerate(zip((1000, 3), met, strict=True)):
+        batch = BANDIT.sample(np.random.default_rng([5, chunk, 1]), size)
+        np.testing.assert_array_equal(rewards, batch.reward)
+        assert drawn == np.random.default_rng([5, chunk, 3]).random()
+
+
+def test_two_tasks_are_enough_for_a_standard_error():
+    scores = evaluation.evaluate(fixed_rewards([2.0, 5.0]), None, BANDIT, num_tasks=2, seed=0)
+    assert scores[:2] == pytest.approx((3.5, 1.5))
+
+
 def test_the_same_seed_gives_the_same_scores_and_another_seed_others():
     first, again = (score("bandit", bandits.thompson(), num_tasks=500) for _ in range(2))
     assert first == again
