@@ -103,14 +103,13 @@ def test_what_a_start_is_worth_is_what_the_readme_says(capsys):
 
 
 def test_which_estimator_learns_best_is_measured_as_the_readme_says():
-    """Three of its eighty runs, each within the spread of its five seeds."""
+    """One of its eighty runs, within the spread of its five seeds: all take minutes."""
     module = load("which_estimator_learns_best.py")
     lines = readme_block("estimators").splitlines()
     assert [line.split()[0] for line in lines[1:]] == list(module.DIRECTIONS)
     published = {line.split()[0]: pairs(line) for line in lines[1:]}
-    for job in (("gridworld", "emaml", 0), ("gridworld", "fomaml", 0), ("bandit", "plain", 0)):
-        mean, error = published[job[1]][["bandit", "gridworld"].index(job[0])]
-        assert abs(module.score(job) - mean) < 5 * 5**0.5 * error + 0.005, job
+    mean, error = published["plain"][0]
+    assert abs(module.score(("bandit", "plain", 0)) - mean) < 5 * 5**0.5 * error + 0.005
 
 
 def test_a_new_family_is_one_short_file_with_a_ceiling():
