@@ -495,6 +495,7 @@ def test_the_return_of_an_episode_is_the_sum_over_its_steps_averaged_over_tasks(
         ({"update": "trpo", "estimator": "dice"}, "update must be ascent but for emaml and plain"),
         ({"update": "clipped", "learn_alpha": "scalar"}, "update must be ascent but for emaml"),
         ({"learn_alpha": "1"}, "learn_alpha must be one of no, scalar, each, got '1'"),
+        ({"estimator": "dice", "baseline": "linear"}, "estimators that are traced need a baseline"),
         ({"estimator": "dice", "objective": "exact"}, "the exact objective has no data, so"),
         ({"objective": "F"}, "objective must be one of trial, adapted, exact, got 'F'"),
         ({"learning_rate": "1"}, "maml knows the keys estimator, objective"),

@@ -141,3 +141,19 @@ def test_weights_that_are_no_probabilities_of_the_candidates_are_refused(weights
 def test_expected_under_prior_is_the_weighted_mean():
     prior = finite(np.array([0.5, 0.25, 0.25])).prior
     assert tasks.expected_under_prior(np.array([1.0, 2.0, 4.0]), prior) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("horizon", "episodes", "message"),
+    [(0, 1, "horizon must be at least 1, got 0"), (1, 0, "num_episodes must be at least 1, got 0")],
+)
+def test_a_finite_family_needs_a_step_and_an_episode(horizon, episodes, message):
+    prior = tasks.make("gridworld", {"size": "2", "start": "0"}).prior
+    with pytest.raises(ValueError, match=message):
+        tasks.finite_family("mine", {}, *prior, horizon, episodes, rollouts.deterministic)
+
+
+def test_a_finite_family_refuses_to_draw_no_task():
+    family = tasks.make("gridworld", {"size": "2", "start": "0"})
+    with pytest.raises(ValueError, match="num_tasks must be at least 1, got 0"):
+        family.sample(np.random.default_rng(0), 0)

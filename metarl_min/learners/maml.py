@@ -190,6 +190,8 @@ def maml(
     traced = isinstance(DIRECTIONS[estimator], partial)
     rule = "the exact objective has no data, so estimator must be emaml, plain, fomaml or reptile"
     require(objective != "exact" or not traced, rule, repr(estimator))
+    rule = "estimators that are traced need a baseline that is mean or a number"
+    require(baseline != "linear" or not traced, rule, repr(baseline))
     plain = estimator in ("emaml", "plain") and learn_alpha == "no" and objective != "exact"
     rule = "update must be ascent but for emaml and plain, sampled, with a fixed alpha"
     require(update == "ascent" or plain, rule, repr(update))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.arguments import probabilities, require
+from metarl_min.arguments import probabilities, require, whole
 from metarl_min.mdp import MDP, select
 from metarl_min.rollouts import Noise
 from metarl_min.trees import Array, Rng
@@ -82,7 +82,8 @@ class DirichletMDP(NamedTuple):
 
 def sample_hypotheses(rng: Rng, num_tasks: int, prior: Hypotheses) -> MDP:
     """Draw candidates by their prior probability."""
-    return select(prior.mdps, rng.choice(len(prior.weights), num_tasks, p=prior.weights))
+    size = whole("num_tasks", num_tasks)
+    return select(prior.mdps, rng.choice(len(prior.weights), size, p=prior.weights))
 
 
 def finite_family(
@@ -94,7 +95,8 @@ def finite_family(
     require(mdps.leading == weights.shape, "one weight per candidate task", weights.shape)
     prior = Hypotheses(mdps, weights)
     sampler = partial(sample_hypotheses, prior=prior)
-    return Family(name, words, prior, sampler, horizon, num_episodes, noise)
+    protocol = whole("horizon", horizon), whole("num_episodes", num_episodes)
+    return Family(name, words, prior, sampler, *protocol, noise)
 
 
 def _pairs(text: str) -> Pairs:
