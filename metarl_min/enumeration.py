@@ -89,7 +89,7 @@ class DataSets(NamedTuple):
 def num_data_sets(num_kinds: int, num_episodes: int, num_steps: int) -> int:
     """How many data sets there are; ValueError that names the size where there are too many."""
     N, K = whole("num_episodes", num_episodes), whole("num_steps", num_steps, low=0)
-    size = math.comb(N + num_kinds - 1, N) ** min(K, 99)
+    size = math.comb(N + num_kinds - 1, N) ** min(K, 333)  # 2^333 > 1e99
     text = f"{size:,}" if size < 1e99 else "more than 1e99"
     require(size <= LIMIT, f"there may be at most {LIMIT:,} data sets", text)
     return size

@@ -208,3 +208,8 @@ def test_what_cannot_be_enumerated_is_refused_with_the_rule(change, error, messa
     settings = {"task": BANDIT[0], "horizon": 1, "num_episodes": 1, "num_steps": 1}
     with pytest.raises(error, match=message):
         enumeration.data_sets(**{**settings, **change})
+
+
+def test_a_size_beyond_1e99_is_not_given_as_a_smaller_one():
+    with pytest.raises(ValueError, match="data sets, got more than 1e99"):
+        enumeration.num_data_sets(2, 1, 1000)
