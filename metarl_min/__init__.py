@@ -27,8 +27,9 @@ The rooms, in reading order; each imports only rooms above it:
                     dirichlet (players that know the prior), mdps (uniformly random, posterior
                     sampling), published (tables to recompute); ceilings (what one is): beta_arms
                     (up to relabelling), bounds (out of reach), posteriors (correlated arms),
-                    gittins (indices), beliefs (subsets of hypotheses), walks (branch and bound)
-                    for goal_search (many goals); bayes_optimal (whichever fits, and its player)
+                    gittins (indices), index_policies (their players), beliefs (subsets of
+                    hypotheses), walks (branch and bound) for goal_search (many goals);
+                    bayes_optimal (whichever fits, and its player)
     evaluation      scores with standard errors
     checkpoints     the state of a run in one file, written atomically, read without pickle
     training        one loop for all learners

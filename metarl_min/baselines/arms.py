@@ -149,7 +149,8 @@ def optimistic_thompson() -> Learner:
     return player(partial(_agent, name="optimistic_thompson", act=_act_optimistic))
 
 
-def _gittins_agent(family: Family, index: Index) -> Agent:
+def index_agent(family: Family, index: Index) -> Agent:
+    """Whoever plays the highest `index`, eq. (7)."""
     act = partial(_act_index, index=index, num_pulls=family.num_episodes)
     return _agent(family, "gittins", act)
 
@@ -159,7 +160,7 @@ def gittins(index: Index) -> Learner:
 
     `index` is a function of module level or a partial: (a [M, A], b [M, A], pulls) -> [M, A].
     """
-    return player(partial(_gittins_agent, index=index))
+    return player(partial(index_agent, index=index))
 
 
 class Plan(NamedTuple):

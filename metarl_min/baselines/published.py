@@ -62,6 +62,7 @@ BANDITS = Table(
         "ucb1": "UCB1 of Auer et al. 2002 does not give it, ucb_posterior_mean does",
         "greedy": "ties are drawn; taking the first arm, greedy_first_arm, gives what is published",
         "eps_greedy": "ties are drawn; eps_greedy_first_arm gives what is published",
+        "gittins": "published is what greedy has there; an index for this length is better",
         "optimistic_thompson": "the rule of May et al. 2012 does not give what is published",
     },
 )

@@ -17,7 +17,7 @@ import numpy as np
 from metarl_min import mdp as exact
 from metarl_min import tasks
 from metarl_min.arguments import require
-from metarl_min.baselines import arms, bandits, dirichlet, mdps, published
+from metarl_min.baselines import arms, bandits, dirichlet, index_policies, mdps, published
 from metarl_min.baselines.published import Cell
 from metarl_min.cli import comparison
 from metarl_min.evaluation import CHUNK, mean_and_stderr
@@ -44,6 +44,8 @@ PLAYERS: dict[str, dict[str, Player]] = {
         "random": Player(mdps.random),
         "thompson": Player(bandits.thompson),
         "optimistic_thompson": Player(arms.optimistic_thompson),
+        "gittins": Player(index_policies.gittins, index_policies.DISCOUNTS),
+        "finite_horizon_gittins": Player(index_policies.finite_horizon_gittins, anytime=False),
         "ucb1": Player(bandits.ucb1),
         "ucb_posterior_mean": Player(arms.ucb_posterior_mean, arms.CONSTANTS["ucb_posterior_mean"]),
         "eps_greedy": Player(arms.eps_greedy, arms.CONSTANTS["eps_greedy"]),
@@ -131,7 +133,7 @@ def _work(job: Job) -> int:
     """Return how many actions are weighed, in some unit: what is left to do is told by it."""
     grid = len(PLAYERS[job.table][job.algorithm].grid)
     size = (job.arms[0] + 20 if job.arms else 300) * job.lengths[-1]
-    slow = {"ucrl2": 3, "opsrl": 4}.get(job.algorithm, 1)
+    slow = {"ucrl2": 3, "opsrl": 4, "finite_horizon_gittins": 3}.get(job.algorithm, 1)
     return slow * size * (job.trials * (2 if grid else 1) + grid * NUM_TUNING[job.table])
 
 
@@ -237,7 +239,10 @@ def recompute(
     for i, found in comparison.perform_all(jobs, processes, measure):
         job, done = jobs[i], done + _work(jobs[i])
         rows |= {(job.algorithm, cell): row for cell, row in found["cells"].items()}
-        totals.setdefault(job.arms, {})[job.algorithm] = found["over_time"]
+        curves = totals.setdefault(job.arms, {})
+        curves[job.algorithm] = max(
+            curves.get(job.algorithm, np.zeros(0)), found["over_time"], key=len
+        )  # of a player that knows the length, the longest trial
         left = (time.perf_counter() - started) * (work - done) / done
         what = " ".join([job.algorithm, *(f"k={k}" for k in job.arms)])
         report(f"{what} done, about {left:.0f} seconds left")
