@@ -11,6 +11,8 @@ The rooms, in reading order; each imports only rooms above it:
     tasks           Family: a distribution over tasks, with its prior; bandits, gridworlds (goal
                     search), random_mdps (Dirichlet transitions, normal rewards)
     policies        softmax over tables and networks: log-probabilities, entropy, KL
+    networks        policies with a memory: GRU and RNN, back-propagation through time by hand
+    actor_critic    advantages over a trial, gradients in logits and values, clipped or not
     returns         returns-to-go, baselines, GAE: data, never traced
     objectives      what is ascended: expected return, REINFORCE from a table
     optimizers      SGD, momentum, Adam as (init, update)
@@ -22,7 +24,8 @@ The rooms, in reading order; each imports only rooms above it:
     trust_region    TRPO's step and the clipped surrogate, through the inner loop
     trial_gradients the gradient of the return of a trial, in theta and in alpha
     learners        Learner: the one protocol in which all are compared; maml (first order too),
-                    reptile (towards where adaptation ends), meta_sgd (a step size for each entry)
+                    reptile (towards where adaptation ends), meta_sgd (a step size for each entry),
+                    recurrent (RL^2: the memory of a network is what adapts)
     baselines       the judges: bandits (Thompson sampling, UCB1, the best prior arm), arms and
                     dirichlet (players that know the prior), mdps (uniformly random, posterior
                     sampling), published (tables to recompute); ceilings (what one is): beta_arms

@@ -657,7 +657,7 @@ def test_nothing_is_told_on_standard_output_where_standard_error_is_closed():
 def test_whoever_stops_reading_is_no_error():
     command = f"{sys.executable} -m metarl_min equations | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
-    assert done.stdout.startswith("adaptation.1 ") and done.stderr == ""
+    assert done.stdout.startswith("actor_critic.1 ") and done.stderr == ""
 
 
 def test_settings_and_families_of_a_run_read_back_to_the_same(run):

@@ -185,7 +185,7 @@ def make_jobs(
         return Job(task, name, player, family, ceiling, iterations, num_tasks, seed)
 
     return [
-        *(job(name, x, budget(x, family)[0]) for name, x in players.items()),
+        *(job(name, x.short or x, budget(x, family)[0]) for name, x in players.items()),
         *(job(name, x, None) for name, x in baselines.items()),
     ]
 

@@ -23,6 +23,7 @@ LEARNERS = {  # the name on the command line -> its module here, which has a fun
     "fomaml": "maml",
     "reptile": "reptile",
     "meta_sgd": "meta_sgd",
+    "rl2": "recurrent",
 }
 
 
@@ -35,6 +36,7 @@ class Learner(NamedTuple):
     before: Callable[[Any], Any] | None = None  # state -> state that does not adapt
     control: Callable[[Rng, Any, Family], Any] | None = None  # -> untrained state, best alpha
     iterations: Callable[[Family], tuple[int, int]] | None = None  # in `compare`, in `train`
+    short: Any = None  # the same Learner with schedules as long as the budget of `compare`
 
 
 def unchanged(rng: Rng, state: Any, family: Family) -> tuple[Any, None]:

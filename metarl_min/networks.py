@@ -1,0 +1,231 @@
+"""Networks with a memory: recurrent cells, and back-propagation through time by hand.
+
+x observation, h memory before the step, h' after it, s(y) = 1 / (1 + exp(-y)), o the product of
+entries:
+
+    (1)  h' = tanh(x W + b + h U)                                             [Elman 1990]
+    (2)  reset before:  r = s(x W_r + b_r + h U_r),  u = s(x W_u + b_u + h U_u),
+         n = tanh(x W_n + b_n + (r o h) U_n),  h' = u o h + (1 - u) o n    [Cho et al. 2014]
+    (3)  reset after, as in cuDNN: (2) with n = tanh(x W_n + b_n + r o q), q = h U_n + c
+                                                                   [Chetlur et al. 2014]
+    (4)  of (3), for g = df/dh':  d_n = g o (1 - u) o (1 - n^2),  d_q = d_n o r,
+         d_u = g o (h - n) o u o (1 - u),  d_r = d_n o q o r o (1 - r),
+         df/dh = g o u + (d_r, d_u, d_q) U^T               [Werbos 1990; derivation]
+    (5)  df/dW = sum_t x_t^T (d_r, d_u, d_n)_t,  df/db = sum_t (d_r, d_u, d_n)_t,
+         df/dU = sum_t h_t^T (d_r, d_u, d_q)_t,  df/dc = sum_t d_q,t   [Werbos 1990; derivation]
+    (6)  logits and value: (z, v) = h' V + d                           [Wang et al. 2016]
+    (7)  orthogonal: Q of the QR decomposition of a normal matrix, signs by the diagonal of R
+                                                                  [Saxe et al. 2014; Mezzadri 2007]
+    (8)  Glorot uniform: U(-l, l), l = sqrt(6 / (inputs + outputs))  [Glorot and Bengio 2010]
+
+All is computed in the dtype of the parameters. They may have leading axes [P]: products are
+stacked, observations [P, M, I]. What a backward pass needs of a trial is the memories that it went
+through: the gates of all steps come from them in one product, and only (4) runs backwards.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import autograd.numpy as np
+import numpy as onp
+from autograd import grad
+from autograd.extend import defvjp_argnums, primitive
+
+from metarl_min.arguments import require, whole
+from metarl_min.trees import Array, Rng, Tree
+
+
+class MemoryPolicy(NamedTuple):
+    """A policy that sees its history through a memory; `gradient` None: traced."""
+
+    init: Callable[[Rng, int, int], Tree]  # rng, I inputs, A actions -> parameters
+    initial_memory: Callable[[Tree, int], Any]  # parameters, num_tasks -> memory
+    step: Callable[[Tree, Any, Any], tuple[Any, Any, Any]]
+    # parameters, memory, observations [..., M, I] -> memory, logits [..., M, A], values [..., M]
+    gradient: Callable[[Tree, Array, Array, Array, Array], Tree] | None = None
+    # parameters, observations [T, M, I], memories before each step and after the last
+    # [T + 1, M, H], df/dlogits [T, M, A], df/dvalues [T, M] -> df/dparameters
+
+
+def sigmoid(y: Any) -> Any:
+    """1 / (1 + exp(-y)), without overflow."""
+    return 0.5 * (np.tanh(0.5 * y) + 1)
+
+
+def rnn(params: Tree, h: Any, x: Any) -> Any:
+    """One step of the simple network, eq. (1). h [..., M, H], x [..., M, I] -> [..., M, H]"""
+    return np.tanh(
+        np.matmul(x, params["W"]) + params["b"][..., None, :] + np.matmul(h, params["U"])
+    )
+
+
+def gru_before(params: Tree, h: Any, x: Any) -> Any:
+    """One step of the GRU, reset before the product, eq. (2). [..., M, H]"""
+    H, U = h.shape[-1], params["U"]
+    y = np.matmul(x, params["W"]) + params["b"][..., None, :]
+    gates = sigmoid(y[..., : 2 * H] + np.matmul(h, U[..., : 2 * H]))
+    r, u = gates[..., :H], gates[..., H:]
+    n = np.tanh(y[..., 2 * H :] + np.matmul(r * h, U[..., 2 * H :]))
+    return n + u * (h - n)
+
+
+def gru_after(params: Tree, h: Any, x: Any) -> Any:
+    """One step of the GRU, reset after the product, eq. (3). [..., M, H]"""
+    y = np.matmul(x, params["W"]) + params["b"][..., None, :]
+    return _advance(y, np.matmul(h, params["U"]), params["c"][..., None, :], h)
+
+
+def _gates(y: Any, w: Any, c: Any) -> tuple[Any, Any, Any, Any]:
+    """r, u, n and q of eq. (3), from y = x W + b and w = h U."""
+    H = w.shape[-1] // 3
+    gates = sigmoid(y[..., : 2 * H] + w[..., : 2 * H])
+    r, u, q = gates[..., :H], gates[..., H:], w[..., 2 * H :] + c
+    return r, u, np.tanh(y[..., 2 * H :] + r * q), q
+
+
+def _advance(y: Any, w: Any, c: Any, h: Any) -> Any:
+    _, u, n, _ = _gates(y, w, c)
+    return n + u * (h - n)
+
+
+def traced_scan(y: Any, U: Any, c: Any, h: Any) -> Any:
+    """Memories after each step, eq. (3), step by step. y = x W + b [T, M, 3H] -> [T, M, H]"""
+    memories = []
+    for t in range(len(y)):
+        h = _advance(y[t], np.matmul(h, U), c, h)
+        memories.append(h)
+    return np.stack(memories)
+
+
+scan = primitive(traced_scan)  # the same as one traced node
+
+
+def backward(y: Array, U: Array, c: Array, before: Array, g: Array) -> tuple[Array, Array, Array]:
+    """Gradient in y, in h U and in the first memory, eq. (4) from the last step to the first.
+
+    y [T, M, 3H], memories before each step and df/dh' from outside the scan [T, M, H].
+    """
+    r, u, n, q = _gates(y, before @ U, c)
+    H, UT = u.shape[-1], onp.ascontiguousarray(U.T)
+    to_n, to_u, to_r = (1 - u) * (1 - n * n), (before - n) * u * (1 - u), q * r * (1 - r)
+    in_w, d_n = onp.empty_like(y), onp.empty_like(u)
+    carried = onp.zeros_like(before[0])
+    for t in range(len(y) - 1, -1, -1):
+        total = g[t] + carried
+        onp.multiply(total, to_n[t], out=d_n[t])
+        onp.multiply(d_n[t], to_r[t], out=in_w[t, :, :H])
+        onp.multiply(total, to_u[t], out=in_w[t, :, H : 2 * H])
+        onp.multiply(d_n[t], r[t], out=in_w[t, :, 2 * H :])
+        carried = total * u[t] + in_w[t] @ UT
+    return onp.concatenate([in_w[..., : 2 * H], d_n], axis=-1), in_w, carried
+
+
+def _rows(x: Array) -> Array:
+    return x.reshape(-1, x.shape[-1])
+
+
+def _scan_vjp(argnums: Any, memories: Array, args: Any, kwargs: Any) -> Callable[[Array], Any]:
+    y, U, c, h = args
+    before = onp.concatenate([h[None], memories[:-1]])
+
+    def vjp(g: Array) -> Any:
+        in_y, in_w, in_h = backward(y, U, c, before, g)
+        in_U, H = _rows(before).T @ _rows(in_w), h.shape[-1]
+        found = in_y, in_U, in_w[..., 2 * H :].sum((0, 1)), in_h
+        return tuple(found[i] for i in argnums)
+
+    return vjp
+
+
+defvjp_argnums(scan, _scan_vjp)
+
+
+def gru_gradient(params: Tree, x: Array, memories: Array, u_logits: Array, u_values: Array) -> Tree:
+    """Gradient in all parameters from that in logits and values, eqs. (4)-(6)."""
+    u = _rows(onp.concatenate([u_logits, u_values[..., None]], axis=-1))
+    before, after = memories[:-1], memories[1:]
+    y = (_rows(x) @ params["W"] + params["b"]).reshape(*x.shape[:2], -1)
+    g = (u @ params["V"].T).reshape(after.shape)
+    in_y, in_w, _ = backward(y, params["U"], params["c"], before, g)
+    H = after.shape[-1]
+    return {
+        "W": _rows(x).T @ _rows(in_y), "b": in_y.sum((0, 1)), "U": _rows(before).T @ _rows(in_w),
+        "c": in_w[..., 2 * H :].sum((0, 1)), "V": _rows(after).T @ u, "d": u.sum(0),
+    }  # fmt: skip
+
+
+def unroll(policy: MemoryPolicy, params: Tree, x: Any) -> tuple[list[Any], Any, Any]:
+    """Memories [T + 1], logits [T, M, A] and values [T, M] of a trial. x [T, M, I]"""
+    memories: list[Any] = [policy.initial_memory(params, x.shape[1])]
+    logits: list[Any] = []
+    values: list[Any] = []
+    for observations in x:
+        memory, z, v = policy.step(params, memories[-1], observations)
+        memories.append(memory)
+        logits.append(z)
+        values.append(v)
+    return memories, np.stack(logits), np.stack(values)
+
+
+def gradient(
+    policy: MemoryPolicy, params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array
+) -> Tree:
+    """Gradient in the parameters from that in logits and values: by hand, or else traced."""
+    if policy.gradient is not None:
+        return policy.gradient(params, x, onp.asarray(memories), u_logits, u_values)
+
+    def linear(params: Tree) -> Any:
+        _, logits, values = unroll(policy, params, x)
+        return np.sum(logits * u_logits) + np.sum(values * u_values)
+
+    found: Tree = grad(linear)(params)
+    return found
+
+
+def orthogonal(rng: Rng, rows: int, columns: int) -> Array:
+    """Orthonormal columns or rows, whichever are fewer, eq. (7)."""
+    Q, R = onp.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+    Q = Q * onp.sign(onp.diag(R))
+    return Q if rows >= columns else onp.ascontiguousarray(Q.T)
+
+
+def glorot_uniform(rng: Rng, rows: int, columns: int) -> Array:
+    """Uniform with a variance that keeps signals' size, eq. (8)."""
+    limit = onp.sqrt(6 / (rows + columns))
+    return rng.uniform(-limit, limit, (rows, columns))
+
+
+CELLS = {"gru": (gru_after, 3), "gru_before": (gru_before, 3), "rnn": (rnn, 1)}
+
+
+def _init(rng: Rng, num_inputs: int, num_actions: int, cell: str, H: int, dtype: Any) -> Tree:
+    parts = CELLS[cell][1]
+    W = onp.concatenate([glorot_uniform(rng, num_inputs, H) for _ in range(parts)], axis=1)
+    U = onp.concatenate([orthogonal(rng, H, H) for _ in range(parts)], axis=1)
+    V = onp.concatenate([0.01 * orthogonal(rng, H, num_actions), orthogonal(rng, H, 1)], axis=1)
+    params = {"W": W, "b": onp.zeros(parts * H), "U": U, "V": V, "d": onp.zeros(num_actions + 1)}
+    if cell == "gru":
+        params["c"] = onp.zeros(H)
+    return {name: leaf.astype(dtype) for name, leaf in params.items()}
+
+
+def _initial_memory(params: Tree, num_tasks: int) -> Array:
+    U = params["U"]
+    return onp.zeros((*U.shape[:-2], num_tasks, U.shape[-2]), U.dtype)
+
+
+def _step(params: Tree, h: Any, x: Any, cell: str) -> tuple[Any, Any, Any]:
+    """One step of the memory and its heads, eq. (6)."""
+    h = CELLS[cell][0](params, h, x)
+    heads = np.matmul(h, params["V"]) + params["d"][..., None, :]
+    return h, heads[..., :-1], heads[..., -1]
+
+
+def recurrent(cell: str = "gru", hidden: int = 32, dtype: str = "float32") -> MemoryPolicy:
+    """A cell of `hidden` units, gru (reset after), gru_before or rnn, with heads by eq. (6)."""
+    require(cell in CELLS, f"cell must be one of {', '.join(CELLS)}", repr(cell))
+    require(dtype in ("float32", "float64"), "dtype must be float32 or float64", repr(dtype))
+    init = partial(_init, cell=cell, H=whole("hidden", hidden), dtype=dtype)
+    by_hand = gru_gradient if cell == "gru" else None
+    return MemoryPolicy(init, _initial_memory, partial(_step, cell=cell), by_hand)

@@ -1,0 +1,139 @@
+"""Recurrent cells against loops over single numbers, and their backward pass against traces."""
+
+import math
+
+import autograd.numpy as np
+import numpy as onp
+import pytest
+from autograd import grad
+from numpy.testing import assert_allclose
+
+from metarl_min import networks, trees
+from metarl_min.checks import assert_derivative
+
+T, M, K, H, A = 5, 3, 4, 6, 2
+CELLS = list(networks.CELLS)
+
+
+def made(cell, seed=0, **settings):
+    rng = onp.random.default_rng(seed)
+    policy = networks.recurrent(cell, H, "float64")
+    params = trees.map(lambda x: x + 0.3 * rng.normal(size=x.shape), policy.init(rng, K, A))
+    return policy, params, rng.normal(size=(T, M, K)), rng
+
+
+def s(y):
+    return 1 / (1 + math.exp(-y))
+
+
+def by_hand(cell, p, h, x):
+    """One step for one task, number by number."""
+
+    def product(v, name, j):
+        return sum(v[i] * p[name][i, j] for i in range(len(v)))
+
+    if cell == "rnn":
+        return [math.tanh(product(x, "W", k) + p["b"][k] + product(h, "U", k)) for k in range(H)]
+    y = [product(x, "W", j) + p["b"][j] for j in range(3 * H)]
+    r = [s(y[k] + product(h, "U", k)) for k in range(H)]
+    u = [s(y[H + k] + product(h, "U", H + k)) for k in range(H)]
+    reset = [r[k] * h[k] for k in range(H)]
+    new = []
+    for k in range(H):
+        if cell == "gru":
+            inner = r[k] * (product(h, "U", 2 * H + k) + p["c"][k])
+        else:
+            inner = product(reset, "U", 2 * H + k)
+        new.append(u[k] * h[k] + (1 - u[k]) * math.tanh(y[2 * H + k] + inner))
+    return new
+
+
+@pytest.mark.verifies("networks.1", "networks.2", "networks.3", "networks.6")
+@pytest.mark.parametrize("cell", CELLS)
+def test_values_equal_a_loop_over_numbers(cell):
+    policy, params, x, _ = made(cell)
+    memories, logits, values = networks.unroll(policy, params, x)
+    for m in range(M):
+        h = [0.0] * H
+        for t in range(T):
+            h = by_hand(cell, params, h, x[t, m])
+            assert_allclose(memories[t + 1][m], h, rtol=1e-12, atol=1e-14)
+            heads = [sum(h[k] * params["V"][k, j] for k in range(H)) for j in range(A + 1)]
+            assert_allclose(logits[t, m], onp.add(heads, params["d"])[:A], rtol=1e-12, atol=1e-14)
+            assert_allclose(values[t, m], heads[A] + params["d"][A], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.verifies("networks.4", "networks.5", "networks.6")
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_gradient_by_hand_is_that_of_the_traced_form_and_of_differences(cell):
+    policy, params, x, rng = made(cell)
+    u, v = rng.normal(size=(T, M, A)), rng.normal(size=(T, M))
+
+    def f(params):
+        _, logits, values = networks.unroll(policy, params, x)
+        return np.sum(logits * u) + np.sum(values * v)
+
+    memories = networks.unroll(policy, params, x)[0]
+    g = networks.gradient(policy, params, x, memories, u, v)
+    traced = networks.gradient(policy._replace(gradient=None), params, x, memories, u, v)
+    assert g.keys() == traced.keys() == params.keys()
+    for name in params:
+        assert_allclose(g[name], traced[name], rtol=1e-10, atol=1e-12)
+    assert_derivative(f, g, params)
+
+
+@pytest.mark.verifies("networks.4", "networks.5")
+@pytest.mark.parametrize("argument", range(4))
+def test_the_scan_as_one_node_is_the_traced_scan(argument):
+    _, params, x, rng = made("gru")
+    args = [x @ params["W"] + params["b"], params["U"], params["c"], rng.normal(size=(M, H))]
+    u = rng.normal(size=(T, M, H))
+    assert_allclose(networks.scan(*args), networks.traced_scan(*args), atol=0)
+    found = [
+        grad(lambda *a, way=way: np.sum(way(*a) ** 2 * u), argument)(*args)
+        for way in (networks.scan, networks.traced_scan)
+    ]
+    assert_allclose(*found, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_population_is_a_leading_axis(cell):
+    policy, one, x, _ = made(cell)
+    other = made(cell, seed=1)[1]
+    both = trees.map(lambda a, b: onp.stack([a, b]), one, other)
+    h, z, v = policy.step(both, policy.initial_memory(both, M), onp.stack([x[0], x[1]]))
+    for p, params in enumerate((one, other)):
+        alone = policy.step(params, policy.initial_memory(params, M), x[p])
+        for found, truth in zip((h[p], z[p], v[p]), alone, strict=True):
+            assert_allclose(found, truth, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.verifies("networks.7", "networks.8")
+def test_initial_products_are_orthonormal_and_inputs_within_their_limit():
+    rng = onp.random.default_rng(0)
+    for rows, columns in ((5, 5), (7, 3), (3, 7)):
+        Q = networks.orthogonal(rng, rows, columns)
+        assert Q.shape == (rows, columns)
+        assert_allclose(Q @ Q.T if rows < columns else Q.T @ Q, onp.eye(min(Q.shape)), atol=1e-14)
+    first = onp.array([networks.orthogonal(rng, 2, 2)[0, 0] for _ in range(2000)])
+    assert abs(first.mean()) < 0.06  # signs are drawn too
+    W = networks.glorot_uniform(rng, 200, 100)
+    assert W.shape == (200, 100) and 0.999 < abs(W).max() / math.sqrt(6 / 300) <= 1
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_training_is_in_single_precision_throughout(cell):
+    policy = networks.recurrent(cell, H)
+    params = policy.init(onp.random.default_rng(0), K, A)
+    x = onp.ones((T, M, K), onp.float32)
+    memories, logits, values = networks.unroll(policy, params, x)
+    g = networks.gradient(policy, params, x, memories, logits, values)
+    leaves = [*params.values(), *memories, logits, values, *g.values()]
+    assert {leaf.dtype for leaf in leaves} == {onp.dtype("float32")}
+
+
+def test_unknown_cells_and_dtypes_are_refused():
+    with pytest.raises(ValueError, match="cell must be one of gru, gru_before, rnn, got 'lstm'"):
+        networks.recurrent("lstm")
+    with pytest.raises(ValueError, match="dtype must be float32 or float64, got 'int8'"):
+        networks.recurrent(dtype="int8")

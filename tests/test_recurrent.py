@@ -1,0 +1,210 @@
+"""RL^2: what it sees and when, its exact expectation, and that it learns."""
+
+import itertools
+import pickle
+
+import autograd.numpy as np
+import numpy as onp
+import pytest
+from autograd import grad
+from numpy.testing import assert_allclose
+
+from metarl_min import actor_critic, learners, networks, policies, tasks, training, trees
+from metarl_min.learners import recurrent
+from metarl_min.learners.recurrent import Record
+from metarl_min.rollouts import Episodes, tables
+
+GRID = {"size": "3", "start": "4", "horizon": "4", "episodes": "3", "terminate": "1"}
+
+
+def rng(seed=0):
+    return onp.random.default_rng(seed)
+
+
+def played(seed=0, words=GRID):
+    family = tasks.make("gridworld", words)
+    batch = family.sample(rng(), 6)
+    policy = networks.recurrent("gru", 5, "float64")
+    theta = policy.init(rng(1), sum(batch.shape) + 2, batch.shape[1])
+    record = Record([], [], [], [])
+    agent = recurrent.agent(policy, theta, batch.shape, False, record)
+    sampler = tables(batch, family.reward_noise)
+    episodes = recurrent.rollouts.play(rng(seed), sampler, agent, 3, family.horizon)
+    return batch, policy, theta, record, episodes
+
+
+@pytest.mark.verifies("recurrent.1")
+def test_each_step_sees_its_state_and_what_the_step_before_did_and_was_paid():
+    batch, policy, theta, record, episodes = played()
+    S, A = batch.shape
+    states, actions, rewards = (recurrent.by_time(x) for x in episodes[:3])
+    for t, x in enumerate(record.observations):
+        truth = onp.zeros((6, S + A + 2))
+        for m in range(6):
+            truth[m, states[t, m]] = 1
+            if t:
+                truth[m, S + actions[t - 1, m]] = 1
+                truth[m, S + A] = rewards[t - 1, m]
+            truth[m, S + A + 1] = t % 4 == 0
+        assert_allclose(x, truth, atol=0)
+    memories, logits, values = networks.unroll(policy, theta, onp.stack(record.observations))
+    assert not memories[0].any() and memories[4].any()  # empty on a task, kept in an episode
+    assert_allclose(record.memories, memories, atol=0)
+    assert_allclose(record.logits, logits, atol=0)
+    assert_allclose(record.values, values, atol=0)
+
+
+@pytest.mark.verifies("actor_critic.1")
+def test_advantages_are_a_double_sum_over_the_steps_that_are_alive():
+    r, v = rng(1).normal(size=(2, 7, 4))
+    alive = rng(2).random((7, 4)) < 0.6
+    found = actor_critic.advantages(r, v, alive, 0.9, 0.7)
+    for m in range(4):
+        steps = [t for t in range(7) if alive[t, m]]
+        values = [*v[steps, m], 0.0]
+        for i, t in enumerate(steps):
+            deltas = [
+                r[steps[j], m] + 0.9 * values[j + 1] - values[j] for j in range(i, len(steps))
+            ]
+            truth = sum(0.63**k * delta for k, delta in enumerate(deltas))
+            assert_allclose(found[t, m], truth, rtol=1e-12)
+    assert not found[~alive].any()
+
+
+@pytest.mark.verifies("actor_critic.2", "actor_critic.3", "actor_critic.4")
+@pytest.mark.parametrize("clip", [0.2, onp.inf])
+def test_gradients_in_logits_and_values_are_those_of_the_surrogate(clip):
+    z, onehot = rng(1).normal(size=(5, 4, 3)), onp.eye(3)[rng(2).integers(3, size=(5, 4))]
+    old, A = rng(3).normal(size=(5, 4)) * 0.5 - 1, rng(4).normal(size=(5, 4))
+    alive = rng(5).random((5, 4)) < 0.8
+
+    def surrogate(z):
+        ratio = np.exp(np.sum(policies.log_softmax(z) * onehot, -1) - old)
+        bounded = np.minimum(ratio * A, np.clip(ratio, 1 - clip, 1 + clip) * A)
+        return np.sum(alive * (bounded + 0.3 * policies.entropy(z)))
+
+    found = actor_critic.actor(z, old, onehot, A, alive, 0.3, clip)
+    assert_allclose(found, grad(surrogate)(z), rtol=1e-10, atol=1e-13)
+    v = rng(6).normal(size=(5, 4))
+    truth = grad(lambda v: -np.sum(alive * (A - v) ** 2) / 4)(v)
+    assert_allclose(actor_critic.critic(v, A, alive), truth, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.verifies("actor_critic.5")
+def test_long_gradients_are_cut_and_short_ones_left():
+    g = {"a": onp.array([3.0]), "b": onp.array([[4.0]])}
+    assert actor_critic.clip_norm(g, 5.1) is g
+    short = actor_critic.clip_norm(g, 1.0)
+    assert_allclose([short["a"][0], short["b"][0, 0]], [0.6, 0.8], rtol=1e-15)
+
+
+@pytest.mark.parametrize("rewards", ["sampled", "expected"])
+def test_the_expected_gradient_over_every_trial_is_that_of_the_return(rewards):
+    """Two arms, three pulls: 64 histories, each as a task of its own, weighed afterwards."""
+    means, n = onp.array([0.3, 0.8]), 3
+    words = list(itertools.product(range(2), range(2), repeat=n))
+    actions, paid = onp.array(words).reshape(-1, n, 2).transpose(2, 0, 1)
+    K = len(words)
+    batch = tasks.make("bandit", {"arms": "2"}).sample(rng(), K)
+    batch = batch._replace(reward=onp.broadcast_to(means[:, None], batch.reward.shape).copy())
+    policy = networks.recurrent("gru", 4, "float64")
+    theta = trees.map(lambda x: x + 0.5 * rng(3).normal(size=x.shape), policy.init(rng(1), 5, 2))
+    x, previous = [], onp.zeros((K, 3))
+    for t in range(n):
+        x.append(recurrent.observation(onp.zeros(K, int), previous, True, 1))
+        previous = onp.concatenate([onp.eye(2)[actions[:, t]], paid[:, t, None]], axis=1)
+    x = onp.stack(x)
+    chance = onp.where(paid, means[actions], 1 - means[actions]).prod(-1)
+    onehot = onp.eye(2)[actions.T]
+
+    def value(theta):
+        log_probs = policies.log_softmax(networks.unroll(policy, theta, x)[1])
+        return np.sum(chance * np.exp(np.sum(log_probs * onehot, (0, 2))) * paid.sum(1))
+
+    episodes = Episodes(0 * actions[..., None], actions[..., None], 1.0 * paid[..., None],
+                        onp.ones((K, n, 1), bool))  # fmt: skip
+    r = recurrent.by_time(recurrent.paid(episodes, batch, rewards))
+    memories, logits, values = networks.unroll(policy, theta, x)
+    alive = onp.ones((n, K), bool)
+    A = actor_critic.advantages(r, values, alive, 1.0, 1.0)
+    old = (policies.log_softmax(logits) * onehot).sum(-1)
+    u = actor_critic.actor(logits, old, onehot, A, alive, 0.0, onp.inf)
+    weights = chance * onp.exp(old.sum(0))
+    u = u * weights[:, None]
+    g = networks.gradient(policy, theta, x, memories, u, onp.zeros((n, K)))
+    truth = grad(value)(theta)
+    assert weights.sum() == pytest.approx(1, abs=1e-14)
+    for name in theta:
+        assert_allclose(g[name], truth[name], atol=1e-10)
+
+
+@pytest.mark.verifies("recurrent.2")
+def test_the_step_size_falls_to_zero_over_the_iterations():
+    family = tasks.make("bandit", {"arms": "2", "pulls": "3"})
+    learner = learners.make("rl2", {"iterations": "4", "num_tasks": "8", "hidden": "4"})
+    state, moved = learner.init(rng(), family), []
+    for i in range(5):
+        again = state._replace(optimizer=learner.init(rng(), family).optimizer, iteration=i)
+        after = learner.step(rng(7), again, family)[0]
+        moved.append(max(abs(after.theta[x] - state.theta[x]).max() for x in state.theta))
+    assert_allclose(moved, 0.01 * onp.array([1, 0.75, 0.5, 0.25, 0]), rtol=1e-2)
+
+
+def test_what_happens_after_the_end_of_an_episode_carries_no_gradient():
+    _, _, theta, record, episodes = played(3)
+    assert not episodes.alive.all()
+    rules = recurrent.resolve(
+        learners.make("rl2", {"hidden": "5"}).step.keywords["rules"],
+        tasks.make("gridworld", GRID),
+    )
+    state = recurrent.State(theta, recurrent.optimizers.adam(0.0).init(theta), 0)
+    other = episodes.rewards + ~episodes.alive * 9.0
+    first, second = (recurrent.update(rules, state, record, episodes, r)
+                     for r in (episodes.rewards, other))  # fmt: skip
+    for name in theta:
+        assert_allclose(first.theta[name], second.theta[name], atol=0)
+
+
+@pytest.mark.parametrize("update", ["a2c", "ppo"])
+@pytest.mark.parametrize("cell", list(networks.CELLS))
+def test_a_step_is_a_function_of_its_seed_and_survives_pickling(update, cell):
+    words = {"update": update, "cell": cell, "num_tasks": "4", "hidden": "4", "epochs": "2"}
+    learner = pickle.loads(pickle.dumps(learners.make("rl2", words)))
+    family = tasks.make("gridworld", GRID)
+    first, second = (training.train(learner, family, iterations=2, seed=5) for _ in range(2))
+    for name in first.theta:
+        onp.testing.assert_array_equal(first.theta[name], second.theta[name])
+    assert first.iteration == 2
+
+
+def test_a_step_size_that_is_far_too_large_ends_in_an_error_that_names_the_iteration():
+    learner = learners.make("rl2", {"beta": "1e38", "num_tasks": "4", "hidden": "4"})
+    family = tasks.make("bandit", {"arms": "2", "pulls": "3"})
+    with onp.errstate(all="ignore"), pytest.raises(FloatingPointError, match="iteration"):
+        training.train(learner, family, iterations=50, seed=0)
+
+
+def test_it_learns_to_pull_what_paid():
+    family = tasks.make("bandit", {"arms": "2", "pulls": "3", "prior": "0.2,0.2"})
+    words = {"hidden": "16", "iterations": "500", "num_tasks": "100"}
+    learner = learners.make("rl2", words)
+    state = training.train(learner, family, iterations=500, seed=0)
+    batch = family.sample(rng(9), 4000)
+    total = learner.trial(rng(8), state, family, batch).rewards.sum((1, 2))
+    assert total.mean() > 1.5 + 5 * total.std() / onp.sqrt(4000)
+    greedy = [learner.trial(rng(s), state, family, batch, greedy=True).actions for s in (1, 1)]
+    onp.testing.assert_array_equal(*greedy)
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        ({"update": "trpo"}, "update must be a2c or ppo, got 'trpo'"),
+        ({"rewards": "none"}, "rewards must be one of sampled, expected, got 'none'"),
+        ({"clip": "0"}, "clip must be positive, got 0"),
+        ({"hidden": "0"}, "hidden must be at least 1, got 0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(words, rule):
+    with pytest.raises(ValueError, match=rule):
+        learners.make("rl2", words)
