@@ -86,7 +86,7 @@ class Record(NamedTuple):
 
 
 def _iterations(family: Family) -> tuple[int, int]:
-    return (600, 2000) if family.horizon == 1 else (180, 1500)
+    return (200, 2000) if family.horizon == 1 else (60, 1500)
 
 
 def resolve(rules: Rules, family: Family, short: bool = False) -> Rules:
