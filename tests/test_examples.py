@@ -101,7 +101,7 @@ def test_what_a_start_is_worth_is_what_the_readme_says(capsys):
             assert close(value, measured, stderr), line
     gains = [cells[2][0] / cells[2][1] for cells in table.values()]
     assert gains[0] > 15 and gains[2] > 15
-    assert gains[1] < 8 and gains[3] < 8  # a little may be learned where tasks share next to nothing
+    assert gains[1] < 8 and gains[3] < 8  # little is learned where tasks share little
 
 
 def test_which_estimator_learns_best_is_measured_as_the_readme_says():
