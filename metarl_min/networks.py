@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 import autograd.numpy as np
 import numpy as onp
 from autograd import grad
+from autograd.differential_operators import make_vjp
 from autograd.extend import defvjp_argnums, primitive
 
 from metarl_min.arguments import require, whole
@@ -73,7 +74,8 @@ def gru_before(params: Tree, h: Any, x: Any) -> Any:
 def gru_after(params: Tree, h: Any, x: Any) -> Any:
     """One step of the GRU, reset after the product, eq. (3). [..., M, H]"""
     y = np.matmul(x, params["W"]) + params["b"][..., None, :]
-    return _advance(y, np.matmul(h, params["U"]), params["c"][..., None, :], h)
+    _, u, n, _ = _gates(y, np.matmul(h, params["U"]), params["c"][..., None, :])
+    return n + u * (h - n)
 
 
 def _gates(y: Any, w: Any, c: Any) -> tuple[Any, Any, Any, Any]:
@@ -84,75 +86,74 @@ def _gates(y: Any, w: Any, c: Any) -> tuple[Any, Any, Any, Any]:
     return r, u, np.tanh(y[..., 2 * H :] + r * q), q
 
 
-def _advance(y: Any, w: Any, c: Any, h: Any) -> Any:
-    _, u, n, _ = _gates(y, w, c)
-    return n + u * (h - n)
-
-
-def traced_scan(y: Any, U: Any, c: Any, h: Any) -> Any:
-    """Memories after each step, eq. (3), step by step. y = x W + b [T, M, 3H] -> [T, M, H]"""
+def traced_scan(x: Any, W: Any, b: Any, U: Any, c: Any, h: Any) -> Any:
+    """Memories after each step, eq. (3), step by step. x [T, M, I] -> [T, M, H]"""
     memories = []
-    for t in range(len(y)):
-        h = _advance(y[t], np.matmul(h, U), c, h)
+    for t in range(len(x)):
+        h = gru_after({"W": W, "b": b, "U": U, "c": c}, h, x[t])
         memories.append(h)
     return np.stack(memories)
 
 
-scan = primitive(traced_scan)  # the same as one traced node
+def _traced_backward(x: Any, W: Any, b: Any, U: Any, c: Any, h: Any, after: Any, g: Any) -> Any:
+    del after  # a function of the others
+    return make_vjp(lambda args: traced_scan(*args))((x, W, b, U, c, h))[0](g)
 
 
-def backward(y: Array, U: Array, c: Array, before: Array, g: Array) -> tuple[Array, Array, Array]:
-    """Gradient in y, in h U and in the first memory, eq. (4) from the last step to the first.
+@primitive
+def backward(
+    x: Array, W: Array, b: Array, U: Array, c: Array, h: Array, after: Array, g: Array
+) -> tuple[Array, ...]:
+    """Gradient in x, W, b, U, c and h, from g = df/dh' of the outside [T, M, H], by (4), (5)."""
+    H, UT, WT = len(U), onp.ascontiguousarray(U.T), onp.ascontiguousarray(W.T)
+    in_x, in_W, in_b, in_U, in_c = (onp.zeros_like(leaf) for leaf in (x, W, b, U, c))
+    carried, ones = onp.zeros_like(h), onp.ones_like(h[:, 0])
+    d = onp.empty((len(h), 3 * H), g.dtype)
+    for t in range(len(x) - 1, -1, -1):
+        before, total = after[t - 1] if t else h, g[t] + carried
+        r, u, n, q = _gates(x[t] @ W + b, before @ U, c)
+        d_n = total * (1 - u) * (1 - n * n)
+        d[:, :H] = d_n * q * r * (1 - r)
+        d[:, H : 2 * H] = total * (before - n) * u * (1 - u)
+        d[:, 2 * H :] = d_n * r
+        in_U += before.T @ d
+        in_c += ones @ d[:, 2 * H :]
+        carried = total * u + d @ UT
+        d[:, 2 * H :] = d_n
+        in_W += x[t].T @ d
+        in_b += ones @ d
+        in_x[t] = d @ WT
+    return in_x, in_W, in_b, in_U, in_c, carried
 
-    y [T, M, 3H], memories before each step and df/dh' from outside the scan [T, M, H].
-    """
-    r, u, n, q = _gates(y, before @ U, c)
-    H, UT = u.shape[-1], onp.ascontiguousarray(U.T)
-    to_n, to_u, to_r = (1 - u) * (1 - n * n), (before - n) * u * (1 - u), q * r * (1 - r)
-    in_w, d_n = onp.empty_like(y), onp.empty_like(u)
-    carried = onp.zeros_like(before[0])
-    for t in range(len(y) - 1, -1, -1):
-        total = g[t] + carried
-        onp.multiply(total, to_n[t], out=d_n[t])
-        onp.multiply(d_n[t], to_r[t], out=in_w[t, :, :H])
-        onp.multiply(total, to_u[t], out=in_w[t, :, H : 2 * H])
-        onp.multiply(d_n[t], r[t], out=in_w[t, :, 2 * H :])
-        carried = total * u[t] + in_w[t] @ UT
-    return onp.concatenate([in_w[..., : 2 * H], d_n], axis=-1), in_w, carried
 
-
-def _rows(x: Array) -> Array:
-    return x.reshape(-1, x.shape[-1])
-
-
-def _scan_vjp(argnums: Any, memories: Array, args: Any, kwargs: Any) -> Callable[[Array], Any]:
-    y, U, c, h = args
-    before = onp.concatenate([h[None], memories[:-1]])
-
-    def vjp(g: Array) -> Any:
-        in_y, in_w, in_h = backward(y, U, c, before, g)
-        in_U, H = _rows(before).T @ _rows(in_w), h.shape[-1]
-        found = in_y, in_U, in_w[..., 2 * H :].sum((0, 1)), in_h
+def _scan_vjp(argnums: Any, after: Array, args: Any, kwargs: Any) -> Callable[[Any], Any]:
+    def vjp(g: Any) -> Any:
+        found = backward(*args, after, g)
         return tuple(found[i] for i in argnums)
 
     return vjp
 
 
+def _backward_vjp(argnums: Any, ans: Any, args: Any, kwargs: Any) -> Callable[[Any], Any]:
+    def vjp(g: Any) -> Any:
+        found = make_vjp(lambda args: _traced_backward(*args))(args)[0](g)
+        return tuple(found[i] for i in argnums)
+
+    return vjp
+
+
+scan = primitive(traced_scan)  # the same as one traced node, backwards by `backward`
 defvjp_argnums(scan, _scan_vjp)
+defvjp_argnums(backward, _backward_vjp)  # second and higher orders, by tracing eq. (3)
 
 
 def gru_gradient(params: Tree, x: Array, memories: Array, u_logits: Array, u_values: Array) -> Tree:
     """Gradient in all parameters from that in logits and values, eqs. (4)-(6)."""
-    u = _rows(onp.concatenate([u_logits, u_values[..., None]], axis=-1))
-    before, after = memories[:-1], memories[1:]
-    y = (_rows(x) @ params["W"] + params["b"]).reshape(*x.shape[:2], -1)
-    g = (u @ params["V"].T).reshape(after.shape)
-    in_y, in_w, _ = backward(y, params["U"], params["c"], before, g)
-    H = after.shape[-1]
-    return {
-        "W": _rows(x).T @ _rows(in_y), "b": in_y.sum((0, 1)), "U": _rows(before).T @ _rows(in_w),
-        "c": in_w[..., 2 * H :].sum((0, 1)), "V": _rows(after).T @ u, "d": u.sum(0),
-    }  # fmt: skip
+    W, b, U, c = (params[name] for name in "WbUc")
+    u, after = onp.concatenate([u_logits, u_values[..., None]], axis=-1), memories[1:]
+    _, *found, _ = backward(x, W, b, U, c, memories[0], after, u @ params["V"].T)
+    in_V = after.reshape(-1, after.shape[-1]).T @ u.reshape(-1, u.shape[-1])
+    return dict(zip("WbUcVd", (*found, in_V, u.sum((0, 1))), strict=True))
 
 
 def unroll(policy: MemoryPolicy, params: Tree, x: Any) -> tuple[list[Any], Any, Any]:

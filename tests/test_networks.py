@@ -82,18 +82,61 @@ def test_the_gradient_by_hand_is_that_of_the_traced_form_and_of_differences(cell
     assert_derivative(f, g, params)
 
 
-@pytest.mark.verifies("networks.4", "networks.5")
-@pytest.mark.parametrize("argument", range(4))
-def test_the_scan_as_one_node_is_the_traced_scan(argument):
+def scanned():
     _, params, x, rng = made("gru")
-    args = [x @ params["W"] + params["b"], params["U"], params["c"], rng.normal(size=(M, H))]
-    u = rng.normal(size=(T, M, H))
+    args = [x, *(params[name] for name in "WbUc"), rng.normal(size=(M, H))]
+    return args, rng.normal(size=(T, M, H))
+
+
+@pytest.mark.verifies("networks.4", "networks.5")
+@pytest.mark.parametrize("argument", range(6))
+def test_the_scan_as_one_node_is_the_traced_scan_to_second_order(argument):
+    args, u = scanned()
+    direction = onp.random.default_rng(1).normal(size=args[argument].shape)
     assert_allclose(networks.scan(*args), networks.traced_scan(*args), atol=0)
-    found = [
-        grad(lambda *a, way=way: np.sum(way(*a) ** 2 * u), argument)(*args)
-        for way in (networks.scan, networks.traced_scan)
-    ]
-    assert_allclose(*found, rtol=1e-10, atol=1e-12)
+
+    def first(way, *args):
+        return grad(lambda *a: np.sum(way(*a) ** 2 * u), argument)(*args)
+
+    def second(way, *args):
+        return grad(lambda *a: np.sum(first(way, *a) * direction), argument)(*args)
+
+    for order in (first, second):
+        found, truth = (order(way, *args) for way in (networks.scan, networks.traced_scan))
+        assert abs(truth).max() > 0.01
+        assert_allclose(found, truth, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.verifies("networks.4", "networks.5")
+def test_back_propagation_is_that_of_a_loop_over_units():
+    (x, W, b, U, c, h), u = scanned()
+    after = networks.scan(x, W, b, U, c, h)
+    found = networks.backward(x, W, b, U, c, h, after, u)
+    in_x, in_W, in_b, in_U, in_c, in_h = truth = [onp.zeros_like(y) for y in (x, W, b, U, c, h)]
+    for m in range(M):
+        later = onp.zeros(H)  # df/dh_t from the steps after t
+        for t in range(T - 1, -1, -1):
+            before, g = after[t - 1, m] if t else h[m], u[t, m] + later
+            y, w = x[t, m] @ W + b, before @ U
+            later = onp.zeros(H)
+            for k in range(H):
+                r, z = s(y[k] + w[k]), s(y[H + k] + w[H + k])
+                q = w[2 * H + k] + c[k]
+                n = math.tanh(y[2 * H + k] + r * q)
+                in_n, in_z = g[k] * (1 - z) * (1 - n**2), g[k] * (before[k] - n) * z * (1 - z)
+                in_r = in_n * q * r * (1 - r)
+                later[k] += g[k] * z
+                in_c[k] += in_n * r
+                pulls = {k: (in_r, in_r), H + k: (in_z, in_z), 2 * H + k: (in_n, in_n * r)}
+                for j, (in_y, in_w) in pulls.items():
+                    in_x[t, m] += in_y * W[:, j]
+                    in_W[:, j] += in_y * x[t, m]
+                    in_b[j] += in_y
+                    in_U[:, j] += in_w * before
+                    later += in_w * U[:, j]
+        in_h[m] = later
+    for one, other in zip(found, truth, strict=True):
+        assert_allclose(one, other, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("cell", CELLS)

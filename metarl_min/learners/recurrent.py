@@ -130,7 +130,7 @@ def agent(
             kept.append(new)
         if greedy:
             return np.argmax(logits, axis=-1)
-        chances = np.exp(log_softmax(logits)).cumsum(-1)
+        chances = np.exp(logits - logits.max(-1, keepdims=True)).cumsum(-1)
         u = rng.random((len(states), 1)) * chances[:, -1:]
         return np.minimum((u >= chances).sum(-1), A - 1)
 
