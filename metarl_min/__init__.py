@@ -29,7 +29,8 @@ The rooms, in reading order; each imports only rooms above it:
     baselines       the judges: bandits (Thompson sampling, UCB1, the best prior arm), arms and
                     dirichlet (players that know the prior), mdps (uniformly random, posterior
                     sampling), published (tables to recompute); ceilings (what one is): beta_arms
-                    (up to relabelling), bounds (out of reach), posteriors (correlated arms),
+                    (up to relabelling), bounds and normal_bounds
+                    (out of reach), posteriors (correlated arms),
                     gittins (indices), index_policies (their players), beliefs (subsets of
                     hypotheses), walks (branch and bound) for goal_search (many goals);
                     bayes_optimal (whichever fits, and its player)

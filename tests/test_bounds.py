@@ -100,7 +100,7 @@ def test_a_part_of_the_arms_is_used_where_all_do_not_fit(monkeypatch):
 
 def test_what_is_refused():
     with pytest.raises(ValueError, match="bounds are known for Bernoulli arms with Beta priors"):
-        bounds.bracket(make("gaussian", {}))
+        bounds.bracket(make("gridworld", {}))
     family = make("bandit", {"arms": "20", "pulls": "10000"})
     with pytest.raises(ValueError, match=r"at most 4,000,000,000 numbers, got 6,666,666,666,666"):
         bounds.bracket(family)

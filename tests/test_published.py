@@ -6,8 +6,8 @@ from metarl_min.baselines import published
 from metarl_min.baselines.published import BANDITS, MDPS
 
 
-def about(table, algorithm, was, value, best=None, known=1e9, stderr=0.0):
-    return published.remark(table, algorithm, was, value, stderr, best, known)
+def about(table, algorithm, was, value, best=None, upper=1e9, stderr=0.0):
+    return published.remark(table, algorithm, was, value, stderr, best, upper)
 
 
 def test_all_cells_are_there_with_all_columns():
@@ -37,11 +37,9 @@ def test_an_algorithm_of_another_name_is_compared_with_its_column():
 
 def test_above_the_optimum_by_more_than_its_rounding():
     line = about(BANDITS, "rl2", 6.8, None, best=6.71395)
-    assert line == (
-        "published is above 6.71395 of the best player who learns it, the Bayes-optimal one"
-    )
+    assert line == ("published is above the Bayes-optimal player, 6.71395")
     assert about(BANDITS, "rl2", 6.7, None, best=6.65999) == ""
-    assert "who is told the task" in about(BANDITS, "rl2", 9.0, None, known=8.333)
+    assert "at most 8.33300" in about(BANDITS, "rl2", 9.0, None, upper=8.333)
 
 
 def test_a_difference_beyond_the_tolerance_is_explained():

@@ -1,5 +1,7 @@
 """The published tables, recomputed."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,10 @@ from metarl_min.cli import published_tables
 from metarl_min.cli.published_tables import PLAYERS, Job, choose, make_jobs, measure
 
 SAID = []
+
+
+class Value(NamedTuple):
+    value: float
 
 
 def recompute(table, cells, trials, **words):
@@ -66,11 +72,26 @@ def test_no_player_is_above_the_ceiling_and_none_rings_the_alarm(bandits):
 
 
 def test_arms_beyond_the_number_of_pulls_do_not_change_the_optimum(monkeypatch):
-    monkeypatch.setattr(published_tables, "_optimum", lambda n, k: {(10, 10): 6.71395}[n, k])
+    seen, made = [], published_tables.family_of
+    monkeypatch.setattr(
+        published_tables, "family_of", lambda table, cell: seen.append(cell) or made(table, cell)
+    )
+    monkeypatch.setattr(published_tables.comparison, "ceiling_of", lambda f: Value(6.71395))
+    published_tables._optimum.cache_clear()
     rows = published_tables._entries("bandits", (10, 50), {}, 9.8)
+    published_tables._optimum.cache_clear()
+    assert seen == [(10, 10)]
     assert [row["algorithm"] for row in rows] == ["rl2", "snail"]
-    assert rows[0]["remark"].startswith("published is above 6.71395 of the best player")
+    assert rows[0]["remark"].startswith("published is above the Bayes-optimal player, 6.71395")
     assert rows[1]["remark"] == "" and rows[0]["ceiling"]["lower"] == 6.71395
+
+
+def test_where_no_optimum_is_known_its_bracket_is_shown():
+    row = published_tables._entries("bandits", (100, 50), {}, 98.04)[0]
+    assert row["ceiling"]["value"] is None
+    assert 85.5 < row["ceiling"]["lower"] < row["ceiling"]["upper"] < 86.9
+    row = published_tables._entries("mdps", (10,), {}, 222.0)[0]
+    assert 104 < row["ceiling"]["lower"] < row["ceiling"]["upper"] == 222
 
 
 def test_the_alarm_rings_for_whoever_is_above_the_ceiling():

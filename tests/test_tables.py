@@ -101,7 +101,7 @@ def test_published_and_recomputed_stand_side_by_side():
         "rl2                          6.7",
         "",
         "n=100 k=5",
-        "                                published      recomputed  constant",
-        "the task known, an upper bound                     83.300",
-        "ucb1                                  6.7  5.674 +- 0.020            -15 %",
+        "                        published      recomputed  constant",
+        "bayes_optimal, at most                     83.300",
+        "ucb1                          6.7  5.674 +- 0.020            -15 %",
     ]

@@ -26,7 +26,7 @@ import numpy as np
 
 from metarl_min import rollouts
 from metarl_min.arguments import require
-from metarl_min.baselines import beta_arms
+from metarl_min.baselines import beta_arms, normal_bounds
 from metarl_min.baselines.bandits import expected_best_mean, prior_means
 from metarl_min.baselines.ceilings import expected_random, shown
 from metarl_min.tasks import BetaArms, Family
@@ -41,7 +41,7 @@ class Bounds(NamedTuple):
 
     lower: float
     upper: float
-    known_task: float  # of the best player who is told the task
+    known_task: float | None  # of the best player who is told the task
     random: float  # of the uniformly random player
 
 
@@ -93,25 +93,30 @@ def one_after_the_other(prior: BetaArms, pulls: int) -> float:
 def best_of_some(family: Family) -> float:
     """The ceiling of as many arms as a small table can hold, eq. (4), the better ones first."""
     prior, pulls = family.prior, family.num_episodes
-    order, value = np.argsort(-prior_means(prior), kind="stable"), 0.0
-    for arms in range(len(order), 0, -1):
-        some = BetaArms(prior.a[order[:arms]], prior.b[order[:arms]])
-        if beta_arms.size(some, pulls) <= SMALL:
-            value = beta_arms.solve(family._replace(prior=some)).value
+    better, found = np.argsort(-prior_means(prior), kind="stable"), 0.0
+    some: BetaArms | None = None
+    for arms in range(1, len(better) + 1):
+        more = BetaArms(prior.a[better[:arms]], prior.b[better[:arms]])
+        if beta_arms.size(more, pulls) > SMALL:
             break
-    return max(value, pulls * float(prior_means(prior).max()))
+        some = more
+    if some is not None:
+        found = beta_arms.solve(family._replace(prior=some)).value
+    return max(found, pulls * float(prior_means(prior).max()))
 
 
 def has(family: Family) -> bool:
     """Whether a family is one that `bracket` knows."""
     arms = isinstance(family.prior, BetaArms) and family.horizon == 1
-    return arms and family.reward_noise is rollouts.bernoulli
+    return (arms and family.reward_noise is rollouts.bernoulli) or normal_bounds.has(family)
 
 
 def bracket(family: Family) -> Bounds:
-    """Return bounds of Beta arms, eqs. (1)-(4); ValueError, with the size, where it is too much."""
-    rule = "bounds are known for Bernoulli arms with Beta priors"
+    """Return bounds, of Beta arms by eqs. (1)-(4); ValueError, with the size, where too much."""
+    rule = "bounds are known for Bernoulli arms with Beta priors and for normal rewards"
     require(has(family), rule, f"{family.name} with a prior of {type(family.prior).__name__}")
+    if normal_bounds.has(family):
+        return Bounds(*normal_bounds.bracket(family), expected_random(family))
     prior, pulls = family.prior, family.num_episodes
     work = len(prior.a) * pulls**3 // 3
     rule = f"bounds of {family.name} may take at most {WORK:,} numbers"

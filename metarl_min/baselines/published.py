@@ -106,20 +106,18 @@ def printed(table: Table, cell: Cell, algorithm: str) -> float | None:
 
 def remark(
     table: Table, algorithm: str, published: float | None, value: float | None,
-    stderr: float | None, best: float | None, known: float,
+    stderr: float | None, best: float | None, upper: float,
 ) -> str:  # fmt: skip
     """Say where a published value is out of reach, or not what its definition gives.
 
-    `best` is the Bayes-optimal value, None where it is not known, and `known` what is paid to
-    the best player who is told the task.
+    `best` is the Bayes-optimal value, None where it is not known, and `upper` a bound of it.
     """
     if published is None:
         return ""
     found = []
-    if published - ROUNDING > (known if best is None else best):
-        what = "who is told the task" if best is None else "who learns it, the Bayes-optimal one"
-        limit = known if best is None else best
-        found.append(f"published is above {limit:.5f} of the best player {what}")
+    if published - ROUNDING > (upper if best is None else best):
+        what = f"at most {upper:.5f}" if best is None else f"{best:.5f}"
+        found.append(f"published is above the Bayes-optimal player, {what}")
     difference = 0.0 if value is None else value / published - 1
     error = ROUNDING + 3 * (stderr or 0.0)
     beyond = value is not None and abs(value - published) > error

@@ -17,7 +17,7 @@ import numpy as np
 from metarl_min import mdp as exact
 from metarl_min import tasks
 from metarl_min.arguments import require
-from metarl_min.baselines import arms, bandits, dirichlet, index_policies, mdps, published
+from metarl_min.baselines import arms, bandits, bounds, dirichlet, index_policies, mdps, published
 from metarl_min.baselines.published import Cell
 from metarl_min.cli import comparison
 from metarl_min.evaluation import CHUNK, mean_and_stderr
@@ -179,10 +179,15 @@ def _known_task(family: Family, trials: int, seed: int) -> float:
 
 
 @cache
-def _optimum(n: int, k: int) -> float | None:
-    """Return the Bayes-optimal value of a bandit, None where it is not known."""
-    found = comparison.ceiling_of(family_of("bandits", (n, k)))
-    return found.value if found else None
+def _optimum(table: str, cell: Cell) -> tuple[float | None, float, float]:
+    """Return the Bayes-optimal value, None where it is not known, and its bounds."""
+    k = (min(cell),) if len(cell) > 1 else ()  # more arms that are alike than pulls change nothing
+    family = family_of(table, (cell[0], *k))
+    exact = comparison.ceiling_of(family)
+    if exact:
+        return exact.value, exact.value, exact.value
+    found = bounds.bracket(family)
+    return None, found.lower, found.upper
 
 
 def _entry(
@@ -214,10 +219,8 @@ def _entries(
     table: str, cell: Cell, rows: dict[tuple[str, Cell], Any], known: float
 ) -> list[dict[str, Any]]:
     """Return the objects of one cell: computed columns, and those that are only published."""
-    k = min(cell)  # of arms that are alike, those beyond the number of pulls change nothing
-    best = _optimum(cell[0], k) if table == "bandits" else None
-    upper = known if best is None else best
-    ceiling = {"value": best, "lower": best, "upper": upper, "known_task": known}
+    best, lower, upper = _optimum(table, cell)
+    ceiling = {"value": best, "lower": lower, "upper": min(upper, known), "known_task": known}
     printed_only = [name for name in LEARNED if name in published.TABLES[table].cells[cell]]
     computed = [name for name in PLAYERS[table] if (name, cell) in rows]
     return [

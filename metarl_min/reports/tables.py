@@ -117,7 +117,8 @@ def ceiling(result: dict[str, Any]) -> str:
     if result["value"] is None:
         best = {"upper": "Bayes-optimal, at most", "lower": "Bayes-optimal, at least"}
     names = {"known_task": "the task known", **best, "random": "random"}
-    rows = [[label, f"{result[name]:.6f}"] for name, label in names.items()]
+    known = {name: label for name, label in names.items() if result[name] is not None}
+    rows = [[label, f"{result[name]:.6f}"] for name, label in known.items()]
     return f"{words(result['family'])}\n\n{align(rows)}"
 
 
@@ -173,7 +174,7 @@ def _published_cell(entries: list[dict[str, Any]]) -> str:
     first, rows = entries[0], [["", "published", "recomputed", "constant"]]
     ceiling = first["ceiling"]
     exact = ceiling["value"] is not None
-    name = "bayes_optimal (exact)" if exact else "the task known, an upper bound"
+    name = "bayes_optimal (exact)" if exact else "bayes_optimal, at most"
     rows.append([name, "", f"{ceiling['upper']:.3f}", ""])
     for row in entries:
         was = "" if row["published"] is None else f"{row['published']:.1f}"
