@@ -86,7 +86,7 @@ def test_published_and_recomputed_stand_side_by_side():
     row |= {"constant": None, "ceiling": exact, "remark": "-15 %"}
     other = {**row, "algorithm": "eps_greedy", "constant": 0.05, "published": None, "remark": ""}
     only = {**row, "algorithm": "rl2", "value": None, "stderr": None, "remark": ""}
-    bound = {**row, "n": 100, "ceiling": {"value": None, "upper": 83.3}}
+    bound = {**row, "n": 100, "ceiling": {"value": None, "upper": 83.3, "lower": 80}}
     result = {"table": "bandits", "trials": 50, "seed": 0, "source": "a paper"}
     text = tables.published({**result, "cells": [row, other, only, bound]})
     assert text.splitlines() == [
@@ -103,5 +103,6 @@ def test_published_and_recomputed_stand_side_by_side():
         "n=100 k=5",
         "                        published      recomputed  constant",
         "bayes_optimal, at most                     83.300",
+        "at least                                   80.000",
         "ucb1                          6.7  5.674 +- 0.020            -15 %",
     ]

@@ -173,15 +173,16 @@ def _published_cell(entries: list[dict[str, Any]]) -> str:
     """Return the table of one cell, its ceiling on top, its remarks to the right."""
     first, rows = entries[0], [["", "published", "recomputed", "constant"]]
     ceiling = first["ceiling"]
-    exact = ceiling["value"] is not None
-    name = "bayes_optimal (exact)" if exact else "bayes_optimal, at most"
-    rows.append([name, "", f"{ceiling['upper']:.3f}", ""])
+    best = {"bayes_optimal (exact)": ceiling["value"]}
+    if ceiling["value"] is None:
+        best = {"bayes_optimal, at most": ceiling["upper"], "at least": ceiling["lower"]}
+    rows += [[name, "", f"{value:.3f}", ""] for name, value in best.items()]
     for row in entries:
         was = "" if row["published"] is None else f"{row['published']:.1f}"
         constant = "" if row["constant"] is None else f"{row['constant']:g}"
         rows.append([row["algorithm"], was, number(row["value"], row["stderr"]), constant])
     width = max(len(line) for line in align(rows).splitlines())
-    remarks = ["", "", *(row["remark"] for row in entries)]
+    remarks = ["", *("" for _ in best), *(row["remark"] for row in entries)]
     lines = zip(align(rows).splitlines(), remarks, strict=True)
     title = " ".join(f"{key}={first[key]}" for key in "nk" if key in first)
     return "\n".join([title, *(f"{line:<{width}}  {remark}".rstrip() for line, remark in lines)])
