@@ -2,7 +2,7 @@
 
 Arm i of A has a mean N(m_i, s_i^2), its rewards add noise N(0, c^2); n pulls, N episodes of T steps.
 
-    (1)  E[max_i Y_i] = k + int_k^inf 1 - prod_i F_i(y) dy,  k below the maximum     [definition]
+    (1)  E[max_i Y_i] = k + int_k^inf 1 - prod_i F_i(y) dy,  k below the maximum  [definition]
     (2)  V <= n E[max_i mean_i]: the player who is told the best arm                    [derivation]
     (3)  V >= max_m (m sum_i m_i + (n - m A) E[max_i Y_i]),  Y_i ~ N(m_i, m s_i^4 / (m s_i^2 + c^2))
          the posterior mean after m pulls: explore then commit                          [derivation]
