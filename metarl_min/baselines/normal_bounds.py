@@ -1,6 +1,6 @@
 """Bounds of the ceiling where rewards are normal: arms, and the random MDPs of Duan et al. 2016.
 
-Arm i of A has a mean N(m_i, s_i^2), its rewards add noise N(0, c^2); n pulls, N episodes of T steps.
+Arm i of A has a mean N(m_i, s_i^2), rewards add noise N(0, c^2); n pulls, N episodes of T steps.
 
     (1)  E[max_i Y_i] = k + int_k^inf 1 - prod_i F_i(y) dy,  k below the maximum  [definition]
     (2)  V <= n E[max_i mean_i]: the player who is told the best arm                    [derivation]
