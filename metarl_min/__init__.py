@@ -12,6 +12,7 @@ The rooms, in reading order; each imports only rooms above it:
                     search), random_mdps (Dirichlet transitions, normal rewards)
     policies        softmax over tables and networks: log-probabilities, entropy, KL
     networks        policies with a memory: GRU and RNN, back-propagation through time by hand
+    external_memory a network beside rows that it addresses by content, and its way back
     actor_critic    advantages over a trial, gradients in logits and values, clipped or not
     returns         returns-to-go, baselines, GAE: data, never traced
     objectives      what is ascended: expected return, REINFORCE from a table
@@ -25,11 +26,12 @@ The rooms, in reading order; each imports only rooms above it:
     trial_gradients the gradient of the return of a trial, in theta and in alpha
     learners        Learner: the one protocol in which all are compared; maml (first order too),
                     reptile (towards where adaptation ends), meta_sgd (a step size for each entry),
-                    recurrent (RL^2: the memory of a network is what adapts)
+                    recurrent (RL^2: the memory of a network is what adapts), memory (the same with
+                    an external memory)
     baselines       the judges: bandits (Thompson sampling, UCB1, the best prior arm), arms and
                     dirichlet (players that know the prior), mdps (uniformly random, posterior
                     sampling), published (tables to recompute); ceilings (what one is): beta_arms
-                    (up to relabelling), bounds and normal_bounds
+                    (up to relabelling), normal_bounds and bounds
                     (out of reach), posteriors (correlated arms),
                     gittins (indices), index_policies (their players), beliefs (subsets of
                     hypotheses), walks (branch and bound) for goal_search (many goals);

@@ -44,9 +44,9 @@ class MemoryPolicy(NamedTuple):
     initial_memory: Callable[[Tree, int], Any]  # parameters, num_tasks -> memory
     step: Callable[[Tree, Any, Any], tuple[Any, Any, Any]]
     # parameters, memory, observations [..., M, I] -> memory, logits [..., M, A], values [..., M]
-    gradient: Callable[[Tree, Array, Array, Array, Array], Tree] | None = None
+    gradient: Callable[[Tree, Array, Any, Array, Array], Tree] | None = None
     # parameters, observations [T, M, I], memories before each step and after the last
-    # [T + 1, M, H], df/dlogits [T, M, A], df/dvalues [T, M] -> df/dparameters
+    # [T + 1], df/dlogits [T, M, A], df/dvalues [T, M] -> df/dparameters
 
 
 def sigmoid(y: Any) -> Any:
@@ -100,30 +100,29 @@ def _traced_backward(x: Any, W: Any, b: Any, U: Any, c: Any, h: Any, after: Any,
     return make_vjp(lambda args: traced_scan(*args))((x, W, b, U, c, h))[0](g)
 
 
+def gru_pullback(params: tuple[Array, ...], h: Array, x: Array, g: Array) -> tuple[Array, ...]:
+    """Gradient in x W + b, in h U (+ c) and in h, from g = df/dh' of one step, eq. (4)."""
+    W, b, U, c = params
+    r, u, n, q = _gates(x @ W + b, h @ U, c)
+    d_n = g * (1 - u) * (1 - n * n)
+    d_r, d_u = d_n * q * r * (1 - r), g * (h - n) * u * (1 - u)
+    in_w = onp.concatenate([d_r, d_u, d_n * r], axis=-1)
+    return onp.concatenate([d_r, d_u, d_n], axis=-1), in_w, g * u + in_w @ U.T
+
+
 @primitive
 def backward(
     x: Array, W: Array, b: Array, U: Array, c: Array, h: Array, after: Array, g: Array
 ) -> tuple[Array, ...]:
     """Gradient in x, W, b, U, c and h, from g = df/dh' of the outside [T, M, H], by (4), (5)."""
-    H, UT, WT = len(U), onp.ascontiguousarray(U.T), onp.ascontiguousarray(W.T)
     in_x, in_W, in_b, in_U, in_c = (onp.zeros_like(leaf) for leaf in (x, W, b, U, c))
-    carried, ones = onp.zeros_like(h), onp.ones_like(h[:, 0])
-    d = onp.empty((len(h), 3 * H), g.dtype)
+    in_h, ones = onp.zeros_like(h), onp.ones_like(h[:, 0])
     for t in range(len(x) - 1, -1, -1):
-        before, total = after[t - 1] if t else h, g[t] + carried
-        r, u, n, q = _gates(x[t] @ W + b, before @ U, c)
-        d_n = total * (1 - u) * (1 - n * n)
-        d[:, :H] = d_n * q * r * (1 - r)
-        d[:, H : 2 * H] = total * (before - n) * u * (1 - u)
-        d[:, 2 * H :] = d_n * r
-        in_U += before.T @ d
-        in_c += ones @ d[:, 2 * H :]
-        carried = total * u + d @ UT
-        d[:, 2 * H :] = d_n
-        in_W += x[t].T @ d
-        in_b += ones @ d
-        in_x[t] = d @ WT
-    return in_x, in_W, in_b, in_U, in_c, carried
+        before = after[t - 1] if t else h
+        in_y, in_w, in_h = gru_pullback((W, b, U, c), before, x[t], g[t] + in_h)
+        in_x[t], in_W, in_b = in_y @ W.T, in_W + x[t].T @ in_y, in_b + ones @ in_y
+        in_U, in_c = in_U + before.T @ in_w, in_c + ones @ in_w[:, 2 * len(c) :]
+    return in_x, in_W, in_b, in_U, in_c, in_h
 
 
 def _scan_vjp(argnums: Any, after: Array, args: Any, kwargs: Any) -> Callable[[Any], Any]:
@@ -147,10 +146,10 @@ defvjp_argnums(scan, _scan_vjp)
 defvjp_argnums(backward, _backward_vjp)  # second and higher orders, by tracing eq. (3)
 
 
-def gru_gradient(params: Tree, x: Array, memories: Array, u_logits: Array, u_values: Array) -> Tree:
+def gru_gradient(params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array) -> Tree:
     """Gradient in all parameters from that in logits and values, eqs. (4)-(6)."""
     W, b, U, c = (params[name] for name in "WbUc")
-    u, after = onp.concatenate([u_logits, u_values[..., None]], axis=-1), memories[1:]
+    u, after = onp.concatenate([u_logits, u_values[..., None]], axis=-1), onp.stack(memories[1:])
     _, *found, _ = backward(x, W, b, U, c, memories[0], after, u @ params["V"].T)
     in_V = after.reshape(-1, after.shape[-1]).T @ u.reshape(-1, u.shape[-1])
     return dict(zip("WbUcVd", (*found, in_V, u.sum((0, 1))), strict=True))
@@ -174,7 +173,7 @@ def gradient(
 ) -> Tree:
     """Gradient in the parameters from that in logits and values: by hand, or else traced."""
     if policy.gradient is not None:
-        return policy.gradient(params, x, onp.asarray(memories), u_logits, u_values)
+        return policy.gradient(params, x, memories, u_logits, u_values)
 
     def linear(params: Tree) -> Any:
         _, logits, values = unroll(policy, params, x)

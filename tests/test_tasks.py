@@ -17,6 +17,7 @@ WORDS = {
         "goal_reward": "2.5", "step_reward": "-0.3", "terminate": "1", "goals": "2,8",
         "walls": "4", "slip": "0.1",
     },
+    "contextual": {"cues": "3", "arms": "4", "pulls": "5"},
     "mdp": {"states": "3", "actions": "2", "horizon": "4", "episodes": "5"},
 }  # fmt: skip
 
@@ -46,7 +47,7 @@ def test_an_unknown_key_is_an_error_that_lists_the_known_ones(name):
 
 
 def test_an_unknown_family_is_an_error_that_lists_the_known_ones():
-    rule = "family must be one of bandit, gaussian, correlated, gridworld, mdp, got 'casino'"
+    rule = "family must be one of bandit, gaussian, correlated, contextual, gridworld, mdp, got 'casino'"
     with pytest.raises(ValueError, match=rule):
         tasks.make("casino", {})
 

@@ -24,6 +24,7 @@ LEARNERS = {  # the name on the command line -> its module here, which has a fun
     "reptile": "reptile",
     "meta_sgd": "meta_sgd",
     "rl2": "recurrent",
+    "mann": "memory",
 }
 
 

@@ -3,10 +3,12 @@
     (1)  h_{t+1} = f(h_t, x_t), x_t = (state, previous action, previous reward, start of an
          episode): kept through the episodes of a trial, empty on the next task
                                                           [Duan et al. 2016; Wang et al. 2016]
-    (2)  beta and eta of iteration i are 1 - i / iterations of the first   [Mnih et al. 2016]
+    (2)  in iteration i of n beta is 1 - i / n of the first, eta max(0, 1 - 2 i / n)
+                                                  [Mnih et al. 2016; derivation for eta]
 
 The steps of a trial are one row, and its return is ascended by actor_critic (1)-(5): a2c is one
-ascent on each batch, ppo several. Without eta the ascent stays where it pulls one arm for good.
+ascent on each batch, ppo several. Without eta the ascent stays where it pulls one arm for good;
+with eta to the end the policy stays random where that costs little.
 
 Expected rewards: r_t may be replaced by E[r_t | task, s_t, a_t], less a function of the task:
 given task and history, neither changes the expectation of the gradient (the tower property).
@@ -15,12 +17,13 @@ The network still sees what it was paid.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import actor_critic, networks, optimizers, rollouts
+from metarl_min import actor_critic, external_memory, networks, optimizers, rollouts
 from metarl_min.arguments import real, require, whole
 from metarl_min.learners import Learner
 from metarl_min.mdp import MDP
@@ -29,6 +32,10 @@ from metarl_min.policies import log_softmax
 from metarl_min.rollouts import Agent, Episodes
 from metarl_min.tasks import Family
 from metarl_min.trees import Array, Rng, Tree
+
+Network = Callable[[int], MemoryPolicy]  # of the number of units
+NETWORKS: dict[str, Network] = {cell: partial(networks.recurrent, cell) for cell in networks.CELLS}
+NETWORKS["memory"] = external_memory.policy
 
 DEFAULTS = {  # by number of states: 1 (bandits), or more
     True: {"hidden": 64, "num_tasks": 256, "gamma": 1.0, "gae_lambda": 0.7, "scale": 1.0},
@@ -53,7 +60,7 @@ class Info(NamedTuple):
 class Rules(NamedTuple):
     """How the outer loop ascends. What is None depends on the family: see `DEFAULTS`."""
 
-    cell: str
+    network: Network
     hidden: Any
     num_tasks: Any
     gamma: Any
@@ -159,22 +166,20 @@ def by_time(x: Array) -> Array:
 
 def update(rules: Rules, state: State, record: Record, episodes: Episodes, rewards: Array) -> State:
     """Ascend `epochs` times on one batch of trials, with eq. (2) and actor_critic (1)-(5)."""
-    policy, dtype = networks.recurrent(rules.cell, rules.hidden), record.values[0].dtype
+    policy, dtype = rules.network(rules.hidden), record.values[0].dtype
     x, values, logits = map(np.stack, (record.observations, record.values, record.logits))
     alive, memories = by_time(episodes.alive), record.memories
     onehot = np.eye(logits.shape[-1], dtype=dtype)[by_time(episodes.actions)]
     r = (rules.scale * by_time(rewards)).astype(dtype)
     A = actor_critic.advantages(r, values, alive, rules.gamma, rules.gae_lambda)
     targets, old = A + values, (log_softmax(logits) * onehot).sum(-1)
-    left = max(0.0, 1 - state.iteration / rules.iterations)
+    done = state.iteration / rules.iterations
+    left, eta = max(0.0, 1 - done), max(0.0, 1 - 2 * done) * rules.eta
     adam, theta, moments = optimizers.adam(left * rules.beta), state.theta, state.optimizer
     for epoch in range(rules.epochs):
         if epoch:
             memories, logits, values = networks.unroll(policy, theta, x)
-        u = (
-            actor_critic.actor(logits, old, onehot, A, alive, left * rules.eta, rules.clip)
-            / alive.size
-        )
+        u = actor_critic.actor(logits, old, onehot, A, alive, eta, rules.clip) / alive.size
         v = actor_critic.critic(values, targets, alive) / alive.size
         g = networks.gradient(policy, theta, x, memories, u, v)
         theta, moments = adam.update(theta, moments, actor_critic.clip_norm(g, rules.max_norm))
@@ -184,7 +189,7 @@ def update(rules: Rules, state: State, record: Record, episodes: Episodes, rewar
 def _play(
     rng: Rng, rules: Rules, theta: Tree, family: Family, tasks: MDP, greedy: bool, record: Record
 ) -> Episodes:
-    player = agent(networks.recurrent(rules.cell, rules.hidden), theta, tasks.shape, greedy, record)
+    player = agent(rules.network(rules.hidden), theta, tasks.shape, greedy, record)
     tables = rollouts.tables(tasks, family.reward_noise)
     return rollouts.play(rng, tables, player, family.num_episodes, family.horizon)
 
@@ -192,7 +197,7 @@ def _play(
 def _init(rng: Rng, family: Family, rules: Rules, short: bool) -> State:
     """Start nearly uniform, with an optimiser at rest."""
     (S, A), full = family.sample(rng, 1).shape, resolve(rules, family, short)
-    theta = networks.recurrent(full.cell, full.hidden).init(rng, S + A + 2, A)
+    theta = full.network(full.hidden).init(rng, S + A + 2, A)
     return State(theta, optimizers.adam(0.0).init(theta), 0)
 
 
@@ -212,24 +217,32 @@ def _trial(
 
 
 def rl2(
-    *, cell: str = "gru", hidden: int | None = None, num_tasks: int | None = None,
+    *, cell: str | Network = "gru", hidden: int | None = None, num_tasks: int | None = None,
     gamma: float | None = None, gae_lambda: float | None = None, scale: float | None = None,
-    beta: float = 0.01, iterations: int | None = None, entropy: float = 0.05,
-    update: str = "a2c", epochs: int = 4, clip: float = 0.2, max_norm: float = 1.0,
+    beta: float = 0.01, iterations: int | None = None, entropy: float = 0.1,
+    update: str = "a2c", epochs: int = 4, clip: float = 0.2, max_norm: float = 0.1,
     rewards: str = "sampled",
 ) -> Learner:  # fmt: skip
-    """RL^2, eqs. (1), (2): `cell` gru, gru_before or rnn of `hidden` units.
+    """RL^2, eqs. (1), (2): `cell` gru, gru_before, rnn, memory or your own, of `hidden` units.
 
     `num_tasks` per meta-batch; `gamma`, `gae_lambda` and the `scale` of rewards in the advantages;
-    `beta` step size and `entropy` bonus fall to 0 over `iterations`; `update` a2c, or ppo with
-    `epochs` and `clip`; gradients longer than `max_norm` are cut; `rewards` sampled or expected.
-    What is left out depends on the family: `DEFAULTS`. ValueError or TypeError out of range.
+    `beta` step size, falling to 0 over `iterations`, and `entropy` bonus, over half of them;
+    `update` a2c, or ppo with `epochs` and `clip`; gradients longer than `max_norm` are cut;
+    `rewards` sampled or expected. What is left out depends on the family: `DEFAULTS`. ValueError
+    or TypeError out of range.
     """
     require(update in ("a2c", "ppo"), "update must be a2c or ppo", repr(update))
     known = ("sampled", "expected")
     require(rewards in known, f"rewards must be one of {', '.join(known)}", repr(rewards))
-    networks.recurrent(cell, 1 if hidden is None else hidden)
-    for name, value in (("num_tasks", num_tasks), ("iterations", iterations), ("epochs", epochs)):
+    if not callable(cell):
+        require(cell in NETWORKS, f"cell must be one of {', '.join(NETWORKS)}", repr(cell))
+        cell = NETWORKS[cell]
+    for name, value in (
+        ("hidden", hidden),
+        ("num_tasks", num_tasks),
+        ("iterations", iterations),
+        ("epochs", epochs),
+    ):
         _ = value is None or whole(name, value)
     for name, x in (("gamma", gamma), ("gae_lambda", gae_lambda)):
         _ = x is None or real(name, x, 0, 1)

@@ -22,6 +22,7 @@ FAMILIES = {  # the name on the command line -> its module here, which has a fun
     "bandit": "bandits",
     "gaussian": "bandits",
     "correlated": "bandits",
+    "contextual": "bandits",
     "gridworld": "gridworlds",
     "mdp": "random_mdps",
 }
@@ -108,6 +109,7 @@ def _pairs(text: str) -> Pairs:
 
 READ: dict[str, Callable[[str], Any]] = {
     "int": int, "int | None": int, "float": float, "float | None": float, "str": str,
+    "str | Network": str,
     "Cells": lambda text: tuple(int(cell) for cell in text.split(",") if text), "Pairs": _pairs,
 }  # fmt: skip
 

@@ -1,9 +1,12 @@
-"""Bandits: one state, episodes of one step; a trial is `pulls` episodes in a row.
+"""Bandits: episodes of one step, in one state or a cue; a trial is `pulls` episodes in a row.
 
     (1)  mean of arm i ~ Beta(a_i, b_i), reward ~ Bernoulli(mean)      [Duan et al. 2016, sec. 3.1]
     (2)  mean of arm i ~ N(m, s^2), reward ~ N(mean, noise^2)                        [definition]
     (3)  means (p, 1 - p), p ~ U[0, 1], or p in {x, 1 - x} with x = .1 (easy), .25 (medium),
          .4 (hard), reward Bernoulli                                [Wang et al. 2016, sec. 3.1.2]
+
+    (4)  a cue is drawn before each pull; for each, one arm drawn at random pays 1, the others 0
+                                                              [after Santoro et al. 2016, sec. 3]
 
 The means are drawn once a trial and stay.
 """
@@ -81,3 +84,16 @@ def correlated(*, kind: str = "uniform", pulls: int = 100) -> Family:
         return tasks.finite_family("correlated", words, mdps, np.full(2, 0.5), *trial)
     prior = MirroredArms(1.0, 1.0)
     return Family("correlated", words, prior, partial(sample_mirrored, prior=prior), *trial)
+
+
+def contextual(*, cues: int = 4, arms: int = 2, pulls: int = 16) -> Family:
+    """Bind each cue, a state, to the arm that pays there, eq. (4)."""
+    S, A = whole("cues", cues), whole("arms", arms, low=2)
+    require(A**S <= 4096, "arms ** cues, the candidate tasks, must be at most 4096", A**S)
+    pays = np.stack(np.unravel_index(np.arange(A**S), (A,) * S), axis=-1)  # [G, S]
+    reward = (pays[..., None] == np.arange(A)).astype(float)[..., None]
+    stays = np.broadcast_to(np.eye(S)[:, None], (1, S, A, S))
+    mdps = MDP(np.full((1, S), 1 / S), stays, reward)
+    words = {"cues": S, "arms": A, "pulls": whole("pulls", pulls)}
+    trial = np.full(A**S, A**-S), 1, pulls, rollouts.deterministic
+    return tasks.finite_family("contextual", words, mdps, *trial)

@@ -1,0 +1,200 @@
+"""Addressing by content against cases by hand, and back-propagation against traces."""
+
+import math
+
+import autograd.numpy as np
+import numpy as onp
+import pytest
+from autograd import grad
+from numpy.testing import assert_allclose
+
+from metarl_min import external_memory as memory
+from metarl_min import learners, networks, tasks, training, trees, values
+from metarl_min.checks import assert_derivative
+from metarl_min.learners import recurrent
+
+T, M, K, A, H, N, W = 5, 2, 3, 2, 3, 3, 2
+
+
+def made(seed=0):
+    rng = onp.random.default_rng(seed)
+    policy = memory.policy(H, N, W, "float64")
+    params = trees.map(lambda x: x + 0.4 * rng.normal(size=x.shape), policy.init(rng, K, A))
+    return policy, params, rng.normal(size=(T, M, K)), rng
+
+
+@pytest.mark.verifies("external_memory.1")
+def test_rows_of_zeros_and_a_key_of_zeros_are_like_nothing_and_have_a_gradient():
+    rows = onp.array([[3.0, 4.0], [-4.0, 3.0], [0.0, 0.0], [5e-4, 0.0]])
+    found = memory.similarity(onp.array([6.0, 8.0]), rows)
+    assert_allclose(found, [1, 0, 0, 0.3], rtol=1e-15, atol=1e-15)  # .6 at half the least length
+    assert_allclose(memory.similarity(onp.zeros(2), rows), onp.zeros(4), atol=0)
+    for argument in (0, 1):
+        g = grad(lambda *a: np.sum(memory.similarity(*a)), argument)(onp.zeros(2), rows)
+        assert onp.isfinite(g).all()
+
+
+@pytest.mark.verifies("external_memory.2", "external_memory.3")
+def test_the_weights_point_at_the_row_that_is_like_the_key():
+    rows = onp.array([[1.0, 0.0], [0.0, 2.0]])
+    weights = memory.focus(onp.array([3.0, 0.0]), onp.array(math.log(4)), rows)
+    assert_allclose(weights, [0.8, 0.2], rtol=1e-14)
+    assert_allclose(memory.read(weights, rows), [0.8, 0.4], rtol=1e-14)
+
+
+@pytest.mark.verifies("external_memory.4", "external_memory.5", "external_memory.6")
+@pytest.mark.verifies("external_memory.7")
+def test_three_writes_by_hand():
+    usage, reading = onp.array([0.0, 0.0]), onp.array([0.25, 0.75])
+    rows, gate = onp.array([[1.0], [2.0]]), onp.array(0.4)
+    least = memory.least_used(usage)
+    assert least.tolist() == [1, 0]  # the first of equals
+    weights = memory.writing(gate, reading, least)
+    assert_allclose(weights, [0.4 * 0.25 + 0.6, 0.4 * 0.75], rtol=1e-15)
+    rows = memory.write(rows, least, weights, onp.array([10.0]))
+    assert_allclose(rows, [[7.0], [2 + 3.0]], rtol=1e-15)
+    usage = memory.used(usage, onp.array([0.5, 0.5]), weights)
+    assert_allclose(usage, [1.2, 0.8], rtol=1e-15)
+    assert memory.least_used(usage).tolist() == [0, 1]
+    assert_allclose(memory.used(usage, onp.zeros(2), onp.ones(2)), [2.14, 1.76], rtol=1e-15)
+
+
+@pytest.mark.verifies("external_memory.8", "external_memory.9", "external_memory.10")
+def test_a_focus_moves_and_sharpens():
+    new, old = onp.array([0.5, 0.5, 0.0]), onp.array([0.0, 0.0, 1.0])
+    assert_allclose(memory.interpolate(onp.array(0.8), new, old), [0.4, 0.4, 0.2], rtol=1e-15)
+    weights, chances = onp.array([0.7, 0.2, 0.1]), {-1: 0.1, 0: 0.6, 1: 0.3}
+    truth = [sum(weights[j] * chances.get((i - j + 1) % 3 - 1, 0) for j in range(3))
+             for i in range(3)]  # fmt: skip
+    assert_allclose(memory.shift(weights, chances), truth, rtol=1e-15)
+    sharp = memory.sharpen(onp.array([0.5, 0.25, 0.25]), onp.array(2.0))
+    assert_allclose(sharp, [2 / 3, 1 / 6, 1 / 6], rtol=1e-15)
+
+
+def by_hand(p, state, x):
+    """One step for one task, row by row."""
+    h, rows, usage, reading, read = state
+    inputs = onp.concatenate([x, read])
+    y, w = inputs @ p["W"] + p["b"], h @ p["U"]
+    new = []
+    for k in range(H):
+        r, u = (1 / (1 + math.exp(-y[i] - w[i])) for i in (k, H + k))
+        n = math.tanh(y[2 * H + k] + r * (w[2 * H + k] + p["c"][k]))
+        new.append(u * h[k] + (1 - u) * n)
+    h = onp.array(new)
+    out = h @ p["K"] + p["k"]
+    key, vector = onp.tanh(out[:W]), onp.tanh(out[W : 2 * W])
+    gate, strength = 1 / (1 + math.exp(-out[2 * W])), 1 + math.log1p(math.exp(out[2 * W + 1]))
+    oldest = min(range(N), key=lambda i: usage[i])
+    written = [gate * reading[i] + (1 - gate) * (i == oldest) for i in range(N)]
+    rows = [(i != oldest) * rows[i] + written[i] * vector for i in range(N)]
+    like = [key @ row / math.sqrt(key @ key) / math.sqrt(max(row @ row, 1e-6)) for row in rows]
+    scores = [math.exp(strength * x) for x in like]
+    reading = [score / sum(scores) for score in scores]
+    read = sum(reading[i] * rows[i] for i in range(N))
+    usage = [0.95 * usage[i] + reading[i] + written[i] for i in range(N)]
+    return (h, rows, usage, reading, read), onp.concatenate([h, read]) @ p["V"] + p["d"]
+
+
+@pytest.mark.verifies("external_memory.1", "external_memory.5", "external_memory.7")
+def test_a_trial_is_that_of_a_loop_over_rows():
+    policy, params, x, _ = made()
+    memories, logits, value = networks.unroll(policy, params, x)
+    for m in range(M):
+        state = (*(part[m] for part in memories[0]),)
+        assert not any(onp.any(part) for part in state)
+        for t in range(T):
+            state, heads = by_hand(params, state, x[t, m])
+            for found, truth in zip(memories[t + 1], state, strict=True):
+                assert_allclose(found[m], onp.array(truth), rtol=1e-12, atol=1e-13)
+            assert_allclose([*logits[t, m], value[t, m]], heads, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.verifies("external_memory.11", "external_memory.12", "external_memory.13")
+@pytest.mark.parametrize("seed", range(3))
+def test_the_gradient_by_hand_is_that_of_the_traced_form_and_of_differences(seed, monkeypatch):
+    policy, params, x, rng = made(seed)
+    monkeypatch.setattr(memory, "SHORTEST", 0.3 * seed)  # some rows are shorter than the last
+    u, v = rng.normal(size=(T, M, A)), rng.normal(size=(T, M))
+
+    def f(params):
+        _, logits, values = networks.unroll(policy, params, x)
+        return np.sum(logits * u) + np.sum(values * v)
+
+    if seed == 0:
+        monkeypatch.setattr(memory, "SHORTEST", 1e-3)
+    memories = networks.unroll(policy, params, x)[0]
+    g = networks.gradient(policy, params, x, memories, u, v)
+    traced = networks.gradient(policy._replace(gradient=None), params, x, memories, u, v)
+    assert g.keys() == traced.keys() == params.keys()
+    for name in params:
+        assert_allclose(g[name], traced[name], rtol=1e-10, atol=1e-12)
+    assert_derivative(f, g, params)
+
+
+def test_a_population_is_a_leading_axis():
+    policy, one, x, _ = made()
+    other = made(seed=1)[1]
+    both = trees.map(lambda a, b: onp.stack([a, b]), one, other)
+    steps = [policy.step(both, policy.initial_memory(both, M), onp.stack([x[0], x[1]]))]
+    steps.append(policy.step(both, steps[0][0], onp.stack([x[2], x[3]])))
+    for p, params in enumerate((one, other)):
+        alone = policy.step(params, policy.initial_memory(params, M), x[p])
+        alone = policy.step(params, alone[0], x[2 + p])
+        for found, truth in zip(steps[1][0], alone[0], strict=True):
+            assert_allclose(found[p], truth, rtol=1e-12, atol=1e-14)
+        for found, truth in zip(steps[1][1:], alone[1:], strict=True):
+            assert_allclose(found[p], truth, rtol=1e-12, atol=1e-14)
+
+
+def test_training_is_in_single_precision_throughout():
+    policy = memory.policy(H, N, W)
+    params, x = policy.init(onp.random.default_rng(0), K, A), onp.ones((T, M, K), onp.float32)
+    memories, logits, value = networks.unroll(policy, params, x)
+    g = networks.gradient(policy, params, x, memories, logits, value)
+    leaves = [*params.values(), *(part for m in memories for part in m), logits, value, *g.values()]
+    assert {leaf.dtype for leaf in leaves} == {onp.dtype("float32")}
+
+
+@pytest.mark.verifies("tasks.bandits.4")
+def test_binding_is_beyond_every_policy_without_a_memory():
+    family = tasks.make("contextual", {"cues": "3", "arms": "3", "pulls": "7"})
+    G = family.prior.mdps
+    assert G.leading == (27,) and len(onp.unique(G.reward.reshape(27, -1), axis=0)) == 27
+    assert_allclose(G.reward.sum((-2, -1)), onp.ones((27, 3)), atol=0)
+    policies = onp.random.default_rng(0).dirichlet(onp.ones(3), (50, 1, 3))
+    earned = values.expected_return(G, policies, 1).mean(-1)
+    assert_allclose(earned, 1 / 3, rtol=1e-12)
+
+
+def test_it_learns_which_cue_pays_where():
+    family = tasks.make("contextual", {"cues": "2", "pulls": "6"})
+    words = {"hidden": "16", "iterations": "300", "num_tasks": "100"}
+    learner = learners.make("mann", words)
+    assert learner.step.keywords["rules"].network is memory.policy
+    state = training.train(learner, family, iterations=300, seed=0)
+    batch = family.sample(onp.random.default_rng(9), 2000)
+    total = learner.trial(onp.random.default_rng(8), state, family, batch).rewards.sum((1, 2))
+    assert total.mean() > 3 + 20 * total.std() / onp.sqrt(2000)  # 3: without a memory
+
+
+def test_a_network_of_your_own_drives_the_same_trainer():
+    def own(hidden):
+        return networks.recurrent("rnn", hidden, "float64")
+
+    family = tasks.make("bandit", {"arms": "2", "pulls": "3"})
+    learner = recurrent.rl2(cell=own, num_tasks=4, hidden=3)
+    state = training.train(learner, family, iterations=1, seed=0)
+    named = recurrent.rl2(cell="rnn", num_tasks=4, hidden=3)
+    other = training.train(named, family, iterations=1, seed=0)
+    for name in state.theta:
+        assert_allclose(state.theta[name], other.theta[name], rtol=1e-3, atol=1e-4)
+
+
+def test_settings_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="rows must be at least 1, got 0"):
+        memory.policy(4, 0)
+    with pytest.raises(ValueError, match="dtype must be float32 or float64, got 'int8'"):
+        memory.policy(dtype="int8")
+    with pytest.raises(ValueError, match="the candidate tasks, must be at most 4096, got"):
+        tasks.make("contextual", {"cues": "20"})
