@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+from fractions import Fraction
 
 import autograd.numpy as np
 import numpy as onp
@@ -9,7 +10,17 @@ import pytest
 from autograd import grad
 from numpy.testing import assert_allclose
 
-from metarl_min import actor_critic, learners, networks, policies, tasks, training, trees
+from metarl_min import (
+    actor_critic,
+    external_memory,
+    learners,
+    networks,
+    policies,
+    tasks,
+    training,
+    trees,
+)
+from metarl_min.baselines import bayes_optimal
 from metarl_min.learners import recurrent
 from metarl_min.learners.recurrent import Record
 from metarl_min.rollouts import Episodes, tables
@@ -208,3 +219,112 @@ def test_it_learns_to_pull_what_paid():
 def test_settings_out_of_range_are_refused(words, rule):
     with pytest.raises(ValueError, match=rule):
         learners.make("rl2", words)
+
+
+def after(h):
+    """(wins, losses) of each arm after a history of (action, reward)."""
+    return [(sum(a == k and r for a, r in h), sum(a == k and not r for a, r in h)) for k in (0, 1)]
+
+
+def action_values(policy, n, h=()):
+    """Q of each action after `h` and every later history, of a policy history -> action or None
+    (the best), two Beta(1, 1) arms."""
+    if len(h) == n:
+        return {}
+    found, Q = {}, []
+    for a, (wins, losses) in enumerate(after(h)):
+        p, q = Fraction(wins + 1, wins + losses + 2), Fraction(0)
+        for r, chance in ((1, p), (0, 1 - p)):
+            later = (*h, (a, r))
+            found |= action_values(policy, n, later)
+            q += chance * (r + (value(found, policy, later) if len(later) < n else 0))
+        Q.append(q)
+    return found | {h: Q}
+
+
+def value(found, policy, h):
+    return max(found[h]) if policy is None else found[h][policy[h]]
+
+
+def test_only_the_bayes_optimal_policy_has_no_positive_advantage():
+    n, best = 3, action_values(None, 3)
+    optimal = {h: int(Q[1] > Q[0]) for h, Q in best.items()}
+    assert action_values(optimal, n) == best  # hence no advantage above 0
+    family = tasks.make("bandit", {"arms": "2", "pulls": "3", "prior": "1,1"})
+    assert bayes_optimal.solve(family).value == pytest.approx(float(max(best[()])), abs=1e-12)
+    others = [dict.fromkeys(best, 0), dict.fromkeys(best, 1)]
+    others += [{**optimal, h: 1 - optimal[h]} for h in best if best[h][0] != best[h][1]]
+    draw = rng(4)
+    others += [{h: int(draw.integers(2)) for h in best} for _ in range(30)]
+    for policy in others:
+        Q = action_values(policy, n)
+        worse = any(value(Q, policy, h) < max(best[h]) for h in best)
+        positive = any(max(Q[h]) > value(Q, policy, h) for h in best)
+        assert worse and positive  # perhaps off its own path
+
+
+def test_the_gradient_in_the_logits_vanishes_at_a_deterministic_policy():
+    z, A = onp.array([[[60.0, 0.0]]]), onp.array([[5.0]])
+    taken = policies.log_softmax(z)[..., 0]
+    u = actor_critic.actor(z, taken, onp.array([[[1.0, 0.0]]]), A, A > 0, 0.0, onp.inf)
+    assert abs(u).max() < 1e-24
+
+
+@pytest.mark.parametrize("name", ["rl2", "mann"])
+def test_a_reward_is_seen_at_the_next_decision_and_not_before(name):
+    """Perturbed at step 4, in the middle of the second episode: alignment by construction."""
+    batch, policy, theta, _, _ = played()
+    if name == "mann":
+        policy = external_memory.policy(5, 3, 4, "float64")
+        theta = policy.init(rng(1), sum(batch.shape) + 2, batch.shape[1])
+    seen = []
+    for extra in (0.0, 7.0):
+
+        def noise(rng, mean, extra=extra, count=[0]):  # noqa: B006
+            count[0] += 1
+            return mean + extra * (count[0] == 6)
+
+        record = Record([], [], [], [])
+        agent = recurrent.agent(policy, theta, batch.shape, True, record)
+        recurrent.rollouts.play(rng(0), tables(batch, noise), agent, 3, 4)
+        seen.append(record)
+    for t in range(12):
+        same = [
+            onp.array_equal(*(getattr(r, part)[t] for r in seen)) for part in ("logits", "values")
+        ]
+        assert all(same) is (t < 6) or t > 6
+    assert onp.array_equal(seen[0].observations[5], seen[1].observations[5])
+
+
+@pytest.mark.parametrize("name", ["rl2", "mann"])
+def test_shuffled_tasks_give_shuffled_results(name):
+    family = tasks.make("gridworld", GRID | {"size": "3"})
+    batch = family.sample(rng(), 8)
+    learner = learners.make(name, {"hidden": "5"})
+    state = learner.init(rng(1), family)
+    order = rng(2).permutation(8)
+    first = learner.trial(rng(3), state, family, batch, greedy=True)
+    mixed = batch._replace(**{
+        part: x if len(x) == 1 else x[order] for part, x in batch._asdict().items()
+    })  # fmt: skip
+    second = learner.trial(rng(3), state, family, mixed, greedy=True)
+    for x, y in zip(first, second, strict=True):
+        assert_allclose(x[order], y, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "num_tasks"), [("rl2", 12), ("mann", 8)])
+def test_twenty_seeds_stay_finite(name, num_tasks):
+    for seed in range(20):
+        family = tasks.make(*[("bandit", {"arms": "2"}), ("gridworld", GRID)][seed % 2])
+        learner = learners.make(name, {"num_tasks": str(num_tasks), "iterations": "20"})
+        training.train(learner, family, iterations=20, seed=seed)
+
+
+def test_a_step_size_a_hundred_times_too_large_ends_in_one_error_or_none(tmp_path):
+    """What is kept is the last checkpoint that was finite."""
+    learner = learners.make("rl2", {"beta": "1e38", "num_tasks": "4", "hidden": "4"})
+    family = tasks.make("bandit", {"arms": "2", "pulls": "3"})
+    with onp.errstate(all="ignore"), pytest.raises(FloatingPointError, match="after iteration"):
+        training.train_in(tmp_path, learner, family, iterations=20, seed=0)
+    kept = training.restore(tmp_path, learner, family, 0)
+    assert all(onp.isfinite(leaf).all() for leaf in kept.state.theta.values())

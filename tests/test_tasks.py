@@ -47,7 +47,7 @@ def test_an_unknown_key_is_an_error_that_lists_the_known_ones(name):
 
 
 def test_an_unknown_family_is_an_error_that_lists_the_known_ones():
-    rule = "family must be one of bandit, gaussian, correlated, contextual, gridworld, mdp, got 'casino'"
+    rule = f"family must be one of {', '.join(tasks.FAMILIES)}, got 'casino'"
     with pytest.raises(ValueError, match=rule):
         tasks.make("casino", {})
 
