@@ -1,8 +1,9 @@
 """A network beside a memory of N rows that it addresses by content, and how it reads and writes.
 
-M_i are the rows, k a key, q a vector to write, w weights over the rows (w >= 0, sum 1):
+Row i holds M_i and is found at the address A_i; k is a key, q a vector to write, w are weights of
+the rows (w >= 0, sum 1):
 
-    (1)  K_i = k.M_i / (|k| |M_i|), lengths below 1e-3 taken as 1e-3: 0 of a row of zeros
+    (1)  K_i = k.A_i / (|k| |A_i|), lengths below 1e-3 taken as 1e-3: 0 at an address of zeros
                                                            [Graves et al. 2014, eq. 6]
     (2)  w^r = softmax(b K), b >= 1 the strength of the key  [Graves et al. 2014, eq. 5]
     (3)  read: r = sum_i w^r_i M_i                         [Graves et al. 2014, eq. 2]
@@ -10,7 +11,8 @@ M_i are the rows, k a key, q a vector to write, w weights over the rows (w >= 0,
                                                            [Santoro et al. 2016, eq. 6]
     (5)  w^w = s w^r_{t-1} + (1 - s) w^l_{t-1}, s in (0, 1) the gate
                                                            [Santoro et al. 2016, eq. 7]
-    (6)  write: M_i <- (1 - w^l_i) M_i + w^w_i q           [Santoro et al. 2016, eq. 8]
+    (6)  write: M_i <- (1 - w^l_i) M_i + w^w_i q, and A_i likewise with k_{t-1} for q
+                                                           [Santoro et al. 2016, eq. 8]
     (7)  usage: u <- 0.95 u + w^r + w^w                    [Santoro et al. 2016, eq. 5]
     (8)  interpolation: g w + (1 - g) w_{t-1}              [Graves et al. 2014, eq. 7]
     (9)  shift: w~_i = sum_j w_j p(i - j), indices modulo N  [Graves et al. 2014, eq. 8]
@@ -19,17 +21,20 @@ M_i are the rows, k a key, q a vector to write, w weights over the rows (w >= 0,
 Backwards, with g_x for df/dx and what comes from later added in:
 
     (11)  of (3): g_w,i = g_r.M_i,  g_M,i = w^r_i g_r; of (2): y = b K has
-         g_y = w^r o (g_w - sum_i w^r_i g_w,i),  g_b = g_y.K,  g_K = b g_y           [chain rule]
-    (12)  of (1): g_k = sum_i g_K,i (M_i / (|k||M_i|) - K_i k / |k|^2),
-         g_M,i = g_K,i (k / (|k||M_i|) - K_i M_i / |M_i|^2), no second term at a length below 1e-3
+          g_y = w^r o (g_w - sum_i w^r_i g_w,i),  g_b = g_y.K,  g_K = b g_y          [chain rule]
+    (12)  of (1): g_k = sum_i g_K,i (A_i / (|k||A_i|) - K_i k / |k|^2),
+          g_A,i = g_K,i (k / (|k||A_i|) - K_i A_i / |A_i|^2), no second term at a length below 1e-3
                                                                                      [chain rule]
-    (13)  of (6): (1 - w^l_i) g_M,i to the rows before, g_w,i = g_M,i.q, g_q = sum_i w^w_i g_M,i;
-         of (5): s g_w to w^r_{t-1}, g_s = g_w.(w^r_{t-1} - w^l_{t-1})               [chain rule]
+    (13)  of (6): (1 - w^l_i) g_M,i to the rows before, g_q = sum_i w^w_i g_M,i, in A likewise, and
+          g_w,i = g_M,i.q + g_A,i.k_{t-1}; of (5): s g_w to w^r_{t-1}, g_s = g_w.(w^r_{t-1} - w^l)
+                                                                                     [chain rule]
 
-A step of the policy: the controller, a GRU, sees the observation and what was read last; it writes
-a vector of its own, as in the NTM (Santoro et al. write the key), by (4)-(6), reads by (1)-(3),
-notes the usage by (7), and its state and r feed logits and value.
-(8)-(10), which move a focus by place, are here for whoever follows the paper: content is enough.
+A step of the policy: the controller, a GRU, sees the observation and what was read last. It writes
+by (4)-(6) a vector at the key of the step before: what an action brought is found where its state
+was looked up. Santoro et al. write the key itself; addresses of their own are those of Miller et
+al. 2016 and of Ritter et al. 2018, without which binding was not learned. It reads by (1)-(3), and
+its state and r feed logits and value. (8)-(10), which move a focus by place, are here for whoever
+follows the paper.
 """
 
 from functools import partial
@@ -52,26 +57,28 @@ class Memory(NamedTuple):
     """All that a trial leaves behind, for M tasks; [..., M] before each axis."""
 
     hidden: Any  # [H] of the controller
-    rows: Any  # [N, W]
+    key: Any  # [W] of the last reading
+    keys: Any  # [N, W] where each row is found
+    rows: Any  # [N, W] what it holds
     usage: Any  # [N]
     reading: Any  # [N] weights of the last reading
     read: Any  # [W]
 
 
-def similarity(key: Any, rows: Any) -> Any:
-    """Cosine of the angle between the key and each row, eq. (1). [..., W], [..., N, W] -> [..., N]
+def similarity(key: Any, keys: Any) -> Any:
+    """Cosine of the angle between key and addresses, eq. (1). [..., W], [..., N, W] -> [..., N]
 
     >>> similarity(np.array([2.0, 0.0]), np.array([[3.0, 0.0], [0.0, 1.0], [0.0, 0.0]]))
     array([1., 0., 0.])
     """
-    squares = [np.maximum(np.sum(x * x, axis=-1), SHORTEST**2) for x in (key, rows)]
-    products = np.matmul(rows, key[..., None])[..., 0]
+    squares = [np.maximum(np.sum(x * x, axis=-1), SHORTEST**2) for x in (key, keys)]
+    products = np.matmul(keys, key[..., None])[..., 0]
     return products / np.sqrt(squares[0][..., None] * squares[1])
 
 
-def focus(key: Any, strength: Any, rows: Any) -> Any:
+def focus(key: Any, strength: Any, keys: Any) -> Any:
     """Weights by content, eq. (2). strength [...] -> [..., N]"""
-    return softmax(strength[..., None] * similarity(key, rows))
+    return softmax(strength[..., None] * similarity(key, keys))
 
 
 def read(weights: Any, rows: Any) -> Any:
@@ -136,7 +143,8 @@ def _init(rng: Rng, num_inputs: int, num_actions: int, H: int, W: int, dtype: st
 def _initial_memory(params: Tree, num_tasks: int, N: int) -> Memory:
     (*leading, H, columns), dtype = params["K"].shape, params["K"].dtype
     W, axes = columns // 2 - 1, (*leading, num_tasks)
-    return Memory(*(onp.zeros((*axes, *own), dtype) for own in ((H,), (N, W), (N,), (N,), (W,))))
+    shapes = (H,), (W,), (N, W), (N, W), (N,), (N,), (W,)
+    return Memory(*(onp.zeros((*axes, *own), dtype) for own in shapes))
 
 
 class Control(NamedTuple):
@@ -160,40 +168,45 @@ def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
     key, vector, gate, strength = _control(params, hidden)
     least = least_used(memory.usage)
     written = writing(gate, memory.reading, least)
+    keys = write(memory.keys, least, written, memory.key)
     rows = write(memory.rows, least, written, vector)
-    reading = focus(key, strength, rows)
+    reading = focus(key, strength, keys)
     found = read(reading, rows)
     heads = np.matmul(np.concatenate([hidden, found], axis=-1), params["V"])
     heads = heads + params["d"][..., None, :]
-    after = Memory(hidden, rows, used(memory.usage, reading, written), reading, found)
+    usage = used(memory.usage, reading, written)
+    after = Memory(hidden, key, keys, rows, usage, reading, found)
     return after, heads[..., :-1], heads[..., -1]
 
 
 def _pullback(before: Memory, after: Memory, control: Control, g: Memory) -> tuple[Array, Memory]:
     """Gradient in the controls before their squashing and in the memory before, eqs. (11)-(13)."""
-    (key, vector, gate, strength), rows, w = control, after.rows, after.reading
-    g_w = g.reading + onp.einsum("mw,mnw->mn", g.read, rows)
+    (key, vector, gate, strength), keys, w = control, after.keys, after.reading
+    g_w = g.reading + onp.einsum("mw,mnw->mn", g.read, after.rows)
+    g_rows = g.rows + w[..., None] * g.read[:, None]
     g_y = w * (g_w - onp.sum(w * g_w, axis=-1, keepdims=True))
-    K, g_K = similarity(key, rows), strength[:, None] * g_y
-    a2, c2 = onp.sum(key * key, axis=-1, keepdims=True), onp.einsum("mnw,mnw->mn", rows, rows)
+    K, g_K = similarity(key, keys), strength[:, None] * g_y
+    a2, c2 = onp.sum(key * key, axis=-1, keepdims=True), onp.einsum("mnw,mnw->mn", keys, keys)
     long = onp.maximum(a2, SHORTEST**2), onp.maximum(c2, SHORTEST**2)
     scaled, turned = g_K / onp.sqrt(long[0] * long[1]), g_K * K
-    g_key = onp.einsum("mn,mnw->mw", scaled, rows)
+    g_key = g.key + onp.einsum("mn,mnw->mw", scaled, keys)
     g_key -= onp.sum(turned, axis=-1, keepdims=True) * (a2 == long[0]) / long[0] * key
-    g_rows = g.rows + w[..., None] * g.read[:, None] + scaled[..., None] * key[:, None]
-    g_rows -= (turned * (c2 == long[1]) / long[1])[..., None] * rows
+    g_keys = g.keys + scaled[..., None] * key[:, None]
+    g_keys -= (turned * (c2 == long[1]) / long[1])[..., None] * keys
     least = least_used(before.usage)
     written = writing(gate, before.reading, least)
     g_written = onp.einsum("mnw,mw->mn", g_rows, vector)
-    g_vector = onp.einsum("mn,mnw->mw", written, g_rows)
+    g_written += onp.einsum("mnw,mw->mn", g_keys, before.key)
+    g_vector, g_earlier = (onp.einsum("mn,mnw->mw", written, g_x) for g_x in (g_rows, g_keys))
     g_gate = onp.sum(g_written * (before.reading - least), axis=-1)
     g_strength = onp.sum(g_y * K, axis=-1)
     out = onp.concatenate([
         g_key * (1 - key**2), g_vector * (1 - vector**2),
         (g_gate * gate * (1 - gate))[:, None], (g_strength * -onp.expm1(1 - strength))[:, None],
     ], axis=-1)  # fmt: skip
-    earlier = (1 - least)[..., None] * g_rows, g.usage, gate[:, None] * g_written
-    return out, Memory(g.hidden, *earlier, g.read)
+    kept = (1 - least)[..., None]
+    reading = gate[:, None] * g_written
+    return out, Memory(g.hidden, g_earlier, kept * g_keys, kept * g_rows, g.usage, reading, g.read)
 
 
 def _gradient(params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array) -> Tree:

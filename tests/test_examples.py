@@ -135,3 +135,22 @@ def test_the_benchmark_measures_one_gradient_three_ways():
         assert scale > 0
         for other in found[1:]:
             assert np.abs(other - found[0]).max() < 1e-12 * scale
+
+
+def test_the_exact_gradient_ends_in_a_local_optimum_without_an_entropy_bonus(capsys):
+    module = load("local_optimum.py")
+    log_pi = [policies.log_softmax(np.random.default_rng(t).normal(size=(4**t, 2)))
+              for t in range(5)]  # fmt: skip
+    J, reach, A = module.exact(log_pi)
+    for t in range(5):
+        assert reach[t].sum() == pytest.approx(1, abs=1e-12)
+        assert np.allclose((np.exp(log_pi[t]) * A[t]).sum(-1), 0, atol=1e-12)
+    step, t, h, a = 1e-6, 2, 5, 1  # a difference of J is the gradient that the example follows
+    moved = [x.copy() for x in log_pi]
+    moved[t][h, a] += step
+    moved[t] = policies.log_softmax(moved[t])
+    slope = (module.exact(moved)[0] - J) / step
+    assert slope == pytest.approx(reach[t][h] * np.exp(log_pi[t][h, a]) * A[t][h, a], rel=1e-4)
+    without, bonus = module.main(seeds=[0])
+    assert without < 0.91 and bonus > 0.99
+    assert "0.0     0  0.8" in capsys.readouterr().out

@@ -73,7 +73,7 @@ def test_a_focus_moves_and_sharpens():
 
 def by_hand(p, state, x):
     """One step for one task, row by row."""
-    h, rows, usage, reading, read = state
+    h, last, keys, rows, usage, reading, read = state
     inputs = onp.concatenate([x, read])
     y, w = inputs @ p["W"] + p["b"], h @ p["U"]
     new = []
@@ -88,12 +88,13 @@ def by_hand(p, state, x):
     oldest = min(range(N), key=lambda i: usage[i])
     written = [gate * reading[i] + (1 - gate) * (i == oldest) for i in range(N)]
     rows = [(i != oldest) * rows[i] + written[i] * vector for i in range(N)]
-    like = [key @ row / math.sqrt(key @ key) / math.sqrt(max(row @ row, 1e-6)) for row in rows]
+    keys = [(i != oldest) * keys[i] + written[i] * last for i in range(N)]
+    like = [key @ row / math.sqrt(key @ key) / math.sqrt(max(row @ row, 1e-6)) for row in keys]
     scores = [math.exp(strength * x) for x in like]
     reading = [score / sum(scores) for score in scores]
     read = sum(reading[i] * rows[i] for i in range(N))
     usage = [0.95 * usage[i] + reading[i] + written[i] for i in range(N)]
-    return (h, rows, usage, reading, read), onp.concatenate([h, read]) @ p["V"] + p["d"]
+    return (h, key, keys, rows, usage, reading, read), onp.concatenate([h, read]) @ p["V"] + p["d"]
 
 
 @pytest.mark.verifies("external_memory.1", "external_memory.5", "external_memory.7")
