@@ -1,0 +1,93 @@
+"""CPU time and memory of a meta-iteration of RL^2: run, read the ratios.
+
+    W4  a GRU of 32 units on 64 bandits of 5 arms, one trial of 100 pulls
+
+Floor: the forward arithmetic of the network in plain NumPy, which nothing that uses NumPy can
+beat. Memory is the greatest that one gradient holds beside the trial itself; it should grow with
+the length of a trial like the memories alone, 4 M H bytes a step. Run with OPENBLAS_NUM_THREADS=1.
+"""
+
+import time
+import tracemalloc
+
+import numpy as np
+
+from metarl_min import external_memory, learners, networks, tasks
+
+M, H, A, T = 64, 32, 5, 100
+
+
+def cpu_ms(function, repeats=5, calls=3):
+    """Median over `repeats` of the CPU milliseconds of one call."""
+    function()
+    times = []
+    for _ in range(repeats):
+        started = time.process_time()
+        for _ in range(calls):
+            function()
+        times.append((time.process_time() - started) / calls * 1e3)
+    return float(np.median(times))
+
+
+def forward(params, x):
+    """The GRU and its heads, and nothing else."""
+    h = np.zeros((M, H), np.float32)
+    for step in x:
+        y, w = step @ params["W"] + params["b"], h @ params["U"]
+        gates = 1 / (1 + np.exp(-y[:, : 2 * H] - w[:, : 2 * H]))
+        n = np.tanh(y[:, 2 * H :] + gates[:, :H] * (w[:, 2 * H :] + params["c"]))
+        h = n + gates[:, H:] * (h - n)
+        h @ params["V"] + params["d"]
+
+
+def problem(policy, T):
+    rng = np.random.default_rng(0)
+    params = policy.init(rng, A + 3, A)
+    x = rng.random((T, M, A + 3)).astype(np.float32)
+    memories, logits, values = networks.unroll(policy, params, x)
+    return params, x, memories, logits, values
+
+
+def peak(policy, T):
+    """Bytes of one gradient, per step."""
+    given = problem(policy, T)
+    tracemalloc.start()
+    networks.gradient(policy, *given)
+    found = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return found / T
+
+
+def main(T=T):
+    """Print a line for each part, as a multiple of the floor; return the multiples."""
+    gru, memory = networks.recurrent("gru", H), external_memory.policy(H)
+    given = problem(gru, T)
+    family = tasks.make("bandit", {"arms": str(A), "pulls": str(T)})
+    times = {"forward, raw": cpu_ms(lambda: forward(given[0], given[1]))}
+    times["forward, as the learner does it"] = cpu_ms(lambda: networks.unroll(gru, *given[:2]))
+    for name, policy in (("GRU", gru), ("external memory", memory)):
+        known, traced = problem(policy, T), policy._replace(gradient=None)
+        for way, used in (("by hand", policy), ("traced", traced)):
+            found = cpu_ms(lambda used=used, known=known: networks.gradient(used, *known), 3, 1)
+            times[f"gradient, {name}, {way}"] = found
+    for name in ("rl2", "mann"):
+        learner = learners.make(name, {"num_tasks": str(M), "hidden": str(H)})
+        state = learner.init(np.random.default_rng(0), family)
+        rng = np.random.default_rng(1)
+        times[f"meta-iteration, {name}"] = cpu_ms(
+            lambda step=learner.step, s=state: step(rng, s, family), 3, 1
+        )
+    floor = times["forward, raw"]
+    print(f"W4: {M} tasks, {T} steps, {H} units     CPU ms  / raw forward")
+    for name, ms in times.items():
+        print(f"{name:34s} {ms:9.2f} {ms / floor:8.1f}")
+    print("bytes of one gradient, per step, of which the memories are", 4 * M * H)
+    for name, policy in (("GRU", gru), ("external memory", memory)):
+        for way, used in (("by hand", policy), ("traced", policy._replace(gradient=None))):
+            short, long = (peak(used, n) for n in (T // 2, T))
+            print(f"{name + ', ' + way:34s} {short:9.0f} at {T // 2} steps {long:9.0f} at {T}")
+    return {name: ms / floor for name, ms in times.items()}
+
+
+if __name__ == "__main__":
+    main()
