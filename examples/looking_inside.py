@@ -13,9 +13,8 @@ import sys
 
 import numpy as np
 
-from metarl_min import learners, rollouts, tasks, training
+from metarl_min import agents, learners, rollouts, tasks, training
 from metarl_min.baselines import bayes_optimal
-from metarl_min.learners import recurrent
 from metarl_min.policies import log_softmax
 
 PULLS, ITERATIONS, TASKS = 10, 1000, 4000
@@ -24,10 +23,10 @@ PULLS, ITERATIONS, TASKS = 10, 1000, 4000
 def watch(learner, state, family, batch):
     """Hidden states and log-probabilities of every step of a trial, and what happened."""
     network = learner.step.keywords["rules"].network
-    hidden, record = len(state.theta["U"]), recurrent.Record([], [], [], [])
-    agent = recurrent.agent(network(hidden), state.theta, batch.shape, False, record)
+    hidden, record = len(state.theta["U"]), agents.Record([], [], [], [])
+    player = agents.agent(network(hidden), state.theta, batch.shape, False, record)
     tables = rollouts.tables(batch, family.reward_noise)
-    episodes = rollouts.play(np.random.default_rng(1), tables, agent, family.num_episodes, 1)
+    episodes = rollouts.play(np.random.default_rng(1), tables, player, family.num_episodes, 1)
     return np.stack(record.memories), log_softmax(np.stack(record.logits).astype(float)), episodes
 
 

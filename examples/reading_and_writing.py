@@ -11,8 +11,7 @@ import sys
 
 import numpy as np
 
-from metarl_min import external_memory, learners, rollouts, tasks, training
-from metarl_min.learners import recurrent
+from metarl_min import agents, external_memory, learners, rollouts, tasks, training
 
 CUES, STEPS, HIDDEN, ITERATIONS, TASKS = 3, 12, 16, 600, 1000
 
@@ -23,11 +22,11 @@ def measure(iterations=ITERATIONS):
     words = {"hidden": str(HIDDEN), "iterations": str(max(1, iterations)), "num_tasks": "128"}
     learner = learners.make("mann", words)
     state = training.train(learner, family, iterations=iterations, seed=0)
-    batch, record = family.sample(np.random.default_rng(0), TASKS), recurrent.Record([], [], [], [])
+    batch, record = family.sample(np.random.default_rng(0), TASKS), agents.Record([], [], [], [])
     policy = external_memory.policy(HIDDEN)
-    agent = recurrent.agent(policy, state.theta, batch.shape, False, record)
+    player = agents.agent(policy, state.theta, batch.shape, False, record)
     sampler = rollouts.tables(batch, family.reward_noise)
-    episodes = rollouts.play(np.random.default_rng(1), sampler, agent, STEPS, 1)
+    episodes = rollouts.play(np.random.default_rng(1), sampler, player, STEPS, 1)
     cues, arms, paid = (x[:, :, 0] for x in episodes[:3])
     met = np.array(
         [[(cues[m, :t] == cues[m, t]).sum() for t in range(STEPS)] for m in range(TASKS)]

@@ -14,6 +14,9 @@ The rooms, in reading order; each imports only rooms above it:
     networks        policies with a memory: GRU and RNN, back-propagation through time by hand
     external_memory a network beside rows that it addresses by content, and its way back
     actor_critic    advantages over a trial, gradients in logits and values, clipped or not
+    agents          a network with a memory, playing a trial: what it sees, what is kept
+    search_gradients  what the fitness of neighbours tells: ES estimators, ranks, directions
+    executors       slices of a population on many workers, gathered in order
     returns         returns-to-go, baselines, GAE: data, never traced
     objectives      what is ascended: expected return, REINFORCE from a table
     optimizers      SGD, momentum, Adam as (init, update)
@@ -27,7 +30,8 @@ The rooms, in reading order; each imports only rooms above it:
     learners        Learner: the one protocol in which all are compared; maml (first order too),
                     reptile (towards where adaptation ends), meta_sgd (a step size for each entry),
                     recurrent (RL^2: the memory of a network is what adapts), memory (the same with
-                    an external memory)
+                    an external memory), players (what evolution plays with), evolution (ES),
+                    genetic, es_maml (a start), evolved_rule (a learning rule)
     baselines       the judges: bandits (Thompson sampling, UCB1, the best prior arm), arms and
                     dirichlet (players that know the prior), mdps (uniformly random, posterior
                     sampling), published (tables to recompute); ceilings (what one is): beta_arms

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 
 from metarl_min import (
     actor_critic,
+    agents,
     external_memory,
     learners,
     networks,
@@ -20,9 +21,9 @@ from metarl_min import (
     training,
     trees,
 )
+from metarl_min.agents import Record
 from metarl_min.baselines import bayes_optimal
 from metarl_min.learners import recurrent
-from metarl_min.learners.recurrent import Record
 from metarl_min.rollouts import Episodes, tables
 
 GRID = {"size": "3", "start": "4", "horizon": "4", "episodes": "3", "terminate": "1"}
@@ -38,17 +39,17 @@ def played(seed=0, words=GRID):
     policy = networks.recurrent("gru", 5, "float64")
     theta = policy.init(rng(1), sum(batch.shape) + 2, batch.shape[1])
     record = Record([], [], [], [])
-    agent = recurrent.agent(policy, theta, batch.shape, False, record)
+    player = agents.agent(policy, theta, batch.shape, False, record)
     sampler = tables(batch, family.reward_noise)
-    episodes = recurrent.rollouts.play(rng(seed), sampler, agent, 3, family.horizon)
+    episodes = recurrent.rollouts.play(rng(seed), sampler, player, 3, family.horizon)
     return batch, policy, theta, record, episodes
 
 
-@pytest.mark.verifies("recurrent.1")
+@pytest.mark.verifies("agents.1")
 def test_each_step_sees_its_state_and_what_the_step_before_did_and_was_paid():
     batch, policy, theta, record, episodes = played()
     S, A = batch.shape
-    states, actions, rewards = (recurrent.by_time(x) for x in episodes[:3])
+    states, actions, rewards = (agents.by_time(x) for x in episodes[:3])
     for t, x in enumerate(record.observations):
         truth = onp.zeros((6, S + A + 2))
         for m in range(6):
@@ -122,7 +123,7 @@ def test_the_expected_gradient_over_every_trial_is_that_of_the_return(rewards):
     theta = trees.map(lambda x: x + 0.5 * rng(3).normal(size=x.shape), policy.init(rng(1), 5, 2))
     x, previous = [], onp.zeros((K, 3))
     for t in range(n):
-        x.append(recurrent.observation(onp.zeros(K, int), previous, True, 1))
+        x.append(agents.observation(onp.zeros(K, int), previous, True, 1))
         previous = onp.concatenate([onp.eye(2)[actions[:, t]], paid[:, t, None]], axis=1)
     x = onp.stack(x)
     chance = onp.where(paid, means[actions], 1 - means[actions]).prod(-1)
@@ -134,7 +135,7 @@ def test_the_expected_gradient_over_every_trial_is_that_of_the_return(rewards):
 
     episodes = Episodes(0 * actions[..., None], actions[..., None], 1.0 * paid[..., None],
                         onp.ones((K, n, 1), bool))  # fmt: skip
-    r = recurrent.by_time(recurrent.paid(episodes, batch, rewards))
+    r = agents.by_time(recurrent.paid(episodes, batch, rewards))
     memories, logits, values = networks.unroll(policy, theta, x)
     alive = onp.ones((n, K), bool)
     A = actor_critic.advantages(r, values, alive, 1.0, 1.0)
@@ -149,7 +150,7 @@ def test_the_expected_gradient_over_every_trial_is_that_of_the_return(rewards):
         assert_allclose(g[name], truth[name], atol=1e-10)
 
 
-@pytest.mark.verifies("recurrent.2")
+@pytest.mark.verifies("recurrent.1")
 def test_the_step_size_falls_to_zero_over_the_iterations():
     family = tasks.make("bandit", {"arms": "2", "pulls": "3"})
     learner = learners.make("rl2", {"iterations": "4", "num_tasks": "8", "hidden": "4"})
@@ -285,8 +286,8 @@ def test_a_reward_is_seen_at_the_next_decision_and_not_before(name):
             return mean + extra * (count[0] == 6)
 
         record = Record([], [], [], [])
-        agent = recurrent.agent(policy, theta, batch.shape, True, record)
-        recurrent.rollouts.play(rng(0), tables(batch, noise), agent, 3, 4)
+        player = agents.agent(policy, theta, batch.shape, True, record)
+        recurrent.rollouts.play(rng(0), tables(batch, noise), player, 3, 4)
         seen.append(record)
     for t in range(12):
         same = [

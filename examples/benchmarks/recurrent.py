@@ -75,7 +75,7 @@ def main(T=T):
         state = learner.init(np.random.default_rng(0), family)
         rng = np.random.default_rng(1)
         times[f"meta-iteration, {name}"] = cpu_ms(
-            lambda step=learner.step, s=state: step(rng, s, family), 3, 1
+            lambda step=learner.step, s=state, rng=rng: step(rng, s, family), 3, 1
         )
     floor = times["forward, raw"]
     print(f"W4: {M} tasks, {T} steps, {H} units     CPU ms  / raw forward")

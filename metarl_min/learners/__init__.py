@@ -25,6 +25,10 @@ LEARNERS = {  # the name on the command line -> its module here, which has a fun
     "meta_sgd": "meta_sgd",
     "rl2": "recurrent",
     "mann": "memory",
+    "es": "evolution",
+    "ga": "genetic",
+    "es_maml": "es_maml",
+    "evolved_rule": "evolved_rule",
 }
 
 

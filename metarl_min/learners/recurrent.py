@@ -1,14 +1,11 @@
 """RL^2: a recurrent network whose memory is the learning algorithm, trained by actor-critic.
 
-    (1)  h_{t+1} = f(h_t, x_t), x_t = (state, previous action, previous reward, start of an
-         episode): kept through the episodes of a trial, empty on the next task
-                                                          [Duan et al. 2016; Wang et al. 2016]
-    (2)  in iteration i of n beta is 1 - i / n of the first, eta max(0, 1 - 2 i / n)
+    (1)  in iteration i of n beta is 1 - i / n of the first, eta max(0, 1 - 2 i / n)
                                                   [Mnih et al. 2016; derivation for eta]
 
-The steps of a trial are one row, and its return is ascended by actor_critic (1)-(5): a2c is one
-ascent on each batch, ppo several. Without eta the ascent stays where it pulls one arm for good;
-with eta to the end the policy stays random where that costs little.
+What the network sees is agents (1). The steps of a trial are one row, and its return is ascended by
+actor_critic (1)-(5): a2c is one ascent on each batch, ppo several. Without eta the ascent stays
+where it pulls one arm for good; with eta to the end the policy stays random where it costs little.
 
 Expected rewards: r_t may be replaced by E[r_t | task, s_t, a_t], less a function of the task:
 given task and history, neither changes the expectation of the gradient (the tower property).
@@ -23,13 +20,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import actor_critic, external_memory, networks, optimizers, rollouts
+from metarl_min import actor_critic, agents, external_memory, networks, optimizers, rollouts
 from metarl_min.arguments import real, require, whole
 from metarl_min.learners import Learner
 from metarl_min.mdp import MDP
 from metarl_min.networks import MemoryPolicy
 from metarl_min.policies import log_softmax
-from metarl_min.rollouts import Agent, Episodes
+from metarl_min.rollouts import Episodes
 from metarl_min.tasks import Family
 from metarl_min.trees import Array, Rng, Tree
 
@@ -37,10 +34,21 @@ Network = Callable[[int], MemoryPolicy]  # of the number of units
 NETWORKS: dict[str, Network] = {cell: partial(networks.recurrent, cell) for cell in networks.CELLS}
 NETWORKS["memory"] = external_memory.policy
 
-DEFAULTS = {  # by number of states: 1 (bandits), or more
-    True: {"hidden": 64, "num_tasks": 256, "gamma": 1.0, "gae_lambda": 0.7, "scale": 1.0},
-    False: {"hidden": 48, "num_tasks": 64, "gamma": 0.95, "gae_lambda": 0.9, "scale": 0.2},
-}
+DEFAULTS = {  # by the kind of a family; found on tasks of other seeds
+    "bandit": {
+        "hidden": 64, "num_tasks": 256, "gamma": 1.0, "gae_lambda": 0.7, "scale": 1.0,
+        "eta": 0.1, "max_norm": 0.1,
+    },
+    "contextual": {
+        "hidden": 32, "num_tasks": 128, "gamma": 0.0, "gae_lambda": 0.0, "scale": 1.0,
+        "eta": 0.02, "max_norm": 1.0,
+    },
+    "mdp": {
+        "hidden": 48, "num_tasks": 64, "gamma": 0.95, "gae_lambda": 0.9, "scale": 0.2,
+        "eta": 0.1, "max_norm": 0.1,
+    },
+}  # fmt: skip
+ITERATIONS = {"bandit": (200, 2000), "contextual": (200, 1000), "mdp": (60, 1500)}
 
 
 class State(NamedTuple):
@@ -68,90 +76,37 @@ class Rules(NamedTuple):
     scale: Any  # of the rewards in eq. (1)
     beta: float
     iterations: Any  # over which beta and eta fall to 0
-    eta: float
+    eta: Any
     epochs: int
     clip: float
-    max_norm: float
+    max_norm: Any
     rewards: str
 
 
-class Carry(NamedTuple):
-    """What goes from step to step of a trial, for all tasks at once."""
-
-    memory: Any
-    previous: Array  # [M, A + 1] one-hot previous action, previous reward
-    starts: bool
-
-
-class Record(NamedTuple):
-    """Every step of a trial, time first, filled as it is played."""
-
-    observations: list[Array]  # [M, I]
-    memories: list[Any]  # before each step, and after the last
-    logits: list[Array]  # [M, A]
-    values: list[Array]  # [M]
+def kind(family: Family) -> str:
+    """Return bandit, contextual (episodes of one step, many states) or mdp."""
+    if family.horizon > 1:
+        return "mdp"
+    return "contextual" if family.sample(np.random.default_rng(0), 1).shape[0] > 1 else "bandit"
 
 
 def _iterations(family: Family) -> tuple[int, int]:
-    return (200, 2000) if family.horizon == 1 else (60, 1500)
+    return ITERATIONS[kind(family)]
 
 
 def resolve(rules: Rules, family: Family, short: bool = False) -> Rules:
     """Fill in what the settings leave to the family."""
-    defaults = DEFAULTS[family.horizon == 1] | {"iterations": _iterations(family)[not short]}
-    if family.horizon == 1 and family.sample(np.random.default_rng(0), 1).shape[1] == 2:
+    name = kind(family)
+    defaults = DEFAULTS[name] | {"iterations": ITERATIONS[name][not short]}
+    if name == "bandit" and family.num_episodes > 10:
+        defaults["gae_lambda"] = 0.9
+    elif name == "bandit" and family.sample(np.random.default_rng(0), 1).shape[1] == 2:
         defaults["hidden"] = 32
     return Rules._make(defaults[key] if x is None else x for key, x in rules._asdict().items())
 
 
-def observation(states: Array, previous: Array, starts: bool, num_states: int) -> Array:
-    """One-hot state and previous action, previous reward, start of an episode. [M, S + A + 2]"""
-    x = np.zeros((len(states), num_states + previous.shape[-1] + 1), previous.dtype)
-    x[np.arange(len(states)), states] = 1
-    x[:, num_states:-1] = previous
-    x[:, -1] = starts
-    return x
-
-
-def agent(
-    policy: MemoryPolicy, theta: Tree, shape: tuple[int, int], greedy: bool, record: Record
-) -> Agent:
-    """Play `theta` with the memory of eq. (1), keeping every step in `record`."""
-    (S, A), dtype = shape, next(iter(theta.values())).dtype
-
-    def start(num_tasks: int) -> Carry:
-        memory = policy.initial_memory(theta, num_tasks)  # empty on every task
-        record.memories.append(memory)
-        return Carry(memory, np.zeros((num_tasks, A + 1), dtype), True)
-
-    def begin(rng: Rng, carry: Carry) -> Carry:
-        return carry._replace(starts=True)  # the memory is kept
-
-    latest: list[Any] = []  # the memory, from `act` to `observe`
-
-    def act(rng: Rng, carry: Carry, states: Array) -> Array:
-        x = observation(states, carry.previous, carry.starts, S)
-        memory, logits, values = policy.step(theta, carry.memory, x)
-        latest[:] = [memory]
-        for kept, new in zip(record, (x, memory, logits, values), strict=True):
-            kept.append(new)
-        if greedy:
-            return np.argmax(logits, axis=-1)
-        chances = np.exp(logits - logits.max(-1, keepdims=True)).cumsum(-1)
-        u = rng.random((len(states), 1)) * chances[:, -1:]
-        return np.minimum((u >= chances).sum(-1), A - 1)
-
-    def observe(carry: Carry, states: Array, actions: Array, rewards: Array, _: Array) -> Carry:
-        previous = np.zeros_like(carry.previous)
-        previous[np.arange(len(actions)), actions] = 1
-        previous[:, -1] = rewards
-        return Carry(latest[0], previous, False)
-
-    return Agent(start, begin, act, observe)
-
-
 def paid(episodes: Episodes, tasks: MDP, rewards: str) -> Array:
-    """Rewards of eq. (1): sampled, or expected less the mean of a bandit's arms. [M, N, T]"""
+    """What is ascended: sampled, or expected less the mean of a bandit's arms. [M, N, T]"""
     if rewards == "sampled":
         return episodes.rewards
     mean = (tasks.transition * tasks.reward).sum(-1)
@@ -159,18 +114,15 @@ def paid(episodes: Episodes, tasks: MDP, rewards: str) -> Array:
     return mean.ravel()[rollouts.visits(episodes, tasks.shape)] * episodes.alive
 
 
-def by_time(x: Array) -> Array:
-    """[M, N, T] -> [N T, M]"""
-    return np.ascontiguousarray(x.reshape(len(x), -1).T)
-
-
-def update(rules: Rules, state: State, record: Record, episodes: Episodes, rewards: Array) -> State:
-    """Ascend `epochs` times on one batch of trials, with eq. (2) and actor_critic (1)-(5)."""
+def update(
+    rules: Rules, state: State, record: agents.Record, episodes: Episodes, rewards: Array
+) -> State:
+    """Ascend `epochs` times on one batch of trials, with eq. (1) and actor_critic (1)-(5)."""
     policy, dtype = rules.network(rules.hidden), record.values[0].dtype
     x, values, logits = map(np.stack, (record.observations, record.values, record.logits))
-    alive, memories = by_time(episodes.alive), record.memories
-    onehot = np.eye(logits.shape[-1], dtype=dtype)[by_time(episodes.actions)]
-    r = (rules.scale * by_time(rewards)).astype(dtype)
+    alive, memories = agents.by_time(episodes.alive), record.memories
+    onehot = np.eye(logits.shape[-1], dtype=dtype)[agents.by_time(episodes.actions)]
+    r = (rules.scale * agents.by_time(rewards)).astype(dtype)
     A = actor_critic.advantages(r, values, alive, rules.gamma, rules.gae_lambda)
     targets, old = A + values, (log_softmax(logits) * onehot).sum(-1)
     done = state.iteration / rules.iterations
@@ -187,9 +139,15 @@ def update(rules: Rules, state: State, record: Record, episodes: Episodes, rewar
 
 
 def _play(
-    rng: Rng, rules: Rules, theta: Tree, family: Family, tasks: MDP, greedy: bool, record: Record
+    rng: Rng,
+    rules: Rules,
+    theta: Tree,
+    family: Family,
+    tasks: MDP,
+    greedy: bool,
+    record: agents.Record,
 ) -> Episodes:
-    player = agent(rules.network(rules.hidden), theta, tasks.shape, greedy, record)
+    player = agents.agent(rules.network(rules.hidden), theta, tasks.shape, greedy, record)
     tables = rollouts.tables(tasks, family.reward_noise)
     return rollouts.play(rng, tables, player, family.num_episodes, family.horizon)
 
@@ -203,7 +161,7 @@ def _init(rng: Rng, family: Family, rules: Rules, short: bool) -> State:
 
 def _step(rng: Rng, state: State, family: Family, rules: Rules, short: bool) -> tuple[State, Info]:
     rules = resolve(rules, family, short)
-    tasks, record = family.sample(rng, rules.num_tasks), Record([], [], [], [])
+    tasks, record = family.sample(rng, rules.num_tasks), agents.Record([], [], [], [])
     episodes = _play(rng, rules, state.theta, family, tasks, False, record)
     state = update(rules, state, record, episodes, paid(episodes, tasks, rules.rewards))
     return state, Info(episodes.rewards.sum(-1).mean(0))
@@ -213,17 +171,17 @@ def _trial(
     rng: Rng, state: State, family: Family, tasks: MDP, *, rules: Rules, greedy: bool = False
 ) -> Episodes:
     rules = resolve(rules, family)
-    return _play(rng, rules, state.theta, family, tasks, greedy, Record([], [], [], []))
+    return _play(rng, rules, state.theta, family, tasks, greedy, agents.Record([], [], [], []))
 
 
 def rl2(
     *, cell: str | Network = "gru", hidden: int | None = None, num_tasks: int | None = None,
     gamma: float | None = None, gae_lambda: float | None = None, scale: float | None = None,
-    beta: float = 0.01, iterations: int | None = None, entropy: float = 0.1,
-    update: str = "a2c", epochs: int = 4, clip: float = 0.2, max_norm: float = 0.1,
+    beta: float = 0.01, iterations: int | None = None, entropy: float | None = None,
+    update: str = "a2c", epochs: int = 4, clip: float = 0.2, max_norm: float | None = None,
     rewards: str = "sampled",
 ) -> Learner:  # fmt: skip
-    """RL^2, eqs. (1), (2): `cell` gru, gru_before, rnn, memory or your own, of `hidden` units.
+    """RL^2, eq. (1): `cell` gru, gru_before, rnn, memory or your own, of `hidden` units.
 
     `num_tasks` per meta-batch; `gamma`, `gae_lambda` and the `scale` of rewards in the advantages;
     `beta` step size, falling to 0 over `iterations`, and `entropy` bonus, over half of them;
@@ -244,6 +202,7 @@ def rl2(
         ("epochs", epochs),
     ):
         _ = value is None or whole(name, value)
+    _ = entropy is None or real("entropy", entropy, 0)
     for name, x in (("gamma", gamma), ("gae_lambda", gae_lambda)):
         _ = x is None or real(name, x, 0, 1)
     for name, number in (("clip", clip), ("max_norm", max_norm), ("scale", scale)):
@@ -251,8 +210,7 @@ def rl2(
     once = update == "a2c"
     rules = Rules(
         cell, hidden, num_tasks, gamma, gae_lambda, scale, real("beta", beta, 0), iterations,
-        real("entropy", entropy, 0), 1 if once else epochs, np.inf if once else clip,
-        max_norm, rewards,
+        entropy, 1 if once else epochs, np.inf if once else clip, max_norm, rewards,
     )  # fmt: skip
 
     def learner(short: bool, less: Any) -> Learner:

@@ -1,0 +1,145 @@
+"""ES-MAML: an initialisation whose fitness is what it earns while it adapts, without a derivative.
+
+    (1)  F(theta) = E sum_k G_k,  G_k the return of stage k, phi_0 = theta: evolution ascends it
+                                                            [Song et al. 2020, eq. 3]
+    (2)  gradient: phi_{k+1} = phi_k + alpha grad of the surrogate of stage k, trials (1)
+                                                            [Song et al. 2020, sec. 3.2]
+    (3)  hill climbing: stage k plays x_k = phi_k + alpha e_k, e_0 = 0, e ~ N(0, I), and phi_{k+1}
+         is the x_j, j <= k, of greatest return, the last of equals; the last stage plays phi_K
+                                                            [Song et al. 2020, sec. 3.3.2]
+
+alpha evolves beside theta, as the power of 2 by which it differs from the family's: a parameter
+`log2_alpha` of one entry.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min import policies, rollouts, trees, trials
+from metarl_min.arguments import require
+from metarl_min.learners import Learner, evolution, players
+from metarl_min.learners.players import Common, Player
+from metarl_min.mdp import MDP
+from metarl_min.rollouts import Episodes
+from metarl_min.tasks import Family
+from metarl_min.trees import Array, Rng, Tree
+from metarl_min.trials import Inner
+
+NEVER = -np.inf  # the log2_alpha of a start that does not adapt
+
+
+class Untrained(NamedTuple):
+    """A state that was not evolved, with the step size that is best for it."""
+
+    theta: Tree
+    alpha: float
+
+
+def _init(rng: Rng, family: Family, inner: Inner) -> Tree:
+    inner = trials.resolve(inner, family)
+    trials.stage_sizes(inner, family)  # refuses an inner_steps that does not fit
+    return inner.policy.init(rng, *family.sample(rng, 1).shape) | {"log2_alpha": np.zeros(1)}
+
+
+def by_gradient(
+    rng: Any, inner: Inner, family: Family, theta: Tree, alpha: Array, tasks: MDP, greedy: bool
+) -> Episodes:
+    """Play a trial that adapts by eq. (2). theta [R, ..], alpha [R] -> [R, N, T]"""
+    sizes = trees.map(lambda x: alpha.reshape(-1, *[1] * (x.ndim - 1)) + 0 * x, theta)
+    played = trials.play(rng, inner, family, theta, sizes, tasks, greedy)
+    return trials.episodes(played.stages)
+
+
+def by_hill_climbing(
+    rng: Any, inner: Inner, family: Family, theta: Tree, alpha: Array, tasks: MDP, greedy: bool
+) -> Episodes:
+    """Play a trial that adapts by eq. (3). theta [R, ..], alpha [R] -> [R, N, T]"""
+    tables = rollouts.tables(tasks, family.reward_noise)
+    sizes, best, found, stages = trials.stage_sizes(inner, family), theta, -np.inf, []
+    tried = rng._replace(axis=0)
+    for k, num_episodes in enumerate(sizes):
+        x = best
+        if 0 < k < len(sizes) - 1:
+            size = trees.map(lambda x: alpha.reshape(-1, *[1] * (x.ndim - 1)), theta)
+            x = trees.map(lambda y, a: y + a * tried.standard_normal(y.shape), best, size)
+        probs = policies.softmax(inner.policy.logits(x))
+        probs = policies.greedy(probs) if greedy else probs
+        stages.append(rollouts.sample(rng, tables, probs, num_episodes, family.horizon))
+        paid = stages[-1].rewards.sum((-2, -1))
+        better = paid >= found
+        best = trees.map(
+            lambda y, z, b=better: np.where(b.reshape(-1, *[1] * (y.ndim - 1)), y, z), x, best
+        )
+        found = np.maximum(paid, found)
+    return trials.episodes(stages)
+
+
+ADAPTATION = {"gradient": by_gradient, "hill_climbing": by_hill_climbing}
+
+
+def _trial(
+    rng: Rng, thetas: Tree, family: Family, tasks: MDP, greedy: bool = False, *,
+    inner: Inner, adaptation: str,
+) -> Episodes:  # fmt: skip
+    inner, P = trials.resolve(inner, family), players.num_members(thetas)
+    rows = players.repeated(tasks, P)
+    each = trees.map(lambda x: np.repeat(x, rows.leading[0] // P, axis=0), thetas)
+    alpha = inner.alpha * 2.0 ** each.pop("log2_alpha")[:, 0]
+    return ADAPTATION[adaptation](Common(rng, P, -1), inner, family, each, alpha, rows, greedy)
+
+
+def _before(state: Any) -> Any:
+    return state._replace(theta=state.theta | {"log2_alpha": np.full(1, NEVER)})
+
+
+def _control(rng: Rng, state: Any, family: Family, player: Player, inner: Inner) -> Untrained:
+    """The untrained start with the alpha that pays best on 2,000 tasks of its own."""
+    theta, tasks, seed = player.init(rng, family), family.sample(rng, 2000), rng.integers(2**62)
+    start = trials.resolve(inner, family).alpha
+
+    def with_alpha(alpha: float) -> Tree:
+        return theta | {"log2_alpha": np.log2([alpha / start])}
+
+    def returns_of(alpha: float) -> float:
+        alone = trees.map(lambda x: x[None], with_alpha(alpha))
+        episodes = player.trial(np.random.default_rng(seed), alone, family, tasks)
+        return float(episodes.rewards.sum((1, 2)).mean())
+
+    alpha = trials.best_alpha(returns_of, start)
+    return Untrained(with_alpha(alpha), alpha)
+
+
+def _iterations(family: Family) -> tuple[int, int]:
+    return (150, 1000) if family.horizon == 1 else (60, 1000)
+
+
+def es_maml(
+    *, adaptation: str = "gradient", policy: str = "table", alpha: float | None = None,
+    inner_steps: int | None = None, inner_episodes: int = 1, baseline: str = "",
+    gamma: float | None = None, population: int = 64, num_tasks: int = 32, sigma: float = 0.3,
+    beta: float = 0.05, optimizer: str = "adam", estimator: str = "antithetic",
+    directions: str = "gaussian", shaping: str = "ranks", decay: float = 0.0,
+    executor: Any = None, num_slices: int = 8,
+) -> Learner:  # fmt: skip
+    """Evolve a start and its step size, eqs. (1)-(3); `adaptation` gradient or hill_climbing.
+
+    `policy` to `gamma` are those of `maml`, the rest those of `evolution.es`. ValueError or
+    TypeError out of range.
+    """
+    rule = f"adaptation must be one of {', '.join(ADAPTATION)}"
+    require(adaptation in ADAPTATION, rule, repr(adaptation))
+    inner = trials.settings(policy, alpha, inner_steps, inner_episodes, baseline, gamma, "")
+    player = Player(
+        partial(_init, inner=inner), partial(_trial, inner=inner, adaptation=adaptation)
+    )
+    learner = evolution.evolve(
+        player, _iterations, population=population, num_tasks=num_tasks, sigma=sigma, beta=beta,
+        optimizer=optimizer, estimator=estimator, directions=directions, shaping=shaping,
+        decay=decay, executor=executor, num_slices=num_slices,
+    )  # fmt: skip
+    control = partial(_control, player=player, inner=inner)
+    return learner._replace(before=_before, control=control)

@@ -1,0 +1,209 @@
+"""Evolution strategies: ascend a smoothed return by trying neighbours, without a derivative.
+
+F(theta) is the return of a trial, exploration included, and g one of the estimates of its smoothed
+gradient, search_gradients (2)-(4), from its ranks, (6), or as it is:
+
+    (1)  theta <- theta + beta (g - decay theta)            [Salimans et al. 2017, sec. 2.1]
+
+Directions are named, so they need not travel. A worker that has seen the state before
+this one is told the returns of the last generation, and takes the step itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min import executors, optimizers, search_gradients, trees
+from metarl_min.arguments import real, require, whole
+from metarl_min.learners import Learner, players
+from metarl_min.learners.players import Player
+from metarl_min.mdp import MDP
+from metarl_min.rollouts import Episodes
+from metarl_min.tasks import Family
+from metarl_min.trees import Array, Rng, Tree
+
+
+class Told(NamedTuple):
+    """What made a state of the one before: enough to make it again."""
+
+    digest: Array  # [2] of the state before
+    key: int  # of its generation
+    returns: Array  # [P, N]
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    theta: Tree
+    optimizer: Any
+    iteration: int
+    told: Told
+
+
+class Info(NamedTuple):
+    """What a person wants to see of a step."""
+
+    per_episode: Array  # [N] mean over the population of the return of each episode
+
+
+class Rules(NamedTuple):
+    """How the search goes. Estimators, directions and shapings by name."""
+
+    player: Player
+    population: int
+    num_tasks: int
+    sigma: float
+    optimizer: optimizers.Optimizer
+    estimator: str
+    directions: str
+    shaping: str
+    decay: float
+
+
+def digest(state: State) -> Array:
+    """What names a state. [2]"""
+    content = trees.ravel(state.theta)[0].tobytes() + str(state.iteration).encode()
+    return np.frombuffer(hashlib.sha256(content).digest(), np.int64)[:2].copy()
+
+
+def members(rules: Rules, theta: Tree, key: int, first: int, end: int) -> Tree:
+    """Parameters of the members first .. end - 1. [end - first, ..]"""
+    vector, unravel = trees.ravel(theta)
+    number, factor = search_gradients.ESTIMATORS[rules.estimator].place(np.arange(first, end))
+    e = search_gradients.DIRECTIONS[rules.directions](key, number, len(vector))
+    rows = (vector + rules.sigma * factor[:, None] * e).astype(vector.dtype)
+    each = [unravel(row) for row in rows]
+    return {name: np.stack([member[name] for member in each]) for name in theta}
+
+
+def advance(rules: Rules, state: State, key: int, returns: Array) -> State:
+    """Take the step of eq. (1) that the returns [P, N] of a generation ask for."""
+    F, estimator = returns.sum(-1), search_gradients.ESTIMATORS[rules.estimator]
+    for member in np.flatnonzero(~np.isfinite(F)):
+        raise FloatingPointError(f"fitness must be finite, got {F[member]} of member {member}")
+    vector, unravel = trees.ravel(state.theta)
+    wanted = np.arange(estimator.directions(rules.population))
+    e = search_gradients.DIRECTIONS[rules.directions](key, wanted, len(vector))
+    g = (
+        estimator.gradient(search_gradients.SHAPING[rules.shaping](F), e, rules.sigma)
+        - rules.decay * vector
+    )
+    update = rules.optimizer.update
+    theta, moments = update(state.theta, state.optimizer, unravel(g.astype(vector.dtype)))
+    return State(theta, moments, state.iteration + 1, Told(digest(state), key, returns))
+
+
+_KNOWN: list[tuple[bytes, State]] = []  # in a worker: the states that it met last
+
+
+def _followed(rules: Rules, wanted: Array, told: Told) -> State | None:
+    """The state of digest `wanted`, if this worker has it or the one before."""
+    known = dict(_KNOWN)
+    if wanted.tobytes() in known:
+        return known[wanted.tobytes()]
+    before = known.get(told.digest.tobytes())
+    state = before and advance(rules, before, told.key, told.returns)
+    return state if state and np.array_equal(digest(state), wanted) else None
+
+
+def evaluate(
+    first: int, end: int, rules: Rules, family: Family, key: int, wanted: Array,
+    told: Told, state: State | None,
+) -> Array | None:  # fmt: skip
+    """Returns of a slice [end - first, N], or None where this worker must be sent the state."""
+    state = state or _followed(rules, wanted, told)
+    if state is None:
+        return None
+    if wanted.tobytes() not in dict(_KNOWN):
+        _KNOWN[:] = [*_KNOWN[-3:], (wanted.tobytes(), state)]
+    thetas = members(rules, state.theta, key, first, end)
+    return players.returns(rules.player, family, thetas, key, rules.num_tasks)
+
+
+def _init(rng: Rng, family: Family, rules: Rules) -> State:
+    theta = rules.player.init(rng, family)
+    shape = rules.population, family.num_episodes
+    nothing = Told(np.zeros(2, np.int64), 0, np.zeros(shape))
+    return State(theta, rules.optimizer.init(theta), 0, nothing)
+
+
+def _step(
+    rng: Rng, state: State, family: Family, rules: Rules, executor: Any, num_slices: int
+) -> tuple[State, Info]:
+    key, P = int(rng.integers(2**62)), rules.population
+    if executor is None:
+        thetas = members(rules, state.theta, key, 0, P)
+        returns = players.returns(rules.player, family, thetas, key, rules.num_tasks)
+    else:
+        wanted, parts = digest(state), executors.slices(P, num_slices)
+        ask = partial(evaluate, rules=rules, family=family, key=key, wanted=wanted, told=state.told)
+        found = executors.gather(executor, partial(ask, state=None), parts)
+        behind = [part for part, x in zip(parts, found, strict=True) if x is None]
+        sent = executors.gather(executor, partial(ask, state=state), behind)
+        late = iter(sent)
+        returns = np.concatenate([next(late) if x is None else x for x in found])
+    return advance(rules, state, key, returns), Info(returns.mean(0))
+
+
+def _trial(
+    rng: Rng, state: State, family: Family, tasks: MDP, *, player: Player, greedy: bool = False
+) -> Episodes:
+    alone = trees.map(lambda x: x[None], state.theta)
+    return player.trial(rng, alone, family, tasks, greedy)
+
+
+def evolve(
+    player: Player, iterations: Callable[[Family], tuple[int, int]], *, population: int,
+    num_tasks: int, sigma: float, beta: float, optimizer: str, estimator: str, directions: str,
+    shaping: str, decay: float, executor: Any, num_slices: int,
+) -> Learner:  # fmt: skip
+    """A Learner that searches the parameters of any player, eq. (1)."""
+    for name, value, known in (
+        ("estimator", estimator, search_gradients.ESTIMATORS),
+        ("directions", directions, search_gradients.DIRECTIONS),
+        ("shaping", shaping, search_gradients.SHAPING),
+    ):  # fmt: skip
+        require(value in known, f"{name} must be one of {', '.join(known)}", repr(value))
+    rule = "population must be at least 2, and even with antithetic directions"
+    P = whole("population", population)
+    require(P > 1 and search_gradients.ESTIMATORS[estimator].directions(P) > 0, rule, P)
+    require(real("sigma", sigma) > 0, "sigma must be positive", sigma)
+    rules = Rules(
+        player, P, whole("num_tasks", num_tasks), sigma, optimizers.by_name(optimizer, beta),
+        estimator, directions, shaping, real("decay", decay, 0),
+    )  # fmt: skip
+    search = {"executor": executors.check(executor), "num_slices": whole("num_slices", num_slices)}
+    step = partial(_step, rules=rules, **search)
+    return Learner(
+        partial(_init, rules=rules), step, partial(_trial, player=player), iterations=iterations
+    )
+
+
+def _iterations(family: Family) -> tuple[int, int]:
+    return (300, 2500) if family.horizon == 1 else (30, 600)
+
+
+def es(
+    *, hidden: int = 8, population: int = 64, num_tasks: int = 32, sigma: float = 0.3,
+    beta: float = 0.1, optimizer: str = "adam", estimator: str = "antithetic",
+    directions: str = "gaussian", shaping: str = "ranks", decay: float = 0.0,
+    executor: Any = None, num_slices: int = 8,
+) -> Learner:  # fmt: skip
+    """Evolve the weights of a GRU of `hidden` units that plays as RL^2 does.
+
+    `population` members on `num_tasks` common tasks, `sigma` away; `beta` and `optimizer` (sgd,
+    momentum, adam); `estimator` vanilla, antithetic or forward; `directions` gaussian or
+    orthogonal; `shaping` ranks or none; `decay` of the weights. `executor` evaluates slices of the
+    population elsewhere. ValueError or TypeError out of range.
+    """
+    return evolve(
+        players.recurrent_player(whole("hidden", hidden)), _iterations, population=population,
+        num_tasks=num_tasks, sigma=sigma, beta=beta, optimizer=optimizer, estimator=estimator,
+        directions=directions, shaping=shaping, decay=decay, executor=executor,
+        num_slices=num_slices,
+    )  # fmt: skip

@@ -1,0 +1,133 @@
+"""An evolved learning rule: evolution searches the coefficients of an update, not a policy.
+
+n(s,a) visits so far in the trial, t steps taken of the L = N T of a trial. The rule has six
+coefficients (q, m, k, g, c, d) and is applied within the trial:
+
+    (1)  Q(s,a) = q at the start, then Q <- Q + (y - Q) / (m + n(s,a)), n after the visit,
+         y = r + d max_a' Q(s',a'), y = r at the end of an episode
+                                                   [Watkins and Dayan 1992, with a step size 1 / n]
+    (2)  pi(a|s) = softmax_a k (1 + g t / L) (Q(s,a) + c / sqrt(n(s,a) + 1))
+                                                   [derivation; the bonus as in Auer et al. 2002]
+
+On a bandit (1) is the posterior mean of a Beta(m q, m (1 - q)) prior: q = 1/2, m = 2 is the
+uniform one. So the rule contains the greedy Bayesian player (k to infinity, c = 0), and one with
+an upper confidence bound. m, k, 1 + g, d evolve through exp and a logistic curve, which keeps
+them where they make sense.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min.learners import Learner, evolution, players
+from metarl_min.learners.players import Player
+from metarl_min.mdp import MDP
+from metarl_min.rollouts import Agent, Episodes
+from metarl_min.tasks import Family
+from metarl_min.trees import Array, Rng, Tree
+
+
+class Rule(NamedTuple):
+    """The coefficients of eqs. (1), (2). [...] each"""
+
+    prior: Array  # q
+    weight: Array  # m > 0
+    sharpness: Array  # k > 0
+    growth: Array  # g > -1
+    bonus: Array  # c
+    discount: Array  # d in (0, 1)
+
+
+class Memory(NamedTuple):
+    """What the rule remembers of R trials; the arrays are its own, and updated in place."""
+
+    Q: Array  # [R, S, A]
+    visits: Array  # [R, S, A]
+    step: Array  # [1] t
+
+
+def coefficients(vector: Array) -> Rule:
+    """Read six free numbers as a rule. [..., 6]"""
+    q, m, k, g, c, d = np.moveaxis(vector, -1, 0)
+    return Rule(q, np.exp(m), np.exp(k), np.expm1(g), c, 1 / (1 + np.exp(-d)))
+
+
+def formula(rule: Rule) -> str:
+    """Write a rule as it acts on a bandit."""
+    q, m, k, g, c, _ = (float(x) for x in rule)
+    return (
+        f"Q = ({m * q:.2f} + rewards) / ({m:.2f} + n),  "
+        f"pi = softmax {k:.1f} (1 + {g:.2f} t / L) (Q + {c:.3f} / sqrt(n + 1))"
+    )
+
+
+def logits(rule: Rule, Q: Array, visits: Array, done: float) -> Array:
+    """Of eq. (2) in one state. Q, visits [R, A], coefficients [R], done t / L -> [R, A]"""
+    heat = rule.sharpness * (1 + rule.growth * done)
+    return np.asarray(heat[:, None] * (Q + rule.bonus[:, None] / np.sqrt(visits + 1)))
+
+
+def agent(rule: Rule, family: Family, shape: tuple[int, int], greedy: bool) -> Agent:
+    """The player of the rule. Coefficients [R]"""
+    length, R = family.num_episodes * family.horizon, np.arange(len(rule.prior))
+
+    def start(num_rows: int) -> Memory:
+        Q = np.broadcast_to(rule.prior[:, None, None], (num_rows, *shape)).copy()
+        return Memory(Q, np.zeros_like(Q), np.zeros(1))
+
+    def begin(rng: Rng, memory: Memory) -> Memory:
+        return memory
+
+    def act(rng: Rng, memory: Memory, states: Array) -> Array:
+        Q, visits = memory.Q[R, states], memory.visits[R, states]
+        z = logits(rule, Q, visits, memory.step[0] / length)
+        if greedy:
+            return np.argmax(z, axis=-1)
+        sums = np.exp(z - z.max(-1, keepdims=True)).cumsum(-1)
+        u = rng.random((len(states), 1)) * sums[:, -1:]
+        return np.minimum((u >= sums).sum(-1), shape[1] - 1)
+
+    def observe(
+        memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array
+    ) -> Memory:
+        memory.step[0] += 1
+        ends = memory.step[0] % family.horizon == 0
+        later = 0.0 if ends else rule.discount * memory.Q[R, arrivals].max(-1)
+        memory.visits[R, states, actions] += 1
+        size = 1 / (rule.weight + memory.visits[R, states, actions])
+        memory.Q[R, states, actions] += size * (rewards + later - memory.Q[R, states, actions])
+        return memory
+
+    return Agent(start, begin, act, observe)
+
+
+def _init(rng: Rng, family: Family) -> Tree:
+    return {"rule": np.array([0.0, 0.0, 0.0, 0.0, 0.0, 2.0])}
+
+
+def _trial(rng: Rng, thetas: Tree, family: Family, tasks: MDP, greedy: bool = False) -> Episodes:
+    def of_rows(members: int, rows: MDP) -> Agent:
+        each = np.repeat(thetas["rule"], rows.leading[0] // members, axis=0)
+        return agent(coefficients(each), family, rows.shape, greedy)
+
+    return players.play(rng, thetas, family, tasks, of_rows)
+
+
+def _iterations(family: Family) -> tuple[int, int]:
+    return (150, 600) if family.horizon == 1 else (40, 400)
+
+
+def evolved_rule(
+    *, population: int = 32, num_tasks: int = 64, sigma: float = 0.3, beta: float = 0.1,
+    optimizer: str = "adam", estimator: str = "antithetic", directions: str = "gaussian",
+    shaping: str = "ranks", decay: float = 0.0, executor: Any = None, num_slices: int = 8,
+) -> Learner:  # fmt: skip
+    """Evolve the coefficients of eqs. (1), (2); the settings are those of `evolution.es`."""
+    return evolution.evolve(
+        Player(_init, partial(_trial)), _iterations, population=population, num_tasks=num_tasks,
+        sigma=sigma, beta=beta, optimizer=optimizer, estimator=estimator, directions=directions,
+        shaping=shaping, decay=decay, executor=executor, num_slices=num_slices,
+    )  # fmt: skip

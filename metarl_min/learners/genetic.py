@@ -1,0 +1,199 @@
+"""A genetic algorithm: members that earn much have children, crossed and mutated.
+
+P members of D entries, fitness the mean return of a trial on tasks common to all:
+
+    (1)  truncation: a parent is one of the K best, each with chance 1 / K
+                                                           [Such et al. 2017, alg. 1]
+    (2)  tournament: the best of K drawn with replacement; the one with r better than it wins with
+         chance ((P - r)^K - (P - r - 1)^K) / P^K          [Baeck 1996, sec. 5.2; derivation]
+    (3)  uniform crossover: each entry from either parent with chance 1/2
+                                                           [Syswerda 1989]
+    (4)  one-point crossover: the first c entries from one parent, c uniform on 1 .. D - 1
+                                                           [Holland 1975]
+    (5)  mutation: with chance m an entry gains sigma N(0, 1), else nothing
+                                                           [Baeck 1996, sec. 2.1]
+    (6)  elitism: the E best live on unchanged             [De Jong 1975]
+
+The elite stands first, best before second best on the tasks of the last generation, and its first
+is who plays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min import executors, trees
+from metarl_min.arguments import real, require, whole
+from metarl_min.learners import Learner, players
+from metarl_min.learners.players import Player
+from metarl_min.mdp import MDP
+from metarl_min.rollouts import Episodes
+from metarl_min.tasks import Family
+from metarl_min.trees import Array, Rng, Tree
+
+
+def truncation(rng: Rng, fitness: Array, num: int, best: int) -> Array:
+    """Parents by eq. (1): places in the population. fitness [P] -> [num]"""
+    return np.argsort(-fitness, kind="stable")[rng.integers(best, size=num)]
+
+
+def tournament(rng: Rng, fitness: Array, num: int, rivals: int) -> Array:
+    """Parents by eq. (2); of equals the first in the population wins. [P] -> [num]"""
+    order = np.argsort(-fitness, kind="stable")
+    return order[rng.integers(len(fitness), size=(num, rivals)).min(1)]
+
+
+def uniform_crossover(rng: Rng, one: Array, other: Array) -> Array:
+    """Children by eq. (3). [n, D], [n, D] -> [n, D]"""
+    return np.where(rng.random(one.shape) < 0.5, one, other)
+
+
+def one_point_crossover(rng: Rng, one: Array, other: Array) -> Array:
+    """Children by eq. (4); with a single entry, `one`. [n, D], [n, D] -> [n, D]"""
+    n, D = one.shape
+    cut = rng.integers(1, max(D, 2), size=(n, 1))
+    return np.where(np.arange(D) < cut, one, other)
+
+
+def mutate(rng: Rng, x: Array, chance: float, sigma: float) -> Array:
+    """Eq. (5). [n, D] -> [n, D]"""
+    step = sigma * rng.standard_normal(x.shape)
+    return np.where(rng.random(x.shape) < chance, x + step, x).astype(x.dtype)
+
+
+SELECTION = {"truncation": truncation, "tournament": tournament}
+CROSSOVER = {"uniform": uniform_crossover, "one_point": one_point_crossover}
+
+
+class State(NamedTuple):
+    """What the next step needs."""
+
+    population: Tree  # [P, ..], the elite first
+
+
+class Info(NamedTuple):
+    """What a person wants to see of a step."""
+
+    per_episode: Array  # [N] return of each episode, of the best member
+
+
+class Rules(NamedTuple):
+    """How a generation follows from the last. Selection and crossover by name."""
+
+    player: Player
+    size: int
+    num_tasks: int
+    elites: int
+    selection: str
+    pressure: int  # K of eqs. (1), (2)
+    crossover: str
+    chance: float
+    sigma: float
+
+
+def breed(rng: Rng, rules: Rules, population: Array, fitness: Array) -> Array:
+    """Return the next generation, eqs. (1)-(6). [P, D] -> [P, D]"""
+    best = np.argsort(-fitness, kind="stable")[: rules.elites]
+    select = partial(SELECTION[rules.selection], rng, fitness, rules.size - rules.elites)
+    one, other = (population[select(rules.pressure)] for _ in range(2))
+    children = CROSSOVER[rules.crossover](rng, one, other)
+    children = mutate(rng, children, rules.chance, rules.sigma)
+    return np.concatenate([population[best], children])
+
+
+def _init(rng: Rng, family: Family, rules: Rules) -> State:
+    each = [rules.player.init(rng, family) for _ in range(rules.size)]
+    rows = np.stack([trees.ravel(theta)[0] for theta in each])
+    return State(_tree(mutate(rng, rows, 1.0, rules.sigma), each[0]))
+
+
+def _tree(rows: Array, like: Tree) -> Tree:
+    unravel = trees.ravel(like)[1]
+    each = [unravel(row) for row in rows]
+    return {name: np.stack([theta[name] for theta in each]) for name in like}
+
+
+def evaluate(
+    first: int, end: int, rules: Rules, family: Family, key: int, population: Tree
+) -> Array:
+    """Returns of a slice of the population. [end - first, N]"""
+    some = trees.map(lambda x: x[first:end], population)
+    return players.returns(rules.player, family, some, key, rules.num_tasks)
+
+
+def _step(
+    rng: Rng, state: State, family: Family, rules: Rules, executor: Any, num_slices: int
+) -> tuple[State, Info]:
+    key, population = int(rng.integers(2**62)), state.population
+    parts = executors.slices(rules.size, num_slices if executor else 1)
+    ask = partial(evaluate, rules=rules, family=family, key=key, population=population)
+    returns = np.concatenate(executors.gather(executor, ask, parts))
+    fitness = returns.sum(-1)
+    for member in np.flatnonzero(~np.isfinite(fitness)):
+        raise FloatingPointError(
+            f"fitness must be finite, got {fitness[member]} of member {member}"
+        )
+    rows = breed(rng, rules, trees.rows(population), fitness)
+    like = trees.map(lambda x: x[0], population)
+    return State(_tree(rows, like)), Info(returns[fitness.argmax()])
+
+
+def _trial(
+    rng: Rng, state: State, family: Family, tasks: MDP, *, player: Player, greedy: bool = False
+) -> Episodes:
+    best = trees.map(lambda x: x[:1], state.population)
+    return player.trial(rng, best, family, tasks, greedy)
+
+
+def breeding(
+    player: Player, iterations: Callable[[Family], tuple[int, int]], rules: dict[str, Any],
+    executor: Any, num_slices: int,
+) -> Learner:  # fmt: skip
+    """A Learner that breeds the parameters of any player."""
+    made = Rules(player=player, **rules)
+    for name, known in (("selection", SELECTION), ("crossover", CROSSOVER)):
+        value = getattr(made, name)
+        require(value in known, f"{name} must be one of {', '.join(known)}", repr(value))
+    whole("num_tasks", made.num_tasks)
+    P = whole("population", made.size, low=2)
+    require(
+        0 <= whole("elites", made.elites, low=0) < P,
+        "elites must be fewer than the population",
+        made.elites,
+    )
+    require(whole("pressure", made.pressure) <= P, f"pressure must be at most {P}", made.pressure)
+    real("chance", made.chance, 0, 1)
+    require(real("sigma", made.sigma) > 0, "sigma must be positive", made.sigma)
+    executors.check(executor)
+    step = partial(_step, rules=made, executor=executor, num_slices=whole("num_slices", num_slices))
+    return Learner(
+        partial(_init, rules=made), step, partial(_trial, player=player), iterations=iterations
+    )
+
+
+def _iterations(family: Family) -> tuple[int, int]:
+    return (300, 2000) if family.horizon == 1 else (30, 600)
+
+
+def ga(
+    *, hidden: int = 8, population: int = 64, num_tasks: int = 32, elites: int = 4,
+    selection: str = "truncation", pressure: int = 16, crossover: str = "uniform",
+    chance: float = 0.1, sigma: float = 0.3, executor: Any = None, num_slices: int = 8,
+) -> Learner:  # fmt: skip
+    """Breed the weights of a GRU of `hidden` units that plays as RL^2 does, eqs. (1)-(6).
+
+    `population` on `num_tasks` common tasks, `elites` of which live on; `selection` truncation to
+    the `pressure` best, or tournament of so many; `crossover` uniform or one_point; an entry
+    mutates with `chance` by `sigma`. `executor` as in `evolution.es`. ValueError or TypeError out
+    of range.
+    """
+    rules = {
+        "size": population, "num_tasks": num_tasks, "elites": elites, "selection": selection,
+        "pressure": pressure, "crossover": crossover, "chance": chance, "sigma": sigma,
+    }  # fmt: skip
+    player = players.recurrent_player(whole("hidden", hidden))
+    return breeding(player, _iterations, rules, executor, num_slices)

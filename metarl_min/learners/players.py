@@ -1,0 +1,119 @@
+"""What evolution plays with: P members, each on the same M tasks with the same random numbers.
+
+A player is `init` and `trial`; whoever searches its parameters does not know what they do. Rows
+are (member, task), members first. Common random numbers: row (p, m) meets what (0, m) meets, so
+members that act alike are paid alike, and what a member earns does not depend on who else plays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min import agents, networks, rollouts
+from metarl_min.mdp import MDP
+from metarl_min.networks import MemoryPolicy
+from metarl_min.rollouts import Agent, Episodes
+from metarl_min.tasks import Family
+from metarl_min.trees import Array, Rng, Tree
+
+
+class Player(NamedTuple):
+    """What is evolved, and how P members of it play."""
+
+    init: Callable[[Rng, Family], Tree]  # -> parameters of one member
+    trial: Callable[..., Episodes]
+    # (rng, parameters [P, ..], family, tasks [M], greedy=False) -> [P M, N, T]
+
+
+class Common(NamedTuple):
+    """Draws for M tasks, repeated for each of P members along one axis."""
+
+    rng: Rng
+    members: int
+    axis: int
+
+    def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
+        axis = self.axis % len(shape)
+        own = (*shape[:axis], shape[axis] // self.members, *shape[axis + 1 :])
+        return np.concatenate([draw(own)] * self.members, axis=axis)
+
+    def random(self, shape: tuple[int, ...]) -> Array:
+        """Uniform on [0, 1)."""
+        return self._repeated(self.rng.random, shape)
+
+    def standard_normal(self, shape: tuple[int, ...]) -> Array:
+        """Normal."""
+        return self._repeated(self.rng.standard_normal, shape)
+
+
+def repeated(tasks: MDP, members: int) -> MDP:
+    """Return the tasks once for each member. [M] -> [P M]"""
+    shared = tasks.leading == (1,)
+    parts = (x if len(x) == 1 and not shared else np.concatenate([x] * members) for x in tasks)
+    return MDP(*parts)
+
+
+def returns(player: Player, family: Family, thetas: Tree, key: int, num_tasks: int) -> Array:
+    """Return of each episode, mean over the tasks that `key` draws. thetas [P, ..] -> [P, N]"""
+    tasks_rng, rng = (np.random.default_rng([key, use]) for use in (0, 1))
+    tasks = family.sample(tasks_rng, num_tasks)
+    episodes = player.trial(rng, thetas, family, tasks)
+    paid = episodes.rewards.sum(-1).reshape(-1, num_tasks, family.num_episodes)
+    return np.asarray(paid.mean(1))
+
+
+def num_members(thetas: Tree) -> int:
+    """Return P."""
+    return len(next(iter(thetas.values())))
+
+
+def play(
+    rng: Rng, thetas: Tree, family: Family, tasks: MDP, agent: Callable[[int, MDP], Agent]
+) -> Episodes:
+    """Play an agent of P M rows on the tasks of each member, with common random numbers."""
+    P = num_members(thetas)
+    rows = repeated(tasks, P)
+    tables = rollouts.tables(rows, family.reward_noise)
+    common: Any = Common(rng, P, 0)
+    horizons = family.num_episodes, family.horizon
+    return rollouts.play(common, tables, agent(P, rows), *horizons)
+
+
+def side_by_side(policy: MemoryPolicy, members: int) -> MemoryPolicy:
+    """A policy for parameters [P, ..] whose rows are (member, task): stacked products, not one."""
+
+    def initial_memory(thetas: Tree, num_rows: int) -> Any:
+        return policy.initial_memory(thetas, num_rows // members)
+
+    def step(thetas: Tree, memory: Any, x: Array) -> tuple[Any, Array, Array]:
+        memory, logits, values = policy.step(thetas, memory, x.reshape(members, -1, x.shape[-1]))
+        return memory, logits.reshape(len(x), -1), values.reshape(len(x))
+
+    return MemoryPolicy(policy.init, initial_memory, step)
+
+
+def _recurrent_init(rng: Rng, family: Family, policy: MemoryPolicy) -> Tree:
+    S, A = family.sample(rng, 1).shape
+    return policy.init(rng, S + A + 2, A)
+
+
+def _recurrent_trial(
+    rng: Rng, thetas: Tree, family: Family, tasks: MDP, greedy: bool = False, *,
+    policy: MemoryPolicy,
+) -> Episodes:  # fmt: skip
+    def agent(members: int, rows: MDP) -> Agent:
+        many, record = side_by_side(policy, members), agents.Record([], [], [], [])
+        return agents.agent(many, thetas, rows.shape, greedy, record)
+
+    return play(rng, thetas, family, tasks, agent)
+
+
+def recurrent_player(hidden: int) -> Player:
+    """The weights of a GRU, playing as RL^2 does."""
+    policy = networks.recurrent("gru", hidden)
+    init, trial = partial(_recurrent_init, policy=policy), partial(_recurrent_trial, policy=policy)
+    return Player(init, trial)

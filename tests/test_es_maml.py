@@ -1,0 +1,90 @@
+"""ES-MAML: its members adapt as MAML does, or climb, against a loop over single tasks."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from metarl_min import learners, policies, rollouts, tasks, training, trials
+from metarl_min.learners import es_maml
+from metarl_min.learners.players import Common
+
+GRID = {"size": "3", "start": "4", "horizon": "4", "episodes": "4"}
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def made(words, name="gridworld"):
+    family = tasks.make(name, GRID if name == "gridworld" else {"arms": "2", "pulls": "4"})
+    learner = learners.make("es_maml", {"population": "4", "num_tasks": "3"} | words)
+    return family, learner
+
+
+@pytest.mark.verifies("es_maml.1", "es_maml.2")
+@pytest.mark.parametrize("name", ["bandit", "gridworld"])
+def test_a_member_adapts_as_maml_does(name):
+    family, learner = made({"alpha": "2"}, name)
+    state = learner.init(rng(), family)
+    theta = {"logits": rng(1).normal(size=state.theta["logits"].shape)}
+    evolved = state._replace(theta=theta | {"log2_alpha": np.array([-1.0])})
+    batch, inner = (
+        family.sample(rng(2), 5),
+        learner.trial.keywords["player"].trial.keywords["inner"],
+    )
+    found = learner.trial(rng(3), evolved, family, batch)
+    truth = trials.play(rng(3), inner, family, theta, 1.0, batch)
+    for x, y in zip(found, trials.episodes(truth.stages), strict=True):
+        assert_array_equal(x, y)
+    fixed = learner.trial(rng(3), learner.before(evolved), family, batch)
+    truth = trials.play(rng(3), inner, family, theta, 0.0, batch)
+    assert_array_equal(fixed.actions, trials.episodes(truth.stages).actions)
+
+
+@pytest.mark.verifies("es_maml.3")
+@pytest.mark.parametrize("seed", range(3))
+def test_hill_climbing_keeps_what_paid_best(seed):
+    family, _ = made({})
+    inner = trials.resolve(trials.settings("table", 0.7, None, 1, "", None, ""), family)
+    M, batch = 4, family.sample(rng(seed), 4)
+    theta = {"logits": rng(5).normal(size=(M, 9, 5))}
+    found = es_maml.by_hill_climbing(
+        Common(rng(seed), 1, -1), inner, family, theta, np.full(M, 0.7), batch, False
+    )
+    again = rng(seed)
+    tables = rollouts.tables(batch, family.reward_noise)
+    best, paid, stages = theta["logits"].copy(), np.full(M, -np.inf), []
+    for k in range(4):
+        e = again.standard_normal((M, 9, 5)) if k in (1, 2) else 0.0
+        x = best + 0.7 * e
+        stages.append(rollouts.sample(again, tables, policies.softmax(x), 1, 4))
+        for m in range(M):
+            total = stages[-1].rewards[m].sum()
+            if total >= paid[m]:
+                best[m], paid[m] = x[m], total
+    truth = trials.episodes(stages)
+    assert_allclose(found.rewards, truth.rewards, atol=0)
+    assert_array_equal(found.actions, truth.actions)
+
+
+@pytest.mark.parametrize("adaptation", es_maml.ADAPTATION)
+def test_it_beats_its_control(adaptation):
+    family = tasks.make("gridworld", GRID | {"goals": "0,2", "episodes": "3", "horizon": "6"})
+    learner = learners.make("es_maml", {"adaptation": adaptation, "num_tasks": "16"})
+    state = training.train(learner, family, iterations=40, seed=0)
+    control = learner.control(rng(4), state, family)
+    assert control.alpha > 0 and not control.theta["logits"].any()
+    batch = family.sample(rng(9), 2000)
+    evolved, untrained = (
+        learner.trial(rng(8), x, family, batch).rewards.sum((1, 2)) for x in (state, control)
+    )
+    error = np.hypot(evolved.std(), untrained.std()) / np.sqrt(2000)
+    assert evolved.mean() > untrained.mean() + 5 * error
+
+
+def test_settings_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="adaptation must be one of gradient, hill_climbing"):
+        made({"adaptation": "newton"})
+    family, learner = made({"inner_steps": "9"})
+    with pytest.raises(ValueError, match="inner_steps must be at most"):
+        learner.init(rng(), family)
