@@ -367,10 +367,10 @@ def test_a_trust_region_and_a_clipped_surrogate_learn_too(update, policy):
         for i in range(20)
     ]
     returned = []
-    for i in range(60):
+    for i in range(60 if policy == "table" else 30):
         state, info = learner.step(np.random.default_rng([7, i]), state, family)
         returned.append(info.per_episode.sum())
-    assert np.mean(returned[-20:]) > np.mean(untrained) + 0.12  # 4 standard errors
+    assert np.mean(returned[-10:]) > np.mean(untrained) + 0.12  # 4 standard errors
 
 
 def one_update(**settings):
@@ -403,7 +403,7 @@ def test_clipped_makes_five_ascents_that_end_at_clip_whatever_max_kl_is():
     np.testing.assert_array_equal(again, far[1])
 
 
-@pytest.mark.parametrize(("name", "iterations"), [("bandit", (400, 2000)), ("mdp", (300, 1500))])
+@pytest.mark.parametrize(("name", "iterations"), [("bandit", (350, 2000)), ("mdp", (250, 1500))])
 def test_bandits_have_more_iterations_than_the_other_families(name, iterations):
     assert learners.make("maml", {}).iterations(tasks.make(name, {})) == iterations
 

@@ -114,7 +114,7 @@ def _control(rng: Rng, state: Any, family: Family, player: Player, inner: Inner)
 
 
 def _iterations(family: Family) -> tuple[int, int]:
-    return (150, 1000) if family.horizon == 1 else (60, 1000)
+    return (150, 1000) if family.horizon == 1 else (35, 1000)
 
 
 def es_maml(

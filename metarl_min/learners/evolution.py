@@ -185,7 +185,7 @@ def evolve(
 
 
 def _iterations(family: Family) -> tuple[int, int]:
-    return (300, 2500) if family.horizon == 1 else (30, 600)
+    return (160, 2500) if family.horizon == 1 else (30, 600)
 
 
 def es(

@@ -117,7 +117,7 @@ def _trial(rng: Rng, thetas: Tree, family: Family, tasks: MDP, greedy: bool = Fa
 
 
 def _iterations(family: Family) -> tuple[int, int]:
-    return (150, 600) if family.horizon == 1 else (40, 400)
+    return (150, 600) if family.horizon == 1 else (20, 400)
 
 
 def evolved_rule(

@@ -176,7 +176,7 @@ def breeding(
 
 
 def _iterations(family: Family) -> tuple[int, int]:
-    return (300, 2000) if family.horizon == 1 else (30, 600)
+    return (200, 2000) if family.horizon == 1 else (30, 600)
 
 
 def ga(

@@ -160,7 +160,7 @@ def _control(rng: Rng, state: State, family: Family, rules: Rules) -> State:
 
 
 def _iterations(family: Family) -> tuple[int, int]:
-    return (400, 2000) if family.horizon == 1 else (300, 1500)
+    return (350, 2000) if family.horizon == 1 else (250, 1500)
 
 
 def maml(
