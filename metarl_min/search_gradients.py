@@ -67,8 +67,9 @@ def centred_ranks(F: Array) -> Array:
     >>> centred_ranks(np.array([7.0, 1.0, 1.0]))
     array([ 0.5 , -0.25, -0.25])
     """
-    below = (F[:, None] > F).sum(1) + ((F[:, None] == F).sum(1) - 1) / 2
-    return np.asarray(below / (len(F) - 1) - 0.5)
+    _, place, counts = np.unique(F, return_inverse=True, return_counts=True)
+    rank = np.cumsum(counts) - (counts + 1) / 2
+    return np.asarray(rank[place] / (len(F) - 1) - 0.5)
 
 
 def unshaped(F: Array) -> Array:

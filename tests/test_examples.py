@@ -2,6 +2,8 @@
 
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +163,45 @@ def test_the_exact_gradient_ends_in_a_local_optimum_without_an_entropy_bonus(cap
     without, bonus = module.main(seeds=[0])
     assert without < 0.91 and bonus > 0.99
     assert "0.0     0  0.8" in capsys.readouterr().out
+
+
+def test_the_hidden_state_knows_the_posterior_and_the_policy_nears_the_optimal_one(tmp_path):
+    module = load("looking_inside.py")
+    known, kl, agreement = module.main(tmp_path / "inside.png", 250)
+    assert known[0] > 0.99 and np.nanmin(known) > 0.8
+    assert (kl > 0).all()
+    untrained = module.measure(0)
+    assert agreement[1:].mean() > untrained[2][1:].mean() + 0.05
+    assert kl[1:].mean() < untrained[1][1:].mean()
+    assert (tmp_path / "inside.png").stat().st_size > 10_000
+
+
+def test_the_memory_is_written_and_read(tmp_path, capsys):
+    module = load("reading_and_writing.py")
+    by_meeting = module.main(tmp_path / "memory.png", 40)
+    assert by_meeting.shape == (4,) and abs(by_meeting[0] - 0.5) < 0.1
+    assert "row written" in capsys.readouterr().out
+    assert (tmp_path / "memory.png").stat().st_size > 10_000
+
+
+def test_what_travels_does_not_depend_on_the_size_of_the_network():
+    module = load("many_workers.py")
+    with module.ProcessPoolExecutor(1) as pool:
+        (small, _), (large, theta) = (
+            module.bytes_per_generation(pool, hidden, 8) for hidden in (4, 64)
+        )
+    assert abs(small - large) < 50 and theta > 10 * large / 3
+    assert module.model(1, 9.0, 0.25, 0.5) == 10.0
+
+
+def test_a_dask_cluster_gives_the_same_bits_after_a_worker_was_killed():
+    pytest.importorskip("distributed")
+    script = ROOT / "examples" / "many_workers.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "dask"], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert (
+        "a worker was killed" in done.stdout
+        and "the same bits as in one process: True" in done.stdout
+    )

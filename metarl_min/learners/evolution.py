@@ -6,7 +6,7 @@ gradient, search_gradients (2)-(4), from its ranks, (6), or as it is:
     (1)  theta <- theta + beta (g - decay theta)            [Salimans et al. 2017, sec. 2.1]
 
 Directions are named, so they need not travel. A worker that has seen the state before
-this one is told the returns of the last generation, and takes the step itself.
+this one is told the fitness of the last generation, and takes the step itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Told(NamedTuple):
 
     digest: Array  # [2] of the state before
     key: int  # of its generation
-    returns: Array  # [P, N]
+    fitness: Array  # [P]
 
 
 class State(NamedTuple):
@@ -81,9 +81,9 @@ def members(rules: Rules, theta: Tree, key: int, first: int, end: int) -> Tree:
     return {name: np.stack([member[name] for member in each]) for name in theta}
 
 
-def advance(rules: Rules, state: State, key: int, returns: Array) -> State:
-    """Take the step of eq. (1) that the returns [P, N] of a generation ask for."""
-    F, estimator = returns.sum(-1), search_gradients.ESTIMATORS[rules.estimator]
+def advance(rules: Rules, state: State, key: int, F: Array) -> State:
+    """Take the step of eq. (1) that the fitness [P] of a generation asks for."""
+    estimator = search_gradients.ESTIMATORS[rules.estimator]
     for member in np.flatnonzero(~np.isfinite(F)):
         raise FloatingPointError(f"fitness must be finite, got {F[member]} of member {member}")
     vector, unravel = trees.ravel(state.theta)
@@ -95,7 +95,7 @@ def advance(rules: Rules, state: State, key: int, returns: Array) -> State:
     )
     update = rules.optimizer.update
     theta, moments = update(state.theta, state.optimizer, unravel(g.astype(vector.dtype)))
-    return State(theta, moments, state.iteration + 1, Told(digest(state), key, returns))
+    return State(theta, moments, state.iteration + 1, Told(digest(state), key, F))
 
 
 _KNOWN: list[tuple[bytes, State]] = []  # in a worker: the states that it met last
@@ -107,7 +107,7 @@ def _followed(rules: Rules, wanted: Array, told: Told) -> State | None:
     if wanted.tobytes() in known:
         return known[wanted.tobytes()]
     before = known.get(told.digest.tobytes())
-    state = before and advance(rules, before, told.key, told.returns)
+    state = before and advance(rules, before, told.key, told.fitness)
     return state if state and np.array_equal(digest(state), wanted) else None
 
 
@@ -127,8 +127,7 @@ def evaluate(
 
 def _init(rng: Rng, family: Family, rules: Rules) -> State:
     theta = rules.player.init(rng, family)
-    shape = rules.population, family.num_episodes
-    nothing = Told(np.zeros(2, np.int64), 0, np.zeros(shape))
+    nothing = Told(np.zeros(2, np.int64), 0, np.zeros(rules.population))
     return State(theta, rules.optimizer.init(theta), 0, nothing)
 
 
@@ -147,7 +146,7 @@ def _step(
         sent = executors.gather(executor, partial(ask, state=state), behind)
         late = iter(sent)
         returns = np.concatenate([next(late) if x is None else x for x in found])
-    return advance(rules, state, key, returns), Info(returns.mean(0))
+    return advance(rules, state, key, returns.sum(-1)), Info(returns.mean(0))
 
 
 def _trial(
