@@ -204,3 +204,16 @@ def test_a_dask_cluster_gives_the_same_bits_after_a_worker_was_killed():
         "a worker was killed" in done.stdout
         and "the same bits as in one process: True" in done.stdout
     )
+
+
+def test_the_benchmark_of_learning_runs_every_line(capsys):
+    module = load("benchmarks/learning.py")
+    medians = module.main(1, "2 pulls=10", iterations=1)
+    assert len(medians) == 7 and all(np.isfinite(list(medians.values())))
+    assert capsys.readouterr().out.count("\n") == 7
+
+
+def test_the_benchmark_of_the_recurrent_learners_runs(capsys):
+    found = load("benchmarks/recurrent.py").main(T=4)
+    assert found["gradient, GRU, traced"] > found["forward, raw"] == 1
+    assert "bytes of one gradient" in capsys.readouterr().out

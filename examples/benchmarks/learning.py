@@ -1,0 +1,67 @@
+"""What each learner reaches with the defaults of `train`: scores over seeds, and seconds.
+
+Medians over seeds, no checkpoint picked, `score_pdl` on 5,000 fresh tasks (`score` where it does
+not exist). Takes about half an hour on one core. Run with OPENBLAS_NUM_THREADS=1.
+
+    python examples/benchmarks/learning.py [SEEDS] [WORD OF A LINE]
+"""
+
+import sys
+import time
+
+import numpy as np
+
+from metarl_min import evaluation, learners, tasks, training
+from metarl_min.baselines import bayes_optimal
+
+TWO_ARMS = "bandit arms=2 pulls=10 prior=1,1"
+LINES = (
+    ("rl2", {}, TWO_ARMS),
+    ("rl2", {"rewards": "expected", "gae_lambda": "0.95", "entropy": "0.02"}, TWO_ARMS),
+    ("rl2", {"update": "ppo"}, TWO_ARMS),
+    ("rl2", {}, "bandit arms=2 pulls=20 prior=1,1"),
+    ("rl2", {}, "bandit arms=5 pulls=10 prior=1,1"),
+    ("rl2", {}, "gridworld"),
+    ("mann", {}, TWO_ARMS),
+    ("mann", {}, "gridworld"),
+    ("rl2", {}, "contextual"),
+    ("mann", {}, "contextual"),
+    ("es", {}, TWO_ARMS),
+    ("ga", {}, TWO_ARMS),
+    ("evolved_rule", {}, TWO_ARMS),
+    ("es_maml", {}, "gridworld goals=4,9,14,19,24"),
+)
+
+
+def measure(name, settings, words, seeds, iterations=None):
+    """Scores and seconds of training, one a seed."""
+    family_name, *pairs = words.split()
+    family = tasks.make(family_name, dict(pair.split("=") for pair in pairs))
+    learner, ceiling = learners.make(name, settings), bayes_optimal.solve(family)
+    scores, seconds = [], []
+    for seed in seeds:
+        started, budget = time.process_time(), iterations or learner.iterations(family)[1]
+        state = training.train(learner, family, iterations=budget, seed=seed)
+        seconds.append(time.process_time() - started)
+        found = evaluation.evaluate(
+            learner, state, family, num_tasks=5000, seed=99, ceiling=ceiling
+        )
+        scores.append(found.score if found.score_pdl is None else found.score_pdl)
+    return scores, seconds
+
+
+def main(num_seeds=5, word="", iterations=None):
+    """Print a line for each learner and family; return the medians."""
+    medians = {}
+    for name, settings, words in LINES:
+        title = " ".join([name, *(f"{key}={value}" for key, value in settings.items()), words])
+        if word in title:
+            scores, seconds = measure(name, settings, words, range(num_seeds), iterations)
+            medians[title] = float(np.median(scores))
+            each = " ".join(f"{score:.3f}" for score in scores)
+            print(f"{title:70s} {medians[title]:.3f}  ({each})  {np.median(seconds):4.0f} s")
+    return medians
+
+
+if __name__ == "__main__":
+    main(int((sys.argv[1:2] or ["5"])[0]), " ".join(sys.argv[2:]))
