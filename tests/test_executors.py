@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from numpy.testing import assert_array_equal
 
-from metarl_min import executors, tasks, training
+from metarl_min import executors, learners, tasks, training
 from metarl_min.learners.evolution import es
 from metarl_min.learners.genetic import ga
 
@@ -89,6 +89,11 @@ def test_a_slice_is_tried_three_times(tmp_path):
         with pytest.raises(RuntimeError, match=r"members 0 to 1 .*a bug") as found:
             executors.gather(pool, never, [(0, 2), (2, 4)])
         assert isinstance(found.value.__cause__, ValueError)
+
+
+def test_an_executor_cannot_be_named_by_a_word():
+    with pytest.raises(ValueError, match=r"es knows the keys .*decay, num_slices, got 'executor'"):
+        learners.make("es", {"executor": "dask"})
 
 
 def test_results_come_in_the_order_of_the_slices():
