@@ -107,7 +107,7 @@ def test_an_evolved_network_plays_as_rl2_does():
 
 def test_it_learns_to_pull_what_paid():
     family = tasks.make("bandit", {"arms": "2", "pulls": "4", "prior": "0.2,0.2"})
-    learner = pickle.loads(pickle.dumps(es(population=32, num_tasks=16)))
+    learner = pickle.loads(pickle.dumps(es(population=32, num_tasks=16, beta=0.1)))
     state = training.train(learner, family, iterations=60, seed=0)
     batch = family.sample(np.random.default_rng(9), 4000)
     total = learner.trial(np.random.default_rng(8), state, family, batch).rewards.sum((1, 2))

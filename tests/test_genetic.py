@@ -88,8 +88,23 @@ def bred(trial=toy_players.linear_trial, **settings):
     rules = {
         "size": 8, "num_tasks": 2, "elites": 2, "selection": "truncation", "pressure": 3,
         "crossover": "uniform", "chance": 1.0, "sigma": 0.5,
+        "generations": None,
     }  # fmt: skip
     return genetic.breeding(Player(two, trial), genetic._iterations, rules | settings, None, 4)
+
+
+@pytest.mark.verifies("genetic.7")
+def test_the_step_of_mutation_falls_to_a_tenth():
+    sizes = [genetic.step_size(0.5, done) for done in (0, 0.5, 1, 2)]
+    assert_allclose(sizes, [0.5, 0.5 / np.sqrt(10), 0.05, 0.05], rtol=1e-14)
+    seen = []
+    for generation in (0, 4, 9):
+        learner = bred(sigma=1.0, generations=4, elites=0, size=400, pressure=1)
+        state = learner.init(np.random.default_rng(0), BANDIT)._replace(generation=generation)
+        after, _ = learner.step(np.random.default_rng(1), state, BANDIT)
+        assert after.generation == generation + 1
+        seen.append(after.population["x"].std(0))
+    assert_allclose(seen, np.outer([1, 0.1, 0.1], [1, 1]), rtol=0.2)
 
 
 @pytest.mark.verifies("genetic.6")
@@ -124,7 +139,7 @@ def test_who_plays_is_the_first_of_the_elite():
     batch = BANDIT.sample(np.random.default_rng(1), 20)
     worse = {name: np.concatenate([x[:1], 0 * x[1:]]) for name, x in state.population.items()}
     first, second = (
-        learner.trial(np.random.default_rng(2), genetic.State(x), BANDIT, batch)
+        learner.trial(np.random.default_rng(2), genetic.State(x, 2), BANDIT, batch)
         for x in (state.population, worse)
     )
     assert_array_equal(first.actions, second.actions)

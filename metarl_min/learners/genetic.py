@@ -13,6 +13,8 @@ P members of D entries, fitness the mean return of a trial on tasks common to al
     (5)  mutation: with chance m an entry gains sigma N(0, 1), else nothing
                                                            [Baeck 1996, sec. 2.1]
     (6)  elitism: the E best live on unchanged             [De Jong 1975]
+    (7)  sigma of generation i of n is sigma / 10^min(i / n, 1)
+                                                           [Baeck 1996, sec. 2.2; derivation]
 
 The elite stands first, best before second best on the tasks of the last generation, and its first
 is who plays.
@@ -73,6 +75,7 @@ class State(NamedTuple):
     """What the next step needs."""
 
     population: Tree  # [P, ..], the elite first
+    generation: int
 
 
 class Info(NamedTuple):
@@ -93,22 +96,28 @@ class Rules(NamedTuple):
     crossover: str
     chance: float
     sigma: float
+    generations: Any  # over which sigma falls
 
 
-def breed(rng: Rng, rules: Rules, population: Array, fitness: Array) -> Array:
+def step_size(sigma: float, done: float) -> float:
+    """Eq. (7), `done` i / n."""
+    return float(sigma / 10 ** min(done, 1.0))
+
+
+def breed(rng: Rng, rules: Rules, population: Array, fitness: Array, sigma: float) -> Array:
     """Return the next generation, eqs. (1)-(6). [P, D] -> [P, D]"""
     best = np.argsort(-fitness, kind="stable")[: rules.elites]
     select = partial(SELECTION[rules.selection], rng, fitness, rules.size - rules.elites)
     one, other = (population[select(rules.pressure)] for _ in range(2))
     children = CROSSOVER[rules.crossover](rng, one, other)
-    children = mutate(rng, children, rules.chance, rules.sigma)
+    children = mutate(rng, children, rules.chance, sigma)
     return np.concatenate([population[best], children])
 
 
 def _init(rng: Rng, family: Family, rules: Rules) -> State:
     each = [rules.player.init(rng, family) for _ in range(rules.size)]
     rows = np.stack([trees.ravel(theta)[0] for theta in each])
-    return State(_tree(mutate(rng, rows, 1.0, rules.sigma), each[0]))
+    return State(_tree(mutate(rng, rows, 1.0, rules.sigma), each[0]), 0)
 
 
 def _tree(rows: Array, like: Tree) -> Tree:
@@ -126,8 +135,9 @@ def evaluate(
 
 
 def _step(
-    rng: Rng, state: State, family: Family, rules: Rules, executor: Any, num_slices: int
-) -> tuple[State, Info]:
+    rng: Rng, state: State, family: Family, rules: Rules, executor: Any, num_slices: int,
+    short: bool = False,
+) -> tuple[State, Info]:  # fmt: skip
     key, population = int(rng.integers(2**62)), state.population
     parts = executors.slices(rules.size, num_slices if executor else 1)
     ask = partial(evaluate, rules=rules, family=family, key=key, population=population)
@@ -137,9 +147,11 @@ def _step(
         raise FloatingPointError(
             f"fitness must be finite, got {fitness[member]} of member {member}"
         )
-    rows = breed(rng, rules, trees.rows(population), fitness)
+    n = rules.generations or _iterations(family)[not short]
+    sigma = step_size(rules.sigma, state.generation / n)
+    rows = breed(rng, rules, trees.rows(population), fitness, sigma)
     like = trees.map(lambda x: x[0], population)
-    return State(_tree(rows, like)), Info(returns[fitness.argmax()])
+    return State(_tree(rows, like), state.generation + 1), Info(returns[fitness.argmax()])
 
 
 def _trial(
@@ -169,31 +181,34 @@ def breeding(
     real("chance", made.chance, 0, 1)
     require(real("sigma", made.sigma) > 0, "sigma must be positive", made.sigma)
     executors.check(executor)
+    _ = made.generations is None or whole("iterations", made.generations)
     step = partial(_step, rules=made, executor=executor, num_slices=whole("num_slices", num_slices))
-    return Learner(
-        partial(_init, rules=made), step, partial(_trial, player=player), iterations=iterations
-    )
+    init, trial = partial(_init, rules=made), partial(_trial, player=player)
+    hasty = Learner(init, partial(step, short=True), trial)
+    return Learner(init, step, trial, iterations=iterations, short=hasty)
 
 
 def _iterations(family: Family) -> tuple[int, int]:
-    return (200, 2000) if family.horizon == 1 else (30, 600)
+    return (200, 1000) if family.horizon == 1 else (30, 600)
 
 
 def ga(
     *, hidden: int = 8, population: int = 64, num_tasks: int = 32, elites: int = 4,
     selection: str = "truncation", pressure: int = 16, crossover: str = "uniform",
-    chance: float = 0.1, sigma: float = 0.3, executor: Any = None, num_slices: int = 8,
+    chance: float = 0.1, sigma: float = 0.5, iterations: int | None = None,
+    executor: Any = None, num_slices: int = 8,
 ) -> Learner:  # fmt: skip
-    """Breed the weights of a GRU of `hidden` units that plays as RL^2 does, eqs. (1)-(6).
+    """Breed the weights of a GRU of `hidden` units that plays as RL^2 does, eqs. (1)-(7).
 
     `population` on `num_tasks` common tasks, `elites` of which live on; `selection` truncation to
     the `pressure` best, or tournament of so many; `crossover` uniform or one_point; an entry
-    mutates with `chance` by `sigma`. `executor` as in `evolution.es`. ValueError or TypeError out
-    of range.
+    mutates with `chance` by `sigma`, which falls over `iterations`. `executor` as in
+    `evolution.es`. ValueError or TypeError out of range.
     """
     rules = {
         "size": population, "num_tasks": num_tasks, "elites": elites, "selection": selection,
         "pressure": pressure, "crossover": crossover, "chance": chance, "sigma": sigma,
+        "generations": iterations,
     }  # fmt: skip
     player = players.recurrent_player(whole("hidden", hidden))
     return breeding(player, _iterations, rules, executor, num_slices)
