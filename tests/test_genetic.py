@@ -95,8 +95,9 @@ def bred(trial=toy_players.linear_trial, **settings):
 
 @pytest.mark.verifies("genetic.7")
 def test_the_step_of_mutation_falls_to_a_tenth():
-    sizes = [genetic.step_size(0.5, done) for done in (0, 0.5, 1, 2)]
-    assert_allclose(sizes, [0.5, 0.5 / np.sqrt(10), 0.05, 0.05], rtol=1e-14)
+    found = [genetic.schedule(0.5, 3, done) for done in (0, 0.5, 1, 2)]
+    truth = [(0.5, 3), (0.5 / np.sqrt(10), 12), (0.05, 48), (0.05, 48)]
+    assert_allclose(found, truth, rtol=1e-14)
     seen = []
     for generation in (0, 4, 9):
         learner = bred(sigma=1.0, generations=4, elites=0, size=400, pressure=1)
@@ -147,7 +148,7 @@ def test_who_plays_is_the_first_of_the_elite():
 
 def test_it_learns_to_pull_what_paid():
     family = tasks.make("bandit", {"arms": "2", "pulls": "4", "prior": "0.2,0.2"})
-    learner = ga(population=32, num_tasks=32)
+    learner = ga(population=32, num_tasks=32, pressure=8, iterations=60)
     state = training.train(learner, family, iterations=60, seed=0)
     batch = family.sample(np.random.default_rng(9), 4000)
     total = learner.trial(np.random.default_rng(8), state, family, batch).rewards.sum((1, 2))

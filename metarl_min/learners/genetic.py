@@ -13,8 +13,9 @@ P members of D entries, fitness the mean return of a trial on tasks common to al
     (5)  mutation: with chance m an entry gains sigma N(0, 1), else nothing
                                                            [Baeck 1996, sec. 2.1]
     (6)  elitism: the E best live on unchanged             [De Jong 1975]
-    (7)  sigma of generation i of n is sigma / 10^min(i / n, 1)
-                                                           [Baeck 1996, sec. 2.2; derivation]
+    (7)  generation i of n, x = min(i / n, 1): mutation by sigma / 10^x, fitness on M 16^x tasks,
+         for what is selected late differs by less than early fitness can tell
+                                                           [derivation]
 
 The elite stands first, best before second best on the tasks of the last generation, and its first
 is who plays.
@@ -99,9 +100,10 @@ class Rules(NamedTuple):
     generations: Any  # over which sigma falls
 
 
-def step_size(sigma: float, done: float) -> float:
-    """Eq. (7), `done` i / n."""
-    return float(sigma / 10 ** min(done, 1.0))
+def schedule(sigma: float, num_tasks: int, done: float) -> tuple[float, int]:
+    """Mutation and number of tasks by eq. (7), `done` i / n."""
+    x = min(done, 1.0)
+    return float(sigma / 10**x), round(num_tasks * 16**x)
 
 
 def breed(rng: Rng, rules: Rules, population: Array, fitness: Array, sigma: float) -> Array:
@@ -127,11 +129,11 @@ def _tree(rows: Array, like: Tree) -> Tree:
 
 
 def evaluate(
-    first: int, end: int, rules: Rules, family: Family, key: int, population: Tree
+    first: int, end: int, player: Player, family: Family, key: int, population: Tree, num_tasks: int
 ) -> Array:
     """Returns of a slice of the population. [end - first, N]"""
     some = trees.map(lambda x: x[first:end], population)
-    return players.returns(rules.player, family, some, key, rules.num_tasks)
+    return players.returns(player, family, some, key, num_tasks)
 
 
 def _step(
@@ -140,15 +142,18 @@ def _step(
 ) -> tuple[State, Info]:  # fmt: skip
     key, population = int(rng.integers(2**62)), state.population
     parts = executors.slices(rules.size, num_slices if executor else 1)
-    ask = partial(evaluate, rules=rules, family=family, key=key, population=population)
+    n = rules.generations or _iterations(family)[not short]
+    sigma, num_tasks = schedule(rules.sigma, rules.num_tasks, state.generation / n)
+    ask = partial(
+        evaluate, player=rules.player, family=family, key=key, population=population,
+        num_tasks=num_tasks,
+    )  # fmt: skip
     returns = np.concatenate(executors.gather(executor, ask, parts))
     fitness = returns.sum(-1)
     for member in np.flatnonzero(~np.isfinite(fitness)):
         raise FloatingPointError(
             f"fitness must be finite, got {fitness[member]} of member {member}"
         )
-    n = rules.generations or _iterations(family)[not short]
-    sigma = step_size(rules.sigma, state.generation / n)
     rows = breed(rng, rules, trees.rows(population), fitness, sigma)
     like = trees.map(lambda x: x[0], population)
     return State(_tree(rows, like), state.generation + 1), Info(returns[fitness.argmax()])
@@ -189,12 +194,12 @@ def breeding(
 
 
 def _iterations(family: Family) -> tuple[int, int]:
-    return (200, 1000) if family.horizon == 1 else (30, 600)
+    return (90, 600) if family.horizon == 1 else (15, 300)
 
 
 def ga(
-    *, hidden: int = 8, population: int = 64, num_tasks: int = 32, elites: int = 4,
-    selection: str = "truncation", pressure: int = 16, crossover: str = "uniform",
+    *, hidden: int = 8, population: int = 64, num_tasks: int = 16, elites: int = 4,
+    selection: str = "truncation", pressure: int = 32, crossover: str = "uniform",
     chance: float = 0.1, sigma: float = 0.5, iterations: int | None = None,
     executor: Any = None, num_slices: int = 8,
 ) -> Learner:  # fmt: skip
@@ -202,8 +207,8 @@ def ga(
 
     `population` on `num_tasks` common tasks, `elites` of which live on; `selection` truncation to
     the `pressure` best, or tournament of so many; `crossover` uniform or one_point; an entry
-    mutates with `chance` by `sigma`, which falls over `iterations`. `executor` as in
-    `evolution.es`. ValueError or TypeError out of range.
+    mutates with `chance` by `sigma`; over `iterations` sigma falls and the tasks become more.
+    `executor` as in `evolution.es`. ValueError or TypeError out of range.
     """
     rules = {
         "size": population, "num_tasks": num_tasks, "elites": elites, "selection": selection,
