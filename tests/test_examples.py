@@ -217,3 +217,10 @@ def test_the_benchmark_of_the_recurrent_learners_runs(capsys):
     found = load("benchmarks/recurrent.py").main(T=4)
     assert found["gradient, GRU, traced"] > found["forward, raw"] == 1
     assert "bytes of one gradient" in capsys.readouterr().out
+
+
+def test_an_evolved_rule_is_printed_beside_what_it_resembles(capsys):
+    scores = load("evolved_formula.py").main(60)
+    assert scores["evolved rule"] > scores["Thompson sampling"]
+    out = capsys.readouterr().out
+    assert out.startswith("evolved:  ") and "Q = (1.00 + rewards) / (2.00 + n)" in out
