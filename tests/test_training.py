@@ -17,7 +17,7 @@ import toy_learner
 
 from metarl_min import checkpoints, tasks, training
 from metarl_min.checkpoints import Checkpoint
-from metarl_min.cli import runs
+from metarl_min.cli import main, runs
 
 BANDIT = tasks.make("bandit", {"arms": "2", "pulls": "3"})
 WALK = partial(training.train, family=BANDIT, seed=3)
@@ -273,3 +273,16 @@ def test_ctrl_c_ends_with_status_1_and_one_line_that_says_how_to_go_on(tmp_path)
     assert last == f"metarl_min: interrupted: add --resume --out {tmp_path / 'run'} to continue"
     assert "Traceback" not in err
     assert finish(start(tmp_path / "run", "--resume"))[0] == 0
+
+
+def test_what_falls_over_a_run_falls_over_the_iterations_asked_for(tmp_path):
+    given = ["train", "rl2", "bandit", "--set", "num_tasks=4", "--set", "hidden=3"]
+    words = [*given, "--iterations", "5", "--out", str(tmp_path / "run")]
+    assert main.main(words) == 0
+    kept = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert kept["settings"] == {"iterations": "5", "num_tasks": "4", "hidden": "3"}
+    assert main.main([*words, "--resume"]) == 0
+    own = [*given, "--set", "iterations=9", "--iterations", "5", "--out", str(tmp_path / "own")]
+    assert main.main(own) == 0
+    kept = json.loads((tmp_path / "own" / "run.json").read_text())
+    assert kept["settings"]["iterations"] == "9"

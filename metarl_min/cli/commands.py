@@ -93,7 +93,7 @@ def write(directory: Path, result: dict[str, Any]) -> None:
 
 def train(args: argparse.Namespace) -> Work:
     """Train a learner in a run directory."""
-    settings, seed = pairs(args.set), args.seed
+    settings, seed = learners.scheduled(args.learner, pairs(args.set), args.iterations), args.seed
     learner = learners.make(args.learner, settings)
     family = tasks.make(args.family, pairs(args.words))
     training.start(learner, family, seed)

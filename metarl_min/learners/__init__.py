@@ -10,6 +10,7 @@ with the step size that is best for it: what remains between the two is what was
 """
 
 import importlib
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -49,9 +50,20 @@ def unchanged(rng: Rng, state: Any, family: Family) -> tuple[Any, None]:
     return state, None
 
 
-def make(name: str, settings: dict[str, str]) -> Learner:
-    """Return the learner `name` with settings written as words, as `--set` gives them."""
+def _function(name: str) -> Callable[..., Learner]:
     require(name in LEARNERS, f"learner must be one of {', '.join(LEARNERS)}", repr(name))
     module = importlib.import_module(f"metarl_min.learners.{LEARNERS[name]}")
     function: Callable[..., Learner] = getattr(module, name)
+    return function
+
+
+def make(name: str, settings: dict[str, str]) -> Learner:
+    """Return the learner `name` with settings written as words, as `--set` gives them."""
+    function = _function(name)
     return function(**read(name, function, settings))
+
+
+def scheduled(name: str, settings: dict[str, str], iterations: int | None) -> dict[str, str]:
+    """Return the settings with which what falls over a run falls over these iterations."""
+    falls = "iterations" in inspect.signature(_function(name)).parameters
+    return {"iterations": str(iterations)} | settings if falls and iterations else settings
