@@ -224,3 +224,8 @@ def test_an_evolved_rule_is_printed_beside_what_it_resembles(capsys):
     assert scores["evolved rule"] > scores["Thompson sampling"]
     out = capsys.readouterr().out
     assert out.startswith("evolved:  ") and "Q = (1.00 + rewards) / (2.00 + n)" in out
+
+
+def test_the_benchmark_of_evolution_runs(capsys):
+    assert len(load("benchmarks/evolution.py").main()) == 5
+    assert "raw forward" in capsys.readouterr().out
