@@ -37,15 +37,15 @@ NETWORKS["memory"] = external_memory.policy
 DEFAULTS = {  # by the kind of a family; found on tasks of other seeds
     "bandit": {
         "hidden": 64, "num_tasks": 256, "gamma": 1.0, "gae_lambda": 0.7, "scale": 1.0,
-        "eta": 0.1, "max_norm": 0.1,
+        "beta": 0.02, "eta": 0.1, "max_norm": 0.1,
     },
     "contextual": {
         "hidden": 32, "num_tasks": 128, "gamma": 0.0, "gae_lambda": 0.0, "scale": 1.0,
-        "eta": 0.02, "max_norm": 1.0,
+        "beta": 0.01, "eta": 0.02, "max_norm": 1.0,
     },
     "mdp": {
         "hidden": 48, "num_tasks": 64, "gamma": 0.95, "gae_lambda": 0.9, "scale": 0.2,
-        "eta": 0.1, "max_norm": 0.1,
+        "beta": 0.01, "eta": 0.1, "max_norm": 0.1,
     },
 }  # fmt: skip
 ITERATIONS = {"bandit": (200, 2000), "contextual": (200, 1000), "mdp": (60, 1500)}
@@ -74,7 +74,7 @@ class Rules(NamedTuple):
     gamma: Any
     gae_lambda: Any
     scale: Any  # of the rewards in eq. (1)
-    beta: float
+    beta: Any
     iterations: Any  # over which beta and eta fall to 0
     eta: Any
     epochs: int
@@ -101,7 +101,7 @@ def resolve(rules: Rules, family: Family, short: bool = False) -> Rules:
     if name == "bandit" and family.num_episodes > 10:
         defaults["gae_lambda"] = 0.9
     elif name == "bandit" and family.sample(np.random.default_rng(0), 1).shape[1] == 2:
-        defaults["hidden"] = 32
+        defaults |= {"hidden": 32, "beta": 0.01}
     return Rules._make(defaults[key] if x is None else x for key, x in rules._asdict().items())
 
 
@@ -177,7 +177,7 @@ def _trial(
 def rl2(
     *, cell: str | Network = "gru", hidden: int | None = None, num_tasks: int | None = None,
     gamma: float | None = None, gae_lambda: float | None = None, scale: float | None = None,
-    beta: float = 0.01, iterations: int | None = None, entropy: float | None = None,
+    beta: float | None = None, iterations: int | None = None, entropy: float | None = None,
     update: str = "a2c", epochs: int = 4, clip: float = 0.2, max_norm: float | None = None,
     rewards: str = "sampled",
 ) -> Learner:  # fmt: skip
@@ -202,14 +202,15 @@ def rl2(
         ("epochs", epochs),
     ):
         _ = value is None or whole(name, value)
-    _ = entropy is None or real("entropy", entropy, 0)
+    for name, x in (("beta", beta), ("entropy", entropy)):
+        _ = x is None or real(name, x, 0)
     for name, x in (("gamma", gamma), ("gae_lambda", gae_lambda)):
         _ = x is None or real(name, x, 0, 1)
     for name, number in (("clip", clip), ("max_norm", max_norm), ("scale", scale)):
         require(number is None or real(name, number) > 0, f"{name} must be positive", number)
     once = update == "a2c"
     rules = Rules(
-        cell, hidden, num_tasks, gamma, gae_lambda, scale, real("beta", beta, 0), iterations,
+        cell, hidden, num_tasks, gamma, gae_lambda, scale, beta, iterations,
         entropy, 1 if once else epochs, np.inf if once else clip, max_norm, rewards,
     )  # fmt: skip
 
