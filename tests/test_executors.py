@@ -83,6 +83,16 @@ def test_a_slice_is_tried_three_times(tmp_path):
         work = partial(flaky, path=str(tmp_path / "tries"))
         assert executors.gather(pool, work, [(0, 2)]) == [(0, 2)]
 
+        failed = []
+
+        def once(first, end):
+            if first == 0 and not failed:
+                failed.append(first)
+                raise OSError("no luck")
+            return first
+
+        assert executors.gather(pool, once, [(0, 2), (2, 4)]) == [0, 2]
+
         def never(first, end):
             raise ValueError("a bug" if first else "another")
 

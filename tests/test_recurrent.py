@@ -151,6 +151,13 @@ def test_the_expected_gradient_over_every_trial_is_that_of_the_return(rewards):
 
 
 @pytest.mark.verifies("recurrent.1")
+def test_the_entropy_bonus_ends_halfway():
+    found = [recurrent.schedule(0.01, 0.1, done) for done in (0, 0.25, 0.5, 0.75, 1, 2)]
+    truth = [(0.01, 0.1), (0.0075, 0.05), (0.005, 0), (0.0025, 0), (0, 0), (0, 0)]
+    assert_allclose(found, truth, atol=1e-16)
+
+
+@pytest.mark.verifies("recurrent.1")
 def test_the_step_size_falls_to_zero_over_the_iterations():
     family = tasks.make("bandit", {"arms": "2", "pulls": "3"})
     learner = learners.make("rl2", {"iterations": "4", "num_tasks": "8", "hidden": "4"})

@@ -106,12 +106,17 @@ def resolve(rules: Rules, family: Family, short: bool = False) -> Rules:
 
 
 def paid(episodes: Episodes, tasks: MDP, rewards: str) -> Array:
-    """What is ascended: sampled, or expected less the mean of a bandit's arms. [M, N, T]"""
+    """Rewards that are ascended: sampled, or expected less the mean of the arms. [M, N, T]"""
     if rewards == "sampled":
         return episodes.rewards
     mean = (tasks.transition * tasks.reward).sum(-1)
     mean = mean - mean.mean(-1, keepdims=True) if tasks.shape[0] == 1 else mean
     return mean.ravel()[rollouts.visits(episodes, tasks.shape)] * episodes.alive
+
+
+def schedule(beta: float, eta: float, done: float) -> tuple[float, float]:
+    """Step size and weight of the entropy by eq. (1), `done` i / n."""
+    return max(0.0, 1 - done) * beta, max(0.0, 1 - 2 * done) * eta
 
 
 def update(
@@ -125,9 +130,8 @@ def update(
     r = (rules.scale * agents.by_time(rewards)).astype(dtype)
     A = actor_critic.advantages(r, values, alive, rules.gamma, rules.gae_lambda)
     targets, old = A + values, (log_softmax(logits) * onehot).sum(-1)
-    done = state.iteration / rules.iterations
-    left, eta = max(0.0, 1 - done), max(0.0, 1 - 2 * done) * rules.eta
-    adam, theta, moments = optimizers.adam(left * rules.beta), state.theta, state.optimizer
+    beta, eta = schedule(rules.beta, rules.eta, state.iteration / rules.iterations)
+    adam, theta, moments = optimizers.adam(beta), state.theta, state.optimizer
     for epoch in range(rules.epochs):
         if epoch:
             memories, logits, values = networks.unroll(policy, theta, x)
