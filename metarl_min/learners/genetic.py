@@ -194,7 +194,7 @@ def breeding(
 
 
 def _iterations(family: Family) -> tuple[int, int]:
-    return (90, 600) if family.horizon == 1 else (15, 300)
+    return (90, 600) if family.horizon == 1 else (22, 300)
 
 
 def ga(
