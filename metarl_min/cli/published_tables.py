@@ -220,7 +220,7 @@ def _entries(
 ) -> list[dict[str, Any]]:
     """Return the objects of one cell: computed columns, and those that are only published."""
     best, lower, upper = _optimum(table, cell)
-    ceiling = {"value": best, "lower": lower, "upper": min(upper, known), "known_task": known}
+    ceiling = {"value": best, "lower": lower, "upper": upper, "known_task": known}
     printed_only = [name for name in LEARNED if name in published.TABLES[table].cells[cell]]
     computed = [name for name in PLAYERS[table] if (name, cell) in rows]
     return [
