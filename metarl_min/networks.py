@@ -20,7 +20,7 @@ entries:
 
 All is computed in the dtype of the parameters. They may have leading axes [P]: products are
 stacked, observations [P, M, I]. What a backward pass needs of a trial is the memories that it went
-through: the gates of all steps come from them in one product, and only (4) runs backwards.
+through: the gates of a step are computed again from the memory before it.
 """
 
 from collections.abc import Callable

@@ -73,7 +73,7 @@ class Rules(NamedTuple):
     num_tasks: Any
     gamma: Any
     gae_lambda: Any
-    scale: Any  # of the rewards in eq. (1)
+    scale: Any  # of the rewards in the advantages
     beta: Any
     iterations: Any  # over which beta and eta fall to 0
     eta: Any
