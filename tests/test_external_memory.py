@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 
 from metarl_min import external_memory as memory
 from metarl_min import learners, networks, tasks, training, trees, values
+from metarl_min.baselines import bayes_optimal
 from metarl_min.checks import assert_derivative
 from metarl_min.learners import recurrent
 
@@ -166,6 +167,15 @@ def test_binding_is_beyond_every_policy_without_a_memory():
     policies = onp.random.default_rng(0).dirichlet(onp.ones(3), (50, 1, 3))
     earned = values.expected_return(G, policies, 1).mean(-1)
     assert_allclose(earned, 1 / 3, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("cues", "pulls"), [(1, 3), (4, 16), (3, 5)])
+def test_whoever_remembers_fails_half_of_the_time_at_first_meetings_alone(cues, pulls):
+    family = tasks.make("contextual", {"cues": str(cues), "pulls": str(pulls)})
+    first = [(1 - 1 / cues) ** t for t in range(pulls)]  # chance that the cue is new at step t
+    found = bayes_optimal.solve(family)
+    assert found.value == pytest.approx(pulls - sum(first) / 2, abs=1e-12)
+    assert (found.random, found.known_task) == pytest.approx((pulls / 2, pulls), abs=1e-12)
 
 
 def test_it_learns_which_cue_pays_where():
