@@ -44,6 +44,13 @@ def observation(states: Array, previous: Array, starts: bool, num_states: int) -
     return x
 
 
+def draw(rng: Rng, logits: Array) -> Array:
+    """Actions of a softmax policy by inversion, rollouts (1). [M, A] -> [M]"""
+    sums = np.exp(logits - logits.max(-1, keepdims=True)).cumsum(-1)
+    u = rng.random((len(logits), 1)) * sums[:, -1:]
+    return np.minimum((u >= sums).sum(-1), logits.shape[-1] - 1)
+
+
 def agent(
     policy: MemoryPolicy, theta: Tree, shape: tuple[int, int], greedy: bool, record: Record
 ) -> Agent:
@@ -66,11 +73,7 @@ def agent(
         latest[:] = [memory]
         for kept, new in zip(record, (x, memory, logits, values), strict=True):
             kept.append(new)
-        if greedy:
-            return np.argmax(logits, axis=-1)
-        chances = np.exp(logits - logits.max(-1, keepdims=True)).cumsum(-1)
-        u = rng.random((len(states), 1)) * chances[:, -1:]
-        return np.minimum((u >= chances).sum(-1), A - 1)
+        return np.argmax(logits, axis=-1) if greedy else draw(rng, logits)
 
     def observe(carry: Carry, states: Array, actions: Array, rewards: Array, _: Array) -> Carry:
         previous = np.zeros_like(carry.previous)

@@ -45,11 +45,16 @@ def _init(rng: Rng, family: Family, inner: Inner) -> Tree:
     return inner.policy.init(rng, *family.sample(rng, 1).shape) | {"log2_alpha": np.zeros(1)}
 
 
+def _per_row(x: Array, like: Array) -> Array:
+    """One number a row, against leaves of any shape. [R] -> [R, 1, ..]"""
+    return x.reshape(-1, *[1] * (like.ndim - 1))
+
+
 def by_gradient(
     rng: Any, inner: Inner, family: Family, theta: Tree, alpha: Array, tasks: MDP, greedy: bool
 ) -> Episodes:
     """Play a trial that adapts by eq. (2). theta [R, ..], alpha [R] -> [R, N, T]"""
-    sizes = trees.map(lambda x: alpha.reshape(-1, *[1] * (x.ndim - 1)) + 0 * x, theta)
+    sizes = trees.map(lambda x: _per_row(alpha, x) + 0 * x, theta)
     played = trials.play(rng, inner, family, theta, sizes, tasks, greedy)
     return trials.episodes(played.stages)
 
@@ -64,16 +69,14 @@ def by_hill_climbing(
     for k, num_episodes in enumerate(sizes):
         x = best
         if 0 < k < len(sizes) - 1:
-            size = trees.map(lambda x: alpha.reshape(-1, *[1] * (x.ndim - 1)), theta)
-            x = trees.map(lambda y, a: y + a * tried.standard_normal(y.shape), best, size)
+            e = trees.map(lambda y: tried.standard_normal(y.shape), best)
+            x = trees.map(lambda y, e: y + _per_row(alpha, y) * e, best, e)
         probs = policies.softmax(inner.policy.logits(x))
         probs = policies.greedy(probs) if greedy else probs
         stages.append(rollouts.sample(rng, tables, probs, num_episodes, family.horizon))
         paid = stages[-1].rewards.sum((-2, -1))
         better = paid >= found
-        best = trees.map(
-            lambda y, z, b=better: np.where(b.reshape(-1, *[1] * (y.ndim - 1)), y, z), x, best
-        )
+        best = trees.map(lambda y, z, b=better: np.where(_per_row(b, y), y, z), x, best)
         found = np.maximum(paid, found)
     return trials.episodes(stages)
 

@@ -17,11 +17,11 @@ them where they make sense.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from metarl_min import agents, rollouts
 from metarl_min.learners import Learner, evolution, players
 from metarl_min.learners.players import Player
 from metarl_min.mdp import MDP
@@ -78,17 +78,10 @@ def agent(rule: Rule, family: Family, shape: tuple[int, int], greedy: bool) -> A
         Q = np.broadcast_to(rule.prior[:, None, None], (num_rows, *shape)).copy()
         return Memory(Q, np.zeros_like(Q), np.zeros(1))
 
-    def begin(rng: Rng, memory: Memory) -> Memory:
-        return memory
-
     def act(rng: Rng, memory: Memory, states: Array) -> Array:
         Q, visits = memory.Q[R, states], memory.visits[R, states]
         z = logits(rule, Q, visits, memory.step[0] / length)
-        if greedy:
-            return np.argmax(z, axis=-1)
-        sums = np.exp(z - z.max(-1, keepdims=True)).cumsum(-1)
-        u = rng.random((len(states), 1)) * sums[:, -1:]
-        return np.minimum((u >= sums).sum(-1), shape[1] - 1)
+        return np.argmax(z, axis=-1) if greedy else agents.draw(rng, z)
 
     def observe(
         memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array
@@ -101,7 +94,7 @@ def agent(rule: Rule, family: Family, shape: tuple[int, int], greedy: bool) -> A
         memory.Q[R, states, actions] += size * (rewards + later - memory.Q[R, states, actions])
         return memory
 
-    return Agent(start, begin, act, observe)
+    return Agent(start, rollouts.remember, act, observe)
 
 
 def _init(rng: Rng, family: Family) -> Tree:
@@ -127,7 +120,7 @@ def evolved_rule(
 ) -> Learner:  # fmt: skip
     """Evolve the coefficients of eqs. (1), (2); the settings are those of `evolution.es`."""
     return evolution.evolve(
-        Player(_init, partial(_trial)), _iterations, population=population, num_tasks=num_tasks,
+        Player(_init, _trial), _iterations, population=population, num_tasks=num_tasks,
         sigma=sigma, beta=beta, optimizer=optimizer, estimator=estimator, directions=directions,
         shaping=shaping, decay=decay, executor=executor, num_slices=num_slices,
     )  # fmt: skip

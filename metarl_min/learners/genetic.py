@@ -97,7 +97,7 @@ class Rules(NamedTuple):
     crossover: str
     chance: float
     sigma: float
-    generations: Any  # over which sigma falls
+    generations: Any  # n of eq. (7); None: the budget
 
 
 def schedule(sigma: float, num_tasks: int, done: float) -> tuple[float, int]:
@@ -138,11 +138,11 @@ def evaluate(
 
 def _step(
     rng: Rng, state: State, family: Family, rules: Rules, executor: Any, num_slices: int,
-    short: bool = False,
+    budget: Callable[[Family], int],
 ) -> tuple[State, Info]:  # fmt: skip
     key, population = int(rng.integers(2**62)), state.population
     parts = executors.slices(rules.size, num_slices if executor else 1)
-    n = rules.generations or _iterations(family)[not short]
+    n = rules.generations or budget(family)
     sigma, num_tasks = schedule(rules.sigma, rules.num_tasks, state.generation / n)
     ask = partial(
         evaluate, player=rules.player, family=family, key=key, population=population,
@@ -164,6 +164,10 @@ def _trial(
 ) -> Episodes:
     best = trees.map(lambda x: x[:1], state.population)
     return player.trial(rng, best, family, tasks, greedy)
+
+
+def _budget(iterations: Callable[[Family], tuple[int, int]], place: int, family: Family) -> int:
+    return iterations(family)[place]
 
 
 def breeding(
@@ -189,8 +193,8 @@ def breeding(
     _ = made.generations is None or whole("iterations", made.generations)
     step = partial(_step, rules=made, executor=executor, num_slices=whole("num_slices", num_slices))
     init, trial = partial(_init, rules=made), partial(_trial, player=player)
-    hasty = Learner(init, partial(step, short=True), trial)
-    return Learner(init, step, trial, iterations=iterations, short=hasty)
+    short, full = (partial(step, budget=partial(_budget, iterations, i)) for i in (0, 1))
+    return Learner(init, full, trial, iterations=iterations, short=Learner(init, short, trial))
 
 
 def _iterations(family: Family) -> tuple[int, int]:
