@@ -27,7 +27,8 @@ def watch(learner, state, family, batch):
     player = agents.agent(network(hidden), state.theta, batch.shape, False, record)
     tables = rollouts.tables(batch, family.reward_noise)
     episodes = rollouts.play(np.random.default_rng(1), tables, player, family.num_episodes, 1)
-    return np.stack(record.memories), log_softmax(np.stack(record.logits).astype(float)), episodes
+    known = np.stack([memory.h for memory in record.memories])
+    return known, log_softmax(np.stack(record.logits).astype(float)), episodes
 
 
 def posterior_means(episodes):

@@ -211,7 +211,7 @@ def _pullback(before: Memory, after: Memory, control: Control, g: Memory) -> tup
 
 def _gradient(params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array) -> Tree:
     """Gradient in all parameters from that in logits and values, back through time."""
-    gru, found = tuple(params[name] for name in "WbUc"), trees.map(onp.zeros_like, params)
+    found = trees.map(onp.zeros_like, params)
     u = onp.concatenate([u_logits, u_values[..., None]], axis=-1)
     H, g = len(params["U"]), Memory(*(onp.zeros_like(part) for part in memories[0]))
     for t in range(len(x) - 1, -1, -1):
@@ -222,7 +222,8 @@ def _gradient(params: Tree, x: Array, memories: Any, u_logits: Array, u_values: 
         out, g = _pullback(before, after, _control(params, after.hidden), g)
         inputs = onp.concatenate([x[t], before.read], axis=-1)
         g_hidden = g.hidden + out @ params["K"].T
-        in_y, in_w, hidden = networks.gru_pullback(gru, before.hidden, inputs, g_hidden)
+        through = networks.gated(params, before.hidden, inputs)
+        in_y, in_w, hidden = networks.gru_pullback(params["U"], before.hidden, through, g_hidden)
         g = g._replace(hidden=hidden, read=(in_y @ params["W"].T)[:, x.shape[-1] :])
         for name, y, z in (("W", inputs, in_y), ("U", before.hidden, in_w), ("V", seen, u[t]),
                            ("K", after.hidden, out)):  # fmt: skip

@@ -19,8 +19,9 @@ entries:
     (8)  Glorot uniform: U(-l, l), l = sqrt(6 / (inputs + outputs))  [Glorot and Bengio 2010]
 
 All is computed in the dtype of the parameters. They may have leading axes [P]: products are
-stacked, observations [P, M, I]. What a backward pass needs of a trial is the memories that it went
-through: the gates of a step are computed again from the memory before it.
+stacked, observations [P, M, I]. The memory of the GRU of (3) keeps the gates that it went through
+beside h, so that the backward pass of a trial that was played computes nothing twice; that of the
+traced scan is given the memories alone, and computes the gates again from them.
 """
 
 from collections.abc import Callable
@@ -71,19 +72,30 @@ def gru_before(params: Tree, h: Any, x: Any) -> Any:
     return n + u * (h - n)
 
 
+class Gated(NamedTuple):
+    """The memory of eq. (3) after a step, and what the step went through; [..., M, H] each."""
+
+    h: Any
+    r: Any
+    u: Any
+    n: Any
+    q: Any
+
+
+def gated(params: Tree, h: Any, x: Any) -> Gated:
+    """One step of the GRU, reset after the product, eq. (3), with its gates."""
+    H = h.shape[-1]
+    y = np.matmul(x, params["W"]) + params["b"][..., None, :]
+    w = np.matmul(h, params["U"])
+    gates = sigmoid(y[..., : 2 * H] + w[..., : 2 * H])
+    r, u, q = gates[..., :H], gates[..., H:], w[..., 2 * H :] + params["c"][..., None, :]
+    n = np.tanh(y[..., 2 * H :] + r * q)
+    return Gated(n + u * (h - n), r, u, n, q)
+
+
 def gru_after(params: Tree, h: Any, x: Any) -> Any:
     """One step of the GRU, reset after the product, eq. (3). [..., M, H]"""
-    y = np.matmul(x, params["W"]) + params["b"][..., None, :]
-    _, u, n, _ = _gates(y, np.matmul(h, params["U"]), params["c"][..., None, :])
-    return n + u * (h - n)
-
-
-def _gates(y: Any, w: Any, c: Any) -> tuple[Any, Any, Any, Any]:
-    """r, u, n and q of eq. (3), from y = x W + b and w = h U."""
-    H = w.shape[-1] // 3
-    gates = sigmoid(y[..., : 2 * H] + w[..., : 2 * H])
-    r, u, q = gates[..., :H], gates[..., H:], w[..., 2 * H :] + c
-    return r, u, np.tanh(y[..., 2 * H :] + r * q), q
+    return gated(params, h, x).h
 
 
 def traced_scan(x: Any, W: Any, b: Any, U: Any, c: Any, h: Any) -> Any:
@@ -100,14 +112,32 @@ def _traced_backward(x: Any, W: Any, b: Any, U: Any, c: Any, h: Any, after: Any,
     return make_vjp(lambda args: traced_scan(*args))((x, W, b, U, c, h))[0](g)
 
 
-def gru_pullback(params: tuple[Array, ...], h: Array, x: Array, g: Array) -> tuple[Array, ...]:
+def gru_pullback(U: Array, h: Array, after: Gated, g: Array) -> tuple[Array, ...]:
     """Gradient in x W + b, in h U (+ c) and in h, from g = df/dh' of one step, eq. (4)."""
-    W, b, U, c = params
-    r, u, n, q = _gates(x @ W + b, h @ U, c)
-    d_n = g * (1 - u) * (1 - n * n)
-    d_r, d_u = d_n * q * r * (1 - r), g * (h - n) * u * (1 - u)
-    in_w = onp.concatenate([d_r, d_u, d_n * r], axis=-1)
+    _, r, u, n, q = after
+    g_n = g * (1 - u)
+    d_n, d_u = g_n * (1 - n * n), g_n * (h - n) * u
+    d_q = d_n * r
+    d_r = d_q * q * (1 - r)
+    in_w = onp.concatenate([d_r, d_u, d_q], axis=-1)
     return onp.concatenate([d_r, d_u, d_n], axis=-1), in_w, g * u + in_w @ U.T
+
+
+def _through_time(
+    x: Array, W: Array, U: Array, memories: list[Array], after: list[Gated], g: Array
+) -> tuple[Array, ...]:
+    """Gradient in x, W, b, U, c and the first memory, by (4) and (5)."""
+    in_x, in_W, in_U, in_b = (onp.zeros_like(leaf) for leaf in (x, W, U, W[0]))
+    in_h, in_c = onp.zeros_like(memories[0]), onp.zeros_like(U[0, 2 * len(U) :])
+    ones = onp.ones_like(in_h[:, 0])
+    for t in range(len(x) - 1, -1, -1):
+        in_y, in_w, in_h = gru_pullback(U, memories[t], after[t], g[t] + in_h)
+        in_x[t] = in_y @ W.T
+        in_W += x[t].T @ in_y
+        in_U += memories[t].T @ in_w
+        in_b += ones @ in_y
+        in_c += ones @ in_w[:, 2 * len(U) :]
+    return in_x, in_W, in_b, in_U, in_c, in_h
 
 
 @primitive
@@ -115,14 +145,9 @@ def backward(
     x: Array, W: Array, b: Array, U: Array, c: Array, h: Array, after: Array, g: Array
 ) -> tuple[Array, ...]:
     """Gradient in x, W, b, U, c and h, from g = df/dh' of the outside [T, M, H], by (4), (5)."""
-    in_x, in_W, in_b, in_U, in_c = (onp.zeros_like(leaf) for leaf in (x, W, b, U, c))
-    in_h, ones = onp.zeros_like(h), onp.ones_like(h[:, 0])
-    for t in range(len(x) - 1, -1, -1):
-        before = after[t - 1] if t else h
-        in_y, in_w, in_h = gru_pullback((W, b, U, c), before, x[t], g[t] + in_h)
-        in_x[t], in_W, in_b = in_y @ W.T, in_W + x[t].T @ in_y, in_b + ones @ in_y
-        in_U, in_c = in_U + before.T @ in_w, in_c + ones @ in_w[:, 2 * len(c) :]
-    return in_x, in_W, in_b, in_U, in_c, in_h
+    memories, params = [h, *after[:-1]], {"W": W, "b": b, "U": U, "c": c}
+    steps = [gated(params, h, x[t]) for t, h in enumerate(memories)]
+    return _through_time(x, W, U, memories, steps, g)
 
 
 def _scan_vjp(argnums: Any, after: Array, args: Any, kwargs: Any) -> Callable[[Any], Any]:
@@ -148,10 +173,10 @@ defvjp_argnums(backward, _backward_vjp)  # second and higher orders, by tracing 
 
 def gru_gradient(params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array) -> Tree:
     """Gradient in all parameters from that in logits and values, eqs. (4)-(6)."""
-    W, b, U, c = (params[name] for name in "WbUc")
-    u, after = onp.concatenate([u_logits, u_values[..., None]], axis=-1), onp.stack(memories[1:])
-    _, *found, _ = backward(x, W, b, U, c, memories[0], after, u @ params["V"].T)
-    in_V = after.reshape(-1, after.shape[-1]).T @ u.reshape(-1, u.shape[-1])
+    W, U, V = (params[name] for name in "WUV")
+    u, h = onp.concatenate([u_logits, u_values[..., None]], axis=-1), [m.h for m in memories]
+    _, *found, _ = _through_time(x, W, U, h, memories[1:], u @ V.T)
+    in_V = sum(after.T @ u_t for after, u_t in zip(h[1:], u, strict=True))
     return dict(zip("WbUcVd", (*found, in_V, u.sum((0, 1))), strict=True))
 
 
@@ -215,11 +240,24 @@ def _initial_memory(params: Tree, num_tasks: int) -> Array:
     return onp.zeros((*U.shape[:-2], num_tasks, U.shape[-2]), U.dtype)
 
 
-def _step(params: Tree, h: Any, x: Any, cell: str) -> tuple[Any, Any, Any]:
-    """One step of the memory and its heads, eq. (6)."""
-    h = CELLS[cell][0](params, h, x)
+def _initial_gated(params: Tree, num_tasks: int) -> Gated:
+    return Gated(*[_initial_memory(params, num_tasks)] * 5)
+
+
+def _heads(params: Tree, h: Any) -> tuple[Any, Any]:
+    """Logits and values, eq. (6)."""
     heads = np.matmul(h, params["V"]) + params["d"][..., None, :]
-    return h, heads[..., :-1], heads[..., -1]
+    return heads[..., :-1], heads[..., -1]
+
+
+def _step(params: Tree, h: Any, x: Any, cell: str) -> tuple[Any, Any, Any]:
+    h = CELLS[cell][0](params, h, x)
+    return h, *_heads(params, h)
+
+
+def _step_gated(params: Tree, memory: Gated, x: Any) -> tuple[Gated, Any, Any]:
+    memory = gated(params, memory.h, x)
+    return memory, *_heads(params, memory.h)
 
 
 def recurrent(cell: str = "gru", hidden: int = 32, dtype: str = "float32") -> MemoryPolicy:
@@ -227,5 +265,6 @@ def recurrent(cell: str = "gru", hidden: int = 32, dtype: str = "float32") -> Me
     require(cell in CELLS, f"cell must be one of {', '.join(CELLS)}", repr(cell))
     require(dtype in ("float32", "float64"), "dtype must be float32 or float64", repr(dtype))
     init = partial(_init, cell=cell, H=whole("hidden", hidden), dtype=dtype)
-    by_hand = gru_gradient if cell == "gru" else None
-    return MemoryPolicy(init, _initial_memory, partial(_step, cell=cell), by_hand)
+    if cell == "gru":
+        return MemoryPolicy(init, _initial_gated, _step_gated, gru_gradient)
+    return MemoryPolicy(init, _initial_memory, partial(_step, cell=cell))

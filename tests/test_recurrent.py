@@ -60,8 +60,8 @@ def test_each_step_sees_its_state_and_what_the_step_before_did_and_was_paid():
             truth[m, S + A + 1] = t % 4 == 0
         assert_allclose(x, truth, atol=0)
     memories, logits, values = networks.unroll(policy, theta, onp.stack(record.observations))
-    assert not memories[0].any() and memories[4].any()  # empty on a task, kept in an episode
-    assert_allclose(record.memories, memories, atol=0)
+    assert not memories[0].h.any() and memories[4].h.any()  # empty on a task, kept in an episode
+    assert_allclose([m.h for m in record.memories], [m.h for m in memories], atol=0)
     assert_allclose(record.logits, logits, atol=0)
     assert_allclose(record.values, values, atol=0)
 
