@@ -16,7 +16,7 @@ policy to the one that played, and eta the weight of the entropy:
 import numpy as np
 
 from metarl_min import trees
-from metarl_min.policies import log_softmax
+from metarl_min.policies import log_softmax, total
 from metarl_min.trees import Array, Tree
 
 
@@ -36,10 +36,10 @@ def actor(
     """Gradient in the logits, eqs. (2), (3). logits [D, M, K], old log-probabilities [D, M]"""
     log_probs = log_softmax(logits)
     probs = np.exp(log_probs)
-    ratio = np.exp((log_probs * onehot).sum(-1) - old)
+    ratio = np.exp(total(log_probs * onehot)[..., 0] - old)
     clipped = np.where(A > 0, ratio > 1 + clip, ratio < 1 - clip)
     weight = np.where(clipped, 0, ratio * A)[..., None]
-    entropy = -(probs * log_probs).sum(-1, keepdims=True)
+    entropy = -total(probs * log_probs)
     u = weight * (onehot - probs) - eta * probs * (log_probs + entropy)
     return np.asarray(u * alive[..., None], dtype=logits.dtype)
 

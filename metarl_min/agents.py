@@ -46,9 +46,10 @@ def observation(states: Array, previous: Array, starts: bool, num_states: int) -
 
 def draw(rng: Rng, logits: Array) -> Array:
     """Actions of a softmax policy by inversion, rollouts (1). [M, A] -> [M]"""
-    sums = np.exp(logits - logits.max(-1, keepdims=True)).cumsum(-1)
-    u = rng.random((len(logits), 1)) * sums[:, -1:]
-    return np.minimum((u >= sums).sum(-1), logits.shape[-1] - 1)
+    columns = np.ascontiguousarray(logits.T)
+    sums = np.exp(columns - columns.max(0)).cumsum(0)
+    u = rng.random((len(logits), 1))[:, 0] * sums[-1]
+    return np.minimum((u >= sums).sum(0), len(sums) - 1)
 
 
 def agent(

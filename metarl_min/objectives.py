@@ -26,7 +26,13 @@ from autograd.extend import defvjp, primitive
 from metarl_min import rollouts, values
 from metarl_min.arguments import require
 from metarl_min.mdp import MDP
-from metarl_min.policies import log_softmax, log_softmax_pullback, softmax, softmax_pullback
+from metarl_min.policies import (
+    log_softmax,
+    log_softmax_pullback,
+    softmax,
+    softmax_pullback,
+    total,
+)
 from metarl_min.rollouts import Episodes
 from metarl_min.trees import Array
 
@@ -74,7 +80,7 @@ def reinforce_gradient(logits: Any, C: Array) -> Any:
 
 def reinforce_hessian_product(logits: Array, v: Array, C: Array) -> Array:
     """Hessian of the surrogate in the logits, times v, eq. (4). [..., S, A]"""
-    return -softmax_pullback(softmax(logits), v) * onp.sum(C, axis=-1, keepdims=True)
+    return -softmax_pullback(softmax(logits), v) * total(C)
 
 
 def expected_return(logits: Any, problem: values.Problem) -> Any:
@@ -93,8 +99,7 @@ def expected_return_hessian_product(logits: Array, v: Array, problem: values.Pro
     probs = values.broadcast(softmax(logits), problem)
     u = softmax_pullback(probs, v)
     g, dg = values.gradient_and_derivative(probs, u, problem)
-    centred = g - onp.sum(probs * g, axis=-1, keepdims=True)
-    return u * centred + probs * (dg - onp.sum(u * g + probs * dg, axis=-1, keepdims=True))
+    return u * (g - total(probs * g)) + probs * (dg - total(u * g + probs * dg))
 
 
 class Objective(NamedTuple):

@@ -395,3 +395,20 @@ def test_a_network_needs_a_whole_number_of_hidden_units(make, kind, text):
     with pytest.raises(kind) as error:
         make()
     assert str(error.value) == text
+
+
+@pytest.mark.parametrize("leading", [(), (3,), (2, 1, 3)])
+@pytest.mark.parametrize("num_actions", [1, 2, 7, 8, 30])
+def test_few_actions_or_many_are_reduced_to_the_same_numbers(num_actions, leading):
+    rng = onp.random.default_rng(0)
+    x = rng.normal(size=(*leading, num_actions))
+    found = policies.total(x)
+    assert found.shape == (*leading, 1)
+    assert_allclose(found, x.sum(-1, keepdims=True), rtol=1e-13, atol=1e-14)
+    assert_allclose(policies.softmax(1000 * x).sum(-1), 1, rtol=1e-13)  # no overflow: maxima
+    assert_allclose(policies.greedy(x).argmax(-1), x.argmax(-1), atol=0)
+    u = rng.normal(size=found.shape)
+    first = grad(lambda x: np.sum(u * policies.total(x) ** 3))
+    assert_allclose(first(x), 3 * u * found**2 + 0 * x, rtol=1e-12)
+    second = grad(lambda x: np.sum(first(x)))(x)
+    assert_allclose(second, 6 * u * found * num_actions + 0 * x, rtol=1e-12)

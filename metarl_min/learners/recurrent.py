@@ -25,7 +25,7 @@ from metarl_min.arguments import real, require, whole
 from metarl_min.learners import Learner
 from metarl_min.mdp import MDP
 from metarl_min.networks import MemoryPolicy
-from metarl_min.policies import log_softmax
+from metarl_min.policies import log_softmax, total
 from metarl_min.rollouts import Episodes
 from metarl_min.tasks import Family
 from metarl_min.trees import Array, Rng, Tree
@@ -129,7 +129,7 @@ def update(
     onehot = np.eye(logits.shape[-1], dtype=dtype)[agents.by_time(episodes.actions)]
     r = (rules.scale * agents.by_time(rewards)).astype(dtype)
     A = actor_critic.advantages(r, values, alive, rules.gamma, rules.gae_lambda)
-    targets, old = A + values, (log_softmax(logits) * onehot).sum(-1)
+    targets, old = A + values, total(log_softmax(logits) * onehot)[..., 0]
     beta, eta = schedule(rules.beta, rules.eta, state.iteration / rules.iterations)
     adam, theta, moments = optimizers.adam(beta), state.theta, state.optimizer
     for epoch in range(rules.epochs):
