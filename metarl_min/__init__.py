@@ -45,7 +45,7 @@ The rooms, in reading order; each imports only rooms above it:
     training        one loop for all learners
     reports         what people look at: progress, tables, plots, and the index of equations
     cli             python -m metarl_min: words in, one table or one JSON object out; runs,
-                    comparison, estimation, published_tables, commands, then main
+                    comparison, estimation, columns, published_tables, commands, main
     teach           coursework: mistakes, what goes wrong in a meta-gradient, by name
 
 Axes, always in this order: P population, M tasks, N episodes, T steps, S states, A actions;

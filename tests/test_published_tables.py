@@ -7,8 +7,9 @@ import pytest
 
 from metarl_min import evaluation, tasks
 from metarl_min.baselines import arms
-from metarl_min.cli import published_tables
-from metarl_min.cli.published_tables import PLAYERS, Job, choose, make_jobs, measure
+from metarl_min.cli import columns, published_tables
+from metarl_min.cli.columns import PLAYERS, Job, make_jobs, measure
+from metarl_min.cli.published_tables import choose
 
 SAID = []
 
@@ -27,7 +28,7 @@ def recompute(table, cells, trials, **words):
 @pytest.fixture(scope="module")
 def bandits():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(published_tables.NUM_TUNING, "bandits", 300)
+        patch.setitem(columns.NUM_TUNING, "bandits", 300)
         yield recompute("bandits", [(10, 5), (10, 50), (100, 5)], 2000), list(SAID)
 
 
@@ -117,7 +118,7 @@ def test_regret_rises_from_the_first_pull_to_the_last(bandits):
 
 def test_random_mdps():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(published_tables.NUM_TUNING, "mdps", 20)
+        patch.setitem(columns.NUM_TUNING, "mdps", 20)
         for name in ("opsrl", "ucrl2", "beb", "eps_greedy"):
             player = PLAYERS["mdps"][name]
             patch.setitem(PLAYERS["mdps"], name, player._replace(grid=player.grid[1:3]))
@@ -150,14 +151,14 @@ def test_a_shorter_trial_is_the_start_of_a_longer_one():
 
 
 def test_a_constant_is_tuned_on_other_tasks_and_the_best_is_taken(monkeypatch):
-    monkeypatch.setitem(published_tables.NUM_TUNING, "bandits", 400)
-    seeds, real = [], published_tables.play_trials
+    monkeypatch.setitem(columns.NUM_TUNING, "bandits", 400)
+    seeds, real = [], columns.play_trials
 
     def spy(learner, state, family, num_tasks, seed, *words):
         seeds.append((num_tasks, seed))
         return real(learner, state, family, num_tasks, seed, *words)
 
-    monkeypatch.setattr(published_tables, "play_trials", spy)
+    monkeypatch.setattr(columns, "play_trials", spy)
     player = PLAYERS["bandits"]["eps_greedy"]._replace(grid=(0.9, 0.05, 0.5))
     monkeypatch.setitem(PLAYERS["bandits"], "eps_greedy", player)
     found = measure(Job("bandits", "eps_greedy", (5,), (10, 60), 100, 0))
@@ -167,7 +168,7 @@ def test_a_constant_is_tuned_on_other_tasks_and_the_best_is_taken(monkeypatch):
 
 
 def test_what_is_drawn_over_time_is_the_player_of_the_longest_trial(monkeypatch):
-    monkeypatch.setattr(published_tables, "_tuned", lambda player, job, family: [0.0, 1.0, 0.0])
+    monkeypatch.setattr(columns, "_tuned", lambda player, job, family: [0.0, 1.0, 0.0])
     found = measure(Job("bandits", "eps_greedy", (5,), (5, 10, 20), 50, 0))
     assert found["over_time"][-1] == pytest.approx(found["cells"][20, 5][0])
     assert [x[2] for x in found["cells"].values()] == [0.0, 0.0, 1.0]
