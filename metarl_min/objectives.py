@@ -103,7 +103,7 @@ def expected_return_hessian_product(logits: Array, v: Array, problem: values.Pro
 
 
 class Objective(NamedTuple):
-    """A function of the logits [M, S, A], one value per task, with its derivatives."""
+    """A function of the logits [..., M, S, A], one value per task, with its derivatives."""
 
     num_tasks: int
     value: Callable[[Any], Any]  # logits -> [M]
@@ -120,7 +120,7 @@ def exact(tasks: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
 
 
 def sampled(C: Array) -> Objective:
-    """The REINFORCE surrogate of each task and its derivatives, eqs. (2)-(4). C [M, S, A]"""
-    require(C.ndim == 3, "C must have shape [M, S, A]", C.shape)
+    """The REINFORCE surrogate of each task and its derivatives, eqs. (2)-(4). C [..., M, S, A]"""
+    require(C.ndim >= 3, "C must have shape [..., M, S, A]", C.shape)
     functions = reinforce, reinforce_gradient, reinforce_hessian_product
-    return Objective(len(C), *(partial(f, C=C) for f in functions))
+    return Objective(C.shape[-3], *(partial(f, C=C) for f in functions))

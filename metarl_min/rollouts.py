@@ -90,6 +90,16 @@ def tables(mdp: MDP, noise: Noise) -> Tables:
     return Tables(leading, (S, A), initial, arrivals, cumulative, rewards, ends, noise)
 
 
+def repeated(tables: Tables, members: int) -> Tables:
+    """The same tasks once for each of P members. leading [..] -> [P, ..]"""
+    first = np.arange(members)[:, None, None] * len(tables.absorbing)
+    arrivals = (first + tables.arrivals).reshape(-1, tables.arrivals.shape[1])
+    initial, cumulative = (np.tile(x, members) for x in (tables.initial, tables.cumulative))
+    rewards, ends = np.tile(tables.rewards, (members, 1)), np.tile(tables.absorbing, members)
+    leading = (members, *tables.leading)
+    return Tables(leading, tables.shape, initial, arrivals, cumulative, rewards, ends, tables.noise)
+
+
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
     """Eq. (1) for many rows at once. cumulative [n - 1, rows]; index, u [B N] -> [B N]"""
     return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
@@ -164,13 +174,13 @@ def table(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
 
 
 class Agent(NamedTuple):
-    """Whoever meets a task through its history: M copies of it, one a task, act at once."""
+    """Whoever meets a task through its history: B copies of it, one a task, act at once."""
 
     start: Callable[[int], Any]  # num_tasks -> memory, before the trial
     begin: Callable[[Rng, Any], Any]  # memory -> memory, before each episode
-    act: Callable[[Rng, Any, Array], Array]  # memory, states [M] -> actions [M]
+    act: Callable[[Rng, Any, Array], Array]  # memory, states [B] -> actions [B]
     observe: Callable[[Any, Array, Array, Array, Array], Any]
-    # memory, states, actions, rewards, arrivals [M] -> memory
+    # memory, states, actions, rewards, arrivals [B] -> memory
 
 
 def remember(rng: Rng, memory: Any) -> Any:
@@ -179,13 +189,12 @@ def remember(rng: Rng, memory: Any) -> Any:
 
 
 def play(rng: Rng, tables: Tables, agent: Agent, num_episodes: int, horizon: int) -> Episodes:
-    """Play one trial of an agent on each task: `num_episodes` in a row. -> [M, N, T]"""
-    (S, A), L = tables.shape, tables.rewards.shape[1]
-    (M,) = tables.leading
-    memory, offset, steps = agent.start(M), np.arange(M) * S, []
+    """Play one trial of an agent on each task: `num_episodes` in a row. -> [..., N, T]"""
+    (S, A), L, B = tables.shape, tables.rewards.shape[1], math.prod(tables.leading)
+    memory, offset, steps = agent.start(B), np.arange(B) * S, []
     for _ in range(num_episodes):
         memory = agent.begin(rng, memory)
-        g, alive = _start(rng, tables, 1), np.ones(M, bool)
+        g, alive = _start(rng, tables, 1), np.ones(B, bool)
         for _ in range(horizon):
             states = g - offset
             actions = agent.act(rng, memory, states)
@@ -196,5 +205,5 @@ def play(rng: Rng, tables: Tables, agent: Agent, num_episodes: int, horizon: int
             memory = agent.observe(memory, states, actions, rewards, g - offset)
             steps.append((states, actions, rewards, alive))
             alive = alive & ~tables.absorbing[g]
-    axes = (M, num_episodes, horizon)
+    axes = (*tables.leading, num_episodes, horizon)
     return Episodes._make(np.stack(x, axis=-1).reshape(axes) for x in zip(*steps, strict=True))

@@ -68,6 +68,8 @@ def broadcast_to_tasks(tree: Tree, num_tasks: int) -> Tree:
 def ravel(tree: Tree) -> tuple[Array, Callable[[Array], Tree]]:
     """Return the leaves as one vector [D], in the order of their names, and the way back.
 
+    The way back also takes vectors side by side, [..., D]: leaves get their leading axes.
+
     >>> vector, unravel = ravel({"b": np.zeros(1), "a": np.ones((2, 1))})
     >>> vector, unravel(vector)["a"].shape
     (array([1., 1., 0.]), (2, 1))
@@ -76,8 +78,8 @@ def ravel(tree: Tree) -> tuple[Array, Callable[[Array], Tree]]:
     ends = onp.cumsum([onp.prod(shapes[name], dtype=int) for name in names])
 
     def unravel(vector: Array) -> Tree:
-        parts = onp.split(vector, ends[:-1])
-        return {name: part.reshape(shapes[name]) for name, part in zip(names, parts, strict=True)}
+        parts = zip(names, onp.split(vector, ends[:-1], axis=-1), strict=True)
+        return {name: x.reshape((*vector.shape[:-1], *shapes[name])) for name, x in parts}
 
     return onp.concatenate([onp.ravel(tree[name]) for name in names]), unravel
 

@@ -18,7 +18,7 @@ from metarl_min import adaptation, objectives, policies, returns, rollouts, tree
 from metarl_min.arguments import real, require, whole
 from metarl_min.mdp import MDP
 from metarl_min.objectives import Objective
-from metarl_min.rollouts import Episodes
+from metarl_min.rollouts import Episodes, Tables
 from metarl_min.tasks import Family
 from metarl_min.trees import Array, Rng, Tree
 
@@ -104,21 +104,30 @@ def play(
     greedy: bool = False,
 ) -> Trial:  # fmt: skip
     """Play one trial on each task, adapting by eq. (1)."""
+    tables = rollouts.tables(tasks, family.reward_noise)
+    return play_tables(rng, inner, family, theta, alpha, tables, greedy)
+
+
+def play_tables(
+    rng: Rng, inner: Inner, family: Family, theta: Tree, alpha: Any, tables: Tables,
+    greedy: bool = False,
+) -> Trial:  # fmt: skip
+    """The same on tasks that are prepared; axes of theta before its own are theirs, or 1."""
     inner, sizes = resolve(inner, family), stage_sizes(inner, family)
-    tables, alpha = rollouts.tables(tasks, family.reward_noise), step_sizes(inner, theta, alpha)
+    alpha = step_sizes(inner, theta, alpha)
     path, surrogates, stages = [theta], [], []
     for k, num_episodes in enumerate(sizes):
         probs = policies.softmax(inner.policy.logits(path[k]))
         probs = policies.greedy(probs) if greedy else probs
         stages.append(rollouts.sample(rng, tables, probs, num_episodes, family.horizon))
         if k + 1 < len(sizes):
-            surrogates.append(surrogate(inner, stages[k], tasks.shape))
+            surrogates.append(surrogate(inner, stages[k], tables.shape))
             path.append(adaptation.inner_step(inner.policy, path[k], alpha, surrogates[k]))
     return Trial(alpha, path, surrogates, stages)
 
 
 def episodes(stages: list[Episodes]) -> Episodes:
-    """Join the stages of a trial. -> [M, N, T]"""
+    """Join the stages of a trial. -> [..., N, T]"""
     return Episodes._make(np.concatenate(parts, axis=-2) for parts in zip(*stages, strict=True))
 
 

@@ -204,6 +204,35 @@ def test_shared_and_repeated_leading_axes_give_the_same_episodes(shared):
         assert np.array_equal(x, y)
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_tables_for_each_member_are_those_of_the_tasks_written_out(ends):
+    batch = random_batch(1, 3, 3, 2)[0]
+    if ends:  # absorbing states, and arrivals that are certain
+        batch = MDP(*(np.broadcast_to(x, (3, *x.shape)).copy() for x in corridor()))
+    written = MDP(*(np.concatenate([x] * 4) for x in batch))
+    found = rollouts.repeated(rollouts.tables(batch, rollouts.deterministic), 4)
+    truth = rollouts.tables(written, rollouts.deterministic)
+    assert found.leading == (4, 3) and truth.leading == (12,)
+    for x, y in zip(found[2:7], truth[2:7], strict=True):
+        assert np.array_equal(x, y)
+    rng = np.random.default_rng(0)
+    S, A = batch.shape
+    probs = rng.dirichlet(np.ones(A), (4, 1, S))
+    each = np.repeat(probs[:, 0], 3, axis=0)
+    one, other = (
+        rollouts.sample(np.random.default_rng(5), tables, p, 2, 4)
+        for tables, p in ((found, probs), (truth, each))
+    )
+    for x, y in zip(one, other, strict=True):
+        assert x.shape == (4, 3, 2, 4) and np.array_equal(x.reshape(y.shape), y)
+    one, other = (
+        rollouts.play(np.random.default_rng(5), tables, table_agent(each[0]), 2, 4)
+        for tables in (found, truth)
+    )
+    for x, y in zip(one, other, strict=True):
+        assert x.shape == (4, 3, 2, 4) and np.array_equal(x.reshape(y.shape), y)
+
+
 def test_the_same_seed_gives_the_same_episodes_and_another_seed_others():
     mdp, probs = random_mdp(3, 3, 2)
     first, again, other = (sample(mdp, probs, 5, 5, seed=seed) for seed in (1, 1, 2))

@@ -69,6 +69,10 @@ def test_ravel_there_and_back_is_the_identity_whatever_the_order_of_names(seed):
     assert vector.shape == (10,)
     for name, leaf in unravel(vector).items():
         assert onp.array_equal(leaf, x[name]) and leaf.shape == x[name].shape
+    side_by_side = unravel(onp.stack([[vector, 2 * vector]]))
+    for name, leaf in x.items():
+        assert side_by_side[name].shape == (1, 2, *leaf.shape)
+        assert onp.array_equal(side_by_side[name][0, 1], 2 * leaf)
     again, _ = trees.ravel({name: x[name] for name in reversed(x)})
     assert onp.array_equal(vector, again)
 

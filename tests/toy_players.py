@@ -7,7 +7,7 @@ from metarl_min.rollouts import Episodes
 
 
 def flat_trial(rng, thetas, family, rows, greedy=False):
-    shape = players.num_members(thetas) * rows.leading[0], family.num_episodes, family.horizon
+    shape = players.num_members(thetas), *rows.leading, family.num_episodes, family.horizon
     whole = np.zeros(shape, int)
     return Episodes(whole, whole, np.full(shape, 0.1), whole == 0)
 
@@ -15,11 +15,11 @@ def flat_trial(rng, thetas, family, rows, greedy=False):
 def linear_trial(rng, thetas, family, rows, greedy=False):
     episodes = flat_trial(rng, thetas, family, rows)
     paid = thetas["x"] @ np.array([1.0, -2.0])
-    paid = np.repeat(paid, rows.leading[0])[:, None, None] / episodes.rewards[0].size
+    paid = paid[:, None, None, None] / episodes.rewards[0, 0].size
     return episodes._replace(rewards=np.broadcast_to(paid, episodes.rewards.shape))
 
 
 def nan_trial(rng, thetas, family, rows, greedy=False):
     episodes = linear_trial(rng, thetas, family, rows)
-    bad = np.arange(len(episodes.rewards)) // rows.leading[0] == 3
-    return episodes._replace(rewards=np.where(bad[:, None, None], np.nan, episodes.rewards))
+    bad = np.arange(len(episodes.rewards))[:, None, None, None] == 3
+    return episodes._replace(rewards=np.where(bad, np.nan, episodes.rewards))

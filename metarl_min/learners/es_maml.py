@@ -24,7 +24,7 @@ from metarl_min.arguments import require
 from metarl_min.learners import Learner, evolution, players
 from metarl_min.learners.players import Common, Player
 from metarl_min.mdp import MDP
-from metarl_min.rollouts import Episodes
+from metarl_min.rollouts import Episodes, Tables
 from metarl_min.tasks import Family
 from metarl_min.trees import Array, Rng, Tree
 from metarl_min.trials import Inner
@@ -45,38 +45,37 @@ def _init(rng: Rng, family: Family, inner: Inner) -> Tree:
     return inner.policy.init(rng, *family.sample(rng, 1).shape) | {"log2_alpha": np.zeros(1)}
 
 
-def _per_row(x: Array, like: Array) -> Array:
-    """One number a row, against leaves of any shape. [R] -> [R, 1, ..]"""
-    return x.reshape(-1, *[1] * (like.ndim - 1))
+def _against(x: Array, like: Array) -> Array:
+    """One number for each (member, task), against leaves of any shape. -> [P, M, 1, ..]"""
+    return x.reshape(*x.shape, *[1] * (like.ndim - x.ndim))
 
 
 def by_gradient(
-    rng: Any, inner: Inner, family: Family, theta: Tree, alpha: Array, tasks: MDP, greedy: bool
+    rng: Any, inner: Inner, family: Family, theta: Tree, alpha: Array, tables: Tables, greedy: bool
 ) -> Episodes:
-    """Play a trial that adapts by eq. (2). theta [R, ..], alpha [R] -> [R, N, T]"""
-    sizes = trees.map(lambda x: _per_row(alpha, x) + 0 * x, theta)
-    played = trials.play(rng, inner, family, theta, sizes, tasks, greedy)
+    """Play a trial that adapts by eq. (2). theta [P, 1, ..], alpha [P, 1] -> [P, M, N, T]"""
+    sizes = trees.map(lambda x: _against(alpha, x), theta)
+    played = trials.play_tables(rng, inner, family, theta, sizes, tables, greedy)
     return trials.episodes(played.stages)
 
 
 def by_hill_climbing(
-    rng: Any, inner: Inner, family: Family, theta: Tree, alpha: Array, tasks: MDP, greedy: bool
+    rng: Any, inner: Inner, family: Family, theta: Tree, alpha: Array, tables: Tables, greedy: bool
 ) -> Episodes:
-    """Play a trial that adapts by eq. (3). theta [R, ..], alpha [R] -> [R, N, T]"""
-    tables = rollouts.tables(tasks, family.reward_noise)
+    """Play a trial that adapts by eq. (3). theta [P, 1, ..], alpha [P, 1] -> [P, M, N, T]"""
     sizes, best, found, stages = trials.stage_sizes(inner, family), theta, -np.inf, []
-    tried = rng._replace(axis=0)
+    M = tables.leading[-1]
     for k, num_episodes in enumerate(sizes):
         x = best
         if 0 < k < len(sizes) - 1:
-            e = trees.map(lambda y: tried.standard_normal(y.shape), best)
-            x = trees.map(lambda y, e: y + _per_row(alpha, y) * e, best, e)
+            e = trees.map(lambda y: rng.rng.standard_normal((M, *y.shape[2:])), best)
+            x = trees.map(lambda y, e: y + _against(alpha, y) * e, best, e)
         probs = policies.softmax(inner.policy.logits(x))
         probs = policies.greedy(probs) if greedy else probs
         stages.append(rollouts.sample(rng, tables, probs, num_episodes, family.horizon))
         paid = stages[-1].rewards.sum((-2, -1))
         better = paid >= found
-        best = trees.map(lambda y, z, b=better: np.where(_per_row(b, y), y, z), x, best)
+        best = trees.map(lambda y, z, b=better: np.where(_against(b, y), y, z), x, best)
         found = np.maximum(paid, found)
     return trials.episodes(stages)
 
@@ -89,10 +88,10 @@ def _trial(
     inner: Inner, adaptation: str,
 ) -> Episodes:  # fmt: skip
     inner, P = trials.resolve(inner, family), players.num_members(thetas)
-    rows = players.repeated(tasks, P)
-    each = trees.map(lambda x: np.repeat(x, rows.leading[0] // P, axis=0), thetas)
-    alpha = inner.alpha * 2.0 ** each.pop("log2_alpha")[:, 0]
-    return ADAPTATION[adaptation](Common(rng, P, -1), inner, family, each, alpha, rows, greedy)
+    tables = rollouts.repeated(rollouts.tables(tasks, family.reward_noise), P)
+    each = trees.map(lambda x: x[:, None], thetas)
+    alpha = inner.alpha * 2.0 ** each.pop("log2_alpha")[..., 0]
+    return ADAPTATION[adaptation](Common(rng, P, -1), inner, family, each, alpha, tables, greedy)
 
 
 def _before(state: Any) -> Any:
@@ -108,8 +107,8 @@ def _control(rng: Rng, state: Any, family: Family, player: Player, inner: Inner)
         return theta | {"log2_alpha": np.log2([alpha / start])}
 
     def returns_of(alpha: float) -> float:
-        alone = trees.map(lambda x: x[None], with_alpha(alpha))
-        episodes = player.trial(np.random.default_rng(seed), alone, family, tasks)
+        rng = np.random.default_rng(seed)
+        episodes = players.alone(player, rng, with_alpha(alpha), family, tasks)
         return float(episodes.rewards.sum((1, 2)).mean())
 
     alpha = trials.best_alpha(returns_of, start)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,14 +71,19 @@ def digest(state: State) -> Array:
     return np.frombuffer(hashlib.sha256(content).digest(), np.int64)[:2].copy()
 
 
+@lru_cache(maxsize=1)
+def _directions(name: str, key: int, first: int, end: int, D: int) -> Array:
+    """Directions first .. end - 1, kept from playing to learning. [end - first, D]"""
+    return search_gradients.DIRECTIONS[name](key, np.arange(first, end), D)
+
+
 def members(rules: Rules, theta: Tree, key: int, first: int, end: int) -> Tree:
     """Parameters of the members first .. end - 1. [end - first, ..]"""
     vector, unravel = trees.ravel(theta)
     number, factor = search_gradients.ESTIMATORS[rules.estimator].place(np.arange(first, end))
-    e = search_gradients.DIRECTIONS[rules.directions](key, number, len(vector))
-    rows = (vector + rules.sigma * factor[:, None] * e).astype(vector.dtype)
-    each = [unravel(row) for row in rows]
-    return {name: np.stack([member[name] for member in each]) for name in theta}
+    e = _directions(rules.directions, key, number[0], number[-1] + 1, len(vector))
+    rows = vector + rules.sigma * factor[:, None] * e[number - number[0]]
+    return unravel(rows.astype(vector.dtype))
 
 
 def advance(rules: Rules, state: State, key: int, F: Array) -> State:
@@ -87,8 +92,8 @@ def advance(rules: Rules, state: State, key: int, F: Array) -> State:
     for member in np.flatnonzero(~np.isfinite(F)):
         raise FloatingPointError(f"fitness must be finite, got {F[member]} of member {member}")
     vector, unravel = trees.ravel(state.theta)
-    wanted = np.arange(estimator.directions(rules.population))
-    e = search_gradients.DIRECTIONS[rules.directions](key, wanted, len(vector))
+    n = estimator.directions(rules.population)
+    e = _directions(rules.directions, key, 0, n, len(vector))
     g = (
         estimator.gradient(search_gradients.SHAPING[rules.shaping](F), e, rules.sigma)
         - rules.decay * vector
@@ -152,8 +157,7 @@ def _step(
 def _trial(
     rng: Rng, state: State, family: Family, tasks: MDP, *, player: Player, greedy: bool = False
 ) -> Episodes:
-    alone = trees.map(lambda x: x[None], state.theta)
-    return player.trial(rng, alone, family, tasks, greedy)
+    return players.alone(player, rng, state.theta, family, tasks, greedy)
 
 
 def evolve(

@@ -102,11 +102,9 @@ def _init(rng: Rng, family: Family) -> Tree:
 
 
 def _trial(rng: Rng, thetas: Tree, family: Family, tasks: MDP, greedy: bool = False) -> Episodes:
-    def of_rows(members: int, rows: MDP) -> Agent:
-        each = np.repeat(thetas["rule"], rows.leading[0] // members, axis=0)
-        return agent(coefficients(each), family, rows.shape, greedy)
-
-    return players.play(rng, thetas, family, tasks, of_rows)
+    each = np.repeat(thetas["rule"], tasks.leading[0], axis=0)
+    player = agent(coefficients(each), family, tasks.shape, greedy)
+    return players.play(rng, thetas, family, tasks, player)
 
 
 def _iterations(family: Family) -> tuple[int, int]:

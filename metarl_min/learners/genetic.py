@@ -119,13 +119,7 @@ def breed(rng: Rng, rules: Rules, population: Array, fitness: Array, sigma: floa
 def _init(rng: Rng, family: Family, rules: Rules) -> State:
     each = [rules.player.init(rng, family) for _ in range(rules.size)]
     rows = np.stack([trees.ravel(theta)[0] for theta in each])
-    return State(_tree(mutate(rng, rows, 1.0, rules.sigma), each[0]), 0)
-
-
-def _tree(rows: Array, like: Tree) -> Tree:
-    unravel = trees.ravel(like)[1]
-    each = [unravel(row) for row in rows]
-    return {name: np.stack([theta[name] for theta in each]) for name in like}
+    return State(trees.ravel(each[0])[1](mutate(rng, rows, 1.0, rules.sigma)), 0)
 
 
 def evaluate(
@@ -155,15 +149,15 @@ def _step(
             f"fitness must be finite, got {fitness[member]} of member {member}"
         )
     rows = breed(rng, rules, trees.rows(population), fitness, sigma)
-    like = trees.map(lambda x: x[0], population)
-    return State(_tree(rows, like), state.generation + 1), Info(returns[fitness.argmax()])
+    unravel = trees.ravel(trees.map(lambda x: x[0], population))[1]
+    return State(unravel(rows), state.generation + 1), Info(returns[fitness.argmax()])
 
 
 def _trial(
     rng: Rng, state: State, family: Family, tasks: MDP, *, player: Player, greedy: bool = False
 ) -> Episodes:
-    best = trees.map(lambda x: x[:1], state.population)
-    return player.trial(rng, best, family, tasks, greedy)
+    best = trees.map(lambda x: x[0], state.population)
+    return players.alone(player, rng, best, family, tasks, greedy)
 
 
 def _budget(iterations: Callable[[Family], tuple[int, int]], place: int, family: Family) -> int:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import agents, networks, rollouts
+from metarl_min import agents, networks, rollouts, trees
 from metarl_min.mdp import MDP
 from metarl_min.networks import MemoryPolicy
 from metarl_min.rollouts import Agent, Episodes
@@ -26,7 +26,7 @@ class Player(NamedTuple):
 
     init: Callable[[Rng, Family], Tree]  # -> parameters of one member
     trial: Callable[..., Episodes]
-    # (rng, parameters [P, ..], family, tasks [M], greedy=False) -> [P M, N, T]
+    # (rng, parameters [P, ..], family, tasks [M], greedy=False) -> [P, M, N, T]
 
 
 class Common(NamedTuple):
@@ -50,20 +50,19 @@ class Common(NamedTuple):
         return self._repeated(self.rng.standard_normal, shape)
 
 
-def repeated(tasks: MDP, members: int) -> MDP:
-    """Return the tasks once for each member. [M] -> [P M]"""
-    shared = tasks.leading == (1,)
-    parts = (x if len(x) == 1 and not shared else np.concatenate([x] * members) for x in tasks)
-    return MDP(*parts)
-
-
 def returns(player: Player, family: Family, thetas: Tree, key: int, num_tasks: int) -> Array:
     """Return of each episode, mean over the tasks that `key` draws. thetas [P, ..] -> [P, N]"""
     tasks_rng, rng = (np.random.default_rng([key, use]) for use in (0, 1))
     tasks = family.sample(tasks_rng, num_tasks)
-    episodes = player.trial(rng, thetas, family, tasks)
-    paid = episodes.rewards.sum(-1).reshape(-1, num_tasks, family.num_episodes)
-    return np.asarray(paid.mean(1))
+    return np.asarray(player.trial(rng, thetas, family, tasks).rewards.sum(-1).mean(1))
+
+
+def alone(
+    player: Player, rng: Rng, theta: Tree, family: Family, tasks: MDP, greedy: bool = False
+) -> Episodes:
+    """Trial of one member. -> [M, N, T]"""
+    episodes = player.trial(rng, trees.map(lambda x: x[None], theta), family, tasks, greedy)
+    return Episodes._make(x[0] for x in episodes)
 
 
 def num_members(thetas: Tree) -> int:
@@ -71,16 +70,12 @@ def num_members(thetas: Tree) -> int:
     return len(next(iter(thetas.values())))
 
 
-def play(
-    rng: Rng, thetas: Tree, family: Family, tasks: MDP, agent: Callable[[int, MDP], Agent]
-) -> Episodes:
+def play(rng: Rng, thetas: Tree, family: Family, tasks: MDP, agent: Agent) -> Episodes:
     """Play an agent of P M rows on the tasks of each member, with common random numbers."""
     P = num_members(thetas)
-    rows = repeated(tasks, P)
-    tables = rollouts.tables(rows, family.reward_noise)
+    tables = rollouts.repeated(rollouts.tables(tasks, family.reward_noise), P)
     common: Any = Common(rng, P, 0)
-    horizons = family.num_episodes, family.horizon
-    return rollouts.play(common, tables, agent(P, rows), *horizons)
+    return rollouts.play(common, tables, agent, family.num_episodes, family.horizon)
 
 
 def side_by_side(policy: MemoryPolicy, members: int) -> MemoryPolicy:
@@ -105,10 +100,8 @@ def _recurrent_trial(
     rng: Rng, thetas: Tree, family: Family, tasks: MDP, greedy: bool = False, *,
     policy: MemoryPolicy,
 ) -> Episodes:  # fmt: skip
-    def agent(members: int, rows: MDP) -> Agent:
-        many, record = side_by_side(policy, members), agents.Record([], [], [], [])
-        return agents.agent(many, thetas, rows.shape, greedy, record)
-
+    many, record = side_by_side(policy, num_members(thetas)), agents.Record([], [], [], [])
+    agent = agents.agent(many, thetas, tasks.shape, greedy, record)
     return play(rng, thetas, family, tasks, agent)
 
 
