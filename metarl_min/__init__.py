@@ -16,6 +16,7 @@ The rooms, in reading order; each imports only rooms above it:
     actor_critic    advantages over a trial, gradients in logits and values, clipped or not
     agents          a network with a memory, playing a trial: what it sees, what is kept
     search_gradients  what the fitness of neighbours tells: ES estimators, ranks, directions
+    cma_es          a normal distribution that learns the shape of what it ascends
     executors       slices of a population on many workers, gathered in order
     returns         returns-to-go, baselines, GAE: data, never traced
     objectives      what is ascended: expected return, REINFORCE from a table

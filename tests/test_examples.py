@@ -226,6 +226,11 @@ def test_an_evolved_rule_is_printed_beside_what_it_resembles(capsys):
     assert out.startswith("evolved:  ") and "Q = (1.00 + rewards) / (2.00 + n)" in out
 
 
+def test_a_search_that_learns_its_shape_needs_fewer_generations(capsys):
+    es, cma_es = load("evolved_by_shape.py").main((12,), 3)[12]
+    assert np.median(cma_es) > np.median(es) and capsys.readouterr().out.count("\n") == 2
+
+
 def test_the_benchmark_of_evolution_runs(capsys):
     assert len(load("benchmarks/evolution.py").main()) == 5
     assert "raw forward" in capsys.readouterr().out

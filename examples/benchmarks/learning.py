@@ -1,4 +1,4 @@
-"""What each learner reaches with the defaults of `train`: scores over seeds, and seconds.
+"""What each learner reaches with the defaults of `train`: scores over seeds, and CPU seconds.
 
 Medians over seeds, no checkpoint picked, `score_pdl` on 5,000 fresh tasks (`score` where it does
 not exist). Takes about half an hour on one core. Run with OPENBLAS_NUM_THREADS=1.
@@ -21,6 +21,8 @@ LINES = (
     ("rl2", {"update": "ppo"}, TWO_ARMS),
     ("rl2", {}, "bandit arms=2 pulls=20 prior=1,1"),
     ("rl2", {}, "bandit arms=5 pulls=10 prior=1,1"),
+    ("rl2", {}, "bandit arms=5 pulls=20 prior=1,1"),
+    ("rl2", {"rewards": "expected", "iterations": "1000"}, "bandit arms=5 pulls=20 prior=1,1"),
     ("rl2", {}, "gridworld"),
     ("mann", {}, TWO_ARMS),
     ("mann", {}, "gridworld"),
@@ -41,6 +43,7 @@ def measure(name, settings, words, seeds, iterations=None):
     scores, seconds = [], []
     for seed in seeds:
         started, budget = time.process_time(), iterations or learner.iterations(family)[1]
+        budget = min(budget, int(settings.get("iterations", budget)))
         state = training.train(learner, family, iterations=budget, seed=seed)
         seconds.append(time.process_time() - started)
         found = evaluation.evaluate(
