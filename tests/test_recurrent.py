@@ -222,6 +222,11 @@ def test_it_learns_to_pull_what_paid():
         ({"rewards": "none"}, "rewards must be one of sampled, expected, got 'none'"),
         ({"clip": "0"}, "clip must be positive, got 0"),
         ({"hidden": "0"}, "hidden must be at least 1, got 0"),
+        ({"gamma": "1.01"}, "gamma must be"),
+        ({"gae_lambda": "-0.01"}, "gae_lambda must be"),
+        ({"beta": "-1"}, "beta must be"),
+        ({"entropy": "-1"}, "entropy must be"),
+        ({"scale": "0"}, "scale must be positive, got 0"),
     ],
 )
 def test_settings_out_of_range_are_refused(words, rule):

@@ -32,6 +32,7 @@ LINES = (
     ("ga", {}, TWO_ARMS),
     ("evolved_rule", {}, TWO_ARMS),
     ("es_maml", {}, "gridworld goals=4,9,14,19,24"),
+    ("es_maml", {"adaptation": "hill_climbing"}, "gridworld goals=4,9,14,19,24"),
 )
 
 

@@ -129,11 +129,13 @@ def es_maml(
 ) -> Learner:  # fmt: skip
     """Evolve a start and its step size, eqs. (1)-(3); `adaptation` gradient or hill_climbing.
 
-    `policy` to `gamma` are those of `maml`, the rest those of `evolution.es`. ValueError or
-    TypeError out of range.
+    `policy` to `gamma` are those of `maml` (of a hill climber alpha is 1), the rest those of
+    `evolution.es`. ValueError or TypeError out of range.
     """
     rule = f"adaptation must be one of {', '.join(ADAPTATION)}"
     require(adaptation in ADAPTATION, rule, repr(adaptation))
+    if alpha is None and adaptation == "hill_climbing":
+        alpha = 1.0  # a step of noise, not along a gradient
     inner = trials.settings(policy, alpha, inner_steps, inner_episodes, baseline, gamma, "")
     player = Player(
         partial(_init, inner=inner), partial(_trial, inner=inner, adaptation=adaptation)
