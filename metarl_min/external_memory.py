@@ -46,11 +46,30 @@ from autograd.tracer import getval
 
 from metarl_min import networks, trees
 from metarl_min.arguments import require, whole
-from metarl_min.networks import MemoryPolicy, sigmoid
-from metarl_min.policies import softmax
+from metarl_min.networks import Gated, MemoryPolicy, sigmoid
+from metarl_min.policies import softmax, total
 from metarl_min.trees import Array, Rng, Tree
 
 DECAY, SHORTEST = 0.95, 1e-3
+
+
+class Control(NamedTuple):
+    """What the controller asks of the memory."""
+
+    key: Any  # [..., M, W]
+    vector: Any  # [..., M, W]
+    gate: Any  # [..., M]
+    strength: Any  # [..., M]
+
+
+class Through(NamedTuple):
+    """What a step went through: on the way back nothing is computed twice."""
+
+    gated: Gated
+    control: Control
+    least: Any  # [..., M, N]
+    written: Any  # [..., M, N]
+    similar: Any  # [..., M, N]
 
 
 class Memory(NamedTuple):
@@ -63,6 +82,7 @@ class Memory(NamedTuple):
     usage: Any  # [N]
     reading: Any  # [N] weights of the last reading
     read: Any  # [W]
+    through: Through | None = None
 
 
 def similarity(key: Any, keys: Any) -> Any:
@@ -76,9 +96,9 @@ def similarity(key: Any, keys: Any) -> Any:
     return products / np.sqrt(squares[0][..., None] * squares[1])
 
 
-def focus(key: Any, strength: Any, keys: Any) -> Any:
-    """Weights by content, eq. (2). strength [...] -> [..., N]"""
-    return softmax(strength[..., None] * similarity(key, keys))
+def focus(strength: Any, similar: Any) -> Any:
+    """Weights by content, eq. (2). strength [...], similarity [..., N] -> [..., N]"""
+    return softmax(strength[..., None] * similar)
 
 
 def read(weights: Any, rows: Any) -> Any:
@@ -144,16 +164,8 @@ def _initial_memory(params: Tree, num_tasks: int, N: int) -> Memory:
     (*leading, H, columns), dtype = params["K"].shape, params["K"].dtype
     W, axes = columns // 2 - 1, (*leading, num_tasks)
     shapes = (H,), (W,), (N, W), (N, W), (N,), (N,), (W,)
-    return Memory(*(onp.zeros((*axes, *own), dtype) for own in shapes))
-
-
-class Control(NamedTuple):
-    """What the controller asks of the memory."""
-
-    key: Any  # [..., M, W]
-    vector: Any  # [..., M, W]
-    gate: Any  # [..., M]
-    strength: Any  # [..., M]
+    empty = (onp.zeros((*axes, *own), dtype) for own in shapes)
+    return Memory._make((*empty, None))
 
 
 def _control(params: Tree, hidden: Any) -> Control:
@@ -164,37 +176,38 @@ def _control(params: Tree, hidden: Any) -> Control:
 
 
 def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
-    hidden = networks.gru_after(params, memory.hidden, np.concatenate([x, memory.read], axis=-1))
-    key, vector, gate, strength = _control(params, hidden)
+    gated = networks.gated(params, memory.hidden, np.concatenate([x, memory.read], axis=-1))
+    control = _control(params, gated.h)
     least = least_used(memory.usage)
-    written = writing(gate, memory.reading, least)
+    written = writing(control.gate, memory.reading, least)
     keys = write(memory.keys, least, written, memory.key)
-    rows = write(memory.rows, least, written, vector)
-    reading = focus(key, strength, keys)
+    rows = write(memory.rows, least, written, control.vector)
+    similar = similarity(control.key, keys)
+    reading = focus(control.strength, similar)
     found = read(reading, rows)
-    heads = np.matmul(np.concatenate([hidden, found], axis=-1), params["V"])
+    heads = np.matmul(np.concatenate([gated.h, found], axis=-1), params["V"])
     heads = heads + params["d"][..., None, :]
     usage = used(memory.usage, reading, written)
-    after = Memory(hidden, key, keys, rows, usage, reading, found)
+    through = Through(gated, control, least, written, similar)
+    after = Memory(gated.h, control.key, keys, rows, usage, reading, found, through)
     return after, heads[..., :-1], heads[..., -1]
 
 
-def _pullback(before: Memory, after: Memory, control: Control, g: Memory) -> tuple[Array, Memory]:
+def _pullback(before: Memory, after: Memory, through: Through, g: Memory) -> tuple[Array, Memory]:
     """Gradient in the controls before their squashing and in the memory before, eqs. (11)-(13)."""
-    (key, vector, gate, strength), keys, w = control, after.keys, after.reading
+    _, (key, vector, gate, strength), least, written, K = through
+    keys, w = after.keys, after.reading
     g_w = g.reading + onp.einsum("mw,mnw->mn", g.read, after.rows)
     g_rows = g.rows + w[..., None] * g.read[:, None]
-    g_y = w * (g_w - onp.sum(w * g_w, axis=-1, keepdims=True))
-    K, g_K = similarity(key, keys), strength[:, None] * g_y
+    g_y = w * (g_w - total(w * g_w))
+    g_K = strength[:, None] * g_y
     a2, c2 = onp.sum(key * key, axis=-1, keepdims=True), onp.einsum("mnw,mnw->mn", keys, keys)
     long = onp.maximum(a2, SHORTEST**2), onp.maximum(c2, SHORTEST**2)
     scaled, turned = g_K / onp.sqrt(long[0] * long[1]), g_K * K
     g_key = g.key + onp.einsum("mn,mnw->mw", scaled, keys)
-    g_key -= onp.sum(turned, axis=-1, keepdims=True) * (a2 == long[0]) / long[0] * key
+    g_key -= total(turned) * (a2 == long[0]) / long[0] * key
     g_keys = g.keys + scaled[..., None] * key[:, None]
     g_keys -= (turned * (c2 == long[1]) / long[1])[..., None] * keys
-    least = least_used(before.usage)
-    written = writing(gate, before.reading, least)
     g_written = onp.einsum("mnw,mw->mn", g_rows, vector)
     g_written += onp.einsum("mnw,mw->mn", g_keys, before.key)
     g_vector, g_earlier = (onp.einsum("mn,mnw->mw", written, g_x) for g_x in (g_rows, g_keys))
@@ -213,17 +226,17 @@ def _gradient(params: Tree, x: Array, memories: Any, u_logits: Array, u_values: 
     """Gradient in all parameters from that in logits and values, back through time."""
     found = trees.map(onp.zeros_like, params)
     u = onp.concatenate([u_logits, u_values[..., None]], axis=-1)
-    H, g = len(params["U"]), Memory(*(onp.zeros_like(part) for part in memories[0]))
+    H, g = len(params["U"]), Memory(*map(onp.zeros_like, memories[0][:-1]))
     for t in range(len(x) - 1, -1, -1):
         before, after = memories[t], memories[t + 1]
         seen = onp.concatenate([after.hidden, after.read], axis=-1)
         g_seen = u[t] @ params["V"].T
         g = g._replace(hidden=g.hidden + g_seen[:, :H], read=g.read + g_seen[:, H:])
-        out, g = _pullback(before, after, _control(params, after.hidden), g)
+        out, g = _pullback(before, after, after.through, g)
         inputs = onp.concatenate([x[t], before.read], axis=-1)
         g_hidden = g.hidden + out @ params["K"].T
-        through = networks.gated(params, before.hidden, inputs)
-        in_y, in_w, hidden = networks.gru_pullback(params["U"], before.hidden, through, g_hidden)
+        gru = params["U"], before.hidden, after.through.gated
+        in_y, in_w, hidden = networks.gru_pullback(*gru, g_hidden)
         g = g._replace(hidden=hidden, read=(in_y @ params["W"].T)[:, x.shape[-1] :])
         for name, y, z in (("W", inputs, in_y), ("U", before.hidden, in_w), ("V", seen, u[t]),
                            ("K", after.hidden, out)):  # fmt: skip

@@ -49,7 +49,7 @@ class Policy(NamedTuple):
 
 def _reduced(f: Any, x: Array) -> Array:
     """Reduce the last axis with a ufunc, and keep it. [..., A] -> [..., 1]"""
-    if x.shape[-1] > 7:
+    if x.shape[-1] > 8:
         return onp.asarray(f.reduce(x, axis=-1, keepdims=True))
     return onp.asarray(reduce(f, x.T).T)[..., None]
 
