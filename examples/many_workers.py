@@ -23,6 +23,7 @@ import numpy as np
 from metarl_min import tasks, training
 from metarl_min.learners import evolution
 from metarl_min.learners.evolution import es
+from metarl_min.learners.genetic import ga
 
 FAMILY = tasks.make("bandit", {"arms": "2", "pulls": "10", "prior": "1,1"})
 
@@ -66,20 +67,19 @@ class Counting(Executor):
         return self.sent + sum(len(pickle.dumps(future.result())) for future in self.back)
 
 
-def trained(executor=None, generations=6, report=training.ignore, **settings):
-    learner = es(executor=executor, **settings)
+def trained(executor=None, generations=6, report=training.ignore, make=es, **settings):
+    learner = make(executor=executor, **settings)
     return training.train(learner, FAMILY, iterations=generations, seed=0, report=report)
 
 
-def bytes_per_generation(pool, hidden, population):
-    """Of a generation in which every worker knows the state before, and the size of theta."""
+def bytes_per_generation(pool, make, hidden, population):
+    """Of a generation in which every worker knows the state before, and of all parameters."""
     counted, seen = Counting(pool), []
     state = trained(
         counted, 8, lambda i, info: seen.append(counted.bytes()), hidden=hidden,
-        population=population, num_tasks=2, num_slices=2,
+        make=make, population=population, num_tasks=2, num_slices=2,
     )  # fmt: skip
-    theta = sum(leaf.nbytes for leaf in state.theta.values())
-    return int(min(np.diff(seen))), theta
+    return int(min(np.diff(seen))), sum(leaf.nbytes for leaf in state[0].values())
 
 
 def seconds(executor, population, **settings):
@@ -104,11 +104,11 @@ def local():
     rows = []
     with ProcessPoolExecutor(1) as pool:
         print("bytes there and back in a generation, two slices, one worker")
-        print("units  population  bytes  of theta alone")
-        for hidden, population in ((8, 64), (64, 64), (8, 256)):
-            found, theta = bytes_per_generation(pool, hidden, population)
-            rows.append((hidden, population, found, theta))
-            print(f"{hidden:5}  {population:10}  {found:5}  {theta:14}")
+        print("    units  population  bytes  of all parameters")
+        for make, hidden, population in ((es, 8, 64), (es, 64, 64), (es, 8, 256), (ga, 64, 64)):
+            found, parameters = bytes_per_generation(pool, make, hidden, population)
+            rows.append((hidden, population, found, parameters))
+            print(f"{make.__name__}  {hidden:5}  {population:10}  {found:5}  {parameters:17}")
     population, work = 256, {"num_tasks": 64}
     alone = seconds(None, population, **work)
     print(f"\npopulation {population}, 64 tasks: {alone:.3f} s a generation in this process")
@@ -120,7 +120,7 @@ def local():
     state = trained(None, 1, population=population)
     fitness, started = np.random.default_rng(0).random(population), time.perf_counter()
     for _ in range(5):
-        evolution.advance(rules, state, 1, fitness)
+        evolution.advance(state, 1, fitness, rules)
     update = (time.perf_counter() - started) / 5
     with ProcessPoolExecutor(1) as pool:
         pool.submit(int).result()

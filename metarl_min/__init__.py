@@ -31,8 +31,9 @@ The rooms, in reading order; each imports only rooms above it:
     learners        Learner: the one protocol in which all are compared; maml (first order too),
                     reptile (towards where adaptation ends), meta_sgd (a step size for each entry),
                     recurrent (RL^2: the memory of a network is what adapts), memory (the same with
-                    an external memory), players (what evolution plays with), evolution (ES),
-                    genetic, es_maml (a start), evolved_rule (a learning rule)
+                    an external memory), players (what a search plays with), generations (on
+                    many workers), evolution (ES), genetic, es_maml (a start), evolved_rule
+                    (a learning rule)
     baselines       the judges: bandits (Thompson sampling, UCB1, the best prior arm), arms and
                     dirichlet (players that know the prior), mdps (uniformly random, posterior
                     sampling), published (tables to recompute); ceilings (what one is): beta_arms

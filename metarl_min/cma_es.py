@@ -33,6 +33,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metarl_min.arguments import floats, real, require, whole
+from metarl_min.search_gradients import finite
 from metarl_min.trees import Array, Rng
 
 
@@ -124,8 +125,7 @@ def advance(state: State, x: Array, F: Array) -> State:
     """
     (P, D), g = x.shape, state.generation + 1
     require(F.shape == (P,) and P > 1, "F must have one entry for each of the points", F.shape)
-    for member in np.flatnonzero(~np.isfinite(F)):
-        raise FloatingPointError(f"fitness must be finite, got {F[member]} of member {member}")
+    F = finite(F)
     if F.min() == F.max():
         return state._replace(generation=g)
     c, chi = constants(P, D), expected_norm(D)

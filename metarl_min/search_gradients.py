@@ -61,6 +61,13 @@ def orthogonal_directions(key: int, wanted: Array, D: int) -> Array:
     return np.reshape([blocks[int(i) // D][int(i) % D] for i in wanted], (len(wanted), D))
 
 
+def finite(F: Array) -> Array:
+    """Return a fitness; FloatingPointError where it is not finite, with the member. [P]"""
+    for member in np.flatnonzero(~np.isfinite(F)):
+        raise FloatingPointError(f"fitness must be finite, got {F[member]} of member {member}")
+    return F
+
+
 def centred_ranks(F: Array) -> Array:
     """Eq. (6). [P] -> [P]
 

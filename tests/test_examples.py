@@ -187,7 +187,7 @@ def test_what_travels_does_not_depend_on_the_size_of_the_network():
     module = load("many_workers.py")
     with module.ProcessPoolExecutor(1) as pool:
         (small, _), (large, theta) = (
-            module.bytes_per_generation(pool, hidden, 8) for hidden in (4, 64)
+            module.bytes_per_generation(pool, module.es, hidden, 8) for hidden in (4, 64)
         )
     assert abs(small - large) < 50 and theta > 10 * large / 3
     assert module.model(1, 9.0, 0.25, 0.5) == 10.0

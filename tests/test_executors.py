@@ -1,6 +1,7 @@
 """Slices on many workers: the same bits, and a lost worker costs its slice again."""
 
 import os
+import pickle
 import signal
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
@@ -38,6 +39,18 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(make):
             found = trained(make, executor=pool, num_slices=num_slices)
         for name in alone:
             assert_array_equal(found[name], alone[name])
+
+
+@pytest.mark.parametrize("make", [es, ga])
+def test_searches_that_share_their_workers_do_not_mix(make):
+    """They begin with the same state, and go on by other rules."""
+    other = {"optimizer": "sgd"} if make is es else {"chance": 0.9}
+    with ProcessPoolExecutor(1) as pool:
+        found = [trained(make, executor=pool, **settings) for settings in ({}, other)]
+    for one, settings in zip(found, ({}, other), strict=True):
+        truth = trained(make, **settings)
+        for name in truth:
+            assert_array_equal(one[name], truth[name])
 
 
 def test_a_killed_worker_costs_nothing_but_its_slices():
@@ -119,9 +132,9 @@ def test_results_come_in_the_order_of_the_slices():
     assert executors.gather(None, lambda a, b: b, parts) == [3, 6, 7]
 
 
-def test_what_is_sent_does_not_grow_with_the_parameters():
+@pytest.mark.parametrize("make", [es, ga])
+def test_what_is_sent_does_not_grow_with_the_parameters(make):
     """After the first generation a worker takes the step itself, from the returns."""
-    import pickle
 
     def sent(hidden):
         sizes = []
@@ -133,8 +146,8 @@ def test_what_is_sent_does_not_grow_with_the_parameters():
                 future.set_result(pickle.loads(pickle.dumps(work))(*part))
                 return future
 
-        settings = SMALL | {"hidden": hidden}
-        learner = es(**settings, executor=Counting(), num_slices=2)
+        settings = SMALL | PRESSED[make] | {"hidden": hidden}
+        learner = make(**settings, executor=Counting(), num_slices=2)
         training.train(learner, BANDIT, iterations=3, seed=hidden)
         return sizes
 

@@ -140,7 +140,7 @@ def test_who_plays_is_the_first_of_the_elite():
     batch = BANDIT.sample(np.random.default_rng(1), 20)
     worse = {name: np.concatenate([x[:1], 0 * x[1:]]) for name, x in state.population.items()}
     first, second = (
-        learner.trial(np.random.default_rng(2), genetic.State(x, 2), BANDIT, batch)
+        learner.trial(np.random.default_rng(2), state._replace(population=x), BANDIT, batch)
         for x in (state.population, worse)
     )
     assert_array_equal(first.actions, second.actions)

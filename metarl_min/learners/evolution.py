@@ -5,13 +5,11 @@ gradient, search_gradients (2)-(4), from its ranks, (6), or as it is:
 
     (1)  theta <- theta + beta (g - decay theta)            [Salimans et al. 2017, sec. 2.1]
 
-Directions are named, so they need not travel. A worker that has seen the state before
-this one is told the fitness of the last generation, and takes the step itself.
+Directions are named, so they need not travel: `generations` says what does.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -20,20 +18,13 @@ import numpy as np
 
 from metarl_min import executors, optimizers, search_gradients, trees
 from metarl_min.arguments import real, require, whole
-from metarl_min.learners import Learner, players
+from metarl_min.learners import Learner, generations, players
+from metarl_min.learners.generations import Told
 from metarl_min.learners.players import Player
 from metarl_min.mdp import MDP
 from metarl_min.rollouts import Episodes
 from metarl_min.tasks import Family
 from metarl_min.trees import Array, Rng, Tree
-
-
-class Told(NamedTuple):
-    """What made a state of the one before: enough to make it again."""
-
-    digest: Array  # [2] of the state before
-    key: int  # of its generation
-    fitness: Array  # [P]
 
 
 class State(NamedTuple):
@@ -65,12 +56,6 @@ class Rules(NamedTuple):
     decay: float
 
 
-def digest(state: State) -> Array:
-    """What names a state. [2]"""
-    content = trees.ravel(state.theta)[0].tobytes() + str(state.iteration).encode()
-    return np.frombuffer(hashlib.sha256(content).digest(), np.int64)[:2].copy()
-
-
 @lru_cache(maxsize=1)
 def _directions(name: str, key: int, first: int, end: int, D: int) -> Array:
     """Directions first .. end - 1, kept from playing to learning. [end - first, D]"""
@@ -86,11 +71,9 @@ def members(rules: Rules, theta: Tree, key: int, first: int, end: int) -> Tree:
     return unravel(rows.astype(vector.dtype))
 
 
-def advance(rules: Rules, state: State, key: int, F: Array) -> State:
+def advance(state: State, key: int, F: Array, rules: Rules) -> State:
     """Take the step of eq. (1) that the fitness [P] of a generation asks for."""
-    estimator = search_gradients.ESTIMATORS[rules.estimator]
-    for member in np.flatnonzero(~np.isfinite(F)):
-        raise FloatingPointError(f"fitness must be finite, got {F[member]} of member {member}")
+    estimator, F = search_gradients.ESTIMATORS[rules.estimator], search_gradients.finite(F)
     vector, unravel = trees.ravel(state.theta)
     n = estimator.directions(rules.population)
     e = _directions(rules.directions, key, 0, n, len(vector))
@@ -100,58 +83,27 @@ def advance(rules: Rules, state: State, key: int, F: Array) -> State:
     )
     update = rules.optimizer.update
     theta, moments = update(state.theta, state.optimizer, unravel(g.astype(vector.dtype)))
-    return State(theta, moments, state.iteration + 1, Told(digest(state), key, F))
+    return State(theta, moments, state.iteration + 1, Told(generations.name(state), key, F))
 
 
-_KNOWN: list[tuple[bytes, State]] = []  # in a worker: the states that it met last
-
-
-def _followed(rules: Rules, wanted: Array, told: Told) -> State | None:
-    """The state of digest `wanted`, if this worker has it or the one before."""
-    known = dict(_KNOWN)
-    if wanted.tobytes() in known:
-        return known[wanted.tobytes()]
-    before = known.get(told.digest.tobytes())
-    state = before and advance(rules, before, told.key, told.fitness)
-    return state if state and np.array_equal(digest(state), wanted) else None
-
-
-def evaluate(
-    first: int, end: int, rules: Rules, family: Family, key: int, wanted: Array,
-    told: Told, state: State | None,
-) -> Array | None:  # fmt: skip
-    """Returns of a slice [end - first, N], or None where this worker must be sent the state."""
-    state = state or _followed(rules, wanted, told)
-    if state is None:
-        return None
-    if wanted.tobytes() not in dict(_KNOWN):
-        _KNOWN[:] = [*_KNOWN[-3:], (wanted.tobytes(), state)]
+def play(state: State, key: int, first: int, end: int, rules: Rules, family: Family) -> Array:
+    """Returns of members first .. end - 1. [end - first, N]"""
     thetas = members(rules, state.theta, key, first, end)
     return players.returns(rules.player, family, thetas, key, rules.num_tasks)
 
 
 def _init(rng: Rng, family: Family, rules: Rules) -> State:
     theta = rules.player.init(rng, family)
-    nothing = Told(np.zeros(2, np.int64), 0, np.zeros(rules.population))
-    return State(theta, rules.optimizer.init(theta), 0, nothing)
+    return State(theta, rules.optimizer.init(theta), 0, generations.nothing(rules.population))
 
 
 def _step(
     rng: Rng, state: State, family: Family, rules: Rules, executor: Any, num_slices: int
 ) -> tuple[State, Info]:
-    key, P = int(rng.integers(2**62)), rules.population
-    if executor is None:
-        thetas = members(rules, state.theta, key, 0, P)
-        returns = players.returns(rules.player, family, thetas, key, rules.num_tasks)
-    else:
-        wanted, parts = digest(state), executors.slices(P, num_slices)
-        ask = partial(evaluate, rules=rules, family=family, key=key, wanted=wanted, told=state.told)
-        found = executors.gather(executor, partial(ask, state=None), parts)
-        behind = [part for part, x in zip(parts, found, strict=True) if x is None]
-        sent = executors.gather(executor, partial(ask, state=state), behind)
-        late = iter(sent)
-        returns = np.concatenate([next(late) if x is None else x for x in found])
-    return advance(rules, state, key, returns.sum(-1)), Info(returns.mean(0))
+    key = int(rng.integers(2**62))
+    ask, step = partial(play, rules=rules, family=family), partial(advance, rules=rules)
+    returns = generations.returns(executor, num_slices, state, key, ask, step)
+    return step(state, key, returns.sum(-1)), Info(returns.mean(0))
 
 
 def _trial(

@@ -29,9 +29,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import executors, trees
+from metarl_min import executors, search_gradients, trees
 from metarl_min.arguments import real, require, whole
-from metarl_min.learners import Learner, players
+from metarl_min.learners import Learner, generations, players
+from metarl_min.learners.generations import Told
 from metarl_min.learners.players import Player
 from metarl_min.mdp import MDP
 from metarl_min.rollouts import Episodes
@@ -77,6 +78,7 @@ class State(NamedTuple):
 
     population: Tree  # [P, ..], the elite first
     generation: int
+    told: Told
 
 
 class Info(NamedTuple):
@@ -119,38 +121,38 @@ def breed(rng: Rng, rules: Rules, population: Array, fitness: Array, sigma: floa
 def _init(rng: Rng, family: Family, rules: Rules) -> State:
     each = [rules.player.init(rng, family) for _ in range(rules.size)]
     rows = np.stack([trees.ravel(theta)[0] for theta in each])
-    return State(trees.ravel(each[0])[1](mutate(rng, rows, 1.0, rules.sigma)), 0)
+    unravel = trees.ravel(each[0])[1]
+    rows = mutate(rng, rows, 1.0, rules.sigma)
+    return State(unravel(rows), 0, generations.nothing(rules.size))
 
 
-def evaluate(
-    first: int, end: int, player: Player, family: Family, key: int, population: Tree, num_tasks: int
-) -> Array:
-    """Returns of a slice of the population. [end - first, N]"""
-    some = trees.map(lambda x: x[first:end], population)
-    return players.returns(player, family, some, key, num_tasks)
+def play(state: State, key: int, first: int, end: int, rules: Rules, family: Family) -> Array:
+    """Returns of members first .. end - 1. [end - first, N]"""
+    some = trees.map(lambda x: x[first:end], state.population)
+    _, num_tasks = schedule(rules.sigma, rules.num_tasks, state.generation / rules.generations)
+    return players.returns(rules.player, family, some, key, num_tasks)
+
+
+def advance(state: State, key: int, fitness: Array, rules: Rules) -> State:
+    """The next generation, bred by the fitness [P] of this one."""
+    fitness, rng = search_gradients.finite(fitness), np.random.default_rng([key, 3])
+    sigma, _ = schedule(rules.sigma, rules.num_tasks, state.generation / rules.generations)
+    rows = breed(rng, rules, trees.rows(state.population), fitness, sigma)
+    unravel = trees.ravel(trees.map(lambda x: x[0], state.population))[1]
+    told = Told(generations.name(state), key, fitness)
+    return State(unravel(rows), state.generation + 1, told)
 
 
 def _step(
     rng: Rng, state: State, family: Family, rules: Rules, executor: Any, num_slices: int,
     budget: Callable[[Family], int],
 ) -> tuple[State, Info]:  # fmt: skip
-    key, population = int(rng.integers(2**62)), state.population
-    parts = executors.slices(rules.size, num_slices if executor else 1)
-    n = rules.generations or budget(family)
-    sigma, num_tasks = schedule(rules.sigma, rules.num_tasks, state.generation / n)
-    ask = partial(
-        evaluate, player=rules.player, family=family, key=key, population=population,
-        num_tasks=num_tasks,
-    )  # fmt: skip
-    returns = np.concatenate(executors.gather(executor, ask, parts))
+    rules = rules._replace(generations=rules.generations or budget(family))
+    key = int(rng.integers(2**62))
+    ask, step = partial(play, rules=rules, family=family), partial(advance, rules=rules)
+    returns = generations.returns(executor, num_slices, state, key, ask, step)
     fitness = returns.sum(-1)
-    for member in np.flatnonzero(~np.isfinite(fitness)):
-        raise FloatingPointError(
-            f"fitness must be finite, got {fitness[member]} of member {member}"
-        )
-    rows = breed(rng, rules, trees.rows(population), fitness, sigma)
-    unravel = trees.ravel(trees.map(lambda x: x[0], population))[1]
-    return State(unravel(rows), state.generation + 1), Info(returns[fitness.argmax()])
+    return step(state, key, fitness), Info(returns[fitness.argmax()])
 
 
 def _trial(
