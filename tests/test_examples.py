@@ -19,6 +19,8 @@ NUMBER = r"-?\d+\.\d+"
 def load(name):
     spec = importlib.util.spec_from_file_location(Path(name).stem, ROOT / "examples" / name)
     module = importlib.util.module_from_spec(spec)
+    folder = str(Path(spec.origin).parent)  # where a script finds what lies beside it
+    sys.path[:] = [folder, *(x for x in sys.path if x != folder)]
     spec.loader.exec_module(module)
     return module
 

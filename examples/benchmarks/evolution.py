@@ -6,25 +6,12 @@
 Floor: the forward arithmetic of the same networks in plain NumPy. Run with OPENBLAS_NUM_THREADS=1.
 """
 
-import time
-
 import numpy as np
+from timing import cpu_ms
 
 from metarl_min import learners, tasks
 
 P, M, H, T, A = 64, 32, 8, 10, 2
-
-
-def cpu_ms(function, repeats=5, calls=3):
-    """Median over `repeats` of the CPU milliseconds of one call."""
-    function()
-    times = []
-    for _ in range(repeats):
-        started = time.process_time()
-        for _ in range(calls):
-            function()
-        times.append((time.process_time() - started) / calls * 1e3)
-    return float(np.median(times))
 
 
 def forward(params, x):

@@ -9,9 +9,8 @@ NumPy, the floor under which nothing that uses NumPy can get. Machines are noisy
 Run with OPENBLAS_NUM_THREADS=1.
 """
 
-import time
-
 import numpy as np
+from timing import cpu_ms
 
 from metarl_min import adaptation, objectives, policies, returns, rollouts
 from metarl_min.mdp import MDP
@@ -24,21 +23,6 @@ WAYS = {
     "closed inner gradient, one sweep": adaptation.meta_gradient,
     "reverse over reverse": adaptation.meta_gradient_reverse_over_reverse,
 }
-
-
-def cpu_ms(function, repeats=7, seconds=0.15):
-    """Median over `repeats` of the CPU milliseconds of one call."""
-    function()
-    started = time.process_time()
-    function()
-    calls = max(1, int(seconds / (time.process_time() - started + 1e-6)))
-    times = []
-    for _ in range(repeats):
-        started = time.process_time()
-        for _ in range(calls):
-            function()
-        times.append((time.process_time() - started) / calls * 1e3)
-    return float(np.median(times))
 
 
 def bandits(rng):

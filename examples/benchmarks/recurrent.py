@@ -7,26 +7,14 @@ before it has a gradient. Memory is the greatest that one trial and its gradient
 grow with the length of the trial alone. Run with OPENBLAS_NUM_THREADS=1.
 """
 
-import time
 import tracemalloc
 
 import numpy as np
+from timing import cpu_ms
 
 from metarl_min import external_memory, learners, networks, tasks
 
 M, H, A, T = 64, 48, 5, 100
-
-
-def cpu_ms(function, repeats=5, calls=3):
-    """Median over `repeats` of the CPU milliseconds of one call."""
-    function()
-    times = []
-    for _ in range(repeats):
-        started = time.process_time()
-        for _ in range(calls):
-            function()
-        times.append((time.process_time() - started) / calls * 1e3)
-    return float(np.median(times))
 
 
 def floor(params, rng, T):
@@ -72,14 +60,14 @@ def main(T=T):
     for name, policy in (("GRU", gru), ("external memory", memory)):
         known, traced = problem(policy, T), policy._replace(gradient=None)
         for way, used in (("by hand", policy), ("traced", traced)):
-            found = cpu_ms(lambda used=used, known=known: networks.gradient(used, *known), 3, 1)
+            found = cpu_ms(lambda used=used, known=known: networks.gradient(used, *known))
             times[f"gradient, {name}, {way}"] = found
     for name in ("rl2", "mann"):
         learner = learners.make(name, {"num_tasks": str(M), "hidden": str(H)})
         state = learner.init(np.random.default_rng(0), family)
         rng = np.random.default_rng(1)
         times[f"meta-iteration, {name}"] = cpu_ms(
-            lambda step=learner.step, s=state, rng=rng: step(rng, s, family), 3, 1
+            lambda step=learner.step, s=state, rng=rng: step(rng, s, family)
         )
     raw = times["trial, raw"]
     print(f"W4: {M} tasks, {T} steps, {H} units     CPU ms  / raw trial")
