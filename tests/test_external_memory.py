@@ -6,12 +6,12 @@ import autograd.numpy as np
 import numpy as onp
 import pytest
 from autograd import grad
+from backward_passes import assert_gradient_of_a_trial
 from numpy.testing import assert_allclose
 
 from metarl_min import external_memory as memory
 from metarl_min import learners, networks, tasks, training, trees, values
 from metarl_min.baselines import bayes_optimal
-from metarl_min.checks import assert_derivative
 from metarl_min.learners import recurrent
 
 T, M, K, A, H, N, W = 5, 2, 3, 2, 3, 3, 2
@@ -119,20 +119,9 @@ def test_the_gradient_by_hand_is_that_of_the_traced_form_and_of_differences(seed
     policy, params, x, rng = made(seed)
     monkeypatch.setattr(memory, "SHORTEST", 0.3 * seed)  # some rows are shorter than the last
     u, v = rng.normal(size=(T, M, A)), rng.normal(size=(T, M))
-
-    def f(params):
-        _, logits, values = networks.unroll(policy, params, x)
-        return np.sum(logits * u) + np.sum(values * v)
-
     if seed == 0:
         monkeypatch.setattr(memory, "SHORTEST", 1e-3)
-    memories = networks.unroll(policy, params, x)[0]
-    g = networks.gradient(policy, params, x, memories, u, v)
-    traced = networks.gradient(policy._replace(gradient=None), params, x, memories, u, v)
-    assert g.keys() == traced.keys() == params.keys()
-    for name in params:
-        assert_allclose(g[name], traced[name], rtol=1e-10, atol=1e-12)
-    assert_derivative(f, g, params)
+    assert_gradient_of_a_trial(policy, params, x, u, v)
 
 
 def test_a_population_is_a_leading_axis():

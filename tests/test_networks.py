@@ -6,10 +6,10 @@ import autograd.numpy as np
 import numpy as onp
 import pytest
 from autograd import grad
+from backward_passes import assert_gradient_of_a_trial
 from numpy.testing import assert_allclose
 
 from metarl_min import networks, trees
-from metarl_min.checks import assert_derivative
 
 T, M, K, H, A = 5, 3, 4, 6, 2
 CELLS = list(networks.CELLS)
@@ -73,18 +73,7 @@ def test_values_equal_a_loop_over_numbers(cell):
 def test_the_gradient_by_hand_is_that_of_the_traced_form_and_of_differences(cell):
     policy, params, x, rng = made(cell)
     u, v = rng.normal(size=(T, M, A)), rng.normal(size=(T, M))
-
-    def f(params):
-        _, logits, values = networks.unroll(policy, params, x)
-        return np.sum(logits * u) + np.sum(values * v)
-
-    memories = networks.unroll(policy, params, x)[0]
-    g = networks.gradient(policy, params, x, memories, u, v)
-    traced = networks.gradient(policy._replace(gradient=None), params, x, memories, u, v)
-    assert g.keys() == traced.keys() == params.keys()
-    for name in params:
-        assert_allclose(g[name], traced[name], rtol=1e-10, atol=1e-12)
-    assert_derivative(f, g, params)
+    assert_gradient_of_a_trial(policy, params, x, u, v)
 
 
 def scanned():
