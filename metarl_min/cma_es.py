@@ -123,9 +123,12 @@ def advance(state: State, x: Array, F: Array) -> State:
 
     ValueError where shapes differ, FloatingPointError where a fitness is not finite.
     """
-    (P, D), g = x.shape, state.generation + 1
-    require(F.shape == (P,) and P > 1, "F must have one entry for each of the points", F.shape)
-    F = finite(F)
+    D, g = len(state.mean), state.generation + 1
+    fits = floats("x", x).ndim == 2 and x.shape[1] == D and len(x) > 1
+    require(fits, f"x must be [P, {D}], P at least 2", x.shape)
+    P = len(x)
+    require(np.shape(F) == (P,), f"F must be [{P}], one entry for each of the points", np.shape(F))
+    F = finite(np.asarray(F, float))
     if F.min() == F.max():
         return state._replace(generation=g)
     c, chi = constants(P, D), expected_norm(D)

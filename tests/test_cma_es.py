@@ -176,8 +176,11 @@ def test_bad_inputs_are_refused_with_the_rule():
         cma_es.init(np.zeros((2, 2)), 1.0)
     with pytest.raises(ValueError, match="population must be"):
         cma_es.sample(rng(), state, 1)
-    with pytest.raises(ValueError, match="F must have one entry for each of the points"):
+    with pytest.raises(ValueError, match=r"F must be \[6\], one entry for each .* got \(5,\)"):
         cma_es.advance(state, x, F[:-1])
+    for wrong in (x[0], x[:, :2], x[:1]):
+        with pytest.raises(ValueError, match=r"x must be \[P, 3\], P at least 2, got"):
+            cma_es.advance(state, wrong, F)
     F[2] = np.nan
     with pytest.raises(FloatingPointError, match="fitness must be finite, got nan of member 2"):
         cma_es.advance(state, x, F)
