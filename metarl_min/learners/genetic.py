@@ -198,17 +198,18 @@ def _iterations(family: Family) -> tuple[int, int]:
 
 
 def ga(
-    *, hidden: int = 8, population: int = 64, num_tasks: int = 16, elites: int = 4,
+    *, hidden: int = 8, population: int = 64, num_tasks: int = 32, elites: int = 4,
     selection: str = "truncation", pressure: int = 32, crossover: str = "uniform",
     chance: float = 0.1, sigma: float = 0.5, iterations: int | None = None,
     executor: Any = None, num_slices: int = 8,
 ) -> Learner:  # fmt: skip
     """Breed the weights of a GRU of `hidden` units that plays as RL^2 does, eqs. (1)-(7).
 
-    `population` on `num_tasks` common tasks, `elites` of which live on; `selection` truncation to
-    the `pressure` best, or tournament of so many; `crossover` uniform or one_point; an entry
-    mutates with `chance` by `sigma`; over `iterations` sigma falls and the tasks become more.
-    `executor` as in `evolution.es`. ValueError or TypeError out of range.
+    `population` on `num_tasks` common tasks (half as many in a short budget), `elites` of which
+    live on; `selection` truncation to the `pressure` best, or tournament of so many; `crossover`
+    uniform or one_point; an entry mutates with `chance` by `sigma`; over `iterations` sigma falls
+    and the tasks become more. `executor` as in `evolution.es`. ValueError or TypeError out of
+    range.
     """
     rules = {
         "size": population, "num_tasks": num_tasks, "elites": elites, "selection": selection,
@@ -216,4 +217,6 @@ def ga(
         "generations": iterations,
     }  # fmt: skip
     player = players.recurrent_player(whole("hidden", hidden))
-    return breeding(player, _iterations, rules, executor, num_slices)
+    hasty = rules | {"num_tasks": -(-whole("num_tasks", num_tasks) // 2)}
+    short = breeding(player, _iterations, hasty, executor, num_slices).short
+    return breeding(player, _iterations, rules, executor, num_slices)._replace(short=short)
