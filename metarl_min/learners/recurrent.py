@@ -99,7 +99,7 @@ def resolve(rules: Rules, family: Family, short: bool = False) -> Rules:
     name = kind(family)
     defaults = DEFAULTS[name] | {"iterations": ITERATIONS[name][not short]}
     if name == "bandit" and family.num_episodes > 10:
-        defaults["gae_lambda"] = 0.9
+        defaults |= {"gae_lambda": 0.9, "eta": 0.15}
     elif name == "bandit" and family.sample(np.random.default_rng(0), 1).shape[1] == 2:
         defaults |= {"hidden": 32, "beta": 0.01}
     return Rules._make(defaults[key] if x is None else x for key, x in rules._asdict().items())
