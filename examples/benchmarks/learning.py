@@ -1,7 +1,7 @@
 """What each learner reaches with the defaults of `train`: scores over seeds, and CPU seconds.
 
 Medians over seeds, no checkpoint picked, `score_pdl` on 5,000 fresh tasks (`score` where it does
-not exist). Takes about half an hour on one core. Run with OPENBLAS_NUM_THREADS=1.
+not exist). Takes the better part of an hour on one core. Run with OPENBLAS_NUM_THREADS=1.
 
     python examples/benchmarks/learning.py [SEEDS] [WORD OF A LINE]
 """
