@@ -109,12 +109,13 @@ def local():
             found, parameters = bytes_per_generation(pool, make, hidden, population)
             rows.append((hidden, population, found, parameters))
             print(f"{make.__name__}  {hidden:5}  {population:10}  {found:5}  {parameters:17}")
-    population, work = 256, {"num_tasks": 64}
+    population, work = 256, {"num_tasks": 512}
     alone = seconds(None, population, **work)
-    print(f"\npopulation {population}, 64 tasks: {alone:.3f} s a generation in this process")
+    print(f"\npopulation {population}, {work['num_tasks']} tasks, seconds of a generation")
+    print(f"this process: {alone:.3f} s")
     for workers in (1, 2):
         with ProcessPoolExecutor(workers) as pool:
-            found = seconds(pool, population, num_slices=workers, **work)
+            found = seconds(pool, population, **work)
         print(f"{workers} workers: {found:.3f} s, speed-up {alone / found:.2f}")
     rules = es(population=population).step.keywords["rules"]
     state = trained(None, 1, population=population)
