@@ -241,6 +241,7 @@ def _initial_memory(params: Tree, num_tasks: int) -> Array:
 
 
 def _initial_gated(params: Tree, num_tasks: int) -> Gated:
+    """Empty: no step came before."""
     return Gated(*[_initial_memory(params, num_tasks)] * 5)
 
 
