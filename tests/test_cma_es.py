@@ -49,6 +49,15 @@ def test_the_expected_norm_is_that_of_known_dimensions():
     assert_allclose([cma_es.expected_norm(n) for n in (1, 2, 3)], truth, rtol=1e-14)
 
 
+def test_a_start_is_round_and_its_own():
+    mean = np.array([1.0, -2.0])
+    state = cma_es.init(mean, 0.5)
+    mean[0] = 9.0
+    truth = [1.0, -2.0], 0.5, np.eye(2), np.zeros(2), np.zeros(2), 0
+    for found, expected in zip(state, truth, strict=True):
+        assert_array_equal(found, expected)
+
+
 @pytest.mark.verifies("cma_es.1")
 def test_points_have_the_covariance_of_the_state():
     state, _, _ = grown()
@@ -172,8 +181,9 @@ def test_bad_inputs_are_refused_with_the_rule():
         cma_es.init(np.zeros(2), 0.0)
     with pytest.raises(TypeError, match="mean must be an array of floats"):
         cma_es.init([0.0, 1.0], 1.0)
-    with pytest.raises(ValueError, match=r"mean must be \[D\]"):
-        cma_es.init(np.zeros((2, 2)), 1.0)
+    for wrong in (np.zeros((2, 2)), np.zeros(0)):
+        with pytest.raises(ValueError, match=r"mean must be \[D\]"):
+            cma_es.init(wrong, 1.0)
     with pytest.raises(ValueError, match="population must be"):
         cma_es.sample(rng(), state, 1)
     with pytest.raises(ValueError, match=r"F must be \[6\], one entry for each .* got \(5,\)"):
