@@ -105,6 +105,23 @@ def test_a_generation_is_that_of_a_loop_over_numbers(length):
     assert found.generation == 4
 
 
+@pytest.mark.verifies("cma_es.6")
+@pytest.mark.parametrize("generation", [1, 2, 50])
+def test_a_path_that_is_too_long_is_told_at_the_length_of_the_tutorial(generation):
+    """The better half stands at the mean, so that p only shrinks, and k shows in C alone."""
+    base, x, _ = grown(generation=generation - 1)
+    x[: P // 2] = base.mean
+    F = np.array([1.0] * (P // 2) + [0.0] * (P // 2))
+    c, chi = cma_es.constants(P, D), 2 * math.sqrt(2 / math.pi)
+    limit = 1.9 * chi * math.sqrt(1 - (1 - c.c_p) ** (2 * generation))  # 1.4 + 2 / 4
+    for length, k in ((1 - 1e-9, 1), (1 + 1e-9, 0)):
+        state = base._replace(path=np.array([0.0, limit, 0.0]) * length / (1 - c.c_p))
+        after = cma_es.advance(state, x, F)
+        kept = 1 - c.c_1 - c.c_C + (1 - k) * c.c_1 * c.c_q * (2 - c.c_q)
+        truth = kept * state.C + c.c_1 * np.outer(after.path_C, after.path_C)
+        assert_allclose(after.C, truth, rtol=1e-11)
+
+
 @pytest.mark.verifies("cma_es.4", "cma_es.6", "cma_es.7")
 def test_blind_selection_leaves_paths_and_covariance_what_they_are_on_average():
     draw, n = rng(2), 5_000
