@@ -17,7 +17,7 @@ import itertools
 
 import numpy as np
 
-from metarl_min import actor_critic, networks, optimizers, tasks
+from metarl_min import actor_critic, memory_policies, optimizers, tasks
 from metarl_min.baselines import bayes_optimal
 from metarl_min.policies import log_softmax
 
@@ -66,11 +66,11 @@ def ascend(entropy, seed):
 
     The bonus falls to zero over the first half, the step size over all iterations.
     """
-    policy = networks.recurrent("gru", HIDDEN)
+    policy = memory_policies.recurrent("gru", HIDDEN)
     theta = policy.init(np.random.default_rng(seed), 5, 2)
     moments = optimizers.adam(0.0).init(theta)
     for i in range(ITERATIONS + 1):
-        memories, logits, values = networks.unroll(policy, theta, X)
+        memories, logits, values = memory_policies.unroll(policy, theta, X)
         log_pi = [log_softmax(logits[t][FIRST[t]].astype(float)) for t in range(N)]
         J, reach, A = exact(log_pi)
         eta, u = entropy * max(0.0, 1 - 2 * i / ITERATIONS), np.zeros_like(logits)
@@ -78,7 +78,7 @@ def ascend(entropy, seed):
         for t in range(N):
             pi, spread = np.exp(log_pi[t]), np.sum(np.exp(log_pi[t]) * log_pi[t], -1, keepdims=True)
             u[t, FIRST[t]] = pulls[t] - eta * reach[t][:, None] * pi * (log_pi[t] - spread)
-        g = networks.gradient(policy, theta, X, memories, u, 0 * values)
+        g = memory_policies.gradient(policy, theta, X, memories, u, 0 * values)
         adam = optimizers.adam(0.02 * (1 - i / (ITERATIONS + 1)))
         theta, moments = adam.update(theta, moments, actor_critic.clip_norm(g, 1.0))
     return J, max(abs(x).max() for x in pulls), max(x.max() for x in A)

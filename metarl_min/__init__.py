@@ -11,7 +11,8 @@ The rooms, in reading order; each imports only rooms above it:
     tasks           Family: a distribution over tasks, with its prior; bandits, gridworlds (goal
                     search), random_mdps (Dirichlet transitions, normal rewards)
     policies        softmax over tables and networks: log-probabilities, entropy, KL
-    networks        policies with a memory: GRU and RNN, back-propagation through time by hand
+    networks        recurrent cells, and back-propagation through time by hand
+    memory_policies  a cell with its heads, how it starts, and the way back of a trial
     external_memory a network beside rows that it addresses by content, and its way back
     actor_critic    advantages over a trial, gradients in logits and values, clipped or not
     agents          a network with a memory, playing a trial: what it sees, what is kept

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.networks import MemoryPolicy
+from metarl_min.memory_policies import MemoryPolicy
 from metarl_min.rollouts import Agent
 from metarl_min.trees import Array, Rng, Tree
 
@@ -48,7 +48,7 @@ def draw(rng: Rng, logits: Array) -> Array:
     """Actions of a softmax policy by inversion, rollouts (1). [M, A] -> [M]"""
     columns = np.ascontiguousarray(logits.T)
     sums = np.exp(columns - columns.max(0)).cumsum(0)
-    u = rng.random((len(logits), 1))[:, 0] * sums[-1]
+    u = rng.random(sums.shape[1:]) * sums[-1]
     return np.minimum((u >= sums).sum(0), len(sums) - 1)
 
 

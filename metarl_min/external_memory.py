@@ -44,9 +44,10 @@ import autograd.numpy as np
 import numpy as onp
 from autograd.tracer import getval
 
-from metarl_min import networks, trees
+from metarl_min import memory_policies, networks, trees
 from metarl_min.arguments import require, whole
-from metarl_min.networks import Gated, MemoryPolicy, sigmoid
+from metarl_min.memory_policies import MemoryPolicy
+from metarl_min.networks import Gated, sigmoid
 from metarl_min.policies import softmax, total
 from metarl_min.trees import Array, Rng, Tree
 
@@ -63,7 +64,7 @@ class Control(NamedTuple):
 
 
 class Through(NamedTuple):
-    """What a step went through: on the way back nothing is computed twice."""
+    """What a step went through, kept for the way back."""
 
     gated: Gated
     control: Control
@@ -153,10 +154,11 @@ def sharpen(weights: Any, power: Any) -> Any:
 
 
 def _init(rng: Rng, num_inputs: int, num_actions: int, H: int, W: int, dtype: str) -> Tree:
-    params = networks.recurrent("gru", H, "float64").init(rng, num_inputs + W, num_actions)
-    of_read = 0.01 * networks.orthogonal(rng, W, num_actions), onp.zeros((W, 1))
+    params = memory_policies.recurrent("gru", H, "float64").init(rng, num_inputs + W, num_actions)
+    of_read = 0.01 * memory_policies.orthogonal(rng, W, num_actions), onp.zeros((W, 1))
     params["V"] = onp.concatenate([params["V"], onp.concatenate(of_read, axis=1)])
-    params["K"], params["k"] = networks.glorot_uniform(rng, H, 2 * W + 2), onp.zeros(2 * W + 2)
+    params["K"] = memory_policies.glorot_uniform(rng, H, 2 * W + 2)
+    params["k"] = onp.zeros(2 * W + 2)
     return {name: leaf.astype(dtype) for name, leaf in params.items()}
 
 

@@ -13,41 +13,22 @@ entries:
          df/dh = g o u + (d_r, d_u, d_q) U^T               [Werbos 1990; derivation]
     (5)  df/dW = sum_t x_t^T (d_r, d_u, d_n)_t,  df/db = sum_t (d_r, d_u, d_n)_t,
          df/dU = sum_t h_t^T (d_r, d_u, d_q)_t,  df/dc = sum_t d_q,t   [Werbos 1990; derivation]
-    (6)  logits and value: (z, v) = h' V + d                           [Wang et al. 2016]
-    (7)  orthogonal: Q of the QR decomposition of a normal matrix, signs by the diagonal of R
-                                                                  [Saxe et al. 2014; Mezzadri 2007]
-    (8)  Glorot uniform: U(-l, l), l = sqrt(6 / (inputs + outputs))  [Glorot and Bengio 2010]
 
 All is computed in the dtype of the parameters. They may have leading axes [P]: products are
-stacked, observations [P, M, I]. The memory of the GRU of (3) keeps the gates that it went through
-beside h, so that the backward pass of a trial that was played computes nothing twice; that of the
-traced scan is given the memories alone, and computes the gates again from them.
+stacked, observations [P, M, I]. `gated` keeps the gates that a step of (3) went through, for a
+backward pass that does not compute them again; that of the traced scan is given the memories
+alone, and does.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import autograd.numpy as np
 import numpy as onp
-from autograd import grad
 from autograd.differential_operators import make_vjp
 from autograd.extend import defvjp_argnums, primitive
 
-from metarl_min.arguments import require, whole
-from metarl_min.trees import Array, Rng, Tree
-
-
-class MemoryPolicy(NamedTuple):
-    """A policy that sees its history through a memory; `gradient` None: traced."""
-
-    init: Callable[[Rng, int, int], Tree]  # rng, I inputs, A actions -> parameters
-    initial_memory: Callable[[Tree, int], Any]  # parameters, num_tasks -> memory
-    step: Callable[[Tree, Any, Any], tuple[Any, Any, Any]]
-    # parameters, memory, observations [..., M, I] -> memory, logits [..., M, A], values [..., M]
-    gradient: Callable[[Tree, Array, Any, Array, Array], Tree] | None = None
-    # parameters, observations [T, M, I], memories before each step and after the last
-    # [T + 1], df/dlogits [T, M, A], df/dvalues [T, M] -> df/dparameters
+from metarl_min.trees import Array, Tree
 
 
 def sigmoid(y: Any) -> Any:
@@ -123,7 +104,7 @@ def gru_pullback(U: Array, h: Array, after: Gated, g: Array) -> tuple[Array, ...
     return onp.concatenate([d_r, d_u, d_n], axis=-1), in_w, g * u + in_w @ U.T
 
 
-def _through_time(
+def through_time(
     x: Array, W: Array, U: Array, memories: list[Array], after: list[Gated], g: Array
 ) -> tuple[Array, ...]:
     """Gradient in x, W, b, U, c and the first memory, by (4) and (5)."""
@@ -147,7 +128,7 @@ def backward(
     """Gradient in x, W, b, U, c and h, from g = df/dh' of the outside [T, M, H], by (4), (5)."""
     memories, params = [h, *after[:-1]], {"W": W, "b": b, "U": U, "c": c}
     steps = [gated(params, h, x[t]) for t, h in enumerate(memories)]
-    return _through_time(x, W, U, memories, steps, g)
+    return through_time(x, W, U, memories, steps, g)
 
 
 def _scan_vjp(argnums: Any, after: Array, args: Any, kwargs: Any) -> Callable[[Any], Any]:
@@ -169,103 +150,3 @@ def _backward_vjp(argnums: Any, ans: Any, args: Any, kwargs: Any) -> Callable[[A
 scan = primitive(traced_scan)  # the same as one traced node, backwards by `backward`
 defvjp_argnums(scan, _scan_vjp)
 defvjp_argnums(backward, _backward_vjp)  # second and higher orders, by tracing eq. (3)
-
-
-def gru_gradient(params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array) -> Tree:
-    """Gradient in all parameters from that in logits and values, eqs. (4)-(6)."""
-    W, U, V = (params[name] for name in "WUV")
-    u, h = onp.concatenate([u_logits, u_values[..., None]], axis=-1), [m.h for m in memories]
-    _, *found, _ = _through_time(x, W, U, h, memories[1:], u @ V.T)
-    in_V = sum(after.T @ u_t for after, u_t in zip(h[1:], u, strict=True))
-    return dict(zip("WbUcVd", (*found, in_V, u.sum((0, 1))), strict=True))
-
-
-def unroll(policy: MemoryPolicy, params: Tree, x: Any) -> tuple[list[Any], Any, Any]:
-    """Memories [T + 1], logits [T, M, A] and values [T, M] of a trial. x [T, M, I]"""
-    memories: list[Any] = [policy.initial_memory(params, x.shape[1])]
-    logits: list[Any] = []
-    values: list[Any] = []
-    for observations in x:
-        memory, z, v = policy.step(params, memories[-1], observations)
-        memories.append(memory)
-        logits.append(z)
-        values.append(v)
-    return memories, np.stack(logits), np.stack(values)
-
-
-def gradient(
-    policy: MemoryPolicy, params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array
-) -> Tree:
-    """Gradient in the parameters from that in logits and values: by hand, or else traced."""
-    if policy.gradient is not None:
-        return policy.gradient(params, x, memories, u_logits, u_values)
-
-    def linear(params: Tree) -> Any:
-        _, logits, values = unroll(policy, params, x)
-        return np.sum(logits * u_logits) + np.sum(values * u_values)
-
-    found: Tree = grad(linear)(params)
-    return found
-
-
-def orthogonal(rng: Rng, rows: int, columns: int) -> Array:
-    """Orthonormal columns or rows, whichever are fewer, eq. (7)."""
-    Q, R = onp.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
-    Q = Q * onp.sign(onp.diag(R))
-    return Q if rows >= columns else onp.ascontiguousarray(Q.T)
-
-
-def glorot_uniform(rng: Rng, rows: int, columns: int) -> Array:
-    """Uniform with a variance that keeps signals' size, eq. (8)."""
-    limit = onp.sqrt(6 / (rows + columns))
-    return rng.uniform(-limit, limit, (rows, columns))
-
-
-CELLS = {"gru": (gru_after, 3), "gru_before": (gru_before, 3), "rnn": (rnn, 1)}
-
-
-def _init(rng: Rng, num_inputs: int, num_actions: int, cell: str, H: int, dtype: Any) -> Tree:
-    parts = CELLS[cell][1]
-    W = onp.concatenate([glorot_uniform(rng, num_inputs, H) for _ in range(parts)], axis=1)
-    U = onp.concatenate([orthogonal(rng, H, H) for _ in range(parts)], axis=1)
-    V = onp.concatenate([0.01 * orthogonal(rng, H, num_actions), orthogonal(rng, H, 1)], axis=1)
-    params = {"W": W, "b": onp.zeros(parts * H), "U": U, "V": V, "d": onp.zeros(num_actions + 1)}
-    if cell == "gru":
-        params["c"] = onp.zeros(H)
-    return {name: leaf.astype(dtype) for name, leaf in params.items()}
-
-
-def _initial_memory(params: Tree, num_tasks: int) -> Array:
-    U = params["U"]
-    return onp.zeros((*U.shape[:-2], num_tasks, U.shape[-2]), U.dtype)
-
-
-def _initial_gated(params: Tree, num_tasks: int) -> Gated:
-    """Empty: no step came before."""
-    return Gated(*[_initial_memory(params, num_tasks)] * 5)
-
-
-def _heads(params: Tree, h: Any) -> tuple[Any, Any]:
-    """Logits and values, eq. (6)."""
-    heads = np.matmul(h, params["V"]) + params["d"][..., None, :]
-    return heads[..., :-1], heads[..., -1]
-
-
-def _step(params: Tree, h: Any, x: Any, cell: str) -> tuple[Any, Any, Any]:
-    h = CELLS[cell][0](params, h, x)
-    return h, *_heads(params, h)
-
-
-def _step_gated(params: Tree, memory: Gated, x: Any) -> tuple[Gated, Any, Any]:
-    memory = gated(params, memory.h, x)
-    return memory, *_heads(params, memory.h)
-
-
-def recurrent(cell: str = "gru", hidden: int = 32, dtype: str = "float32") -> MemoryPolicy:
-    """A cell of `hidden` units, gru (reset after), gru_before or rnn, with heads by eq. (6)."""
-    require(cell in CELLS, f"cell must be one of {', '.join(CELLS)}", repr(cell))
-    require(dtype in ("float32", "float64"), "dtype must be float32 or float64", repr(dtype))
-    init = partial(_init, cell=cell, H=whole("hidden", hidden), dtype=dtype)
-    if cell == "gru":
-        return MemoryPolicy(init, _initial_gated, _step_gated, gru_gradient)
-    return MemoryPolicy(init, _initial_memory, partial(_step, cell=cell))

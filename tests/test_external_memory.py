@@ -6,11 +6,11 @@ import autograd.numpy as np
 import numpy as onp
 import pytest
 from autograd import grad
-from backward_passes import assert_gradient_of_a_trial
 from numpy.testing import assert_allclose
+from recurrent_policies import assert_gradient_of_a_trial
 
 from metarl_min import external_memory as memory
-from metarl_min import learners, networks, tasks, training, trees, values
+from metarl_min import learners, memory_policies, tasks, training, trees, values
 from metarl_min.baselines import bayes_optimal
 from metarl_min.learners import recurrent
 
@@ -102,7 +102,7 @@ def by_hand(p, state, x):
 @pytest.mark.verifies("external_memory.1", "external_memory.5", "external_memory.7")
 def test_a_trial_is_that_of_a_loop_over_rows():
     policy, params, x, _ = made()
-    memories, logits, value = networks.unroll(policy, params, x)
+    memories, logits, value = memory_policies.unroll(policy, params, x)
     for m in range(M):
         state = (*(part[m] for part in memories[0][:-1]),)
         assert not any(onp.any(part) for part in state)
@@ -142,8 +142,8 @@ def test_a_population_is_a_leading_axis():
 def test_training_is_in_single_precision_throughout():
     policy = memory.policy(H, N, W)
     params, x = policy.init(onp.random.default_rng(0), K, A), onp.ones((T, M, K), onp.float32)
-    memories, logits, value = networks.unroll(policy, params, x)
-    g = networks.gradient(policy, params, x, memories, logits, value)
+    memories, logits, value = memory_policies.unroll(policy, params, x)
+    g = memory_policies.gradient(policy, params, x, memories, logits, value)
     leaves = [
         *params.values(),
         *(part for m in memories for part in m[:-1]),
@@ -187,7 +187,7 @@ def test_it_learns_which_cue_pays_where():
 
 def test_a_network_of_your_own_drives_the_same_trainer():
     def own(hidden):
-        return networks.recurrent("rnn", hidden, "float64")
+        return memory_policies.recurrent("rnn", hidden, "float64")
 
     family = tasks.make("bandit", {"arms": "2", "pulls": "3"})
     learner = recurrent.rl2(cell=own, num_tasks=4, hidden=3)

@@ -6,20 +6,10 @@ import autograd.numpy as np
 import numpy as onp
 import pytest
 from autograd import grad
-from backward_passes import assert_gradient_of_a_trial
 from numpy.testing import assert_allclose
+from recurrent_policies import CELLS, A, H, M, T, assert_gradient_of_a_trial, made, parts
 
-from metarl_min import networks, trees
-
-T, M, K, H, A = 5, 3, 4, 6, 2
-CELLS = list(networks.CELLS)
-
-
-def made(cell, seed=0, **settings):
-    rng = onp.random.default_rng(seed)
-    policy = networks.recurrent(cell, H, "float64")
-    params = trees.map(lambda x: x + 0.3 * rng.normal(size=x.shape), policy.init(rng, K, A))
-    return policy, params, rng.normal(size=(T, M, K)), rng
+from metarl_min import memory_policies, networks
 
 
 def s(y):
@@ -48,16 +38,11 @@ def by_hand(cell, p, h, x):
     return new
 
 
-def parts(memory):
-    """All arrays of a memory, h first."""
-    return memory if isinstance(memory, networks.Gated) else (memory,)
-
-
-@pytest.mark.verifies("networks.1", "networks.2", "networks.3", "networks.6")
+@pytest.mark.verifies("networks.1", "networks.2", "networks.3", "memory_policies.1")
 @pytest.mark.parametrize("cell", CELLS)
 def test_values_equal_a_loop_over_numbers(cell):
     policy, params, x, _ = made(cell)
-    memories, logits, values = networks.unroll(policy, params, x)
+    memories, logits, values = memory_policies.unroll(policy, params, x)
     for m in range(M):
         h = [0.0] * H
         for t in range(T):
@@ -68,7 +53,7 @@ def test_values_equal_a_loop_over_numbers(cell):
             assert_allclose(values[t, m], heads[A] + params["d"][A], rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.verifies("networks.4", "networks.5", "networks.6")
+@pytest.mark.verifies("networks.4", "networks.5", "memory_policies.1")
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_gradient_by_hand_is_that_of_the_traced_form_and_of_differences(cell):
     policy, params, x, rng = made(cell)
@@ -131,52 +116,3 @@ def test_back_propagation_is_that_of_a_loop_over_units():
         in_h[m] = later
     for one, other in zip(found, truth, strict=True):
         assert_allclose(one, other, rtol=1e-12, atol=1e-13)
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_a_population_is_a_leading_axis(cell):
-    policy, one, x, _ = made(cell)
-    other = made(cell, seed=1)[1]
-    both = trees.map(lambda a, b: onp.stack([a, b]), one, other)
-    h, z, v = policy.step(both, policy.initial_memory(both, M), onp.stack([x[0], x[1]]))
-    for p, params in enumerate((one, other)):
-        alone = policy.step(params, policy.initial_memory(params, M), x[p])
-        for found, truth in zip((*parts(h), z, v), (*parts(alone[0]), *alone[1:]), strict=True):
-            assert_allclose(found[p], truth, rtol=1e-12, atol=1e-14)
-
-
-@pytest.mark.verifies("networks.7", "networks.8")
-def test_initial_products_are_orthonormal_and_inputs_within_their_limit():
-    rng = onp.random.default_rng(0)
-    for rows, columns in ((5, 5), (7, 3), (3, 7)):
-        Q = networks.orthogonal(rng, rows, columns)
-        assert Q.shape == (rows, columns)
-        assert_allclose(Q @ Q.T if rows < columns else Q.T @ Q, onp.eye(min(Q.shape)), atol=1e-14)
-    first = onp.array([networks.orthogonal(rng, 2, 2)[0, 0] for _ in range(2000)])
-    assert abs(first.mean()) < 0.06  # signs are drawn too
-    W = networks.glorot_uniform(rng, 200, 100)
-    assert W.shape == (200, 100) and 0.999 < abs(W).max() / math.sqrt(6 / 300) <= 1
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_training_is_in_single_precision_throughout(cell):
-    policy = networks.recurrent(cell, H)
-    params = policy.init(onp.random.default_rng(0), K, A)
-    x = onp.ones((T, M, K), onp.float32)
-    memories, logits, values = networks.unroll(policy, params, x)
-    g = networks.gradient(policy, params, x, memories, logits, values)
-    leaves = [
-        *params.values(),
-        *(y for m in memories for y in parts(m)),
-        logits,
-        values,
-        *g.values(),
-    ]
-    assert {leaf.dtype for leaf in leaves} == {onp.dtype("float32")}
-
-
-def test_unknown_cells_and_dtypes_are_refused():
-    with pytest.raises(ValueError, match="cell must be one of gru, gru_before, rnn, got 'lstm'"):
-        networks.recurrent("lstm")
-    with pytest.raises(ValueError, match="dtype must be float32 or float64, got 'int8'"):
-        networks.recurrent(dtype="int8")

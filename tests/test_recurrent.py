@@ -15,7 +15,7 @@ from metarl_min import (
     agents,
     external_memory,
     learners,
-    networks,
+    memory_policies,
     policies,
     tasks,
     training,
@@ -36,7 +36,7 @@ def rng(seed=0):
 def played(seed=0, words=GRID):
     family = tasks.make("gridworld", words)
     batch = family.sample(rng(), 6)
-    policy = networks.recurrent("gru", 5, "float64")
+    policy = memory_policies.recurrent("gru", 5, "float64")
     theta = policy.init(rng(1), sum(batch.shape) + 2, batch.shape[1])
     record = Record([], [], [], [])
     player = agents.agent(policy, theta, batch.shape, False, record)
@@ -59,7 +59,7 @@ def test_each_step_sees_its_state_and_what_the_step_before_did_and_was_paid():
                 truth[m, S + A] = rewards[t - 1, m]
             truth[m, S + A + 1] = t % 4 == 0
         assert_allclose(x, truth, atol=0)
-    memories, logits, values = networks.unroll(policy, theta, onp.stack(record.observations))
+    memories, logits, values = memory_policies.unroll(policy, theta, onp.stack(record.observations))
     assert not memories[0].h.any() and memories[4].h.any()  # empty on a task, kept in an episode
     assert_allclose([m.h for m in record.memories], [m.h for m in memories], atol=0)
     assert_allclose(record.logits, logits, atol=0)
@@ -119,7 +119,7 @@ def test_the_expected_gradient_over_every_trial_is_that_of_the_return(rewards):
     K = len(words)
     batch = tasks.make("bandit", {"arms": "2"}).sample(rng(), K)
     batch = batch._replace(reward=onp.broadcast_to(means[:, None], batch.reward.shape).copy())
-    policy = networks.recurrent("gru", 4, "float64")
+    policy = memory_policies.recurrent("gru", 4, "float64")
     theta = trees.map(lambda x: x + 0.5 * rng(3).normal(size=x.shape), policy.init(rng(1), 5, 2))
     x, previous = [], onp.zeros((K, 3))
     for t in range(n):
@@ -130,20 +130,20 @@ def test_the_expected_gradient_over_every_trial_is_that_of_the_return(rewards):
     onehot = onp.eye(2)[actions.T]
 
     def value(theta):
-        log_probs = policies.log_softmax(networks.unroll(policy, theta, x)[1])
+        log_probs = policies.log_softmax(memory_policies.unroll(policy, theta, x)[1])
         return np.sum(chance * np.exp(np.sum(log_probs * onehot, (0, 2))) * paid.sum(1))
 
     episodes = Episodes(0 * actions[..., None], actions[..., None], 1.0 * paid[..., None],
                         onp.ones((K, n, 1), bool))  # fmt: skip
     r = agents.by_time(recurrent.paid(episodes, batch, rewards))
-    memories, logits, values = networks.unroll(policy, theta, x)
+    memories, logits, values = memory_policies.unroll(policy, theta, x)
     alive = onp.ones((n, K), bool)
     A = actor_critic.advantages(r, values, alive, 1.0, 1.0)
     old = (policies.log_softmax(logits) * onehot).sum(-1)
     u = actor_critic.actor(logits, old, onehot, A, alive, 0.0, onp.inf)
     weights = chance * onp.exp(old.sum(0))
     u = u * weights[:, None]
-    g = networks.gradient(policy, theta, x, memories, u, onp.zeros((n, K)))
+    g = memory_policies.gradient(policy, theta, x, memories, u, onp.zeros((n, K)))
     truth = grad(value)(theta)
     assert weights.sum() == pytest.approx(1, abs=1e-14)
     for name in theta:
@@ -185,7 +185,7 @@ def test_what_happens_after_the_end_of_an_episode_carries_no_gradient():
 
 
 @pytest.mark.parametrize("update", ["a2c", "ppo"])
-@pytest.mark.parametrize("cell", list(networks.CELLS))
+@pytest.mark.parametrize("cell", list(memory_policies.CELLS))
 def test_a_step_is_a_function_of_its_seed_and_survives_pickling(update, cell):
     words = {"update": update, "cell": cell, "num_tasks": "4", "hidden": "4", "epochs": "2"}
     learner = pickle.loads(pickle.dumps(learners.make("rl2", words)))

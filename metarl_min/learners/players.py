@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import agents, networks, rollouts, trees
+from metarl_min import agents, memory_policies, rollouts, trees
 from metarl_min.mdp import MDP
-from metarl_min.networks import MemoryPolicy
+from metarl_min.memory_policies import MemoryPolicy
 from metarl_min.rollouts import Agent, Episodes
 from metarl_min.tasks import Family
 from metarl_min.trees import Array, Rng, Tree
@@ -107,6 +107,6 @@ def _recurrent_trial(
 
 def recurrent_player(hidden: int) -> Player:
     """The weights of a GRU, playing as RL^2 does."""
-    policy = networks.recurrent("gru", hidden)
+    policy = memory_policies.recurrent("gru", hidden)
     init, trial = partial(_recurrent_init, policy=policy), partial(_recurrent_trial, policy=policy)
     return Player(init, trial)

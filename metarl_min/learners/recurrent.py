@@ -20,18 +20,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import actor_critic, agents, external_memory, networks, optimizers, rollouts
+from metarl_min import actor_critic, agents, external_memory, memory_policies, optimizers, rollouts
 from metarl_min.arguments import real, require, whole
 from metarl_min.learners import Learner
 from metarl_min.mdp import MDP
-from metarl_min.networks import MemoryPolicy
+from metarl_min.memory_policies import MemoryPolicy
 from metarl_min.policies import log_softmax, total
 from metarl_min.rollouts import Episodes
 from metarl_min.tasks import Family
 from metarl_min.trees import Array, Rng, Tree
 
 Network = Callable[[int], MemoryPolicy]  # of the number of units
-NETWORKS: dict[str, Network] = {cell: partial(networks.recurrent, cell) for cell in networks.CELLS}
+NETWORKS: dict[str, Network] = {
+    cell: partial(memory_policies.recurrent, cell) for cell in memory_policies.CELLS
+}
 NETWORKS["memory"] = external_memory.policy
 
 DEFAULTS = {  # by the kind of a family; found on tasks of other seeds
@@ -134,10 +136,10 @@ def update(
     adam, theta, moments = optimizers.adam(beta), state.theta, state.optimizer
     for epoch in range(rules.epochs):
         if epoch:
-            memories, logits, values = networks.unroll(policy, theta, x)
+            memories, logits, values = memory_policies.unroll(policy, theta, x)
         u = actor_critic.actor(logits, old, onehot, A, alive, eta, rules.clip) / alive.size
         v = actor_critic.critic(values, targets, alive) / alive.size
-        g = networks.gradient(policy, theta, x, memories, u, v)
+        g = memory_policies.gradient(policy, theta, x, memories, u, v)
         theta, moments = adam.update(theta, moments, actor_critic.clip_norm(g, rules.max_norm))
     return State(theta, moments, state.iteration + 1)
 

@@ -1,0 +1,39 @@
+"""Small recurrent policies, and a check of any backward pass that was written by hand."""
+
+import autograd.numpy as np
+import numpy as onp
+from numpy.testing import assert_allclose
+
+from metarl_min import memory_policies, networks, trees
+from metarl_min.checks import assert_derivative
+
+T, M, K, H, A = 5, 3, 4, 6, 2
+CELLS = list(memory_policies.CELLS)
+
+
+def made(cell, seed=0):
+    rng = onp.random.default_rng(seed)
+    policy = memory_policies.recurrent(cell, H, "float64")
+    params = trees.map(lambda x: x + 0.3 * rng.normal(size=x.shape), policy.init(rng, K, A))
+    return policy, params, rng.normal(size=(T, M, K)), rng
+
+
+def parts(memory):
+    """All arrays of a memory, h first."""
+    return memory if isinstance(memory, networks.Gated) else (memory,)
+
+
+def assert_gradient_of_a_trial(policy, params, x, u, v):
+    """Against the traced trial and differences of it. u = df/dlogits [T, M, A], v = df/dvalues"""
+
+    def f(params):
+        _, logits, values = memory_policies.unroll(policy, params, x)
+        return np.sum(logits * u) + np.sum(values * v)
+
+    memories = memory_policies.unroll(policy, params, x)[0]
+    g = memory_policies.gradient(policy, params, x, memories, u, v)
+    traced = memory_policies.gradient(policy._replace(gradient=None), params, x, memories, u, v)
+    assert g.keys() == traced.keys() == params.keys()
+    for name in params:
+        assert_allclose(g[name], traced[name], rtol=1e-10, atol=1e-12)
+    assert_derivative(f, g, params)
