@@ -99,6 +99,11 @@ def test_probabilities_refuses_one_row_among_many(total):
         arguments.probabilities("p", rows)
 
 
+def test_probabilities_need_an_axis():
+    with pytest.raises(ValueError, match=r"^p must have an axis, got 0\.5"):
+        arguments.probabilities("p", np.array(0.5))
+
+
 def test_probabilities_refuses_negative_ones_even_if_they_sum_to_one():
     with pytest.raises(ValueError, match=r"^p must not be negative, got -0\.5$"):
         arguments.probabilities("p", np.array([1.5, -0.5]))

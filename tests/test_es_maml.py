@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from metarl_min import learners, policies, rollouts, tasks, training, trials
-from metarl_min.learners import es_maml
+from metarl_min.learners import es_maml, players
 from metarl_min.learners.players import Common
 
 GRID = {"size": "3", "start": "4", "horizon": "4", "episodes": "4"}
@@ -66,6 +66,31 @@ def test_hill_climbing_keeps_what_paid_best(seed):
     truth = trials.episodes(stages)
     assert_allclose(found.rewards[0], truth.rewards, atol=0)
     assert_array_equal(found.actions[0], truth.actions)
+
+
+@pytest.mark.parametrize("policy", ["table", "network:3"])
+@pytest.mark.parametrize("adaptation", es_maml.ADAPTATION)
+def test_a_member_earns_the_same_whoever_else_adapts(adaptation, policy):
+    family, learner = made({"adaptation": adaptation, "policy": policy, "alpha": "2"})
+    player = learner.trial.keywords["player"]
+    theta = player.init(rng(), family)
+    thetas = {name: rng(4).normal(size=(4, *x.shape)) for name, x in theta.items()}
+    found = players.returns(player, family, thetas, 11, 3)
+    assert found.shape == (4, 4) and len(np.unique(found.sum(1))) == 4
+    for p in range(4):
+        one = {name: x[p : p + 1] for name, x in thetas.items()}
+        assert_array_equal(players.returns(player, family, one, 11, 3)[0], found[p])
+
+
+def test_a_hill_climber_starts_with_steps_of_one_and_a_gradient_with_those_of_the_family():
+    for words, start in (
+        ({"adaptation": "hill_climbing"}, 1.0),
+        ({"adaptation": "hill_climbing", "alpha": "3"}, 3.0),
+        ({}, 8.0),
+    ):
+        family, learner = made(words)
+        inner = learner.trial.keywords["player"].trial.keywords["inner"]
+        assert trials.resolve(inner, family).alpha == start
 
 
 @pytest.mark.parametrize("adaptation", es_maml.ADAPTATION)

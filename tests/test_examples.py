@@ -208,7 +208,7 @@ def test_a_dask_cluster_gives_the_same_bits_after_a_worker_was_killed():
     )
 
 
-def test_the_benchmark_of_learning_runs_every_line(capsys):
+def test_the_benchmark_of_learning_runs_the_lines_that_it_is_asked_for(capsys):
     module = load("benchmarks/learning.py")
     medians = module.main(1, "2 pulls=10", iterations=1)
     assert len(medians) == 7 and all(np.isfinite(list(medians.values())))

@@ -146,6 +146,14 @@ def test_who_plays_is_the_first_of_the_elite():
     assert_array_equal(first.actions, second.actions)
 
 
+def test_a_short_budget_judges_on_half_as_many_tasks():
+    learner = ga(num_tasks=5)
+    rules = [x.step.keywords["rules"] for x in (learner, learner.short)]
+    assert [x.num_tasks for x in rules] == [5, 3] and rules[0][:2] == rules[1][:2]
+    budgets = [x.step.keywords["budget"](BANDIT) for x in (learner, learner.short)]
+    assert tuple(budgets[::-1]) == learner.iterations(BANDIT)
+
+
 def test_it_learns_to_pull_what_paid():
     family = tasks.make("bandit", {"arms": "2", "pulls": "4", "prior": "0.2,0.2"})
     learner = ga(population=32, num_tasks=32, pressure=8, iterations=60)

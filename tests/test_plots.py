@@ -81,7 +81,9 @@ def test_drawing_leaves_the_matplotlib_of_the_caller_as_it_is():
         "plots.curves(test_plots.result());"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=__file__.rpartition("test_")[0])
+    folder = __file__.rpartition("test_")[0]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr
 
 
 def test_estimators_are_curves_of_bias_and_deviation_with_N_along_them(drawn):
