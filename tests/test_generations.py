@@ -4,17 +4,61 @@ import os
 import pickle
 import signal
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from metarl_min import executors, tasks, training
+from metarl_min.learners import generations
 from metarl_min.learners.evolution import es
 from metarl_min.learners.genetic import ga
 
 BANDIT = tasks.make("bandit", {"arms": "2", "pulls": "3"})
 SMALL = {"hidden": 3, "population": 8, "num_tasks": 4}
 PRESSED = {es: {}, ga: {"pressure": 4}}
+
+
+class Counter(NamedTuple):
+    """A search of which all is known: its parameter is the sum of what it was told."""
+
+    theta: dict[str, np.ndarray]
+    told: generations.Told
+
+
+def counted(state, key, fitness):
+    told = generations.Told(generations.name(state), key, fitness)
+    return Counter({"x": state.theta["x"] + fitness.sum()}, told)
+
+
+def asked(state, told_to, advance):
+    """What a worker that was sent no state says of the one called `told_to`."""
+
+    def play(state, key, first, end):
+        return state.theta["x"]
+
+    words = play, advance, b"", 5, generations.name(told_to), told_to.told
+    return generations.evaluate(0, 2, *words, state)
+
+
+def test_a_worker_follows_or_asks_for_the_state(monkeypatch):
+    monkeypatch.setattr(generations, "_KNOWN", [])
+    first = Counter({"x": np.zeros(1)}, generations.nothing(2))
+    second = counted(first, 3, np.array([1.0, 2.0]))
+    third = counted(second, 4, np.array([4.0, 8.0]))
+    assert asked(None, first, counted) is None  # new
+    assert asked(first, first, counted) == 0
+    assert asked(None, first, counted) == 0  # has it
+    assert asked(None, third, counted) is None  # was asleep for a generation
+    assert asked(None, second, counted) == 3  # takes the step itself
+    assert asked(None, third, counted) == 15
+
+    def elsewhere(state, key, fitness):  # a machine whose sums end in other bits
+        return counted(state, key, fitness * (1 + 1e-15))
+
+    monkeypatch.setattr(generations, "_KNOWN", generations._KNOWN[:2])
+    assert asked(None, third, elsewhere) is None
 
 
 def two_workers():
@@ -42,11 +86,11 @@ def test_the_bits_do_not_depend_on_the_number_of_workers(make):
 
 @pytest.mark.parametrize("make", [es, ga])
 def test_searches_that_share_their_workers_do_not_mix(make):
-    """They begin with the same state, and go on by other rules."""
-    other = {"optimizer": "sgd"} if make is es else {"chance": 0.9}
+    """They begin with the same parameters, and go on by other rules."""
+    rules = ({"optimizer": "sgd"}, {}) if make is es else ({"chance": 0.9}, {})
     with ProcessPoolExecutor(1) as pool:
-        found = [trained(make, executor=pool, **settings) for settings in ({}, other)]
-    for one, settings in zip(found, ({}, other), strict=True):
+        found = [trained(make, executor=pool, **settings) for settings in rules]
+    for one, settings in zip(found, rules, strict=True):
         truth = trained(make, **settings)
         for name in truth:
             assert_array_equal(one[name], truth[name])
