@@ -101,7 +101,8 @@ def main(path=None, iterations=ITERATIONS):
     found = measure(iterations)
     print("pull  R^2 after it  KL at it  agreement")
     for t, (known, kl, agreement) in enumerate(zip(*found, strict=True), start=1):
-        print(f"{t:4}  {known:12.3f}  {kl:8.4f}  {agreement:9.3f}")
+        shown = f"{known:.3f}" if t < PULLS else "-"  # after the last pull it sees nothing
+        print(f"{t:4}  {shown:>12}  {kl:8.4f}  {agreement:9.3f}")
     if path:
         draw(path, found)
     return found
