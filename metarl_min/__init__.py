@@ -13,7 +13,8 @@ The rooms, in reading order; each imports only rooms above it:
     policies        softmax over tables and networks: log-probabilities, entropy, KL
     networks        recurrent cells, and back-propagation through time by hand
     memory_policies  a cell with its heads, how it starts, and the way back of a trial
-    external_memory a network beside rows that it addresses by content, and its way back
+    addressing      rows that are found by content: reading, writing, usage
+    external_memory a network beside such rows, and its way back
     actor_critic    advantages over a trial, gradients in logits and values, clipped or not
     agents          a network with a memory, playing a trial: what it sees, what is kept
     search_gradients  what the fitness of neighbours tells: ES estimators, ranks, directions

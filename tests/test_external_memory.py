@@ -1,16 +1,14 @@
-"""Addressing by content against cases by hand, and back-propagation against traces."""
+"""A network beside a memory, against a loop over rows, and back-propagation against traces."""
 
 import math
 
-import autograd.numpy as np
 import numpy as onp
 import pytest
-from autograd import grad
 from numpy.testing import assert_allclose
 from recurrent_policies import assert_gradient_of_a_trial
 
+from metarl_min import addressing, learners, memory_policies, tasks, training, trees, values
 from metarl_min import external_memory as memory
-from metarl_min import learners, memory_policies, tasks, training, trees, values
 from metarl_min.baselines import bayes_optimal
 from metarl_min.learners import recurrent
 
@@ -22,55 +20,6 @@ def made(seed=0):
     policy = memory.policy(H, N, W, "float64")
     params = trees.map(lambda x: x + 0.4 * rng.normal(size=x.shape), policy.init(rng, K, A))
     return policy, params, rng.normal(size=(T, M, K)), rng
-
-
-@pytest.mark.verifies("external_memory.1")
-def test_rows_of_zeros_and_a_key_of_zeros_are_like_nothing_and_have_a_gradient():
-    rows = onp.array([[3.0, 4.0], [-4.0, 3.0], [0.0, 0.0], [5e-4, 0.0]])
-    found = memory.similarity(onp.array([6.0, 8.0]), rows)
-    assert_allclose(found, [1, 0, 0, 0.3], rtol=1e-15, atol=1e-15)  # .6 at half the least length
-    assert_allclose(memory.similarity(onp.zeros(2), rows), onp.zeros(4), atol=0)
-    for argument in (0, 1):
-        g = grad(lambda *a: np.sum(memory.similarity(*a)), argument)(onp.zeros(2), rows)
-        assert onp.isfinite(g).all()
-
-
-@pytest.mark.verifies("external_memory.2", "external_memory.3")
-def test_the_weights_point_at_the_row_that_is_like_the_key():
-    rows = onp.array([[1.0, 0.0], [0.0, 2.0]])
-    similar = memory.similarity(onp.array([3.0, 0.0]), rows)
-    weights = memory.focus(onp.array(math.log(4)), similar)
-    assert_allclose(weights, [0.8, 0.2], rtol=1e-14)
-    assert_allclose(memory.read(weights, rows), [0.8, 0.4], rtol=1e-14)
-
-
-@pytest.mark.verifies("external_memory.4", "external_memory.5", "external_memory.6")
-@pytest.mark.verifies("external_memory.7")
-def test_three_writes_by_hand():
-    usage, reading = onp.array([0.0, 0.0]), onp.array([0.25, 0.75])
-    rows, gate = onp.array([[1.0], [2.0]]), onp.array(0.4)
-    least = memory.least_used(usage)
-    assert least.tolist() == [1, 0]  # the first of equals
-    weights = memory.writing(gate, reading, least)
-    assert_allclose(weights, [0.4 * 0.25 + 0.6, 0.4 * 0.75], rtol=1e-15)
-    rows = memory.write(rows, least, weights, onp.array([10.0]))
-    assert_allclose(rows, [[7.0], [2 + 3.0]], rtol=1e-15)
-    usage = memory.used(usage, onp.array([0.5, 0.5]), weights)
-    assert_allclose(usage, [1.2, 0.8], rtol=1e-15)
-    assert memory.least_used(usage).tolist() == [0, 1]
-    assert_allclose(memory.used(usage, onp.zeros(2), onp.ones(2)), [2.14, 1.76], rtol=1e-15)
-
-
-@pytest.mark.verifies("external_memory.8", "external_memory.9", "external_memory.10")
-def test_a_focus_moves_and_sharpens():
-    new, old = onp.array([0.5, 0.5, 0.0]), onp.array([0.0, 0.0, 1.0])
-    assert_allclose(memory.interpolate(onp.array(0.8), new, old), [0.4, 0.4, 0.2], rtol=1e-15)
-    weights, chances = onp.array([0.7, 0.2, 0.1]), {-1: 0.1, 0: 0.6, 1: 0.3}
-    truth = [sum(weights[j] * chances.get((i - j + 1) % 3 - 1, 0) for j in range(3))
-             for i in range(3)]  # fmt: skip
-    assert_allclose(memory.shift(weights, chances), truth, rtol=1e-15)
-    sharp = memory.sharpen(onp.array([0.5, 0.25, 0.25]), onp.array(2.0))
-    assert_allclose(sharp, [2 / 3, 1 / 6, 1 / 6], rtol=1e-15)
 
 
 def by_hand(p, state, x):
@@ -99,7 +48,7 @@ def by_hand(p, state, x):
     return (h, key, keys, rows, usage, reading, read), onp.concatenate([h, read]) @ p["V"] + p["d"]
 
 
-@pytest.mark.verifies("external_memory.1", "external_memory.5", "external_memory.7")
+@pytest.mark.verifies("addressing.1", "addressing.5", "addressing.7")
 def test_a_trial_is_that_of_a_loop_over_rows():
     policy, params, x, _ = made()
     memories, logits, value = memory_policies.unroll(policy, params, x)
@@ -113,14 +62,14 @@ def test_a_trial_is_that_of_a_loop_over_rows():
             assert_allclose([*logits[t, m], value[t, m]], heads, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.verifies("external_memory.11", "external_memory.12", "external_memory.13")
+@pytest.mark.verifies("external_memory.1", "external_memory.2", "external_memory.3")
 @pytest.mark.parametrize("seed", range(3))
 def test_the_gradient_by_hand_is_that_of_the_traced_form_and_of_differences(seed, monkeypatch):
     policy, params, x, rng = made(seed)
-    monkeypatch.setattr(memory, "SHORTEST", 0.3 * seed)  # some rows are shorter than the last
+    monkeypatch.setattr(addressing, "SHORTEST", 0.3 * seed)  # some rows are shorter than the last
     u, v = rng.normal(size=(T, M, A)), rng.normal(size=(T, M))
     if seed == 0:
-        monkeypatch.setattr(memory, "SHORTEST", 1e-3)
+        monkeypatch.setattr(addressing, "SHORTEST", 1e-3)
     assert_gradient_of_a_trial(policy, params, x, u, v)
 
 
