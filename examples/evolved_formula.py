@@ -14,7 +14,7 @@ from metarl_min.learners import evolved_rule
 
 CLASSICAL = """\
 uniform prior, greedy:      Q = (1.00 + rewards) / (2.00 + n),  argmax Q
-upper confidence bound:     the same Q,  argmax Q + c sqrt(log t / n)
+upper confidence bound:     the same Q,  argmax Q + c sqrt(2 log(t + 1) / (2 + n))
 """
 
 

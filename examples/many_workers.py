@@ -2,6 +2,9 @@
 
     python examples/many_workers.py           this machine: bytes, speed-up, and a model of more
     python examples/many_workers.py dask      a scheduler and two workers, one of them killed
+    python examples/many_workers.py ray       after pip install ray
+    mpiexec -n 3 python -m mpi4py.futures examples/many_workers.py mpi
+                                              after pip install mpi4py mpich
 
 Any `concurrent.futures.Executor` will do. The three engines below are ten lines each at most; the
 library knows none of them, and a script that wants one installs it.
@@ -38,14 +41,17 @@ def dask(address):
 class Ray(Executor):
     """Ray, after `ray.init()`."""
 
-    def submit(self, work, *part):
+    def __init__(self):
         import ray
 
-        return ray.remote(work).remote(*part).future()
+        self.call = ray.remote(lambda work, *part: work(*part))
+
+    def submit(self, work, *part):
+        return self.call.remote(work, *part).future()
 
 
 def mpi():
-    """MPI: mpiexec -n 9 python -m mpi4py.futures your_script.py"""
+    """MPI, in a script that was started as above."""
     from mpi4py.futures import MPIPoolExecutor
 
     return MPIPoolExecutor()
@@ -123,13 +129,13 @@ def local():
     for _ in range(5):
         evolution.advance(state, 1, fitness, rules)
     update = (time.perf_counter() - started) / 5
-    with ProcessPoolExecutor(1) as pool:
-        pool.submit(int).result()
+    large, member = 10_000, alone / population
+    with ProcessPoolExecutor(1) as pool:  # a message tells the fitness of all
+        pool.submit(len, np.zeros(large)).result()
         started = time.perf_counter()
         for _ in range(200):
-            pool.submit(int).result()
+            pool.submit(len, np.zeros(large)).result()
         message = (time.perf_counter() - started) / 200
-    large, member = 10_000, alone / population
     update *= large / population
     print(f"\na model, not a measurement: population {large}, member {member * 1e3:.2f} ms,")
     print(f"update {update * 1e3:.1f} ms, message {message * 1e3:.2f} ms")
@@ -137,6 +143,26 @@ def local():
         gain = (member * large + update) / model(workers, member * large, update, message)
         print(f"{workers:5} workers: speed-up {gain:6.1f}")
     return rows
+
+
+def same_bits(executor, report=training.ignore):
+    """Whether 12 generations elsewhere end where those in this process do."""
+    theta, other = trained(generations=12).theta, trained(executor, 12, report).theta
+    same = all(np.array_equal(theta[name], other[name]) for name in theta)
+    print(f"12 generations, the same bits as in one process: {same}")
+    return same
+
+
+def on_ray():
+    import ray
+
+    ray.init(include_dashboard=False)
+    return same_bits(Ray())
+
+
+def on_mpi():
+    with mpi() as pool:
+        return same_bits(pool)
 
 
 def processes(folder):
@@ -155,9 +181,8 @@ def processes(folder):
     return started + [subprocess.Popen(worker, **quiet) for _ in range(2)], address
 
 
-def cluster():
+def on_dask():
     """Train on a Dask cluster, kill a worker on the way, and compare the bits."""
-    alone = trained(generations=12)
     with tempfile.TemporaryDirectory() as folder:
         started, address = processes(folder)
 
@@ -169,16 +194,15 @@ def cluster():
         try:
             executor = dask({"scheduler_file": str(address), "timeout": 60})
             executor._client.wait_for_workers(2, timeout=60)
-            state = trained(executor, 12, kill)
+            same = same_bits(executor, kill)
             executor._client.close()
         finally:
             for process in started:
                 process.kill()
                 process.wait()
-    same = all(np.array_equal(state.theta[name], alone.theta[name]) for name in alone.theta)
-    print(f"12 generations, the same bits as in one process: {same}")
     return same
 
 
 if __name__ == "__main__":
-    sys.exit(not cluster()) if sys.argv[1:] == ["dask"] else local()
+    engine = {"dask": on_dask, "ray": on_ray, "mpi": on_mpi}.get(" ".join(sys.argv[1:]))
+    sys.exit(not engine()) if engine else local()

@@ -19,10 +19,14 @@ Slice = tuple[int, int]  # members from .. to, the latter left out
 _MADE: dict[Any, Any] = {}  # function -> the executor that it made last
 
 
+def _is_one(executor: Any) -> bool:
+    return hasattr(executor, "submit") and not isinstance(executor, type)
+
+
 def check(executor: Any) -> Any:
     """Return `executor`; ValueError unless None, an Executor or a function that makes one."""
     rule = "executor must be None, a concurrent.futures.Executor or a function that makes one"
-    require(executor is None or hasattr(executor, "submit") or callable(executor), rule, executor)
+    require(executor is None or _is_one(executor) or callable(executor), rule, executor)
     return executor
 
 
@@ -37,30 +41,40 @@ def slices(num_members: int, most: int) -> list[Slice]:
 
 
 def _open(executor: Any) -> Any:
-    if hasattr(executor, "submit"):
+    if _is_one(executor):
         return executor
     if executor not in _MADE:
-        _MADE[executor] = executor()
+        made = executor()
+        require(_is_one(made), "executor must make a concurrent.futures.Executor", made)
+        _MADE[executor] = made
     return _MADE[executor]
+
+
+def close(executor: Any) -> None:
+    """Shut down what a function made, if it is open; the next generation makes another."""
+    if executor in _MADE:
+        _MADE.pop(executor).shutdown(wait=False)
 
 
 def gather(executor: Any, work: Callable[..., Any], parts: list[Slice]) -> list[Any]:
     """Return `work(from, to)` of each slice, in order.
 
     A slice that fails is tried `ATTEMPTS` times in all, then ends in a RuntimeError that names it.
-    A function is called again when the executor that it made is broken; an Executor that was
-    given cannot be mended, and ends in that error at once.
+    A function is called again when the executor that it made is broken or takes no work; an
+    Executor that was given cannot be mended, and ends in that error at once.
     """
     if executor is None:
         return [work(*part) for part in parts]
     found: dict[Slice, Any] = {}
     last: Exception | None = None
     for _ in range(ATTEMPTS):
-        pool = _open(executor)
+        pool, asked, takes_work = _open(executor), {}, True
         try:
-            asked = {part: pool.submit(work, *part) for part in parts if part not in found}
-        except BrokenExecutor as error:
-            asked, last = {}, error
+            for part in parts:
+                if part not in found:
+                    asked[part] = pool.submit(work, *part)
+        except Exception as error:  # broken, or shut down
+            last, takes_work = error, False
         for part, future in asked.items():
             try:
                 found[part] = future.result()
@@ -68,10 +82,10 @@ def gather(executor: Any, work: Callable[..., Any], parts: list[Slice]) -> list[
                 last = error
         if len(found) == len(parts):
             return [found[part] for part in parts]
-        if isinstance(last, BrokenExecutor):
-            if hasattr(executor, "submit"):
+        if isinstance(last, BrokenExecutor) or not takes_work:
+            if _is_one(executor):
                 break
-            _MADE.pop(executor).shutdown(wait=False)
+            close(executor)
     first, end = next(part for part in parts if part not in found)
     lost = f"members {first} to {end - 1} of the population could not be evaluated"
     raise RuntimeError(f"{lost}: {last!r}; the run can be resumed from its checkpoint") from last

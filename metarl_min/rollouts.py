@@ -66,7 +66,7 @@ def gaussian(rng: Rng, mean: Array, std: float = 1.0) -> Array:
 
 def _cumulative(probs: Array) -> Array:
     """Cumulative sums along the last axis that end in exactly 1."""
-    sums = np.cumsum(probs, axis=-1)
+    sums = np.cumsum(probs, axis=-1, dtype=float)
     return sums / sums[..., -1:]
 
 
@@ -90,66 +90,92 @@ def tables(mdp: MDP, noise: Noise) -> Tables:
     return Tables(leading, (S, A), initial, arrivals, cumulative, rewards, ends, noise)
 
 
-def repeated(tables: Tables, members: int) -> Tables:
-    """The same tasks once for each of P members. leading [..] -> [P, ..]"""
-    first = np.arange(members)[:, None, None] * len(tables.absorbing)
-    arrivals = (first + tables.arrivals).reshape(-1, tables.arrivals.shape[1])
-    initial, cumulative = (np.tile(x, members) for x in (tables.initial, tables.cumulative))
-    rewards, ends = np.tile(tables.rewards, (members, 1)), np.tile(tables.absorbing, members)
-    leading = (members, *tables.leading)
-    return Tables(leading, tables.shape, initial, arrivals, cumulative, rewards, ends, tables.noise)
+class Common(NamedTuple):
+    """Draws shared by P members: their axis is not drawn, but repeated."""
+
+    rng: Rng
+    members: int
+    axis: int  # P times as long as what is drawn
+
+    def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
+        axis = self.axis % len(shape)
+        own = (*shape[:axis], shape[axis] // self.members, *shape[axis + 1 :])
+        return np.concatenate([draw(own)] * self.members, axis=axis)
+
+    def random(self, shape: tuple[int, ...]) -> Array:
+        """Uniform on [0, 1)."""
+        return self._repeated(self.rng.random, shape)
+
+    def standard_normal(self, shape: tuple[int, ...]) -> Array:
+        """Normal."""
+        return self._repeated(self.rng.standard_normal, shape)
 
 
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
-    """Eq. (1) for many rows at once. cumulative [n - 1, rows]; index, u [B N] -> [B N]"""
+    """Eq. (1) for many rows at once. cumulative [n - 1, rows]; index [..], u [..] or [B N]"""
     return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
 
 
-def _start(rng: Rng, tables: Tables, num_episodes: int) -> Array:
-    """First states, as g. [B N]"""
-    task = np.repeat(np.arange(math.prod(tables.leading)), num_episodes)
+def _start(rng: Rng, tables: Tables, task: Array) -> Array:
+    """First states, as g, of rows that play these tasks. [rows] -> [rows]"""
     return task * tables.shape[0] + _invert(tables.initial, task, rng.random(task.shape))
 
 
 def _arrive(rng: Rng, tables: Tables, j: Array) -> Array:
-    """Which of the L possible arrivals. j [B N] -> [B N]"""
+    """Index (task, state, action, arrival); one draw a row. j [.., rows] -> same"""
     if not len(tables.cumulative):
-        return np.zeros_like(j)
-    return _invert(tables.cumulative, j, rng.random(j.shape))
+        return j
+    which = _invert(tables.cumulative, j, rng.random(j.shape[-1:]))
+    return np.asarray(j * tables.rewards.shape[1] + which)
 
 
-def _policy(tables: Tables, probs: Array) -> Array:
-    """Cumulative probabilities of the actions. [..., S, A] -> [A - 1, B S]"""
+def _policy(leading: tuple[int, ...], shape: tuple[int, int], probs: Array) -> tuple[Array, Array]:
+    """Cumulative probabilities of the actions [A - 1, rows], and the first row of each task.
+
+    A policy that is shared by tasks is written once. probs [..., S, A] -> first row [..., 1]
+    """
     probabilities("probs", probs)
-    (S, A), leading = tables.shape, tables.leading
+    S, A = shape
     require(probs.shape[-2:] == (S, A), f"probs must have shape [..., {S}, {A}]", probs.shape)
+    sums, own = _cumulative(probs).reshape(-1, A), probs.shape[:-2]
     try:
-        policy = np.broadcast_to(_cumulative(probs), (*leading, S, A))
+        first = np.broadcast_to(np.arange(math.prod(own)).reshape(own) * S, leading)
     except ValueError:
         rule = f"leading axes of probs must be equal to those of the tasks, {leading}, or 1"
-        raise ValueError(f"{rule}, got {probs.shape[:-2]}") from None
-    return np.ascontiguousarray(policy.reshape(-1, A).T[:-1])
+        raise ValueError(f"{rule}, got {own}") from None
+    return np.ascontiguousarray(sums.T[:-1]), first
 
 
-def sample(rng: Rng, tables: Tables, probs: Array, num_episodes: int, horizon: int) -> Episodes:
-    """Play a memoryless policy. probs [..., S, A], leading axes the tasks' or 1 -> [..., N, T]"""
+def sample(
+    rng: Rng, tables: Tables, probs: Array, num_episodes: int, horizon: int,
+    members: int | None = None,
+) -> Episodes:  # fmt: skip
+    """Play a memoryless policy. probs [..., S, A], leading axes the tasks' or 1 -> [..., N, T]
+
+    With `members` P policies play each task, probs [P, ..., S, A] -> [P, ..., N, T], and meet the
+    same draws: what a member earns does not depend on who else plays.
+    """
     whole("num_episodes", num_episodes)
     whole("horizon", horizon)
-    (S, A), L, policy = tables.shape, tables.rewards.shape[1], _policy(tables, probs)
-    g = _start(rng, tables, num_episodes)
-    u = rng.random((horizon, len(g)))
-    pairs, arrived = np.empty((2, horizon, len(g)), np.intp)
-    alive = np.ones((horizon, len(g)), bool)
+    leading = tables.leading if members is None else (whole("members", members), *tables.leading)
+    (S, A), P = tables.shape, members or 1
+    policy, first = _policy(leading, (S, A), probs)
+    task = np.repeat(np.arange(math.prod(tables.leading)), num_episodes)
+    g = np.broadcast_to(_start(rng, tables, task), (P, len(task)))
+    own = np.repeat(first.reshape(P, -1), num_episodes, axis=1) - task * S
+    u = rng.random((horizon, len(task)))
+    visited, actions, arrived = np.empty((3, horizon, P, len(task)), np.intp)
     for t in range(horizon):
-        j = pairs[t] = g * A + _invert(policy, g, u[t])
-        arrived[t] = j * L + _arrive(rng, tables, j)
+        visited[t], actions[t] = g, _invert(policy, own + g, u[t])
+        arrived[t] = _arrive(rng, tables, g * A + actions[t])
         g = tables.arrivals.ravel().take(arrived[t])
-        if t + 1 < horizon:
-            alive[t + 1] = alive[t] & ~tables.absorbing[g]
-    rewards = tables.noise(rng, tables.rewards.ravel().take(arrived))
-    episodes = Episodes(pairs // A % S, pairs % A, np.where(alive, rewards, 0.0), alive)
-    axes = (*tables.leading, num_episodes, horizon)
-    return Episodes._make(np.ascontiguousarray(x.T).reshape(axes) for x in episodes)
+    alive = ~tables.absorbing.take(visited)
+    alive[0] = True
+    noise_rng: Any = rng if members is None else Common(rng, P, 1)
+    rewards = tables.noise(noise_rng, tables.rewards.ravel().take(arrived))
+    found = Episodes(visited - task * S, actions, np.where(alive, rewards, 0.0), alive)
+    axes = (*leading, num_episodes, horizon)
+    return Episodes._make(np.moveaxis(x, 0, -1).reshape(axes) for x in found)
 
 
 def visits(episodes: Episodes, shape: tuple[int, int]) -> Array:
@@ -188,22 +214,30 @@ def remember(rng: Rng, memory: Any) -> Any:
     return memory
 
 
-def play(rng: Rng, tables: Tables, agent: Agent, num_episodes: int, horizon: int) -> Episodes:
-    """Play one trial of an agent on each task: `num_episodes` in a row. -> [..., N, T]"""
-    (S, A), L, B = tables.shape, tables.rewards.shape[1], math.prod(tables.leading)
-    memory, offset, steps = agent.start(B), np.arange(B) * S, []
+def play(
+    rng: Rng, tables: Tables, agent: Agent, num_episodes: int, horizon: int,
+    members: int | None = None,
+) -> Episodes:  # fmt: skip
+    """Play one trial of an agent on each task: `num_episodes` in a row. -> [..., N, T]
+
+    With `members` its rows are (member, task), P M of them, and meet the same draws: -> [P, ..].
+    """
+    (S, A), P = tables.shape, members or 1
+    leading = tables.leading if members is None else (whole("members", members), *tables.leading)
+    common: Any = rng if members is None else Common(rng, P, 0)
+    task = np.tile(np.arange(math.prod(tables.leading)), P)
+    memory, steps = agent.start(len(task)), []
     for _ in range(num_episodes):
-        memory = agent.begin(rng, memory)
-        g, alive = _start(rng, tables, 1), np.ones(B, bool)
+        memory = agent.begin(common, memory)
+        g, alive = _start(common, tables, task), np.ones(len(task), bool)
         for _ in range(horizon):
-            states = g - offset
-            actions = agent.act(rng, memory, states)
-            j = g * A + actions
-            arrived = j * L + _arrive(rng, tables, j)
-            noisy = tables.noise(rng, tables.rewards.ravel()[arrived])
+            states = g - task * S
+            actions = agent.act(common, memory, states)
+            arrived = _arrive(common, tables, g * A + actions)
+            noisy = tables.noise(common, tables.rewards.ravel()[arrived])
             rewards, g = np.where(alive, noisy, 0.0), tables.arrivals.ravel()[arrived]
-            memory = agent.observe(memory, states, actions, rewards, g - offset)
+            memory = agent.observe(memory, states, actions, rewards, g - task * S)
             steps.append((states, actions, rewards, alive))
             alive = alive & ~tables.absorbing[g]
-    axes = (*tables.leading, num_episodes, horizon)
+    axes = (*leading, num_episodes, horizon)
     return Episodes._make(np.stack(x, axis=-1).reshape(axes) for x in zip(*steps, strict=True))

@@ -9,8 +9,9 @@ F is what is ascended, theta has D entries; e_1 .. e_n are directions, s = sigma
                                                             [Salimans et al. 2017, sec. 2.1]
     (4)  forward difference: g = sum_i (F(theta + s e_i) - F(theta)) e_i / (n s)
                                                             [Choromanski et al. 2018, eq. 3]
-    (5)  orthogonal: of each D directions the rows of a random rotation, times sqrt(D): for a
-         quadratic F and n = D, (3) is its gradient         [Choromanski et al. 2018, sec. 3.2]
+    (5)  orthogonal: of each D directions the rows of a random orthogonal matrix, times sqrt(D).
+         Of one length, they smooth over a sphere instead of (1), which is the same for a
+         quadratic F: with n = D, (3) is its gradient       [Choromanski et al. 2018, sec. 3.2]
     (6)  F <- rank / (P - 1) - 1/2 over all P values, ties their mean rank: a flat fitness is 0
                                                             [Salimans et al. 2017, sec. 2.1]
 
@@ -53,7 +54,7 @@ def gaussian_directions(key: int, wanted: Array, D: int) -> Array:
 
 
 def orthogonal_directions(key: int, wanted: Array, D: int) -> Array:
-    """The rows of rotations, times sqrt(D), eq. (5). wanted [k] -> [k, D]"""
+    """The rows of orthogonal matrices, times sqrt(D), eq. (5). wanted [k] -> [k, D]"""
     blocks = {}
     for block in {int(i) // D for i in wanted}:
         Q, R = np.linalg.qr(np.random.default_rng([key, 2, block]).standard_normal((D, D)))
@@ -63,8 +64,9 @@ def orthogonal_directions(key: int, wanted: Array, D: int) -> Array:
 
 def finite(F: Array) -> Array:
     """Return a fitness; FloatingPointError where it is not finite, with the member. [P]"""
-    for member in np.flatnonzero(~np.isfinite(F)):
-        raise FloatingPointError(f"fitness must be finite, got {F[member]} of member {member}")
+    bad = np.flatnonzero(~np.isfinite(F))
+    if bad.size:
+        raise FloatingPointError(f"fitness must be finite, got {F[bad[0]]} of member {bad[0]}")
     return F
 
 
@@ -88,7 +90,7 @@ class Estimator(NamedTuple):
     """Which members a generation has, and what gradient their fitness gives."""
 
     gradient: Callable[[Array, Array, float], Array]
-    directions: Callable[[int], int]  # members P -> n, 0 where P does not fit
+    count: Callable[[int], int]  # members P -> n directions, 0 where P does not fit
     place: Callable[[Array], tuple[Array, Array]]  # members -> number of direction, factor
 
 

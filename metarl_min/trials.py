@@ -92,11 +92,14 @@ def step_sizes(inner: Inner, theta: Tree, alpha: Any) -> Any:
     return trees.scale(adapts, alpha)
 
 
-def surrogate(inner: Inner, episodes: Episodes, shape: tuple[int, int]) -> Objective:
-    """The surrogate of every task, eq. (2). `inner` must be resolved."""
+def surrogate(
+    inner: Inner, episodes: Episodes, shape: tuple[int, int], dtype: Any = float
+) -> Objective:
+    """The surrogate of every task, eq. (2), in the dtype of phi. `inner` must be resolved."""
     W = returns.discounted_returns(episodes.rewards, inner.gamma)
     baseline = returns.baseline(inner.baseline, episodes, W, shape[0])
-    return objectives.sampled(objectives.advantage_table(episodes, W - baseline, shape))
+    C = objectives.advantage_table(episodes, W - baseline, shape)
+    return objectives.sampled(C.astype(dtype, copy=False))
 
 
 def play(
@@ -110,18 +113,22 @@ def play(
 
 def play_tables(
     rng: Rng, inner: Inner, family: Family, theta: Tree, alpha: Any, tables: Tables,
-    greedy: bool = False,
+    greedy: bool = False, members: int | None = None,
 ) -> Trial:  # fmt: skip
-    """The same on tasks that are prepared; axes of theta before its own are theirs, or 1."""
+    """The same on tasks that are prepared; axes of theta before its own are theirs, or 1.
+
+    With `members` P of them start on each task, leaves of theta [P, M or 1, ..].
+    """
     inner, sizes = resolve(inner, family), stage_sizes(inner, family)
     alpha = step_sizes(inner, theta, alpha)
     path, surrogates, stages = [theta], [], []
+    dtype = next(iter(theta.values())).dtype
     for k, num_episodes in enumerate(sizes):
         probs = policies.softmax(inner.policy.logits(path[k]))
         probs = policies.greedy(probs) if greedy else probs
-        stages.append(rollouts.sample(rng, tables, probs, num_episodes, family.horizon))
+        stages.append(rollouts.sample(rng, tables, probs, num_episodes, family.horizon, members))
         if k + 1 < len(sizes):
-            surrogates.append(surrogate(inner, stages[k], tables.shape))
+            surrogates.append(surrogate(inner, stages[k], tables.shape, dtype))
             path.append(adaptation.inner_step(inner.policy, path[k], alpha, surrogates[k]))
     return Trial(alpha, path, surrogates, stages)
 

@@ -6,7 +6,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from metarl_min import learners, policies, rollouts, tasks, training, trials
 from metarl_min.learners import es_maml, players
-from metarl_min.learners.players import Common
 
 GRID = {"size": "3", "start": "4", "horizon": "4", "episodes": "4"}
 
@@ -43,22 +42,24 @@ def test_a_member_adapts_as_maml_does(name):
 
 @pytest.mark.verifies("es_maml.3")
 @pytest.mark.parametrize("seed", range(3))
-def test_hill_climbing_keeps_what_paid_best(seed):
-    family, _ = made({})
-    inner = trials.resolve(trials.settings("table", 0.7, None, 1, "", None, ""), family)
+@pytest.mark.parametrize("size", [1, 2])  # episodes of a stage, of which there are four
+def test_hill_climbing_keeps_what_paid_best(seed, size):
+    family = tasks.make("gridworld", GRID | {"episodes": str(4 * size)})
+    steps = 3 if size == 1 else None
+    inner = trials.resolve(trials.settings("table", 0.7, steps, size, "", None, ""), family)
     M, batch = 4, family.sample(rng(seed), 4)
     theta = {"logits": rng(5).normal(size=(M, 9, 5))}
     tables = rollouts.tables(batch, family.reward_noise)
     found = es_maml.by_hill_climbing(
-        Common(rng(seed), 1, -1), inner, family, {"logits": theta["logits"][None]},
-        np.full((1, M), 0.7), rollouts.repeated(tables, 1), False,
+        rng(seed), inner, family, {"logits": theta["logits"][None]}, np.full((1, M), 0.7), tables,
+        False,
     )  # fmt: skip
     again = rng(seed)
     best, paid, stages = theta["logits"].copy(), np.full(M, -np.inf), []
     for k in range(4):
         e = again.standard_normal((M, 9, 5)) if k in (1, 2) else 0.0
         x = best + 0.7 * e
-        stages.append(rollouts.sample(again, tables, policies.softmax(x), 1, 4))
+        stages.append(rollouts.sample(again, tables, policies.softmax(x), size, 4))
         for m in range(M):
             total = stages[-1].rewards[m].sum()
             if total >= paid[m]:
@@ -80,6 +81,18 @@ def test_a_member_earns_the_same_whoever_else_adapts(adaptation, policy):
     for p in range(4):
         one = {name: x[p : p + 1] for name, x in thetas.items()}
         assert_array_equal(players.returns(player, family, one, 11, 3)[0], found[p])
+
+
+@pytest.mark.parametrize("policy", ["table", "network:3"])
+def test_it_adapts_and_evolves_in_float32(policy):
+    family, learner = made({"policy": policy, "population": "4"})
+    state, _ = learner.step(rng(1), learner.init(rng(), family), family)
+    assert {x.dtype for x in state.theta.values()} == {np.dtype("float32")}
+    theta = {name: x for name, x in state.theta.items() if name != "log2_alpha"}
+    inner = learner.trial.keywords["player"].trial.keywords["inner"]
+    played = trials.play(rng(), inner, family, theta, 1.0, family.sample(rng(), 3))
+    assert {x.dtype for phi in played.path for x in phi.values()} == {np.dtype("float32")}
+    assert np.abs(played.path[-1][min(theta)] - theta[min(theta)]).max() > 0
 
 
 def test_a_hill_climber_starts_with_steps_of_one_and_a_gradient_with_those_of_the_family():
@@ -114,3 +127,16 @@ def test_settings_out_of_range_are_refused():
     family, learner = made({"inner_steps": "9"})
     with pytest.raises(ValueError, match="inner_steps must be at most"):
         learner.init(rng(), family)
+
+
+def test_the_step_size_of_a_control_is_searched():
+    family, learner = made({"alpha": "0.01"})
+    state = learner.init(rng(), family)
+    control = learner.control(rng(1), state, family)
+    assert control.alpha > 0.1  # a start so small that it does not adapt
+
+
+@pytest.mark.parametrize("alpha", [0.0, -1.0, np.inf])
+def test_a_step_size_that_is_not_positive_is_refused(alpha):
+    with pytest.raises(ValueError, match="alpha must be"):
+        es_maml.es_maml(alpha=alpha)

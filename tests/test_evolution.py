@@ -10,14 +10,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from metarl_min import learners, search_gradients, tasks, training, trees
 from metarl_min.learners import evolution, players
 from metarl_min.learners.evolution import es
-from metarl_min.learners.players import Common, Player
+from metarl_min.learners.players import Player
 
 BANDIT = tasks.make("bandit", {"arms": "2", "pulls": "3"})
 SMALL = {"hidden": 3, "population": 6, "num_tasks": 4}
 
 
 def two(rng, family):
-    return {"x": np.array([0.5, 0.25])}
+    return {"x": np.array([0.5, 0.3])}
 
 
 def made(trial, **settings):
@@ -37,23 +37,81 @@ def test_a_flat_fitness_moves_nothing(estimator, optimizer):
         toy_players.flat_trial, estimator=estimator, optimizer=optimizer, shaping="ranks"
     )
     state = training.train(learner, BANDIT, iterations=3, seed=0)
-    assert_array_equal(state.theta["x"], [0.5, 0.25])
+    assert_array_equal(state.theta["x"], [0.5, 0.3])
 
 
 @pytest.mark.verifies("evolution.1")
-def test_a_step_is_the_estimate_less_the_decay():
-    learner = made(toy_players.linear_trial, decay=0.2, population=8)
+@pytest.mark.parametrize("directions", search_gradients.DIRECTIONS)
+@pytest.mark.parametrize(("estimator", "n"), [("vanilla", 8), ("antithetic", 4), ("forward", 7)])
+def test_a_step_is_the_estimate_less_the_decay(estimator, n, directions):
+    """Of F = a.x, by hand."""
+    known = {"decay": 0.2, "population": 8, "estimator": estimator, "directions": directions}
+    learner = made(toy_players.linear_trial, **known)
     state = learner.init(np.random.default_rng(0), BANDIT)
     after, info = learner.step(np.random.default_rng(1), state, BANDIT)
     key = int(np.random.default_rng(1).integers(2**62))
-    e, a, x = (
-        search_gradients.gaussian_directions(key, np.arange(4), 2),
-        np.array([1.0, -2.0]),
-        [0.5, 0.25],
-    )
-    truth = x + 0.1 * ((e @ a) @ e / 4 - 0.2 * np.array(x))
+    e = search_gradients.DIRECTIONS[directions](key, np.arange(n), 2)
+    a, x = np.array([1.0, -2.0]), np.array([0.5, 0.3])
+    level = a @ x / 0.5 * e.mean(0) if estimator == "vanilla" else 0.0
+    truth = x + 0.1 * ((e @ a) @ e / n + level - 0.2 * x)
     assert_allclose(after.theta["x"], truth, rtol=1e-12)
-    assert_allclose(info.per_episode, np.zeros(3), atol=1e-12)  # a.x, and directions come in pairs
+    number = np.arange(8) if estimator == "vanilla" else [0, *range(7)]
+    factor = {"vanilla": np.ones(8), "forward": [0, *[1] * 7], "antithetic": np.zeros(8)}[estimator]
+    F = a @ x + 0.5 * np.mean(factor * (e[np.minimum(number, n - 1)] @ a))
+    assert_allclose(info.per_episode, [2 * F, 0, -F], atol=1e-12)
+
+
+def test_a_short_budget_goes_three_times_as_far_a_step():
+    learner = es(**SMALL, optimizer="sgd")
+    state = learner.init(np.random.default_rng(0), BANDIT)
+    one, three = (
+        trees.ravel(x.step(np.random.default_rng(1), state, BANDIT)[0].theta)[0]
+        - trees.ravel(state.theta)[0]
+        for x in (learner, learner.short)
+    )
+    assert abs(one).max() > 0
+    assert_allclose(three, 3 * one, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("es", {"hidden": "3"}),
+        ("ga", {"hidden": "3"}),
+        ("evolved_rule", {}),
+        ("es_maml", {}),
+        ("es_maml", {"adaptation": "hill_climbing"}),
+    ],
+)
+def test_a_greedy_player_draws_nothing(name, words):
+    """In a grid without chance the second trial repeats the first, whatever the generator."""
+    family = tasks.make("gridworld", {"size": "3", "start": "4", "horizon": "4", "episodes": "1"})
+    learner = learners.make(name, words)
+    state = learner.init(np.random.default_rng(0), family)
+    if name == "es_maml":  # no equals, which a greedy table shares
+        state = state._replace(
+            theta=trees.map(lambda x: np.random.default_rng(4).normal(size=x.shape), state.theta)
+        )
+    batch = family.sample(np.random.default_rng(1), 5)
+    for greedy in (True, False):
+        one, other = (
+            learner.trial(np.random.default_rng(seed), state, family, batch, greedy=greedy)
+            for seed in (2, 3)
+        )
+        assert np.array_equal(one.actions, other.actions) == greedy
+
+
+def test_members_that_are_not_finite_are_refused():
+    learner = es(**SMALL, sigma=1e300)
+    state = learner.init(np.random.default_rng(0), BANDIT)
+    with pytest.raises(ValueError, match=r"parameter .* must be finite"):
+        learner.step(np.random.default_rng(1), state, BANDIT)
+
+
+def test_directions_are_not_drawn_from_the_streams_of_tasks_and_trials():
+    e = search_gradients.gaussian_directions(7, np.arange(3), 4)
+    for use in (0, 1, 3):
+        assert not np.isin(np.random.default_rng([7, use]).standard_normal(12), e).any()
 
 
 def test_the_member_whose_fitness_is_not_finite_is_named():
@@ -61,15 +119,6 @@ def test_the_member_whose_fitness_is_not_finite_is_named():
     state = learner.init(np.random.default_rng(0), BANDIT)
     with pytest.raises(FloatingPointError, match="fitness must be finite, got nan of member 3"):
         learner.step(np.random.default_rng(1), state, BANDIT)
-
-
-def test_common_numbers_repeat_what_one_member_draws():
-    for axis, shape, own in ((0, (6, 1), (2, 1)), (-1, (4, 6), (4, 2))):
-        common, alone = (np.random.default_rng(5) for _ in range(2))
-        for draw in ("random", "standard_normal"):
-            found = getattr(Common(common, 3, axis), draw)(shape)
-            one = getattr(alone, draw)(own)
-            assert_array_equal(found, np.concatenate([one] * 3, axis=axis))
 
 
 @pytest.mark.parametrize("name", ["bandit", "gridworld"])
@@ -123,6 +172,7 @@ def test_it_learns_to_pull_what_paid():
         ({"estimator": "central"}, "estimator must be one of vanilla, antithetic, forward"),
         ({"directions": "axes"}, "directions must be one of gaussian, orthogonal"),
         ({"shaping": "squares"}, "shaping must be one of ranks, none"),
+        ({"decay": -0.1}, "decay must be finite, from 0"),
         ({"executor": 3}, "executor must be None, a concurrent.futures.Executor or a function"),
     ],
 )

@@ -57,3 +57,34 @@ def test_results_come_in_the_order_of_the_slices():
     assert parts == [(0, 3), (3, 6), (6, 7)]
     assert executors.gather(Backwards(), lambda a, b: (a, b), parts) == parts
     assert executors.gather(None, lambda a, b: b, parts) == [3, 6, 7]
+
+
+def test_a_class_is_a_function_that_makes_one():
+    work = partial(max)
+    assert executors.gather(ThreadPoolExecutor, work, [(0, 2), (2, 4)]) == [2, 4]
+    pool = executors._MADE[ThreadPoolExecutor]
+    assert executors.gather(ThreadPoolExecutor, work, [(4, 6)]) == [6]
+    assert executors._MADE[ThreadPoolExecutor] is pool  # one, as long as it lives
+    pool.shutdown()
+    assert executors.gather(ThreadPoolExecutor, work, [(4, 6)]) == [6]
+    assert executors._MADE[ThreadPoolExecutor] is not pool
+    executors.close(ThreadPoolExecutor)
+    executors.close(ThreadPoolExecutor)  # nothing is open
+    assert ThreadPoolExecutor not in executors._MADE
+
+
+def nothing():
+    return None
+
+
+def test_a_function_that_makes_no_executor_is_told_so():
+    with pytest.raises(ValueError, match=r"must make a concurrent.futures.Executor, got None"):
+        executors.gather(nothing, max, [(0, 2)])
+    assert nothing not in executors._MADE
+
+
+def test_an_executor_that_takes_no_work_ends_in_one_error():
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(RuntimeError, match=r"members 0 to 1 .*cannot schedule.*resumed"):
+        executors.gather(pool, max, [(0, 2), (2, 4)])

@@ -107,7 +107,7 @@ def test_a_killed_worker_costs_nothing_but_its_slices(make):
             os.kill(killed[0], signal.SIGKILL)
 
     found = trained(make, kill, executor=two_workers)
-    executors._MADE.pop(two_workers).shutdown()
+    executors.close(two_workers)
     assert killed
     for name in alone:
         assert_array_equal(found[name], alone[name])
@@ -150,3 +150,16 @@ def test_what_is_sent_does_not_grow_with_the_parameters(make):
     assert len(small) == len(large) == 8
     assert max(small[4:]) + 50 > max(large[4:])
     assert large[2] > large[0] + 4 * 5000
+
+
+def test_a_worker_keeps_few_states(monkeypatch):
+    monkeypatch.setattr(generations, "_KNOWN", [])
+
+    class Here(Executor):
+        def submit(self, work, *part):
+            future = Future()
+            future.set_result(work(*part))
+            return future
+
+    training.train(es(**SMALL, executor=Here()), BANDIT, iterations=9, seed=0)
+    assert 1 < len(generations._KNOWN) <= 4

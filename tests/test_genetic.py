@@ -88,7 +88,7 @@ def bred(trial=toy_players.linear_trial, **settings):
     rules = {
         "size": 8, "num_tasks": 2, "elites": 2, "selection": "truncation", "pressure": 3,
         "crossover": "uniform", "chance": 1.0, "sigma": 0.5,
-        "generations": None,
+        "iterations": None,
     }  # fmt: skip
     return genetic.breeding(Player(two, trial), genetic._iterations, rules | settings, None, 4)
 
@@ -100,7 +100,7 @@ def test_the_step_of_mutation_falls_to_a_tenth():
     assert_allclose(found, truth, rtol=1e-14)
     seen = []
     for generation in (0, 4, 9):
-        learner = bred(sigma=1.0, generations=4, elites=0, size=400, pressure=1)
+        learner = bred(sigma=1.0, iterations=4, elites=0, size=400, pressure=1)
         state = learner.init(np.random.default_rng(0), BANDIT)._replace(generation=generation)
         after, _ = learner.step(np.random.default_rng(1), state, BANDIT)
         assert after.generation == generation + 1
@@ -125,6 +125,15 @@ def test_the_best_never_die(selection, crossover):
         best = fitness.max()
         assert state.population["x"].shape == (8, 2)
     assert best > 5  # and it climbs
+
+
+def test_late_fitness_is_judged_on_sixteen_times_the_tasks():
+    learner = bred(toy_players.counting_trial, iterations=4)
+    state = learner.init(np.random.default_rng(0), BANDIT)
+    for generation, truth in ((0, 2), (2, 8), (4, 32)):
+        state = state._replace(generation=generation)
+        _, info = learner.step(np.random.default_rng(1), state, BANDIT)
+        assert_array_equal(info.per_episode, np.full(BANDIT.num_episodes, truth))
 
 
 def test_without_an_elite_the_best_may_die():

@@ -103,7 +103,17 @@ def expectation(monkeypatch, estimate, family, inner, theta, data_sets, weights)
     for data in data_sets:
         hand_out, probability = iter(data), [1.0]
 
-        def handed(rng, tables, probs, num_episodes, horizon, given=hand_out, p=probability):
+        def handed(
+            rng,
+            tables,
+            probs,
+            num_episodes,
+            horizon,
+            members=None,
+            *,
+            given=hand_out,
+            p=probability,
+        ):
             stage = next(given)
             assert len(stage) == num_episodes
             states, actions, rewards = (np.array(x)[None] for x in zip(*stage, strict=True))

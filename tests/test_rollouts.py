@@ -185,7 +185,6 @@ def test_shapes_and_types_whatever_the_leading_axes(leading, num_episodes, horiz
     episodes = sample(batch, probs, num_episodes, horizon)
     for array in episodes:
         assert array.shape == (*leading, num_episodes, horizon)
-        assert array.flags.c_contiguous
     assert episodes.states.dtype == episodes.actions.dtype == np.intp
     assert episodes.rewards.dtype == float and episodes.alive.dtype == bool
 
@@ -204,33 +203,60 @@ def test_shared_and_repeated_leading_axes_give_the_same_episodes(shared):
         assert np.array_equal(x, y)
 
 
+@pytest.mark.parametrize("noise", [rollouts.deterministic, rollouts.gaussian])
+@pytest.mark.parametrize("own", [1, 3])
 @pytest.mark.parametrize("ends", [False, True])
-def test_tables_for_each_member_are_those_of_the_tasks_written_out(ends):
+def test_each_member_plays_as_it_does_alone(ends, own, noise):
+    """`own` policies of each member: one for all tasks, or one for each."""
     batch = random_batch(1, 3, 3, 2)[0]
     if ends:  # absorbing states, and arrivals that are certain
         batch = MDP(*(np.broadcast_to(x, (3, *x.shape)).copy() for x in corridor()))
-    written = MDP(*(np.concatenate([x] * 4) for x in batch))
-    found = rollouts.repeated(rollouts.tables(batch, rollouts.deterministic), 4)
-    truth = rollouts.tables(written, rollouts.deterministic)
-    assert found.leading == (4, 3) and truth.leading == (12,)
-    for x, y in zip(found[2:7], truth[2:7], strict=True):
-        assert np.array_equal(x, y)
-    rng = np.random.default_rng(0)
+    prepared = rollouts.tables(batch, noise)
     S, A = batch.shape
-    probs = rng.dirichlet(np.ones(A), (4, 1, S))
-    each = np.repeat(probs[:, 0], 3, axis=0)
-    one, other = (
-        rollouts.sample(np.random.default_rng(5), tables, p, 2, 4)
-        for tables, p in ((found, probs), (truth, each))
-    )
-    for x, y in zip(one, other, strict=True):
-        assert x.shape == (4, 3, 2, 4) and np.array_equal(x.reshape(y.shape), y)
-    one, other = (
-        rollouts.play(np.random.default_rng(5), tables, table_agent(each[0]), 2, 4)
-        for tables in (found, truth)
-    )
-    for x, y in zip(one, other, strict=True):
-        assert x.shape == (4, 3, 2, 4) and np.array_equal(x.reshape(y.shape), y)
+    probs = np.random.default_rng(0).dirichlet(np.ones(A), (4, own, S))
+    together = rollouts.sample(np.random.default_rng(5), prepared, probs, 2, 6, 4)
+    for p in range(4):
+        alone = rollouts.sample(np.random.default_rng(5), prepared, probs[p], 2, 6)
+        for x, y in zip(together, alone, strict=True):
+            assert x.shape == (4, 3, 2, 6) and np.array_equal(x[p], y)
+    assert len(np.unique(together.actions.reshape(4, -1), axis=0)) == 4
+    if own == 1:
+        rows = np.repeat(np.arange(4) * S, 3)
+        stacked = probs.reshape(4 * S, A)
+
+        def act(rng, memory, states):
+            return (rng.random((len(states), 1)) >= np.cumsum(stacked, -1)[rows + states]).sum(-1)
+
+        agent = table_agent(probs)._replace(act=act)
+        together = rollouts.play(np.random.default_rng(5), prepared, agent, 2, 6, 4)
+        for p in range(4):
+            agent = table_agent(probs[p, 0])
+            alone = rollouts.play(np.random.default_rng(5), prepared, agent, 2, 6)
+            for x, y in zip(together, alone, strict=True):
+                assert x.shape == (4, 3, 2, 6) and np.array_equal(x[p], y)
+        assert len(np.unique(together.actions.reshape(4, -1), axis=0)) == 4
+
+
+def test_members_that_are_not_announced_are_refused():
+    prepared, probs = rollouts.tables(bandit([0.1, 0.2]), rollouts.deterministic), always(0, 1)
+    for members, leading in ((None, (3,)), (2, (3,)), (3, (3, 1)), (3, (1, 3))):
+        policies = np.broadcast_to(probs, (*leading, *probs.shape))
+        with pytest.raises(ValueError, match="leading axes of probs must be equal to those of the"):
+            rollouts.sample(np.random.default_rng(0), prepared, policies, 1, 1, members)
+    for members in (0, -1):
+        with pytest.raises(ValueError, match="members must be"):
+            rollouts.sample(np.random.default_rng(0), prepared, probs, 1, 1, members)
+        with pytest.raises(ValueError, match="members must be"):
+            rollouts.play(np.random.default_rng(0), prepared, table_agent(probs), 1, 1, members)
+
+
+def test_common_draws_repeat_what_one_member_draws():
+    for axis, shape, own in ((0, (6, 1), (2, 1)), (-1, (4, 6), (4, 2)), (1, (4, 3, 2), (4, 1, 2))):
+        common, alone = (np.random.default_rng(5) for _ in range(2))
+        for draw in ("random", "standard_normal"):
+            found = getattr(rollouts.Common(common, 3, axis), draw)(shape)
+            one = getattr(alone, draw)(own)
+            assert np.array_equal(found, np.concatenate([one] * 3, axis=axis))
 
 
 def test_the_same_seed_gives_the_same_episodes_and_another_seed_others():

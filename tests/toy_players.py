@@ -13,10 +13,19 @@ def flat_trial(rng, thetas, family, rows, greedy=False):
 
 
 def linear_trial(rng, thetas, family, rows, greedy=False):
+    """Twice x_0 - 2 x_1 in the first step; taken back once in the last."""
     episodes = flat_trial(rng, thetas, family, rows)
-    paid = thetas["x"] @ np.array([1.0, -2.0])
-    paid = paid[:, None, None, None] / episodes.rewards[0, 0].size
+    share = np.zeros(episodes.rewards[0, 0].shape)
+    share[0, 0] += 2
+    share[-1, -1] -= 1
+    paid = (thetas["x"] @ np.array([1.0, -2.0]))[:, None, None, None] * share
     return episodes._replace(rewards=np.broadcast_to(paid, episodes.rewards.shape))
+
+
+def counting_trial(rng, thetas, family, rows, greedy=False):
+    """Pays how many tasks there are."""
+    episodes = flat_trial(rng, thetas, family, rows)
+    return episodes._replace(rewards=np.full(episodes.rewards.shape, 1.0 * rows.leading[0]))
 
 
 def nan_trial(rng, thetas, family, rows, greedy=False):

@@ -1,12 +1,13 @@
 """ES-MAML: an initialisation whose fitness is what it earns while it adapts, without a derivative.
 
     (1)  F(theta) = E sum_k G_k,  G_k the return of stage k, phi_0 = theta: evolution ascends it
-                                                            [Song et al. 2020, eq. 3]
+                              [after Song et al. 2020, where the last stage alone counts]
     (2)  gradient: phi_{k+1} = phi_k + alpha grad of the surrogate of stage k, trials (1)
-                                                            [Song et al. 2020, sec. 3.2]
+                              [Finn et al. 2017; Song et al. 2020 step by evolution here too]
     (3)  hill climbing: stage k plays x_k = phi_k + alpha e_k, e_0 = 0, e ~ N(0, I), and phi_{k+1}
-         is the x_j, j <= k, of greatest return, the last of equals; the last stage plays phi_K
-                                                            [Song et al. 2020, sec. 3.3.2]
+         is the x_j, j <= k, of greatest return, the last of equals; the stage after the last
+         step, where episodes are left for one, plays phi_K
+                              [after Song et al. 2020, sec. 3.3.2, where the first of equals stays]
 
 alpha evolves beside theta, as the power of 2 by which it differs from the family's: a parameter
 `log2_alpha` of one entry.
@@ -20,9 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min import policies, rollouts, trees, trials
-from metarl_min.arguments import require
+from metarl_min.arguments import real, require
 from metarl_min.learners import Learner, evolution, players
-from metarl_min.learners.players import Common, Player
+from metarl_min.learners.players import Player
 from metarl_min.mdp import MDP
 from metarl_min.rollouts import Episodes, Tables
 from metarl_min.tasks import Family
@@ -42,7 +43,8 @@ class Untrained(NamedTuple):
 def _init(rng: Rng, family: Family, inner: Inner) -> Tree:
     inner = trials.resolve(inner, family)
     trials.stage_sizes(inner, family)  # refuses an inner_steps that does not fit
-    return inner.policy.init(rng, *family.sample(rng, 1).shape) | {"log2_alpha": np.zeros(1)}
+    theta = inner.policy.init(rng, *family.sample(rng, 1).shape) | {"log2_alpha": np.zeros(1)}
+    return trees.map(np.float32, theta)
 
 
 def _against(x: Array, like: Array) -> Array:
@@ -51,16 +53,16 @@ def _against(x: Array, like: Array) -> Array:
 
 
 def by_gradient(
-    rng: Any, inner: Inner, family: Family, theta: Tree, alpha: Array, tables: Tables, greedy: bool
+    rng: Rng, inner: Inner, family: Family, theta: Tree, alpha: Array, tables: Tables, greedy: bool
 ) -> Episodes:
     """Play a trial that adapts by eq. (2). theta [P, 1, ..], alpha [P, 1] -> [P, M, N, T]"""
     sizes = trees.map(lambda x: _against(alpha, x), theta)
-    played = trials.play_tables(rng, inner, family, theta, sizes, tables, greedy)
+    played = trials.play_tables(rng, inner, family, theta, sizes, tables, greedy, len(alpha))
     return trials.episodes(played.stages)
 
 
 def by_hill_climbing(
-    rng: Any, inner: Inner, family: Family, theta: Tree, alpha: Array, tables: Tables, greedy: bool
+    rng: Rng, inner: Inner, family: Family, theta: Tree, alpha: Array, tables: Tables, greedy: bool
 ) -> Episodes:
     """Play a trial that adapts by eq. (3). theta [P, 1, ..], alpha [P, 1] -> [P, M, N, T]"""
     sizes, best, found, stages = trials.stage_sizes(inner, family), theta, -np.inf, []
@@ -68,11 +70,11 @@ def by_hill_climbing(
     for k, num_episodes in enumerate(sizes):
         x = best
         if 0 < k < len(sizes) - 1:
-            e = trees.map(lambda y: rng.rng.standard_normal((M, *y.shape[2:])), best)
+            e = trees.map(lambda y: rng.standard_normal((M, *y.shape[2:])), best)
             x = trees.map(lambda y, e: y + _against(alpha, y) * e, best, e)
         probs = policies.softmax(inner.policy.logits(x))
         probs = policies.greedy(probs) if greedy else probs
-        stages.append(rollouts.sample(rng, tables, probs, num_episodes, family.horizon))
+        stages.append(rollouts.sample(rng, tables, probs, num_episodes, family.horizon, len(alpha)))
         paid = stages[-1].rewards.sum((-2, -1))
         better = paid >= found
         best = trees.map(lambda y, z, b=better: np.where(_against(b, y), y, z), x, best)
@@ -87,11 +89,10 @@ def _trial(
     rng: Rng, thetas: Tree, family: Family, tasks: MDP, greedy: bool = False, *,
     inner: Inner, adaptation: str,
 ) -> Episodes:  # fmt: skip
-    inner, P = trials.resolve(inner, family), players.num_members(thetas)
-    tables = rollouts.repeated(rollouts.tables(tasks, family.reward_noise), P)
+    inner, tables = trials.resolve(inner, family), rollouts.tables(tasks, family.reward_noise)
     each = trees.map(lambda x: x[:, None], thetas)
     alpha = inner.alpha * 2.0 ** each.pop("log2_alpha")[..., 0]
-    return ADAPTATION[adaptation](Common(rng, P, -1), inner, family, each, alpha, tables, greedy)
+    return ADAPTATION[adaptation](rng, inner, family, each, alpha, tables, greedy)
 
 
 def _before(state: Any) -> Any:
@@ -129,11 +130,12 @@ def es_maml(
 ) -> Learner:  # fmt: skip
     """Evolve a start and its step size, eqs. (1)-(3); `adaptation` gradient or hill_climbing.
 
-    `policy` to `gamma` are those of `maml` (of a hill climber alpha is 1), the rest those of
+    `policy` to `gamma` are those of `maml` (alpha > 0, of a hill climber 1), the rest those of
     `evolution.es`. ValueError or TypeError out of range.
     """
     rule = f"adaptation must be one of {', '.join(ADAPTATION)}"
     require(adaptation in ADAPTATION, rule, repr(adaptation))
+    require(alpha is None or real("alpha", alpha) > 0, "alpha must be positive", alpha)
     if alpha is None and adaptation == "hill_climbing":
         alpha = 1.0  # a step of noise, not along a gradient
     inner = trials.settings(policy, alpha, inner_steps, inner_episodes, baseline, gamma, "")

@@ -3,7 +3,8 @@
 F(theta) is the return of a trial, exploration included, and g one of the estimates of its smoothed
 gradient, search_gradients (2)-(4), from its ranks, (6), or as it is:
 
-    (1)  theta <- theta + beta (g - decay theta)            [Salimans et al. 2017, sec. 2.1]
+    (1)  an optimizer ascends g - decay theta: sgd by theta <- theta + beta (g - decay theta),
+         adam, unless another is named, by optimizers (3)   [Salimans et al. 2017, sec. 2.1]
 
 Directions are named, so they need not travel: `generations` says what does.
 """
@@ -32,7 +33,6 @@ class State(NamedTuple):
 
     theta: Tree
     optimizer: Any
-    iteration: int
     told: Told
 
 
@@ -63,19 +63,22 @@ def _directions(name: str, key: int, first: int, end: int, D: int) -> Array:
 
 
 def members(rules: Rules, theta: Tree, key: int, first: int, end: int) -> Tree:
-    """Parameters of the members first .. end - 1. [end - first, ..]"""
+    """Parameters of the members first .. end - 1, finite. [end - first, ..]"""
     vector, unravel = trees.ravel(theta)
     number, factor = search_gradients.ESTIMATORS[rules.estimator].place(np.arange(first, end))
     e = _directions(rules.directions, key, number[0], number[-1] + 1, len(vector))
-    rows = vector + rules.sigma * factor[:, None] * e[number - number[0]]
-    return unravel(rows.astype(vector.dtype))
+    rows = e.take(number - number[0], axis=0)
+    rows *= rules.sigma * factor[:, None]
+    rows += vector
+    with np.errstate(over="ignore"):  # what does not fit the dtype is refused, not warned of
+        return trees.check(unravel(rows.astype(vector.dtype, copy=False)))
 
 
 def advance(state: State, key: int, F: Array, rules: Rules) -> State:
     """Take the step of eq. (1) that the fitness [P] of a generation asks for."""
     estimator, F = search_gradients.ESTIMATORS[rules.estimator], search_gradients.finite(F)
     vector, unravel = trees.ravel(state.theta)
-    n = estimator.directions(rules.population)
+    n = estimator.count(rules.population)
     e = _directions(rules.directions, key, 0, n, len(vector))
     g = (
         estimator.gradient(search_gradients.SHAPING[rules.shaping](F), e, rules.sigma)
@@ -83,7 +86,7 @@ def advance(state: State, key: int, F: Array, rules: Rules) -> State:
     )
     update = rules.optimizer.update
     theta, moments = update(state.theta, state.optimizer, unravel(g.astype(vector.dtype)))
-    return State(theta, moments, state.iteration + 1, Told(generations.name(state), key, F))
+    return State(theta, moments, Told(generations.name(state), key, F))
 
 
 def play(state: State, key: int, first: int, end: int, rules: Rules, family: Family) -> Array:
@@ -94,7 +97,7 @@ def play(state: State, key: int, first: int, end: int, rules: Rules, family: Fam
 
 def _init(rng: Rng, family: Family, rules: Rules) -> State:
     theta = rules.player.init(rng, family)
-    return State(theta, rules.optimizer.init(theta), 0, generations.nothing(rules.population))
+    return State(theta, rules.optimizer.init(theta), generations.nothing(rules.population))
 
 
 def _step(
@@ -126,7 +129,7 @@ def evolve(
         require(value in known, f"{name} must be one of {', '.join(known)}", repr(value))
     rule = "population must be at least 2, and even with antithetic directions"
     P = whole("population", population)
-    require(P > 1 and search_gradients.ESTIMATORS[estimator].directions(P) > 0, rule, P)
+    require(P > 1 and search_gradients.ESTIMATORS[estimator].count(P) > 0, rule, P)
     require(real("sigma", sigma) > 0, "sigma must be positive", sigma)
     rules = Rules(
         player, P, whole("num_tasks", num_tasks), sigma, optimizers.by_name(optimizer, beta),
@@ -154,7 +157,8 @@ def es(
     `population` members on `num_tasks` common tasks, `sigma` away; `beta` (three times as long in
     a short budget) and `optimizer` (sgd, momentum, adam); `estimator` vanilla, antithetic or
     forward; `directions` gaussian or orthogonal; `shaping` ranks or none; `decay` of the weights.
-    `executor` evaluates slices of the population elsewhere. ValueError or TypeError out of range.
+    `executor` evaluates the population elsewhere, in at most `num_slices` slices: no fewer than
+    there are workers, or some are idle. ValueError or TypeError out of range.
     """
     known: dict[str, Any] = {
         "population": population, "num_tasks": num_tasks, "sigma": sigma, "optimizer": optimizer,

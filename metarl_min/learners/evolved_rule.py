@@ -4,15 +4,16 @@ n(s,a) visits so far in the trial, t steps taken of the L = N T of a trial. The 
 coefficients (q, m, k, g, c, d) and is applied within the trial:
 
     (1)  Q(s,a) = q at the start, then Q <- Q + (y - Q) / (m + n(s,a)), n after the visit,
-         y = r + d max_a' Q(s',a'), y = r at the end of an episode
+         y = r + d max_a' Q(s',a'), y = r in the last of the T steps of an episode
                                                    [Watkins and Dayan 1992, with a step size 1 / n]
     (2)  pi(a|s) = softmax_a k (1 + g t / L) (Q(s,a) + c / sqrt(n(s,a) + 1))
                                                    [derivation; the bonus as in Auer et al. 2002]
 
 On a bandit (1) is the posterior mean of a Beta(m q, m (1 - q)) prior: q = 1/2, m = 2 is the
 uniform one. So the rule contains the greedy Bayesian player (k to infinity, c = 0), and one with
-an upper confidence bound. m, k, 1 + g, d evolve through exp and a logistic curve, which keeps
-them where they make sense.
+an upper confidence bound. A state that ends an episode before its time is to the rule a state like
+others. m, k, 1 + g, d evolve through exp and a logistic curve, which keeps them where they make
+sense.
 """
 
 from __future__ import annotations

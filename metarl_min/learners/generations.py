@@ -39,7 +39,7 @@ def nothing(population: int) -> Told:
 
 
 def name(state: Any) -> Array:
-    """What tells a state from all others. [2]"""
+    """Name of a state, from its parameters and the key that made them. [2]"""
     content = trees.ravel(state[0])[0].tobytes() + str(state.told.key).encode()
     return np.frombuffer(hashlib.sha256(content).digest(), np.int64)[:2].copy()
 

@@ -18,7 +18,7 @@ P members of D entries, fitness the mean return of a trial on tasks common to al
                                                            [derivation]
 
 The elite stands first, best before second best on the tasks of the last generation, and its first
-is who plays.
+is who plays; without an elite, a child that was never judged.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Rules(NamedTuple):
     crossover: str
     chance: float
     sigma: float
-    generations: Any  # n of eq. (7); None: the budget
+    iterations: Any  # n of eq. (7); None: the budget
 
 
 def schedule(sigma: float, num_tasks: int, done: float) -> tuple[float, int]:
@@ -129,14 +129,14 @@ def _init(rng: Rng, family: Family, rules: Rules) -> State:
 def play(state: State, key: int, first: int, end: int, rules: Rules, family: Family) -> Array:
     """Returns of members first .. end - 1. [end - first, N]"""
     some = trees.map(lambda x: x[first:end], state.population)
-    _, num_tasks = schedule(rules.sigma, rules.num_tasks, state.generation / rules.generations)
+    _, num_tasks = schedule(rules.sigma, rules.num_tasks, state.generation / rules.iterations)
     return players.returns(rules.player, family, some, key, num_tasks)
 
 
 def advance(state: State, key: int, fitness: Array, rules: Rules) -> State:
     """The next generation, bred by the fitness [P] of this one."""
     fitness, rng = search_gradients.finite(fitness), np.random.default_rng([key, 3])
-    sigma, _ = schedule(rules.sigma, rules.num_tasks, state.generation / rules.generations)
+    sigma, _ = schedule(rules.sigma, rules.num_tasks, state.generation / rules.iterations)
     rows = breed(rng, rules, trees.rows(state.population), fitness, sigma)
     unravel = trees.ravel(trees.map(lambda x: x[0], state.population))[1]
     told = Told(generations.name(state), key, fitness)
@@ -147,7 +147,7 @@ def _step(
     rng: Rng, state: State, family: Family, rules: Rules, executor: Any, num_slices: int,
     budget: Callable[[Family], int],
 ) -> tuple[State, Info]:  # fmt: skip
-    rules = rules._replace(generations=rules.generations or budget(family))
+    rules = rules._replace(iterations=rules.iterations or budget(family))
     key = int(rng.integers(2**62))
     ask, step = partial(play, rules=rules, family=family), partial(advance, rules=rules)
     returns = generations.returns(executor, num_slices, state, key, ask, step)
@@ -177,16 +177,14 @@ def breeding(
         require(value in known, f"{name} must be one of {', '.join(known)}", repr(value))
     whole("num_tasks", made.num_tasks)
     P = whole("population", made.size, low=2)
-    require(
-        0 <= whole("elites", made.elites, low=0) < P,
-        "elites must be fewer than the population",
-        made.elites,
-    )
+    E = whole("elites", made.elites, low=0)
+    require(E < P, "elites must be fewer than the population", E)
     require(whole("pressure", made.pressure) <= P, f"pressure must be at most {P}", made.pressure)
     real("chance", made.chance, 0, 1)
     require(real("sigma", made.sigma) > 0, "sigma must be positive", made.sigma)
     executors.check(executor)
-    _ = made.generations is None or whole("iterations", made.generations)
+    if made.iterations is not None:
+        whole("iterations", made.iterations)
     step = partial(_step, rules=made, executor=executor, num_slices=whole("num_slices", num_slices))
     init, trial = partial(_init, rules=made), partial(_trial, player=player)
     short, full = (partial(step, budget=partial(_budget, iterations, i)) for i in (0, 1))
@@ -214,7 +212,7 @@ def ga(
     rules = {
         "size": population, "num_tasks": num_tasks, "elites": elites, "selection": selection,
         "pressure": pressure, "crossover": crossover, "chance": chance, "sigma": sigma,
-        "generations": iterations,
+        "iterations": iterations,
     }  # fmt: skip
     player = players.recurrent_player(whole("hidden", hidden))
     hasty = rules | {"num_tasks": -(-whole("num_tasks", num_tasks) // 2)}

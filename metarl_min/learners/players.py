@@ -29,27 +29,6 @@ class Player(NamedTuple):
     # (rng, parameters [P, ..], family, tasks [M], greedy=False) -> [P, M, N, T]
 
 
-class Common(NamedTuple):
-    """Draws for M tasks, repeated for each of P members along one axis."""
-
-    rng: Rng
-    members: int
-    axis: int
-
-    def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
-        axis = self.axis % len(shape)
-        own = (*shape[:axis], shape[axis] // self.members, *shape[axis + 1 :])
-        return np.concatenate([draw(own)] * self.members, axis=axis)
-
-    def random(self, shape: tuple[int, ...]) -> Array:
-        """Uniform on [0, 1)."""
-        return self._repeated(self.rng.random, shape)
-
-    def standard_normal(self, shape: tuple[int, ...]) -> Array:
-        """Normal."""
-        return self._repeated(self.rng.standard_normal, shape)
-
-
 def returns(player: Player, family: Family, thetas: Tree, key: int, num_tasks: int) -> Array:
     """Return of each episode, mean over the tasks that `key` draws. thetas [P, ..] -> [P, N]"""
     tasks_rng, rng = (np.random.default_rng([key, use]) for use in (0, 1))
@@ -72,10 +51,8 @@ def num_members(thetas: Tree) -> int:
 
 def play(rng: Rng, thetas: Tree, family: Family, tasks: MDP, agent: Agent) -> Episodes:
     """Play an agent of P M rows on the tasks of each member, with common random numbers."""
-    P = num_members(thetas)
-    tables = rollouts.repeated(rollouts.tables(tasks, family.reward_noise), P)
-    common: Any = Common(rng, P, 0)
-    return rollouts.play(common, tables, agent, family.num_episodes, family.horizon)
+    P, tables = num_members(thetas), rollouts.tables(tasks, family.reward_noise)
+    return rollouts.play(rng, tables, agent, family.num_episodes, family.horizon, P)
 
 
 def side_by_side(policy: MemoryPolicy, members: int) -> MemoryPolicy:
