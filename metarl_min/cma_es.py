@@ -24,8 +24,8 @@ y_i = (x_i - m) / sigma, <y> = sum_i w_i y_i, chi = E|N(0, I)|:
 p_sigma and p_c are running sums of steps, so scaled that where selection is blind they stay
 N(0, I) and N(0, C), and C stays what it is on average. Steps that go on in one direction lengthen
 p_sigma, and sigma grows; steps that undo each other shorten it, and sigma shrinks. Plain: no
-negative weights. Equal fitness shares its weights, and a generation without any difference moves
-nothing.
+negative weights. Equal fitness shares its weights, (5) and (7) take the mu_eff of what is shared,
+and a generation without any difference moves nothing.
 """
 
 from __future__ import annotations
@@ -119,11 +119,11 @@ def shares(F: Array, weights: Array) -> Array:
     return np.asarray(((sums[ends] - sums[ends - counts]) / counts)[place])
 
 
-def paths(state: State, c: Constants, step: Array) -> tuple[Array, Array, int]:
-    """p_sigma, p_c and h after a generation, eqs. (5), (7). step <y> [D]"""
-    D, g = len(step), state.generation + 1
+def paths(state: State, c: Constants, w: Array, y: Array) -> tuple[Array, Array, int]:
+    """p_sigma, p_c and h after a generation, eqs. (5), (7). w [P], y [P, D]"""
+    step, D, g = w @ y, y.shape[1], state.generation + 1
     whitened = power(state.C, -0.5) @ step
-    scale_sigma, scale_c = (math.sqrt(x * (2 - x) * c.mu_eff) for x in (c.c_sigma, c.c_c))
+    scale_sigma, scale_c = (math.sqrt(x * (2 - x) / (w @ w)) for x in (c.c_sigma, c.c_c))
     p_sigma = (1 - c.c_sigma) * state.p_sigma + scale_sigma * whitened
     limit = (1.4 + 2 / (D + 1)) * expected_norm(D) * math.sqrt(1 - (1 - c.c_sigma) ** (2 * g))
     h = int(np.linalg.norm(p_sigma) < limit)
@@ -152,7 +152,7 @@ def advance(state: State, x: Array, F: Array) -> State:
         return state._replace(generation=state.generation + 1)
     c, y = constants(P, D), (x - state.mean) / state.sigma
     w = shares(F, c.weights)
-    p_sigma, p_c, h = paths(state, c, w @ y)
+    p_sigma, p_c, h = paths(state, c, w, y)
     mean = state.mean + state.sigma * w @ y
     excess = np.linalg.norm(p_sigma) / expected_norm(D) - 1
     sigma = state.sigma * math.exp(c.c_sigma / c.d_sigma * excess)  # eq. (6)

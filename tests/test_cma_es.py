@@ -127,7 +127,9 @@ def test_a_path_that_is_too_long_is_told_at_the_length_of_the_tutorial(generatio
 
 
 @pytest.mark.verifies("cma_es.5", "cma_es.7", "cma_es.8")
-def test_blind_selection_leaves_paths_and_covariance_what_they_are_on_average():
+@pytest.mark.parametrize("levels", [None, 2])
+def test_blind_selection_leaves_paths_and_covariance_what_they_are_on_average(levels):
+    """Also where many points are equal: of two `levels`."""
     draw, n = rng(2), 5_000
     base, _, _ = grown(generation=10**6)
     root = cma_es.power(base.C, 0.5)
@@ -135,7 +137,8 @@ def test_blind_selection_leaves_paths_and_covariance_what_they_are_on_average():
     for i in range(n):
         p, q = draw.normal(size=D), root @ draw.normal(size=D)
         state = base._replace(p_sigma=0.1 * p, p_c=q)  # so short that h = 0 is rare
-        after = cma_es.advance(state, cma_es.sample(draw, state, P), draw.normal(size=P))
+        F = draw.normal(size=P) if levels is None else [0.0, *draw.integers(levels, size=P - 2), 1]
+        after = cma_es.advance(state, cma_es.sample(draw, state, P), np.array(F))
         a = cma_es.constants(P, D).c_sigma
         full = after.p_sigma + (1 - a) * 0.9 * p  # as if p had its own length
         moments[:, i] = np.outer(full, full), np.outer(after.p_c, after.p_c), after.C
