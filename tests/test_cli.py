@@ -402,6 +402,14 @@ WRONG = {
     "resume without a place": ["train", "toy", "bandit", "--resume"],
     "missing run": ["evaluate", "nowhere"],
     "one task": ["evaluate", "nowhere", "--num-tasks", "1"],
+    "more pulls than fit": ["train", "toy", "bandit", "pulls=100000000000"],
+    "more tasks than fit": ["train", "ga", "bandit", "--set", "num_tasks=100000000"],
+    "a grid that does not fit": ["ceiling", "gridworld", "size=100000"],
+    "a reward that overflows": ["ceiling", "gridworld", "goal_reward=1e200"],
+    "a prior that overflows": ["ceiling", "bandit", "prior=1e308,1e308"],
+    "a directory without a name": ["train", "toy", "bandit", "--out", ""],
+    "a directory below a file": ["train", "toy", "bandit", "--out", f"{__file__}/run"],
+    "a file to resume": ["train", "toy", "bandit", "--resume", "--out", __file__],
     "surplus word": ["equations", "all"],
     "theta and arms": ["estimators", "--theta", "1,2,3"],
     "one arm": ["estimators", "--arms", "1", "--theta", "0"],
@@ -486,6 +494,42 @@ def test_resume_keeps_the_iterations_of_the_run_or_adds_some(run, trained):
     for name in ("checkpoint.npz", "run.json"):
         with open(f"run/{name}", "rb") as one, open(f"straight/{name}", "rb") as other:
             assert one.read() == other.read()
+
+
+def test_resume_needs_no_iterations_where_a_schedule_falls_over_them(run):
+    words = (
+        "train",
+        "ga",
+        "bandit",
+        "pulls=2",
+        "--set",
+        "population=4",
+        "pressure=2",
+        "elites=1",
+        "--out",
+        "a",
+    )
+    assert run(*words, "--iterations", "2")[0] == 0
+    assert run(*words, "--resume")[1] == "a: all 2 iterations are done\n"
+    status, out, err = run(*words, "--resume", "--iterations", "3")
+    assert (status, out) == (2, "") and "must come with the settings of the run" in err
+
+
+def test_fewer_iterations_than_are_done_are_refused(run, trained):
+    words = ("train", "toy", *SMALL, "--out", trained, "--resume", "--iterations", "4")
+    rule = "metarl_min: --iterations must be at least the 5 that are done, got 4\n"
+    assert run(*words) == (2, "", rule)
+
+
+def test_a_directory_that_cannot_be_written_is_refused_before_the_work(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    rule = "metarl_min: --out must be a directory that can be written, got here\n"
+    assert run("estimators", "--out", "here") == (2, "", rule)
+
+
+def test_more_tasks_than_fit_are_not_evaluated(run, trained):
+    status, out, err = run("evaluate", trained, "--num-tasks", "999999999999")
+    assert (status, out) == (2, "") and "at most 100,000,000 steps" in err
 
 
 @pytest.mark.parametrize(
@@ -652,6 +696,13 @@ def test_nothing_is_told_on_standard_output_where_standard_error_is_closed():
     command = f"{sys.executable} -m metarl_min ceiling foo 2>&-"
     done = subprocess.run(command, shell=True, capture_output=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, b"")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes a stream as a POSIX shell does")
+def test_a_closed_standard_output_is_no_success():
+    command = f"{sys.executable} -m metarl_min ceiling bandit >&-"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "standard output must be open" in done.stderr
 
 
 def test_whoever_stops_reading_is_no_error():

@@ -9,6 +9,7 @@
 
 # %%
 from functools import partial
+from math import ceil
 
 import numpy as np
 
@@ -66,14 +67,17 @@ at_8, truth_8 = found[8][1], truths[2]
 short = 1 - at_8["MAML"].mean[0] / truth_8
 pays_from = meta_gradients.break_even(at_8["MAML"], at_8["E-MAML"], at_8["MAML"].bias[0])
 pays_with = meta_gradients.break_even(at_8["MAML"], at_8["E-MAML - J"], at_8["MAML"].bias[0])
-print(f"at N = 8 E-MAML pays from {pays_from:.0f} tasks, with the control variate {pays_with:.1f}")
+print(
+    f"at N = 8 E-MAML pays from {ceil(pays_from)} tasks, with the control variate {ceil(pays_with)}"
+)
 ratios = [at_8[name].variance / at_8["MAML"].variance for name in ("E-MAML", "E-MAML - J")]
 assert np.allclose(ratios, [28591, 316], rtol=2e-3)
-assert np.allclose([short, pays_from, pays_with], [0.198, 376, 4.15], rtol=5e-3)
+assert np.allclose([short, pays_from, pays_with], [0.198, 376.02, 4.15], rtol=5e-3)
+assert ceil(pays_from) == 377
 
 # %%
 print(
     f"Answer: the score term. With 8 inner pulls MAML's gradient is {100 * short:.0f} % too short "
     f"and E-MAML's exact, at {ratios[0]:.0f} times the variance, or {ratios[1]:.0f} times with a "
-    f"control variate; it pays from {pays_from:.0f} and from {pays_with:.1f} estimates per step."
+    f"control variate; it pays from {ceil(pays_from)} and from {ceil(pays_with)} estimates a step."
 )

@@ -21,6 +21,7 @@ from metarl_min.cli import comparison, estimation, published_tables, runs
 from metarl_min.reports import equations, plots, progress, tables
 
 Work = Callable[[], str]
+STEPS = 100_000_000  # of some 40 bytes
 
 
 def say(line: str) -> None:
@@ -49,6 +50,13 @@ def names(words: str) -> list[str]:
     found = words.split(",")
     require(len(set(found)) == len(found), "a name must be given once", repr(words))
     return found
+
+
+def affordable(name: str, num_tasks: int, family: tasks.Family) -> None:
+    """Refuse to play more steps at once than fit into a few GB."""
+    steps = num_tasks * family.num_episodes * family.horizon
+    rule = f"{name} trials together may take at most {STEPS:,} steps"
+    require(steps <= STEPS, rule, f"{num_tasks:,} of {steps // num_tasks:,}")
 
 
 def compare(args: argparse.Namespace) -> Work:
@@ -93,9 +101,12 @@ def write(directory: Path, result: dict[str, Any]) -> None:
 
 def train(args: argparse.Namespace) -> Work:
     """Train a learner in a run directory."""
+    if args.resume and args.iterations is None and Path(args.out or "", "run.json").exists():
+        args.iterations = runs.read_run(Path(args.out or "")).iterations
     settings, seed = learners.scheduled(args.learner, pairs(args.set), args.iterations), args.seed
     learner = learners.make(args.learner, settings)
     family = tasks.make(args.family, pairs(args.words))
+    affordable("num_tasks", int(settings.get("num_tasks", 1)), family)
     training.start(learner, family, seed)
     iterations = args.iterations or comparison.budget(learner, family)[1]
     words = runs.family_words(family)
@@ -105,6 +116,8 @@ def train(args: argparse.Namespace) -> Work:
     else:
         directory = runs.claim(args.out)
     done = training.restore(directory, learner, family, seed).iteration
+    rule = f"--iterations must be at least the {done} that are done"
+    require(done <= run.iterations, rule, run.iterations)
     if done >= run.iterations:
         return lambda: f"{directory}: all {done} iterations are done"
     runs.write_run(directory, run)
@@ -129,6 +142,7 @@ def evaluate(args: argparse.Namespace) -> Work:
     directory = Path(args.directory)
     run = runs.read_run(directory)
     learner, family = runs.make(run)
+    affordable("--num-tasks", args.num_tasks, family)
     require((directory / "checkpoint.npz").exists(), "a run must have a checkpoint", directory)
     last = training.restore(directory, learner, family, run.seed)
 

@@ -14,7 +14,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NoReturn
 
+import numpy as np
+
 from metarl_min import arguments, learners, tasks
+from metarl_min.arguments import require
 from metarl_min.baselines import published
 from metarl_min.cli import commands, comparison, published_tables
 from metarl_min.cli.commands import Work, say
@@ -164,7 +167,8 @@ def parser() -> Parser:
 
 def prepare(words: Sequence[str]) -> Work:
     """Read the words; those of a family may also come after the options."""
-    top = parser()
+    top, first = parser(), "".join(words[:1])
+    require(not first.startswith("-") or first in ("-h", "--help"), "COMMAND comes first", first)
     args, rest = top.parse_known_args(words)
     strange = [word for word in rest if word.startswith("-") or "words" not in args]
     if strange:
@@ -190,7 +194,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return complain(error, 2)
         except (MemoryError, OverflowError) as error:
             return complain(f"the request must fit into memory, got {str(error) or 'too much'}", 2)
-        print(work(), flush=True)
+        require(sys.stdout is not None, "standard output must be open", "none")
+        with np.errstate(all="ignore"):  # what is not finite ends in one line, below
+            print(work(), flush=True)
     except KeyboardInterrupt as interrupt:
         return complain(f"interrupted: {str(interrupt) or 'start it again'}", 1)
     except BrokenPipeError:  # whoever read standard output has left

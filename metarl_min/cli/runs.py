@@ -7,6 +7,7 @@ the learner), replaced as the run goes on.
 from __future__ import annotations
 
 import json
+import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -61,6 +62,13 @@ def read_run(directory: Path) -> Run:
     return run
 
 
+def _directory(out: str) -> Path:
+    require(out != "", "--out must name a directory", repr(out))
+    directory = Path(out)
+    require(not directory.exists() or directory.is_dir(), "--out must be a directory", out)
+    return directory
+
+
 def claim(out: str | None) -> Path:
     """Return a directory to write in: `out`, new or empty, or a fresh one under `runs`."""
     if out is None:
@@ -71,20 +79,24 @@ def claim(out: str | None) -> Path:
         except FileExistsError:
             return claim(None)  # another run was faster
         return fresh
-    directory = Path(out)
-    require(not directory.exists() or directory.is_dir(), "--out must be a directory", out)
+    directory = _directory(out)
     held = sorted(path.name for path in directory.iterdir()) if directory.exists() else []
     rule = "--out must be new or empty, or come with --resume"
     require("run.json" not in held, rule, f"{out} with a run")
     require(not held, "--out must be new or empty", f"{out} with {', '.join(held[:1])}")
-    directory.mkdir(parents=True, exist_ok=True)
+    rule = "--out must be a directory that can be written"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{rule}, got {out}: {error.strerror}") from None
+    require(os.access(directory, os.W_OK | os.X_OK), rule, out)
     return directory
 
 
 def resume(run: Run, iterations: int | None, out: str | None) -> tuple[Path, Run]:
     """Return the directory of a run to continue, and the run; new or empty: from the beginning."""
     require(out is not None, "--resume must come with --out DIR", out)
-    directory = Path(str(out))
+    directory = _directory(str(out))
     if not (directory / "run.json").exists():
         (directory / "run.json.tmp").unlink(missing_ok=True)
         return claim(out), run

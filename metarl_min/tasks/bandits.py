@@ -51,10 +51,10 @@ def sample_mirrored(rng: Rng, num_tasks: int, prior: MirroredArms) -> MDP:
 def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> Family:
     """Bernoulli arms with Beta priors, eq. (1): `prior` one (a, b) for all arms, or one per arm."""
     whole("arms", arms)
-    rule = f"prior must be one a,b for all arms or one per arm ({arms}), each above 0"
+    rule = f"prior must be one a,b for all arms or one per arm ({arms}), each from 1e-9 to 1e9"
     require(len(prior) in (1, arms) and all(len(pair) == 2 for pair in prior), rule, prior)
     for a, b in prior:
-        require(real("prior", a) > 0 and real("prior", b) > 0, rule, (a, b))
+        require(all(1e-9 <= real("prior", x) <= 1e9 for x in (a, b)), rule, (a, b))
     a, b = np.broadcast_to(np.array(prior, float), (arms, 2)).T
     beta = BetaArms(a.copy(), b.copy())
     words = {"arms": arms, "pulls": whole("pulls", pulls), "prior": tasks.text(tuple(prior))}

@@ -19,6 +19,8 @@ from metarl_min.mdp import MDP
 from metarl_min.tasks import Cells, Family, finite_family, text
 from metarl_min.trees import Array
 
+LIMIT = 100_000_000  # numbers of 8 bytes
+PAID = -1e100, 1e100  # so that sums and squares of returns stay finite
 MOVES = np.array([[-1, 0], [1, 0], [0, -1], [0, 1], [0, 0]])  # up, down, left, right, stay
 
 
@@ -53,6 +55,9 @@ def gridworld(
 ) -> Family:  # fmt: skip
     """Goal search: the goal uniform over `goals`, or over all cells but the start and the walls."""
     cells = range(whole("size", size) ** 2)
+    rule = f"a grid may be described by at most {LIMIT:,} numbers"
+    numbers = 5 * len(cells) ** 2 * (len(goals or cells) if terminate == 1 else 1)
+    require(numbers <= LIMIT, rule, f"{numbers:,} for size {size}")
     require(start in cells, f"start must be a cell from 0 to {cells[-1]}", start)
     for name, flag in (("stay", stay), ("terminate", terminate)):
         require(flag in (0, 1), f"{name} must be 0 or 1", flag)
@@ -65,7 +70,7 @@ def gridworld(
     require(len(candidates) > 0, "there must be a cell for the goal", f"size {size}")
     if terminate:
         require(start not in goals, "goals must not hold the start where terminate=1", start)
-    pays = real("goal_reward", goal_reward), real("step_reward", step_reward)
+    pays = real("goal_reward", goal_reward, *PAID), real("step_reward", step_reward, *PAID)
     transition = transitions(size, 4 + stay, walls, real("slip", slip, 0, 1))
     mdps = goal_mdps(transition, start, candidates, pays, absorb=bool(terminate))
     words = {
