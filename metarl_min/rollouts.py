@@ -173,7 +173,8 @@ def sample(
     alive[0] = True
     noise_rng: Any = rng if members is None else Common(rng, P, 1)
     rewards = tables.noise(noise_rng, tables.rewards.ravel().take(arrived))
-    found = Episodes(visited - task * S, actions, np.where(alive, rewards, 0.0), alive)
+    visited -= task * S
+    found = Episodes(visited, actions, np.where(alive, rewards, 0.0), alive)
     axes = (*leading, num_episodes, horizon)
     return Episodes._make(np.moveaxis(x, 0, -1).reshape(axes) for x in found)
 

@@ -135,6 +135,8 @@ def play_tables(
 
 def episodes(stages: list[Episodes]) -> Episodes:
     """Join the stages of a trial. -> [..., N, T]"""
+    if len(stages) == 1:
+        return stages[0]
     return Episodes._make(np.concatenate(parts, axis=-2) for parts in zip(*stages, strict=True))
 
 

@@ -57,21 +57,22 @@ class Rules(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def _directions(name: str, key: int, first: int, end: int, D: int) -> Array:
+def _directions(name: str, key: int, first: int, end: int, D: int, dtype: Any) -> Array:
     """Directions first .. end - 1, kept from playing to learning. [end - first, D]"""
-    return search_gradients.DIRECTIONS[name](key, np.arange(first, end), D)
+    return search_gradients.DIRECTIONS[name](key, np.arange(first, end), D).astype(dtype)
 
 
 def members(rules: Rules, theta: Tree, key: int, first: int, end: int) -> Tree:
     """Parameters of the members first .. end - 1, finite. [end - first, ..]"""
     vector, unravel = trees.ravel(theta)
+    like = len(vector), vector.dtype
     number, factor = search_gradients.ESTIMATORS[rules.estimator].place(np.arange(first, end))
-    e = _directions(rules.directions, key, number[0], number[-1] + 1, len(vector))
+    e = _directions(rules.directions, key, number[0], number[-1] + 1, *like)
     rows = e.take(number - number[0], axis=0)
-    rows *= rules.sigma * factor[:, None]
-    rows += vector
     with np.errstate(over="ignore"):  # what does not fit the dtype is refused, not warned of
-        return trees.check(unravel(rows.astype(vector.dtype, copy=False)))
+        rows *= rules.sigma * factor[:, None]
+        rows += vector
+    return trees.check(unravel(rows))
 
 
 def advance(state: State, key: int, F: Array, rules: Rules) -> State:
@@ -79,7 +80,7 @@ def advance(state: State, key: int, F: Array, rules: Rules) -> State:
     estimator, F = search_gradients.ESTIMATORS[rules.estimator], search_gradients.finite(F)
     vector, unravel = trees.ravel(state.theta)
     n = estimator.count(rules.population)
-    e = _directions(rules.directions, key, 0, n, len(vector))
+    e = _directions(rules.directions, key, 0, n, len(vector), vector.dtype)
     g = (
         estimator.gradient(search_gradients.SHAPING[rules.shaping](F), e, rules.sigma)
         - rules.decay * vector
