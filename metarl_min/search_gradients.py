@@ -29,6 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from metarl_min.arguments import require
 from metarl_min.trees import Array
 
 
@@ -76,6 +77,7 @@ def centred_ranks(F: Array) -> Array:
     >>> centred_ranks(np.array([7.0, 1.0, 1.0]))
     array([ 0.5 , -0.25, -0.25])
     """
+    require(len(F) > 1, "ranks need at least 2 values", len(F))
     _, place, counts = np.unique(F, return_inverse=True, return_counts=True)
     rank = np.cumsum(counts) - (counts + 1) / 2
     return np.asarray(rank[place] / (len(F) - 1) - 0.5)

@@ -114,8 +114,9 @@ def test_promised_sizes_are_not_refused(arms, pulls):
 
 
 def test_more_arms_than_pulls_add_nothing():
-    values = [solve([(1, 1)] * arms, 6).value for arms in (5, 6, 7)]
+    values = [solve([(1, 1)] * arms, 6).value for arms in (5, 6, 7, 300)]
     assert values[0] < values[1] == pytest.approx(values[2], abs=1e-13)
+    assert values[3] == pytest.approx(values[2], abs=1e-13)
 
 
 def test_a_layer_in_many_pieces_is_the_same(monkeypatch):

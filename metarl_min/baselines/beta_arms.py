@@ -150,6 +150,8 @@ def _layer(prior: BetaArms, known: Numbering, after: Array, here: Array, total: 
             left = left + known.totals[x]
             suffix.insert(0, suffix[0] + smaller[x, left])
         for i, (arm, x) in enumerate(zip(known.order, places, strict=True)):
+            if i - known.first[i] > total:
+                continue  # as many arms like it were never pulled either
             t = known.totals[x]
             p = (prior.a[arm] + x - t * (t + 1) // 2) / (prior.a[arm] + prior.b[arm] + t)
             won = after[_successor(known, places, suffix, total + 1, i, x + t + 2)]
