@@ -3,14 +3,14 @@
 With J_k the objective of inner step k (the expected return, or the surrogate of sampled episodes)
 and L_k the outer objective at phi_k, both summed over the tasks, and K inner steps:
 
-    (1)  phi_0 = theta,  phi_{k+1} = phi_k + alpha grad J_k(phi_k)       [Finn et al. 2017, eq. 1]
+    (1)  phi_0 = theta,  phi_{k+1} = phi_k + alpha grad J_k(phi_k)     [Finn et al. 2017, sec. 2.2]
     (2)  F(theta) = sum_k L_k(phi_k)                                                 [definition]
     (3)  v_K = grad L_K(phi_K),  v_k = (I + alpha Hess J_k(phi_k)) v_{k+1} + grad L_k(phi_k),
-         grad F = v_0                                       [chain rule; Finn et al. 2017, sec. 4]
+         grad F = v_0                                       [chain rule; Finn et al. 2017, sec. 2.2]
     (4)  first order: v_k = v_{k+1} + grad L_k(phi_k), so grad F ~ sum_k grad L_k(phi_k)
                                                                       [Finn et al. 2017, sec. 5.2]
     (5)  F_inf(theta) = mean over tasks of J(phi_K), inner gradients exact
-                                    [Finn et al. 2017, eq. 4; Rothfuss et al. 2019, formulation I]
+                                  [Finn et al. 2017, sec. 2.2; Rothfuss et al. 2019, formulation I]
     (6)  dF/dalpha = sum_k v_{k+1} grad J_k(phi_k), entry by entry where each parameter has an
          alpha of its own: then (3) reads v_k = v_{k+1} + Hess J_k(phi_k) (alpha v_{k+1}) + ..
                                                                     [chain rule; Li et al. 2017]
@@ -81,9 +81,9 @@ def alpha_gradient(policy: Policy, path: Path, inner: Objectives, v: Path) -> Tr
     return total
 
 
-def _edge(theta: Tree, alpha: float, num_steps: int) -> None:
+def _edge(theta: Tree, alpha: Any, num_steps: int) -> None:
     trees.check(theta)
-    arguments.real("alpha", alpha)
+    _ = trees.check(alpha) if isinstance(alpha, dict) else arguments.real("alpha", alpha)
     arguments.whole("num_steps", num_steps, low=0)
 
 
@@ -92,14 +92,14 @@ def adapted_return(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: O
     return np.mean(J.value(policy.logits(inner_loop(policy, theta, alpha, [J] * num_steps)[-1])))
 
 
-def meta_gradient(policy: Policy, theta: Tree, alpha: float, num_steps: int, J: Objective) -> Tree:
+def meta_gradient(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> Tree:
     """Gradient of F_inf by one reverse sweep through the formula of the inner gradient."""
     _edge(theta, alpha, num_steps)
     return grad(lambda theta: adapted_return(policy, theta, alpha, num_steps, J))(theta)
 
 
 def meta_gradient_reverse_over_reverse(
-    policy: Policy, theta: Tree, alpha: float, num_steps: int, J: Objective
+    policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
     """Gradient of F_inf with autograd inside autograd: (1) and (5) as one writes them down."""
     _edge(theta, alpha, num_steps)
@@ -115,7 +115,7 @@ def meta_gradient_reverse_over_reverse(
 
 
 def meta_gradient_by_chain(
-    policy: Policy, theta: Tree, alpha: float, num_steps: int, J: Objective
+    policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
     """Gradient of F_inf by Hessian-vector products, eq. (3). The fastest of the three."""
     _edge(theta, alpha, num_steps)
@@ -126,7 +126,7 @@ def meta_gradient_by_chain(
 
 
 def first_order_meta_gradient(
-    policy: Policy, theta: Tree, alpha: float, num_steps: int, J: Objective
+    policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
     """FOMAML: the mean over tasks of grad J at phi_K, eq. (4)."""
     _edge(theta, alpha, num_steps)

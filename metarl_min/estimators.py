@@ -1,10 +1,10 @@
-"""The estimators of the gradient of MAML-RL: one formula, and six ways to weigh log pi.
+"""The estimators of the gradient of MAML-RL: one formula, and five ways to weigh log pi.
 
 Inner step k sees N episodes D_k ~ phi_k of one task (W the return-to-go, b a baseline); the outer
 gradient v = grad J(phi_K) and return R' = J(phi_K) are exact, or estimated:
 
     (1)  phi_{k+1} = phi_k + alpha 1/N sum_i sum_t w_{i,t} grad log pi(a_t|s_t; phi_k)
-                                                              [Finn et al. 2017, eq. 1]
+                                                              [Finn et al. 2017, sec. 2.2]
     (2)  F_N(theta) = E[J(phi_K)], and F_inf of adaptation (5)
                    [Al-Shedivat et al. 2018, eq. 3; Rothfuss et al. 2019, formulations I and II]
     (3)  g = (dphi_K/dtheta)^T v + (R' - c) d/dtheta sum_k sum_i log P(tau_i | phi_k(theta))
@@ -14,10 +14,11 @@ All have the same phi_K. They differ in how w is taken to depend on theta, throu
 rho_t = pi(a_t|s_t; phi_k) / pi(a_t|s_t; reference), whose value is 1: the reference is phi_k
 itself, held fixed. With box_t = rho_0 .. rho_t and A_t = W_t - b:
 
-    (4)  plain         w_t = A_t                                          [Finn et al. 2017, sec. 4]
+    (4)  plain         w_t = A_t                                        [Finn et al. 2017, sec. 3.2]
     (5)  lvc           w_t = rho_t A_t                              [Rothfuss et al. 2019, eq. 12]
-    (6)  dice          w_t = sum_{l>=t} box_l r_l - rho_t b       [Foerster et al. 2018, eq. 9, 16]
-    (7)  loaded_dice   w_t = sum_{l>=t} box_l A_l - sum_{l>t} box_{l-1} A_l
+    (6)  dice          w_t = sum_{l>=t} gamma^(l-t) box_l r_l - rho_t b
+                                                                  [Foerster et al. 2018, eq. 9, 16]
+    (7)  loaded_dice   w_t = box_t A_t + sum_{l>t} gamma^(l-t) (box_l - box_{l-1}) A_l
                                                                     [Farquhar et al. 2019, eq. 12]
     (8)  linearised_score  w_t = (1 + sum_l log rho_l) A_t                   [Tang 2022, sec. 4]
     (9)  emaml         (4), and in (3) the score term, which the others leave out; c is a control
@@ -26,7 +27,8 @@ itself, held fixed. With box_t = rho_0 .. rho_t and A_t = W_t - b:
 
 emaml is unbiased for F_N. dice, loaded_dice and linearised_score have an unbiased Hessian of J,
 and a bias O(1/N) for F_N and for F_inf. lvc shares that at horizon 1 alone. plain and fomaml are
-biased for both, in the limit too.
+biased for both, in the limit too. That is for gamma = 1 and a constant b: F_inf takes its inner
+steps on J, of which a return-to-go that is discounted, but not by gamma^t, is no gradient.
 """
 
 from collections.abc import Callable, Sequence

@@ -37,6 +37,9 @@ class MDP(_Arrays):
             _check(initial, transition, reward)
         return super().__new__(cls, initial, transition, reward)
 
+    def _replace(self, **new: Array) -> "MDP":  # that of a NamedTuple would not check
+        return MDP(**{**self._asdict(), **new})
+
     @property
     def leading(self) -> tuple[int, ...]:
         """Shape of the leading axes: () for one MDP, (M,) for a batch of tasks."""
@@ -71,7 +74,9 @@ def _check(initial: Array, transition: Array, reward: Array) -> None:
 
 
 def select(mdp: MDP, index: Any) -> MDP:
-    """Return the tasks `index` of a batch [M]; arrays of length 1 stay shared by all tasks."""
+    """Return the tasks `index` [n] of a batch [M]; arrays of length 1 stay shared by all tasks."""
+    require(len(mdp.leading) == 1, "mdp must have one axis of tasks", mdp.leading)
+    require(onp.ndim(index) == 1, "index must have one axis", onp.shape(index))
     initial = onp.broadcast_to(mdp.initial, mdp.leading + mdp.initial.shape[-1:])[index]
     return MDP._make([initial, *(x if len(x) == 1 else x[index] for x in mdp[1:])])
 

@@ -43,6 +43,8 @@ def at_visits(table: Array, episodes: Episodes) -> Array:
     leading, axes = table.shape[:-2], episodes.states.shape[:-2]
     rule = f"logits and tables must have the leading axes of the episodes, {axes}"
     require(leading == axes, rule, leading)
+    S = table.shape[-2]
+    require(episodes.states.max(initial=0) < S, "the table must have all states", f"{S} of them")
     index = rollouts.visits(episodes, table.shape[-2:])
     return onp.where(episodes.alive, table.reshape(-1)[index], 0.0)
 

@@ -3,7 +3,7 @@
 A trial is N episodes, of which K times N_inner are followed by an inner step (trials (1)):
 
     (1)  F(theta) = E[sum of all rewards] = N_inner sum_{k<K} J(phi_k) + (N - K N_inner) J(phi_K)
-                                                                          [Stadie et al. 2018]
+                                                                    [Duan et al. 2016, sec. 2]
     (2)  grad F = E[sum_k sum_{i in D_k} grad_theta log P(tau_i | phi_k(theta; D_0 .. D_{k-1}))
          (W_i + G_{k+1})],  W_i the return-to-go within episode i, G_{k+1} all reward of the
          later stages             [Al-Shedivat et al. 2018, eq. 4; Stadie et al. 2018, eq. 7]
@@ -32,7 +32,7 @@ from metarl_min.estimators import Weights
 from metarl_min.objectives import Objective
 from metarl_min.rollouts import Episodes
 from metarl_min.trees import Array, Tree
-from metarl_min.trials import Inner, Trial
+from metarl_min.trials import Inner, Trial, step_sizes
 
 Gradients = tuple[Tree, Tree]  # in theta and in the step size of each parameter, summed over tasks
 
@@ -65,18 +65,21 @@ def outer_surrogates(
     return [objectives.sampled(rollouts.table(stage, A, shape)) for stage, A in pairs]
 
 
+def _in_both(inner: Inner, trial: Trial, v: adaptation.Path) -> Gradients:
+    """Gradients in theta, v_0, and in alpha, adaptation (6); sums over the tasks."""
+    in_alpha = adaptation.alpha_gradient(inner.policy, trial.path, trial.inner, v)
+    return trees.sum_tasks(v[0], trial.path[0]), in_alpha
+
+
 def second_order(inner: Inner, trial: Trial, outer: Objectives) -> Gradients:
     """Gradient of `outer` by the chain, adaptation (3): with G in it, eq. (2)."""
     v = adaptation.adjoints(inner.policy, trial.path, trial.alpha, trial.inner, outer)
-    in_alpha = adaptation.alpha_gradient(inner.policy, trial.path, trial.inner, v)
-    return adaptation.sum_tasks(v[0], trial.path[0]), in_alpha
+    return _in_both(inner, trial, v)
 
 
 def first_order(inner: Inner, trial: Trial, outer: Objectives) -> Gradients:
     """Gradient of `outer` without Jacobians, eq. (3); that in alpha survives, meta_sgd (3)."""
-    v = adaptation.first_order_adjoints(inner.policy, trial.path, outer)
-    in_alpha = adaptation.alpha_gradient(inner.policy, trial.path, trial.inner, v)
-    return adaptation.sum_tasks(v[0], trial.path[0]), in_alpha
+    return _in_both(inner, trial, adaptation.first_order_adjoints(inner.policy, trial.path, outer))
 
 
 def through(inner: Inner, trial: Trial, outer: Objectives, weights: Weights) -> Gradients:
@@ -102,8 +105,8 @@ def through(inner: Inner, trial: Trial, outer: Objectives, weights: Weights) -> 
 def reptile(inner: Inner, trial: Trial, outer: Objectives) -> Gradients:
     """Sum of the inner gradients, reptile (1); its expansion in alpha is reptile (2)."""
     v = adaptation.first_order_adjoints(inner.policy, trial.path, [*trial.inner, None])
-    total = adaptation.sum_tasks(v[0], trial.path[0])
-    return total, trees.map(np.zeros_like, total)
+    total = trees.sum_tasks(v[0], trial.path[0])
+    return trees.scale(total, step_sizes(inner, total, 1.0)), trees.map(np.zeros_like, total)
 
 
 DIRECTIONS: dict[str, Callable[[Inner, Trial, Objectives], Gradients]] = {

@@ -1,7 +1,7 @@
 """A trial of a learner that adapts: episodes in a row on a fresh task, with steps in between.
 
 Stage k < K plays N_inner episodes with phi_k and steps on their surrogate L alone; stage K plays
-what remains of the N episodes with phi_K:
+what remains of the N episodes with phi_K; where nothing remains, no step follows the last stage:
 
     (1)  phi_{k+1} = phi_k + alpha grad L(phi_k; D_k),  D_k ~ phi_k,  phi_0 = theta
                                                                   [Finn et al. 2017, alg. 3]
@@ -57,6 +57,8 @@ def settings(
     baseline: str, gamma: float | None, adapt: str,
 ) -> Inner:  # fmt: skip
     """Check and read the settings that every adapting learner has; TypeError or ValueError."""
+    rule = "inner_episodes must be at least 2 where the baseline is their mean"
+    require(baseline != "mean" or whole("inner_episodes", inner_episodes) > 1, rule, inner_episodes)
     return Inner(
         policies.by_name(policy),
         None if alpha is None else real("alpha", alpha),
@@ -87,7 +89,8 @@ def step_sizes(inner: Inner, theta: Tree, alpha: Any) -> Any:
     """Return `alpha`, zero at the parameters that do not adapt (ANIL, Raghu et al. 2020)."""
     if not inner.adapt:
         return alpha
-    require(set(inner.adapt) <= set(theta), f"adapt must name some of {set(theta)}", inner.adapt)
+    rule = f"adapt must name some of {', '.join(theta)}"
+    require(set(inner.adapt) <= set(theta), rule, ",".join(inner.adapt))
     adapts = {name: np.full_like(theta[name], name in inner.adapt) for name in theta}
     return trees.scale(adapts, alpha)
 

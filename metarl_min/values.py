@@ -162,6 +162,9 @@ defvjp(value, lambda ans, probs, problem: lambda g: g[..., None, None] * gradien
 
 def broadcast(probs: Any, problem: Problem) -> Any:
     """Return `probs` [..., S, A] with all leading axes, which the primitives demand. Traceable."""
+    shape = problem.rewards.shape[-2:]
+    rule = f"logits and probs must have shape [..., {shape[0]}, {shape[1]}]"
+    require(np.shape(probs)[-2:] == shape, rule, np.shape(probs))
     leading = onp.broadcast_shapes(problem.leading, np.shape(probs)[:-2])
     return probs if np.shape(probs)[:-2] == leading else probs + onp.zeros((*leading, 1, 1))
 

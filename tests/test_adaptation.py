@@ -208,3 +208,25 @@ def test_what_is_not_a_problem_is_refused(way, theta, alpha, num_steps, error, m
     _, _, J = problem(FAMILIES["bandit"], policies.table)
     with pytest.raises(error, match=message):
         way(policies.table, theta, alpha, num_steps, J)
+
+
+def test_a_table_of_another_size_is_refused():
+    task = mdp.MDP(np.ones((1, 2)) / 2, np.full((1, 2, 2, 2), 0.5), np.ones((1, 2, 2, 1)))
+    J, theta = objectives.exact(task, 1), {"logits": np.zeros((1, 2))}
+    for way in (adaptation.meta_gradient_by_chain, adaptation.adapted_return):
+        with pytest.raises(ValueError, match=r"logits and probs must have shape .* 2, 2"):
+            way(policies.table, theta, 0.5, 1, J)
+
+
+def test_each_parameter_may_have_its_alpha():
+    task = mdp.MDP(
+        np.ones((1, 2)) / 2, np.full((1, 2, 2, 2), 0.5), np.arange(4.0).reshape(1, 2, 2, 1)
+    )
+    J, theta = objectives.exact(task, 2), {"logits": np.array([[0.1, 0.4], [0.2, -0.3]])}
+    alpha = {"logits": np.array([[0.5, 1.0], [0.0, 2.0]])}
+    one, other = (
+        way(policies.table, theta, alpha, 2, J)["logits"]
+        for way in (adaptation.meta_gradient_by_chain, adaptation.meta_gradient)
+    )
+    assert abs(one).max() > 0
+    np.testing.assert_allclose(one, other, atol=1e-15)

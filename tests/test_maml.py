@@ -1,4 +1,4 @@
-"""maml (1)-(4), trials (1)-(2): the sampled estimator against the enumerated return of a trial."""
+"""maml (1), trials (1)-(2): the sampled estimator against the enumerated return of a trial."""
 
 import itertools
 import pickle
@@ -300,7 +300,7 @@ def test_an_exact_step_of_sgd_ascends_by_beta_times_the_meta_gradient(name):
     assert info.per_episode[0] == adaptation.adapted_return(policies.table, state.theta, 4.0, 2, J)
 
 
-@pytest.mark.parametrize("estimator", ["emaml", "plain"])
+@pytest.mark.parametrize("estimator", [x for x in trial_gradients.DIRECTIONS if x != "reptile"])
 @pytest.mark.parametrize("objective", ["trial", "adapted"])
 def test_each_pull_is_weighed_by_what_the_objective_counts_of_it_and_of_the_later(
     objective, estimator
@@ -546,3 +546,55 @@ def test_every_baseline_adapts(baseline):
     state = learner.init(np.random.default_rng(0), family)
     after, _ = learner.step(np.random.default_rng(1), state, family)
     assert (after.theta["logits"] != 0).any()
+
+
+GRID = tasks.make("gridworld", {"size": "3", "start": "4", "horizon": "4", "episodes": "3"})
+SOME = {"policy": "network:3", "adapt": "W2,b2", "optimizer": "sgd", "num_tasks": "6"}
+
+
+def one_step(family=GRID, **words):
+    learner = learners.make("maml", SOME | words)
+    state = learner.init(np.random.default_rng(0), family)
+    state = state._replace(theta=trees.map(lambda x: x + 0.3, state.theta))
+    return state, *learner.step(np.random.default_rng(1), state, family)
+
+
+def test_only_what_is_named_adapts_towards_the_exact_objective():
+    state, _, info = one_step(objective="exact")
+    J = objectives.exact(GRID.sample(np.random.default_rng(1), 6), 4)
+    alpha = {name: np.full_like(x, 8.0 * (name in ("W2", "b2"))) for name, x in state.theta.items()}
+    truth = adaptation.adapted_return(policies.network(3), state.theta, alpha, 2, J)
+    assert info.per_episode[0] == pytest.approx(truth, rel=1e-12)
+
+
+def test_only_what_is_named_adapts_within_a_clipped_update():
+    """Steps so small that nothing is clipped: five ascents are five times one."""
+    state, once, _ = one_step(beta="1e-6")
+    _, near, _ = one_step(beta="1e-6", update="clipped")
+    for name, x in state.theta.items():
+        moved = near.theta[name] - x, 5 * (once.theta[name] - x)
+        np.testing.assert_allclose(*moved, rtol=1e-2, atol=1e-12)
+
+
+def test_reptile_moves_only_what_is_named():
+    state, after, _ = one_step(estimator="reptile")
+    for name, x in state.theta.items():
+        assert np.array_equal(after.theta[name], x) == (name not in ("W2", "b2"))
+    with pytest.raises(ValueError, match="learn_alpha must be no for reptile"):
+        learners.make("reptile", {"learn_alpha": "scalar"})
+
+
+def test_exact_inner_steps_may_fill_all_episodes():
+    family = tasks.make("bandit", {"arms": "3", "pulls": "4"})
+    words = {"objective": "exact", "policy": "table", "adapt": "", "inner_steps": "4"}
+    state, _, info = one_step(family, **words)
+    J = objectives.exact(family.sample(np.random.default_rng(1), 6), 1)
+    truth = [adaptation.adapted_return(policies.table, state.theta, 4.0, K, J) for K in (3, 4)]
+    assert truth[1] > truth[0] and info.per_episode[0] == pytest.approx(truth[1], rel=1e-12)
+
+
+def test_the_mean_of_one_episode_is_no_baseline():
+    rule = "inner_episodes must be at least 2 where the baseline is their mean, got 1"
+    for name in ("maml", "reptile", "es_maml"):
+        with pytest.raises(ValueError, match=rule):
+            learners.make(name, {"baseline": "mean"})

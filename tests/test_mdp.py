@@ -166,3 +166,14 @@ def test_the_optimum_refuses_bad_horizons_and_discounts(function):
         function(task, True)
     with pytest.raises(ValueError, match="gamma must be finite, from 0 to 1, got 2"):
         function(task, 2, 2)
+
+
+def test_what_is_replaced_is_checked_too():
+    one = MDP(onp.ones(1), onp.ones((1, 2, 1)), onp.zeros((1, 2, 1)))
+    assert one._replace(reward=onp.ones((1, 2, 1))).reward.sum() == 2
+    with pytest.raises(ValueError, match="reward must be finite"):
+        one._replace(reward=onp.full((1, 2, 1), onp.nan))
+    with pytest.raises(ValueError, match="mdp must have one axis of tasks, got"):
+        mdp.select(one, onp.array([0]))
+    with pytest.raises(ValueError, match="index must have one axis, got"):
+        mdp.select(MDP(*(x[None] for x in one)), 0)

@@ -124,7 +124,7 @@ def test_what_does_not_adapt_stays_and_its_step_size_is_not_learned():
 @pytest.mark.parametrize("estimator", trial_gradients.DIRECTIONS)
 def test_a_sampled_step_of_every_estimator_moves_and_stays_finite(estimator, policy):
     settings = {"estimator": estimator, "policy": policy, "num_tasks": "8"}
-    for learn_alpha in ("no", "scalar", "each"):
+    for learn_alpha in ("no",) if estimator == "reptile" else ("no", "scalar", "each"):
         learner = learners.make("maml", settings | {"learn_alpha": learn_alpha})
         state = learner.init(np.random.default_rng(0), GRID)
         after, info = learner.step(np.random.default_rng(1), state, GRID)

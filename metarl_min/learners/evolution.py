@@ -144,7 +144,7 @@ def evolve(
 
 
 def _iterations(family: Family) -> tuple[int, int]:
-    return (160, 1000) if family.horizon == 1 else (30, 600)
+    return (160, 1600) if family.horizon == 1 else (30, 600)
 
 
 def es(

@@ -117,7 +117,8 @@ def _update_theta(rules: Rules, state: State, trial: Trial, sums: list[list[Arra
 
 def _exact(state: State, family: Family, inner: Inner, tasks: MDP) -> tuple[Trial, Objectives]:
     """The path of exact inner steps towards F_inf, adaptation (5)."""
-    J, K = objectives.exact(tasks, family.horizon), len(trials.stage_sizes(inner, family)) - 1
+    J, K = objectives.exact(tasks, family.horizon), inner.num_steps
+    K = len(trials.stage_sizes(inner, family)) - 1 if K is None else K
     alpha = trials.step_sizes(inner, state.theta, state.alpha)
     path = adaptation.inner_loop(inner.policy, state.theta, alpha, [J] * K)
     return Trial(alpha, path, [J] * K, []), [None] * K + [J]
@@ -172,7 +173,8 @@ def maml(
 ) -> Learner:  # fmt: skip
     """MAML, by default second order with the score term, eq. (1) by trial_gradients (2).
 
-    `objective`: the return of the whole trial, that once adapted, or F_inf, exact. `policy` and
+    `objective`: the return of the whole trial, that once adapted, or F_inf, exact, to which
+    `inner_episodes`, `baseline` and `gamma` are nothing. `policy` and
     the names of its parameters that `adapt` (empty: all); `alpha`, `beta` inner and outer step
     size; `num_tasks` per meta-batch; `inner_steps` K of `inner_episodes` N_inner each; `baseline`
     (mean, linear or a number) and `gamma` of the inner surrogate. `update`: ascent along the
@@ -190,6 +192,8 @@ def maml(
     traced = isinstance(DIRECTIONS[estimator], partial)
     rule = "the exact objective has no data, so estimator must be emaml, plain, fomaml or reptile"
     require(objective != "exact" or not traced, rule, repr(estimator))
+    rule = "learn_alpha must be no for reptile, which has no gradient in alpha"
+    require(learn_alpha == "no" or estimator != "reptile", rule, repr(learn_alpha))
     rule = "estimators that are traced need a baseline that is mean or a number"
     require(baseline != "linear" or not traced, rule, repr(baseline))
     plain = estimator in ("emaml", "plain") and learn_alpha == "no" and objective != "exact"

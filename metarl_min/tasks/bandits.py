@@ -89,7 +89,8 @@ def correlated(*, kind: str = "uniform", pulls: int = 100) -> Family:
 def contextual(*, cues: int = 4, arms: int = 2, pulls: int = 16) -> Family:
     """Bind each cue, a state, to the arm that pays there, eq. (4)."""
     S, A = whole("cues", cues), whole("arms", arms, low=2)
-    require(A**S <= 4096, "arms ** cues, the candidate tasks, must be at most 4096", A**S)
+    rule = "arms ** cues, the candidate tasks, must be at most 4096"
+    require(S <= 12 and A**S <= 4096, rule, f"{A} ** {S}")
     pays = np.stack(np.unravel_index(np.arange(A**S), (A,) * S), axis=-1)  # [G, S]
     reward = (pays[..., None] == np.arange(A)).astype(float)[..., None]
     stays = np.broadcast_to(np.eye(S)[:, None], (1, S, A, S))

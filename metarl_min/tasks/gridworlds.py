@@ -58,9 +58,12 @@ def gridworld(
     rule = f"a grid may be described by at most {LIMIT:,} numbers"
     numbers = 5 * len(cells) ** 2 * (len(goals or cells) if terminate == 1 else 1)
     require(numbers <= LIMIT, rule, f"{numbers:,} for size {size}")
+    for name, some in (("start", [start]), ("goals", goals), ("walls", walls)):
+        for cell in some:
+            whole(name, cell, low=0)
     require(start in cells, f"start must be a cell from 0 to {cells[-1]}", start)
     for name, flag in (("stay", stay), ("terminate", terminate)):
-        require(flag in (0, 1), f"{name} must be 0 or 1", flag)
+        require(whole(name, flag, low=0) < 2, f"{name} must be 0 or 1", flag)
     rule = f"walls must be different cells from 0 to {cells[-1]} other than the start, {start}"
     require(set(walls) <= set(cells) - {start} and len(set(walls)) == len(walls), rule, walls)
     free = set(cells) - set(walls)

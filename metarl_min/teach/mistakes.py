@@ -98,8 +98,11 @@ def explain(
 ) -> Report:
     """Complete a report by what estimates [M, D] equal on all problems, themselves or on average.
 
-    Only where nothing known fits is a factor of the gradient named `truth` looked for.
+    Only where nothing known fits is a factor of the gradient named `truth` looked for, and
+    nothing where the report has a remark of its own.
     """
+    if report.remark:
+        return report
     if names := _recognise(mine, known):
         return report._replace(factor=None, remark=f"it is {names}")
     pairs = list(zip(probabilities, known, strict=True))
