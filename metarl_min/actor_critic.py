@@ -9,7 +9,7 @@ policy to the one that played, and eta the weight of the entropy:
          k_t = 0 where w_t > 1 + clip and A_t > 0, or w_t < 1 - clip and A_t <= 0, else 1
                                        [Mnih et al. 2016; Schulman et al. 2017, eq. 7]
     (3)  dentropy/dz = -pi (log pi + entropy)                    [derivative of policies (5)]
-    (4)  df/dv_t = c (A_t + v_old,t - v_t), c = 1/2              [Mnih et al. 2016]
+    (4)  df/dv_t = c (A_t + v_old,t - v_t), c = 1/2      [Wang et al. 2016; definition of c]
     (5)  g min(1, limit / |g|)                                   [Pascanu et al. 2013]
 """
 
@@ -51,5 +51,5 @@ def critic(values: Array, targets: Array, alive: Array) -> Array:
 
 def clip_norm(g: Tree, limit: float) -> Tree:
     """Scale a gradient down to the norm `limit`, eq. (5)."""
-    norm = float(np.sqrt(trees.dot(g, g)))
+    norm = float(np.sqrt(sum(np.square(x, dtype=float).sum() for x in g.values())))
     return trees.scale(g, limit / norm) if norm > limit else g

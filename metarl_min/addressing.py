@@ -1,7 +1,7 @@
 """A memory of N rows: how it is addressed by content, read and written.
 
 Row i holds M_i and is found at the address A_i; k is a key, q a vector to write, w are weights of
-the rows (w >= 0, sum 1):
+the rows (w >= 0, sum 1; nothing was read before the first step, so there w^r_{t-1} = 0):
 
     (1)  K_i = k.A_i / (|k| |A_i|), lengths below 1e-3 taken as 1e-3: 0 at an address of zeros
                                                            [Graves et al. 2014, eq. 6]

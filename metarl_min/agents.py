@@ -49,18 +49,20 @@ def draw(rng: Rng, logits: Array) -> Array:
     columns = np.ascontiguousarray(logits.T)
     sums = np.exp(columns - columns.max(0)).cumsum(0)
     u = rng.random(sums.shape[1:]) * sums[-1]
-    return np.minimum((u >= sums).sum(0), len(sums) - 1)
+    return np.asarray((u >= sums).sum(0))
 
 
 def agent(
-    policy: MemoryPolicy, theta: Tree, shape: tuple[int, int], greedy: bool, record: Record
-) -> Agent:
-    """Play `theta` with the memory of eq. (1), keeping every step in `record`."""
+    policy: MemoryPolicy, theta: Tree, shape: tuple[int, int], greedy: bool,
+    record: Record | None = None,
+) -> Agent:  # fmt: skip
+    """Play `theta` with the memory of eq. (1), keeping every step in `record`, if given."""
     (S, A), dtype = shape, next(iter(theta.values())).dtype
 
     def start(num_tasks: int) -> Carry:
         memory = policy.initial_memory(theta, num_tasks)  # empty on every task
-        record.memories.append(memory)
+        if record is not None:
+            record.memories.append(memory)
         return Carry(memory, np.zeros((num_tasks, A + 1), dtype), True)
 
     def begin(rng: Rng, carry: Carry) -> Carry:
@@ -72,8 +74,9 @@ def agent(
         x = observation(states, carry.previous, carry.starts, S)
         memory, logits, values = policy.step(theta, carry.memory, x)
         latest[:] = [memory]
-        for kept, new in zip(record, (x, memory, logits, values), strict=True):
-            kept.append(new)
+        if record is not None:
+            for kept, new in zip(record, (x, memory, logits, values), strict=True):
+                kept.append(new)
         return np.argmax(logits, axis=-1) if greedy else draw(rng, logits)
 
     def observe(carry: Carry, states: Array, actions: Array, rewards: Array, _: Array) -> Carry:

@@ -71,8 +71,8 @@ def evaluate(
     value, stderr = mean_and_stderr(returns.sum(-1))
     score: Pair = (None, None)
     pdl: Pair = (None, None)
-    if ceiling is not None and ceiling.value > ceiling.random:
-        span = ceiling.value - ceiling.random
+    span = 0.0 if ceiling is None else ceiling.value - ceiling.random
+    if ceiling is not None and span > 1e-12 * max(abs(ceiling.value), abs(ceiling.random)):
         score = (value - ceiling.random) / span, stderr / span
         if regrets:
             lost, lost_stderr = mean_and_stderr(np.concatenate(regrets))

@@ -7,7 +7,7 @@ entries:
     (2)  reset before:  r = s(x W_r + b_r + h U_r),  u = s(x W_u + b_u + h U_u),
          n = tanh(x W_n + b_n + (r o h) U_n),  h' = u o h + (1 - u) o n    [Cho et al. 2014]
     (3)  reset after, as in cuDNN: (2) with n = tanh(x W_n + b_n + r o q), q = h U_n + c
-                                                                   [Chetlur et al. 2014]
+                                                                   [cuDNN 5, 2016]
     (4)  of (3), for g = df/dh':  d_n = g o (1 - u) o (1 - n^2),  d_q = d_n o r,
          d_u = g o (h - n) o u o (1 - u),  d_r = d_n o q o r o (1 - r),
          df/dh = g o u + (d_r, d_u, d_q) U^T               [Werbos 1990; derivation]

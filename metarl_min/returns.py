@@ -3,7 +3,7 @@
     (1)  W_t = sum_{l>=0} gamma^l r_{t+l}                   [Sutton and Barto 2018, eq. 3.8]
     (2)  batch mean: b_t = 1/N sum_n W_{n,t}                           [Greensmith et al. 2004]
     (3)  time-dependent linear: b = F w, w = argmin |F w - W|^2 + ridge |w|^2, with rows
-         F = (1{s}, t, t^2, t^3, 1), t in hundreds of steps      [Duan et al. 2016b, sec. 4.1]
+         F = (1{s}, t, t^2, t^3, 1), t in hundreds of steps      [Duan et al. 2016b, sec. 5]
     (4)  A_t = sum_{l>=0} (gamma lambda)^l delta_{t+l},
          delta_t = r_t + gamma v(s_{t+1}) - v(s_t)         [Schulman et al. 2016, eqs. 11, 16]
 

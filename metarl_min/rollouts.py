@@ -223,6 +223,8 @@ def play(
 
     With `members` its rows are (member, task), P M of them, and meet the same draws: -> [P, ..].
     """
+    whole("num_episodes", num_episodes)
+    whole("horizon", horizon)
     (S, A), P = tables.shape, members or 1
     leading = tables.leading if members is None else (whole("members", members), *tables.leading)
     common: Any = rng if members is None else Common(rng, P, 0)
@@ -234,6 +236,8 @@ def play(
         for _ in range(horizon):
             states = g - task * S
             actions = agent.act(common, memory, states)
+            inside = bool(((actions >= 0) & (actions < A)).all())
+            require(inside, f"actions must be from 0 to {A - 1}", actions)
             arrived = _arrive(common, tables, g * A + actions)
             noisy = tables.noise(common, tables.rewards.ravel()[arrived])
             rewards, g = np.where(alive, noisy, 0.0), tables.arrivals.ravel()[arrived]

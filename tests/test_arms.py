@@ -222,3 +222,12 @@ def test_a_player_pickles_and_refuses_other_families(name):
 def test_a_constant_out_of_range_is_refused(make_learner, constant):
     with pytest.raises(ValueError, match="must be"):
         make_learner(constant)
+
+
+def test_optimistic_thompson_draws_among_draws_that_were_raised_to_the_mean():
+    """Two arms alike: with chance 1/4 both draws are below the mean, and neither arm is first."""
+    family = make("bandit", {"arms": "2", "pulls": "3"})
+    agent = arms.optimistic_thompson().init(np.random.default_rng(0), family)
+    memory = agent.begin(np.random.default_rng(0), agent.start(20_000))
+    actions = agent.act(np.random.default_rng(1), memory, np.zeros(20_000, int))
+    assert abs(actions.mean() - 0.5) < 5 * 0.5 / 20_000**0.5

@@ -18,6 +18,7 @@ import toy_learner
 from metarl_min import __main__, learners, tasks
 from metarl_min.baselines import bayes_optimal
 from metarl_min.cli import commands, comparison, main, runs
+from metarl_min.learners import genetic
 
 SCORES = {
     "return", "stderr", "score", "score_stderr", "score_pdl", "score_pdl_stderr", "per_episode",
@@ -513,6 +514,14 @@ def test_resume_needs_no_iterations_where_a_schedule_falls_over_them(run):
     assert run(*words, "--resume")[1] == "a: all 2 iterations are done\n"
     status, out, err = run(*words, "--resume", "--iterations", "3")
     assert (status, out) == (2, "") and "must come with the settings of the run" in err
+
+
+def test_a_run_of_all_iterations_is_resumed_with_the_words_that_began_it(run, monkeypatch):
+    words = ("train", "ga", "bandit", "pulls=2", "--out", "b", "--set", "population=4", "elites=1")
+    words += ("pressure=2", "num_tasks=2")
+    monkeypatch.setattr(genetic, "_iterations", lambda family: (1, 3))
+    assert run(*words)[1].startswith("b: 3 iterations are done")
+    assert run(*words, "--resume")[:2] == (0, "b: all 3 iterations are done\n")
 
 
 def test_fewer_iterations_than_are_done_are_refused(run, trained):

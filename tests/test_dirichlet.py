@@ -244,3 +244,14 @@ def test_the_ceiling_of_the_known_task_is_not_exceeded():
         trial = learner.trial(rng(1), learner.init(rng(), family), family, tasks)
         lost = best - trial.rewards.sum((1, 2))
         assert lost.mean() > -4 * lost.std() / math.sqrt(500)
+
+
+def test_the_plan_is_read_at_the_step_of_the_episode():
+    family = make("mdp", {"states": "2", "actions": "3", "horizon": "3", "episodes": "2"})
+    agent = dirichlet.greedy().init(np.random.default_rng(0), family)
+    memory = agent.begin(np.random.default_rng(0), agent.start(4))
+    best = np.broadcast_to(np.eye(3)[None, :, None], memory.q.shape)  # at step t action t
+    memory = memory._replace(q=best)
+    for t in range(3):
+        assert (agent.act(np.random.default_rng(0), memory, np.zeros(4, int)) == t).all()
+        memory = agent.observe(memory, *[np.zeros(4, int)] * 4)

@@ -190,3 +190,20 @@ def test_where_nothing_can_be_won_there_is_no_score():
 def test_too_few_tasks_and_odd_seeds_are_refused(num_tasks, seed, error):
     with pytest.raises(error, match="must be"):
         evaluation.evaluate(mdps.random(), None, BANDIT, num_tasks=num_tasks, seed=seed)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"size": "3", "start": "4", "walls": "1,3,5,7"},
+        {"slip": "1", "terminate": "1", "goals": "0,1", "episodes": "2"},
+    ],
+)
+def test_a_gain_of_round_off_is_no_gain(words):
+    family = tasks.make("gridworld", words)
+    ceiling = bayes_optimal.solve(family)
+    assert abs(ceiling.value - ceiling.random) < 1e-10
+    learner = mdps.random()
+    state = learner.init(np.random.default_rng(0), family)
+    found = evaluation.evaluate(learner, state, family, num_tasks=20, seed=0, ceiling=ceiling)
+    assert found.score is None and found.score_pdl is None

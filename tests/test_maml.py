@@ -489,7 +489,7 @@ def test_the_return_of_an_episode_is_the_sum_over_its_steps_averaged_over_tasks(
     ("settings", "message"),
     [
         ({"alpha": "nan"}, "alpha must be finite, got nan"),
-        ({"alpha": "x"}, "alpha must be written as float"),
+        ({"alpha": "x"}, "alpha must be written as a number"),
         ({"beta": "-1"}, "beta must be finite, from 0"),
         ({"num_tasks": "0"}, "num_tasks must be at least 1, got 0"),
         ({"inner_steps": "-1"}, "inner_steps must be at least 0, got -1"),

@@ -31,6 +31,11 @@ def test_the_expected_maximum_of_normals_in_closed_form():
     assert e(np.array([1.0, 3.0]), np.zeros(2)) == 3
     assert e(np.array([-20.0, 0.0]), np.array([1.0, 0.0])) == pytest.approx(0, abs=1e-12)
     assert e(np.zeros(50), np.ones(50)) == pytest.approx(2.2490736, abs=1e-6)  # Harter 1961
+    assert e(np.array([0.0, 1e6]), np.ones(2)) == pytest.approx(1e6, abs=1e-8)
+    half = 1 / math.sqrt(2 * math.pi)  # of two arms that know their mean, the sharper all but 0
+    assert e(np.zeros(2), np.array([1.0, 1e-3])) == pytest.approx(
+        half * math.hypot(1, 1e-3), abs=1e-10
+    )
 
 
 def commit(m, prior):
@@ -129,3 +134,23 @@ def test_other_noise_has_no_bounds_here():
     assert normal_bounds.has(family)
     assert not normal_bounds.has(family._replace(reward_noise=rollouts.bernoulli))
     assert not normal_bounds.has(family._replace(horizon=2))
+
+
+@pytest.mark.verifies("normal_bounds.4")
+def test_the_upper_bound_of_an_mdp_by_hand():
+    """One action: the first pair pays 1 on average, the better of two 1 + 1 / sqrt(pi)."""
+    family = make("mdp", {"states": "2", "actions": "1", "horizon": "3", "episodes": "2"})
+    _, upper, _ = normal_bounds.bracket(family)
+    assert upper == pytest.approx(2 * (1 + 2 * (1 + 1 / math.sqrt(math.pi))), rel=1e-12)
+
+
+@pytest.mark.verifies("normal_bounds.3")
+def test_the_best_number_of_pulls_before_committing_lies_within():
+    prior = GaussianArms(np.zeros(2), np.ones(2), 3.0)
+    earned = [
+        (40 - 2 * m) * math.sqrt(2 / math.pi) * math.sqrt(m / (m + 9)) / math.sqrt(2)
+        for m in range(1, 21)
+    ]
+    assert 1 < np.argmax(earned) + 1 < 20
+    found = normal_bounds.explore_then_commit(prior, 40)
+    assert found == pytest.approx(max(earned), rel=1e-10)

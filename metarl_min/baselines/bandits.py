@@ -219,13 +219,15 @@ def expected_best_mean(prior: BetaArms) -> float:
     >>> round(expected_best_mean(BetaArms(np.ones(5), np.ones(5))), 9)  # 5 / 6
     0.833333333
     """
+    alike, counts = np.unique(np.stack(prior, axis=-1), axis=0, return_counts=True)
     previous, num_nodes = np.nan, 128
+    round_off = 1e-16 * float((prior.a + prior.b).max())  # of eq. (6)
     while True:
         v = np.linspace(-3.2, 3.2, num_nodes + 1)
         u = np.pi * np.sinh(v)
         jacobian = np.pi * np.cosh(v) * np.exp(-np.logaddexp(0, u) - np.logaddexp(0, -u))
-        cdf = np.prod([beta_cdf(a, b, u) for a, b in zip(*prior, strict=True)], axis=0)
+        cdf = np.prod([beta_cdf(a, b, u) ** n for (a, b), n in zip(alike, counts, strict=True)], 0)
         total = 1 - float(np.sum(cdf * jacobian)) * 6.4 / num_nodes
-        if abs(total - previous) < 1e-12 or num_nodes >= 2**17:
+        if abs(total - previous) < max(1e-12, round_off) or num_nodes >= 2**17:
             return total
         previous, num_nodes = total, 2 * num_nodes

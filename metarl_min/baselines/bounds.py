@@ -13,7 +13,7 @@ n pulls of A arms; arm i has the state x, wins and losses, and pays with probabi
 
 (2) holds for every l, so a search of the best one needs no proof; W in it is free of time, as a
 pull that pays later pays now. (3) and (4) are returns of players, computed exactly; (3) takes the
-arms in the order of their prior means, the last first.
+arms in the order of their prior means, the lowest first.
 """
 
 from __future__ import annotations

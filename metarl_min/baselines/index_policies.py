@@ -58,7 +58,7 @@ def crossing(better: Array) -> Array:
 def pull(a: float, b: float, s: Array, after: Array, gamma: float, unit: float) -> Array:
     """What a pull is worth, eqs. (1) and (2). after [L, .., x + 1] -> [L, .., x]"""
     x = np.arange(after.shape[-1] - 1)
-    p = (a + x) / (a + b + s)
+    p = np.minimum((a + x) / (a + b + s), 1.0)  # x > s is never met
     return unit * p + gamma * (p * after[..., 1:] + (1 - p) * after[..., :-1])
 
 
@@ -66,7 +66,7 @@ def pull(a: float, b: float, s: Array, after: Array, gamma: float, unit: float) 
 def discounted(a: float, b: float, pulls: int, gamma: float) -> list[Array]:
     """Index of every record of fewer than `pulls` pulls, eq. (1), the same for every r. [s, x]"""
     depth = pulls + 1 + (math.ceil(math.log(1e-4) / math.log(gamma)) if gamma > 0 else 0)
-    table = np.zeros((pulls, pulls))
+    table = np.full((pulls, pulls), np.nan)  # where x > s: never met
     values = np.maximum(LEVELS, (a + np.arange(depth + 1)) / (a + b + depth))
     for s in range(depth - 1, -1, -1):
         pulled = pull(a, b, np.array(s), values, gamma, 1 - gamma)

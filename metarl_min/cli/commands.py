@@ -102,7 +102,8 @@ def write(directory: Path, result: dict[str, Any]) -> None:
 def train(args: argparse.Namespace) -> Work:
     """Train a learner in a run directory."""
     if args.resume and args.iterations is None and Path(args.out or "", "run.json").exists():
-        args.iterations = runs.read_run(Path(args.out or "")).iterations
+        found = runs.read_run(Path(args.out or ""))
+        args.iterations = found.iterations if "iterations" in found.settings else None
     settings, seed = learners.scheduled(args.learner, pairs(args.set), args.iterations), args.seed
     learner = learners.make(args.learner, settings)
     family = tasks.make(args.family, pairs(args.words))

@@ -73,7 +73,7 @@ def _entry(
     was = published.printed(told, cell, algorithm)
     best, upper = ceiling["value"], ceiling["upper"]
     remark = published.remark(told, algorithm, was, value, stderr, best, upper)
-    if value is not None and best is not None and value - best > 4 * stderr:
+    if value is not None and value - upper > 4 * stderr:  # where it is exact, upper is the value
         remark = f"alarm: above the ceiling by more than 4 standard errors; {remark}"
     return {
         **dict(zip("nk", cell, strict=False)), "algorithm": algorithm, "published": was,

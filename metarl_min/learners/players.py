@@ -77,8 +77,8 @@ def _recurrent_trial(
     rng: Rng, thetas: Tree, family: Family, tasks: MDP, greedy: bool = False, *,
     policy: MemoryPolicy,
 ) -> Episodes:  # fmt: skip
-    many, record = side_by_side(policy, num_members(thetas)), agents.Record([], [], [], [])
-    agent = agents.agent(many, thetas, tasks.shape, greedy, record)
+    many = side_by_side(policy, num_members(thetas))
+    agent = agents.agent(many, thetas, tasks.shape, greedy)
     return play(rng, thetas, family, tasks, agent)
 
 

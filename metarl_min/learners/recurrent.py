@@ -1,7 +1,9 @@
 """RL^2: a recurrent network whose memory is the learning algorithm, trained by actor-critic.
 
-    (1)  in iteration i of n beta is 1 - i / n of the first, eta max(0, 1 - 2 i / n)
+    (1)  after i of n iterations beta is max(0, 1 - i / n) of the first, eta max(0, 1 - 2 i / n)
                                                   [Mnih et al. 2016; derivation for eta]
+    (2)  ascended is the mean over all D M steps of the batch, 0 where one is not alive
+                                                  [definition]
 
 What the network sees is agents (1). The steps of a trial are one row, and its return is ascended by
 actor_critic (1)-(5): a2c is one ascent on each batch, ppo several. Without eta the ascent stays
@@ -23,7 +25,7 @@ import numpy as np
 from metarl_min import actor_critic, agents, external_memory, memory_policies, optimizers, rollouts
 from metarl_min.arguments import real, require, whole
 from metarl_min.learners import Learner
-from metarl_min.mdp import MDP
+from metarl_min.mdp import MDP, expected_rewards
 from metarl_min.memory_policies import MemoryPolicy
 from metarl_min.policies import log_softmax, total
 from metarl_min.rollouts import Episodes
@@ -113,9 +115,9 @@ def paid(episodes: Episodes, tasks: MDP, rewards: str) -> Array:
     """Rewards that are ascended: sampled, or expected less the mean of the arms. [M, N, T]"""
     if rewards == "sampled":
         return episodes.rewards
-    mean = (tasks.transition * tasks.reward).sum(-1)
+    mean = np.broadcast_to(expected_rewards(tasks), (*tasks.leading, *tasks.shape))
     mean = mean - mean.mean(-1, keepdims=True) if tasks.shape[0] == 1 else mean
-    return mean.ravel()[rollouts.visits(episodes, tasks.shape)] * episodes.alive
+    return mean.ravel()[rollouts.visits(episodes, tasks.shape)]
 
 
 def schedule(beta: float, eta: float, done: float) -> tuple[float, float]:
@@ -126,7 +128,7 @@ def schedule(beta: float, eta: float, done: float) -> tuple[float, float]:
 def update(
     rules: Rules, state: State, record: agents.Record, episodes: Episodes, rewards: Array
 ) -> State:
-    """Ascend `epochs` times on one batch of trials, with eq. (1) and actor_critic (1)-(5)."""
+    """Ascend eq. (2) `epochs` times on one batch, with eq. (1) and actor_critic (1)-(5)."""
     policy, dtype = rules.network(rules.hidden), record.values[0].dtype
     x, values, logits = map(np.stack, (record.observations, record.values, record.logits))
     alive, memories = agents.by_time(episodes.alive), record.memories
@@ -153,7 +155,7 @@ def _play(
     family: Family,
     tasks: MDP,
     greedy: bool,
-    record: agents.Record,
+    record: agents.Record | None = None,
 ) -> Episodes:
     player = agents.agent(rules.network(rules.hidden), theta, tasks.shape, greedy, record)
     tables = rollouts.tables(tasks, family.reward_noise)
@@ -179,7 +181,7 @@ def _trial(
     rng: Rng, state: State, family: Family, tasks: MDP, *, rules: Rules, greedy: bool = False
 ) -> Episodes:
     rules = resolve(rules, family)
-    return _play(rng, rules, state.theta, family, tasks, greedy, agents.Record([], [], [], []))
+    return _play(rng, rules, state.theta, family, tasks, greedy)
 
 
 def rl2(

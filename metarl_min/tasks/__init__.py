@@ -140,7 +140,10 @@ def read(name: str, function: Callable[..., Any], words: dict[str, str]) -> dict
         try:
             values[key] = READ[kind](word)
         except ValueError:
-            raise ValueError(f"{key} must be written as {kind}, got {word!r}") from None
+            form = {"Pairs": "a,b/a,b/..", "Cells": "c,c,..", "int": "a whole number"}
+            raise ValueError(
+                f"{key} must be written as {form.get(kind, 'a number')}, got {word!r}"
+            ) from None
     return values
 
 

@@ -51,10 +51,10 @@ def sample_mirrored(rng: Rng, num_tasks: int, prior: MirroredArms) -> MDP:
 def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> Family:
     """Bernoulli arms with Beta priors, eq. (1): `prior` one (a, b) for all arms, or one per arm."""
     whole("arms", arms)
-    rule = f"prior must be one a,b for all arms or one per arm ({arms}), each from 1e-9 to 1e9"
+    rule = f"prior must be one a,b for all arms or one per arm ({arms}), each from 1e-9 to 1e6"
     require(len(prior) in (1, arms) and all(len(pair) == 2 for pair in prior), rule, prior)
     for a, b in prior:
-        require(all(1e-9 <= real("prior", x) <= 1e9 for x in (a, b)), rule, (a, b))
+        require(all(1e-9 <= real("prior", x) <= 1e6 for x in (a, b)), rule, (a, b))
     a, b = np.broadcast_to(np.array(prior, float), (arms, 2)).T
     beta = BetaArms(a.copy(), b.copy())
     words = {"arms": arms, "pulls": whole("pulls", pulls), "prior": tasks.text(tuple(prior))}
@@ -66,8 +66,9 @@ def gaussian(
     *, arms: int = 5, pulls: int = 10, mean: float = 0.0, std: float = 1.0, noise: float = 1.0
 ) -> Family:
     """Arms with normal rewards and normal means, eq. (2)."""
-    means = np.full(whole("arms", arms), real("mean", mean))
-    prior = GaussianArms(means, np.full(arms, real("std", std, 0)), real("noise", noise, 0))
+    means = np.full(whole("arms", arms), real("mean", mean, -1e100, 1e100))
+    stds = np.full(arms, real("std", std, 0, 1e100))
+    prior = GaussianArms(means, stds, real("noise", noise, 0, 1e100))
     words = {"arms": arms, "pulls": whole("pulls", pulls), "mean": mean, "std": std, "noise": noise}
     sampler, draw = partial(sample_gaussian, prior=prior), partial(rollouts.gaussian, std=noise)
     return Family("gaussian", words, prior, sampler, 1, pulls, draw)
