@@ -438,3 +438,12 @@ def test_a_large_gradient_is_cut_and_not_lost():
     g = actor_critic.clip_norm({"w": onp.full(3, 1e20, onp.float32)}, 1.0)
     assert g["w"].dtype == onp.float32
     assert_allclose(g["w"], 3**-0.5, rtol=1e-6)
+
+
+def test_expected_rewards_are_what_is_ascended():
+    family = tasks.make("bandit", {"arms": "2", "pulls": "3"})
+    after = []
+    for rewards in ("sampled", "expected"):
+        learner = learners.make("rl2", {"hidden": "3", "num_tasks": "4", "rewards": rewards})
+        after.append(learner.step(rng(1), learner.init(rng(), family), family)[0].theta["V"])
+    assert abs(after[0] - after[1]).max() > 0
