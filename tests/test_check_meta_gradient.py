@@ -266,3 +266,9 @@ def test_whole_numbers_are_no_estimates():
 def test_zeros_are_nothing():
     report = check_meta_gradient(lambda inner, path, data, v, R: trees.scale(v, 0.0))
     assert not report and "every estimate is zero" in report.remark
+
+
+def test_where_every_estimate_is_zero_nothing_was_checked():
+    one = WORKED._replace(theta={"logits": np.zeros((1, 1))}, task=with_means(np.array([[0.3]])))
+    report = check_meta_gradient(plain, problem=one)
+    assert not report and "nothing was checked" in report.remark

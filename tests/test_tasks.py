@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from enumerate_trajectories import random_batch
 
-from metarl_min import rollouts, tasks
+from metarl_min import learners, rollouts, tasks
 
 WORDS = {
     "bandit": {"arms": "2", "pulls": "3", "prior": "1,2/0.5,4"},
@@ -161,3 +161,10 @@ def test_a_finite_family_refuses_to_draw_no_task():
     family = tasks.make("gridworld", {"size": "2", "start": "0"})
     with pytest.raises(ValueError, match="num_tasks must be at least 1, got 0"):
         family.sample(np.random.default_rng(0), 0)
+
+
+def test_what_makes_a_variant_is_not_one_of_its_keys():
+    for name, key in (("mann", "cell"), ("fomaml", "estimator"), ("meta_sgd", "learn_alpha")):
+        with pytest.raises(ValueError, match=f"{name} knows the keys .*, got '{key}'"):
+            learners.make(name, {key: "gru"})
+    assert learners.make("meta_sgd", {"estimator": "fomaml"})

@@ -130,10 +130,12 @@ def text(value: Any) -> Any:
 def read(name: str, function: Callable[..., Any], words: dict[str, str]) -> dict[str, Any]:
     """Read `words` by the annotations of the keyword-only parameters of what is called `name`.
 
-    A parameter that no word can give, like an executor, is not one of its keys.
+    A parameter that no word can give, like an executor, is not one of its keys, nor is one that
+    makes a variant what it is: what a functools.partial has fixed.
     """
     given, values = inspect.signature(function).parameters, {}
-    known = {key: given[key] for key in given if given[key].annotation in READ}
+    fixed = getattr(function, "keywords", {})
+    known = {key: given[key] for key in given if given[key].annotation in READ and key not in fixed}
     for key, word in words.items():
         require(key in known, f"{name} knows the keys {', '.join(known)}", repr(key))
         kind = known[key].annotation
