@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metarl_min import rollouts
 from metarl_min.baselines import bandits
 from metarl_min.baselines.bandits import Record
 from metarl_min.tasks import BetaArms, GaussianArms, make
@@ -237,8 +238,8 @@ def test_a_player_is_a_learner_that_pickles_and_remembers_within_a_trial_alone(m
 @pytest.mark.parametrize(
     ("make_learner", "name", "words", "rule"),
     [
-        (bandits.thompson, "correlated", {}, "thompson plays .* got MirroredArms"),
-        (bandits.thompson, "gridworld", {}, "thompson plays .* got Hypotheses"),
+        (bandits.thompson, "correlated", {}, "thompson plays .* MirroredArms"),
+        (bandits.thompson, "gridworld", {}, "thompson plays .* Hypotheses"),
         (bandits.ucb1, "gaussian", {}, "ucb1 plays Bernoulli bandits.* got gaussian"),
         (bandits.ucb1, "gridworld", {"horizon": "1"}, "ucb1 plays Bernoulli bandits"),
         (bandits.best_prior_arm, "mdp", {}, "best_prior_arm plays .* got DirichletMDP"),
@@ -266,3 +267,10 @@ def test_thompson_and_ucb1_learn_and_best_prior_arm_earns_its_mean():
     assert abs(returns["best_prior_arm"].mean() - 12) < 5 * error["best_prior_arm"]
     assert returns["thompson"].mean() > 12 + 5 * error["thompson"]
     assert returns["ucb1"].mean() > 11 + 5 * error["ucb1"]  # the random player earns 11
+
+
+def test_thompson_refuses_rewards_of_which_it_has_no_posterior():
+    family = make("bandit", {"arms": "2", "pulls": "3"})
+    for other in ({"reward_noise": rollouts.deterministic}, {"horizon": 2}):
+        with pytest.raises(ValueError, match="thompson plays Beta and Gaussian arms, got bandit"):
+            bandits.thompson().init(np.random.default_rng(0), family._replace(**other))

@@ -111,8 +111,10 @@ def _act_by_draw(
 
 def _thompson_agent(family: Family) -> Agent:
     prior: Any = family.prior
-    known = isinstance(prior, BetaArms | GaussianArms)
-    require(known, "thompson plays Beta and Gaussian arms", type(prior).__name__)
+    bernoulli = isinstance(prior, BetaArms) and family.reward_noise is rollouts.bernoulli
+    known = (bernoulli or isinstance(prior, GaussianArms)) and family.horizon == 1
+    got = f"{family.name} with {type(prior).__name__} and horizon {family.horizon}"
+    require(known, "thompson plays Beta and Gaussian arms", got)
     posterior_draw = _draw_beta if isinstance(prior, BetaArms) else _draw_gaussian
     draw = partial(posterior_draw, prior=prior)
     return agent(len(prior[0]), partial(_act_by_draw, draw=draw))

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache, partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def pull(a: float, b: float, s: Array, after: Array, gamma: float, unit: float) 
     return unit * p + gamma * (p * after[..., 1:] + (1 - p) * after[..., :-1])
 
 
-@cache
+@lru_cache(maxsize=8)
 def discounted(a: float, b: float, pulls: int, gamma: float) -> list[Array]:
     """Index of every record of fewer than `pulls` pulls, eq. (1), the same for every r. [s, x]"""
     depth = pulls + 1 + (math.ceil(math.log(1e-4) / math.log(gamma)) if gamma > 0 else 0)
@@ -76,7 +76,7 @@ def discounted(a: float, b: float, pulls: int, gamma: float) -> list[Array]:
     return [table]
 
 
-@cache
+@lru_cache(maxsize=8)
 def finite_horizon(a: float, b: float, pulls: int) -> list[Array]:
     """Index of every record, eq. (2), for r = 1, 2, .. pulls left. r - 1 -> [s, x]"""
     rule = f"finite-horizon Gittins indices need at most {MOST_PULLS} pulls"
