@@ -132,7 +132,7 @@ def _arrive(rng: Rng, tables: Tables, j: Array) -> Array:
 def _policy(leading: tuple[int, ...], shape: tuple[int, int], probs: Array) -> tuple[Array, Array]:
     """Cumulative probabilities of the actions [A - 1, rows], and the first row of each task.
 
-    A policy that is shared by tasks is written once. probs [..., S, A] -> first row [..., 1]
+    A policy that is shared by tasks is written once. probs [..., S, A] -> .., first [*leading]
     """
     probabilities("probs", probs)
     S, A = shape
@@ -169,7 +169,7 @@ def sample(
         visited[t], actions[t] = g, _invert(policy, own + g, u[t])
         arrived[t] = _arrive(rng, tables, g * A + actions[t])
         g = tables.arrivals.ravel().take(arrived[t])
-    alive = ~tables.absorbing.take(visited)
+    alive = ~tables.absorbing.take(visited)  # no absorbing state is left again
     alive[0] = True
     noise_rng: Any = rng if members is None else Common(rng, P, 1)
     rewards = tables.noise(noise_rng, tables.rewards.ravel().take(arrived))
