@@ -107,3 +107,10 @@ def test_what_is_out_of_range_is_refused():
     long = make("bandit", {"arms": "2", "pulls": "601"})
     with pytest.raises(ValueError, match="at most 600 pulls, got 601"):
         index_policies.finite_horizon_gittins().init(np.random.default_rng(0), long)
+
+
+def test_records_that_are_never_met_stay_finite():
+    """More wins than pulls: their values are read by others of their kind alone."""
+    after = np.full((3, 1, 401), 1.0)
+    worth = index_policies.pull(1.0, 1.0, np.array([[0]]), after, 1.0, 1.0)
+    assert worth.max() == 2.0 and worth[0, 0, 0] == 1.5

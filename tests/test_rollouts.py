@@ -485,3 +485,11 @@ def test_weights_must_have_the_shape_of_the_episodes():
     episodes = sample(corridor(), np.full((3, 2), 0.5), 2, 4)
     with pytest.raises(ValueError, match=r"shape of the episodes, \(2, 4\), got \(4,\)"):
         rollouts.table(episodes, np.ones(4), (3, 2))
+
+
+@pytest.mark.parametrize("action", [-1, 2])
+def test_an_action_that_does_not_exist_is_refused(action):
+    prepared = rollouts.tables(bandit([0.1, 0.2]), rollouts.deterministic)
+    agent = table_agent(always(0, 1))._replace(act=lambda rng, memory, states: states + action)
+    with pytest.raises(ValueError, match="actions must be from 0 to 1"):
+        rollouts.play(np.random.default_rng(0), prepared, agent, 1, 1)
