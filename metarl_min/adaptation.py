@@ -83,7 +83,10 @@ def alpha_gradient(policy: Policy, path: Path, inner: Objectives, v: Path) -> Tr
 
 def _edge(theta: Tree, alpha: Any, num_steps: int) -> None:
     trees.check(theta)
-    _ = trees.check(alpha) if isinstance(alpha, dict) else arguments.real("alpha", alpha)
+    if isinstance(alpha, dict):
+        trees.check(alpha)
+    else:
+        arguments.real("alpha", alpha)
     arguments.whole("num_steps", num_steps, low=0)
 
 

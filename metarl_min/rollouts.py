@@ -111,6 +111,10 @@ class Common(NamedTuple):
         return self._repeated(self.rng.standard_normal, shape)
 
 
+def _leading(tables: Tables, members: int | None) -> tuple[int, ...]:
+    return tables.leading if members is None else (whole("members", members), *tables.leading)
+
+
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
     """Eq. (1) for many rows at once. cumulative [n - 1, rows]; index [..], u [..] or [B N]"""
     return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
@@ -157,7 +161,7 @@ def sample(
     """
     whole("num_episodes", num_episodes)
     whole("horizon", horizon)
-    leading = tables.leading if members is None else (whole("members", members), *tables.leading)
+    leading = _leading(tables, members)
     (S, A), P = tables.shape, members or 1
     policy, first = _policy(leading, (S, A), probs)
     task = np.repeat(np.arange(math.prod(tables.leading)), num_episodes)
@@ -226,7 +230,7 @@ def play(
     whole("num_episodes", num_episodes)
     whole("horizon", horizon)
     (S, A), P = tables.shape, members or 1
-    leading = tables.leading if members is None else (whole("members", members), *tables.leading)
+    leading = _leading(tables, members)
     common: Any = rng if members is None else Common(rng, P, 0)
     task = np.tile(np.arange(math.prod(tables.leading)), P)
     memory, steps = agent.start(len(task)), []

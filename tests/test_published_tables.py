@@ -196,3 +196,13 @@ def test_the_default_is_the_short_cells_and_what_is_left_out_is_said():
     assert not any(line.startswith("cells") for line in everything)
     with pytest.raises(ValueError, match="a cell of mdps must be one of 10 25 50 75 100, got '7'"):
         choose("mdps", ["10", "7"], False)
+
+
+def test_what_exceeds_an_upper_bound_raises_the_alarm_too():
+    """Where the optimum is not known: 4 standard errors above its bound."""
+    bounds = {"value": None, "lower": 85.6, "upper": 86.8, "known_task": 90.0}
+    found = [
+        published_tables._entry("bandits", (100, 50), "greedy", (value, 0.1, None), bounds)
+        for value in (87.1, 87.3)
+    ]
+    assert ["alarm" in entry["remark"] for entry in found] == [False, True]

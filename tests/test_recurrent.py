@@ -417,11 +417,10 @@ def test_info_is_the_mean_over_the_tasks():
     )
 
 
-@pytest.mark.parametrize("gates", [3])
-def test_a_network_starts_orthogonal_within_glorot_and_nearly_uniform(gates):
+def test_a_network_starts_orthogonal_within_glorot_and_nearly_uniform():
     policy, H, observed = memory_policies.recurrent("gru", 16, "float64"), 16, 7
     theta = policy.init(rng(), observed, 5)
-    U, W = (onp.split(theta[name], gates, axis=1) for name in "UW")
+    U, W = (onp.split(theta[name], 3, axis=1) for name in "UW")
     for block in U:
         assert_allclose(block.T @ block, onp.eye(H), atol=1e-12)
     assert abs(U[0] - U[1]).max() > 0.1 < abs(U[1] - U[2]).max()

@@ -119,12 +119,12 @@ def test_covariances_have_their_closed_forms(name, quadratic):
     assert (abs(apart.mean(0)) < 5 * apart.std(0) / np.sqrt(N)).all()
 
 
-@pytest.mark.verifies("search_gradients.6")
 def test_one_value_has_no_rank():
     with pytest.raises(ValueError, match="ranks need at least 2 values, got 1"):
         search_gradients.centred_ranks(np.ones(1))
 
 
+@pytest.mark.verifies("search_gradients.6")
 def test_ranks_are_centred_and_ties_share_theirs():
     assert_allclose(search_gradients.centred_ranks(np.array([3.0, -1.0, 3.0, 9.0, 0.0])),
                     [0.125, -0.5, 0.125, 0.5, -0.25], atol=0)  # fmt: skip

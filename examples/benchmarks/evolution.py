@@ -49,7 +49,7 @@ def generation(name, family, settings):
 
 
 def main():
-    """Print a line for each workload; return the milliseconds."""
+    """Print a line for each workload; return the milliseconds of the second table."""
     bandit = tasks.make("bandit", {"arms": str(A), "pulls": str(T)})
     grid = tasks.make("gridworld", {})
     learner, es = generation("es", bandit, {"hidden": str(H)})

@@ -1,7 +1,8 @@
 """Two published tables of total rewards, and what is known where a number does not match.
 
-Duan et al. 2016, tables 1 and 2; the column `snail` is that of Mishra et al. 2018. The cells were
-taken from READMEs, second hand: compare with the papers before you quote them. Printed to one
+Duan et al. 2016, tables 1 and 2, taken from the README of lucaslingle/pytorch_rl2; the column
+`snail` is that of Mishra et al. 2018. All is second hand: compare with the papers before you quote
+it. Printed to one
 digit, a cell is right to 0.05; those of snail in the MDPs fit ratios of three digits (1953.1 is
 .941 / .922 of rl2), and are then right to a part in a thousand. A published mean of 1,000 tasks
 has a standard error of its own, .07 with ten pulls.
@@ -12,7 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 ROUNDING = 0.05  # of a cell
-SOURCE = "Duan et al. 2016 and Mishra et al. 2018, as reproduced by lucaslingle/pytorch_rl2"
+SOURCE = "Duan et al. 2016, as reproduced by lucaslingle/pytorch_rl2; snail: Mishra et al. 2018"
 
 Cell = tuple[int, ...]  # (n, k) of the bandits, (n,) of the MDPs
 

@@ -52,11 +52,11 @@ def names(words: str) -> list[str]:
     return found
 
 
-def affordable(name: str, num_tasks: int, family: tasks.Family) -> None:
+def affordable(num_tasks: int, family: tasks.Family) -> None:
     """Refuse to play more steps at once than fit into a few GB."""
-    steps = num_tasks * family.num_episodes * family.horizon
-    rule = f"{name} trials together may take at most {STEPS:,} steps"
-    require(steps <= STEPS, rule, f"{num_tasks:,} of {steps // num_tasks:,}")
+    steps = family.num_episodes * family.horizon
+    rule = f"the trials of all tasks may take at most {STEPS:,} steps"
+    require(num_tasks * steps <= STEPS, rule, f"{num_tasks:,} of {steps:,}")
 
 
 def compare(args: argparse.Namespace) -> Work:
@@ -101,17 +101,14 @@ def write(directory: Path, result: dict[str, Any]) -> None:
 
 def train(args: argparse.Namespace) -> Work:
     """Train a learner in a run directory."""
-    if args.resume and args.iterations is None and Path(args.out or "", "run.json").exists():
-        found = runs.read_run(Path(args.out or ""))
-        args.iterations = found.iterations if "iterations" in found.settings else None
-    settings, seed = learners.scheduled(args.learner, pairs(args.set), args.iterations), args.seed
+    iterations = args.iterations or (runs.scheduled(args.out) if args.resume else None)
+    settings, seed = learners.scheduled(args.learner, pairs(args.set), iterations), args.seed
     learner = learners.make(args.learner, settings)
     family = tasks.make(args.family, pairs(args.words))
-    affordable("num_tasks", int(settings.get("num_tasks", 1)), family)
+    affordable(int(settings.get("num_tasks", 1)), family)
     training.start(learner, family, seed)
-    iterations = args.iterations or comparison.budget(learner, family)[1]
-    words = runs.family_words(family)
-    run = runs.Run(args.learner, settings, words, seed, iterations, runs.versions())
+    words, budget = runs.family_words(family), comparison.budget(learner, family)[1]
+    run = runs.Run(args.learner, settings, words, seed, iterations or budget, runs.versions())
     if args.resume:
         directory, run = runs.resume(run, args.iterations, args.out)
     else:
@@ -143,7 +140,7 @@ def evaluate(args: argparse.Namespace) -> Work:
     directory = Path(args.directory)
     run = runs.read_run(directory)
     learner, family = runs.make(run)
-    affordable("--num-tasks", args.num_tasks, family)
+    affordable(args.num_tasks, family)
     require((directory / "checkpoint.npz").exists(), "a run must have a checkpoint", directory)
     last = training.restore(directory, learner, family, run.seed)
 

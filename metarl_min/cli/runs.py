@@ -93,6 +93,14 @@ def claim(out: str | None) -> Path:
     return directory
 
 
+def scheduled(out: str | None) -> int | None:
+    """Iterations over which what falls in the run of a directory falls; None where nothing does."""
+    if out is None or not Path(out, "run.json").exists():
+        return None
+    found = read_run(Path(out))
+    return found.iterations if "iterations" in found.settings else None
+
+
 def resume(run: Run, iterations: int | None, out: str | None) -> tuple[Path, Run]:
     """Return the directory of a run to continue, and the run; new or empty: from the beginning."""
     require(out is not None, "--resume must come with --out DIR", out)

@@ -5,8 +5,8 @@
     (2)  gradient: phi_{k+1} = phi_k + alpha grad of the surrogate of stage k, trials (1)
                               [Finn et al. 2017; Song et al. 2020 step by evolution here too]
     (3)  hill climbing: stage k plays x_k = phi_k + alpha e_k, e_0 = 0, e ~ N(0, I), and phi_{k+1}
-         is the x_j, j <= k, of greatest return, the last of equals; the stage after the last
-         step, where episodes are left for one, plays phi_K
+         is the x_j, j <= k, of greatest return, the last of equals; the last stage plays its
+         phi_k, without e_k
                               [after Song et al. 2020, sec. 3.3.2, where the first of equals stays]
 
 alpha evolves beside theta, as the power of 2 by which it differs from the family's: a parameter

@@ -174,11 +174,11 @@ def maml(
     """MAML, by default second order with the score term, eq. (1) by trial_gradients (2).
 
     `objective`: the return of the whole trial, that once adapted, or F_inf, exact, to which
-    `inner_episodes`, `baseline` and `gamma` are nothing. `policy` and
-    the names of its parameters that `adapt` (empty: all); `alpha`, `beta` inner and outer step
-    size; `num_tasks` per meta-batch; `inner_steps` K of `inner_episodes` N_inner each; `baseline`
-    (mean, linear or a number) and `gamma` of the inner surrogate. `update`: ascent along the
-    gradient, trpo within `max_kl`, or clipped: ascents on the surrogate with ratios within `clip`.
+    `inner_episodes`, `baseline` and `gamma` are nothing. `policy` and the names of its parameters
+    that `adapt` (empty: all); `alpha`, `beta` inner and outer step size; `num_tasks` per
+    meta-batch; `inner_steps` K of `inner_episodes` N_inner each; `baseline` (mean, linear or a
+    number) and `gamma` of the inner surrogate. `update`: ascent along the gradient, trpo within
+    `max_kl`, or clipped: ascents on the surrogate with ratios within `clip`.
     What is left out depends on the family: `trials.DEFAULTS`. ValueError or TypeError out of range.
     """
     rules = Rules(

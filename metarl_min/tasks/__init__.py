@@ -113,6 +113,11 @@ READ: dict[str, Callable[[str], Any]] = {
     "Cells": lambda text: tuple(int(cell) for cell in text.split(",") if text), "Pairs": _pairs,
 }  # fmt: skip
 
+FORMS = {
+    "int": "a whole number", "int | None": "a whole number", "Pairs": "a,b/a,b/..",
+    "Cells": "c,c,..",
+}  # fmt: skip
+
 
 def text(value: Any) -> Any:
     """Write a parameter's value as the word that reads back to it; numbers stay numbers.
@@ -142,10 +147,8 @@ def read(name: str, function: Callable[..., Any], words: dict[str, str]) -> dict
         try:
             values[key] = READ[kind](word)
         except ValueError:
-            form = {"Pairs": "a,b/a,b/..", "Cells": "c,c,..", "int": "a whole number"}
-            raise ValueError(
-                f"{key} must be written as {form.get(kind, 'a number')}, got {word!r}"
-            ) from None
+            form = FORMS.get(kind, "a number")
+            raise ValueError(f"{key} must be written as {form}, got {word!r}") from None
     return values
 
 
