@@ -9,9 +9,9 @@ far from round CMA-ES searches by then.
 
 import numpy as np
 
-from metarl_min import cma_es, evaluation, learners, tasks
-from metarl_min.baselines import bayes_optimal
-from metarl_min.learners import players
+from metarl_min import evaluation, learners, tasks
+from metarl_min.ceilings import bayes_optimal
+from metarl_min.evolution import cma_es, players
 
 P, M = 16, 256
 

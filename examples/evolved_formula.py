@@ -9,7 +9,8 @@ arms with ten pulls. n counts the pulls of an arm, t those of the trial, L is it
 import numpy as np
 
 from metarl_min import evaluation, learners, tasks, training
-from metarl_min.baselines import arms, bandits, bayes_optimal
+from metarl_min.baselines import arms, bandits
+from metarl_min.ceilings import bayes_optimal
 from metarl_min.learners import evolved_rule
 
 CLASSICAL = """\

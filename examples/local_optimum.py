@@ -17,9 +17,11 @@ import itertools
 
 import numpy as np
 
-from metarl_min import actor_critic, memory_policies, optimizers, tasks
-from metarl_min.baselines import bayes_optimal
-from metarl_min.policies import log_softmax
+from metarl_min import tasks
+from metarl_min.basics import optimizers
+from metarl_min.ceilings import bayes_optimal
+from metarl_min.mdps.policies import log_softmax
+from metarl_min.memory import actor_critic, memory_policies
 
 N, HIDDEN, ITERATIONS = 5, 16, 400
 TRIALS = np.array(list(itertools.product((0, 1), (0, 1), repeat=N))).reshape(-1, N, 2)

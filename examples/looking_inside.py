@@ -13,9 +13,11 @@ import sys
 
 import numpy as np
 
-from metarl_min import agents, learners, rollouts, tasks, training
-from metarl_min.baselines import bayes_optimal
-from metarl_min.policies import log_softmax
+from metarl_min import learners, tasks, training
+from metarl_min.ceilings import bayes_optimal
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.policies import log_softmax
+from metarl_min.memory import agents
 
 PULLS, ITERATIONS, TASKS = 10, 1000, 4000
 

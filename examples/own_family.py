@@ -9,9 +9,10 @@ probabilities; its sampler, its Bayes-optimal value and every score follow from 
 
 import numpy as np
 
-from metarl_min import evaluation, learners, rollouts, tasks, training
-from metarl_min.baselines import bayes_optimal
-from metarl_min.mdp import MDP
+from metarl_min import evaluation, learners, tasks, training
+from metarl_min.ceilings import bayes_optimal
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.mdp import MDP
 
 
 def treasure_hunt(episodes=4):

@@ -11,7 +11,9 @@ import sys
 
 import numpy as np
 
-from metarl_min import agents, external_memory, learners, rollouts, tasks, training
+from metarl_min import learners, tasks, training
+from metarl_min.mdps import rollouts
+from metarl_min.memory import agents, external_memory
 
 CUES, STEPS, HIDDEN, ITERATIONS, TASKS = 3, 12, 16, 600, 1000
 

@@ -13,9 +13,9 @@ from functools import partial
 import numpy as np
 
 from metarl_min import evaluation, learners, tasks, training
-from metarl_min.baselines import bayes_optimal
+from metarl_min.ceilings import bayes_optimal
 from metarl_min.cli import comparison
-from metarl_min.trial_gradients import DIRECTIONS
+from metarl_min.gradients.trial_gradients import DIRECTIONS
 
 NUM_TASKS = 10_000
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.arguments import require
-from metarl_min.trees import Array
+from metarl_min.basics.arguments import require
+from metarl_min.basics.trees import Array
 
 
 class Checkpoint(NamedTuple):

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.arguments import whole
-from metarl_min.baselines.bayes_optimal import Ceiling, regret
+from metarl_min.basics.arguments import whole
+from metarl_min.basics.trees import Array
+from metarl_min.ceilings.bayes_optimal import Ceiling, regret
 from metarl_min.learners import Learner
 from metarl_min.tasks import Family
-from metarl_min.trees import Array
 
 Pair = tuple[float | None, float | None]
 CHUNK = 1000  # tasks played at a time: bounds the memory, and is part of the random streams

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from metarl_min import checkpoints
-from metarl_min.arguments import whole
+from metarl_min.basics.arguments import whole
 from metarl_min.checkpoints import Checkpoint
 from metarl_min.learners import Learner
 from metarl_min.tasks import Family

@@ -8,7 +8,7 @@ from itertools import permutations, product
 
 import numpy as np
 
-from metarl_min.mdp import MDP
+from metarl_min.mdps.mdp import MDP
 
 
 def random_mdp(seed, num_states=2, num_actions=2):

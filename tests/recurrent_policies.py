@@ -4,8 +4,9 @@ import autograd.numpy as np
 import numpy as onp
 from numpy.testing import assert_allclose
 
-from metarl_min import memory_policies, networks, trees
-from metarl_min.checks import assert_derivative
+from metarl_min.basics import trees
+from metarl_min.basics.checks import assert_derivative
+from metarl_min.memory import memory_policies, networks
 
 T, M, K, H, A = 5, 3, 4, 6, 2
 CELLS = list(memory_policies.CELLS)

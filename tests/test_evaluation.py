@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from metarl_min import evaluation, rollouts, tasks
-from metarl_min.baselines import bandits, bayes_optimal, mdps
+from metarl_min import evaluation, tasks
+from metarl_min.baselines import bandits, mdps
+from metarl_min.ceilings import bayes_optimal
 from metarl_min.learners import Learner, unchanged
-from metarl_min.mdp import optimal_action_values
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.mdp import optimal_action_values
 from metarl_min.reports.tables import alarms
 
 BANDIT = tasks.make("bandit", {"arms": "3", "pulls": "6", "prior": "1,1/2,1/1,3"})

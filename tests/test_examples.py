@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metarl_min import learners, policies, tasks
+from metarl_min import learners, tasks
 from metarl_min.cli import comparison
+from metarl_min.mdps import policies
 
 ROOT = Path(__file__).parent.parent
 NUMBER = r"-?\d+\.\d+"

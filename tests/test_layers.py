@@ -1,4 +1,4 @@
-"""The import order is the architecture: a room imports only rooms above it in the map."""
+"""The import order is the architecture: a module imports only what stands above it in the map."""
 
 import ast
 import re
@@ -18,68 +18,79 @@ def dotted(path):
 
 
 PATHS = {dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}
-ROOMS = {name for name in PATHS if name}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in PATHS.items()}
+MODULES = set(PATHS) - {"", "__main__"}
+ROOMS = {name for name in MODULES if PATHS[name].name == "__init__.py"}
 
 
-def read_map(text):
-    """Return the rooms in the order of the map: a line per room, "    name  what it holds".
-
-    Words of a package's line that name its modules put these in order too: then a later one may
-    import an earlier one.
-    """
-    rooms = []
-    for name, line in re.findall(r"^ {4}([a-z_]+)\b(.*(?:\n {5,}.*)*)", text, re.MULTILINE):
-        words = [f"{name}.{word}" for word in re.findall(r"[a-z_]+", line)]
-        rooms += [name, *dict.fromkeys(word for word in words if word in ROOMS)]
-    return rooms
+def read_list(docstring):
+    """Return the names of a list: lines of four spaces, a name, spaces, and a description."""
+    return re.findall(r"^ {4}([a-z_0-9]+)  +\S", docstring, re.MULTILINE)
 
 
-MAP = read_map(metarl_min.__doc__)
+def listed(name):
+    """Return the names that the docstring of a package lists, in its order."""
+    return [f"{name}.{x}".strip(".") for x in read_list(ast.get_docstring(TREES[name]))]
 
 
-def place(name):
-    """The place of a module in the map: its own, or that of its package."""
-    return MAP.index(name if name in MAP else name.partition(".")[0])
+MAP = [file for room in listed("") for file in [room, *(listed(room) if room in ROOMS else [])]]
 
 
 def imports(name):
     """Yield every module that the module `name` imports, at the top or inside a function."""
-    for node in ast.walk(ast.parse(PATHS[name].read_text(encoding="utf-8"))):
+    for node in ast.walk(TREES[name]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name} imports relatively"
             for alias in node.names:
                 inside = f"{node.module}.{alias.name}".removeprefix("metarl_min.")
-                yield f"metarl_min.{inside}" if inside in ROOMS else node.module
+                yield f"metarl_min.{inside}" if inside in MODULES else node.module
 
 
-def test_the_map_names_every_room_once_and_nothing_else():
-    assert sorted(MAP) == sorted(set(MAP)) and set(MAP) <= ROOMS
-    assert {name.partition(".")[0] for name in ROOMS} - {"__main__"} == {
-        name.partition(".")[0] for name in MAP
-    } - {"__main__"}
+def imported_here(name):
+    """Return the modules of this package that the module `name` imports."""
+    return {module.removeprefix("metarl_min.") for module in imports(name)} & MODULES
 
 
-def test_the_map_is_read_by_lines_and_words():
-    text = (
-        "Title.\n\n    mdp      one\n    tasks    bandits, then\n             gridworlds\n\nprose"
-    )
-    assert read_map(text) == ["mdp", "tasks", "tasks.bandits", "tasks.gridworlds"]
+def room(name):
+    return name.partition(".")[0]
 
 
-def test_a_room_imports_only_rooms_above_it():
-    wrong = []
-    for name in sorted(ROOMS - {"__main__"}):
-        for other in {x.removeprefix("metarl_min.") for x in imports(name)} & ROOMS:
-            package = other == name.partition(".")[0]  # its own __init__
-            if not package and place(other) >= place(name):
-                wrong.append(f"{name} imports {other}")
+def test_a_list_is_read_by_its_lines():
+    text = "Title.\n\n    mdp      one MDP\n             in two lines\n    rl2  a learner\n\nprose"
+    assert read_list(text) == ["mdp", "rl2"]
+
+
+def test_the_map_lists_every_module_once_and_nothing_else():
+    assert len(MAP) == len(set(MAP)) and set(MAP) == MODULES
+
+
+def test_a_module_imports_only_what_stands_above_it():
+    wrong = [
+        f"{name} imports {other}"
+        for name in sorted(MODULES)
+        for other in sorted(imported_here(name))
+        if MAP.index(other) >= MAP.index(name)
+    ]
     assert wrong == []
+
+
+def test_the_listing_is_short_and_few_arrows_connect_the_rooms():
+    entries = {path.name for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert len(entries - {"__pycache__"}) <= 16
+    arrows = {(room(name), room(other)) for name in MODULES for other in imported_here(name)}
+    assert len({(a, b) for a, b in arrows if a != b}) <= 60
 
 
 def test_the_package_itself_imports_nothing():
     assert set(imports("")) == set()
+
+
+def test_no_module_is_imported_by_a_string():
+    for name in MODULES:
+        calls = [ast.unparse(x.func) for x in ast.walk(TREES[name]) if isinstance(x, ast.Call)]
+        assert not [call for call in calls if call.endswith("import_module")], name
 
 
 def test_only_numpy_and_autograd_are_needed_outside_the_extras():
@@ -94,6 +105,5 @@ def test_only_numpy_and_autograd_are_needed_outside_the_extras():
 
 def test_extras_are_imported_inside_functions():
     for name in sorted(PATHS):
-        body = ast.parse(PATHS[name].read_text(encoding="utf-8")).body
-        tops = [x for x in body if isinstance(x, (ast.Import, ast.ImportFrom))]
+        tops = [x for x in TREES[name].body if isinstance(x, (ast.Import, ast.ImportFrom))]
         assert not any(extra in ast.unparse(x) for x in tops for extra in EXTRAS), name

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import learners, rollouts
+from metarl_min import learners
 from metarl_min.learners import Learner
-from metarl_min.policies import softmax
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.policies import softmax
 
 
 class State(NamedTuple):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from metarl_min.learners import players
-from metarl_min.rollouts import Episodes
+from metarl_min.evolution import players
+from metarl_min.mdps.rollouts import Episodes
 
 
 def flat_trial(rng, thetas, family, rows, greedy=False):

@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from metarl_min import evaluation, learners, tasks, training
-from metarl_min.baselines import bayes_optimal
+from metarl_min.ceilings import bayes_optimal
 
 TWO_ARMS = "bandit arms=2 pulls=10 prior=1,1"
 LINES = (

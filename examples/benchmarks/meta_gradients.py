@@ -12,9 +12,10 @@ Run with OPENBLAS_NUM_THREADS=1.
 import numpy as np
 from timing import cpu_ms
 
-from metarl_min import adaptation, objectives, policies, returns, rollouts
-from metarl_min.mdp import MDP
-from metarl_min.policies import softmax
+from metarl_min.gradients import adaptation, objectives, returns
+from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.policies import softmax
 from metarl_min.tasks.bandits import with_means
 from metarl_min.tasks.gridworlds import transitions
 

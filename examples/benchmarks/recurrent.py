@@ -12,7 +12,8 @@ import tracemalloc
 import numpy as np
 from timing import cpu_ms
 
-from metarl_min import external_memory, learners, memory_policies, tasks
+from metarl_min import learners, tasks
+from metarl_min.memory import external_memory, memory_policies
 
 M, H, A, T = 64, 48, 5, 100
 

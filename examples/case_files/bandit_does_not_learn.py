@@ -12,7 +12,10 @@ from itertools import pairwise
 import autograd.numpy as np
 from autograd import grad
 
-from metarl_min import adaptation, learners, objectives, policies, tasks, trees
+from metarl_min import learners, tasks
+from metarl_min.basics import trees
+from metarl_min.gradients import adaptation, objectives
+from metarl_min.mdps import policies
 from metarl_min.tasks import bandits
 
 rng = np.random.default_rng(0)

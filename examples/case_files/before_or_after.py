@@ -11,9 +11,11 @@
 # %%
 import numpy as np
 
-from metarl_min import adaptation, meta_gradients, objectives, optimizers, policies, trees
-from metarl_min.estimators import Inner
-from metarl_min.policies import softmax
+from metarl_min.basics import optimizers, trees
+from metarl_min.gradients import adaptation, meta_gradients, objectives
+from metarl_min.gradients.estimators import Inner
+from metarl_min.mdps import policies
+from metarl_min.mdps.policies import softmax
 from metarl_min.tasks import bandits
 
 means, theta = np.array([[1.0, 0.0, 0.7], [0.0, 1.0, 0.7]]), {"logits": np.zeros((1, 3))}

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from metarl_min import checks, optimizers
+from metarl_min.basics import checks, optimizers
 
 rng = np.random.default_rng(0)
 D, sigma = 6, 0.02

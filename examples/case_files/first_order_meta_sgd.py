@@ -11,8 +11,10 @@ from functools import partial
 
 import numpy as np
 
-from metarl_min import adaptation, objectives, policies, trees
-from metarl_min.checks import check_derivative as check
+from metarl_min.basics import trees
+from metarl_min.basics.checks import check_derivative as check
+from metarl_min.gradients import adaptation, objectives
+from metarl_min.mdps import policies
 from metarl_min.tasks import bandits
 
 rng = np.random.default_rng(0)

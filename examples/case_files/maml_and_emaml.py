@@ -13,8 +13,10 @@ from math import ceil
 
 import numpy as np
 
-from metarl_min import adaptation, meta_gradients, objectives, policies, trees
-from metarl_min.estimators import Inner, emaml, plain
+from metarl_min.basics import trees
+from metarl_min.gradients import adaptation, meta_gradients, objectives
+from metarl_min.gradients.estimators import Inner, emaml, plain
+from metarl_min.mdps import policies
 from metarl_min.tasks import bandits
 
 task, theta = bandits.with_means(np.array([[0.2, 0.9]])), {"logits": np.array([[0.3, -0.2]])}

@@ -10,7 +10,8 @@
 # %%
 import numpy as np
 
-from metarl_min import adaptation, objectives, policies
+from metarl_min.gradients import adaptation, objectives
+from metarl_min.mdps import policies
 from metarl_min.tasks import bandits
 
 rng = np.random.default_rng(0)

@@ -13,7 +13,9 @@ import autograd.numpy as np
 from autograd import grad
 from autograd.tracer import getval
 
-from metarl_min import adaptation, checks, objectives, policies, trees
+from metarl_min.basics import checks, trees
+from metarl_min.gradients import adaptation, objectives
+from metarl_min.mdps import policies
 from metarl_min.tasks import bandits
 
 J = objectives.exact(bandits.with_means(np.array([[0.2, 0.9]])), 1)

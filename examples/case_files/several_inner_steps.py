@@ -11,8 +11,10 @@
 import autograd.numpy as np
 from autograd import grad
 
-from metarl_min import adaptation, meta_gradients, objectives, policies, trees
-from metarl_min.estimators import Inner, emaml, inner_step, log_probability, plain_weights
+from metarl_min.basics import trees
+from metarl_min.gradients import adaptation, meta_gradients, objectives
+from metarl_min.gradients.estimators import Inner, emaml, inner_step, log_probability, plain_weights
+from metarl_min.mdps import policies
 from metarl_min.tasks import bandits
 
 task = bandits.with_means(np.array([[0.2, 0.9, 0.5]]))

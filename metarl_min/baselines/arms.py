@@ -28,14 +28,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min import rollouts
-from metarl_min.arguments import real, require, whole
 from metarl_min.baselines import bandits
 from metarl_min.baselines.bandits import Record, draw_best, player
+from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
-from metarl_min.rollouts import Agent
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.rollouts import Agent
 from metarl_min.tasks import BetaArms, Family
-from metarl_min.trees import Array, Rng
 
 CONSTANTS = {  # the grid of each constant
     "eps_greedy": (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2),

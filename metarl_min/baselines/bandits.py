@@ -28,13 +28,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import rollouts
-from metarl_min.arguments import require
+from metarl_min.basics.arguments import require
+from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner, unchanged
-from metarl_min.mdp import MDP
-from metarl_min.rollouts import Agent, Episodes
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.rollouts import Agent, Episodes
 from metarl_min.tasks import BetaArms, Family, GaussianArms, Hypotheses, MirroredArms
-from metarl_min.trees import Array, Rng
 
 
 def draw_best(rng: Rng, values: Array, tolerance: float = 0.0) -> Array:

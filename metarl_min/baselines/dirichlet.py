@@ -31,14 +31,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.arguments import real, require, whole
 from metarl_min.baselines import bandits
 from metarl_min.baselines.arms import explore
 from metarl_min.baselines.bandits import Record, draw_best, player
+from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
-from metarl_min.rollouts import Agent
+from metarl_min.mdps.rollouts import Agent
 from metarl_min.tasks import DirichletMDP, Family, GaussianArms
-from metarl_min.trees import Array, Rng
 
 CONSTANTS = {  # the grid of each constant
     "opsrl": (2, 3, 5, 8),

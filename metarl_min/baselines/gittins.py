@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.arguments import real, require
-from metarl_min.trees import Array
+from metarl_min.basics.arguments import real, require
+from metarl_min.basics.trees import Array
 
 MOST = 5000  # pulls before the cut
 

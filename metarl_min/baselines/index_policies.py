@@ -25,13 +25,13 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from metarl_min.arguments import real, require
 from metarl_min.baselines import arms
 from metarl_min.baselines.bandits import player
+from metarl_min.basics.arguments import real, require
+from metarl_min.basics.trees import Array
 from metarl_min.learners import Learner
-from metarl_min.rollouts import Agent
+from metarl_min.mdps.rollouts import Agent
 from metarl_min.tasks import BetaArms, Family
-from metarl_min.trees import Array
 
 NUM_LEVELS = 129
 MOST_PULLS = 600  # of a finite-horizon table

@@ -19,16 +19,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min import mdp as exact
-from metarl_min import rollouts
-from metarl_min.arguments import require
 from metarl_min.baselines import arms, bandits, dirichlet
 from metarl_min.baselines.bandits import draw_best, player
+from metarl_min.basics.arguments import require
+from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner, unchanged
-from metarl_min.mdp import MDP
-from metarl_min.rollouts import Agent, Episodes
+from metarl_min.mdps import mdp as exact
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.rollouts import Agent, Episodes
 from metarl_min.tasks import DirichletMDP, Family, Hypotheses
-from metarl_min.trees import Array, Rng
 
 
 def uniform(shape: tuple[int, int]) -> Array:

@@ -15,10 +15,10 @@ import numpy as np
 from metarl_min import tasks
 from metarl_min.baselines import arms, bandits, dirichlet, index_policies, mdps
 from metarl_min.baselines.published import Cell
+from metarl_min.basics.trees import Array
 from metarl_min.evaluation import CHUNK, mean_and_stderr
 from metarl_min.learners import Learner
 from metarl_min.tasks import Family
-from metarl_min.trees import Array
 
 NUM_TUNING = {"bandits": 1000, "mdps": 500}
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from metarl_min import checkpoints, learners, tasks, training
-from metarl_min.arguments import require
-from metarl_min.baselines import bayes_optimal, bounds
+from metarl_min.basics.arguments import require
+from metarl_min.ceilings import bayes_optimal, bounds
 from metarl_min.cli import comparison, estimation, published_tables, runs
 from metarl_min.reports import equations, plots, progress, tables
 

@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min import evaluation, training
-from metarl_min.baselines import bayes_optimal, mdps
-from metarl_min.baselines.bayes_optimal import Ceiling
+from metarl_min.baselines import mdps
+from metarl_min.ceilings import bayes_optimal
+from metarl_min.ceilings.bayes_optimal import Ceiling
 from metarl_min.cli import runs
 from metarl_min.learners import Learner
 from metarl_min.tasks import Family

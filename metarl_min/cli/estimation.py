@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from metarl_min import enumeration, meta_gradients, objectives, policies
-from metarl_min.arguments import require
+from metarl_min.basics.arguments import require
 from metarl_min.cli import comparison
-from metarl_min.estimators import ESTIMATORS, Estimator, Inner, emaml
-from metarl_min.meta_gradients import Moments, Problem, Truth
+from metarl_min.gradients import enumeration, meta_gradients, objectives
+from metarl_min.gradients.estimators import ESTIMATORS, Estimator, Inner, emaml
+from metarl_min.gradients.meta_gradients import Moments, Problem, Truth
+from metarl_min.mdps import policies
 from metarl_min.tasks.bandits import with_means
 
 

@@ -16,9 +16,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from metarl_min import arguments, learners, tasks
-from metarl_min.arguments import require
+from metarl_min import learners, tasks
 from metarl_min.baselines import published
+from metarl_min.basics import arguments
+from metarl_min.basics.arguments import require
 from metarl_min.cli import commands, comparison, published_tables
 from metarl_min.cli.commands import Work, say
 

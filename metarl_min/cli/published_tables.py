@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from metarl_min import mdp as exact
-from metarl_min.arguments import require
-from metarl_min.baselines import bandits, bounds, published
+from metarl_min.baselines import bandits, published
 from metarl_min.baselines.published import Cell
+from metarl_min.basics.arguments import require
+from metarl_min.basics.trees import Array
+from metarl_min.ceilings import bounds
 from metarl_min.cli import comparison
 from metarl_min.cli.columns import PLAYERS, family_of, make_jobs, measure, work
+from metarl_min.mdps import mdp as exact
 from metarl_min.tasks import Family
-from metarl_min.trees import Array
 
 TRIALS = {"bandits": 5000, "mdps": 1000}
 LEARNED = ("rl2", "snail")

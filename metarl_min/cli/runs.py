@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import metarl_min
 from metarl_min import learners, tasks
-from metarl_min.arguments import require, whole
+from metarl_min.basics.arguments import require, whole
 from metarl_min.checkpoints import write
 from metarl_min.learners import Learner
 from metarl_min.tasks import Family

@@ -1,5 +1,15 @@
 """Learners: one protocol for all that is trained, and for all that it is compared with.
 
+    maml           MAML, and MAML of first order
+    reptile        a step towards where adaptation ends
+    meta_sgd       a step size for each parameter
+    recurrent      RL^2: the memory of a network is the learning algorithm
+    memory         the same with an external memory
+    evolution      evolution strategies
+    genetic        a genetic algorithm
+    es_maml        an evolved start that adapts
+    evolved_rule   an evolved learning rule
+
 To add one: write a function of keyword-only settings that returns a `Learner`, in a module of
 this folder, and name it in `LEARNERS`. Baselines and the ceiling are Learners with a no-op step.
 
@@ -14,10 +24,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from metarl_min.arguments import require
-from metarl_min.rollouts import Episodes
+from metarl_min.basics.arguments import require
+from metarl_min.basics.trees import Rng
+from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import Family, read
-from metarl_min.trees import Rng
 
 LEARNERS = {  # the name on the command line -> its module here, which has a function of that name
     "maml": "maml",

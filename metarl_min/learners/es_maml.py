@@ -20,15 +20,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import policies, rollouts, trees, trials
-from metarl_min.arguments import real, require
-from metarl_min.learners import Learner, evolution, players
-from metarl_min.learners.players import Player
-from metarl_min.mdp import MDP
-from metarl_min.rollouts import Episodes, Tables
+from metarl_min.basics import trees
+from metarl_min.basics.arguments import real, require
+from metarl_min.basics.trees import Array, Rng, Tree
+from metarl_min.evolution import players
+from metarl_min.evolution.players import Player
+from metarl_min.gradients import trials
+from metarl_min.gradients.trials import Inner
+from metarl_min.learners import Learner, evolution
+from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.rollouts import Episodes, Tables
 from metarl_min.tasks import Family
-from metarl_min.trees import Array, Rng, Tree
-from metarl_min.trials import Inner
 
 NEVER = -np.inf  # the log2_alpha of a start that does not adapt
 

@@ -22,13 +22,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import agents, rollouts
-from metarl_min.learners import Learner, evolution, players
-from metarl_min.learners.players import Player
-from metarl_min.mdp import MDP
-from metarl_min.rollouts import Agent, Episodes
+from metarl_min.basics.trees import Array, Rng, Tree
+from metarl_min.evolution import players
+from metarl_min.evolution.players import Player
+from metarl_min.learners import Learner, evolution
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.rollouts import Agent, Episodes
+from metarl_min.memory import agents
 from metarl_min.tasks import Family
-from metarl_min.trees import Array, Rng, Tree
 
 
 class Rule(NamedTuple):

@@ -29,15 +29,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import executors, search_gradients, trees
-from metarl_min.arguments import real, require, whole
-from metarl_min.learners import Learner, generations, players
-from metarl_min.learners.generations import Told
-from metarl_min.learners.players import Player
-from metarl_min.mdp import MDP
-from metarl_min.rollouts import Episodes
+from metarl_min.basics import trees
+from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.trees import Array, Rng, Tree
+from metarl_min.evolution import executors, generations, players, search_gradients
+from metarl_min.evolution.generations import Told
+from metarl_min.evolution.players import Player
+from metarl_min.learners import Learner
+from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import Family
-from metarl_min.trees import Array, Rng, Tree
 
 
 def truncation(rng: Rng, fitness: Array, num: int, best: int) -> Array:

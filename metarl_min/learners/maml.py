@@ -17,16 +17,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import adaptation, objectives, optimizers, trees, trials, trust_region
-from metarl_min.adaptation import Objectives
-from metarl_min.arguments import real, require, whole
+from metarl_min.basics import optimizers, trees
+from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.trees import Array, Rng, Tree
+from metarl_min.gradients import adaptation, objectives, trials, trust_region
+from metarl_min.gradients.adaptation import Objectives
+from metarl_min.gradients.trial_gradients import (
+    DIRECTIONS,
+    Gradients,
+    outer_advantages,
+    outer_surrogates,
+)
+from metarl_min.gradients.trials import Inner, Trial
 from metarl_min.learners import Learner
-from metarl_min.mdp import MDP
-from metarl_min.rollouts import Episodes
+from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import Family
-from metarl_min.trees import Array, Rng, Tree
-from metarl_min.trial_gradients import DIRECTIONS, Gradients, outer_advantages, outer_surrogates
-from metarl_min.trials import Inner, Trial
 
 
 class State(NamedTuple):

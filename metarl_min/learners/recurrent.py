@@ -22,15 +22,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import actor_critic, agents, external_memory, memory_policies, optimizers, rollouts
-from metarl_min.arguments import real, require, whole
+from metarl_min.basics import optimizers
+from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.learners import Learner
-from metarl_min.mdp import MDP, expected_rewards
-from metarl_min.memory_policies import MemoryPolicy
-from metarl_min.policies import log_softmax, total
-from metarl_min.rollouts import Episodes
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.mdp import MDP, expected_rewards
+from metarl_min.mdps.policies import log_softmax, total
+from metarl_min.mdps.rollouts import Episodes
+from metarl_min.memory import actor_critic, agents, external_memory, memory_policies
+from metarl_min.memory.memory_policies import MemoryPolicy
 from metarl_min.tasks import Family
-from metarl_min.trees import Array, Rng, Tree
 
 Network = Callable[[int], MemoryPolicy]  # of the number of units
 NETWORKS: dict[str, Network] = {

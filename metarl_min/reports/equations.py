@@ -134,7 +134,7 @@ def index(package: Path = PACKAGE, tests: Path | None = None) -> Index:
         for node in _definitions(tree):
             cited = citations(ast.get_docstring(node) or "", name, set(modules))
             users += [(equation, f"{name}.{node.name}") for equation in cited]
-    for path in sorted(tests.glob("test_*.py")) if tests else ():
+    for path in sorted(tests.rglob("test_*.py")) if tests else ():
         marks += [(equation, f"{path.stem}.{test}") for equation, test in _marks(_parse(path))]
     equations = [
         Equation(f"{name}.{n}", formula, source, *_pointing(f"{name}.{n}", users, marks))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metarl_min.trees import Array
+from metarl_min.basics.trees import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

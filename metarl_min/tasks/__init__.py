@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.arguments import probabilities, require, whole
-from metarl_min.mdp import MDP, select
-from metarl_min.rollouts import Noise
-from metarl_min.trees import Array, Rng
+from metarl_min.basics.arguments import probabilities, require, whole
+from metarl_min.basics.trees import Array, Rng
+from metarl_min.mdps.mdp import MDP, select
+from metarl_min.mdps.rollouts import Noise
 
 FAMILIES = {  # the name on the command line -> its module here, which has a function of that name
     "bandit": "bandits",

@@ -17,11 +17,12 @@ from functools import partial
 
 import numpy as np
 
-from metarl_min import rollouts, tasks
-from metarl_min.arguments import real, require, whole
-from metarl_min.mdp import MDP
+from metarl_min import tasks
+from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.trees import Array, Rng
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.mdp import MDP
 from metarl_min.tasks import BetaArms, Family, GaussianArms, MirroredArms, Pairs
-from metarl_min.trees import Array, Rng
 
 
 def with_means(means: Array) -> MDP:

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from metarl_min import rollouts
-from metarl_min.arguments import real, require, whole
-from metarl_min.mdp import MDP
+from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.trees import Array
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.mdp import MDP
 from metarl_min.tasks import Cells, Family, finite_family, text
-from metarl_min.trees import Array
 
 LIMIT = 100_000_000  # numbers of 8 bytes
 PAID = -1e100, 1e100  # so that sums and squares of returns stay finite

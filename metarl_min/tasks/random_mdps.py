@@ -12,11 +12,11 @@ from functools import partial
 
 import numpy as np
 
-from metarl_min import rollouts
-from metarl_min.arguments import whole
-from metarl_min.mdp import MDP
+from metarl_min.basics.arguments import whole
+from metarl_min.basics.trees import Rng
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.mdp import MDP
 from metarl_min.tasks import DirichletMDP, Family
-from metarl_min.trees import Rng
 
 
 def sample_dirichlet(rng: Rng, num_tasks: int, prior: DirichletMDP) -> MDP:

@@ -1,1 +1,0 @@
-"""Coursework: what goes wrong, and how it is told."""

@@ -1,0 +1,164 @@
+"""Correlated arms, eqs. (1)-(3) of posteriors."""
+
+import math
+import pickle
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metarl_min.baselines import bandits, mdps
+from metarl_min.ceilings import bayes_optimal, posteriors
+from metarl_min.mdps import rollouts
+from metarl_min.tasks import MirroredArms, finite_family, make
+from metarl_min.tasks.bandits import with_means
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def finite(means, weights, pulls):
+    mdps_, weights = with_means(np.array(means, float)), np.array(weights, float)
+    noise = rollouts.bernoulli
+    return finite_family("finite", {}, mdps_, weights, 1, pulls, noise)
+
+
+def by_history(means, weights, pulls):
+    """Q as a function of the history, by Bayes' rule in rational numbers."""
+
+    @cache
+    def q(belief, left):
+        found = []
+        for i in range(len(means[0])):
+            win = sum(b * m[i] for b, m in zip(belief, means, strict=True))
+            value = win
+            for chance, side in ((win, 1), (1 - win, 0)):
+                if chance and left > 1:
+                    after = tuple(
+                        b * (m[i] if side else 1 - m[i]) / chance
+                        for b, m in zip(belief, means, strict=True)
+                    )
+                    value += chance * max(q(after, left - 1))
+            found.append(value)
+        return found
+
+    return q(tuple(weights), pulls)
+
+
+@pytest.mark.verifies("posteriors.1")
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(
+    st.integers(1, 3), st.integers(1, 3), st.integers(1, 5), st.data()
+)  # fmt: skip
+def test_eq1_finitely_many_sets_have_the_values_of_the_recursion(num_sets, arms, pulls, data):
+    eighths = st.integers(0, 8).map(lambda n: Fraction(n, 8))
+    means = data.draw(
+        st.lists(
+            st.lists(eighths, min_size=arms, max_size=arms),
+            min_size=num_sets, max_size=num_sets,
+        )
+    )  # fmt: skip
+    weights = [Fraction(n, sum(range(num_sets + 1))) for n in range(1, num_sets + 1)]
+    ceiling = bayes_optimal.solve(finite(means, weights, pulls))
+    expected = by_history(means, weights, pulls)
+    found = ceiling.action_values(ceiling.start(1), None)[0]
+    np.testing.assert_allclose(found, [float(q) for q in expected], atol=1e-12)
+    assert ceiling.value == pytest.approx(float(max(expected)), abs=1e-12)
+    told = sum(w * max(m) for w, m in zip(weights, means, strict=True))
+    assert ceiling.known_task == pytest.approx(float(pulls * told), abs=1e-12)
+
+
+@pytest.mark.verifies("posteriors.1")
+def test_eq1_sets_that_differ_little_stay_apart():
+    means = [[Fraction(50, 100), Fraction(51, 100)], [Fraction(51, 100), Fraction(49, 100)]]
+    weights = [Fraction(1, 2)] * 2
+    expected = max(by_history(means, weights, 6))
+    found = bayes_optimal.solve(finite(means, weights, 6)).value
+    assert found == pytest.approx(float(expected), abs=1e-12)
+
+
+@pytest.mark.verifies("posteriors.1")
+@pytest.mark.parametrize("kind", ["easy", "medium", "hard"])
+def test_eq1_two_mirrored_sets_leave_one_belief_more_per_pull(kind):
+    layers = posteriors.hypothesis_layers(make("correlated", {"kind": kind, "pulls": "30"}))
+    assert [len(layer.win) for layer in layers] == [n + 1 for n in range(30)]
+
+
+@pytest.mark.verifies("posteriors.2")
+@pytest.mark.parametrize(("a", "b"), [(1, 1), (2, 3)])
+def test_eq2_mirrored_arms_have_the_values_of_the_recursion(a, b):
+    def q(k, n, left):
+        win = Fraction(a + k, a + b + n)
+        if left == 0:
+            return [Fraction(0)]
+        up, down = max(q(k + 1, n + 1, left - 1)), max(q(k, n + 1, left - 1))
+        return [win * (1 + up) + (1 - win) * down, (1 - win) * (1 + down) + win * up]
+
+    family = make("correlated", {"pulls": "6"})._replace(prior=MirroredArms(float(a), float(b)))
+    ceiling = bayes_optimal.solve(family)
+    belief, seen = ceiling.start(5), np.zeros(5, int)
+    draw = rng()
+    for n in range(6):
+        expected = [[float(x) for x in q(int(k), n, 6 - n)] for k in seen]
+        found = ceiling.action_values(belief, None)
+        np.testing.assert_allclose(found, expected, atol=1e-13)
+        actions, rewards = draw.integers(0, 2, 5), draw.integers(0, 2, 5)
+        belief = ceiling.observe(belief, None, actions, rewards.astype(float), None)
+        seen += np.where(actions == 0, rewards, 1 - rewards)
+
+
+@pytest.mark.verifies("posteriors.2")
+def test_eq2_whoever_follows_the_evidence_earns_the_value():
+    pulls = 12
+    by_hand = sum(
+        Fraction(sum(max(k + 1, n - k + 1) for k in range(n + 1)), (n + 1) * (n + 2))
+        for n in range(pulls)
+    )
+    ceiling = bayes_optimal.solve(make("correlated", {"pulls": str(pulls)}))
+    assert ceiling.value == pytest.approx(float(by_hand), abs=1e-12)
+
+
+@pytest.mark.verifies("posteriors.3")
+@pytest.mark.parametrize(("a", "b"), [(1.0, 1.0), (0.5, 0.5), (3.0, 1.0), (2.0, 7.0)])
+def test_eq3_is_the_mean_of_the_better_arm(a, b):
+    p = (np.arange(200_000) + 0.5) / 200_000
+    weight = p ** (a - 1) * (1 - p) ** (b - 1)
+    expected = (weight @ np.maximum(p, 1 - p)) / weight.sum()
+    found = posteriors.expected_best_mirrored(MirroredArms(a, b))
+    assert found == pytest.approx(expected, abs=2e-3 if a < 1 else 1e-9)
+
+
+FAMILIES = {
+    "uniform": make("correlated", {"pulls": "20"}),
+    "hard": make("correlated", {"kind": "hard", "pulls": "20"}),
+    "three sets": finite([[0, 0.5, 1], [0.9, 0.2, 0.1], [0.5, 0.6, 0.4]], [0.25, 0.5, 0.25], 6),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_player_earns_the_value_and_nobody_more(name):
+    family = FAMILIES[name]
+    ceiling = bayes_optimal.solve(family)
+    player = pickle.loads(pickle.dumps(bayes_optimal.bayes_optimal(ceiling)))
+    tasks = family.sample(rng(1), 4000)
+    assert ceiling.random <= ceiling.value <= ceiling.known_task
+    for learner in (player, mdps.random(), bandits.ucb1()):
+        trial = learner.trial(rng(2), learner.init(rng(), family), family, tasks)
+        returns, regret = trial.rewards.sum((1, 2)), bayes_optimal.regret(ceiling, trial)
+        difference = ceiling.value - regret - returns
+        assert abs(difference.mean()) < 5 * difference.std() / math.sqrt(4000)
+        assert regret.max() < 1e-8 if learner is player else regret.min() > -1e-9
+
+
+def test_what_is_impossible_or_too_large_is_refused(monkeypatch):
+    sure = bayes_optimal.solve(finite([[1.0, 0.5]], [1.0], 3))
+    step = (sure.start(1), None, np.zeros(1, int), np.zeros(1), None)
+    with pytest.raises(ValueError, match="possible under the prior, got an impossible step 0"):
+        sure.observe(*step)
+    monkeypatch.setattr(posteriors, "LIMIT", 100)
+    with pytest.raises(ValueError, match=r"at most 100 table entries, got at least \d+ \("):
+        bayes_optimal.solve(FAMILIES["three sets"])

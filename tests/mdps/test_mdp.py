@@ -1,0 +1,179 @@
+"""The MDP as a value, its mean rewards and its optimum, eqs. (1) and (2) of `mdp`."""
+
+import pickle
+
+import numpy as onp
+import pytest
+from enumerate_trajectories import (
+    best_deterministic,
+    random_batch,
+    random_mdp,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metarl_min.mdps import mdp
+from metarl_min.mdps.mdp import MDP
+
+seeds = st.integers(0, 10_000)
+few = settings(max_examples=15)
+
+
+def close(x, y, tolerance=1e-13):
+    return onp.shape(x) == onp.shape(y) and onp.allclose(x, y, rtol=tolerance, atol=tolerance)
+
+
+def tangent(seed, probs):
+    return onp.random.default_rng(seed).normal(size=probs.shape)
+
+
+FITS = {
+    "initial": onp.array([0.5, 0.5]),
+    "transition": onp.full((2, 3, 2), 0.5),
+    "reward": onp.zeros((2, 3, 2)),
+}
+SHAPES = r"must have shapes \[..., S\], \[..., S, A, S\], \[..., S, A, S\], got \("
+
+
+@pytest.mark.verifies("mdp.1")
+def test_the_mean_reward_is_weighted_by_the_arrival():
+    transition = onp.array([[[0.25, 0.75]], [[1.0, 0.0]]])
+    reward = onp.array([[[4.0, 8.0]], [[1.0, 100.0]]])
+    task = MDP(onp.array([1.0, 0.0]), transition, reward)
+    assert mdp.expected_rewards(task).tolist() == [[7.0], [1.0]]
+
+
+@pytest.mark.verifies("mdp.1")
+def test_a_reward_of_length_one_does_not_depend_on_the_arrival():
+    task, _ = random_mdp(0, 3, 2)
+    short = task._replace(reward=task.reward[..., :1])
+    assert close(mdp.expected_rewards(short), task.reward[..., 0])
+
+
+@pytest.mark.verifies("mdp.2")
+@few
+@given(seeds, st.sampled_from([1, 2, 3]), st.floats(0, 1))
+def test_the_optimum_is_the_best_of_all_deterministic_policies(seed, horizon, gamma):
+    task, _ = random_mdp(seed)
+    assert close(mdp.optimal_return(task, horizon, gamma), best_deterministic(task, horizon, gamma))
+
+
+@pytest.mark.verifies("mdp.2")
+def test_the_last_layer_is_the_reward_and_the_first_has_all_the_steps_to_go():
+    task, _ = random_mdp(5, 3, 2)
+    q = mdp.optimal_action_values(task, 4, 0.9)
+    assert q.shape == (4, 3, 2)
+    assert close(q[-1], mdp.expected_rewards(task))
+    assert close(q[1:], mdp.optimal_action_values(task, 3, 0.9))
+    expected = mdp.expected_rewards(task) + 0.9 * task.transition @ q[1].max(-1)
+    assert close(q[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (
+            {"initial": onp.array([0.5, 0.6])},
+            ValueError,
+            "rows of initial must sum to one, got .*0.1",
+        ),
+        ({"initial": onp.array([1.5, -0.5])}, ValueError, "initial must not be negative, got -0.5"),
+        (
+            {"initial": onp.array([onp.nan, 1.0])},
+            ValueError,
+            r"initial must be finite, got \[nan\]",
+        ),
+        (
+            {"initial": onp.array([0, 1])},
+            TypeError,
+            "initial must be an array of floats, got int64",
+        ),
+        ({"initial": [0.5, 0.5]}, TypeError, "initial must be an array of floats, got list"),
+        ({"initial": onp.full(3, 1 / 3)}, ValueError, SHAPES),
+        (
+            {"transition": onp.full((2, 3, 2), 0.4)},
+            ValueError,
+            "rows of transition must sum to one",
+        ),
+        ({"transition": onp.ones((2, 3, 1))}, ValueError, SHAPES),
+        ({"transition": onp.full((3, 2), 0.5)}, ValueError, SHAPES),
+        (
+            {"transition": onp.ones((2, 3, 2), int)},
+            TypeError,
+            "transition must be an array of floats",
+        ),
+        ({"transition": onp.full((2, 0, 2), 0.5)}, ValueError, SHAPES),
+        (
+            {"reward": onp.full((2, 3, 2), onp.inf)},
+            ValueError,
+            r"reward must be finite, got \[inf\]",
+        ),
+        (
+            {"reward": onp.zeros((2, 3, 2), int)},
+            TypeError,
+            "reward must be an array of floats, got int",
+        ),
+        ({"reward": onp.zeros((2, 3))}, ValueError, SHAPES),
+        ({"reward": onp.zeros((2, 2, 2))}, ValueError, SHAPES),
+        ({"reward": onp.zeros((3, 3, 2))}, ValueError, SHAPES),
+        ({"reward": onp.zeros((2, 3, 3))}, ValueError, SHAPES),
+        (
+            {"reward": onp.zeros((5, 2, 3, 2)), "initial": onp.full((4, 2), 0.5)},
+            ValueError,
+            r"leading axes of initial, transition and reward must be equal or 1, got \(4, 2\)",
+        ),
+    ],
+)
+def test_an_mdp_that_does_not_fit_is_refused(wrong, error, message):
+    with pytest.raises(error, match=message):
+        MDP(**{**FITS, **wrong})
+
+
+def test_replace_make_and_pickle_check_and_keep_the_arrays():
+    task = MDP(**FITS)
+    assert task.shape == (2, 3) and task.leading == ()
+    again = pickle.loads(pickle.dumps(task))
+    assert type(again) is MDP and all(map(onp.array_equal, again, task))
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_leading_axes_are_the_tasks_or_one(size):
+    task = MDP(onp.full((1, 2), 0.5), onp.full((1, 2, 3, 2), 0.5), onp.zeros((size, 2, 3, 1)))
+    assert task.leading == (size,) and task.shape == (2, 3)
+
+
+def test_select_takes_tasks_and_keeps_shared_axes_shared():
+    rewards = onp.arange(4.0).reshape(4, 1, 1, 1) * onp.ones((4, 2, 3, 1))
+    task = MDP(onp.full((1, 2), 0.5), onp.full((1, 2, 3, 2), 0.5), rewards)
+    some = mdp.select(task, onp.array([3, 1, 1]))
+    assert some.reward[:, 0, 0, 0].tolist() == [3.0, 1.0, 1.0]
+    assert some.leading == (3,) and len(some.transition) == 1
+    assert mdp.select(mdp.select(task, [2]), onp.array([0, 0])).leading == (2,)
+    full, _, single = random_batch(2, 3)
+    picked = mdp.select(full, onp.array([2, 0]))
+    assert onp.array_equal(picked.transition[0], single[2][0].transition)
+    assert onp.array_equal(picked.initial[1], single[0][0].initial)
+
+
+@pytest.mark.parametrize("function", [mdp.optimal_return, mdp.optimal_action_values])
+def test_the_optimum_refuses_bad_horizons_and_discounts(function):
+    task = MDP(**FITS)
+    with pytest.raises(ValueError, match="horizon must be at least 1, got 0"):
+        function(task, 0)
+    with pytest.raises(TypeError, match="horizon must be a whole number, got None"):
+        function(task, None)
+    with pytest.raises(TypeError, match="horizon must be a whole number, got True"):
+        function(task, True)
+    with pytest.raises(ValueError, match="gamma must be finite, from 0 to 1, got 2"):
+        function(task, 2, 2)
+
+
+def test_what_is_replaced_is_checked_too():
+    one = MDP(onp.ones(1), onp.ones((1, 2, 1)), onp.zeros((1, 2, 1)))
+    assert one._replace(reward=onp.ones((1, 2, 1))).reward.sum() == 2
+    with pytest.raises(ValueError, match="reward must be finite"):
+        one._replace(reward=onp.full((1, 2, 1), onp.nan))
+    with pytest.raises(ValueError, match="mdp must have one axis of tasks, got"):
+        mdp.select(one, onp.array([0]))
+    with pytest.raises(ValueError, match="index must have one axis, got"):
+        mdp.select(MDP(*(x[None] for x in one)), 0)

@@ -1,0 +1,425 @@
+"""Policies, eqs. (1)-(9), against closed forms, complex steps and plainly traced derivatives."""
+
+import pickle
+
+import autograd.numpy as np
+import numpy as onp
+import plain_forms
+import pytest
+from autograd import grad
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.testing import assert_allclose
+
+from metarl_min.basics import trees
+from metarl_min.basics.checks import complex_step
+from metarl_min.gradients import objectives
+from metarl_min.mdps import policies
+from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.policies import (
+    Policy,
+    by_name,
+    entropy,
+    kl,
+    log_softmax,
+    network,
+    softmax,
+    table,
+)
+from metarl_min.mdps.rollouts import Episodes
+
+M, S, A, H = 2, 3, 4, 5
+tables = arrays(float, array_shapes(min_dims=2, max_dims=4, max_side=4), elements=st.floats(-5, 5))
+pairs = array_shapes(min_dims=2, max_dims=3, max_side=4).flatmap(
+    lambda shape: st.tuples(*[arrays(float, shape, elements=st.floats(-5, 5))] * 2)
+)
+
+
+def rng(seed=0):
+    return onp.random.default_rng(seed)
+
+
+def draw(seed, *shape):
+    return rng(seed).normal(size=shape)
+
+
+# ---- the softmax, its logarithm and their derivatives ----
+
+
+@pytest.mark.verifies("policies.1", "policies.2")
+def test_softmax_of_known_odds_is_the_known_fractions():
+    z = onp.log([[1.0, 3.0, 4.0], [5.0, 5.0, 10.0]])
+    truth = onp.array([[0.125, 0.375, 0.5], [0.25, 0.25, 0.5]])
+    assert_allclose(softmax(z), truth, rtol=1e-14)
+    assert_allclose(log_softmax(z), onp.log(truth), rtol=1e-14)
+
+
+@pytest.mark.verifies("policies.1", "policies.2")
+@given(tables, st.floats(-1e4, 1e4))
+def test_probabilities_sum_to_one_and_a_constant_added_to_a_row_changes_nothing(z, constant):
+    assert_allclose(onp.exp(log_softmax(z)).sum(-1), 1, rtol=1e-14)
+    assert_allclose(softmax(z).sum(-1), 1, rtol=1e-14)
+    assert_allclose(softmax(z), plain_forms.softmax(z), rtol=1e-13)
+    assert_allclose(softmax(z + constant), softmax(z), rtol=1e-11)
+    assert_allclose(log_softmax(z + constant), log_softmax(z), atol=1e-11)
+
+
+@pytest.mark.verifies("policies.1", "policies.2", "policies.5", "policies.6")
+def test_logits_of_ten_thousand_neither_overflow_nor_underflow():
+    z, other = onp.array([[1e4, -1e4, 1e4]]), onp.array([[-1e4, 1e4, 1e4]])
+    with onp.errstate(over="raise", invalid="raise", divide="raise"):
+        assert_allclose(softmax(z), [[0.5, 0, 0.5]], atol=0)
+        assert_allclose(log_softmax(z), [[-onp.log(2), -2e4 - onp.log(2), -onp.log(2)]], rtol=1e-15)
+        assert_allclose(entropy(z), [onp.log(2)], rtol=1e-15)
+        assert_allclose(kl(z, other), [1e4], rtol=1e-15)
+
+
+@pytest.mark.verifies("policies.3", "policies.4")
+@given(pairs)
+def test_pullbacks_are_the_jacobian_written_as_a_matrix(z_and_u):
+    z, u = z_and_u
+    pi = plain_forms.softmax(z)
+    diagonal = onp.eye(z.shape[-1])
+    jacobian = pi[..., :, None] * (diagonal - pi[..., None, :])  # dpi_i / dz_j
+    assert_allclose(jacobian, onp.swapaxes(jacobian, -1, -2), rtol=1e-12, atol=1e-15)
+    truth = (jacobian @ u[..., None])[..., 0]
+    assert_allclose(policies.softmax_pullback(pi, u), truth, atol=1e-13)
+    truth = (onp.swapaxes(diagonal - pi[..., None, :], -1, -2) @ u[..., None])[..., 0]
+    assert_allclose(policies.log_softmax_pullback(pi, u), truth, atol=1e-13)
+
+
+def plain_log_softmax(z):
+    return np.log(plain_forms.softmax(z))
+
+
+both = pytest.mark.parametrize(
+    ("ours", "plain"), [(softmax, plain_forms.softmax), (log_softmax, plain_log_softmax)]
+)
+
+
+@pytest.mark.verifies("policies.3", "policies.4")
+@both
+def test_every_first_derivative_through_autograd_is_that_of_the_complex_step(ours, plain):
+    z, weights = draw(1, M, S, A), draw(2, M, S, A)
+    truth = complex_step(lambda z: onp.sum(weights * plain(z) ** 2), z)
+    assert_allclose(grad(lambda z: np.sum(weights * ours(z) ** 2))(z), truth, atol=1e-14)
+
+
+@pytest.mark.verifies("policies.3", "policies.4")
+@both
+def test_every_second_derivative_through_autograd_is_that_of_differences(ours, plain):
+    z, weights, v = draw(3, S, A), draw(4, S, A), draw(5, S, A)
+
+    def along_v(softmax_):
+        def function(z):
+            return np.sum(weights * softmax_(z))
+
+        return grad(lambda z: np.sum(grad(function)(z) * v))(z)
+
+    def gradient(x):
+        return {"z": complex_step(lambda z: onp.sum(weights * plain(z)), x["z"])}
+
+    truth = plain_forms.derivative_along(gradient, {"z": z}, {"z": v})["z"]
+    assert abs(truth).max() > 0.01
+    assert_allclose(along_v(ours), along_v(plain), atol=1e-14)
+    assert_allclose(along_v(ours), truth, atol=1e-10)
+
+
+# ---- entropy and divergence ----
+
+
+@pytest.mark.verifies("policies.5")
+@given(tables)
+def test_entropy_is_between_zero_and_that_of_the_uniform_policy(z):
+    num_actions = z.shape[-1]
+    pi = plain_forms.softmax(z)
+    assert_allclose(entropy(z), -(pi * onp.log(pi)).sum(-1), atol=1e-13)
+    assert_allclose(entropy(onp.full_like(z, 7.0)), onp.log(num_actions), rtol=1e-14)
+    assert (entropy(z) >= -1e-15).all()
+    assert (entropy(z) <= onp.log(num_actions) + 1e-14).all()
+
+
+@pytest.mark.verifies("policies.6")
+@given(pairs)
+def test_kl_is_zero_with_itself_positive_with_another_and_directed(both):
+    z, other = both
+    pi, mu = plain_forms.softmax(z), plain_forms.softmax(other)
+    assert_allclose(kl(z, z + 3), 0, atol=1e-14)
+    assert_allclose(kl(z, other), (pi * onp.log(pi / mu)).sum(-1), atol=1e-13)
+    assert (kl(z, other) >= -1e-14).all()
+    uniform = onp.zeros_like(z)
+    assert_allclose(kl(z, uniform), onp.log(z.shape[-1]) - entropy(z), atol=1e-13)
+
+
+@pytest.mark.verifies("policies.5", "policies.6")
+def test_gradients_of_entropy_and_kl_are_their_closed_forms():
+    z, other = draw(6, M, S, A), draw(7, M, S, A)
+    pi, mu = plain_forms.softmax(z), plain_forms.softmax(other)
+    by_entropy, by_kl = onp.log(pi), onp.log(pi / mu)
+    truth = -pi * (by_entropy - (pi * by_entropy).sum(-1, keepdims=True))
+    assert_allclose(grad(lambda z: np.sum(entropy(z)))(z), truth, atol=1e-14)
+    truth = pi * (by_kl - (pi * by_kl).sum(-1, keepdims=True))
+    assert_allclose(grad(lambda z: np.sum(kl(z, other)))(z), truth, atol=1e-14)
+    assert_allclose(grad(lambda x: np.sum(kl(z, x)))(other), mu - pi, atol=1e-14)
+
+
+def test_greedy_plays_the_most_probable_action_and_ties_share():
+    probs = onp.array([[[0.2, 0.5, 0.3], [0.4, 0.2, 0.4]]])
+    assert_allclose(policies.greedy(probs), [[[0, 1, 0], [0.5, 0, 0.5]]], atol=0)
+
+
+# ---- the two policies: table and network ----
+
+
+@pytest.mark.verifies("policies.7")
+def test_eq7_row_s_of_the_first_weights_is_the_answer_to_state_s():
+    params = {
+        "W1": onp.array([[0.5], [-1.0]]),
+        "b1": onp.array([0.25]),
+        "W2": onp.array([[2.0, -4.0]]),
+        "b2": onp.array([1.0, 0.0]),
+    }
+    hidden = onp.tanh([0.75, -0.75])
+    truth = [[2 * hidden[0] + 1, -4 * hidden[0]], [2 * hidden[1] + 1, -4 * hidden[1]]]
+    assert_allclose(network(1).logits(params), truth, rtol=1e-15)
+
+
+@pytest.mark.verifies("policies.7")
+def test_leading_axes_of_the_parameters_become_those_of_the_logits():
+    params = parameters(network(H), 11, leading=(2, 3))
+    logits = network(H).logits(params)
+    for index in onp.ndindex(2, 3):
+        one = trees.map(lambda x, index=index: x[index], params)
+        assert_allclose(logits[index], plain_forms.network_logits(one), rtol=1e-13)
+
+
+def test_policies_start_uniform_or_nearly_so_and_depend_on_the_generator_alone():
+    assert_allclose(table.init(rng(), S, A)["logits"], onp.zeros((S, A)), atol=0)
+    params = network(H).init(rng(8), S, A)
+    shapes = {"W1": (S, H), "b1": (H,), "W2": (H, A), "b2": (A,)}
+    assert trees.map(onp.shape, params) == shapes
+    assert_allclose(softmax(network(H).logits(params)), 1 / A, atol=0.02)
+    assert onp.ptp(network(H).logits(params), axis=-1).min() > 0
+    again, other = network(H).init(rng(8), S, A), network(H).init(rng(9), S, A)
+    assert all((params[name] == again[name]).all() for name in params)
+    assert (params["W1"] != other["W1"]).all()
+
+
+def test_hidden_units_of_a_new_network_tell_the_states_apart_and_its_logits_do_not_grow():
+    for hidden in (16, 4096):
+        params = network(hidden).init(rng(10), 50, 20)
+        assert abs(params["W1"].std() - 1) < 0.1
+        assert 0.004 < network(hidden).logits(params).std() < 0.01
+
+
+def parameters(policy, seed, leading=()):
+    one = policy.init(rng(), S, A)
+    return {name: draw([seed, i], *leading, *x.shape) for i, (name, x) in enumerate(one.items())}
+
+
+def tasks(num_tasks):
+    generator = rng(12)
+    initial = generator.dirichlet(onp.ones(S), size=num_tasks)
+    transition = generator.dirichlet(onp.ones(S), size=(num_tasks, S, A))
+    return MDP(initial, transition, generator.normal(size=(num_tasks, S, A, S)))
+
+
+def exact(horizon, gamma, num_steps):
+    """The expected return of M tasks, and that of task m written plainly."""
+    batch = tasks(M)
+
+    def plain(m, probs):
+        task = MDP(*(x[m] for x in batch))
+        return plain_forms.expected_return(probs, task, num_steps, gamma)
+
+    return objectives.exact(batch, horizon, gamma), plain
+
+
+def sampled():
+    generator = rng(13)
+    alive = onp.arange(4) < generator.integers(1, 5, size=(M, 3, 1))
+    states, actions = (generator.integers(n, size=alive.shape) for n in (S, A))
+    episodes = Episodes(states, actions, onp.zeros(alive.shape), alive)
+    advantages = generator.normal(size=alive.shape)
+
+    def plain(m, probs):
+        return plain_forms.surrogate(probs, Episodes(*(x[m] for x in episodes)), advantages[m])
+
+    return objectives.sampled(objectives.advantage_table(episodes, advantages, (S, A))), plain
+
+
+OBJECTIVES = {
+    "exact": lambda: exact(horizon=3, gamma=0.9, num_steps=3),
+    "exact, one step": lambda: exact(horizon=1, gamma=1.0, num_steps=1),
+    "exact, endless": lambda: exact(horizon=None, gamma=0.5, num_steps=60),
+    "sampled": sampled,
+}
+POLICIES = {
+    "table": (table, lambda params: params["logits"]),
+    "network": (network(H), plain_forms.network_logits),
+}
+every_objective = pytest.mark.parametrize("objective", OBJECTIVES)
+every_policy = pytest.mark.parametrize("policy", POLICIES)
+shared_or_not = pytest.mark.parametrize("shared", [True, False], ids=["shared", "per task"])
+
+
+def of_task(tree, m, shared):
+    return tree if shared else trees.map(lambda x: x[m], tree)
+
+
+def plain_functions(policy, plain, params, shared):
+    """Return, for each task, its parameters and the objective written plainly."""
+    logits = POLICIES[policy][1]
+
+    def function(m, p):
+        return plain(m, plain_forms.softmax(logits(p)))
+
+    return [(of_task(params, m, shared), lambda p, m=m: function(m, p)) for m in range(M)]
+
+
+def assert_trees_close(tree, m, truth, atol):
+    """Compare task m of a tree; a truth of zeros would show nothing."""
+    assert set(tree) == set(truth)
+    for name, leaf in truth.items():
+        assert abs(leaf).max() > 1e-4
+        assert_allclose(tree[name][m], leaf, atol=atol, rtol=0, err_msg=name)
+
+
+@pytest.mark.verifies("policies.8")
+@every_objective
+@every_policy
+@shared_or_not
+def test_pullback_gives_every_coordinate_of_the_gradient_of_each_task(objective, policy, shared):
+    J, plain = OBJECTIVES[objective]()
+    ours = POLICIES[policy][0]
+    params = parameters(ours, 14, () if shared else (M,))
+    z = ours.logits(params)
+    gradient = ours.pullback(params, J.gradient(z))
+    values = onp.broadcast_to(J.value(z), M)
+    for m, (one, function) in enumerate(plain_functions(policy, plain, params, shared)):
+        assert values[m] == pytest.approx(function(one), rel=1e-12)
+        assert_trees_close(gradient, m, complex_step(function, one), atol=1e-13)
+    total = trees.sum_tasks(gradient) if shared else gradient
+    traced = grad(lambda p: np.sum(J.value(ours.logits(p)) * onp.ones(M)))(params)
+    for name in params:
+        assert_allclose(traced[name], total[name], atol=1e-13, err_msg=name)
+
+
+@pytest.mark.verifies("policies.9")
+@every_objective
+@every_policy
+@shared_or_not
+def test_hessian_product_is_that_of_plain_double_tracing_and_of_differences(
+    objective, policy, shared
+):
+    J, plain = OBJECTIVES[objective]()
+    ours = POLICIES[policy][0]
+    leading = () if shared else (M,)
+    params, v = parameters(ours, 15, leading), parameters(ours, 16, leading)
+    product = ours.hessian_product(params, v, J.gradient, J.hessian_product)
+    for m, (one, function) in enumerate(plain_functions(policy, plain, params, shared)):
+        along = of_task(v, m, shared)
+        traced = grad(lambda p, f=function, v=along: trees.dot(grad(f)(p), v))(one)
+        assert_trees_close(product, m, traced, atol=1e-13)
+        differences = plain_forms.derivative_along(
+            lambda p, f=function: complex_step(f, p), one, along
+        )
+        assert_trees_close(product, m, differences, atol=1e-9)
+
+
+@pytest.mark.verifies("policies.9")
+@every_policy
+def test_shared_parameters_take_one_direction_per_task(policy):
+    J, _ = sampled()
+    ours = POLICIES[policy][0]
+    params, v = parameters(ours, 17), parameters(ours, 18, (M,))
+    together = ours.hessian_product(params, v, J.gradient, J.hessian_product)
+    for m in range(M):
+        alone = ours.hessian_product(params, of_task(v, m, False), J.gradient, J.hessian_product)
+        for name in params:
+            assert together[name].shape == (M, *params[name].shape)
+            assert_allclose(together[name][m], alone[name][m], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.verifies("policies.8", "policies.9")
+@every_policy
+def test_the_formulas_can_be_traced_once_more(policy):
+    J, _ = exact(horizon=2, gamma=1.0, num_steps=2)
+    ours = POLICIES[policy][0]
+    params, v = parameters(ours, 19, (M,)), parameters(ours, 20, (M,))
+
+    def slope(p):
+        return trees.dot(ours.pullback(p, J.gradient(ours.logits(p))), v)
+
+    traced = grad(slope)(params)
+    product = ours.hessian_product(params, v, J.gradient, J.hessian_product)
+    for name in params:
+        assert abs(product[name]).max() > 1e-4
+        assert_allclose(traced[name], product[name], atol=1e-13)
+
+
+# ---- names and errors ----
+
+
+def test_policies_are_known_by_name_and_travel_between_processes():
+    assert by_name("table") is table
+    assert by_name("network").init(rng(), S, A)["W1"].shape == (S, 64)
+    assert by_name("network:7").init(rng(), S, A)["W1"].shape == (S, 7)
+    for policy in (table, network(4)):
+        params = policy.init(rng(), S, A)
+        copy = pickle.loads(pickle.dumps(policy))
+        assert isinstance(copy, Policy)
+        assert_allclose(copy.logits(params), policy.logits(params), atol=0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "Table",
+        "table:3",
+        "table:",
+        "mlp",
+        "network:",
+        "network:x",
+        "network:-1",
+        "network:\u00b2",
+    ],
+)
+def test_an_unknown_policy_is_refused_with_the_known_ones_and_what_was_given(name):
+    with pytest.raises(ValueError, match="policy must be table, network or network:H") as error:
+        by_name(name)
+    assert str(error.value).endswith(f"with H hidden units, got {name!r}")
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "text"),
+    [
+        (lambda: by_name("network:0"), ValueError, "hidden must be at least 1, got 0"),
+        (lambda: network(-2), ValueError, "hidden must be at least 1, got -2"),
+        (lambda: network(3.0), TypeError, "hidden must be a whole number, got 3.0"),
+        (lambda: network(True), TypeError, "hidden must be a whole number, got True"),
+    ],
+)
+def test_a_network_needs_a_whole_number_of_hidden_units(make, kind, text):
+    with pytest.raises(kind) as error:
+        make()
+    assert str(error.value) == text
+
+
+@pytest.mark.parametrize("leading", [(), (3,), (2, 1, 3)])
+@pytest.mark.parametrize("num_actions", [1, 2, 7, 8, 30])
+def test_few_actions_or_many_are_reduced_to_the_same_numbers(num_actions, leading):
+    rng = onp.random.default_rng(0)
+    x = rng.normal(size=(*leading, num_actions))
+    found = policies.total(x)
+    assert found.shape == (*leading, 1)
+    assert_allclose(found, x.sum(-1, keepdims=True), rtol=1e-13, atol=1e-14)
+    assert_allclose(policies.softmax(1000 * x).sum(-1), 1, rtol=1e-13)  # no overflow: maxima
+    assert_allclose(policies.greedy(x).argmax(-1), x.argmax(-1), atol=0)
+    u = rng.normal(size=found.shape)
+    first = grad(lambda x: np.sum(u * policies.total(x) ** 3))
+    assert_allclose(first(x), 3 * u * found**2 + 0 * x, rtol=1e-12)
+    second = grad(lambda x: np.sum(first(x)))(x)
+    assert_allclose(second, 6 * u * found * num_actions + 0 * x, rtol=1e-12)

@@ -1,0 +1,495 @@
+"""Sampling: exact where a draw is fixed, against the closed forms where it is random."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from enumerate_trajectories import expected_return, occupancy, random_batch, random_mdp
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.rollouts import Agent, Episodes
+
+NEARLY_ONE = float(np.nextafter(1, 0))
+
+
+class Dice:
+    """A generator whose uniforms are chosen; each call gets the next one."""
+
+    def __init__(self, *rolls):
+        self.rolls = list(rolls)
+
+    def random(self, shape):
+        return np.broadcast_to(self.rolls.pop(0), shape).astype(float)
+
+
+def bandit(means):
+    means = np.array(means, float)
+    return MDP(np.ones(1), np.ones((1, len(means), 1)), means[None, :, None])
+
+
+def corridor(length=3, pay=1.0):
+    """Right or stay; the last cell is absorbing and its arrival is paid."""
+    eye = np.eye(length)
+    transition = np.stack([eye[[*range(1, length), length - 1]], eye], axis=1)
+    transition[-1] = eye[-1]
+    reward = np.zeros((length, 2, length))
+    reward[:-1, :, -1] = pay
+    return MDP(eye[0], transition, reward)
+
+
+def always(action, num_states, num_actions=2):
+    return np.eye(num_actions)[np.full(num_states, action)]
+
+
+def sample(mdp, probs, num_episodes, horizon, noise=rollouts.deterministic, seed=0):
+    rng = np.random.default_rng(seed)
+    return rollouts.sample(rng, rollouts.tables(mdp, noise), probs, num_episodes, horizon)
+
+
+def assert_mean(samples, exact):
+    """Means over axis 0 agree with `exact` within 5 standard errors, and these are small."""
+    error = np.std(samples, axis=0) / np.sqrt(len(samples))
+    assert (np.abs(np.mean(samples, axis=0) - exact) <= 5 * error + 1e-12).all()
+    assert error.max() < 0.03
+
+
+# ---- eq. (1): inversion ----
+
+
+@pytest.mark.verifies("rollouts.1")
+@pytest.mark.parametrize(
+    ("u", "action"), [(0.0, 1), (0.2, 1), (0.25, 3), (0.9, 3), (NEARLY_ONE, 3)]
+)
+def test_eq1_inverts_the_cumulative_table_and_never_draws_probability_zero(u, action):
+    prepared = rollouts.tables(bandit([0, 1, 2, 3, 4]), rollouts.deterministic)
+    probs = np.array([[0, 0.25, 0, 0.75, 0]])
+    episodes = rollouts.sample(Dice(0.5, u), prepared, probs, 3, 1)
+    assert (episodes.actions == action).all()
+    assert (episodes.rewards == action).all()
+
+
+@pytest.mark.verifies("rollouts.1")
+def test_eq1_round_off_in_the_sums_reaches_no_action_of_probability_zero():
+    for n in range(2, 60):
+        probs = np.append(np.full(n, 1 / n), 0.0)[None]
+        prepared = rollouts.tables(bandit(np.arange(n + 1)), rollouts.deterministic)
+        episodes = rollouts.sample(Dice(0.5, NEARLY_ONE), prepared, probs, 1, 1)
+        assert episodes.actions.item() == n - 1
+
+
+@pytest.mark.verifies("rollouts.1")
+@given(st.floats(0, NEARLY_ONE), st.floats(0, NEARLY_ONE), st.integers(0, 1000))
+def test_eq1_first_states_actions_and_arrivals_are_the_inverse_of_their_uniform(u, w, seed):
+    mdp, probs = random_mdp(seed, 3, 3)
+    dice = Dice(u, np.array([[w], [0.0]]), 0.0, 0.0)
+    episodes = rollouts.sample(dice, rollouts.tables(mdp, rollouts.deterministic), probs, 1, 2)
+    ends = np.append(np.cumsum(mdp.initial), np.cumsum(probs, -1))
+    assume(np.abs(ends - np.array([[u], [w]])).min() > 1e-12)  # round-off decides at the ends
+    first = int(np.searchsorted(np.cumsum(mdp.initial), u, side="right"))
+    action = int(np.searchsorted(np.cumsum(probs[first]), w, side="right"))
+    arrival = int(np.argmax(mdp.transition[first, action]))  # 0.0 draws the likeliest
+    assert episodes.states.tolist() == [[first, arrival]]
+    assert episodes.actions.tolist() == [[action, 0]]
+    assert episodes.rewards[0, 0] == mdp.reward[first, action, arrival]
+
+
+@pytest.mark.parametrize("u", [0.0, 0.3, NEARLY_ONE])
+def test_arrivals_of_probability_zero_are_never_drawn(u):
+    transition = np.array([[[0, 0.5, 0, 0.5]]] + [[[0, 1.0, 0, 0]]] * 3)
+    mdp = MDP(np.array([1.0, 0, 0, 0]), transition, np.arange(4.0) * np.ones((4, 1, 4)))
+    dice = Dice(0.0, 0.0, u, u, 0.0)
+    episodes = rollouts.sample(
+        dice, rollouts.tables(mdp, rollouts.deterministic), np.ones((4, 1)), 1, 3
+    )
+    assert episodes.states[0, 1] == (1 if u < 0.5 else 3)
+    assert episodes.states[0, 2] == 1
+    assert episodes.rewards[0].tolist() == [episodes.states[0, 1], 1.0, 1.0]
+
+
+def test_deterministic_transitions_draw_no_arrivals():
+    dice = Dice(0.0, 0.0)  # the first state and the actions only
+    prepared = rollouts.tables(corridor(), rollouts.deterministic)
+    assert rollouts.sample(dice, prepared, always(0, 3), 1, 2).states.tolist() == [[0, 1]]
+    assert not dice.rolls
+
+
+# ---- what one episode holds ----
+
+
+@given(st.integers(0, 1000))
+def test_rewards_belong_to_state_action_and_arrival(seed):
+    mdp, probs = random_mdp(seed, 3, 2)
+    episodes = sample(mdp, probs, 4, 6, seed=seed)
+    s, a, z = episodes.states[:, :-1], episodes.actions[:, :-1], episodes.states[:, 1:]
+    assert (episodes.rewards[:, :-1] == mdp.reward[s, a, z]).all()
+    assert episodes.alive.all()
+
+
+def test_a_reward_of_length_one_is_looked_up_by_state_and_action():
+    mdp, probs = random_mdp(1, 3, 2)
+    short = MDP(mdp.initial, mdp.transition, mdp.reward[..., :1])
+    episodes = sample(short, probs, 5, 4)
+    assert (episodes.rewards == mdp.reward[episodes.states, episodes.actions, 0]).all()
+
+
+def test_alive_ends_with_the_step_after_the_arrival_and_so_do_rewards():
+    noisy = partial(rollouts.gaussian, std=1.0)
+    episodes = sample(corridor(pay=5.0), always(0, 3), 20, 5, noisy)
+    assert (episodes.states == [0, 1, 2, 2, 2]).all()
+    assert (episodes.alive == [True, True, False, False, False]).all()
+    assert (episodes.rewards[:, 2:] == 0).all()
+    assert (episodes.rewards[:, :2] != np.round(episodes.rewards[:, :2])).all()  # noise before
+    assert episodes.rewards[:, 1].mean() > 3 > episodes.rewards[:, 0].mean()  # 5 on arrival
+
+
+def test_the_first_step_is_alive_even_in_an_absorbing_state():
+    stuck = MDP(np.eye(3)[2], corridor().transition, corridor().reward)
+    episodes = sample(stuck, always(0, 3), 3, 4)
+    assert (episodes.alive == [True, False, False, False]).all()
+
+
+@pytest.mark.parametrize("change", ["pays", "leaks", "one action leaves"])
+def test_a_state_that_pays_or_can_be_left_is_not_absorbing(change):
+    mdp = corridor()
+    transition, reward = mdp.transition.copy(), mdp.reward.copy()
+    if change == "pays":
+        reward[2, 1, 2] = -0.5
+    if change == "leaks":
+        transition[2, :, 0], transition[2, :, 2] = 1e-6, 1 - 1e-6
+    if change == "one action leaves":
+        transition[2, 1] = np.eye(3)[0]
+    episodes = sample(MDP(mdp.initial, transition, reward), always(0, 3), 2, 5)
+    assert episodes.alive.all()
+
+
+def test_absorbing_states_are_those_of_each_task():
+    easy, hard = corridor(3), corridor(3)
+    stay_paid = hard.reward.copy()
+    stay_paid[2] = 1.0
+    both = MDP(
+        easy.initial[None], np.stack([easy.transition] * 2), np.stack([easy.reward, stay_paid])
+    )
+    episodes = sample(both, always(0, 3), 1, 4)
+    assert episodes.alive[:, 0].tolist() == [[True, True, False, False], [True] * 4]
+    assert episodes.rewards[:, 0].tolist() == [[0, 1, 0, 0], [0, 1, 1, 1]]
+
+
+@pytest.mark.parametrize("leading", [(), (1,), (3,), (2, 3)])
+@pytest.mark.parametrize(("num_episodes", "horizon"), [(1, 1), (1, 4), (5, 1), (2, 3)])
+def test_shapes_and_types_whatever_the_leading_axes(leading, num_episodes, horizon):
+    mdp, probs = random_mdp(0, 3, 2)
+    batch = MDP(mdp.initial, mdp.transition, np.zeros((*leading, 1, 1, 1)) + mdp.reward)
+    episodes = sample(batch, probs, num_episodes, horizon)
+    for array in episodes:
+        assert array.shape == (*leading, num_episodes, horizon)
+    assert episodes.states.dtype == episodes.actions.dtype == np.intp
+    assert episodes.rewards.dtype == float and episodes.alive.dtype == bool
+
+
+@pytest.mark.parametrize("shared", ["initial", "transition", "reward", "probs", "all"])
+def test_shared_and_repeated_leading_axes_give_the_same_episodes(shared):
+    batch, probs, _ = random_batch(1, 3, 3, 2)
+    arrays = {**batch._asdict(), "probs": probs}
+    names = list(arrays)[:3] if shared == "all" else [shared]
+    one = {k: x[:1] if k in names else x for k, x in arrays.items()}
+    full = {k: np.repeat(x[:1], 3, 0) if k in names else x for k, x in arrays.items()}
+    p, q = one.pop("probs"), full.pop("probs")
+    if shared == "all":
+        one["reward"] = full["reward"]
+    for x, y in zip(sample(MDP(**one), p, 7, 5), sample(MDP(**full), q, 7, 5), strict=True):
+        assert np.array_equal(x, y)
+
+
+@pytest.mark.parametrize("noise", [rollouts.deterministic, rollouts.gaussian])
+@pytest.mark.parametrize("own", [1, 3])
+@pytest.mark.parametrize("ends", [False, True])
+def test_each_member_plays_as_it_does_alone(ends, own, noise):
+    """`own` policies of each member: one for all tasks, or one for each."""
+    batch = random_batch(1, 3, 3, 2)[0]
+    if ends:  # absorbing states, and arrivals that are certain
+        batch = MDP(*(np.broadcast_to(x, (3, *x.shape)).copy() for x in corridor()))
+    prepared = rollouts.tables(batch, noise)
+    S, A = batch.shape
+    probs = np.random.default_rng(0).dirichlet(np.ones(A), (4, own, S))
+    together = rollouts.sample(np.random.default_rng(5), prepared, probs, 2, 6, 4)
+    for p in range(4):
+        alone = rollouts.sample(np.random.default_rng(5), prepared, probs[p], 2, 6)
+        for x, y in zip(together, alone, strict=True):
+            assert x.shape == (4, 3, 2, 6) and np.array_equal(x[p], y)
+    assert len(np.unique(together.actions.reshape(4, -1), axis=0)) == 4
+    if own == 1:
+        rows = np.repeat(np.arange(4) * S, 3)
+        stacked = probs.reshape(4 * S, A)
+
+        def act(rng, memory, states):
+            return (rng.random((len(states), 1)) >= np.cumsum(stacked, -1)[rows + states]).sum(-1)
+
+        agent = table_agent(probs)._replace(act=act)
+        together = rollouts.play(np.random.default_rng(5), prepared, agent, 2, 6, 4)
+        for p in range(4):
+            agent = table_agent(probs[p, 0])
+            alone = rollouts.play(np.random.default_rng(5), prepared, agent, 2, 6)
+            for x, y in zip(together, alone, strict=True):
+                assert x.shape == (4, 3, 2, 6) and np.array_equal(x[p], y)
+        assert len(np.unique(together.actions.reshape(4, -1), axis=0)) == 4
+
+
+def test_members_that_are_not_announced_are_refused():
+    prepared, probs = rollouts.tables(bandit([0.1, 0.2]), rollouts.deterministic), always(0, 1)
+    for members, leading in ((None, (3,)), (2, (3,)), (3, (3, 1)), (3, (1, 3))):
+        policies = np.broadcast_to(probs, (*leading, *probs.shape))
+        with pytest.raises(ValueError, match="leading axes of probs must be equal to those of the"):
+            rollouts.sample(np.random.default_rng(0), prepared, policies, 1, 1, members)
+    for members in (0, -1):
+        with pytest.raises(ValueError, match="members must be"):
+            rollouts.sample(np.random.default_rng(0), prepared, probs, 1, 1, members)
+        with pytest.raises(ValueError, match="members must be"):
+            rollouts.play(np.random.default_rng(0), prepared, table_agent(probs), 1, 1, members)
+
+
+def test_common_draws_repeat_what_one_member_draws():
+    for axis, shape, own in ((0, (6, 1), (2, 1)), (-1, (4, 6), (4, 2)), (1, (4, 3, 2), (4, 1, 2))):
+        common, alone = (np.random.default_rng(5) for _ in range(2))
+        for draw in ("random", "standard_normal"):
+            found = getattr(rollouts.Common(common, 3, axis), draw)(shape)
+            one = getattr(alone, draw)(own)
+            assert np.array_equal(found, np.concatenate([one] * 3, axis=axis))
+
+
+def test_the_same_seed_gives_the_same_episodes_and_another_seed_others():
+    mdp, probs = random_mdp(3, 3, 2)
+    first, again, other = (sample(mdp, probs, 5, 5, seed=seed) for seed in (1, 1, 2))
+    assert all(map(np.array_equal, first, again))
+    assert not np.array_equal(first.actions, other.actions)
+
+
+# ---- eq. (2): tables ----
+
+
+@pytest.mark.verifies("rollouts.2")
+@pytest.mark.parametrize("leading", [(), (1,), (3,), (2, 2)])
+def test_eq2_is_the_sum_written_out(leading):
+    rng = np.random.default_rng(0)
+    axes, shape = (*leading, 4, 5), (3, 2)
+    episodes = Episodes(
+        rng.integers(3, size=axes),
+        rng.integers(2, size=axes),
+        np.zeros(axes),
+        rng.random(axes) < 0.7,
+    )
+    weights, exact = rng.normal(size=axes), np.zeros((*leading, *shape))
+    for i in np.ndindex(axes):
+        if episodes.alive[i]:
+            exact[(*i[:-2], episodes.states[i], episodes.actions[i])] += weights[i]
+    assert np.allclose(rollouts.table(episodes, weights, shape), exact, atol=1e-14)
+
+
+@pytest.mark.verifies("rollouts.2")
+def test_eq2_counts_no_visit_of_a_dead_step():
+    episodes = sample(corridor(), always(0, 3), 4, 6)
+    visits = rollouts.table(episodes, np.ones((4, 6)), (3, 2))
+    assert visits.tolist() == [[4, 0], [4, 0], [0, 0]]
+
+
+# ---- against the closed forms, 5 standard errors ----
+
+
+@pytest.mark.verifies("rollouts.2")
+@pytest.mark.parametrize("seed", [0, 1])
+def test_visits_and_returns_have_their_exact_means(seed):
+    mdp, probs = random_mdp(seed, 3, 2)
+    episodes = sample(mdp, probs, 20_000, 4, seed=seed)
+    pairs = episodes.states * 2 + episodes.actions
+    counts = (pairs[..., None] == np.arange(6)).sum(1)
+    exact = occupancy(mdp, probs, 4).sum(0)[:, None] * probs
+    assert_mean(counts, exact.ravel())
+    total = rollouts.table(episodes, np.ones((20_000, 4)), (3, 2))
+    assert np.array_equal(total.ravel(), counts.sum(0))
+    assert_mean(episodes.rewards.sum(1), expected_return(mdp, probs, 4))
+
+
+def test_every_task_of_a_batch_has_its_own_mean():
+    batch, probs, single = random_batch(5, 3)
+    episodes = sample(batch, probs, 10_000, 3)
+    for m, (mdp, policy) in enumerate(single):
+        assert_mean(episodes.rewards[m].sum(-1), expected_return(mdp, policy, 3))
+
+
+def test_arrivals_have_their_probabilities():
+    mdp, probs = random_mdp(6, 3, 2)
+    episodes = sample(mdp, probs, 20_000, 2)
+    s, a, z = episodes.states[:, 0], episodes.actions[:, 0], episodes.states[:, 1]
+    for i, j in np.ndindex(3, 2):
+        here = (s == i) & (a == j)
+        assert_mean(z[here, None] == np.arange(3), mdp.transition[i, j])
+
+
+# ---- noise ----
+
+
+def test_bernoulli_rewards_are_zero_or_one_with_the_right_mean():
+    episodes = sample(
+        bandit([0.0, 0.3, 1.0]), np.full((1, 3), 1 / 3), 30_000, 1, rollouts.bernoulli
+    )
+    assert set(np.unique(episodes.rewards)) == {0.0, 1.0}
+    for arm, mean in enumerate([0.0, 0.3, 1.0]):
+        assert_mean(episodes.rewards[episodes.actions == arm], mean)
+
+
+@pytest.mark.parametrize("std", [1.0, 0.5])
+def test_gaussian_rewards_have_the_right_mean_and_variance(std):
+    noise = partial(rollouts.gaussian, std=std)
+    rewards = sample(bandit([2.0]), np.ones((1, 1)), 40_000, 1, noise).rewards.ravel()
+    assert_mean(rewards, 2.0)
+    assert_mean((rewards - 2) ** 2, std**2)
+    assert_mean((rewards - 2) ** 3, 0.0)
+
+
+def test_deterministic_rewards_are_the_means_themselves():
+    mean = np.array([0.1, 0.7])
+    assert rollouts.deterministic(np.random.default_rng(0), mean) is mean
+
+
+# ---- play ----
+
+
+def table_agent(probs, log=None):
+    """An agent that plays a fixed table, and keeps what it is told."""
+
+    def act(rng, memory, states):
+        return (rng.random((len(states), 1)) >= np.cumsum(probs, -1)[states]).sum(-1)
+
+    def observe(memory, *seen):
+        if log is not None:
+            log.append(seen)
+        return memory + 1
+
+    return Agent(lambda num_tasks: np.zeros(num_tasks), rollouts.remember, act, observe)
+
+
+def test_play_with_a_fixed_table_has_the_distribution_of_sample():
+    mdp, probs = random_mdp(7, 3, 2)
+    batch = MDP(mdp.initial[None], mdp.transition[None], np.repeat(mdp.reward[None], 5000, 0))
+    prepared = rollouts.tables(batch, rollouts.deterministic)
+    episodes = rollouts.play(np.random.default_rng(0), prepared, table_agent(probs), 3, 4)
+    assert all(x.shape == (5000, 3, 4) for x in episodes)
+    pairs = episodes.states * 2 + episodes.actions
+    exact = (occupancy(mdp, probs, 4)[..., None] * probs).reshape(4, 6)
+    for n in range(3):
+        assert_mean(pairs[:, n, :, None] == np.arange(6), exact)
+        assert_mean(episodes.rewards[:, n].sum(-1), expected_return(mdp, probs, 4))
+
+
+def test_an_agent_is_told_what_happened_in_the_order_in_which_it_happened():
+    batch, _, _ = random_batch(8, 2, 3, 2)
+    log = []
+    agent = table_agent(np.full((3, 2), 0.5), log)
+    prepared = rollouts.tables(batch, rollouts.deterministic)
+    episodes = rollouts.play(np.random.default_rng(0), prepared, agent, 2, 3)
+    assert len(log) == 6
+    for k, (states, actions, rewards, arrivals) in enumerate(log):
+        n, t = divmod(k, 3)
+        assert np.array_equal(states, episodes.states[:, n, t])
+        assert np.array_equal(actions, episodes.actions[:, n, t])
+        assert np.array_equal(rewards, episodes.rewards[:, n, t])
+        assert np.array_equal(rewards, batch.reward[np.arange(2), states, actions, arrivals])
+        if t < 2:
+            assert np.array_equal(arrivals, episodes.states[:, n, t + 1])
+
+
+def test_memory_starts_once_begins_each_episode_and_observes_each_step():
+    calls = []
+    agent = Agent(
+        lambda num_tasks: calls.append(("start", num_tasks)) or 0,
+        lambda rng, memory: calls.append(("begin", memory)) or memory + 100,
+        lambda rng, memory, states: calls.append(("act", memory)) or np.zeros(2, int),
+        lambda memory, *seen: memory + 1,
+    )
+    arms = MDP(np.ones((1, 1)), np.ones((1, 1, 2, 1)), np.zeros((2, 1, 2, 1)))
+    rollouts.play(
+        np.random.default_rng(0), rollouts.tables(arms, rollouts.deterministic), agent, 2, 2
+    )
+    assert calls == [
+        ("start", 2), ("begin", 0), ("act", 100), ("act", 101),
+        ("begin", 102), ("act", 202), ("act", 203),
+    ]  # fmt: skip
+
+
+def test_play_starts_alive_again_after_an_episode_that_ended():
+    mdp = corridor()
+    batch = MDP(*(x[None] for x in mdp))
+    prepared = rollouts.tables(batch, partial(rollouts.gaussian, std=1.0))
+    agent = table_agent(always(0, 3))
+    episodes = rollouts.play(np.random.default_rng(0), prepared, agent, 2, 4)
+    assert (episodes.alive == [True, True, False, False]).all()
+    assert (episodes.states == [0, 1, 2, 2]).all()
+    assert (episodes.rewards[..., 2:] == 0).all() and (episodes.rewards[..., :2] != 0).all()
+
+
+def test_play_with_one_task_one_episode_and_one_step():
+    batch = MDP(*(x[None] for x in bandit([0.25])))
+    prepared = rollouts.tables(batch, rollouts.deterministic)
+    agent = table_agent(np.ones((1, 1)))
+    episodes = rollouts.play(np.random.default_rng(0), prepared, agent, 1, 1)
+    assert [x.tolist() for x in episodes] == [[[[0]]], [[[0]]], [[[0.25]]], [[[True]]]]
+
+
+def test_remember_carries_the_memory_unchanged():
+    memory = object()
+    assert rollouts.remember(np.random.default_rng(0), memory) is memory
+
+
+# ---- what is refused ----
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"num_episodes": 0}, ValueError, "num_episodes must be at least 1, got 0"),
+        ({"num_episodes": True}, TypeError, "num_episodes must be a whole number, got True"),
+        ({"horizon": 0}, ValueError, "horizon must be at least 1, got 0"),
+        ({"horizon": None}, TypeError, "horizon must be a whole number, got None"),
+        ({"probs": np.full((3, 3), 1 / 3)}, ValueError, r"\[\.\.\., 3, 2\], got \(3, 3\)"),
+        ({"probs": np.full((3, 2), 0.4)}, ValueError, "rows of probs must sum to one"),
+        ({"probs": np.array([[0, 1]] * 3)}, TypeError, "probs must be an array of floats, got int"),
+        ({"probs": np.array([[2.0, -1.0]] * 3)}, ValueError, "probs must not be negative, got -1"),
+    ],
+)
+def test_sample_refuses_what_does_not_fit(arguments, error, message):
+    good = {"probs": np.full((3, 2), 0.5), "num_episodes": 2, "horizon": 2}
+    with pytest.raises(error, match=message):
+        sample(corridor(), **{**good, **arguments})
+
+
+def test_leading_axes_of_the_policy_that_do_not_fit_are_refused():
+    batch, probs, _ = random_batch(0, 3)
+    with pytest.raises(ValueError, match=r"equal to those of the tasks, \(3,\), or 1, got \(2,\)"):
+        sample(batch, probs[:2], 1, 1)
+
+
+@pytest.mark.parametrize("means", [[0.5, 1.5], [-0.5, 0.5]])
+def test_bernoulli_rewards_need_means_that_are_probabilities(means):
+    with pytest.raises(ValueError, match="Bernoulli rewards need means between 0 and 1, got"):
+        rollouts.tables(bandit(means), rollouts.bernoulli)
+
+
+def test_noise_must_be_a_function():
+    with pytest.raises(ValueError, match=r"noise must be a function .* got none"):
+        rollouts.tables(bandit([0.5]), "none")
+
+
+def test_weights_must_have_the_shape_of_the_episodes():
+    episodes = sample(corridor(), np.full((3, 2), 0.5), 2, 4)
+    with pytest.raises(ValueError, match=r"shape of the episodes, \(2, 4\), got \(4,\)"):
+        rollouts.table(episodes, np.ones(4), (3, 2))
+
+
+@pytest.mark.parametrize("action", [-1, 2])
+def test_an_action_that_does_not_exist_is_refused(action):
+    prepared = rollouts.tables(bandit([0.1, 0.2]), rollouts.deterministic)
+    agent = table_agent(always(0, 1))._replace(act=lambda rng, memory, states: states + action)
+    with pytest.raises(ValueError, match="actions must be from 0 to 1"):
+        rollouts.play(np.random.default_rng(0), prepared, agent, 1, 1)

@@ -1,0 +1,128 @@
+"""The pictures of `compare` and of `estimators`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from metarl_min.reports import plots
+
+
+def result():
+    row = {"per_episode": [1.0, 2.0, 3.0]}
+    entry = {
+        "num_episodes": 3, "random": {"return": 3.0}, "bayes_optimal": {"return": 9.0},
+        "learners": {"maml": row, "fomaml": row}, "baselines": {"thompson": row, "random": row},
+    }  # fmt: skip
+    played = {**entry, "baselines": {"bayes_optimal": row}}
+    return {
+        "tasks": {"bandit": entry, "gridworld": played, "mdp": {**entry, "bayes_optimal": None}}
+    }
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Return the list of the figures that will be drawn."""
+    figures = pytest.importorskip("matplotlib.figure")
+    drawn = []
+
+    class Figure(figures.Figure):
+        def __init__(self, *words, **how):
+            super().__init__(*words, **how)
+            drawn.append(self)
+
+    monkeypatch.setattr(figures, "Figure", Figure)
+    return drawn
+
+
+@pytest.fixture
+def figure(drawn):
+    """Return the figure of `compare`."""
+    assert plots.curves(result()).startswith(b"\x89PNG")
+    return drawn[0]
+
+
+def measured(**points):
+    """A result of `estimators` from (bias, variance) at N = 1 and 8."""
+    rows = {
+        name: {N: {"bias_F_N": x, "variance": y} for N, x, y in (("1", *one), ("8", *two))}
+        for name, (one, two) in points.items()
+    }
+    return {"objectives": {"1": None, "8": None}, "estimators": rows}
+
+
+def test_there_is_one_panel_per_family_with_a_line_per_player(figure):
+    assert [axes.get_title() for axes in figure.axes] == ["bandit", "gridworld", "mdp"]
+    labels = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
+    players = ["maml", "fomaml", "thompson"]
+    assert labels[0] == ["random", "Bayes-optimal, mean of a trial", *players]
+    assert labels[1] == ["random", "Bayes-optimal", *players[:2]]
+    assert labels[2] == ["random", *players]
+
+
+def test_reference_lines_are_per_episode(figure):
+    chance, best = figure.axes[0].get_lines()[:2]
+    assert set(chance.get_ydata()) == {1.0} and set(best.get_ydata()) == {3.0}
+    assert list(figure.axes[1].get_lines()[1].get_ydata()) == [1.0, 2.0, 3.0]
+
+
+def test_axes_are_labelled_and_no_two_lines_look_alike(figure):
+    for axes in figure.axes:
+        assert axes.get_xlabel() == "episode of experience"
+        assert axes.get_ylabel() == "return per episode"
+        looks = [(x.get_color(), x.get_linestyle(), x.get_marker()) for x in axes.get_lines()]
+        assert len(set(looks)) == len(looks)
+
+
+def test_drawing_leaves_the_matplotlib_of_the_caller_as_it_is():
+    pytest.importorskip("matplotlib")
+    code = (
+        "import sys, test_plots; from metarl_min.reports import plots;"
+        "plots.curves(test_plots.result());"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    folder = Path(__file__).parent
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+def test_estimators_are_curves_of_bias_and_deviation_with_N_along_them(drawn):
+    dice = [(0.02, 0.04), (0.01, 0.01)]
+    same = [(0.02 * (1 + 1e-9), 0.04), dice[1]]
+    found = measured(plain=[(0.1, 0.01), (0.1, 0.0001)], emaml=[(1e-17, 1.0), (0, 4.0)],
+                     dice=dice, lvc=same)  # fmt: skip
+    assert plots.bias_variance(found).startswith(b"\x89PNG")
+    (axes,) = drawn[0].axes
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    assert list(lines) == ["plain", "emaml", "dice = lvc"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(lines)
+    assert lines["plain"].get_xydata().tolist() == [[0.1, 0.1], [0.1, 0.01]]
+    assert lines["emaml"].get_xdata() == pytest.approx([0.001, 0.001])  # left of all others
+    assert {text.get_text() for text in axes.texts} == {"no bias", "1", "8"}
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    assert axes.get_xlabel() == "bias for F_N" and axes.get_ylabel() == "standard deviation"
+    assert len({(x.get_color(), x.get_marker()) for x in lines.values()}) == len(lines)
+
+
+@pytest.mark.parametrize("variance", [0.0, 1.0])
+def test_where_nothing_is_biased_the_picture_says_so(drawn, variance):
+    assert plots.bias_variance(measured(plain=[(0.0, variance)] * 2)).startswith(b"\x89PNG")
+    (axes,) = drawn[0].axes
+    assert "no bias" in {text.get_text() for text in axes.texts}
+    assert ("lowest: 0" in axes.get_ylabel()) is (variance == 0)
+
+
+def test_regret_is_a_panel_for_each_number_of_arms_and_no_two_lines_look_alike(drawn):
+    curves = {f"player {i}": [0.5, 1.5 + i, 2.0 + i] for i in range(14)}
+    parts = [{"k": k, "times": [1, 10, 100], "curves": curves} for k in (5, 50)]
+    assert plots.regret({"regret": parts}).startswith(b"\x89PNG")
+    assert [axes.get_title() for axes in drawn[0].axes] == ["5 arms", "50 arms"]
+    axes = drawn[0].axes[1]
+    assert axes.get_xlabel() == "pulls" and "lost" in axes.get_ylabel()
+    assert list(axes.get_lines()[2].get_xdata()) == [1, 10, 100]
+    assert list(axes.get_lines()[2].get_ydata()) == curves["player 2"]
+    assert len({(x.get_color(), x.get_linestyle()) for x in axes.get_lines()}) == 14
+    assert plots.regret({"regret": [{"times": [1], "curves": {"psrl": [0.5]}}]})
+    assert drawn[1].axes[0].get_title() == "random MDPs"
+    assert drawn[1].axes[0].get_xlabel() == "episodes"

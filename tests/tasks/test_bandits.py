@@ -1,0 +1,165 @@
+"""Families of bandits: the prior they state is the one they draw from."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from metarl_min import tasks
+from metarl_min.mdps import rollouts
+from metarl_min.tasks import bandits
+
+
+def means(family, num_tasks=20_000, seed=0):
+    return family.sample(np.random.default_rng(seed), num_tasks).reward[:, 0, :, 0]
+
+
+def assert_mean(samples, exact):
+    error = np.std(samples, axis=0) / np.sqrt(len(samples))
+    assert (np.abs(np.mean(samples, axis=0) - exact) <= 5 * error + 1e-12).all()
+
+
+@pytest.mark.parametrize("leading", [(), (1,), (3,), (2, 4)])
+def test_a_bandit_has_one_state_and_shares_all_but_its_means(leading):
+    arms = np.random.default_rng(0).random((*leading, 5))
+    mdp = bandits.with_means(arms)
+    assert mdp.shape == (1, 5) and mdp.leading == leading
+    assert np.array_equal(mdp.reward[..., 0, :, 0], arms)
+    ones = (1,) * len(leading)
+    assert mdp.initial.shape == (*ones, 1) and mdp.transition.shape == (*ones, 1, 5, 1)
+
+
+@pytest.mark.verifies("tasks.bandits.1")
+@pytest.mark.parametrize("prior", [((1.0, 1.0),), ((2.0, 5.0),), ((1.0, 2.0), (4.0, 1.0))])
+def test_eq1_arms_have_the_moments_of_their_beta_priors(prior):
+    family = bandits.bandit(arms=2, prior=prior)
+    drawn = means(family)
+    a, b = np.array(prior * (2 // len(prior))).T
+    mean, variance = a / (a + b), a * b / ((a + b) ** 2 * (a + b + 1))
+    assert drawn.shape == (20_000, 2) and (drawn >= 0).all() and (drawn <= 1).all()
+    assert_mean(drawn, mean)
+    assert_mean((drawn - mean) ** 2, variance)
+    assert_mean((drawn[:, 0] - mean[0]) * (drawn[:, 1] - mean[1]), 0.0)
+    assert family.prior.a.tolist() == a.tolist() and family.prior.b.tolist() == b.tolist()
+    assert family.reward_noise is rollouts.bernoulli
+
+
+@pytest.mark.verifies("tasks.bandits.2")
+def test_eq2_arms_are_independent_normals():
+    family = bandits.gaussian(arms=2, mean=1.0, std=0.5, noise=2.0)
+    drawn = means(family) - 1.0
+    assert_mean(drawn, 0.0)
+    assert_mean(drawn**2, 0.25)
+    assert_mean(drawn[:, 0] * drawn[:, 1], 0.0)
+    rewards = family.reward_noise(np.random.default_rng(0), np.full(20_000, 3.0)) - 3.0
+    assert_mean(rewards, 0.0)
+    assert_mean(rewards**2, 4.0)
+    assert (family.prior.mean == 1).all() and (family.prior.std == 0.5).all()
+    assert family.prior.noise == 2.0
+
+
+@pytest.mark.verifies("tasks.bandits.3")
+def test_eq3_mirrored_arms_sum_to_one_and_are_uniform():
+    drawn = means(bandits.correlated())
+    assert np.allclose(drawn.sum(1), 1, atol=1e-15)
+    assert_mean(drawn[:, 0], 0.5)
+    assert_mean(drawn[:, 0] ** 2, 1 / 3)
+    assert_mean(drawn[:, 0] < 0.25, 0.25)
+
+
+@pytest.mark.verifies("tasks.bandits.3")
+@pytest.mark.parametrize(("kind", "x"), [("easy", 0.1), ("medium", 0.25), ("hard", 0.4)])
+def test_eq3_the_discrete_kinds_have_two_equally_likely_tasks(kind, x):
+    family = bandits.correlated(kind=kind)
+    drawn = means(family)
+    assert set(map(tuple, np.round(drawn, 12))) == {(x, 1 - x), (1 - x, x)}
+    assert_mean(drawn[:, 0] == x, 0.5)
+    assert family.prior.weights.tolist() == [0.5, 0.5]
+
+
+def test_the_defaults_are_those_that_are_written_down():
+    assert bandits.bandit().words == {"arms": 5, "pulls": 10, "prior": "1,1"}
+    assert bandits.bandit().prior.a.tolist() == bandits.bandit().prior.b.tolist() == [1.0] * 5
+    gaussian = {"arms": 5, "pulls": 10, "mean": 0.0, "std": 1.0, "noise": 1.0}
+    assert bandits.gaussian().words == gaussian
+    assert bandits.correlated().words == {"kind": "uniform", "pulls": 100}
+    for kind in ("uniform", "easy"):
+        family = bandits.correlated(kind=kind, pulls=7)
+        assert (family.horizon, family.num_episodes) == (1, 7)
+        assert family.reward_noise is rollouts.bernoulli
+    assert bandits.correlated().prior == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("make", [bandits.bandit, bandits.gaussian])
+def test_a_trial_is_pulls_episodes_of_one_step(make):
+    family = make(arms=3, pulls=7)
+    assert (family.horizon, family.num_episodes) == (1, 7)
+    assert family.words["arms"] == 3 and family.words["pulls"] == 7
+    mdp = family.sample(np.random.default_rng(0), 4)
+    assert mdp.leading == (4,) and mdp.shape == (1, 3)
+    episodes = rollouts.sample(
+        np.random.default_rng(0),
+        rollouts.tables(mdp, family.reward_noise),
+        np.full((1, 3), 1 / 3),
+        family.num_episodes,
+        family.horizon,
+    )
+    assert episodes.rewards.shape == (4, 7, 1) and episodes.alive.all()
+
+
+@pytest.mark.parametrize(
+    "family",
+    [bandits.bandit(), bandits.gaussian(), bandits.correlated(), bandits.correlated(kind="easy")],
+)
+def test_families_pickle_and_draw_the_same_afterwards(family):
+    again = pickle.loads(pickle.dumps(family))
+    assert again.words == family.words
+    assert np.array_equal(means(again, 5), means(family, 5))
+    assert not np.array_equal(means(family, 5, seed=1), means(family, 5, seed=0))
+    assert means(family, 1).shape[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "error", "message"),
+    [
+        ("bandit", {"arms": 0}, ValueError, "arms must be at least 1, got 0"),
+        ("bandit", {"arms": 2.0}, TypeError, "arms must be a whole number, got 2.0"),
+        ("bandit", {"pulls": 0}, ValueError, "pulls must be at least 1, got 0"),
+        ("bandit", {"prior": ((1.0, 1.0),) * 2}, ValueError, r"one per arm \(5\).*got"),
+        ("bandit", {"prior": ()}, ValueError, "prior must be one a,b for all arms or one per arm"),
+        (
+            "bandit",
+            {"prior": ((0.0, 1.0),)},
+            ValueError,
+            r"each from 1e-9 to 1e6, got \(0.0, 1.0\)",
+        ),
+        (
+            "bandit",
+            {"prior": ((1.0, -1.0),)},
+            ValueError,
+            r"each from 1e-9 to 1e6, got \(1.0, -1.0\)",
+        ),
+        ("bandit", {"prior": ((np.nan, 1.0),)}, ValueError, "prior must be finite, got nan"),
+        ("gaussian", {"std": -1.0}, ValueError, r"std must be finite.* got -1\.0"),
+        ("gaussian", {"noise": -1.0}, ValueError, r"noise must be finite.* got -1\.0"),
+        ("gaussian", {"mean": np.inf}, ValueError, "mean must be finite, from .* got inf"),
+        ("gaussian", {"arms": 0}, ValueError, "arms must be at least 1, got 0"),
+        ("correlated", {"kind": "odd"}, ValueError, "uniform, easy, medium, hard, got 'odd'"),
+        ("correlated", {"pulls": 0}, ValueError, "pulls must be at least 1, got 0"),
+    ],
+)
+def test_bad_parameters_are_refused(make, words, error, message):
+    with pytest.raises(error, match=message):
+        getattr(bandits, make)(**words)
+
+
+def test_the_number_of_tasks_is_checked():
+    for family in (bandits.bandit(), bandits.gaussian(), bandits.correlated()):
+        with pytest.raises(ValueError, match="num_tasks must be at least 1, got 0"):
+            family.sample(np.random.default_rng(0), 0)
+
+
+def test_the_bandit_of_compare_is_written_with_slashes():
+    family = tasks.make("bandit", {"prior": "1,1/2,2/4,4/1,3/1,5"})
+    assert family.prior.a.tolist() == [1, 2, 4, 1, 1]
+    assert family.prior.b.tolist() == [1, 2, 4, 3, 5]

@@ -1,0 +1,184 @@
+"""Gridworlds against moves written out by hand."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from metarl_min.mdps import mdp, rollouts, values
+from metarl_min.tasks import gridworlds
+from metarl_min.tasks.gridworlds import gridworld
+
+UP, DOWN, LEFT, RIGHT, STAY = range(5)
+
+# 0 1 2
+# 3 4 5     where each of up, down, left, right, stay leads
+# 6 7 8
+THREE = [
+    [0, 3, 0, 1, 0], [1, 4, 0, 2, 1], [2, 5, 1, 2, 2],
+    [0, 6, 3, 4, 3], [1, 7, 3, 5, 4], [2, 8, 4, 5, 5],
+    [3, 6, 6, 7, 6], [4, 7, 6, 8, 7], [5, 8, 7, 8, 8],
+]  # fmt: skip
+WALL_AT_4 = [
+    [0, 3, 0, 1, 0], [1, 1, 0, 2, 1], [2, 5, 1, 2, 2],
+    [0, 6, 3, 3, 3], [1, 7, 3, 5, 4], [2, 8, 5, 5, 5],
+    [3, 6, 6, 7, 6], [7, 7, 6, 8, 7], [5, 8, 7, 8, 8],
+]  # fmt: skip
+
+
+@pytest.mark.verifies("gridworlds.1")
+@pytest.mark.parametrize(("walls", "leads"), [((), THREE), ((4,), WALL_AT_4)])
+@pytest.mark.parametrize("num_actions", [4, 5])
+def test_eq1_borders_and_walls_keep_the_position(walls, leads, num_actions):
+    transition = gridworlds.transitions(3, num_actions, walls, 0.0)
+    assert np.array_equal(transition, np.eye(9)[np.array(leads)[:, :num_actions]])
+
+
+@pytest.mark.verifies("gridworlds.1")
+def test_eq1_a_slip_is_a_move_in_any_of_the_four_directions():
+    transition = gridworlds.transitions(3, 5, (), 0.2)
+    middle = np.zeros(9)
+    middle[[1, 7, 3, 5]] = 0.05
+    assert np.allclose(transition[4, UP], middle + 0.8 * np.eye(9)[1], atol=1e-15)
+    assert np.allclose(transition[4, STAY], middle + 0.8 * np.eye(9)[4], atol=1e-15)
+    corner = np.zeros(9)
+    corner[[0, 1, 3]] = 0.1, 0.05, 0.05
+    assert np.allclose(transition[0, DOWN], corner + 0.8 * np.eye(9)[3], atol=1e-15)
+    assert np.allclose(transition.sum(-1), 1, atol=1e-15)
+
+
+def test_full_slip_forgets_the_action():
+    transition = gridworlds.transitions(3, 5, (1,), 1.0)
+    assert np.array_equal(transition, np.repeat(transition[:, :1], 5, axis=1))
+
+
+@pytest.mark.verifies("gridworlds.2")
+def test_eq2_the_cell_of_arrival_pays_and_the_goal_pays_instead():
+    task = mdp.select(gridworld(size=3, start=0, goals=(5,), goal_reward=7.0).prior.mdps, [0])
+    rewards = np.broadcast_to(task.reward, (1, 9, 5, 9))[0]
+    for s, a, z in np.ndindex(9, 5, 9):
+        assert rewards[s, a, z] == (7.0 if z == 5 else -0.1)
+
+
+def family_return(family, actions):
+    """Rewards of the first task, played from the start by a list of actions."""
+    task = mdp.select(family.prior.mdps, [0])
+    queue = list(actions) * 2
+    agent = rollouts.Agent(
+        lambda num_tasks: None,
+        rollouts.remember,
+        lambda rng, memory, states: np.array([queue.pop(0)]),
+        lambda memory, *seen: memory,
+    )
+    prepared = rollouts.tables(task, family.reward_noise)
+    return rollouts.play(np.random.default_rng(0), prepared, agent, 2, len(actions))
+
+
+def test_a_walk_to_the_goal_and_back_is_paid_on_each_arrival():
+    family = gridworld(size=3, start=0, goals=(2,))
+    episodes = family_return(family, [RIGHT, RIGHT, STAY, UP, LEFT])
+    for episode in range(2):
+        assert episodes.states[0, episode].tolist() == [0, 1, 2, 2, 2]
+        assert episodes.rewards[0, episode].tolist() == [-0.1, 1.0, 1.0, 1.0, -0.1]
+    assert episodes.alive.all()
+
+
+def test_with_terminate_the_arrival_is_paid_and_then_nothing_until_the_next_episode():
+    family = gridworld(size=3, start=0, goals=(2,), terminate=1, goal_reward=5.0)
+    episodes = family_return(family, [RIGHT, RIGHT, LEFT, LEFT])
+    for episode in range(2):
+        assert episodes.states[0, episode].tolist() == [0, 1, 2, 2]
+        assert episodes.rewards[0, episode].tolist() == [-0.1, 5.0, 0.0, 0.0]
+        assert episodes.alive[0, episode].tolist() == [True, True, False, False]
+
+
+def test_absorbing_goals_are_each_tasks_own():
+    prior = gridworld(size=3, start=0, terminate=1).prior
+    for goal, transition, reward in zip(
+        range(1, 9), prior.mdps.transition, prior.mdps.reward, strict=True
+    ):
+        assert (transition[goal] == np.eye(9)[goal]).all() and (reward[goal] == 0).all()
+        other = goal % 8 + 1
+        assert np.array_equal(transition[other], np.eye(9)[THREE[other]])
+        assert (reward[other, ..., goal] == 1).all()
+
+
+def test_the_goal_is_uniform_over_all_cells_but_the_start_and_the_walls():
+    family = gridworld(size=3, start=4, walls=(0, 8))
+    goals = np.argmax(family.prior.mdps.reward[:, 0, 0], axis=-1)
+    assert goals.tolist() == [1, 2, 3, 5, 6, 7]
+    assert np.allclose(family.prior.weights, 1 / 6)
+    drawn = np.argmax(family.sample(np.random.default_rng(0), 12_000).reward[:, 0, 0], axis=-1)
+    counts = np.bincount(drawn, minlength=9)[goals]
+    assert counts.sum() == 12_000
+    assert (abs(counts - 2000) < 5 * np.sqrt(12_000 * 5 / 36)).all()
+
+
+def test_goals_may_be_named_and_may_hold_the_start():
+    family = gridworld(size=3, start=4, goals=(8, 4))
+    assert np.argmax(family.prior.mdps.reward[:, 0, 0], axis=-1).tolist() == [8, 4]
+    assert gridworld(size=2, start=0, goals=(0, 1, 2, 3)).prior.mdps.leading == (4,)
+
+
+def test_all_tasks_start_in_the_start_and_share_what_they_can():
+    family = gridworld()
+    assert np.array_equal(family.prior.mdps.initial, np.eye(25)[[12]])
+    assert family.prior.mdps.transition.shape == (1, 25, 5, 25)
+    assert gridworld(stay=0).prior.mdps.shape == (25, 4)
+    assert family.words == {
+        "size": 5, "start": 12, "horizon": 15, "episodes": 4, "stay": 1, "goal_reward": 1.0,
+        "step_reward": -0.1, "terminate": 0, "goals": "", "walls": "", "slip": 0.0,
+    }  # fmt: skip
+    assert (family.horizon, family.num_episodes) == (15, 4)
+    assert family.reward_noise is rollouts.deterministic
+
+
+def test_the_known_task_of_the_right_column_is_worth_its_shortest_path():
+    family = gridworld(goals=(4, 9, 14, 19, 24))  # 4, 3, 2, 3, 4 steps from the middle
+    best = mdp.optimal_return(family.prior.mdps, 15)
+    steps = np.array([4, 3, 2, 3, 4])
+    assert np.allclose(best, -0.1 * (steps - 1) + (15 - steps + 1), atol=1e-12)
+
+
+def test_the_random_policy_is_worth_what_the_design_says():
+    family = gridworld(goals=(4, 9, 14, 19, 24))
+    returns = values.expected_return(family.prior.mdps, np.full((25, 5), 0.2), 15)
+    assert 4 * returns.mean() == pytest.approx(-4.058179, abs=5e-7)
+
+
+def test_families_pickle_and_draw_the_same_afterwards():
+    family = gridworld(size=3, start=0)
+    again = pickle.loads(pickle.dumps(family))
+    draws = [f.sample(np.random.default_rng(3), 6).reward for f in (family, again)]
+    assert np.array_equal(*draws) and again.words == family.words
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        ({"size": 0}, ValueError, "size must be at least 1, got 0"),
+        ({"size": 2.0}, TypeError, "size must be a whole number, got 2.0"),
+        ({"size": 1, "start": 0}, ValueError, "there must be a cell for the goal, got size 1"),
+        ({"start": 25}, ValueError, "start must be a cell from 0 to 24, got 25"),
+        ({"start": -1}, ValueError, "start must be at least 0, got -1"),
+        ({"stay": 2}, ValueError, "stay must be 0 or 1, got 2"),
+        ({"terminate": -1}, ValueError, "terminate must be at least 0, got -1"),
+        ({"horizon": 0}, ValueError, "horizon must be at least 1, got 0"),
+        ({"episodes": 0}, ValueError, "episodes must be at least 1, got 0"),
+        ({"slip": 1.1}, ValueError, "slip must be finite.* got 1.1"),
+        ({"start": 12.0}, TypeError, "start must be a whole number, got 12.0"),
+        ({"goals": (4.0,)}, TypeError, "goals must be a whole number, got 4.0"),
+        ({"goal_reward": np.nan}, ValueError, "goal_reward must be finite, from .* got nan"),
+        ({"step_reward": np.inf}, ValueError, "step_reward must be finite, from .* got inf"),
+        ({"goals": (3, 3)}, ValueError, r"goals must be different cells.* got \(3, 3\)"),
+        ({"goals": (25,)}, ValueError, r"goals must be different cells from 0 to 24.* got \(25,\)"),
+        ({"goals": (1,), "walls": (1,)}, ValueError, r"that are not walls, got \(1,\)"),
+        ({"walls": (12,)}, ValueError, r"other than the start, 12, got \(12,\)"),
+        ({"walls": (1, 1)}, ValueError, r"walls must be different cells.* got \(1, 1\)"),
+        ({"walls": (30,)}, ValueError, r"walls must be different cells from 0 to 24.* got \(30,\)"),
+        ({"goals": (12, 3), "terminate": 1}, ValueError, "must not hold the start .* got 12"),
+    ],
+)
+def test_bad_parameters_are_refused(words, error, message):
+    with pytest.raises(error, match=message):
+        gridworld(**words)
