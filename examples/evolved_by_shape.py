@@ -22,10 +22,10 @@ def by_cma_es(learner, family, generations, seed):
     start = learner.init(rng, family)
     state = cma_es.init(start.theta["rule"], 0.3)
     for _ in range(generations):
-        x = cma_es.sample(rng, state, P)
+        x = cma_es.ask(rng, state, P)
         key = int(rng.integers(2**62))
         F = players.returns(player, family, {"rule": x}, key, M).sum(-1)
-        state = cma_es.advance(state, x, F)
+        state = cma_es.tell(state, x, F)
         yield start._replace(theta={"rule": state.mean}), state.C
 
 

@@ -9,7 +9,7 @@ arms with ten pulls. n counts the pulls of an arm, t those of the trial, L is it
 import numpy as np
 
 from metarl_min import evaluation, learners, tasks, training
-from metarl_min.baselines import arms, bandits
+from metarl_min.baselines import bandits, bayesian_bandits
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.learners import evolved_rule
 
@@ -28,8 +28,8 @@ def main(iterations=300):
     print(f"evolved:                    {evolved_rule.formula(rule)}\n{CLASSICAL}")
     players = {
         "evolved rule": (learner, state),
-        "greedy": (arms.greedy(), None),
-        "upper confidence bound, c = 0.2": (arms.ucb_posterior_mean(0.2), None),
+        "greedy": (bayesian_bandits.greedy(), None),
+        "upper confidence bound, c = 0.2": (bayesian_bandits.ucb_posterior_mean(0.2), None),
         "Thompson sampling": (bandits.thompson(), None),
     }
     scores = {}

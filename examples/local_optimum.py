@@ -21,7 +21,7 @@ from metarl_min import tasks
 from metarl_min.basics import optimizers
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.mdps.policies import log_softmax
-from metarl_min.memory import actor_critic, memory_policies
+from metarl_min.memory import actor_critic, recurrent_policies
 
 N, HIDDEN, ITERATIONS = 5, 16, 400
 TRIALS = np.array(list(itertools.product((0, 1), (0, 1), repeat=N))).reshape(-1, N, 2)
@@ -68,11 +68,11 @@ def ascend(entropy, seed):
 
     The bonus falls to zero over the first half, the step size over all iterations.
     """
-    policy = memory_policies.recurrent("gru", HIDDEN)
+    policy = recurrent_policies.recurrent("gru", HIDDEN)
     theta = policy.init(np.random.default_rng(seed), 5, 2)
     moments = optimizers.adam(0.0).init(theta)
     for i in range(ITERATIONS + 1):
-        memories, logits, values = memory_policies.unroll(policy, theta, X)
+        memories, logits, values = recurrent_policies.unroll(policy, theta, X)
         log_pi = [log_softmax(logits[t][FIRST[t]].astype(float)) for t in range(N)]
         J, reach, A = exact(log_pi)
         eta, u = entropy * max(0.0, 1 - 2 * i / ITERATIONS), np.zeros_like(logits)
@@ -80,7 +80,7 @@ def ascend(entropy, seed):
         for t in range(N):
             pi, spread = np.exp(log_pi[t]), np.sum(np.exp(log_pi[t]) * log_pi[t], -1, keepdims=True)
             u[t, FIRST[t]] = pulls[t] - eta * reach[t][:, None] * pi * (log_pi[t] - spread)
-        g = memory_policies.gradient(policy, theta, X, memories, u, 0 * values)
+        g = recurrent_policies.gradient(policy, theta, X, memories, u, 0 * values)
         adam = optimizers.adam(0.02 * (1 - i / (ITERATIONS + 1)))
         theta, moments = adam.update(theta, moments, actor_critic.clip_norm(g, 1.0))
     return J, max(abs(x).max() for x in pulls), max(x.max() for x in A)

@@ -17,7 +17,7 @@ from metarl_min import learners, tasks, training
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.policies import log_softmax
-from metarl_min.memory import agents
+from metarl_min.memory import recurrent_agents
 
 PULLS, ITERATIONS, TASKS = 10, 1000, 4000
 
@@ -25,9 +25,9 @@ PULLS, ITERATIONS, TASKS = 10, 1000, 4000
 def watch(learner, state, family, batch):
     """Hidden states and log-probabilities of every step of a trial, and what happened."""
     network = learner.step.keywords["rules"].network
-    hidden, record = len(state.theta["U"]), agents.Record([], [], [], [])
-    player = agents.agent(network(hidden), state.theta, batch.shape, False, record)
-    tables = rollouts.tables(batch, family.reward_noise)
+    hidden, record = len(state.theta["U"]), recurrent_agents.Trace([], [], [], [])
+    player = recurrent_agents.agent(network(hidden), state.theta, batch.shape, False, record)
+    tables = rollouts.sampler(batch, family.reward_noise)
     episodes = rollouts.play(np.random.default_rng(1), tables, player, family.num_episodes, 1)
     known = np.stack([memory.h for memory in record.memories])
     return known, log_softmax(np.stack(record.logits).astype(float)), episodes

@@ -24,9 +24,8 @@ from pathlib import Path
 import numpy as np
 
 from metarl_min import tasks, training
-from metarl_min.learners import evolution
-from metarl_min.learners.evolution import es
-from metarl_min.learners.genetic import ga
+from metarl_min.learners.es import advance, es
+from metarl_min.learners.ga import ga
 
 FAMILY = tasks.make("bandit", {"arms": "2", "pulls": "10", "prior": "1,1"})
 
@@ -127,7 +126,7 @@ def local():
     state = trained(None, 1, population=population)
     fitness, started = np.random.default_rng(0).random(population), time.perf_counter()
     for _ in range(5):
-        evolution.advance(state, 1, fitness, rules)
+        advance(state, 1, fitness, rules)
     update = (time.perf_counter() - started) / 5
     large, member = 10_000, alone / population
     with ProcessPoolExecutor(1) as pool:  # a message tells the fitness of all

@@ -22,7 +22,7 @@ def treasure_hunt(episodes=4):
     reward[:, 0, 4, 0] = [-0.1, -0.1, -0.2, -0.2]
     mdps = MDP(np.ones((1, 1)), np.ones((1, 1, 5, 1)), reward)
     prior, words = np.array([0.4, 0.1, 0.1, 0.4]), {"episodes": episodes}
-    return tasks.finite_family(
+    return tasks.family_of_candidates(
         "treasure_hunt", words, mdps, prior, 3, episodes, rollouts.deterministic
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from metarl_min import learners, tasks, training
 from metarl_min.mdps import rollouts
-from metarl_min.memory import agents, external_memory
+from metarl_min.memory import external_memory, recurrent_agents
 
 CUES, STEPS, HIDDEN, ITERATIONS, TASKS = 3, 12, 16, 600, 1000
 
@@ -24,10 +24,13 @@ def measure(iterations=ITERATIONS):
     words = {"hidden": str(HIDDEN), "iterations": str(max(1, iterations)), "num_tasks": "128"}
     learner = learners.make("mann", words)
     state = training.train(learner, family, iterations=iterations, seed=0)
-    batch, record = family.sample(np.random.default_rng(0), TASKS), agents.Record([], [], [], [])
+    batch, record = (
+        family.sample(np.random.default_rng(0), TASKS),
+        recurrent_agents.Trace([], [], [], []),
+    )
     policy = external_memory.policy(HIDDEN)
-    player = agents.agent(policy, state.theta, batch.shape, False, record)
-    sampler = rollouts.tables(batch, family.reward_noise)
+    player = recurrent_agents.agent(policy, state.theta, batch.shape, False, record)
+    sampler = rollouts.sampler(batch, family.reward_noise)
     episodes = rollouts.play(np.random.default_rng(1), sampler, player, STEPS, 1)
     cues, arms, paid = (x[:, :, 0] for x in episodes[:3])
     met = np.array(

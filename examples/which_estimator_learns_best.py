@@ -15,7 +15,7 @@ import numpy as np
 from metarl_min import evaluation, learners, tasks, training
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.cli import comparison
-from metarl_min.gradients.trial_gradients import DIRECTIONS
+from metarl_min.gradients.trial_gradients import META_GRADIENTS
 
 NUM_TASKS = 10_000
 
@@ -35,7 +35,7 @@ def score(job, share=1.0):
 
 
 def main(num_seeds=5, share=1.0, processes=None):
-    families, estimators = list(comparison.FAMILIES), list(DIRECTIONS)
+    families, estimators = list(comparison.FAMILIES), list(META_GRADIENTS)
     jobs = [(f, e, seed) for f in families for e in estimators for seed in range(num_seeds)]
     with ProcessPoolExecutor(
         processes or comparison.cores(), multiprocessing.get_context("spawn")

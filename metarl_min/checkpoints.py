@@ -23,7 +23,7 @@ class Checkpoint(NamedTuple):
     state: Any  # nested NamedTuples, tuples, lists, dicts; arrays, numbers and None inside
 
 
-def write(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Replace the file `path` at once: whoever reads it sees the old content or the new."""
     temporary = path.with_name(f"{path.name}.tmp")
     try:
@@ -88,7 +88,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; its bytes depend on the arrays alone."""
     buffer = io.BytesIO()
     np.savez(buffer, **flatten(checkpoint))  # type: ignore[arg-type]
-    write(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue())
 
 
 def load(path: Path, template: Any) -> Checkpoint:

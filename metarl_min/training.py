@@ -20,7 +20,7 @@ from metarl_min.tasks import Family
 Report = Callable[[int, Any], None]  # (iteration, info); an Info is nested like a state
 
 
-def start(learner: Learner, family: Family, seed: int) -> Checkpoint:
+def initial_checkpoint(learner: Learner, family: Family, seed: int) -> Checkpoint:
     """Return the learner before its first iteration."""
     whole("seed", seed, 0)
     return Checkpoint(0, learner.init(np.random.default_rng([seed, 0]), family))
@@ -28,7 +28,7 @@ def start(learner: Learner, family: Family, seed: int) -> Checkpoint:
 
 def restore(directory: Path, learner: Learner, family: Family, seed: int) -> Checkpoint:
     """Return the last checkpoint of a run directory, or the start where there is none yet."""
-    first, path = start(learner, family, seed), directory / "checkpoint.npz"
+    first, path = initial_checkpoint(learner, family, seed), directory / "checkpoint.npz"
     return checkpoints.load(path, first.state) if path.exists() else first
 
 
@@ -65,13 +65,13 @@ def train(
     learner: Learner, family: Family, *, iterations: int, seed: int, report: Report = ignore
 ) -> Any:
     """Return the state after `iterations`, trained in memory."""
-    last = first = start(learner, family, seed)
+    last = first = initial_checkpoint(learner, family, seed)
     for last, info in iterate(learner, family, first, whole("iterations", iterations, 0), seed):
         report(last.iteration, info)
     return last.state
 
 
-def train_in(
+def train_run(
     directory: Path, learner: Learner, family: Family, *, iterations: int, seed: int,
     report: Report = ignore,
 ) -> Any:  # fmt: skip

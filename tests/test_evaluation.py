@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from metarl_min import evaluation, tasks
-from metarl_min.baselines import bandits, mdps
+from metarl_min.baselines import bandits, posterior_sampling
 from metarl_min.ceilings import bayes_optimal
-from metarl_min.learners import Learner, unchanged
+from metarl_min.learners import Learner, no_op_step
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import optimal_action_values
 from metarl_min.reports.tables import alarms
@@ -21,11 +21,11 @@ def peek(rng, state, family, batch, greedy=False):
     """Play the optimal policy of each task, which nobody may know."""
     q = optimal_action_values(batch, family.horizon)[..., 0, :, :]
     best = np.eye(q.shape[-1])[q.argmax(-1)]
-    tables = rollouts.tables(batch, family.reward_noise)
+    tables = rollouts.sampler(batch, family.reward_noise)
     return rollouts.sample(rng, tables, best, family.num_episodes, family.horizon)
 
 
-PEEKING = Learner(lambda rng, family: None, unchanged, peek)
+PEEKING = Learner(lambda rng, family: None, no_op_step, peek)
 
 
 def score(name, learner, num_tasks=4000, seed=0, **options):
@@ -52,7 +52,7 @@ def fixed_rewards(values):
         paid = np.broadcast_to(np.reshape(values, (-1, 1, 1)) / np.prod(shape[1:]), shape)
         return rollouts.Episodes(zeros, zeros, paid, np.ones(shape, bool))
 
-    return Learner(lambda rng, family: None, unchanged, trial)
+    return Learner(lambda rng, family: None, no_op_step, trial)
 
 
 @pytest.mark.verifies("evaluation.1")
@@ -87,8 +87,8 @@ def test_the_bayes_optimal_player_scores_one(name):
 @pytest.mark.verifies("evaluation.2")
 @pytest.mark.parametrize("name", FAMILIES)
 def test_both_scores_have_one_expectation_and_the_second_has_less_error(name):
-    players = {"bandit": bandits.thompson(), "gridworld": mdps.psrl()}
-    for learner in (mdps.random(), players[name]):
+    players = {"bandit": bandits.thompson(), "gridworld": posterior_sampling.psrl()}
+    for learner in (posterior_sampling.random(), players[name]):
         scores = score(name, learner)
         difference = scores.score - scores.score_pdl
         assert abs(difference) < 5 * np.hypot(scores.score_stderr, scores.score_pdl_stderr)
@@ -98,7 +98,7 @@ def test_both_scores_have_one_expectation_and_the_second_has_less_error(name):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_random_player_scores_zero(name):
-    scores = score(name, mdps.random())
+    scores = score(name, posterior_sampling.random())
     assert abs(scores.score) < 5 * scores.score_stderr
 
 
@@ -111,7 +111,7 @@ def test_who_sees_the_task_raises_the_alarm_by_the_plain_score_alone(name):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_honest_player_exceeds_the_ceiling(name):
-    for learner in mdps.baselines_for(FAMILIES[name]).values():
+    for learner in posterior_sampling.baselines_for(FAMILIES[name]).values():
         assert not alarm(score(name, learner))
 
 
@@ -123,7 +123,7 @@ def test_everybody_meets_the_same_tasks_chunk_by_chunk():
         rng.random(len(met["second"]))
         return peek(rng, state, family, batch)
 
-    learner = Learner(lambda rng, family: None, unchanged, trial)
+    learner = Learner(lambda rng, family: None, no_op_step, trial)
     for state in met:
         evaluation.evaluate(learner, state, BANDIT, num_tasks=2500, seed=3)
     assert [len(batch) for batch in met["first"]] == [1000, 1000, 500]
@@ -139,7 +139,7 @@ def test_tasks_and_play_have_streams_of_their_own_in_every_chunk():
         met.append((batch.reward, rng.random()))
         return peek(rng, state, family, batch)
 
-    learner = Learner(lambda rng, family: None, unchanged, trial)
+    learner = Learner(lambda rng, family: None, no_op_step, trial)
     evaluation.evaluate(learner, None, BANDIT, num_tasks=1003, seed=5)
     for chunk, (size, (rewards, drawn)) in enumerate(zip((1000, 3), met, strict=True)):
         batch = BANDIT.sample(np.random.default_rng([5, chunk, 1]), size)
@@ -180,7 +180,7 @@ def test_where_episodes_do_not_tell_the_belief_there_is_the_plain_score_alone():
 
 def test_where_nothing_can_be_won_there_is_no_score():
     family = tasks.make("bandit", {"arms": "1"})
-    learner, ceiling = mdps.random(), bayes_optimal.solve(family)
+    learner, ceiling = posterior_sampling.random(), bayes_optimal.solve(family)
     scores = evaluation.evaluate(learner, None, family, num_tasks=50, seed=0, ceiling=ceiling)
     assert scores[2:6] == (None,) * 4
 
@@ -191,7 +191,9 @@ def test_where_nothing_can_be_won_there_is_no_score():
 )
 def test_too_few_tasks_and_odd_seeds_are_refused(num_tasks, seed, error):
     with pytest.raises(error, match="must be"):
-        evaluation.evaluate(mdps.random(), None, BANDIT, num_tasks=num_tasks, seed=seed)
+        evaluation.evaluate(
+            posterior_sampling.random(), None, BANDIT, num_tasks=num_tasks, seed=seed
+        )
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,7 @@ def test_a_gain_of_round_off_is_no_gain(words):
     family = tasks.make("gridworld", words)
     ceiling = bayes_optimal.solve(family)
     assert abs(ceiling.value - ceiling.random) < 1e-10
-    learner = mdps.random()
+    learner = posterior_sampling.random()
     state = learner.init(np.random.default_rng(0), family)
     found = evaluation.evaluate(learner, state, family, num_tasks=20, seed=0, ceiling=ceiling)
     assert found.score is None and found.score_pdl is None

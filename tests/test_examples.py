@@ -146,7 +146,7 @@ def test_the_benchmark_measures_one_gradient_three_ways():
     for task, horizon, gamma in ((module.bandits(rng), 1, 1.0), (module.grids(rng), 30, 0.95)):
         J = module.objectives.exact(task, horizon, gamma)
         theta = {"logits": 0.1 * rng.standard_normal(task.shape)}
-        found = [way(policies.table, theta, 2.0, 3, J)["logits"] for way in module.WAYS.values()]
+        found = [way(policies.tabular, theta, 2.0, 3, J)["logits"] for way in module.WAYS.values()]
         scale = np.abs(found[0]).max()
         assert scale > 0
         for other in found[1:]:

@@ -24,8 +24,8 @@ ROOMS = {name for name in MODULES if PATHS[name].name == "__init__.py"}
 
 
 def read_list(docstring):
-    """Return the names of a list: lines of four spaces, a name, spaces, and a description."""
-    return re.findall(r"^ {4}([a-z_0-9]+)  +\S", docstring, re.MULTILINE)
+    """Return the names of a list: a name at the margin or after four spaces, two spaces, a description."""
+    return re.findall(r"^(?: {4})?([a-z_0-9]+) {2,}\S", docstring, re.MULTILINE)
 
 
 def listed(name):

@@ -77,7 +77,7 @@ def test_a_state_holds_numbers_only(leaf):
 
 def test_training_in_a_directory_gives_the_bits_of_training_in_memory(tmp_path):
     learner = toy_learner.toy()
-    state = training.train_in(tmp_path, learner, BANDIT, iterations=45, seed=3)
+    state = training.train_run(tmp_path, learner, BANDIT, iterations=45, seed=3)
     assert repr(state) == repr(WALK(learner, iterations=45))
     assert arrays(tmp_path)["iteration"] == 45
     assert os.listdir(tmp_path) == ["checkpoint.npz"]
@@ -85,8 +85,8 @@ def test_training_in_a_directory_gives_the_bits_of_training_in_memory(tmp_path):
 
 def test_every_iteration_has_its_own_stream_so_a_longer_run_begins_with_the_shorter(tmp_path):
     learner = toy_learner.toy()
-    training.train_in(tmp_path, learner, BANDIT, iterations=10, seed=3)
-    longer = training.train_in(tmp_path, learner, BANDIT, iterations=30, seed=3)
+    training.train_run(tmp_path, learner, BANDIT, iterations=10, seed=3)
+    longer = training.train_run(tmp_path, learner, BANDIT, iterations=30, seed=3)
     assert repr(longer) == repr(WALK(learner, iterations=30))
 
 
@@ -117,7 +117,7 @@ def test_about_20_checkpoints_are_written_the_last_of_them_at_the_end(tmp_path, 
             seen.append(int(arrays(tmp_path)["iteration"]))
 
     learner = toy_learner.toy()
-    training.train_in(tmp_path, learner, BANDIT, iterations=iterations, seed=3, report=look)
+    training.train_run(tmp_path, learner, BANDIT, iterations=iterations, seed=3, report=look)
     assert [*dict.fromkeys(seen)] == saved
 
 
@@ -128,7 +128,7 @@ def test_no_iteration_returns_the_start():
 def test_nan_ends_in_one_error_and_the_last_good_checkpoint_stays(tmp_path):
     learner = toy_learner.toy(fault="nan", at=33)
     with pytest.raises(FloatingPointError, match=r"got NaN .* state.theta.logits after iteration"):
-        training.train_in(tmp_path, learner, BANDIT, iterations=40, seed=3)
+        training.train_run(tmp_path, learner, BANDIT, iterations=40, seed=3)
     assert arrays(tmp_path)["iteration"] == 32
 
 
@@ -141,9 +141,9 @@ def test_a_state_that_changes_its_shape_is_an_error_at_once():
 def test_ctrl_c_saves_what_is_done(tmp_path, done):
     learner = toy_learner.toy(fault="interrupt", at=done + 1)
     with pytest.raises(KeyboardInterrupt):
-        training.train_in(tmp_path, learner, BANDIT, iterations=60, seed=3)
+        training.train_run(tmp_path, learner, BANDIT, iterations=60, seed=3)
     assert arrays(tmp_path)["iteration"] == done
-    state = training.train_in(tmp_path, toy_learner.toy(), BANDIT, iterations=60, seed=3)
+    state = training.train_run(tmp_path, toy_learner.toy(), BANDIT, iterations=60, seed=3)
     assert repr(state) == repr(WALK(toy_learner.toy(), iterations=60))
 
 
@@ -207,14 +207,14 @@ def test_the_start_may_be_a_checkpoint_and_what_comes_before_it_may_not(tmp_path
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     path = tmp_path / "run.json"
-    checkpoints.write(path, b"old")
+    checkpoints.write_atomically(path, b"old")
 
     def fail(file):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
-        checkpoints.write(path, b"new")
+        checkpoints.write_atomically(path, b"new")
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["run.json"]
 
 

@@ -54,14 +54,14 @@ def step(rng, state, family, *, fault="", at=0, pause=0.0):
 
 def trial(rng, state, family, tasks, greedy=False):
     probs = softmax(state.theta["logits"] * (1e3 if greedy else 1.0))
-    tables = rollouts.tables(tasks, family.reward_noise)
+    tables = rollouts.sampler(tasks, family.reward_noise)
     return rollouts.sample(rng, tables, probs, family.num_episodes, family.horizon)
 
 
 def peeking_trial(rng, state, family, tasks, greedy=False):
     means = tasks.reward[..., 0]  # what no honest learner sees
     probs = np.eye(means.shape[-1])[means.argmax(-1)]
-    tables = rollouts.tables(tasks, family.reward_noise)
+    tables = rollouts.sampler(tasks, family.reward_noise)
     return rollouts.sample(rng, tables, probs, family.num_episodes, family.horizon)
 
 

@@ -16,11 +16,11 @@ from metarl_min.gradients import adaptation, objectives, returns
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import softmax
-from metarl_min.tasks.bandits import with_means
+from metarl_min.tasks.bandits import bandit_mdps
 from metarl_min.tasks.gridworlds import transitions
 
 WAYS = {
-    "chain of Hessian-vector products": adaptation.meta_gradient_by_chain,
+    "chain of Hessian-vector products": adaptation.meta_gradient_by_hessian_products,
     "closed inner gradient, one sweep": adaptation.meta_gradient,
     "reverse over reverse": adaptation.meta_gradient_reverse_over_reverse,
 }
@@ -29,7 +29,7 @@ WAYS = {
 def bandits(rng):
     means = 0.2 + 0.2 * rng.random((40, 5))
     means[np.arange(40), rng.choice(5, 40, p=[0.45, 0.35, 0.2 / 3, 0.2 / 3, 0.2 / 3])] += 0.5
-    return with_means(means)
+    return bandit_mdps(means)
 
 
 def grids(rng):
@@ -64,10 +64,10 @@ def exact_workload(name, task, horizon, gamma, alpha):
     S, A = task.shape
     theta = {"logits": 0.1 * np.random.default_rng(1).standard_normal((S, A))}
     logits = np.broadcast_to(theta["logits"], (task.leading[0], S, A))
-    J = objectives.exact(task, horizon, gamma)
+    J = objectives.expected_return_objective(task, horizon, gamma)
     row = {"raw forward": cpu_ms(lambda: forward(task, logits, horizon, 3))}
     for way, function in WAYS.items():
-        row[way] = cpu_ms(lambda f=function: f(policies.table, theta, alpha, 3, J))
+        row[way] = cpu_ms(lambda f=function: f(policies.tabular, theta, alpha, 3, J))
     return {name: row}
 
 
@@ -78,7 +78,9 @@ def sampled_iteration(rng, policy, theta, tables, alpha):
         episodes = rollouts.sample(rng, tables, softmax(policy.logits(params)), 20, 30)
         W = returns.discounted_returns(episodes.rewards, 0.95)
         advantages = W - returns.batch_mean_baseline(W)
-        return objectives.sampled(objectives.advantage_table(episodes, advantages, (25, 4)))
+        return objectives.reinforce_objective(
+            objectives.advantage_table(episodes, advantages, (25, 4))
+        )
 
     inner = surrogate(theta)
     path = adaptation.inner_loop(policy, theta, alpha, [inner])
@@ -87,11 +89,11 @@ def sampled_iteration(rng, policy, theta, tables, alpha):
 
 
 def sampled_workload():
-    rng, policy = np.random.default_rng(0), policies.network(64)
+    rng, policy = np.random.default_rng(0), policies.mlp(64)
     task = grids(rng)
     task = MDP(np.eye(25)[None, 12], task.transition, task.reward)
     theta = policy.init(rng, 25, 4)
-    tables = rollouts.tables(task, rollouts.deterministic)
+    tables = rollouts.sampler(task, rollouts.deterministic)
     probs = softmax(policy.logits(theta))
     rollout = cpu_ms(lambda: rollouts.sample(rng, tables, probs, 20, 30))
     whole = cpu_ms(lambda: sampled_iteration(rng, policy, theta, tables, 0.3))

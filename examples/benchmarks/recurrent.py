@@ -13,7 +13,7 @@ import numpy as np
 from timing import cpu_ms
 
 from metarl_min import learners, tasks
-from metarl_min.memory import external_memory, memory_policies
+from metarl_min.memory import external_memory, recurrent_policies
 
 M, H, A, T = 64, 48, 5, 100
 
@@ -37,14 +37,14 @@ def problem(policy, T):
     rng = np.random.default_rng(0)
     params = policy.init(rng, A + 3, A)
     x = rng.random((T, M, A + 3)).astype(np.float32)
-    memories, logits, values = memory_policies.unroll(policy, params, x)
+    memories, logits, values = recurrent_policies.unroll(policy, params, x)
     return params, x, memories, logits, values
 
 
 def peak(policy, T):
     """Bytes of one trial and its gradient, per step."""
     tracemalloc.start()
-    memory_policies.gradient(policy, *problem(policy, T))
+    recurrent_policies.gradient(policy, *problem(policy, T))
     found = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return found / T
@@ -52,16 +52,16 @@ def peak(policy, T):
 
 def main(T=T):
     """Print a line for each part, as a multiple of the floor; return the multiples."""
-    gru, memory = memory_policies.recurrent("gru", H), external_memory.policy(H)
+    gru, memory = recurrent_policies.recurrent("gru", H), external_memory.policy(H)
     given = problem(gru, T)
     family = tasks.make("bandit", {"arms": str(A), "pulls": str(T)})
     rng = np.random.default_rng(0)
     times = {"trial, raw": cpu_ms(lambda: floor(given[0], rng, T))}
-    times["network, forward"] = cpu_ms(lambda: memory_policies.unroll(gru, *given[:2]))
+    times["network, forward"] = cpu_ms(lambda: recurrent_policies.unroll(gru, *given[:2]))
     for name, policy in (("GRU", gru), ("external memory", memory)):
         known, traced = problem(policy, T), policy._replace(gradient=None)
         for way, used in (("by hand", policy), ("traced", traced)):
-            found = cpu_ms(lambda used=used, known=known: memory_policies.gradient(used, *known))
+            found = cpu_ms(lambda used=used, known=known: recurrent_policies.gradient(used, *known))
             times[f"gradient, {name}, {way}"] = found
     for name in ("rl2", "mann"):
         learner = learners.make(name, {"num_tasks": str(M), "hidden": str(H)})

@@ -37,7 +37,7 @@ def logits(params, observation):
 
 means = rng.uniform(size=(400, 5))
 means = np.concatenate([np.roll(means, k, axis=1) for k in range(5)])  # no arm is special
-J = objectives.exact(bandits.with_means(means), 1)
+J = objectives.expected_return_objective(bandits.bandit_mdps(means), 1)
 
 
 def one_step(observation, alpha):
@@ -68,8 +68,8 @@ assert np.allclose([gain_0, gain_1], [0.679, 3.914], atol=1e-3)
 
 # %%
 table = {"logits": np.zeros((1, 5))}
-adapted = adaptation.adapted_return(policies.table, table, 0.5, 1, J)
-meta = adaptation.meta_gradient_by_chain(policies.table, table, 0.5, 1, J)["logits"]
+adapted = adaptation.adapted_return(policies.tabular, table, 0.5, 1, J)
+meta = adaptation.meta_gradient_by_hessian_products(policies.tabular, table, 0.5, 1, J)["logits"]
 assert np.isclose(100 * adapted, after, atol=1e-10) and np.abs(meta).max() < 1e-14
 
 # %% [markdown]

@@ -13,22 +13,27 @@ import numpy as np
 
 from metarl_min.basics import optimizers, trees
 from metarl_min.gradients import adaptation, meta_gradients, objectives
-from metarl_min.gradients.estimators import Inner
+from metarl_min.gradients.estimators import InnerStep
 from metarl_min.mdps import policies
 from metarl_min.mdps.policies import softmax
 from metarl_min.tasks import bandits
 
 means, theta = np.array([[1.0, 0.0, 0.7], [0.0, 1.0, 0.7]]), {"logits": np.zeros((1, 3))}
-J, inner = objectives.exact(bandits.with_means(means), 1), Inner(policies.table, 4.0, 0.5)
+J, inner = (
+    objectives.expected_return_objective(bandits.bandit_mdps(means), 1),
+    InnerStep(policies.tabular, 4.0, 0.5),
+)
 problems = [
-    meta_gradients.Problem(inner, theta, bandits.with_means(row[None]), 1, 1, 1) for row in means
+    meta_gradients.Problem(inner, theta, bandits.bandit_mdps(row[None]), 1, 1, 1) for row in means
 ]
 
 
 def returns(theta):
     """Mean over the tasks of the return of a pull before and after, with their gradients."""
-    g = trees.scale(adaptation.sum_tasks(adaptation.gradient(policies.table, theta, J), theta), 0.5)
-    found = [meta_gradients.truth(problem._replace(theta=theta)) for problem in problems]
+    g = trees.scale(
+        adaptation.sum_tasks(adaptation.gradient(policies.tabular, theta, J), theta), 0.5
+    )
+    found = [meta_gradients.exact_gradients(problem._replace(theta=theta)) for problem in problems]
     after_g = trees.add_scaled(found[0].grad_F_N, 1.0, found[1].grad_F_N)
     before = np.mean(J.value(theta["logits"]))
     return (before, g), (np.mean([truth.F_N for truth in found]), trees.scale(after_g, 0.5))

@@ -18,8 +18,8 @@ from metarl_min.mdps import policies
 from metarl_min.tasks import bandits
 
 rng = np.random.default_rng(0)
-M, table = 20, policies.table
-J = objectives.exact(bandits.with_means(rng.uniform(size=(M, 4))), 1)
+M, table = 20, policies.tabular
+J = objectives.expected_return_objective(bandits.bandit_mdps(rng.uniform(size=(M, 4))), 1)
 theta = {"logits": np.array([[0.4, -0.3, 0.1, 0.2]])}
 alpha = {"logits": np.array([[2.0, 3.0, 4.0, 5.0]])}
 

@@ -15,13 +15,15 @@ import numpy as np
 
 from metarl_min.basics import trees
 from metarl_min.gradients import adaptation, meta_gradients, objectives
-from metarl_min.gradients.estimators import Inner, emaml, plain
+from metarl_min.gradients.estimators import InnerStep, emaml, plain
 from metarl_min.mdps import policies
 from metarl_min.tasks import bandits
 
-task, theta = bandits.with_means(np.array([[0.2, 0.9]])), {"logits": np.array([[0.3, -0.2]])}
-problem = meta_gradients.Problem(Inner(policies.table, 0.7, 0.0), theta, task, 1, 1, 1)
-unadapted = adaptation.adapted_return(policies.table, theta, 0.0, 0, objectives.exact(task, 1))
+task, theta = bandits.bandit_mdps(np.array([[0.2, 0.9]])), {"logits": np.array([[0.3, -0.2]])}
+problem = meta_gradients.Problem(InnerStep(policies.tabular, 0.7, 0.0), theta, task, 1, 1, 1)
+unadapted = adaptation.adapted_return(
+    policies.tabular, theta, 0.0, 0, objectives.expected_return_objective(task, 1)
+)
 
 
 def averaged(inner, path, data, v, R):
@@ -37,7 +39,7 @@ estimators = {
     "averaged": averaged,
     "E-MAML - J": partial(emaml, c=unadapted),  # the return of the start as control variate
 }
-found = meta_gradients.table(estimators, problem, [1, 2, 8, 64])
+found = meta_gradients.compare_estimators(estimators, problem, [1, 2, 8, 64])
 
 # %% [markdown]
 # The target is F_N: the expected return after adapting on N pulls, which is what is deployed.

@@ -15,22 +15,24 @@ from metarl_min.mdps import policies
 from metarl_min.tasks import bandits
 
 rng = np.random.default_rng(0)
-J = objectives.exact(bandits.with_means(rng.uniform(size=(40, 4))), 1)
+J = objectives.expected_return_objective(bandits.bandit_mdps(rng.uniform(size=(40, 4))), 1)
 start = np.array([[0.4, -0.3, 0.1, 0.2]])
 theta = {"logits": start}
 
 
 def reptile(alpha, K):
-    adapted = adaptation.inner_loop(policies.table, theta, alpha, [J] * K)[-1]["logits"]
+    adapted = adaptation.inner_loop(policies.tabular, theta, alpha, [J] * K)[-1]["logits"]
     return np.mean(adapted - start, axis=0) / alpha
 
 
 def fomaml(alpha, K):
-    return adaptation.first_order_meta_gradient(policies.table, theta, alpha, K, J)["logits"]
+    return adaptation.first_order_meta_gradient(policies.tabular, theta, alpha, K, J)["logits"]
 
 
 def maml(alpha, K):
-    return adaptation.meta_gradient_by_chain(policies.table, theta, alpha, K, J)["logits"]
+    return adaptation.meta_gradient_by_hessian_products(policies.tabular, theta, alpha, K, J)[
+        "logits"
+    ]
 
 
 # %% [markdown]

@@ -18,7 +18,7 @@ from metarl_min.gradients import adaptation, objectives
 from metarl_min.mdps import policies
 from metarl_min.tasks import bandits
 
-J = objectives.exact(bandits.with_means(np.array([[0.2, 0.9]])), 1)
+J = objectives.expected_return_objective(bandits.bandit_mdps(np.array([[0.2, 0.9]])), 1)
 theta = {"logits": np.array([[[0.3, -0.2]]])}  # one task, one state, two arms
 
 
@@ -29,7 +29,7 @@ def value(phi):
 def adapted_return(theta, alpha, keep_graph):
     """The return after one inner step; `keep_graph=False` makes the inner gradient a constant."""
     step = grad(value)(theta)
-    step = step if keep_graph else trees.map(getval, step)
+    step = step if keep_graph else trees.map_leaves(getval, step)
     return value(trees.add_scaled(theta, alpha, step))
 
 
@@ -57,8 +57,8 @@ assert np.isclose(second["logits"][0, 0, 0], -0.181550, atol=5e-7)
 # What is left when the graph is lost is the gradient in the last parameters: first-order MAML.
 
 # %%
-exact = policies.table, theta, 0.7, 1, J
-last = grad(value)(adaptation.inner_loop(policies.table, theta, 0.7, [J])[-1])
+exact = policies.tabular, theta, 0.7, 1, J
+last = grad(value)(adaptation.inner_loop(policies.tabular, theta, 0.7, [J])[-1])
 for wanted in (last, adaptation.first_order_meta_gradient(*exact)):
     assert np.allclose(first["logits"], wanted["logits"], atol=1e-14)
 assert np.allclose(second["logits"], adaptation.meta_gradient(*exact)["logits"], atol=1e-14)

@@ -30,14 +30,14 @@ import numpy as np
 
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array, Rng
-from metarl_min.learners import Learner, unchanged
+from metarl_min.learners import Learner, no_op_step
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Agent, Episodes
 from metarl_min.tasks import BetaArms, Family, GaussianArms, Hypotheses, MirroredArms
 
 
-def draw_best(rng: Rng, values: Array, tolerance: float = 0.0) -> Array:
+def random_argmax(rng: Rng, values: Array, tolerance: float = 0.0) -> Array:
     """Draw one of the actions within `tolerance` of the best, uniformly. [M, A] -> [M]"""
     best = values >= values.max(-1, keepdims=True) - tolerance
     return np.argmax(np.where(best, rng.random(values.shape), -1.0), axis=-1)
@@ -48,17 +48,17 @@ def _init(rng: Rng, family: Family, make_agent: Callable[[Family], Agent]) -> Ag
 
 
 def _trial(rng: Rng, state: Agent, family: Family, tasks: MDP, greedy: bool = False) -> Episodes:
-    prepared = rollouts.tables(tasks, family.reward_noise)
+    prepared = rollouts.sampler(tasks, family.reward_noise)
     return rollouts.play(rng, prepared, state, family.num_episodes, family.horizon)
 
 
-def player(make_agent: Callable[[Family], Agent]) -> Learner:
+def learner_of_agent(make_agent: Callable[[Family], Agent]) -> Learner:
     """Return the Learner whose state is the agent that `make_agent` builds for a family.
 
     It does not learn across tasks, and `greedy` changes nothing. `make_agent` is a function of
     module level or a partial, and raises ValueError on a family that it cannot play.
     """
-    return Learner(partial(_init, make_agent=make_agent), unchanged, _trial)
+    return Learner(partial(_init, make_agent=make_agent), no_op_step, _trial)
 
 
 class Record(NamedTuple):
@@ -83,7 +83,7 @@ def observe(
 
 def agent(num_arms: int, act: Callable[[Rng, Record, Array], Array]) -> Agent:
     """Return whoever chooses by `act`, from (rng, record, states), and remembers every pull."""
-    return Agent(partial(start, num_arms=num_arms), rollouts.remember, act, observe)
+    return Agent(partial(start, num_arms=num_arms), rollouts.keep_memory, act, observe)
 
 
 def _draw_beta(rng: Rng, record: Record, prior: BetaArms) -> Array:
@@ -106,7 +106,7 @@ def _draw_gaussian(rng: Rng, record: Record, prior: GaussianArms) -> Array:
 def _act_by_draw(
     rng: Rng, record: Record, states: Array, draw: Callable[[Rng, Record], Array]
 ) -> Array:
-    return draw_best(rng, draw(rng, record))
+    return random_argmax(rng, draw(rng, record))
 
 
 def _thompson_agent(family: Family) -> Agent:
@@ -125,7 +125,7 @@ def thompson() -> Learner:
 
     Its `init` raises ValueError on a family of other than Beta or Gaussian arms.
     """
-    return player(_thompson_agent)
+    return learner_of_agent(_thompson_agent)
 
 
 def upper_bounds(record: Record) -> Array:
@@ -137,7 +137,7 @@ def upper_bounds(record: Record) -> Array:
 
 
 def _act_by_bounds(rng: Rng, record: Record, states: Array) -> Array:
-    return draw_best(rng, upper_bounds(record))
+    return random_argmax(rng, upper_bounds(record))
 
 
 def _ucb1_agent(family: Family) -> Agent:
@@ -156,7 +156,7 @@ def ucb1() -> Learner:
 
     Its `init` raises ValueError on a family of other than Bernoulli bandits.
     """
-    return player(_ucb1_agent)
+    return learner_of_agent(_ucb1_agent)
 
 
 def prior_means(prior: BetaArms | GaussianArms | MirroredArms) -> Array:
@@ -169,7 +169,7 @@ def prior_means(prior: BetaArms | GaussianArms | MirroredArms) -> Array:
 
 
 def _act_by_prior(rng: Rng, record: Record, states: Array, means: Array) -> Array:
-    return draw_best(rng, np.repeat(means[None], len(states), axis=0))
+    return random_argmax(rng, np.repeat(means[None], len(states), axis=0))
 
 
 def _best_prior_arm_agent(family: Family) -> Agent:
@@ -185,7 +185,7 @@ def best_prior_arm() -> Learner:
 
     Its `init` raises ValueError on a family without a prior over arms.
     """
-    return player(_best_prior_arm_agent)
+    return learner_of_agent(_best_prior_arm_agent)
 
 
 def _fraction(a: Array, b: Array, x: Array) -> Array:

@@ -13,7 +13,7 @@ standard arm that always pays l, with gamma as in `gittins` or with r pulls left
          the root itself, as the difference is convex in l             [derivation]
 
 For Beta(1, 1), s < N = 500 and gamma = 0.99 a table takes about a second, that of (2) half a
-minute: it is in s, x and r. With several arms (1) is optimal only for the discounted sum without
+minute: it is in s, x and r. With several bayesian_bandits (1) is optimal only for the discounted sum without
 end [Gittins 1979], (2) not even for its own horizon: both are lower bounds of the ceiling.
 """
 
@@ -25,8 +25,8 @@ from functools import lru_cache, partial
 
 import numpy as np
 
-from metarl_min.baselines import arms
-from metarl_min.baselines.bandits import player
+from metarl_min.baselines import bayesian_bandits
+from metarl_min.baselines.bandits import learner_of_agent
 from metarl_min.basics.arguments import real, require
 from metarl_min.basics.trees import Array
 from metarl_min.learners import Learner
@@ -106,19 +106,19 @@ def look_up(
 
 
 def _agent(family: Family, name: str, make: Tables) -> Agent:
-    prior = arms.beta_arms(name, family)
+    prior = bayesian_bandits.beta_arms(name, family)
     pairs, group = np.unique(np.stack([prior.a, prior.b]), axis=1, return_inverse=True)
     tables = [make(float(a), float(b), family.num_episodes) for a, b in pairs.T]
     index = partial(look_up, prior=prior, group=group.ravel(), tables=tables)
-    return arms.index_agent(family, index)
+    return bayesian_bandits.index_agent(family, index)
 
 
 def gittins(gamma: float) -> Learner:
     """Play the highest Gittins index at discount `gamma`, eq. (1), whatever remains."""
     require(0 <= real("gamma", gamma) <= 0.999, "gamma must be in [0, 0.999]", gamma)
-    return player(partial(_agent, name="gittins", make=partial(discounted, gamma=gamma)))
+    return learner_of_agent(partial(_agent, name="gittins", make=partial(discounted, gamma=gamma)))
 
 
 def finite_horizon_gittins() -> Learner:
     """Play the highest index for the pulls that remain, eq. (2)."""
-    return player(partial(_agent, name="finite_horizon_gittins", make=finite_horizon))
+    return learner_of_agent(partial(_agent, name="finite_horizon_gittins", make=finite_horizon))

@@ -28,7 +28,7 @@ from metarl_min.basics.trees import Array
 
 NUM_STEPS = 8  # of eq. (1): h_0 is a quarter of |x|, the last step 4e-6 |x|
 EPS = float(np.finfo(float).eps)
-Function = Callable[[Any], Any]  # of an array or a tree
+ScalarFunction = Callable[[Any], Any]  # of an array or a tree
 
 
 class Report(NamedTuple):
@@ -69,7 +69,9 @@ def _ravel(x: Any) -> tuple[Array, Callable[[Array], Any]]:
 
 def _like(x: Any, y: Any) -> Array:
     """Return y as a vector; ValueError unless it has the names and shapes of x."""
-    want, got = (trees.map(np.shape, z) if isinstance(z, dict) else np.shape(z) for z in (x, y))
+    want, got = (
+        trees.map_leaves(np.shape, z) if isinstance(z, dict) else np.shape(z) for z in (x, y)
+    )
     require(want == got, f"names and shapes must be {want}", got)
     return _ravel(y)[0]
 
@@ -92,7 +94,7 @@ def _extrapolate(slopes: Array, noise: Array) -> tuple[Array, Array]:
     return np.take_along_axis(value, best, 0)[0], np.take_along_axis(error, best, 0)[0]
 
 
-def finite_differences(function: Function, x: Any) -> tuple[Any, Any]:
+def finite_differences(function: ScalarFunction, x: Any) -> tuple[Any, Any]:
     """Return the gradient of a smooth function of an array or a tree, eqs. (1)-(3), and its error.
 
     Both have the shape of x. The error covers truncation and round-off: a large constant in the
@@ -114,7 +116,7 @@ def finite_differences(function: Function, x: Any) -> tuple[Any, Any]:
     return rebuild(gradient), rebuild(error)
 
 
-def complex_step(function: Function, x: Any) -> Any:
+def complex_step(function: ScalarFunction, x: Any) -> Any:
     """Return the gradient of an analytic function to the last digit, eq. (4).
 
     The function must accept complex arrays and contain no `grad`, `abs` or comparison of what
@@ -158,7 +160,7 @@ def _compare(
 
 
 def check_derivative(
-    function: Function, gradient: Any, x: Any, *, tolerance: float = 1e-8,
+    function: ScalarFunction, gradient: Any, x: Any, *, tolerance: float = 1e-8,
     method: str = "finite_differences", expect_zero: bool = False,
 ) -> Report:  # fmt: skip
     """Compare a gradient (array, tree, or function of x) with the truth in every coordinate.
@@ -189,7 +191,7 @@ def check_derivative(
     return _compare(x, given, truth, error, tolerance, remark)
 
 
-def assert_derivative(function: Function, gradient: Any, x: Any, **options: Any) -> None:
+def assert_derivative(function: ScalarFunction, gradient: Any, x: Any, **options: Any) -> None:
     """Raise an AssertionError that prints the report, unless `check_derivative` is true."""
     report = check_derivative(function, gradient, x, **options)
     if not report:
@@ -201,7 +203,7 @@ def _estimates(estimator: Callable[[Any], Any], outcomes: Any) -> tuple[Array, A
     if isinstance(outcomes, tuple) and isinstance(outcomes[0], np.ndarray):
         p, stacked = outcomes[0], estimator(outcomes[1])
         tree = stacked if isinstance(stacked, dict) else {"": stacked}
-        rows, first = trees.rows(tree), trees.map(lambda x: x[0], tree)
+        rows, first = trees.flatten_tasks(tree), trees.map_leaves(lambda x: x[0], tree)
         one = first if tree is stacked else first[""]
     else:
         pairs = [(probability, estimator(data)) for probability, data in outcomes]

@@ -41,7 +41,7 @@ class Moments(NamedTuple):
 
 
 def _zeros(theta: Tree) -> Tree:
-    return trees.map(np.zeros_like, theta)
+    return trees.map_leaves(np.zeros_like, theta)
 
 
 def _sgd_init(theta: Tree) -> tuple[()]:
@@ -64,7 +64,7 @@ def _momentum_init(theta: Tree) -> Momentum:
 def _momentum_update(
     theta: Tree, state: Momentum, g: Tree, beta: float, mu: float
 ) -> tuple[Tree, Momentum]:
-    m = trees.map(lambda m, g: mu * m + g, state.m, g)
+    m = trees.map_leaves(lambda m, g: mu * m + g, state.m, g)
     return trees.add_scaled(theta, beta, m), Momentum(m)
 
 
@@ -82,9 +82,9 @@ def _adam_update(
     theta: Tree, state: Moments, g: Tree, beta: float, b1: float, b2: float, eps: float
 ) -> tuple[Tree, Moments]:
     t = state.num_updates + 1
-    m = trees.map(lambda m, g: b1 * m + (1 - b1) * g, state.m, g)
-    v = trees.map(lambda v, g: b2 * v + (1 - b2) * g * g, state.v, g)
-    step = trees.map(lambda m, v: m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps), m, v)
+    m = trees.map_leaves(lambda m, g: b1 * m + (1 - b1) * g, state.m, g)
+    v = trees.map_leaves(lambda v, g: b2 * v + (1 - b2) * g * g, state.v, g)
+    step = trees.map_leaves(lambda m, v: m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps), m, v)
     return trees.add_scaled(theta, beta, step), Moments(t, m, v)
 
 

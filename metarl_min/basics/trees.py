@@ -27,7 +27,7 @@ def check(tree: Tree) -> Tree:
     return tree
 
 
-def map(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
+def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     """Apply `function` to each leaf of `tree` and the leaves of that name in `others`."""
     return {name: function(tree[name], *(other[name] for other in others)) for name in tree}
 
@@ -35,8 +35,8 @@ def map(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
 def scale(tree: Tree, factor: Any) -> Tree:
     """Return `factor * tree`; the factor is a number, or a tree of one for each entry."""
     if hasattr(factor, "keys"):
-        return map(lambda x, y: x * y, tree, factor)
-    return map(lambda x: factor * x, tree)
+        return map_leaves(lambda x, y: x * y, tree, factor)
+    return map_leaves(lambda x: factor * x, tree)
 
 
 def add_scaled(tree: Tree, factor: Any, direction: Tree) -> Tree:
@@ -45,7 +45,7 @@ def add_scaled(tree: Tree, factor: Any, direction: Tree) -> Tree:
     >>> add_scaled({"w": np.array([1.0, 2.0])}, 0.5, {"w": np.array([2.0, 2.0])})
     {'w': array([2., 3.])}
     """
-    return map(lambda x, d: x + d, tree, scale(direction, factor))
+    return map_leaves(lambda x, d: x + d, tree, scale(direction, factor))
 
 
 def dot(tree: Tree, other: Tree) -> Any:
@@ -56,13 +56,13 @@ def dot(tree: Tree, other: Tree) -> Any:
 def sum_tasks(tree: Tree, like: Tree | None = None) -> Tree:
     """Sum every leaf over its leading axis, or over all leading axes that `like` has not."""
     if like is None:
-        return map(lambda x: np.sum(x, axis=0), tree)
-    return map(lambda x, y: np.sum(x, axis=tuple(range(x.ndim - y.ndim))), tree, like)
+        return map_leaves(lambda x: np.sum(x, axis=0), tree)
+    return map_leaves(lambda x, y: np.sum(x, axis=tuple(range(x.ndim - y.ndim))), tree, like)
 
 
 def broadcast_to_tasks(tree: Tree, num_tasks: int) -> Tree:
     """Give every leaf a leading axis of tasks; traced, so the gradient sums over them."""
-    return map(lambda x: x + onp.zeros((num_tasks, *onp.shape(x)), dtype=x.dtype), tree)
+    return map_leaves(lambda x: x + onp.zeros((num_tasks, *onp.shape(x)), dtype=x.dtype), tree)
 
 
 def ravel(tree: Tree) -> tuple[Array, Callable[[Array], Tree]]:
@@ -84,6 +84,6 @@ def ravel(tree: Tree) -> tuple[Array, Callable[[Array], Tree]]:
     return onp.concatenate([onp.ravel(tree[name]) for name in names]), unravel
 
 
-def rows(tree: Tree) -> Array:
+def flatten_tasks(tree: Tree) -> Array:
     """Return leaves [M, ...] as one matrix [M, D], in the order of their names."""
     return onp.concatenate([tree[name].reshape(len(tree[name]), -1) for name in sorted(tree)], 1)

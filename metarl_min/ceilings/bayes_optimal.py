@@ -17,11 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from metarl_min.baselines.bandits import draw_best, player
+from metarl_min.baselines.bandits import learner_of_agent, random_argmax
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array, Rng
-from metarl_min.ceilings import beliefs, beta_arms, goal_search, posteriors
-from metarl_min.ceilings.ceilings import Ceiling, expected_random
+from metarl_min.ceilings import (
+    Ceiling,
+    beta_arms,
+    correlated_arms,
+    expected_random,
+    goal_search,
+    hypotheses,
+)
 from metarl_min.learners import Learner
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.rollouts import Agent, Episodes
@@ -46,15 +52,15 @@ def solve(family: Family) -> Ceiling:
     """
     prior, noise = family.prior, family.reward_noise
     if _is_bandit(family):
-        return (beta_arms if isinstance(prior, BetaArms) else posteriors).solve(family)
+        return (beta_arms if isinstance(prior, BetaArms) else correlated_arms).solve(family)
     rule = "no exact ceiling but for Bernoulli arms and for hypotheses with noise-free rewards"
     fits = isinstance(prior, Hypotheses) and noise is rollouts.deterministic
     require(fits, rule, f"{family.name} with a prior of {type(prior).__name__}")
     goals = goal_search.recognise(family)
     if goals is None:
-        return beliefs.solve(family)
+        return hypotheses.solve(family)
     with suppress(ValueError):
-        return beliefs.solve(family, goal_search.SUBSETS)
+        return hypotheses.solve(family, goal_search.SUBSETS)
     return goal_search.solve(family, goals)
 
 
@@ -78,14 +84,14 @@ def regret(ceiling: Ceiling, episodes: Episodes) -> Array:
 
 
 def _act(rng: Rng, belief: Any, states: Array, action_values: Callable[..., Array]) -> Array:
-    return draw_best(rng, action_values(belief, states), tolerance=1e-9)
+    return random_argmax(rng, action_values(belief, states), tolerance=1e-9)
 
 
 def _agent(family: Family, ceiling: Ceiling) -> Agent:
     act = partial(_act, action_values=ceiling.action_values)
-    return Agent(ceiling.start, rollouts.remember, act, ceiling.observe)
+    return Agent(ceiling.start, rollouts.keep_memory, act, ceiling.observe)
 
 
 def bayes_optimal(ceiling: Ceiling) -> Learner:
     """Play the optimum; of actions within 1e-9 of the best one is drawn uniformly at random."""
-    return player(partial(_agent, ceiling=ceiling))
+    return learner_of_agent(partial(_agent, ceiling=ceiling))

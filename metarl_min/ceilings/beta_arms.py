@@ -31,7 +31,7 @@ import numpy as np
 
 from metarl_min.baselines.bandits import expected_best_mean
 from metarl_min.basics.trees import Array
-from metarl_min.ceilings.ceilings import Ceiling, expected_random, within_limit
+from metarl_min.ceilings import Ceiling, expected_random, require_table_fits
 from metarl_min.tasks import BetaArms, Family
 
 LIMIT = 100_000_000  # table entries of 8 bytes, A for each record
@@ -208,7 +208,7 @@ def size(prior: BetaArms, pulls: int) -> int:
 def solve(family: Family) -> Ceiling:
     """Return the optimum of Beta arms; ValueError, with the size, where its table is too large."""
     prior, pulls = family.prior, family.num_episodes
-    within_limit(family, size(prior, pulls), LIMIT)
+    require_table_fits(family, size(prior, pulls), LIMIT)
     known = numbering(prior, pulls)
     table = [np.zeros(int(count)) for count in known.smaller[0, -1]]
     for n in range(pulls - 1, -1, -1):

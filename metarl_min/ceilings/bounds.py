@@ -27,8 +27,7 @@ import numpy as np
 from metarl_min.baselines.bandits import expected_best_mean, prior_means
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
-from metarl_min.ceilings import beta_arms, normal_bounds
-from metarl_min.ceilings.ceilings import expected_random, shown
+from metarl_min.ceilings import beta_arms, expected_random, format_count, normal_bounds
 from metarl_min.mdps import rollouts
 from metarl_min.tasks import BetaArms, Family
 
@@ -105,22 +104,24 @@ def best_of_some(family: Family) -> float:
     return max(found, pulls * float(prior_means(prior).max()))
 
 
-def has(family: Family) -> bool:
+def applies_to(family: Family) -> bool:
     """Whether a family is one that `bracket` knows."""
     arms = isinstance(family.prior, BetaArms) and family.horizon == 1
     return (arms and family.reward_noise is rollouts.bernoulli) or normal_bounds.has(family)
 
 
-def bracket(family: Family) -> Bounds:
+def bounds(family: Family) -> Bounds:
     """Return bounds, of Beta arms by eqs. (1)-(4); ValueError, with the size, where too much."""
     rule = "bounds are known for Bernoulli arms with Beta priors and for normal rewards"
-    require(has(family), rule, f"{family.name} with a prior of {type(family.prior).__name__}")
+    require(
+        applies_to(family), rule, f"{family.name} with a prior of {type(family.prior).__name__}"
+    )
     if normal_bounds.has(family):
         return Bounds(*normal_bounds.bracket(family), expected_random(family))
     prior, pulls = family.prior, family.num_episodes
     work = len(prior.a) * pulls**3 // 3
     rule = f"bounds of {family.name} may take at most {WORK:,} numbers"
-    require(work <= WORK, rule, shown(work))
+    require(work <= WORK, rule, format_count(work))
     told = pulls * expected_best_mean(prior)
     upper = min(told, float(smallest(partial(relaxed, prior, pulls), 0.0, 1.0)))
     lower = max(one_after_the_other(prior, pulls), best_of_some(family))

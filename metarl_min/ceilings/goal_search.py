@@ -22,8 +22,7 @@ import numpy as np
 
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
-from metarl_min.ceilings import walks
-from metarl_min.ceilings.ceilings import Ceiling, expected_random
+from metarl_min.ceilings import Ceiling, expected_random, walks
 from metarl_min.ceilings.walks import Search
 from metarl_min.mdps import mdp as exact
 from metarl_min.mdps import rollouts

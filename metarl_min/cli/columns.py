@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min import tasks
-from metarl_min.baselines import arms, bandits, dirichlet, index_policies, mdps
+from metarl_min.baselines import (
+    bandits,
+    bayesian_bandits,
+    dirichlet_mdps,
+    index_policies,
+    posterior_sampling,
+)
 from metarl_min.baselines.published import Cell
 from metarl_min.basics.trees import Array
 from metarl_min.evaluation import CHUNK, mean_and_stderr
@@ -33,29 +39,33 @@ class Player(NamedTuple):
 
 PLAYERS: dict[str, dict[str, Player]] = {
     "bandits": {
-        "random": Player(mdps.random),
+        "random": Player(posterior_sampling.random),
         "thompson": Player(bandits.thompson),
-        "optimistic_thompson": Player(arms.optimistic_thompson),
+        "optimistic_thompson": Player(bayesian_bandits.optimistic_thompson),
         "gittins": Player(index_policies.gittins, index_policies.DISCOUNTS),
         "finite_horizon_gittins": Player(index_policies.finite_horizon_gittins, anytime=False),
         "ucb1": Player(bandits.ucb1),
-        "ucb_posterior_mean": Player(arms.ucb_posterior_mean, arms.CONSTANTS["ucb_posterior_mean"]),
-        "eps_greedy": Player(arms.eps_greedy, arms.CONSTANTS["eps_greedy"]),
-        "eps_greedy_first_arm": Player(arms.eps_greedy_first_arm, arms.CONSTANTS["eps_greedy"]),
-        "greedy": Player(arms.greedy),
-        "greedy_first_arm": Player(arms.greedy_first_arm),
+        "ucb_posterior_mean": Player(
+            bayesian_bandits.ucb_posterior_mean, bayesian_bandits.CONSTANTS["ucb_posterior_mean"]
+        ),
+        "eps_greedy": Player(bayesian_bandits.eps_greedy, bayesian_bandits.CONSTANTS["eps_greedy"]),
+        "eps_greedy_first_arm": Player(
+            bayesian_bandits.eps_greedy_first_arm, bayesian_bandits.CONSTANTS["eps_greedy"]
+        ),
+        "greedy": Player(bayesian_bandits.greedy),
+        "greedy_first_arm": Player(bayesian_bandits.greedy_first_arm),
         "explore_then_commit": Player(
-            arms.explore_then_commit, arms.CONSTANTS["explore_then_commit"]
+            bayesian_bandits.explore_then_commit, bayesian_bandits.CONSTANTS["explore_then_commit"]
         ),
     },
     "mdps": {
-        "random": Player(mdps.random),
-        "psrl": Player(mdps.psrl),
-        "opsrl": Player(dirichlet.opsrl, dirichlet.CONSTANTS["opsrl"]),
-        "ucrl2": Player(dirichlet.ucrl2, dirichlet.CONSTANTS["ucrl2"]),
-        "beb": Player(dirichlet.beb, dirichlet.CONSTANTS["beb"]),
-        "eps_greedy": Player(dirichlet.eps_greedy, dirichlet.CONSTANTS["eps_greedy"]),
-        "greedy": Player(dirichlet.greedy),
+        "random": Player(posterior_sampling.random),
+        "psrl": Player(posterior_sampling.psrl),
+        "opsrl": Player(dirichlet_mdps.opsrl, dirichlet_mdps.CONSTANTS["opsrl"]),
+        "ucrl2": Player(dirichlet_mdps.ucrl2, dirichlet_mdps.CONSTANTS["ucrl2"]),
+        "beb": Player(dirichlet_mdps.beb, dirichlet_mdps.CONSTANTS["beb"]),
+        "eps_greedy": Player(dirichlet_mdps.eps_greedy, dirichlet_mdps.CONSTANTS["eps_greedy"]),
+        "greedy": Player(dirichlet_mdps.greedy),
     },
 }
 
@@ -121,7 +131,7 @@ def measure(job: Job) -> dict[str, Any]:
     return {"cells": cells, "over_time": over_time}
 
 
-def work(job: Job) -> int:
+def estimated_cost(job: Job) -> int:
     """Return how many actions are weighed, in some unit: what is left to do is told by it."""
     grid = len(PLAYERS[job.table][job.algorithm].grid)
     size = (job.arms[0] + 20 if job.arms else 300) * job.lengths[-1]
@@ -137,4 +147,4 @@ def make_jobs(table: str, cells: Sequence[Cell], trials: int, seed: int) -> list
             lengths = tuple(sorted(cell[0] for cell in cells if cell[1:] == k))
             parts = [lengths] if player.anytime else [(n,) for n in lengths]
             jobs += [Job(table, name, k, part, trials, seed) for part in parts]
-    return sorted(jobs, key=work, reverse=True)
+    return sorted(jobs, key=estimated_cost, reverse=True)

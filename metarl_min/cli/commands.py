@@ -24,14 +24,14 @@ Work = Callable[[], str]
 STEPS = 100_000_000  # of some 40 bytes
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """Tell something to whoever waits."""
     print(line, file=sys.stderr, flush=True)
 
 
-def dump(result: Any) -> str:
+def to_json(result: Any) -> str:
     """Return a result as JSON, numbers in full."""
-    return json.dumps(comparison.plain(result), indent=1, allow_nan=False)
+    return json.dumps(comparison.to_plain(result), indent=1, allow_nan=False)
 
 
 def pairs(words: Sequence[str]) -> dict[str, str]:
@@ -52,7 +52,7 @@ def names(words: str) -> list[str]:
     return found
 
 
-def affordable(num_tasks: int, family: tasks.Family) -> None:
+def require_affordable(num_tasks: int, family: tasks.Family) -> None:
     """Refuse to play more steps at once than fit into a few GB."""
     steps = family.num_episodes * family.horizon
     rule = f"the trials of all tasks may take at most {STEPS:,} steps"
@@ -67,21 +67,21 @@ def compare(args: argparse.Namespace) -> Work:
     }
     for learner in players.values():
         for family in families.values():
-            training.start(learner, family, args.seed)
-    directory = runs.claim(args.out)
+            training.initial_checkpoint(learner, family, args.seed)
+    directory = runs.new_run_directory(args.out)
 
     def work() -> str:
         result = comparison.compare(
             families, players, seed=args.seed, num_tasks=comparison.NUM_TASKS,
-            processes=comparison.cores(), report=say,
+            processes=comparison.cores(), report=log,
         )  # fmt: skip
         write(directory, result)
         draw(directory / "curves.png", plots.curves, result)
         entries = result["tasks"].values()
         for alarm in (line for entry in entries for line in tables.alarms(entry)):
-            say(alarm)
-        say(f"{result['seconds']:.0f} seconds; written to {directory}")
-        return dump(result) if args.json else "\n\n".join(map(tables.comparison, entries))
+            log(alarm)
+        log(f"{result['seconds']:.0f} seconds; written to {directory}")
+        return to_json(result) if args.json else "\n\n".join(map(tables.comparison, entries))
 
     return work
 
@@ -89,14 +89,14 @@ def compare(args: argparse.Namespace) -> Work:
 def draw(path: Path, picture: Callable[[Any], bytes], result: dict[str, Any]) -> None:
     """Write the picture of a result, or say why there is none."""
     try:
-        checkpoints.write(path, picture(result))
+        checkpoints.write_atomically(path, picture(result))
     except ImportError as error:
-        say(f"no {path.name}: matplotlib is not there ({error})")
+        log(f"no {path.name}: matplotlib is not there ({error})")
 
 
 def write(directory: Path, result: dict[str, Any]) -> None:
     """Write `results.json`."""
-    checkpoints.write(directory / "results.json", f"{dump(result)}\n".encode())
+    checkpoints.write_atomically(directory / "results.json", f"{to_json(result)}\n".encode())
 
 
 def train(args: argparse.Namespace) -> Work:
@@ -105,14 +105,14 @@ def train(args: argparse.Namespace) -> Work:
     settings, seed = learners.scheduled(args.learner, pairs(args.set), iterations), args.seed
     learner = learners.make(args.learner, settings)
     family = tasks.make(args.family, pairs(args.words))
-    affordable(int(settings.get("num_tasks", 1)), family)
-    training.start(learner, family, seed)
+    require_affordable(int(settings.get("num_tasks", 1)), family)
+    training.initial_checkpoint(learner, family, seed)
     words, budget = runs.family_words(family), comparison.budget(learner, family)[1]
     run = runs.Run(args.learner, settings, words, seed, iterations or budget, runs.versions())
     if args.resume:
         directory, run = runs.resume(run, args.iterations, args.out)
     else:
-        directory = runs.claim(args.out)
+        directory = runs.new_run_directory(args.out)
     done = training.restore(directory, learner, family, seed).iteration
     rule = f"--iterations must be at least the {done} that are done"
     require(done <= run.iterations, rule, run.iterations)
@@ -124,7 +124,7 @@ def train(args: argparse.Namespace) -> Work:
         started = time.perf_counter()
         try:
             with progress.progress(run.iterations) as report:
-                training.train_in(
+                training.train_run(
                     directory, learner, family, iterations=run.iterations, seed=seed, report=report
                 )
         except KeyboardInterrupt:
@@ -140,15 +140,15 @@ def evaluate(args: argparse.Namespace) -> Work:
     directory = Path(args.directory)
     run = runs.read_run(directory)
     learner, family = runs.make(run)
-    affordable(args.num_tasks, family)
+    require_affordable(args.num_tasks, family)
     require((directory / "checkpoint.npz").exists(), "a run must have a checkpoint", directory)
     last = training.restore(directory, learner, family, run.seed)
 
     def work() -> str:
         if last.iteration < run.iterations:
-            say(f"{directory} has done {last.iteration} of {run.iterations} iterations")
+            log(f"{directory} has done {last.iteration} of {run.iterations} iterations")
         ceiling = comparison.ceiling_of(family)
-        row = comparison.judge(
+        row = comparison.score_row(
             learner, last.state, family, ceiling, num_tasks=args.num_tasks,
             seed=args.seed, control_seed=run.seed, greedy=args.greedy,
         )  # fmt: skip
@@ -157,7 +157,7 @@ def evaluate(args: argparse.Namespace) -> Work:
             "bayes_optimal": ceiling.value if ceiling else None,
         }
         result = {"learner": run.learner, "family": run.family, **row, **exact}
-        return dump(result) if args.json else tables.evaluation(result)
+        return to_json(result) if args.json else tables.evaluation(result)
 
     return work
 
@@ -169,30 +169,30 @@ def ceiling(args: argparse.Namespace) -> Work:
         found: Any = bayes_optimal.solve(family)
         value, lower, upper = (found.value,) * 3
     except ValueError as refused:
-        if not bounds.has(family):
+        if not bounds.applies_to(family):
             raise
-        found = bounds.bracket(family)
+        found = bounds.bounds(family)
         value, lower, upper = None, found.lower, found.upper
-        say(f"bounds only: {refused}")
+        log(f"bounds only: {refused}")
     result = {
         "family": runs.family_words(family), "exact": value is not None, "value": value,
         "lower": lower, "upper": upper, "random": found.random,
         "known_task": found.known_task, "seconds": time.perf_counter() - started,
     }  # fmt: skip
-    return lambda: dump(result) if args.json else tables.ceiling(result)
+    return lambda: to_json(result) if args.json else tables.ceiling(result)
 
 
 def estimators(args: argparse.Namespace) -> Work:
     """Compute exactly what each estimator of the meta-gradient estimates, on a bandit."""
     problem = estimation.problem(args)
-    directory = runs.claim(args.out)
+    directory = runs.new_run_directory(args.out)
 
     def work() -> str:
         result = estimation.measure(args, problem)
         write(directory, result)
         draw(directory / "bias_variance.png", plots.bias_variance, result)
-        say(f"written to {directory}")
-        return dump(result) if args.json else tables.estimators(result)
+        log(f"written to {directory}")
+        return to_json(result) if args.json else tables.estimators(result)
 
     return work
 
@@ -201,19 +201,19 @@ def show_tables(args: argparse.Namespace) -> Work:
     """Recompute a published table of baselines."""
     cells = published_tables.choose(args.table, args.cells, args.full)
     trials = args.trials or published_tables.TRIALS[args.table]
-    directory = runs.claim(args.out)
+    directory = runs.new_run_directory(args.out)
 
     def work() -> str:
         result = published_tables.recompute(
             args.table, cells, trials=trials, seed=args.seed,
-            processes=comparison.cores(), report=say,
+            processes=comparison.cores(), report=log,
         )  # fmt: skip
         write(directory, result)
         draw(directory / "regret.png", plots.regret, result)
         for line in result["left_out"]:
-            say(f"left out: {line}")
-        say(f"{result['seconds']:.0f} seconds; written to {directory}")
-        return dump(result) if args.json else tables.published(result)
+            log(f"left out: {line}")
+        log(f"{result['seconds']:.0f} seconds; written to {directory}")
+        return to_json(result) if args.json else tables.published(result)
 
     return work
 
@@ -224,7 +224,7 @@ def show_equations(args: argparse.Namespace) -> Work:
     def work() -> str:
         found = equations.index(tests=equations.checkout_tests()).equations
         if args.json:
-            return dump({"equations": [equation._asdict() for equation in found]})
+            return to_json({"equations": [equation._asdict() for equation in found]})
         return equations.text(found)
 
     return work

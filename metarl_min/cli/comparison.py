@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min import evaluation, training
-from metarl_min.baselines import mdps
+from metarl_min.baselines import posterior_sampling
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.ceilings.bayes_optimal import Ceiling
 from metarl_min.cli import runs
@@ -49,18 +49,18 @@ class Job(NamedTuple):
     seed: int
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Return `value` as JSON knows it: lists for arrays, null for what is not finite.
 
     >>> plain({"a": np.array([1.0, np.nan]), "b": (np.int64(2), None)})
     {'a': [1.0, None], 'b': [2, None]}
     """
     if isinstance(value, dict):
-        return {key: plain(part) for key, part in value.items()}
+        return {key: to_plain(part) for key, part in value.items()}
     if isinstance(value, (tuple, list)):
-        return [plain(part) for part in value]
+        return [to_plain(part) for part in value]
     if isinstance(value, (np.ndarray, np.generic)):
-        return plain(value.tolist())
+        return to_plain(value.tolist())
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -72,7 +72,7 @@ def ceiling_of(family: Family) -> Ceiling | None:
         return None
 
 
-def judge(
+def score_row(
     learner: Learner,
     state: Any,
     family: Family,
@@ -102,12 +102,12 @@ def judge(
     return row
 
 
-def perform(job: Job) -> dict[str, Any]:
+def run_job(job: Job) -> dict[str, Any]:
     """Train where there is something to train, and judge."""
     started = time.perf_counter()
     state = training.train(job.learner, job.family, iterations=job.iterations or 0, seed=job.seed)
     seconds = time.perf_counter() - started
-    row = judge(
+    row = score_row(
         job.learner, state, job.family, job.ceiling,
         num_tasks=job.num_tasks, seed=job.seed, control_seed=job.seed,
     )  # fmt: skip
@@ -144,8 +144,8 @@ def _perform(number: int) -> dict[str, Any]:
     return WORK[number]()
 
 
-def perform_all(
-    jobs: Sequence[Any], processes: int, perform: Callable[[Any], dict[str, Any]] = perform
+def run_jobs(
+    jobs: Sequence[Any], processes: int, perform: Callable[[Any], dict[str, Any]] = run_job
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number and the row of each job, as they finish."""
     if processes == 1:
@@ -178,7 +178,7 @@ def make_jobs(
     task: str, family: Family, players: dict[str, Learner], num_tasks: int, seed: int
 ) -> list[Job]:
     """Return the jobs of one family: the learners, then the baselines, ceiling included."""
-    ceiling, baselines = ceiling_of(family), mdps.baselines_for(family)
+    ceiling, baselines = ceiling_of(family), posterior_sampling.baselines_for(family)
     if ceiling is not None:
         baselines = {"bayes_optimal": bayes_optimal.bayes_optimal(ceiling), **baselines}
 
@@ -219,7 +219,7 @@ def compare(
     started, rows = time.perf_counter(), {}
     made = [make_jobs(task, x, players, num_tasks, seed) for task, x in families.items()]
     jobs = sorted((job for part in made for job in part), key=lambda job: job.iterations is None)
-    for i, row in perform_all(jobs, processes):
+    for i, row in run_jobs(jobs, processes):
         rows[i] = row
         report(f"{len(rows)} of {len(jobs)} done: {jobs[i].name} on {jobs[i].task}")
     entries = {}
@@ -228,4 +228,4 @@ def compare(
         entries[task] = summary([jobs[i] for i in mine], [rows[i] for i in mine])
     seconds = time.perf_counter() - started
     result = {"seed": seed, "seconds": seconds, "versions": runs.versions(), "tasks": entries}
-    return dict(plain(result))
+    return dict(to_plain(result))

@@ -11,10 +11,10 @@ import numpy as np
 from metarl_min.basics.arguments import require
 from metarl_min.cli import comparison
 from metarl_min.gradients import enumeration, meta_gradients, objectives
-from metarl_min.gradients.estimators import ESTIMATORS, Estimator, Inner, emaml
-from metarl_min.gradients.meta_gradients import Moments, Problem, Truth
+from metarl_min.gradients.estimators import ESTIMATORS, Estimator, InnerStep, emaml
+from metarl_min.gradients.meta_gradients import ExactGradients, Moments, Problem
 from metarl_min.mdps import policies
-from metarl_min.tasks.bandits import with_means
+from metarl_min.tasks.bandits import bandit_mdps
 
 
 def problem(args: Namespace) -> Problem:
@@ -28,18 +28,21 @@ def problem(args: Namespace) -> Problem:
     require(len(theta) == len(arms), rule, len(theta))
     require(len(set(N)) == len(N), "a number of episodes must be given once", N)
     enumeration.num_data_sets(len(arms), max(N), max(1, args.inner_steps))
-    inner, task = Inner(policies.table, args.alpha, args.baseline), with_means(np.array([arms]))
+    inner, task = (
+        InnerStep(policies.tabular, args.alpha, args.baseline),
+        bandit_mdps(np.array([arms])),
+    )
     return Problem(inner, {"logits": np.array([theta])}, task, 1, max(N), args.inner_steps)
 
 
 def estimators(words: float | str, asked: Problem) -> dict[str, Estimator]:
     """Return all estimators, emaml with the control variate that the words name."""
-    J = objectives.exact(asked.task, asked.horizon).value(asked.theta["logits"])
+    J = objectives.expected_return_objective(asked.task, asked.horizon).value(asked.theta["logits"])
     c = words if isinstance(words, float) else {"none": 0.0, "J": float(J[0])}[words]
     return {**{name: g for name, (g, _) in ESTIMATORS.items()}, "emaml": partial(emaml, c=c)}
 
 
-def _objectives(exact: Truth) -> dict[str, Any]:
+def _objectives(exact: ExactGradients) -> dict[str, Any]:
     gradients = {"grad_F_N": exact.grad_F_N, "grad_F_inf": exact.grad_F_inf}
     rows = {name: tree["logits"][0] for name, tree in gradients.items()}
     return {"F_N": exact.F_N, "F_inf": exact.F_inf, **rows}
@@ -59,7 +62,7 @@ def _row(name: str, moments: Moments, unbiased: Moments) -> dict[str, Any]:
 def measure(args: Namespace, asked: Problem) -> dict[str, Any]:
     """Return the object that `estimators --json` prints."""
     functions = estimators(args.control_variate, asked)
-    found = meta_gradients.table(functions, asked, args.num_episodes)
+    found = meta_gradients.compare_estimators(functions, asked, args.num_episodes)
     for N, (_, rows) in found.items():
         strange = [name for name, moments in rows.items() if not np.isfinite(moments.mse).all()]
         if strange:
@@ -74,4 +77,4 @@ def measure(args: Namespace, asked: Problem) -> dict[str, Any]:
             for name in functions
         },
     }
-    return dict(comparison.plain(result))
+    return dict(comparison.to_plain(result))

@@ -21,7 +21,7 @@ from metarl_min.baselines import published
 from metarl_min.basics import arguments
 from metarl_min.basics.arguments import require
 from metarl_min.cli import commands, comparison, published_tables
-from metarl_min.cli.commands import Work, say
+from metarl_min.cli.commands import Work, log
 
 
 class Parser(argparse.ArgumentParser):
@@ -180,9 +180,9 @@ def prepare(words: Sequence[str]) -> Work:
     return work
 
 
-def complain(message: object, status: int) -> int:
+def exit_with(message: object, status: int) -> int:
     """Say in one line what is wrong."""
-    say(f"metarl_min: {' '.join(str(message).split())}")
+    log(f"metarl_min: {' '.join(str(message).split())}")
     return status
 
 
@@ -192,17 +192,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             work = prepare(list(sys.argv[1:] if argv is None else argv) or ["compare"])
         except (ValueError, TypeError, OSError) as error:
-            return complain(error, 2)
+            return exit_with(error, 2)
         except (MemoryError, OverflowError) as error:
-            return complain(f"the request must fit into memory, got {str(error) or 'too much'}", 2)
+            return exit_with(f"the request must fit into memory, got {str(error) or 'too much'}", 2)
         require(sys.stdout is not None, "standard output must be open", "none")
         with np.errstate(all="ignore"):  # what is not finite ends in one line, below
             print(work(), flush=True)
     except KeyboardInterrupt as interrupt:
-        return complain(f"interrupted: {str(interrupt) or 'start it again'}", 1)
+        return exit_with(f"interrupted: {str(interrupt) or 'start it again'}", 1)
     except BrokenPipeError:  # whoever read standard output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ArithmeticError, ValueError, MemoryError, OSError, BrokenProcessPool) as error:
-        return complain(f"{type(error).__name__}: {error}", 1)
+        return exit_with(f"{type(error).__name__}: {error}", 1)
     return 0

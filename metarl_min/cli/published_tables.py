@@ -15,7 +15,7 @@ from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings import bounds
 from metarl_min.cli import comparison
-from metarl_min.cli.columns import PLAYERS, family_of, make_jobs, measure, work
+from metarl_min.cli.columns import PLAYERS, estimated_cost, family_of, make_jobs, measure
 from metarl_min.mdps import mdp as exact
 from metarl_min.tasks import Family
 
@@ -62,7 +62,7 @@ def _optimum(table: str, cell: Cell) -> tuple[float | None, float, float]:
     exact = comparison.ceiling_of(family)
     if exact:
         return exact.value, exact.value, exact.value
-    found = bounds.bracket(family)
+    found = bounds.bounds(family)
     return None, found.lower, found.upper
 
 
@@ -113,10 +113,10 @@ def recompute(
     started, jobs = time.perf_counter(), make_jobs(table, cells, trials, seed)
     rows: dict[tuple[str, Cell], Any] = {}
     totals: dict[Cell, dict[str, Array]] = {}
-    done, total = 0, sum(map(work, jobs))
+    done, total = 0, sum(map(estimated_cost, jobs))
     report(f"{len(jobs)} columns, each with {trials} fresh tasks")
-    for i, found in comparison.perform_all(jobs, processes, measure):
-        job, done = jobs[i], done + work(jobs[i])
+    for i, found in comparison.run_jobs(jobs, processes, measure):
+        job, done = jobs[i], done + estimated_cost(jobs[i])
         rows |= {(job.algorithm, cell): row for cell, row in found["cells"].items()}
         curves = totals.setdefault(job.arms, {})
         curves[job.algorithm] = max(
@@ -134,4 +134,4 @@ def recompute(
         "cells": entries, "left_out": left_out(table, cells),
         "regret": [_regret(curves, best[k], k) for k, curves in order.items()],
     }  # fmt: skip
-    return dict(comparison.plain(result))
+    return dict(comparison.to_plain(result))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import metarl_min
 from metarl_min import learners, tasks
 from metarl_min.basics.arguments import require, whole
-from metarl_min.checkpoints import write
+from metarl_min.checkpoints import write_atomically
 from metarl_min.learners import Learner
 from metarl_min.tasks import Family
 
@@ -45,7 +45,7 @@ def family_words(family: Family) -> dict[str, Any]:
 
 def write_run(directory: Path, run: Run) -> None:
     """Write `run.json`."""
-    write(directory / "run.json", json.dumps(run._asdict(), indent=1).encode())
+    write_atomically(directory / "run.json", json.dumps(run._asdict(), indent=1).encode())
 
 
 def read_run(directory: Path) -> Run:
@@ -69,7 +69,7 @@ def _directory(out: str) -> Path:
     return directory
 
 
-def claim(out: str | None) -> Path:
+def new_run_directory(out: str | None) -> Path:
     """Return a directory to write in: `out`, new or empty, or a fresh one under `runs`."""
     if out is None:
         taken = [int(path.name) for path in Path("runs").glob("*") if path.name.isdecimal()]
@@ -77,7 +77,7 @@ def claim(out: str | None) -> Path:
         try:
             fresh.mkdir(parents=True)
         except FileExistsError:
-            return claim(None)  # another run was faster
+            return new_run_directory(None)  # another run was faster
         return fresh
     directory = _directory(out)
     held = sorted(path.name for path in directory.iterdir()) if directory.exists() else []
@@ -107,7 +107,7 @@ def resume(run: Run, iterations: int | None, out: str | None) -> tuple[Path, Run
     directory = _directory(str(out))
     if not (directory / "run.json").exists():
         (directory / "run.json.tmp").unlink(missing_ok=True)
-        return claim(out), run
+        return new_run_directory(out), run
     found = read_run(directory)
     for part in ("learner", "settings", "family", "seed"):
         ours, theirs = getattr(run, part), getattr(found, part)

@@ -37,7 +37,7 @@ import numpy as np
 
 from metarl_min.basics.arguments import floats, real, require, whole
 from metarl_min.basics.trees import Array, Rng
-from metarl_min.evolution.search_gradients import finite
+from metarl_min.evolution.search_gradients import require_finite
 
 
 class State(NamedTuple):
@@ -93,21 +93,21 @@ def init(mean: Array, sigma: float) -> State:
     return State(mean.copy(), float(sigma), np.eye(D), np.zeros(D), np.zeros(D), 0)
 
 
-def power(C: Array, exponent: float) -> Array:
+def matrix_power(C: Array, exponent: float) -> Array:
     """A power of a symmetric positive matrix, itself symmetric; else ValueError. [D, D]"""
     values, vectors = np.linalg.eigh(C)
     require(values[0] > 0, "C must be positive definite", f"an eigenvalue of {values[0]:.3g}")
     return np.asarray((vectors * values**exponent) @ vectors.T)
 
 
-def sample(rng: Rng, state: State, population: int) -> Array:
+def ask(rng: Rng, state: State, population: int) -> Array:
     """The points of a generation, eq. (1). [P, D]"""
     P = whole("population", population, low=2)
     z = rng.standard_normal((P, len(state.mean)))
-    return state.mean + state.sigma * z @ power(state.C, 0.5)
+    return state.mean + state.sigma * z @ matrix_power(state.C, 0.5)
 
 
-def shares(F: Array, weights: Array) -> Array:
+def rank_weights(F: Array, weights: Array) -> Array:
     """Weight of each point by its rank, the greatest F first; equals share theirs. [P] -> [P]
 
     >>> shares(np.array([1.0, 5.0, 5.0, 0.0]), np.array([0.75, 0.25, 0.0, 0.0]))
@@ -122,7 +122,7 @@ def shares(F: Array, weights: Array) -> Array:
 def paths(state: State, c: Constants, w: Array, y: Array) -> tuple[Array, Array, int]:
     """p_sigma, p_c and h after a generation, eqs. (5), (7). w [P], y [P, D]"""
     step, D, g = w @ y, y.shape[1], state.generation + 1
-    whitened = power(state.C, -0.5) @ step
+    whitened = matrix_power(state.C, -0.5) @ step
     scale_sigma, scale_c = (math.sqrt(x * (2 - x) / (w @ w)) for x in (c.c_sigma, c.c_c))
     p_sigma = (1 - c.c_sigma) * state.p_sigma + scale_sigma * whitened
     limit = (1.4 + 2 / (D + 1)) * expected_norm(D) * math.sqrt(1 - (1 - c.c_sigma) ** (2 * g))
@@ -137,7 +137,7 @@ def covariance(C: Array, c: Constants, p_c: Array, h: int, w: Array, y: Array) -
     return (C + C.T) / 2
 
 
-def advance(state: State, x: Array, F: Array) -> State:
+def tell(state: State, x: Array, F: Array) -> State:
     """The distribution after a generation x [P, D] of fitness F [P], eqs. (2)-(8).
 
     ValueError where shapes differ, FloatingPointError where a fitness is not finite.
@@ -147,11 +147,11 @@ def advance(state: State, x: Array, F: Array) -> State:
     require(fits, f"x must be [P, {D}], P at least 2", x.shape)
     P = len(x)
     require(np.shape(F) == (P,), f"F must be [{P}], one entry for each of the points", np.shape(F))
-    F = finite(np.asarray(F, float))
+    F = require_finite(np.asarray(F, float))
     if F.min() == F.max():
         return state._replace(generation=state.generation + 1)
     c, y = constants(P, D), (x - state.mean) / state.sigma
-    w = shares(F, c.weights)
+    w = rank_weights(F, c.weights)
     p_sigma, p_c, h = paths(state, c, w, y)
     mean = state.mean + state.sigma * w @ y
     excess = np.linalg.norm(p_sigma) / expected_norm(D) - 1

@@ -22,11 +22,13 @@ from metarl_min.basics import trees
 from metarl_min.basics.trees import Array
 from metarl_min.evolution import executors
 
-Play = Callable[[Any, int, int, int], Array]  # state, key, first, end -> returns [end - first, N]
+Evaluate = Callable[
+    [Any, int, int, int], Array
+]  # state, key, first, end -> returns [end - first, N]
 Advance = Callable[[Any, int, Array], Any]  # state, key, fitness [P] -> state
 
 
-class Told(NamedTuple):
+class Update(NamedTuple):
     """What made a state of the one before: enough to make it again."""
 
     name: Array  # [2] of the state before
@@ -34,12 +36,12 @@ class Told(NamedTuple):
     fitness: Array  # [P]
 
 
-def nothing(population: int) -> Told:
+def no_update(population: int) -> Update:
     """Of a first state."""
-    return Told(np.zeros(2, np.int64), 0, np.zeros(population))
+    return Update(np.zeros(2, np.int64), 0, np.zeros(population))
 
 
-def name(state: Any) -> Array:
+def digest(state: Any) -> Array:
     """Name of a state, from its parameters and the key that made them. [2]"""
     content = trees.ravel(state[0])[0].tobytes() + str(state.told.key).encode()
     return np.frombuffer(hashlib.sha256(content).digest(), np.int64)[:2].copy()
@@ -48,19 +50,19 @@ def name(state: Any) -> Array:
 _KNOWN: list[tuple[bytes, Any]] = []  # in a worker: the states that it met last
 
 
-def _followed(search: bytes, wanted: Array, told: Told, advance: Advance) -> Any:
+def _followed(search: bytes, wanted: Array, told: Update, advance: Advance) -> Any:
     """The state of that name, if this worker has it or the one before; else None."""
     known = dict(_KNOWN)
     if search + wanted.tobytes() in known:
         return known[search + wanted.tobytes()]
     before = known.get(search + told.name.tobytes())
     state = before and advance(before, told.key, told.fitness)
-    return state if state and np.array_equal(name(state), wanted) else None
+    return state if state and np.array_equal(digest(state), wanted) else None
 
 
 def evaluate(
-    first: int, end: int, play: Play, advance: Advance, search: bytes, key: int, wanted: Array,
-    told: Told, state: Any,
+    first: int, end: int, play: Evaluate, advance: Advance, search: bytes, key: int, wanted: Array,
+    told: Update, state: Any,
 ) -> Array | None:  # fmt: skip
     """Returns of a slice, or None where this worker must be sent the state."""
     state = state or _followed(search, wanted, told, advance)
@@ -72,7 +74,7 @@ def evaluate(
 
 
 def returns(
-    executor: Any, num_slices: int, state: Any, key: int, play: Play, advance: Advance
+    executor: Any, num_slices: int, state: Any, key: int, play: Evaluate, advance: Advance
 ) -> Array:
     """Returns of all members, here or elsewhere. [P, N]"""
     population = len(state.told.fitness)
@@ -81,7 +83,7 @@ def returns(
     parts = executors.slices(population, num_slices)
     search = hashlib.sha256(pickle.dumps(advance)).digest()  # others may use the same workers
     ask = partial(
-        evaluate, play=play, advance=advance, search=search, key=key, wanted=name(state),
+        evaluate, play=play, advance=advance, search=search, key=key, wanted=digest(state),
         told=state.told,
     )  # fmt: skip
     found = executors.gather(executor, partial(ask, state=None), parts)

@@ -18,8 +18,8 @@ from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Agent, Episodes
-from metarl_min.memory import agents, memory_policies
-from metarl_min.memory.memory_policies import MemoryPolicy
+from metarl_min.memory import recurrent_agents, recurrent_policies
+from metarl_min.memory.recurrent_policies import RecurrentPolicy
 from metarl_min.tasks import Family
 
 
@@ -38,11 +38,11 @@ def returns(player: Player, family: Family, thetas: Tree, key: int, num_tasks: i
     return np.asarray(player.trial(rng, thetas, family, tasks).rewards.sum(-1).mean(1))
 
 
-def alone(
+def play_one(
     player: Player, rng: Rng, theta: Tree, family: Family, tasks: MDP, greedy: bool = False
 ) -> Episodes:
     """Trial of one member. -> [M, N, T]"""
-    episodes = player.trial(rng, trees.map(lambda x: x[None], theta), family, tasks, greedy)
+    episodes = player.trial(rng, trees.map_leaves(lambda x: x[None], theta), family, tasks, greedy)
     return Episodes._make(x[0] for x in episodes)
 
 
@@ -53,11 +53,11 @@ def num_members(thetas: Tree) -> int:
 
 def play(rng: Rng, thetas: Tree, family: Family, tasks: MDP, agent: Agent) -> Episodes:
     """Play an agent of P M rows on the tasks of each member, with common random numbers."""
-    P, tables = num_members(thetas), rollouts.tables(tasks, family.reward_noise)
+    P, tables = num_members(thetas), rollouts.sampler(tasks, family.reward_noise)
     return rollouts.play(rng, tables, agent, family.num_episodes, family.horizon, P)
 
 
-def side_by_side(policy: MemoryPolicy, members: int) -> MemoryPolicy:
+def batched_over_population(policy: RecurrentPolicy, members: int) -> RecurrentPolicy:
     """A policy for parameters [P, ..] whose rows are (member, task): stacked products, not one."""
 
     def initial_memory(thetas: Tree, num_rows: int) -> Any:
@@ -67,25 +67,25 @@ def side_by_side(policy: MemoryPolicy, members: int) -> MemoryPolicy:
         memory, logits, values = policy.step(thetas, memory, x.reshape(members, -1, x.shape[-1]))
         return memory, logits.reshape(len(x), -1), values.reshape(len(x))
 
-    return MemoryPolicy(policy.init, initial_memory, step)
+    return RecurrentPolicy(policy.init, initial_memory, step)
 
 
-def _recurrent_init(rng: Rng, family: Family, policy: MemoryPolicy) -> Tree:
+def _recurrent_init(rng: Rng, family: Family, policy: RecurrentPolicy) -> Tree:
     S, A = family.sample(rng, 1).shape
     return policy.init(rng, S + A + 2, A)
 
 
 def _recurrent_trial(
     rng: Rng, thetas: Tree, family: Family, tasks: MDP, greedy: bool = False, *,
-    policy: MemoryPolicy,
+    policy: RecurrentPolicy,
 ) -> Episodes:  # fmt: skip
-    many = side_by_side(policy, num_members(thetas))
-    agent = agents.agent(many, thetas, tasks.shape, greedy)
+    many = batched_over_population(policy, num_members(thetas))
+    agent = recurrent_agents.agent(many, thetas, tasks.shape, greedy)
     return play(rng, thetas, family, tasks, agent)
 
 
 def recurrent_player(hidden: int) -> Player:
     """The weights of a GRU, playing as RL^2 does."""
-    policy = memory_policies.recurrent("gru", hidden)
+    policy = recurrent_policies.recurrent("gru", hidden)
     init, trial = partial(_recurrent_init, policy=policy), partial(_recurrent_trial, policy=policy)
     return Player(init, trial)

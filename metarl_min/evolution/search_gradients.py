@@ -33,7 +33,7 @@ from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
 
 
-def vanilla(F: Array, e: Array, sigma: float) -> Array:
+def one_sided(F: Array, e: Array, sigma: float) -> Array:
     """The gradient of eq. (1) by eq. (2). F [n] at theta + sigma e, e [n, D] -> [D]"""
     return F @ e / (len(e) * sigma)
 
@@ -43,7 +43,7 @@ def antithetic(F: Array, e: Array, sigma: float) -> Array:
     return (F[0::2] - F[1::2]) @ e / (2 * len(e) * sigma)
 
 
-def forward(F: Array, e: Array, sigma: float) -> Array:
+def forward_difference(F: Array, e: Array, sigma: float) -> Array:
     """Eq. (4). F [1 + n], the first at theta itself -> [D]"""
     return (F[1:] - F[0]) @ e / (len(e) * sigma)
 
@@ -63,7 +63,7 @@ def orthogonal_directions(key: int, wanted: Array, D: int) -> Array:
     return np.reshape([blocks[int(i) // D][int(i) % D] for i in wanted], (len(wanted), D))
 
 
-def finite(F: Array) -> Array:
+def require_finite(F: Array) -> Array:
     """Return a fitness; FloatingPointError where it is not finite, with the member. [P]"""
     bad = np.flatnonzero(~np.isfinite(F))
     if bad.size:
@@ -97,11 +97,13 @@ class Estimator(NamedTuple):
 
 
 ESTIMATORS = {
-    "vanilla": Estimator(vanilla, lambda P: P, lambda p: (p, np.ones(len(p)))),
+    "vanilla": Estimator(one_sided, lambda P: P, lambda p: (p, np.ones(len(p)))),
     "antithetic": Estimator(
         antithetic, lambda P: 0 if P % 2 else P // 2, lambda p: (p // 2, 1.0 - 2 * (p % 2))
     ),
-    "forward": Estimator(forward, lambda P: P - 1, lambda p: (np.maximum(p - 1, 0), 1.0 * (p > 0))),
+    "forward": Estimator(
+        forward_difference, lambda P: P - 1, lambda p: (np.maximum(p - 1, 0), 1.0 * (p > 0))
+    ),
 }
 DIRECTIONS = {"gaussian": gaussian_directions, "orthogonal": orthogonal_directions}
 SHAPING = {"ranks": centred_ranks, "none": unshaped}

@@ -32,7 +32,7 @@ from metarl_min.basics.trees import Tree, sum_tasks
 from metarl_min.gradients.objectives import Objective
 from metarl_min.mdps.policies import Policy
 
-Path = Sequence[Tree]  # phi_0 .. phi_K, or one vector at each of them
+Iterates = Sequence[Tree]  # phi_0 .. phi_K, or one vector at each of them
 Objectives = Sequence[Any]  # one at each phi, or None where there is none
 
 
@@ -54,9 +54,11 @@ def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> li
     return path
 
 
-def adjoints(policy: Policy, path: Path, alpha: Any, inner: Objectives, outer: Objectives) -> Path:
+def adjoints(
+    policy: Policy, path: Iterates, alpha: Any, inner: Objectives, outer: Objectives
+) -> Iterates:
     """v_0 .. v_K of F, eq. (2), by eq. (3), per task; None in `inner` drops its Hessian."""
-    v, found = trees.map(onp.zeros_like, path[-1]), []
+    v, found = trees.map_leaves(onp.zeros_like, path[-1]), []
     for phi, J, L in zip(path[::-1], [None, *inner[::-1]], outer[::-1], strict=True):
         if J is not None:
             along = phi, trees.scale(v, alpha), J.gradient, J.hessian_product
@@ -67,16 +69,16 @@ def adjoints(policy: Policy, path: Path, alpha: Any, inner: Objectives, outer: O
     return found[::-1]
 
 
-def first_order_adjoints(policy: Policy, path: Path, outer: Objectives) -> Path:
+def first_order_adjoints(policy: Policy, path: Iterates, outer: Objectives) -> Iterates:
     """v_0 .. v_K with every Hessian dropped, eq. (4), of each task."""
     return adjoints(policy, path, 0.0, [None] * (len(path) - 1), outer)
 
 
-def alpha_gradient(policy: Policy, path: Path, inner: Objectives, v: Path) -> Tree:
+def alpha_gradient(policy: Policy, path: Iterates, inner: Objectives, v: Iterates) -> Tree:
     """Gradient of F in every step size, eq. (6), meta_sgd (2), from the adjoints; summed."""
-    total = trees.map(onp.zeros_like, path[0])
+    total = trees.map_leaves(onp.zeros_like, path[0])
     for phi, J, after in zip(path[:-1], inner, v[1:], strict=True):
-        product = trees.map(onp.multiply, after, gradient(policy, phi, J))
+        product = trees.map_leaves(onp.multiply, after, gradient(policy, phi, J))
         total = trees.add_scaled(total, 1.0, sum_tasks(product, path[0]))
     return total
 
@@ -117,7 +119,7 @@ def meta_gradient_reverse_over_reverse(
     return grad(adapted)(theta)
 
 
-def meta_gradient_by_chain(
+def meta_gradient_by_hessian_products(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
     """Gradient of F_inf by Hessian-vector products, eq. (3). The fastest of the three."""

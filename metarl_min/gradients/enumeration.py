@@ -66,7 +66,7 @@ def trajectories(task: MDP, horizon: int) -> Trajectories:
     return Trajectories(Episodes(*arrays), np.log([p[2] for p in partial]))
 
 
-def multisets(num_kinds: int, size: int) -> tuple[Array, Array]:
+def compositions(num_kinds: int, size: int) -> tuple[Array, Array]:
     """How often each of U kinds occurs among N, and the log of the ways. [C, U], [C]
 
     >>> multisets(2, 2)[0].tolist()
@@ -79,7 +79,7 @@ def multisets(num_kinds: int, size: int) -> tuple[Array, Array]:
     return counts, log_factorial[size] - log_factorial[counts].sum(-1)
 
 
-class DataSets(NamedTuple):
+class AllDataSets(NamedTuple):
     """All data of K inner steps of N episodes; M data sets along the leading axis."""
 
     data: list[Data]  # K of them
@@ -95,15 +95,15 @@ def num_data_sets(num_kinds: int, num_episodes: int, num_steps: int) -> int:
     return size
 
 
-def data_sets(task: MDP, horizon: int, num_episodes: int, num_steps: int) -> DataSets:
+def enumerate_data_sets(task: MDP, horizon: int, num_episodes: int, num_steps: int) -> AllDataSets:
     """Enumerate the data of eq. (2); ValueError that names the size where there are too many."""
     kinds, N, K = trajectories(task, horizon), num_episodes, num_steps
     U = len(kinds.log_chance)
     M = num_data_sets(U, N, K)
-    counts, log_ways = multisets(U, N)
+    counts, log_ways = compositions(U, N)
     log_ways = log_ways + counts @ kinds.log_chance
     picks = np.indices((len(counts),) * K).reshape(K, M)
     shape = (M, *kinds.episodes.states.shape)
     episodes = Episodes._make(np.broadcast_to(x, shape) for x in kinds.episodes)
     total = np.zeros(M) + sum(log_ways[pick] for pick in picks)
-    return DataSets([Data(episodes, counts[pick]) for pick in picks], total)
+    return AllDataSets([Data(episodes, counts[pick]) for pick in picks], total)

@@ -41,16 +41,16 @@ from autograd import grad
 from metarl_min.basics import trees
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.gradients import returns
-from metarl_min.gradients.adaptation import Path
+from metarl_min.gradients.adaptation import Iterates
 from metarl_min.gradients.enumeration import Data
 from metarl_min.gradients.objectives import at_visits, reinforce_gradient, summed_visits
 from metarl_min.mdps.policies import Policy, log_softmax
 
 Weights = Callable[[Any, Array, Array, float], Any]  # (log rho, rewards, b, gamma) -> w [..., N, T]
-Sets = Sequence[Data]  # D_0 .. D_{K-1}
+StageData = Sequence[Data]  # D_0 .. D_{K-1}
 
 
-class Inner(NamedTuple):
+class InnerStep(NamedTuple):
     """The rule of the inner step."""
 
     policy: Policy
@@ -59,8 +59,10 @@ class Inner(NamedTuple):
     gamma: float = 1.0  # discount of W
 
 
-Given = tuple[Inner, Path, Sets, Tree, Array]  # what every estimator is given: v and R' last
-Estimator = Callable[[Inner, Path, Sets, Tree, Array], Tree]
+EstimatorInputs = tuple[
+    InnerStep, Iterates, StageData, Tree, Array
+]  # what every estimator is given: v and R' last
+Estimator = Callable[[InnerStep, Iterates, StageData, Tree, Array], Tree]
 
 
 def _to_go(x: Any, gamma: float) -> Any:
@@ -97,37 +99,42 @@ def linearised_weights(log_rho: Any, rewards: Array, b: Array, gamma: float = 1.
     return (1 + total) * plain_weights(log_rho, rewards, b, gamma)
 
 
-def baseline(inner: Inner, data: Data) -> Array:
+def baseline(inner: InnerStep, data: Data) -> Array:
     """b of every step. [M, N, T] or [M, 1, T]"""
     W = returns.discounted_returns(data.episodes.rewards, inner.gamma)
     if inner.baseline != "mean":
         return returns.constant_baseline(float(inner.baseline), W)
-    return onp.sum(share(data)[..., None] * W, axis=-2, keepdims=True)
+    return onp.sum(episode_weights(data)[..., None] * W, axis=-2, keepdims=True)
 
 
-def share(data: Data) -> Array:
+def episode_weights(data: Data) -> Array:
     """The part 1/N sum_i that each episode has in a mean. [M, N]"""
     return data.counts / data.counts.sum(-1, keepdims=True)
 
 
-def inner_step(inner: Inner, phi: Tree, reference: Tree, data: Data, weights: Weights) -> Tree:
+def inner_step(inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights: Weights) -> Tree:
     """Eq. (1) as a function of phi, for every data set. leaves [M, ...] -> [M, ...]"""
     z, episodes = inner.policy.logits(phi), data.episodes
     fixed = log_softmax(inner.policy.logits(reference))
     log_rho = at_visits(log_softmax(z) - fixed, episodes)
     w = weights(log_rho, episodes.rewards, baseline(inner, data), inner.gamma)
-    C = summed_visits(share(data)[..., None] * w, episodes, np.shape(z)[-2:])
+    C = summed_visits(episode_weights(data)[..., None] * w, episodes, np.shape(z)[-2:])
     return trees.add_scaled(phi, inner.alpha, inner.policy.pullback(phi, reinforce_gradient(z, C)))
 
 
-def log_probability(inner: Inner, phi: Tree, data: Data) -> Any:
+def log_probability(inner: InnerStep, phi: Tree, data: Data) -> Any:
     """log P(D | phi) of the actions of every data set; arrivals do not depend on phi. [M]"""
     log_probs = at_visits(log_softmax(inner.policy.logits(phi)), data.episodes)
     return np.sum(data.counts * np.sum(log_probs, axis=-1), axis=-1)
 
 
-def combine(
-    inner: Inner, path: Path, data: Sets, v: Tree, weights: Weights, score: Array | None = None
+def through_inner_steps(
+    inner: InnerStep,
+    path: Iterates,
+    data: StageData,
+    v: Tree,
+    weights: Weights,
+    score: Array | None = None,
 ) -> Tree:
     """Eq. (3), with the score term where `score` = R' - c [M] is given. leaves [M, ...]"""
 
@@ -142,37 +149,39 @@ def combine(
     return grad(surrogate)(path[0])
 
 
-def plain(inner: Inner, path: Path, data: Sets, v: Tree, R: Array) -> Tree:
+def plain(inner: InnerStep, path: Iterates, data: StageData, v: Tree, R: Array) -> Tree:
     """Autodiff of the usual surrogate, eq. (4); meant for neither."""
-    return combine(inner, path, data, v, plain_weights)
+    return through_inner_steps(inner, path, data, v, plain_weights)
 
 
-def lvc(inner: Inner, path: Path, data: Sets, v: Tree, R: Array) -> Tree:
+def lvc(inner: InnerStep, path: Iterates, data: StageData, v: Tree, R: Array) -> Tree:
     """Low-variance curvature, eq. (5); meant for F_inf."""
-    return combine(inner, path, data, v, lvc_weights)
+    return through_inner_steps(inner, path, data, v, lvc_weights)
 
 
-def dice(inner: Inner, path: Path, data: Sets, v: Tree, R: Array) -> Tree:
+def dice(inner: InnerStep, path: Iterates, data: StageData, v: Tree, R: Array) -> Tree:
     """DiCE, eq. (6); meant for F_inf."""
-    return combine(inner, path, data, v, dice_weights)
+    return through_inner_steps(inner, path, data, v, dice_weights)
 
 
-def loaded_dice(inner: Inner, path: Path, data: Sets, v: Tree, R: Array) -> Tree:
+def loaded_dice(inner: InnerStep, path: Iterates, data: StageData, v: Tree, R: Array) -> Tree:
     """Loaded DiCE with lambda = 1, eq. (7); meant for F_inf."""
-    return combine(inner, path, data, v, loaded_dice_weights)
+    return through_inner_steps(inner, path, data, v, loaded_dice_weights)
 
 
-def linearised_score(inner: Inner, path: Path, data: Sets, v: Tree, R: Array) -> Tree:
+def linearised_score(inner: InnerStep, path: Iterates, data: StageData, v: Tree, R: Array) -> Tree:
     """The score of each episode beside its own gradient alone, eq. (8); meant for F_N."""
-    return combine(inner, path, data, v, linearised_weights)
+    return through_inner_steps(inner, path, data, v, linearised_weights)
 
 
-def emaml(inner: Inner, path: Path, data: Sets, v: Tree, R: Array, c: float = 0.0) -> Tree:
+def emaml(
+    inner: InnerStep, path: Iterates, data: StageData, v: Tree, R: Array, c: float = 0.0
+) -> Tree:
     """Plain plus the score term, through every earlier step, eq. (9); unbiased for F_N."""
-    return combine(inner, path, data, v, plain_weights, R - c)
+    return through_inner_steps(inner, path, data, v, plain_weights, R - c)
 
 
-def fomaml(inner: Inner, path: Path, data: Sets, v: Tree, R: Array) -> Tree:
+def fomaml(inner: InnerStep, path: Iterates, data: StageData, v: Tree, R: Array) -> Tree:
     """First order, eq. (10); meant for neither."""
     return v
 

@@ -22,16 +22,22 @@ from metarl_min.basics.arguments import floats, require, whole
 from metarl_min.basics.checks import moments
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.gradients import adaptation, estimators, mistakes, objectives
-from metarl_min.gradients.enumeration import Data, DataSets, data_sets
-from metarl_min.gradients.estimators import Estimator, Given, Inner, inner_step, plain_weights
+from metarl_min.gradients.enumeration import AllDataSets, Data, enumerate_data_sets
+from metarl_min.gradients.estimators import (
+    Estimator,
+    EstimatorInputs,
+    InnerStep,
+    inner_step,
+    plain_weights,
+)
 from metarl_min.mdps import policies, rollouts
-from metarl_min.mdps.mdp import MDP, select
+from metarl_min.mdps.mdp import MDP, take_tasks
 
 
 class Problem(NamedTuple):
     """A task [1], a start and a rule of adaptation, small enough to enumerate."""
 
-    inner: Inner
+    inner: InnerStep
     theta: Tree
     task: MDP
     horizon: int
@@ -39,7 +45,7 @@ class Problem(NamedTuple):
     num_steps: int  # K
 
 
-def adapt(problem: Problem, theta: Tree, sets: DataSets) -> tuple[list[Tree], Any]:
+def adapt(problem: Problem, theta: Tree, sets: AllDataSets) -> tuple[list[Tree], Any]:
     """phi_0 .. phi_K of every data set, and log P of enumeration (2), [M]. Traceable in theta."""
     inner, log_p = problem.inner, sets.log_ways
     path = [trees.broadcast_to_tasks(theta, len(sets.log_ways))]
@@ -49,12 +55,14 @@ def adapt(problem: Problem, theta: Tree, sets: DataSets) -> tuple[list[Tree], An
     return path, log_p
 
 
-def enumerate_data(problem: Problem) -> DataSets:
+def enumerate_data(problem: Problem) -> AllDataSets:
     """Every data set of a problem; ValueError that names the size where there are too many."""
-    return data_sets(problem.task, problem.horizon, problem.num_episodes, problem.num_steps)
+    return enumerate_data_sets(
+        problem.task, problem.horizon, problem.num_episodes, problem.num_steps
+    )
 
 
-class Truth(NamedTuple):
+class ExactGradients(NamedTuple):
     """The two objectives of a problem, estimators (2), and their exact gradients."""
 
     F_N: float
@@ -63,9 +71,12 @@ class Truth(NamedTuple):
     grad_F_inf: Tree
 
 
-def truth(problem: Problem) -> Truth:
+def exact_gradients(problem: Problem) -> ExactGradients:
     """F_N by eq. (2) and F_inf by adaptation (5), differentiated as they stand."""
-    sets, J = enumerate_data(problem), objectives.exact(problem.task, problem.horizon)
+    sets, J = (
+        enumerate_data(problem),
+        objectives.expected_return_objective(problem.task, problem.horizon),
+    )
     inner = problem.inner
 
     def F_N(theta: Tree) -> Any:
@@ -73,28 +84,33 @@ def truth(problem: Problem) -> Truth:
         return np.sum(np.exp(log_p) * J.value(inner.policy.logits(path[-1])))
 
     exact = inner.policy, problem.theta, inner.alpha, problem.num_steps, J
-    F_inf, grad_F_inf = adaptation.adapted_return(*exact), adaptation.meta_gradient_by_chain(*exact)
-    return Truth(float(F_N(problem.theta)), grad(F_N)(problem.theta), float(F_inf), grad_F_inf)
+    F_inf, grad_F_inf = (
+        adaptation.adapted_return(*exact),
+        adaptation.meta_gradient_by_hessian_products(*exact),
+    )
+    return ExactGradients(
+        float(F_N(problem.theta)), grad(F_N)(problem.theta), float(F_inf), grad_F_inf
+    )
 
 
-def given(problem: Problem, path: list[Tree], data: list[Data]) -> Given:
+def inputs_at(problem: Problem, path: list[Tree], data: list[Data]) -> EstimatorInputs:
     """What an estimator is given: with the data, the exact outer gradient and return at phi_K."""
-    inner, J = problem.inner, objectives.exact(problem.task, problem.horizon)
+    inner, J = problem.inner, objectives.expected_return_objective(problem.task, problem.horizon)
     v = adaptation.gradient(inner.policy, path[-1], J)
     return inner, path, data, v, J.value(inner.policy.logits(path[-1]))
 
 
-def enumerated(problem: Problem) -> tuple[Given, Array]:
+def enumerated(problem: Problem) -> tuple[EstimatorInputs, Array]:
     """What an estimator is given for every data set, and how probable each is, [M]."""
     sets = enumerate_data(problem)
     path, log_p = adapt(problem, problem.theta, sets)
-    return given(problem, path, sets.data), onp.exp(log_p)
+    return inputs_at(problem, path, sets.data), onp.exp(log_p)
 
 
 def estimates(estimator: Estimator, problem: Problem) -> tuple[Array, Array]:
     """What an estimator says of every data set, and how probable each is. [M, D], [M]"""
     every, probability = enumerated(problem)
-    return trees.rows(estimator(*every)), probability
+    return trees.flatten_tasks(estimator(*every)), probability
 
 
 class Moments(NamedTuple):
@@ -108,7 +124,7 @@ class Moments(NamedTuple):
     cosine: tuple[float, float]
 
 
-def measure(samples: Array, probability: Array, exact: Truth) -> Moments:
+def measure(samples: Array, probability: Array, exact: ExactGradients) -> Moments:
     """Moments of estimates [M, D] by eq. (1), and what is wrong with them."""
     mean, covariance = moments(samples, probability)
     variance = float(onp.trace(covariance))
@@ -130,15 +146,18 @@ def break_even(biased: Moments, unbiased: Moments, bias: float) -> float:
     return max(0.0, (unbiased.variance - biased.variance) / bias**2)
 
 
-def table(
+def compare_estimators(
     named: dict[str, Estimator], problem: Problem, num_episodes: Sequence[int]
-) -> dict[int, tuple[Truth, dict[str, Moments]]]:
+) -> dict[int, tuple[ExactGradients, dict[str, Moments]]]:
     """Measure every estimator at each N: {N: (truth, {name: moments})}."""
     found = {}
     for N in num_episodes:
         one = problem._replace(num_episodes=N)
-        exact, (every, p) = truth(one), enumerated(one)
-        found[N] = exact, {k: measure(trees.rows(g(*every)), p, exact) for k, g in named.items()}
+        exact, (every, p) = exact_gradients(one), enumerated(one)
+        found[N] = (
+            exact,
+            {k: measure(trees.flatten_tasks(g(*every)), p, exact) for k, g in named.items()},
+        )
     return found
 
 
@@ -162,8 +181,8 @@ class Estimate(NamedTuple):
 def sample_data(rng: Rng, problem: Problem, num_sets: int) -> tuple[list[Tree], list[Data]]:
     """Draw M data sets, each step played by the phi_k that its own data set has led to."""
     inner, N, data = problem.inner, problem.num_episodes, []
-    copies = select(problem.task, onp.zeros(whole("num_sets", num_sets, 2), int))
-    tables = rollouts.tables(copies, rollouts.deterministic)
+    copies = take_tasks(problem.task, onp.zeros(whole("num_sets", num_sets, 2), int))
+    tables = rollouts.sampler(copies, rollouts.deterministic)
     path = [trees.broadcast_to_tasks(problem.theta, num_sets)]
     for _ in range(problem.num_steps):
         probs = policies.softmax(inner.policy.logits(path[-1]))
@@ -181,14 +200,20 @@ def monte_carlo(
     The bias for F_N is the difference to emaml with c = J(theta) on the same data sets. |z| > 5
     anywhere shows a bias; a small z shows only that M is too small to see one.
     """
-    inner, theta, J = problem.inner, problem.theta, objectives.exact(problem.task, problem.horizon)
+    inner, theta, J = (
+        problem.inner,
+        problem.theta,
+        objectives.expected_return_objective(problem.task, problem.horizon),
+    )
     F_inf = inner.policy, theta, inner.alpha, problem.num_steps, J
-    exact = trees.ravel(adaptation.meta_gradient_by_chain(*F_inf))[0]
-    seen = given(problem, *sample_data(rng, problem, num_sets))
-    unbiased = trees.rows(estimators.emaml(*seen, float(J.value(inner.policy.logits(theta))[0])))
+    exact = trees.ravel(adaptation.meta_gradient_by_hessian_products(*F_inf))[0]
+    seen = inputs_at(problem, *sample_data(rng, problem, num_sets))
+    unbiased = trees.flatten_tasks(
+        estimators.emaml(*seen, float(J.value(inner.policy.logits(theta))[0]))
+    )
     found = {}
     for name, g in named.items():
-        x = trees.rows(g(*seen))
+        x = trees.flatten_tasks(g(*seen))
         parts = {"mean": x, "bias_F_N": x - unbiased, "bias_F_inf": x - exact}
         round_off = 8 * checks.EPS * abs(x).max()
         errors = {k: y.std(0, ddof=1) / num_sets**0.5 + round_off for k, y in parts.items()}
@@ -196,7 +221,7 @@ def monte_carlo(
     return found
 
 
-def examples() -> list[Problem]:
+def standard_problems() -> list[Problem]:
     """A bandit and an MDP so askew that known estimators, and N, K and 2, all differ."""
     arms, pay = [[[[0.2], [0.9], [-0.4]]]], [[[[0.3], [1.1]], [[-0.5], [0.8]]]]
     arrivals = onp.array([[[[0.7, 0.3], [0.1, 0.9]], [[0.4, 0.6], [0.8, 0.2]]]])
@@ -204,16 +229,16 @@ def examples() -> list[Problem]:
     mdp = MDP(onp.array([[1.0, 0.0]]), arrivals, onp.array(pay))
     one, two = ({"logits": onp.array(x)} for x in ([[0.3, -0.2, 0.1]], [[0.3, -0.2], [-0.4, 0.5]]))
     return [
-        Problem(Inner(policies.table, 0.7, 0.0), one, bandit, 1, num_episodes=4, num_steps=3),
-        Problem(Inner(policies.table, 0.6, 0.0), two, mdp, 2, num_episodes=2, num_steps=2),
+        Problem(InnerStep(policies.tabular, 0.7, 0.0), one, bandit, 1, num_episodes=4, num_steps=3),
+        Problem(InnerStep(policies.tabular, 0.6, 0.0), two, mdp, 2, num_episodes=2, num_steps=2),
     ]
 
 
 def _check_leaves(g: Any, phi: Tree) -> None:
     """Raise TypeError or ValueError unless g is finite, with the names and shapes of phi."""
     rule = "my_function must return a dict of float arrays with the names and shapes"
-    want = trees.map(np.shape, phi)
-    got = trees.map(np.shape, g) if isinstance(g, dict) else type(g).__name__
+    want = trees.map_leaves(np.shape, phi)
+    got = trees.map_leaves(np.shape, g) if isinstance(g, dict) else type(g).__name__
     require(got == want, f"{rule} {want}", got)
     for name in g:
         floats(f"my_function(..)[{name!r}]", g[name])
@@ -231,13 +256,13 @@ def check_meta_gradient(
     """
     require(estimand in ("F_N", "F_inf"), "estimand must be F_N or F_inf", repr(estimand))
     reports, mine, known, probabilities = [], [], [], []
-    for one in examples() if problem is None else [problem]:
-        exact, (every, p) = truth(one), enumerated(one)
+    for one in standard_problems() if problem is None else [problem]:
+        exact, (every, p) = exact_gradients(one), enumerated(one)
         truths = {"grad F_N": exact.grad_F_N, "grad F_inf": exact.grad_F_inf}
         g, target = my_function(*every), truths[f"grad {estimand}"]
         _check_leaves(g, every[1][0])
         reports.append(checks.check_unbiased(lambda g: g, (p, g), target, tolerance=tolerance))
-        mine.append(trees.rows(g))
+        mine.append(trees.flatten_tasks(g))
         known.append(mistakes.explanations(every, one.num_episodes, truths))
         probabilities.append(p)
     worst = max(reports, key=lambda report: report.relative_error)

@@ -13,7 +13,12 @@ from metarl_min.basics import trees
 from metarl_min.basics.checks import Report
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.gradients import estimators
-from metarl_min.gradients.estimators import Given, Weights, combine, plain_weights
+from metarl_min.gradients.estimators import (
+    EstimatorInputs,
+    Weights,
+    plain_weights,
+    through_inner_steps,
+)
 
 Rows = dict[str, Array]  # name -> estimates [M, D], or their mean [D]
 
@@ -25,21 +30,21 @@ WEIGHTS: dict[str, Weights] = {
 }
 
 
-def transposed(given: Given) -> Tree:
+def transposed(given: EstimatorInputs) -> Tree:
     """Plain with its factors I + alpha H_k in the wrong order; right where K = 1."""
     _, path, data, v, _ = given
     for k, D in enumerate(data):
-        v = combine(given[0], path[k : k + 2], [D], v, plain_weights)
+        v = through_inner_steps(given[0], path[k : k + 2], [D], v, plain_weights)
     return v
 
 
 def score_term(
-    given: Given, num_steps: int | None = None, weights: Weights = plain_weights
+    given: EstimatorInputs, num_steps: int | None = None, weights: Weights = plain_weights
 ) -> Tree:
     """What emaml adds, or the part of it that the first steps have: phi_1 and on held fixed."""
     inner, path, data, v, R = given
     end = len(data) if num_steps is None else num_steps
-    return combine(inner, path[: end + 1], data[:end], trees.scale(v, 0.0), weights, R)
+    return through_inner_steps(inner, path[: end + 1], data[:end], trees.scale(v, 0.0), weights, R)
 
 
 def factors(named: dict[str, float]) -> dict[str, float]:
@@ -49,22 +54,22 @@ def factors(named: dict[str, float]) -> dict[str, float]:
     return {"": 1.0, "-1 times ": -1.0, **products, **inverses}
 
 
-def explanations(given: Given, num_episodes: int, truths: dict[str, Tree]) -> Rows:
+def explanations(given: EstimatorInputs, num_episodes: int, truths: dict[str, Tree]) -> Rows:
     """What a function may turn out to be, the simplest first: {name: estimates [M, D]}."""
     inner, _, data, _, R = given
     numbers = {"N": num_episodes, "2": 2, "K": len(data), "alpha": inner.alpha, "M": len(R)}
     scales = factors(numbers)
-    found = {name: trees.rows(g(*given)) for name, (g, _) in estimators.ESTIMATORS.items()}
-    found["plain with transposed factors"] = trees.rows(transposed(given))
+    found = {name: trees.flatten_tasks(g(*given)) for name, (g, _) in estimators.ESTIMATORS.items()}
+    found["plain with transposed factors"] = trees.flatten_tasks(transposed(given))
     gradients = {name: x for name, x in found.items() if name != "emaml"}  # without a score term
     for name, truth in truths.items():
         found[name] = np.tile(trees.ravel(truth)[0], (len(R), 1))
     found = {k + name: scales[k] * x for k in scales for name, x in found.items()}
-    score, detached = (trees.rows(score_term(given, steps)) for steps in (None, 1))
+    score, detached = (trees.flatten_tasks(score_term(given, steps)) for steps in (None, 1))
     for name, x in gradients.items():
         terms = {"the score term": score, "the score term with phi_1 .. detached": detached}
         if name in WEIGHTS:
-            own = trees.rows(score_term(given, weights=WEIGHTS[name]))
+            own = trees.flatten_tasks(score_term(given, weights=WEIGHTS[name]))
             terms[f"the score term through {name}"] = own
         found |= {f"{name} + {k}{s}": x + scales[k] * y for s, y in terms.items() for k in scales}
     return found

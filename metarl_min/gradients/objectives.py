@@ -32,7 +32,7 @@ from metarl_min.mdps.policies import (
     log_softmax_pullback,
     softmax,
     softmax_pullback,
-    total,
+    sum_over_actions,
 )
 from metarl_min.mdps.rollouts import Episodes
 
@@ -45,14 +45,14 @@ def at_visits(table: Array, episodes: Episodes) -> Array:
     require(leading == axes, rule, leading)
     S = table.shape[-2]
     require(episodes.states.max(initial=0) < S, "the table must have all states", f"{S} of them")
-    index = rollouts.visits(episodes, table.shape[-2:])
+    index = rollouts.visit_index(episodes, table.shape[-2:])
     return onp.where(episodes.alive, table.reshape(-1)[index], 0.0)
 
 
 @primitive
 def summed_visits(weights: Array, episodes: Episodes, shape: tuple[int, int]) -> Array:
     """Transpose of `at_visits`: rollouts (2), traced. [..., N, T] -> [..., S, A]"""
-    return rollouts.table(episodes, weights, shape)
+    return rollouts.sum_over_visits(episodes, weights, shape)
 
 
 defvjp(at_visits, lambda ans, C, episodes: lambda g: summed_visits(g, episodes, np.shape(C)[-2:]))
@@ -67,7 +67,7 @@ def reinforce_per_step(logits: Any, episodes: Episodes, advantages: Array) -> An
 
 def advantage_table(episodes: Episodes, advantages: Array, shape: tuple[int, int]) -> Array:
     """The statistic C of eq. (2). advantages [..., N, T] -> [..., S, A]"""
-    return rollouts.table(episodes, advantages / advantages.shape[-2], shape)
+    return rollouts.sum_over_visits(episodes, advantages / advantages.shape[-2], shape)
 
 
 def reinforce(logits: Any, C: Array) -> Any:
@@ -82,26 +82,28 @@ def reinforce_gradient(logits: Any, C: Array) -> Any:
 
 def reinforce_hessian_product(logits: Array, v: Array, C: Array) -> Array:
     """Hessian of the surrogate in the logits, times v, eq. (4). [..., S, A]"""
-    return -softmax_pullback(softmax(logits), v) * total(C)
+    return -softmax_pullback(softmax(logits), v) * sum_over_actions(C)
 
 
-def expected_return(logits: Any, problem: values.Problem) -> Any:
+def expected_return(logits: Any, problem: values.PreparedMDP) -> Any:
     """Expected return of the softmax policy, values (2). [..., S, A] -> [...]"""
     return values.value(values.broadcast(softmax(logits), problem), problem)
 
 
-def expected_return_gradient(logits: Any, problem: values.Problem) -> Any:
+def expected_return_gradient(logits: Any, problem: values.PreparedMDP) -> Any:
     """Policy gradient in the logits, eq. (5). [..., S, A]"""
     probs = values.broadcast(softmax(logits), problem)
     return softmax_pullback(probs, values.gradient(probs, problem))
 
 
-def expected_return_hessian_product(logits: Array, v: Array, problem: values.Problem) -> Array:
+def expected_return_hessian_product(logits: Array, v: Array, problem: values.PreparedMDP) -> Array:
     """Hessian of the expected return in the logits, times v, eq. (6). [..., S, A]"""
     probs = values.broadcast(softmax(logits), problem)
     u = softmax_pullback(probs, v)
     g, dg = values.gradient_and_derivative(probs, u, problem)
-    return u * (g - total(probs * g)) + probs * (dg - total(u * g + probs * dg))
+    return u * (g - sum_over_actions(probs * g)) + probs * (
+        dg - sum_over_actions(u * g + probs * dg)
+    )
 
 
 class Objective(NamedTuple):
@@ -113,15 +115,15 @@ class Objective(NamedTuple):
     hessian_product: Callable[[Array, Array], Array]  # logits, v -> [M, S, A]
 
 
-def exact(tasks: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
+def expected_return_objective(tasks: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
     """The expected return on each task and its derivatives, eqs. (5) and (6)."""
-    problem = values.problem(tasks, horizon, gamma)
+    problem = values.prepare(tasks, horizon, gamma)
     require(len(problem.leading) == 1, "tasks must have one leading axis [M]", problem.leading)
     functions = expected_return, expected_return_gradient, expected_return_hessian_product
     return Objective(problem.leading[0], *(partial(f, problem=problem) for f in functions))
 
 
-def sampled(C: Array) -> Objective:
+def reinforce_objective(C: Array) -> Objective:
     """The REINFORCE surrogate of each task and its derivatives, eqs. (2)-(4). C [..., M, S, A]"""
     require(C.ndim >= 3, "C must have shape [..., M, S, A]", C.shape)
     functions = reinforce, reinforce_gradient, reinforce_hessian_product

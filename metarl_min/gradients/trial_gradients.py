@@ -32,14 +32,14 @@ from metarl_min.gradients.adaptation import Objectives
 from metarl_min.gradients.enumeration import Data
 from metarl_min.gradients.estimators import Weights
 from metarl_min.gradients.objectives import Objective
-from metarl_min.gradients.trials import Inner, Trial, step_sizes
+from metarl_min.gradients.trials import Adaptation, Trial, step_sizes
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.rollouts import Episodes
 
 Gradients = tuple[Tree, Tree]  # in theta and in the step size of each parameter, summed over tasks
 
 
-def centred(advantages: Array) -> Array:
+def leave_one_out(advantages: Array) -> Array:
     """Subtract from each task the mean of the others, at each step, eq. (4). [M, N, T]"""
     M = len(advantages)
     return (advantages - advantages.mean(0)) * (M / (M - 1)) if M > 1 else advantages
@@ -54,7 +54,7 @@ def outer_advantages(stages: list[Episodes], weights: list[float], score_term: b
     found = []
     for stage, weight in zip(stages[::-1], weights[::-1], strict=True):
         rewards = weight * stage.rewards
-        found.append(centred(returns.discounted_returns(rewards, 1.0) + later[:, None, None]))
+        found.append(leave_one_out(returns.discounted_returns(rewards, 1.0) + later[:, None, None]))
         later = later + score_term * rewards.sum((-1, -2))
     return found[::-1]
 
@@ -64,35 +64,38 @@ def outer_surrogates(
 ) -> list[Objective]:
     """The surrogates of eq. (2) or (3) at phi_0 .. phi_K, summed over the episodes."""
     pairs = zip(stages, advantages, strict=True)
-    return [objectives.sampled(rollouts.table(stage, A, shape)) for stage, A in pairs]
+    return [
+        objectives.reinforce_objective(rollouts.sum_over_visits(stage, A, shape))
+        for stage, A in pairs
+    ]
 
 
-def _in_both(inner: Inner, trial: Trial, v: adaptation.Path) -> Gradients:
+def _in_both(inner: Adaptation, trial: Trial, v: adaptation.Iterates) -> Gradients:
     """Gradients in theta, v_0, and in alpha, adaptation (6); sums over the tasks."""
     in_alpha = adaptation.alpha_gradient(inner.policy, trial.path, trial.inner, v)
     return trees.sum_tasks(v[0], trial.path[0]), in_alpha
 
 
-def second_order(inner: Inner, trial: Trial, outer: Objectives) -> Gradients:
+def second_order(inner: Adaptation, trial: Trial, outer: Objectives) -> Gradients:
     """Gradient of `outer` by the chain, adaptation (3): with G in it, eq. (2)."""
     v = adaptation.adjoints(inner.policy, trial.path, trial.alpha, trial.inner, outer)
     return _in_both(inner, trial, v)
 
 
-def first_order(inner: Inner, trial: Trial, outer: Objectives) -> Gradients:
+def first_order(inner: Adaptation, trial: Trial, outer: Objectives) -> Gradients:
     """Gradient of `outer` without Jacobians, eq. (3); that in alpha survives, meta_sgd (3)."""
     return _in_both(inner, trial, adaptation.first_order_adjoints(inner.policy, trial.path, outer))
 
 
-def through(inner: Inner, trial: Trial, outer: Objectives, weights: Weights) -> Gradients:
+def traced(inner: Adaptation, trial: Trial, outer: Objectives, weights: Weights) -> Gradients:
     """Gradient of `outer` through inner steps with the Jacobian of an estimator, traced."""
     M = len(trial.stages[0].rewards)
     data = [Data(stage, np.ones(stage.rewards.shape[:2])) for stage in trial.stages[:-1]]
     reference = [trees.broadcast_to_tasks(trial.path[0], M), *trial.path[1:]]
-    alpha = trees.scale(trees.map(np.ones_like, trial.path[0]), trial.alpha)
+    alpha = trees.scale(trees.map_leaves(np.ones_like, trial.path[0]), trial.alpha)
 
     def total(both: dict[str, Tree]) -> Any:
-        rule = estimators.Inner(inner.policy, both["alpha"], inner.baseline, inner.gamma)
+        rule = estimators.InnerStep(inner.policy, both["alpha"], inner.baseline, inner.gamma)
         phi, value = trees.broadcast_to_tasks(both["theta"], M), 0.0
         for k, objective in enumerate(outer):
             value = value + objective.value(inner.policy.logits(phi)).sum()
@@ -104,20 +107,20 @@ def through(inner: Inner, trial: Trial, outer: Objectives, weights: Weights) -> 
     return found["theta"], found["alpha"]
 
 
-def reptile(inner: Inner, trial: Trial, outer: Objectives) -> Gradients:
+def reptile(inner: Adaptation, trial: Trial, outer: Objectives) -> Gradients:
     """Sum of the inner gradients, reptile (1); its expansion in alpha is reptile (2)."""
     v = adaptation.first_order_adjoints(inner.policy, trial.path, [*trial.inner, None])
     total = trees.sum_tasks(v[0], trial.path[0])
-    return trees.scale(total, step_sizes(inner, total, 1.0)), trees.map(np.zeros_like, total)
+    return trees.scale(total, step_sizes(inner, total, 1.0)), trees.map_leaves(np.zeros_like, total)
 
 
-DIRECTIONS: dict[str, Callable[[Inner, Trial, Objectives], Gradients]] = {
+META_GRADIENTS: dict[str, Callable[[Adaptation, Trial, Objectives], Gradients]] = {
     "emaml": second_order,
     "plain": second_order,
     "fomaml": first_order,
     "reptile": reptile,
-    "dice": partial(through, weights=estimators.dice_weights),
-    "loaded_dice": partial(through, weights=estimators.loaded_dice_weights),
-    "lvc": partial(through, weights=estimators.lvc_weights),
-    "linearised_score": partial(through, weights=estimators.linearised_weights),
+    "dice": partial(traced, weights=estimators.dice_weights),
+    "loaded_dice": partial(traced, weights=estimators.loaded_dice_weights),
+    "lvc": partial(traced, weights=estimators.lvc_weights),
+    "linearised_score": partial(traced, weights=estimators.linearised_weights),
 }

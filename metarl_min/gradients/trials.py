@@ -21,7 +21,7 @@ from metarl_min.gradients import adaptation, objectives, returns
 from metarl_min.gradients.objectives import Objective
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.mdp import MDP
-from metarl_min.mdps.rollouts import Episodes, Tables
+from metarl_min.mdps.rollouts import Episodes, Sampler
 from metarl_min.tasks import Family
 
 DEFAULTS = {  # inner step size, discount and fixed baseline, by family; found on separate tasks
@@ -33,7 +33,7 @@ DEFAULTS = {  # inner step size, discount and fixed baseline, by family; found o
 OTHERWISE = {"alpha": 1.0, "gamma": 0.5, "baseline": 0.0}
 
 
-class Inner(NamedTuple):
+class Adaptation(NamedTuple):
     """How a learner adapts. What is None depends on the family: see `DEFAULTS`."""
 
     policy: policies.Policy
@@ -57,12 +57,12 @@ class Trial(NamedTuple):
 def settings(
     policy: str, alpha: float | None, inner_steps: int | None, inner_episodes: int,
     baseline: str, gamma: float | None, adapt: str,
-) -> Inner:  # fmt: skip
+) -> Adaptation:  # fmt: skip
     """Check and read the settings that every adapting learner has; TypeError or ValueError."""
     rule = "inner_episodes must be at least 2 where the baseline is their mean"
     require(baseline != "mean" or whole("inner_episodes", inner_episodes) > 1, rule, inner_episodes)
-    return Inner(
-        policies.by_name(policy),
+    return Adaptation(
+        policies.make(policy),
         None if alpha is None else real("alpha", alpha),
         None if inner_steps is None else whole("inner_steps", inner_steps, low=0),
         whole("inner_episodes", inner_episodes),
@@ -72,13 +72,13 @@ def settings(
     )
 
 
-def resolve(inner: Inner, family: Family) -> Inner:
+def resolve(inner: Adaptation, family: Family) -> Adaptation:
     """Fill in what the settings leave to the family."""
     given = {name: value for name, value in inner._asdict().items() if value is not None}
-    return Inner(**{**inner._asdict(), **DEFAULTS.get(family.name, OTHERWISE), **given})
+    return Adaptation(**{**inner._asdict(), **DEFAULTS.get(family.name, OTHERWISE), **given})
 
 
-def stage_sizes(inner: Inner, family: Family) -> list[int]:
+def stage_sizes(inner: Adaptation, family: Family) -> list[int]:
     """Episodes of each stage: K times N_inner, then the rest. By default K = min(N - 1, 9)."""
     N, size = family.num_episodes, inner.num_episodes
     K = min(N - 1, 9, N // size) if inner.num_steps is None else inner.num_steps
@@ -87,7 +87,7 @@ def stage_sizes(inner: Inner, family: Family) -> list[int]:
     return [size] * K + [N - K * size] * (K * size < N)
 
 
-def step_sizes(inner: Inner, theta: Tree, alpha: Any) -> Any:
+def step_sizes(inner: Adaptation, theta: Tree, alpha: Any) -> Any:
     """Return `alpha`, zero at the parameters that do not adapt (ANIL, Raghu et al. 2020)."""
     if not inner.adapt:
         return alpha
@@ -98,26 +98,26 @@ def step_sizes(inner: Inner, theta: Tree, alpha: Any) -> Any:
 
 
 def surrogate(
-    inner: Inner, episodes: Episodes, shape: tuple[int, int], dtype: Any = float
+    inner: Adaptation, episodes: Episodes, shape: tuple[int, int], dtype: Any = float
 ) -> Objective:
     """The surrogate of every task, eq. (2), in the dtype of phi. `inner` must be resolved."""
     W = returns.discounted_returns(episodes.rewards, inner.gamma)
     baseline = returns.baseline(inner.baseline, episodes, W, shape[0])
     C = objectives.advantage_table(episodes, W - baseline, shape)
-    return objectives.sampled(C.astype(dtype, copy=False))
+    return objectives.reinforce_objective(C.astype(dtype, copy=False))
 
 
 def play(
-    rng: Rng, inner: Inner, family: Family, theta: Tree, alpha: Any, tasks: MDP,
+    rng: Rng, inner: Adaptation, family: Family, theta: Tree, alpha: Any, tasks: MDP,
     greedy: bool = False,
 ) -> Trial:  # fmt: skip
     """Play one trial on each task, adapting by eq. (1)."""
-    tables = rollouts.tables(tasks, family.reward_noise)
+    tables = rollouts.sampler(tasks, family.reward_noise)
     return play_tables(rng, inner, family, theta, alpha, tables, greedy)
 
 
 def play_tables(
-    rng: Rng, inner: Inner, family: Family, theta: Tree, alpha: Any, tables: Tables,
+    rng: Rng, inner: Adaptation, family: Family, theta: Tree, alpha: Any, tables: Sampler,
     greedy: bool = False, members: int | None = None,
 ) -> Trial:  # fmt: skip
     """The same on tasks that are prepared; axes of theta before its own are theirs, or 1.
@@ -164,7 +164,7 @@ def best_alpha(returns_of: Callable[[float], float], start: float, most: int = 1
         grid[edge] = returns_of(start * 2.0**edge)
 
 
-def best_untrained_alpha(rng: Rng, inner: Inner, family: Family, theta: Tree) -> float:
+def best_untrained_alpha(rng: Rng, inner: Adaptation, family: Family, theta: Tree) -> float:
     """Return the step size of a control: the best for `theta` on 2,000 tasks of its own."""
     tasks, start = family.sample(rng, 2000), abs(resolve(inner, family).alpha) or 1.0
     seed = int(rng.integers(2**63))  # common random numbers for every alpha

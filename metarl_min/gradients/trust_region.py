@@ -80,25 +80,29 @@ def step(
     return theta, Info(False, 0.0, 0.0)
 
 
-def clipped(logits: Any, reference: Array, plus: Array, minus: Array, eps: float) -> Any:
+def clipped_surrogate(logits: Any, reference: Array, plus: Array, minus: Array, eps: float) -> Any:
     """Clipped surrogate, eq. (5), from its tables C+ and C-, eq. (6). [..., S, A] -> [...]"""
     log_r = log_softmax(logits) - log_softmax(reference)
     r = np.exp(np.minimum(log_r, 700.0))  # larger r have C = 0; 0 times inf is nan
     return np.sum(plus * np.minimum(r, 1 + eps) + minus * np.maximum(r, 1 - eps), axis=(-1, -2))
 
 
-def ratio(logits: Any, reference: Array, C: Array) -> Any:
+def importance_surrogate(logits: Any, reference: Array, C: Array) -> Any:
     """Importance-weighted surrogate, eq. (4): eq. (6) with nothing to clip. [..., S, A] -> [...]"""
-    return clipped(logits, reference, C, 0.0 * C, np.inf)
+    return clipped_surrogate(logits, reference, C, 0.0 * C, np.inf)
 
 
-def sums(episodes: rollouts.Episodes, advantages: Array, shape: tuple[int, int]) -> list[Array]:
+def surrogate_tables(
+    episodes: rollouts.Episodes, advantages: Array, shape: tuple[int, int]
+) -> list[Array]:
     """C+, C- of eq. (6) and the visits of a stage, divided by M. [M, N, T] -> 3 x [M, S, A]"""
     weights = np.maximum(advantages, 0), np.minimum(advantages, 0), np.ones(advantages.shape)
-    return [rollouts.table(episodes, w / len(w), shape) for w in weights]
+    return [rollouts.sum_over_visits(episodes, w / len(w), shape) for w in weights]
 
 
-def adapted(theta: Tree, policy: Policy, trial: Trial, alpha: Any, terms: Sequence[Any]) -> Any:
+def surrogate_after_adaptation(
+    theta: Tree, policy: Policy, trial: Trial, alpha: Any, terms: Sequence[Any]
+) -> Any:
     """Sum of `terms[k]` of new and old logits, eq. (7)."""
     path = adaptation.inner_loop(policy, theta, alpha, trial.inner)
     each = zip(terms, path, trial.path, strict=True)
@@ -110,9 +114,12 @@ def trpo_update(
 ) -> tuple[Tree, Info]:
     """Return theta after a `step` on eq. (4) within eq. (8); `stages` from `sums`."""
     total = sum(visits.sum() for *_, visits in stages)
-    gains = [partial(ratio, C=plus + minus) for plus, minus, _ in stages]
+    gains = [partial(importance_surrogate, C=plus + minus) for plus, minus, _ in stages]
     costs = [lambda z, old, v=v: v.sum(-1) / total * policies.kl(old, z) for *_, v in stages]
-    L, D = (lambda theta, f=f: adapted(theta, policy, trial, alpha, f) for f in (gains, costs))
+    L, D = (
+        lambda theta, f=f: surrogate_after_adaptation(theta, policy, trial, alpha, f)
+        for f in (gains, costs)
+    )
     return step(trial.path[0], L, D, max_kl)
 
 
@@ -123,8 +130,11 @@ def clipped_update(
 ) -> tuple[Tree, Any]:  # fmt: skip
     """Return theta and state after `num_epochs` ascents on eq. (5); `stages` from `sums`."""
     require(0 < real("eps", eps) < 1, "eps must be above 0 and below 1", eps)
-    terms, theta = [partial(clipped, plus=p, minus=m, eps=eps) for p, m, _ in stages], trial.path[0]
+    terms, theta = (
+        [partial(clipped_surrogate, plus=p, minus=m, eps=eps) for p, m, _ in stages],
+        trial.path[0],
+    )
     for _ in range(whole("num_epochs", num_epochs)):
-        g = grad(adapted)(theta, policy, trial, alpha, terms)
+        g = grad(surrogate_after_adaptation)(theta, policy, trial, alpha, terms)
         theta, state = optimizer.update(theta, state, g)
     return theta, state

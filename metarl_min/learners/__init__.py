@@ -1,14 +1,14 @@
 """Learners: one protocol for all that is trained, and for all that it is compared with.
 
-    maml           MAML, and MAML of first order
-    reptile        a step towards where adaptation ends
-    meta_sgd       a step size for each parameter
-    recurrent      RL^2: the memory of a network is the learning algorithm
-    memory         the same with an external memory
-    evolution      evolution strategies
-    genetic        a genetic algorithm
-    es_maml        an evolved start that adapts
-    evolved_rule   an evolved learning rule
+    maml          MAML, and MAML of first order
+    reptile       a step towards where adaptation ends
+    meta_sgd      a step size for each parameter
+    rl2           RL^2: the memory of a network is the learning algorithm
+    mann          the same with an external memory
+    es            evolution strategies
+    ga            a genetic algorithm
+    es_maml       an evolved start that adapts
+    evolved_rule  an evolved learning rule
 
 To add one: write a function of keyword-only settings that returns a `Learner`, in a module of
 this folder, and name it in `LEARNERS`. Baselines and the ceiling are Learners with a no-op step.
@@ -27,17 +27,17 @@ from typing import Any, NamedTuple
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Rng
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import Family, read
+from metarl_min.tasks import Family, parse_words
 
 LEARNERS = {  # the name on the command line -> its module here, which has a function of that name
     "maml": "maml",
     "fomaml": "maml",
     "reptile": "reptile",
     "meta_sgd": "meta_sgd",
-    "rl2": "recurrent",
-    "mann": "memory",
-    "es": "evolution",
-    "ga": "genetic",
+    "rl2": "rl2",
+    "mann": "mann",
+    "es": "es",
+    "ga": "ga",
     "es_maml": "es_maml",
     "evolved_rule": "evolved_rule",
 }
@@ -55,7 +55,7 @@ class Learner(NamedTuple):
     short: Any = None  # the same Learner with schedules as long as the budget of `compare`
 
 
-def unchanged(rng: Rng, state: Any, family: Family) -> tuple[Any, None]:
+def no_op_step(rng: Rng, state: Any, family: Family) -> tuple[Any, None]:
     """The `step` of a Learner that does not learn across tasks."""
     return state, None
 
@@ -70,7 +70,7 @@ def _function(name: str) -> Callable[..., Learner]:
 def make(name: str, settings: dict[str, str]) -> Learner:
     """Return the learner `name` with settings written as words, as `--set` gives them."""
     function = _function(name)
-    return function(**read(name, function, settings))
+    return function(**parse_words(name, function, settings))
 
 
 def scheduled(name: str, settings: dict[str, str], iterations: int | None) -> dict[str, str]:

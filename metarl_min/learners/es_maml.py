@@ -26,11 +26,11 @@ from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.evolution import players
 from metarl_min.evolution.players import Player
 from metarl_min.gradients import trials
-from metarl_min.gradients.trials import Inner
-from metarl_min.learners import Learner, evolution
+from metarl_min.gradients.trials import Adaptation
+from metarl_min.learners import Learner, es
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.mdp import MDP
-from metarl_min.mdps.rollouts import Episodes, Tables
+from metarl_min.mdps.rollouts import Episodes, Sampler
 from metarl_min.tasks import Family
 
 NEVER = -np.inf  # the log2_alpha of a start that does not adapt
@@ -43,11 +43,11 @@ class Untrained(NamedTuple):
     alpha: float
 
 
-def _init(rng: Rng, family: Family, inner: Inner) -> Tree:
+def _init(rng: Rng, family: Family, inner: Adaptation) -> Tree:
     inner = trials.resolve(inner, family)
     trials.stage_sizes(inner, family)  # refuses an inner_steps that does not fit
     theta = inner.policy.init(rng, *family.sample(rng, 1).shape) | {"log2_alpha": np.zeros(1)}
-    return trees.map(np.float32, theta)
+    return trees.map_leaves(np.float32, theta)
 
 
 def _against(x: Array, like: Array) -> Array:
@@ -56,16 +56,28 @@ def _against(x: Array, like: Array) -> Array:
 
 
 def by_gradient(
-    rng: Rng, inner: Inner, family: Family, theta: Tree, alpha: Array, tables: Tables, greedy: bool
+    rng: Rng,
+    inner: Adaptation,
+    family: Family,
+    theta: Tree,
+    alpha: Array,
+    tables: Sampler,
+    greedy: bool,
 ) -> Episodes:
     """Play a trial that adapts by eq. (2). theta [P, 1, ..], alpha [P, 1] -> [P, M, N, T]"""
-    sizes = trees.map(lambda x: _against(alpha, x), theta)
+    sizes = trees.map_leaves(lambda x: _against(alpha, x), theta)
     played = trials.play_tables(rng, inner, family, theta, sizes, tables, greedy, len(alpha))
     return trials.episodes(played.stages)
 
 
 def by_hill_climbing(
-    rng: Rng, inner: Inner, family: Family, theta: Tree, alpha: Array, tables: Tables, greedy: bool
+    rng: Rng,
+    inner: Adaptation,
+    family: Family,
+    theta: Tree,
+    alpha: Array,
+    tables: Sampler,
+    greedy: bool,
 ) -> Episodes:
     """Play a trial that adapts by eq. (3). theta [P, 1, ..], alpha [P, 1] -> [P, M, N, T]"""
     sizes, best, found, stages = trials.stage_sizes(inner, family), theta, -np.inf, []
@@ -73,14 +85,14 @@ def by_hill_climbing(
     for k, num_episodes in enumerate(sizes):
         x = best
         if 0 < k < len(sizes) - 1:
-            e = trees.map(lambda y: rng.standard_normal((M, *y.shape[2:])), best)
-            x = trees.map(lambda y, e: y + _against(alpha, y) * e, best, e)
+            e = trees.map_leaves(lambda y: rng.standard_normal((M, *y.shape[2:])), best)
+            x = trees.map_leaves(lambda y, e: y + _against(alpha, y) * e, best, e)
         probs = policies.softmax(inner.policy.logits(x))
         probs = policies.greedy(probs) if greedy else probs
         stages.append(rollouts.sample(rng, tables, probs, num_episodes, family.horizon, len(alpha)))
         paid = stages[-1].rewards.sum((-2, -1))
         better = paid >= found
-        best = trees.map(lambda y, z, b=better: np.where(_against(b, y), y, z), x, best)
+        best = trees.map_leaves(lambda y, z, b=better: np.where(_against(b, y), y, z), x, best)
         found = np.maximum(paid, found)
     return trials.episodes(stages)
 
@@ -90,10 +102,10 @@ ADAPTATION = {"gradient": by_gradient, "hill_climbing": by_hill_climbing}
 
 def _trial(
     rng: Rng, thetas: Tree, family: Family, tasks: MDP, greedy: bool = False, *,
-    inner: Inner, adaptation: str,
+    inner: Adaptation, adaptation: str,
 ) -> Episodes:  # fmt: skip
-    inner, tables = trials.resolve(inner, family), rollouts.tables(tasks, family.reward_noise)
-    each = trees.map(lambda x: x[:, None], thetas)
+    inner, tables = trials.resolve(inner, family), rollouts.sampler(tasks, family.reward_noise)
+    each = trees.map_leaves(lambda x: x[:, None], thetas)
     alpha = inner.alpha * 2.0 ** each.pop("log2_alpha")[..., 0]
     return ADAPTATION[adaptation](rng, inner, family, each, alpha, tables, greedy)
 
@@ -102,7 +114,7 @@ def _before(state: Any) -> Any:
     return state._replace(theta=state.theta | {"log2_alpha": np.full(1, NEVER)})
 
 
-def _control(rng: Rng, state: Any, family: Family, player: Player, inner: Inner) -> Untrained:
+def _control(rng: Rng, state: Any, family: Family, player: Player, inner: Adaptation) -> Untrained:
     """The untrained start with the alpha that pays best on 2,000 tasks of its own."""
     theta, tasks, seed = player.init(rng, family), family.sample(rng, 2000), rng.integers(2**62)
     start = trials.resolve(inner, family).alpha
@@ -112,7 +124,7 @@ def _control(rng: Rng, state: Any, family: Family, player: Player, inner: Inner)
 
     def returns_of(alpha: float) -> float:
         rng = np.random.default_rng(seed)
-        episodes = players.alone(player, rng, with_alpha(alpha), family, tasks)
+        episodes = players.play_one(player, rng, with_alpha(alpha), family, tasks)
         return float(episodes.rewards.sum((1, 2)).mean())
 
     alpha = trials.best_alpha(returns_of, start)
@@ -145,7 +157,7 @@ def es_maml(
     player = Player(
         partial(_init, inner=inner), partial(_trial, inner=inner, adaptation=adaptation)
     )
-    learner = evolution.evolve(
+    learner = es.evolve(
         player, _iterations, population=population, num_tasks=num_tasks, sigma=sigma, beta=beta,
         optimizer=optimizer, estimator=estimator, directions=directions, shaping=shaping,
         decay=decay, executor=executor, num_slices=num_slices,

@@ -25,11 +25,11 @@ import numpy as np
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.evolution import players
 from metarl_min.evolution.players import Player
-from metarl_min.learners import Learner, evolution
+from metarl_min.learners import Learner, es
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Agent, Episodes
-from metarl_min.memory import agents
+from metarl_min.memory import recurrent_agents
 from metarl_min.tasks import Family
 
 
@@ -84,7 +84,7 @@ def agent(rule: Rule, family: Family, shape: tuple[int, int], greedy: bool) -> A
     def act(rng: Rng, memory: Memory, states: Array) -> Array:
         Q, visits = memory.Q[R, states], memory.visits[R, states]
         z = logits(rule, Q, visits, memory.step[0] / length)
-        return np.argmax(z, axis=-1) if greedy else agents.draw(rng, z)
+        return np.argmax(z, axis=-1) if greedy else recurrent_agents.sample_actions(rng, z)
 
     def observe(
         memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array
@@ -97,7 +97,7 @@ def agent(rule: Rule, family: Family, shape: tuple[int, int], greedy: bool) -> A
         memory.Q[R, states, actions] += size * (rewards + later - memory.Q[R, states, actions])
         return memory
 
-    return Agent(start, rollouts.remember, act, observe)
+    return Agent(start, rollouts.keep_memory, act, observe)
 
 
 def _init(rng: Rng, family: Family) -> Tree:
@@ -120,7 +120,7 @@ def evolved_rule(
     shaping: str = "ranks", decay: float = 0.0, executor: Any = None, num_slices: int = 8,
 ) -> Learner:  # fmt: skip
     """Evolve the coefficients of eqs. (1), (2); the settings are those of `evolution.es`."""
-    return evolution.evolve(
+    return es.evolve(
         Player(_init, _trial), _iterations, population=population, num_tasks=num_tasks,
         sigma=sigma, beta=beta, optimizer=optimizer, estimator=estimator, directions=directions,
         shaping=shaping, decay=decay, executor=executor, num_slices=num_slices,

@@ -23,12 +23,12 @@ from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.gradients import adaptation, objectives, trials, trust_region
 from metarl_min.gradients.adaptation import Objectives
 from metarl_min.gradients.trial_gradients import (
-    DIRECTIONS,
+    META_GRADIENTS,
     Gradients,
     outer_advantages,
     outer_surrogates,
 )
-from metarl_min.gradients.trials import Inner, Trial
+from metarl_min.gradients.trials import Adaptation, Trial
 from metarl_min.learners import Learner
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
@@ -52,7 +52,7 @@ class Info(NamedTuple):
 CHOICES = {
     "objective": ("trial", "adapted", "exact"),
     "learn_alpha": ("no", "scalar", "each"),
-    "estimator": tuple(DIRECTIONS),
+    "estimator": tuple(META_GRADIENTS),
     "update": ("ascent", "trpo", "clipped"),
 }
 
@@ -60,7 +60,7 @@ CHOICES = {
 class Rules(NamedTuple):
     """How a learner adapts, and how the outer loop ascends."""
 
-    inner: Inner
+    inner: Adaptation
     optimizer: optimizers.Optimizer
     num_tasks: int
     objective: str
@@ -85,7 +85,7 @@ def _init(rng: Rng, family: Family, rules: Rules) -> State:
     theta, alpha = inner.policy.init(rng, *family.sample(rng, 1).shape), inner.alpha
     trials.step_sizes(inner, theta, alpha)
     if rules.learn_alpha == "each":
-        alpha = trees.map(lambda x: np.full_like(x, inner.alpha), theta)
+        alpha = trees.map_leaves(lambda x: np.full_like(x, inner.alpha), theta)
     return State(theta, alpha, rules.optimizer.init(_joined(theta, alpha, rules.learn_alpha)))
 
 
@@ -95,7 +95,7 @@ def _ascend(rules: Rules, state: State, gradients: Gradients) -> State:
     in_alpha: Any = trees.scale(gradients[1], trials.step_sizes(rules.inner, in_theta, 1.0))
     if learn == "scalar":
         in_alpha = sum(leaf.sum() for leaf in in_alpha.values())
-    g = trees.map(lambda x: x / rules.num_tasks, _joined(in_theta, in_alpha, learn))
+    g = trees.map_leaves(lambda x: x / rules.num_tasks, _joined(in_theta, in_alpha, learn))
     before = _joined(state.theta, state.alpha, learn)
     new, moments = rules.optimizer.update(before, state.optimizer, g)
     theta, alpha = {name: new[name] for name in state.theta}, state.alpha
@@ -121,9 +121,9 @@ def _update_theta(rules: Rules, state: State, trial: Trial, sums: list[list[Arra
     return State(moved[0], state.alpha, moved[1])
 
 
-def _exact(state: State, family: Family, inner: Inner, tasks: MDP) -> tuple[Trial, Objectives]:
+def _exact(state: State, family: Family, inner: Adaptation, tasks: MDP) -> tuple[Trial, Objectives]:
     """The path of exact inner steps towards F_inf, adaptation (5)."""
-    J, K = objectives.exact(tasks, family.horizon), inner.num_steps
+    J, K = objectives.expected_return_objective(tasks, family.horizon), inner.num_steps
     K = len(trials.stage_sizes(inner, family)) - 1 if K is None else K
     alpha = trials.step_sizes(inner, state.theta, state.alpha)
     path = adaptation.inner_loop(inner.policy, state.theta, alpha, [J] * K)
@@ -141,14 +141,14 @@ def _step(rng: Rng, state: State, family: Family, rules: Rules) -> tuple[State, 
         advantages, info = _advantages(rules, trial), Info(trials.per_episode(trial.stages))
         if rules.update != "ascent":
             pairs = zip(trial.stages, advantages, strict=True)
-            sums = [trust_region.sums(stage, A, tasks.shape) for stage, A in pairs]
+            sums = [trust_region.surrogate_tables(stage, A, tasks.shape) for stage, A in pairs]
             return _update_theta(rules, state, trial, sums), info
         outer = outer_surrogates(trial.stages, advantages, tasks.shape)
-    return _ascend(rules, state, DIRECTIONS[rules.estimator](inner, trial, outer)), info
+    return _ascend(rules, state, META_GRADIENTS[rules.estimator](inner, trial, outer)), info
 
 
 def _trial(
-    rng: Rng, state: State, family: Family, tasks: MDP, *, inner: Inner, greedy: bool = False
+    rng: Rng, state: State, family: Family, tasks: MDP, *, inner: Adaptation, greedy: bool = False
 ) -> Episodes:
     played = trials.play(rng, inner, family, state.theta, state.alpha, tasks, greedy)
     return trials.episodes(played.stages)
@@ -195,7 +195,7 @@ def maml(
     for name, known in CHOICES.items():
         choice = getattr(rules, name)
         require(choice in known, f"{name} must be one of {', '.join(known)}", repr(choice))
-    traced = isinstance(DIRECTIONS[estimator], partial)
+    traced = isinstance(META_GRADIENTS[estimator], partial)
     rule = "the exact objective has no data, so estimator must be emaml, plain, fomaml or reptile"
     require(objective != "exact" or not traced, rule, repr(estimator))
     rule = "learn_alpha must be no for reptile, which has no gradient in alpha"

@@ -1,7 +1,7 @@
 """One finite MDP: its arrays, the value of a policy in it, and sampled episodes.
 
-mdp            the three arrays of a finite MDP, and the optimum of a known task
-policies       softmax policies: a table of logits or a network
-values         the exact return of a policy, its gradient and its Hessian
-rollouts       sampled episodes, many tasks at once
+mdp       the three arrays of a finite MDP, and the optimum of a known task
+policies  softmax policies: a table of logits or a network
+values    the exact return of a policy, its gradient and its Hessian
+rollouts  sampled episodes, many tasks at once
 """

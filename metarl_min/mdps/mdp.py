@@ -73,7 +73,7 @@ def _check(initial: Array, transition: Array, reward: Array) -> None:
         raise ValueError(f"leading axes of {names} must be equal or 1, got {shapes}") from None
 
 
-def select(mdp: MDP, index: Any) -> MDP:
+def take_tasks(mdp: MDP, index: Any) -> MDP:
     """Return the tasks `index` [n] of a batch [M]; arrays of length 1 stay shared by all tasks."""
     require(len(mdp.leading) == 1, "mdp must have one axis of tasks", mdp.leading)
     require(onp.ndim(index) == 1, "index must have one axis", onp.shape(index))

@@ -55,12 +55,12 @@ def _reduced(f: Any, x: Array) -> Array:
 
 
 @primitive
-def total(x: Array) -> Array:
+def sum_over_actions(x: Array) -> Array:
     """Sum over the actions; one traced node. [..., A] -> [..., 1]"""
     return _reduced(onp.add, x)
 
 
-defvjp(total, lambda ans, x: lambda g: np.broadcast_to(g, np.shape(x)))
+defvjp(sum_over_actions, lambda ans, x: lambda g: np.broadcast_to(g, np.shape(x)))
 
 
 @primitive
@@ -71,24 +71,24 @@ def softmax(logits: Array) -> Array:
     array([0.25, 0.75])
     """
     weights = onp.exp(logits - _reduced(onp.maximum, logits))
-    return weights / total(weights)
+    return weights / sum_over_actions(weights)
 
 
 @primitive
 def log_softmax(logits: Array) -> Array:
     """Log-probability of each action, eq. (2); one traced node whose VJP is eq. (4). [..., S, A]"""
     shifted = logits - _reduced(onp.maximum, logits)
-    return shifted - onp.log(total(onp.exp(shifted)))
+    return shifted - onp.log(sum_over_actions(onp.exp(shifted)))
 
 
 def softmax_pullback(probs: Any, u: Any) -> Any:
     """Gradient in the logits from the gradient `u` in the probabilities, eq. (3). [..., S, A]"""
-    return probs * (u - total(probs * u))
+    return probs * (u - sum_over_actions(probs * u))
 
 
 def log_softmax_pullback(probs: Any, u: Any) -> Any:
     """Gradient in the logits from the gradient `u` in the log-probabilities, eq. (4)."""
-    return u - probs * total(u)
+    return u - probs * sum_over_actions(u)
 
 
 defvjp(softmax, lambda probs, z: partial(softmax_pullback, probs))
@@ -97,18 +97,18 @@ defvjp(log_softmax, lambda log_probs, z: partial(log_softmax_pullback, np.exp(lo
 
 def entropy(logits: Any) -> Any:
     """Entropy at each state in nats, eq. (5). [..., S, A] -> [..., S]"""
-    return -total(softmax(logits) * log_softmax(logits))[..., 0]
+    return -sum_over_actions(softmax(logits) * log_softmax(logits))[..., 0]
 
 
 def kl(logits: Any, other: Any) -> Any:
     """KL divergence at each state in nats, eq. (6). [..., S, A] -> [..., S]"""
-    return total(softmax(logits) * (log_softmax(logits) - log_softmax(other)))[..., 0]
+    return sum_over_actions(softmax(logits) * (log_softmax(logits) - log_softmax(other)))[..., 0]
 
 
 def greedy(probs: Array) -> Array:
     """The table that plays a most probable action; ties share. [..., S, A] -> [..., S, A]"""
     best = (probs == _reduced(onp.maximum, probs)).astype(probs.dtype)
-    return best / total(best)
+    return best / sum_over_actions(best)
 
 
 def _table_init(rng: Rng, num_states: int, num_actions: int) -> Tree:
@@ -123,7 +123,7 @@ def _table_hessian_product(params: Tree, v: Tree, gradient: Any, curvature: Any)
     return {"logits": curvature(params["logits"], v["logits"])}
 
 
-table = Policy(_table_init, itemgetter("logits"), _table_pullback, _table_hessian_product)
+tabular = Policy(_table_init, itemgetter("logits"), _table_pullback, _table_hessian_product)
 
 
 def _network_init(rng: Rng, num_states: int, num_actions: int, hidden: int) -> Tree:
@@ -160,18 +160,18 @@ def _network_hessian_product(params: Tree, v: Tree, gradient: Any, curvature: An
     return {"W1": dW1, "b1": dW1.sum(-2), "W2": dW2, "b2": du.sum(-2)}
 
 
-def network(hidden: int = 64) -> Policy:
+def mlp(hidden: int = 64) -> Policy:
     """One hidden layer of tanh units over one-hot states, eqs. (7)-(9)."""
     init = partial(_network_init, hidden=whole("hidden", hidden))
     return Policy(init, _network_logits, _network_pullback, _network_hessian_product)
 
 
-def by_name(name: str) -> Policy:
+def make(name: str) -> Policy:
     """Return the policy called `table`, or `network` with its hidden units: `network:64`."""
     kind, _, hidden = name.partition(":")
     rule = "policy must be table, network or network:H with H hidden units"
     known = name in ("table", "network") or (kind == "network" and hidden.isdecimal())
     require(known, rule, repr(name))
     if kind == "table":
-        return table
-    return network(int(hidden)) if hidden else network()
+        return tabular
+    return mlp(int(hidden)) if hidden else mlp()

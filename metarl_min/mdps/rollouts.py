@@ -36,7 +36,7 @@ class Episodes(NamedTuple):
     alive: Array  # [..., N, T] False from the step after the arrival in an absorbing state
 
 
-class Tables(NamedTuple):
+class Sampler(NamedTuple):
     """What sampling looks up, B tasks flattened: rows are (task, state, action)."""
 
     leading: tuple[int, ...]
@@ -70,7 +70,7 @@ def _cumulative(probs: Array) -> Array:
     return sums / sums[..., -1:]
 
 
-def tables(mdp: MDP, noise: Noise) -> Tables:
+def sampler(mdp: MDP, noise: Noise) -> Sampler:
     """Prepare a batch of MDPs for sampling; deterministic transitions need no draw."""
     require(callable(noise), "noise must be a function (rng, mean) -> rewards", noise)
     if noise is bernoulli:
@@ -87,10 +87,10 @@ def tables(mdp: MDP, noise: Noise) -> Tables:
     initial = np.broadcast_to(_cumulative(mdp.initial), (*leading, S)).reshape(B, S).T[:-1].copy()
     cumulative = np.broadcast_to(likely, full).reshape(-1, L).T[:-1].copy()
     ends = np.broadcast_to(absorbing(mdp), (*leading, S)).reshape(-1)
-    return Tables(leading, (S, A), initial, arrivals, cumulative, rewards, ends, noise)
+    return Sampler(leading, (S, A), initial, arrivals, cumulative, rewards, ends, noise)
 
 
-class Common(NamedTuple):
+class CommonRandomNumbers(NamedTuple):
     """Draws shared by P members: their axis is not drawn, but repeated."""
 
     rng: Rng
@@ -111,7 +111,7 @@ class Common(NamedTuple):
         return self._repeated(self.rng.standard_normal, shape)
 
 
-def _leading(tables: Tables, members: int | None) -> tuple[int, ...]:
+def _leading(tables: Sampler, members: int | None) -> tuple[int, ...]:
     return tables.leading if members is None else (whole("members", members), *tables.leading)
 
 
@@ -120,12 +120,12 @@ def _invert(cumulative: Array, index: Array, u: Array) -> Array:
     return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
 
 
-def _start(rng: Rng, tables: Tables, task: Array) -> Array:
+def _start(rng: Rng, tables: Sampler, task: Array) -> Array:
     """First states, as g, of rows that play these tasks. [rows] -> [rows]"""
     return task * tables.shape[0] + _invert(tables.initial, task, rng.random(task.shape))
 
 
-def _arrive(rng: Rng, tables: Tables, j: Array) -> Array:
+def _arrive(rng: Rng, tables: Sampler, j: Array) -> Array:
     """Index (task, state, action, arrival); one draw a row. j [.., rows] -> same"""
     if not len(tables.cumulative):
         return j
@@ -151,7 +151,7 @@ def _policy(leading: tuple[int, ...], shape: tuple[int, int], probs: Array) -> t
 
 
 def sample(
-    rng: Rng, tables: Tables, probs: Array, num_episodes: int, horizon: int,
+    rng: Rng, tables: Sampler, probs: Array, num_episodes: int, horizon: int,
     members: int | None = None,
 ) -> Episodes:  # fmt: skip
     """Play a memoryless policy. probs [..., S, A], leading axes the tasks' or 1 -> [..., N, T]
@@ -175,7 +175,7 @@ def sample(
         g = tables.arrivals.ravel().take(arrived[t])
     alive = ~tables.absorbing.take(visited)  # no absorbing state is left again
     alive[0] = True
-    noise_rng: Any = rng if members is None else Common(rng, P, 1)
+    noise_rng: Any = rng if members is None else CommonRandomNumbers(rng, P, 1)
     rewards = tables.noise(noise_rng, tables.rewards.ravel().take(arrived))
     visited -= task * S
     found = Episodes(visited, actions, np.where(alive, rewards, 0.0), alive)
@@ -183,14 +183,14 @@ def sample(
     return Episodes._make(np.moveaxis(x, 0, -1).reshape(axes) for x in found)
 
 
-def visits(episodes: Episodes, shape: tuple[int, int]) -> Array:
+def visit_index(episodes: Episodes, shape: tuple[int, int]) -> Array:
     """Index of every visited pair in a flattened table [..., S, A]. [..., N, T]"""
     (S, A), leading = shape, episodes.states.shape[:-2]
     task = np.arange(math.prod(leading)).reshape(*leading, 1, 1) * (S * A)
     return task + episodes.states * A + episodes.actions
 
 
-def table(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
+def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
     """Sum of the weights over the visits of each pair, eq. (2). weights [..., N, T] -> [..., S, A]
 
     >>> once = Episodes(*(np.array([[x]]) for x in (0, 1, 1.0, True)))
@@ -200,7 +200,7 @@ def table(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
     full = (*episodes.states.shape[:-2], *shape)
     rule = f"weights must have the shape of the episodes, {episodes.states.shape}"
     require(weights.shape == episodes.states.shape, rule, weights.shape)
-    index, living = visits(episodes, shape), weights * episodes.alive
+    index, living = visit_index(episodes, shape), weights * episodes.alive
     return np.bincount(index.ravel(), living.ravel(), math.prod(full)).reshape(full)
 
 
@@ -214,13 +214,13 @@ class Agent(NamedTuple):
     # memory, states, actions, rewards, arrivals [B] -> memory
 
 
-def remember(rng: Rng, memory: Any) -> Any:
+def keep_memory(rng: Rng, memory: Any) -> Any:
     """The `begin` of an agent that carries its memory unchanged from episode to episode."""
     return memory
 
 
 def play(
-    rng: Rng, tables: Tables, agent: Agent, num_episodes: int, horizon: int,
+    rng: Rng, tables: Sampler, agent: Agent, num_episodes: int, horizon: int,
     members: int | None = None,
 ) -> Episodes:  # fmt: skip
     """Play one trial of an agent on each task: `num_episodes` in a row. -> [..., N, T]
@@ -231,7 +231,7 @@ def play(
     whole("horizon", horizon)
     (S, A), P = tables.shape, members or 1
     leading = _leading(tables, members)
-    common: Any = rng if members is None else Common(rng, P, 0)
+    common: Any = rng if members is None else CommonRandomNumbers(rng, P, 0)
     task = np.tile(np.arange(math.prod(tables.leading)), P)
     memory, steps = agent.start(len(task)), []
     for _ in range(num_episodes):

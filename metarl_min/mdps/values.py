@@ -34,7 +34,7 @@ from metarl_min.basics.trees import Array
 from metarl_min.mdps.mdp import MDP, expected_rewards
 
 
-class Problem(NamedTuple):
+class PreparedMDP(NamedTuple):
     """An MDP with horizon and discount, mean rewards worked out: what the recursions need."""
 
     initial: Array  # [..., S]
@@ -45,7 +45,7 @@ class Problem(NamedTuple):
     leading: tuple[int, ...]
 
 
-def problem(mdp: MDP, horizon: int | None, gamma: float = 1.0, traced: bool = False) -> Problem:
+def prepare(mdp: MDP, horizon: int | None, gamma: float = 1.0, traced: bool = False) -> PreparedMDP:
     """Return `mdp` prepared for the functions of a Problem, which trust what they are given."""
     if not isinstance(mdp, MDP) or (any(isbox(array) for array in mdp) and not traced):
         raise TypeError(f"mdp must be an MDP of plain arrays, got {type(mdp).__name__}")
@@ -55,12 +55,12 @@ def problem(mdp: MDP, horizon: int | None, gamma: float = 1.0, traced: bool = Fa
     else:
         whole("horizon", horizon)
     rewards = expected_rewards(mdp)
-    return Problem(mdp.initial, mdp.transition, rewards, horizon, gamma, mdp.leading)
+    return PreparedMDP(mdp.initial, mdp.transition, rewards, horizon, gamma, mdp.leading)
 
 
 # V_{k+1} and d_k obey one recursion, y_k = [M, M^T] y_{k-1} + source_k, and so do V' and d': they
 # run together, stacked on axis 1 of an array [K, 2, ..., S], with K = 1 where H is infinite.
-def _matrices(probs: Array, problem: Problem) -> Array:
+def _matrices(probs: Array, problem: PreparedMDP) -> Array:
     """M(s,s') = gamma sum_a pi(a|s) P(s'|s,a), and its transpose. [2, ..., S, S]"""
     matrix = problem.gamma * onp.matmul(probs[..., None, :], problem.transition)[..., 0, :]
     return onp.stack([matrix, onp.swapaxes(matrix, -1, -2)])
@@ -83,7 +83,7 @@ def _previous(paths: Array, horizon: int | None) -> Array:
     return onp.concatenate([onp.zeros_like(paths[:1]), paths[:-1]])
 
 
-def _values_and_occupancy(probs: Array, problem: Problem) -> tuple[Array, Array]:
+def _values_and_occupancy(probs: Array, problem: PreparedMDP) -> tuple[Array, Array]:
     """[M, M^T] and the stacked V_{k+1}, d_k of eqs. (1), (3), (6). [K, 2, ..., S]"""
     matrices = _matrices(probs, problem)
     sources = onp.zeros((problem.horizon or 1, 2, *matrices.shape[1:-1]))
@@ -92,14 +92,14 @@ def _values_and_occupancy(probs: Array, problem: Problem) -> tuple[Array, Array]
     return matrices, _propagate(matrices, sources, problem.horizon)
 
 
-def _pair(problem: Problem, d: Array, values: Array) -> Array:
+def _pair(problem: PreparedMDP, d: Array, values: Array) -> Array:
     """gamma sum_t d_t(s) sum_s' P(s'|s,a) V_{H-1-t}(s'); the sum over t is one matrix product."""
     X = onp.matmul(onp.moveaxis(d, 0, -1), onp.moveaxis(values, 0, -2))  # [..., S, S']
     return problem.gamma * onp.matmul(problem.transition, X[..., None])[..., 0]
 
 
 @primitive
-def gradient(probs: Array, problem: Problem) -> Array:
+def gradient(probs: Array, problem: PreparedMDP) -> Array:
     """dJ/dpi, eq. (4). probs [..., S, A], all leading axes present -> [..., S, A]"""
     if problem.horizon == 1:
         return problem.initial[..., None] * problem.rewards + onp.zeros(probs.shape)
@@ -108,7 +108,7 @@ def gradient(probs: Array, problem: Problem) -> Array:
     return d.sum(0)[..., None] * problem.rewards + _pair(problem, d, to_go)
 
 
-def gradient_and_derivative(probs: Array, v: Array, problem: Problem) -> tuple[Array, Array]:
+def gradient_and_derivative(probs: Array, v: Array, problem: PreparedMDP) -> tuple[Array, Array]:
     """dJ/dpi, eq. (4), and its derivative along v, eq. (5). each [..., S, A]"""
     if problem.horizon == 1:
         return gradient(probs, problem), onp.zeros(probs.shape)
@@ -125,13 +125,13 @@ def gradient_and_derivative(probs: Array, v: Array, problem: Problem) -> tuple[A
 
 
 @primitive
-def value(probs: Array, problem: Problem) -> Array:
+def value(probs: Array, problem: PreparedMDP) -> Array:
     """J, eqs. (2), (6). probs [..., S, A], all leading axes present -> [...]"""
     _, paths = _values_and_occupancy(probs, problem)
     return onp.sum(problem.initial * paths[-1, 0], axis=-1)
 
 
-def _recursion(probs: Any, problem: Problem) -> Any:
+def _recursion(probs: Any, problem: PreparedMDP) -> Any:
     """J by eqs. (1), (2), (6), traced step by step. probs [..., S, A] -> [...]"""
     rewards = np.sum(probs * problem.rewards, axis=-1)
     matrix = problem.gamma * np.sum(probs[..., None] * problem.transition, axis=-2)
@@ -144,7 +144,7 @@ def _recursion(probs: Any, problem: Problem) -> Any:
     return np.sum(problem.initial * values, axis=-1)
 
 
-def _gradient_vjp(ans: Any, probs: Any, problem: Problem) -> Any:
+def _gradient_vjp(ans: Any, probs: Any, problem: PreparedMDP) -> Any:
     def vjp(v: Any) -> Any:  # the Hessian is symmetric
         if problem.horizon == 1:  # J is linear
             return onp.zeros(np.shape(probs))
@@ -157,10 +157,10 @@ def _gradient_vjp(ans: Any, probs: Any, problem: Problem) -> Any:
 
 
 defvjp(gradient, _gradient_vjp)
-defvjp(value, lambda ans, probs, problem: lambda g: g[..., None, None] * gradient(probs, problem))
+defvjp(value, lambda ans, probs, prepare: lambda g: g[..., None, None] * gradient(probs, prepare))
 
 
-def broadcast(probs: Any, problem: Problem) -> Any:
+def broadcast(probs: Any, problem: PreparedMDP) -> Any:
     """Return `probs` [..., S, A] with all leading axes, which the primitives demand. Traceable."""
     shape = problem.rewards.shape[-2:]
     rule = f"logits and probs must have shape [..., {shape[0]}, {shape[1]}]"
@@ -169,9 +169,9 @@ def broadcast(probs: Any, problem: Problem) -> Any:
     return probs if np.shape(probs)[:-2] == leading else probs + onp.zeros((*leading, 1, 1))
 
 
-def _edge(mdp: MDP, probs: Any, horizon: int | None, gamma: float) -> tuple[Any, Problem]:
+def _edge(mdp: MDP, probs: Any, horizon: int | None, gamma: float) -> tuple[Any, PreparedMDP]:
     """Check what the public functions below are given."""
-    prepared, shape = problem(mdp, horizon, gamma), np.shape(probs)
+    prepared, shape = prepare(mdp, horizon, gamma), np.shape(probs)
     rule = f"probs must have shape [..., S, A] = [..., {mdp.shape[0]}, {mdp.shape[1]}]"
     require(shape[-2:] == mdp.shape, rule, shape)
     if not isbox(probs):
@@ -197,7 +197,7 @@ def expected_return_by_recursion(
     mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0
 ) -> Any:
     """The same J, plainly traced: differentiable in the model too. probs [..., S, A] -> [...]"""
-    return _recursion(probs, problem(mdp, horizon, gamma, traced=True))
+    return _recursion(probs, prepare(mdp, horizon, gamma, traced=True))
 
 
 def policy_gradient(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 
 from metarl_min.basics import trees
 from metarl_min.basics.trees import Array, Tree
-from metarl_min.mdps.policies import log_softmax, total
+from metarl_min.mdps.policies import log_softmax, sum_over_actions
 
 
 def advantages(rewards: Array, values: Array, alive: Array, gamma: float, gae: float) -> Array:
@@ -30,21 +30,21 @@ def advantages(rewards: Array, values: Array, alive: Array, gamma: float, gae: f
     return found
 
 
-def actor(
+def logit_gradient(
     logits: Array, old: Array, onehot: Array, A: Array, alive: Array, eta: float, clip: float
 ) -> Array:
     """Gradient in the logits, eqs. (2), (3). logits [D, M, K], old log-probabilities [D, M]"""
     log_probs = log_softmax(logits)
     probs = np.exp(log_probs)
-    ratio = np.exp(total(log_probs * onehot)[..., 0] - old)
+    ratio = np.exp(sum_over_actions(log_probs * onehot)[..., 0] - old)
     clipped = np.where(A > 0, ratio > 1 + clip, ratio < 1 - clip)
     weight = np.where(clipped, 0, ratio * A)[..., None]
-    entropy = -total(probs * log_probs)
+    entropy = -sum_over_actions(probs * log_probs)
     u = weight * (onehot - probs) - eta * probs * (log_probs + entropy)
     return np.asarray(u * alive[..., None], dtype=logits.dtype)
 
 
-def critic(values: Array, targets: Array, alive: Array) -> Array:
+def value_gradient(values: Array, targets: Array, alive: Array) -> Array:
     """Gradient in the values, eq. (4). [D, M] each"""
     return np.asarray(0.5 * (targets - values) * alive, dtype=values.dtype)
 

@@ -45,7 +45,7 @@ def similarity(key: Any, keys: Any) -> Any:
     return products / np.sqrt(squares[0][..., None] * squares[1])
 
 
-def focus(strength: Any, similar: Any) -> Any:
+def content_weights(strength: Any, similar: Any) -> Any:
     """Weights by content, eq. (2). strength [...], similarity [..., N] -> [..., N]"""
     return softmax(strength[..., None] * similar)
 
@@ -66,7 +66,7 @@ def least_used(usage: Any) -> Array:
     return chosen.astype(usage.dtype)
 
 
-def writing(gate: Any, reading: Any, least: Any) -> Any:
+def write_weights(gate: Any, reading: Any, least: Any) -> Any:
     """Weights of a write, eq. (5): where was read last, or where nobody looks. [..., N]"""
     return gate[..., None] * reading + (1 - gate[..., None]) * least
 
@@ -76,7 +76,7 @@ def write(rows: Any, least: Any, weights: Any, vector: Any) -> Any:
     return (1 - least)[..., None] * rows + weights[..., None] * vector[..., None, :]
 
 
-def used(usage: Any, reading: Any, written: Any) -> Any:
+def update_usage(usage: Any, reading: Any, written: Any) -> Any:
     """Usage after a step, eq. (7). [..., N]"""
     return DECAY * usage + reading + written
 

@@ -28,14 +28,22 @@ import numpy as onp
 from metarl_min.basics import trees
 from metarl_min.basics.arguments import require, whole
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.mdps.policies import total
-from metarl_min.memory import addressing, memory_policies, networks
-from metarl_min.memory.addressing import focus, least_used, read, similarity, used, write, writing
-from metarl_min.memory.memory_policies import MemoryPolicy
-from metarl_min.memory.networks import Gated, sigmoid
+from metarl_min.mdps.policies import sum_over_actions
+from metarl_min.memory import addressing, cells, recurrent_policies
+from metarl_min.memory.addressing import (
+    content_weights,
+    least_used,
+    read,
+    similarity,
+    update_usage,
+    write,
+    write_weights,
+)
+from metarl_min.memory.cells import GRUStep, sigmoid
+from metarl_min.memory.recurrent_policies import RecurrentPolicy
 
 
-class Control(NamedTuple):
+class Interface(NamedTuple):
     """What the controller asks of the memory."""
 
     key: Any  # [..., M, W]
@@ -44,11 +52,11 @@ class Control(NamedTuple):
     strength: Any  # [..., M]
 
 
-class Through(NamedTuple):
+class StepCache(NamedTuple):
     """What a step went through, kept for the way back."""
 
-    gated: Gated
-    control: Control
+    gated: GRUStep
+    control: Interface
     least: Any  # [..., M, N]
     written: Any  # [..., M, N]
     similar: Any  # [..., M, N]
@@ -64,14 +72,16 @@ class Memory(NamedTuple):
     usage: Any  # [N]
     reading: Any  # [N] weights of the last reading
     read: Any  # [W]
-    through: Through | None = None
+    through: StepCache | None = None
 
 
 def _init(rng: Rng, num_inputs: int, num_actions: int, H: int, W: int, dtype: str) -> Tree:
-    params = memory_policies.recurrent("gru", H, "float64").init(rng, num_inputs + W, num_actions)
-    of_read = 0.01 * memory_policies.orthogonal(rng, W, num_actions), onp.zeros((W, 1))
+    params = recurrent_policies.recurrent("gru", H, "float64").init(
+        rng, num_inputs + W, num_actions
+    )
+    of_read = 0.01 * recurrent_policies.orthogonal(rng, W, num_actions), onp.zeros((W, 1))
     params["V"] = onp.concatenate([params["V"], onp.concatenate(of_read, axis=1)])
-    params["K"] = memory_policies.glorot_uniform(rng, H, 2 * W + 2)
+    params["K"] = recurrent_policies.glorot_uniform(rng, H, 2 * W + 2)
     params["k"] = onp.zeros(2 * W + 2)
     return {name: leaf.astype(dtype) for name, leaf in params.items()}
 
@@ -84,44 +94,44 @@ def _initial_memory(params: Tree, num_tasks: int, N: int) -> Memory:
     return Memory._make((*empty, None))
 
 
-def _control(params: Tree, hidden: Any) -> Control:
+def _control(params: Tree, hidden: Any) -> Interface:
     out = np.matmul(hidden, params["K"]) + params["k"][..., None, :]
     W, gate, strength = params["K"].shape[-1] // 2 - 1, sigmoid(out[..., -2]), out[..., -1]
     key, vector = np.tanh(out[..., :W]), np.tanh(out[..., W : 2 * W])
-    return Control(key, vector, gate, 1 + np.logaddexp(0, strength))
+    return Interface(key, vector, gate, 1 + np.logaddexp(0, strength))
 
 
 def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
-    gated = networks.gated(params, memory.hidden, np.concatenate([x, memory.read], axis=-1))
+    gated = cells.gru_step(params, memory.hidden, np.concatenate([x, memory.read], axis=-1))
     control = _control(params, gated.h)
     least = least_used(memory.usage)
-    written = writing(control.gate, memory.reading, least)
+    written = write_weights(control.gate, memory.reading, least)
     keys = write(memory.keys, least, written, memory.key)
     rows = write(memory.rows, least, written, control.vector)
     similar = similarity(control.key, keys)
-    reading = focus(control.strength, similar)
+    reading = content_weights(control.strength, similar)
     found = read(reading, rows)
     heads = np.matmul(np.concatenate([gated.h, found], axis=-1), params["V"])
     heads = heads + params["d"][..., None, :]
-    usage = used(memory.usage, reading, written)
-    through = Through(gated, control, least, written, similar)
+    usage = update_usage(memory.usage, reading, written)
+    through = StepCache(gated, control, least, written, similar)
     after = Memory(gated.h, control.key, keys, rows, usage, reading, found, through)
     return after, heads[..., :-1], heads[..., -1]
 
 
-def _pullback(before: Memory, after: Memory, through: Through, g: Memory) -> tuple[Array, Memory]:
+def _pullback(before: Memory, after: Memory, through: StepCache, g: Memory) -> tuple[Array, Memory]:
     """Gradient in the controls before their squashing and in the memory before, eqs. (1)-(3)."""
     _, (key, vector, gate, strength), least, written, K = through
     keys, w = after.keys, after.reading
     g_w = g.reading + onp.einsum("mw,mnw->mn", g.read, after.rows)
     g_rows = g.rows + w[..., None] * g.read[:, None]
-    g_y = w * (g_w - total(w * g_w))
+    g_y = w * (g_w - sum_over_actions(w * g_w))
     g_K = strength[:, None] * g_y
     a2, c2 = onp.sum(key * key, axis=-1, keepdims=True), onp.einsum("mnw,mnw->mn", keys, keys)
     long = onp.maximum(a2, addressing.SHORTEST**2), onp.maximum(c2, addressing.SHORTEST**2)
     scaled, turned = g_K / onp.sqrt(long[0] * long[1]), g_K * K
     g_key = g.key + onp.einsum("mn,mnw->mw", scaled, keys)
-    g_key -= total(turned) * (a2 == long[0]) / long[0] * key
+    g_key -= sum_over_actions(turned) * (a2 == long[0]) / long[0] * key
     g_keys = g.keys + scaled[..., None] * key[:, None]
     g_keys -= (turned * (c2 == long[1]) / long[1])[..., None] * keys
     g_written = onp.einsum("mnw,mw->mn", g_rows, vector)
@@ -140,7 +150,7 @@ def _pullback(before: Memory, after: Memory, through: Through, g: Memory) -> tup
 
 def _gradient(params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array) -> Tree:
     """Gradient in all parameters from that in logits and values, back through time."""
-    found = trees.map(onp.zeros_like, params)
+    found = trees.map_leaves(onp.zeros_like, params)
     u = onp.concatenate([u_logits, u_values[..., None]], axis=-1)
     H, g = len(params["U"]), Memory(*map(onp.zeros_like, memories[0][:-1]))
     for t in range(len(x) - 1, -1, -1):
@@ -152,7 +162,7 @@ def _gradient(params: Tree, x: Array, memories: Any, u_logits: Array, u_values: 
         inputs = onp.concatenate([x[t], before.read], axis=-1)
         g_hidden = g.hidden + out @ params["K"].T
         gru = params["U"], before.hidden, after.through.gated
-        in_y, in_w, hidden = networks.gru_pullback(*gru, g_hidden)
+        in_y, in_w, hidden = cells.gru_pullback(*gru, g_hidden)
         g = g._replace(hidden=hidden, read=(in_y @ params["W"].T)[:, x.shape[-1] :])
         for name, y, z in (("W", inputs, in_y), ("U", before.hidden, in_w), ("V", seen, u[t]),
                            ("K", after.hidden, out)):  # fmt: skip
@@ -164,9 +174,9 @@ def _gradient(params: Tree, x: Array, memories: Any, u_logits: Array, u_values: 
 
 def policy(
     hidden: int = 32, rows: int = 8, width: int = 16, dtype: str = "float32"
-) -> MemoryPolicy:
+) -> RecurrentPolicy:
     """A controller of `hidden` units beside `rows` rows of `width` entries, addressing (1)-(7)."""
     require(dtype in ("float32", "float64"), "dtype must be float32 or float64", repr(dtype))
     init = partial(_init, H=whole("hidden", hidden), W=whole("width", width), dtype=dtype)
     empty = partial(_initial_memory, N=whole("rows", rows))
-    return MemoryPolicy(init, empty, _step, _gradient)
+    return RecurrentPolicy(init, empty, _step, _gradient)

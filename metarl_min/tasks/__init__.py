@@ -15,7 +15,7 @@ import numpy as np
 
 from metarl_min.basics.arguments import probabilities, require, whole
 from metarl_min.basics.trees import Array, Rng
-from metarl_min.mdps.mdp import MDP, select
+from metarl_min.mdps.mdp import MDP, take_tasks
 from metarl_min.mdps.rollouts import Noise
 
 FAMILIES = {  # the name on the command line -> its module here, which has a function of that name
@@ -84,10 +84,10 @@ class DirichletMDP(NamedTuple):
 def sample_hypotheses(rng: Rng, num_tasks: int, prior: Hypotheses) -> MDP:
     """Draw candidates by their prior probability."""
     size = whole("num_tasks", num_tasks)
-    return select(prior.mdps, rng.choice(len(prior.weights), size, p=prior.weights))
+    return take_tasks(prior.mdps, rng.choice(len(prior.weights), size, p=prior.weights))
 
 
-def finite_family(
+def family_of_candidates(
     name: str, words: dict[str, Any], mdps: MDP, weights: Array, horizon: int, num_episodes: int,
     noise: Noise,
 ) -> Family:  # fmt: skip
@@ -107,19 +107,19 @@ def _pairs(text: str) -> Pairs:
     return pairs  # type: ignore[return-value]
 
 
-READ: dict[str, Callable[[str], Any]] = {
+PARSERS: dict[str, Callable[[str], Any]] = {
     "int": int, "int | None": int, "float": float, "float | None": float, "str": str,
     "str | Network": str,
-    "Cells": lambda text: tuple(int(cell) for cell in text.split(",") if text), "Pairs": _pairs,
+    "Cells": lambda word: tuple(int(cell) for cell in word.split(",") if word), "Pairs": _pairs,
 }  # fmt: skip
 
-FORMS = {
+EXPECTED = {
     "int": "a whole number", "int | None": "a whole number", "Pairs": "a,b/a,b/..",
     "Cells": "c,c,..",
 }  # fmt: skip
 
 
-def text(value: Any) -> Any:
+def format_word(value: Any) -> Any:
     """Write a parameter's value as the word that reads back to it; numbers stay numbers.
 
     >>> text(((1.0, 2.0), (3.0, 4.0))), text((4, 9)), text(5)
@@ -128,11 +128,11 @@ def text(value: Any) -> Any:
     if not isinstance(value, tuple):
         return value
     if value and isinstance(value[0], tuple):
-        return "/".join(text(pair) for pair in value)
+        return "/".join(format_word(pair) for pair in value)
     return ",".join(f"{x:.17g}" for x in value)
 
 
-def read(name: str, function: Callable[..., Any], words: dict[str, str]) -> dict[str, Any]:
+def parse_words(name: str, function: Callable[..., Any], words: dict[str, str]) -> dict[str, Any]:
     """Read `words` by the annotations of the keyword-only parameters of what is called `name`.
 
     A parameter that no word can give, like an executor, is not one of its keys, nor is one that
@@ -140,14 +140,16 @@ def read(name: str, function: Callable[..., Any], words: dict[str, str]) -> dict
     """
     given, values = inspect.signature(function).parameters, {}
     fixed = getattr(function, "keywords", {})
-    known = {key: given[key] for key in given if given[key].annotation in READ and key not in fixed}
+    known = {
+        key: given[key] for key in given if given[key].annotation in PARSERS and key not in fixed
+    }
     for key, word in words.items():
         require(key in known, f"{name} knows the keys {', '.join(known)}", repr(key))
         kind = known[key].annotation
         try:
-            values[key] = READ[kind](word)
+            values[key] = PARSERS[kind](word)
         except ValueError:
-            form = FORMS.get(kind, "a number")
+            form = EXPECTED.get(kind, "a number")
             raise ValueError(f"{key} must be written as {form}, got {word!r}") from None
     return values
 
@@ -161,7 +163,7 @@ def make(name: str, words: dict[str, str]) -> Family:
     require(name in FAMILIES, f"family must be one of {', '.join(FAMILIES)}", repr(name))
     module = importlib.import_module(f"metarl_min.tasks.{FAMILIES[name]}")
     function: Callable[..., Family] = getattr(module, name)
-    return function(**read(name, function, words))
+    return function(**parse_words(name, function, words))
 
 
 def expected_under_prior(values: Array, prior: Hypotheses) -> float:

@@ -25,7 +25,7 @@ from metarl_min.mdps.mdp import MDP
 from metarl_min.tasks import BetaArms, Family, GaussianArms, MirroredArms, Pairs
 
 
-def with_means(means: Array) -> MDP:
+def bandit_mdps(means: Array) -> MDP:
     """Return the bandits whose arms pay `means` on average. [..., A] -> leading axes [...]"""
     A, shared = means.shape[-1], (1,) * (means.ndim - 1)
     return MDP(np.ones((*shared, 1)), np.ones((*shared, 1, A, 1)), means[..., None, :, None])
@@ -34,19 +34,19 @@ def with_means(means: Array) -> MDP:
 def sample_beta(rng: Rng, num_tasks: int, prior: BetaArms) -> MDP:
     """Draw bandits from eq. (1)."""
     shape = whole("num_tasks", num_tasks), len(prior.a)
-    return with_means(rng.beta(prior.a, prior.b, shape))
+    return bandit_mdps(rng.beta(prior.a, prior.b, shape))
 
 
 def sample_gaussian(rng: Rng, num_tasks: int, prior: GaussianArms) -> MDP:
     """Draw bandits from eq. (2)."""
     whole("num_tasks", num_tasks)
-    return with_means(rng.normal(prior.mean, prior.std, (num_tasks, len(prior.mean))))
+    return bandit_mdps(rng.normal(prior.mean, prior.std, (num_tasks, len(prior.mean))))
 
 
 def sample_mirrored(rng: Rng, num_tasks: int, prior: MirroredArms) -> MDP:
     """Draw bandits from eq. (3) with a continuous p."""
     p = rng.beta(prior.a, prior.b, whole("num_tasks", num_tasks))
-    return with_means(np.stack([p, 1 - p], axis=-1))
+    return bandit_mdps(np.stack([p, 1 - p], axis=-1))
 
 
 def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> Family:
@@ -58,7 +58,7 @@ def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> F
         require(all(1e-9 <= real("prior", x) <= 1e6 for x in (a, b)), rule, (a, b))
     a, b = np.broadcast_to(np.array(prior, float), (arms, 2)).T
     beta = BetaArms(a.copy(), b.copy())
-    words = {"arms": arms, "pulls": whole("pulls", pulls), "prior": tasks.text(tuple(prior))}
+    words = {"arms": arms, "pulls": whole("pulls", pulls), "prior": tasks.format_word(tuple(prior))}
     sampler = partial(sample_beta, prior=beta)
     return Family("bandit", words, beta, sampler, 1, pulls, rollouts.bernoulli)
 
@@ -82,8 +82,8 @@ def correlated(*, kind: str = "uniform", pulls: int = 100) -> Family:
     words, x = {"kind": kind, "pulls": whole("pulls", pulls)}, low[kind]
     trial = 1, pulls, rollouts.bernoulli
     if x is not None:
-        mdps = with_means(np.array([[x, 1 - x], [1 - x, x]]))
-        return tasks.finite_family("correlated", words, mdps, np.full(2, 0.5), *trial)
+        mdps = bandit_mdps(np.array([[x, 1 - x], [1 - x, x]]))
+        return tasks.family_of_candidates("correlated", words, mdps, np.full(2, 0.5), *trial)
     prior = MirroredArms(1.0, 1.0)
     return Family("correlated", words, prior, partial(sample_mirrored, prior=prior), *trial)
 
@@ -99,4 +99,4 @@ def contextual(*, cues: int = 4, arms: int = 2, pulls: int = 16) -> Family:
     mdps = MDP(np.full((1, S), 1 / S), stays, reward)
     words = {"cues": S, "arms": A, "pulls": whole("pulls", pulls)}
     trial = np.full(A**S, A**-S), 1, pulls, rollouts.deterministic
-    return tasks.finite_family("contextual", words, mdps, *trial)
+    return tasks.family_of_candidates("contextual", words, mdps, *trial)

@@ -17,7 +17,7 @@ from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
-from metarl_min.tasks import Cells, Family, finite_family, text
+from metarl_min.tasks import Cells, Family, family_of_candidates, format_word
 
 LIMIT = 100_000_000  # numbers of 8 bytes
 PAID = -1e100, 1e100  # so that sums and squares of returns stay finite
@@ -79,8 +79,8 @@ def gridworld(
     words = {
         "size": size, "start": start, "horizon": whole("horizon", horizon),
         "episodes": whole("episodes", episodes), "stay": stay, "goal_reward": goal_reward,
-        "step_reward": step_reward, "terminate": terminate, "goals": text(tuple(goals)),
-        "walls": text(tuple(walls)), "slip": slip,
+        "step_reward": step_reward, "terminate": terminate, "goals": format_word(tuple(goals)),
+        "walls": format_word(tuple(walls)), "slip": slip,
     }  # fmt: skip
     weights, noise = np.full(len(candidates), 1 / len(candidates)), rollouts.deterministic
-    return finite_family("gridworld", words, mdps, weights, horizon, episodes, noise)
+    return family_of_candidates("gridworld", words, mdps, weights, horizon, episodes, noise)

@@ -119,9 +119,9 @@ def test_eq3_ucb1_plays_each_arm_once_and_then_the_highest_bound():
 @pytest.mark.verifies("baselines.bandits.3")
 def test_equally_good_actions_are_drawn_uniformly():
     values = np.tile([1.0, 3.0, 3.0 - 1e-10, 3.0 - 1e-8], (20_000, 1))
-    share = np.bincount(bandits.draw_best(rng(), values, 1e-9), minlength=4) / 20_000
+    share = np.bincount(bandits.random_argmax(rng(), values, 1e-9), minlength=4) / 20_000
     assert share[0] == share[3] == 0 and close_to(share[1], 0.5, 20_000)
-    assert (bandits.draw_best(rng(), values) == 1).all()
+    assert (bandits.random_argmax(rng(), values) == 1).all()
     first = choices(bandits.ucb1(), make("bandit", {"arms": "3"}), (0, 2, 0), (0, 2, 0), 20_000)
     assert set(first) == {0, 2} and close_to((first == 0).mean(), 0.5, 20_000)
 

@@ -77,7 +77,7 @@ def test_eq3_the_root_of_a_straight_line_is_exact_and_of_a_convex_one_not_below(
     assert root - 1e-9 <= found <= root + SPACING
 
 
-@pytest.mark.verifies("arms.7")
+@pytest.mark.verifies("bayesian_bandits.7")
 def test_eq7_every_arm_is_looked_up_under_its_own_prior_and_what_remains():
     prior = BetaArms(np.array([1.0, 2.0, 1.0]), np.array([1.0, 1.0, 1.0]))
     tables = [[np.array([[10.0, 0], [11, 12]]) + 100 * r + g for r in range(2)] for g in (0, 0.5)]

@@ -40,7 +40,7 @@ def test_check_names_the_leaf_that_is_wrong():
 
 def test_map_goes_by_name_and_not_by_order():
     one, other = {"a": onp.array(1.0), "b": onp.array(2.0)}, {"b": onp.array(20.0), "a": 10.0}
-    assert trees.map(lambda x, y: x - y, one, other) == {"a": -9.0, "b": -18.0}
+    assert trees.map_leaves(lambda x, y: x - y, one, other) == {"a": -9.0, "b": -18.0}
 
 
 @given(seeds, st.floats(-3, 3))
@@ -112,8 +112,8 @@ def test_every_function_works_on_traced_trees():
     x, y = tree(3), tree(4)
 
     def function(x):
-        moved = trees.add_scaled(x, 2.0, trees.map(np.square, x))
-        vector, unravel = trees.ravel(trees.map(lambda leaf: leaf * 1.0, y))
+        moved = trees.add_scaled(x, 2.0, trees.map_leaves(np.square, x))
+        vector, unravel = trees.ravel(trees.map_leaves(lambda leaf: leaf * 1.0, y))
         return trees.dot(trees.sum_tasks(moved), trees.sum_tasks(unravel(vector)))
 
     gradient = grad(function)(x)

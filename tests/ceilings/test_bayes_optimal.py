@@ -11,12 +11,12 @@ from belief_search import BeliefSearch, arm_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metarl_min.baselines import mdps
-from metarl_min.ceilings import bayes_optimal, beliefs, beta_arms
+from metarl_min.baselines import posterior_sampling
+from metarl_min.ceilings import bayes_optimal, beta_arms, hypotheses
 from metarl_min.mdps import rollouts, values
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import finite_family, make
+from metarl_min.tasks import family_of_candidates, make
 
 quick = settings(derandomize=True, deadline=None, max_examples=15)
 TWO_EPISODES = {
@@ -33,7 +33,7 @@ def check_against_search(family, num_tasks=30):
     """Value at the start, and Q along random histories."""
     search, ceiling = BeliefSearch(family), bayes_optimal.solve(family)
     assert ceiling.value == pytest.approx(float(search.start_value(search.prior, 0)), abs=1e-12)
-    tables = rollouts.tables(family.sample(rng(), num_tasks), rollouts.deterministic)
+    tables = rollouts.sampler(family.sample(rng(), num_tasks), rollouts.deterministic)
     searched = [[search.prior, 0] for _ in range(num_tasks)]
 
     def act(rng, belief, states):
@@ -48,7 +48,7 @@ def check_against_search(family, num_tasks=30):
             searched[m] = [search.after(left, s, a, Fraction(r), arrival)[1], t + 1]
         return ceiling.observe(belief, *step)
 
-    agent = rollouts.Agent(ceiling.start, rollouts.remember, act, observe)
+    agent = rollouts.Agent(ceiling.start, rollouts.keep_memory, act, observe)
     rollouts.play(rng(1), tables, agent, family.num_episodes, family.horizon)
     return ceiling
 
@@ -148,7 +148,7 @@ GRIDS = {
 
 @pytest.mark.verifies("ceilings.1")
 @pytest.mark.verifies("ceilings.2")
-@pytest.mark.verifies("beliefs.2")
+@pytest.mark.verifies("hypotheses.2")
 @pytest.mark.parametrize("name", GRIDS)
 def test_grids_have_the_values_of_the_belief_search(name):
     family = make("gridworld", EIGHTHS | GRIDS[name])
@@ -156,14 +156,14 @@ def test_grids_have_the_values_of_the_belief_search(name):
         one = family.prior.mdps
         two = one._replace(reward=np.repeat(one.reward, 2, axis=0))
         noise = rollouts.deterministic
-        family = finite_family("two", {}, two, np.array([0.25, 0.75]), 3, 2, noise)
+        family = family_of_candidates("two", {}, two, np.array([0.25, 0.75]), 3, 2, noise)
     ceiling = check_against_search(family)
     assert ceiling.known_task + 1e-12 >= ceiling.value >= ceiling.random - 1e-12
 
 
 @pytest.mark.verifies("ceilings.1")
-@pytest.mark.verifies("beliefs.1")
-@pytest.mark.verifies("beliefs.2")
+@pytest.mark.verifies("hypotheses.1")
+@pytest.mark.verifies("hypotheses.2")
 @settings(derandomize=True, deadline=None, max_examples=20)
 @given(st.integers(0, 10**6), st.integers(1, 3), st.integers(1, 2))
 def test_random_hypotheses_have_the_values_of_the_belief_search(seed, horizon, num_episodes):
@@ -182,7 +182,9 @@ def test_random_hypotheses_have_the_values_of_the_belief_search(seed, horizon, n
     weights = np.array([0.5, 0.25, 0.25, 0.0])[draw.permutation(G)]
     mdp = MDP(np.array([[0.25, 0.75, 0]]), transition, reward)
     noise = rollouts.deterministic
-    check_against_search(finite_family("drawn", {}, mdp, weights, horizon, num_episodes, noise), 8)
+    check_against_search(
+        family_of_candidates("drawn", {}, mdp, weights, horizon, num_episodes, noise), 8
+    )
 
 
 @pytest.mark.verifies("ceilings.2")
@@ -204,14 +206,14 @@ def bits(num_episodes):
     reward[:, 0, 0, 1], reward[:, 0, 1, 2] = [0, 0, 1, 1], [0, 1, 0, 1]
     mdp = MDP(np.eye(3)[None, 0], transition, reward)
     noise = rollouts.deterministic
-    return finite_family("bits", {}, mdp, np.full(4, 0.25), 2, num_episodes, noise)
+    return family_of_candidates("bits", {}, mdp, np.full(4, 0.25), 2, num_episodes, noise)
 
 
-@pytest.mark.verifies("beliefs.2")
+@pytest.mark.verifies("hypotheses.2")
 @pytest.mark.parametrize(("num_episodes", "num_beliefs"), [(1, 5), (2, 9)])
 def test_only_beliefs_that_can_be_met_are_listed(num_episodes, num_beliefs):
     family = bits(num_episodes)
-    known = beliefs.beliefs(family, beliefs.outcomes(family), beliefs.LIMIT)
+    known = hypotheses.beliefs(family, hypotheses.outcomes(family), hypotheses.LIMIT)
     assert len(known.child) == num_beliefs
     possible = known.child >= 0
     assert (known.chance[possible] > 0).all() and (known.chance[~possible] == 0).all()
@@ -240,13 +242,13 @@ def test_the_beliefs_are_counted_while_they_are_found(monkeypatch):
     # 9 beliefs, each with two entries for an outcome and one for each time, state and action;
     # the outcomes: 2 rewards for each of 2 arrivals, and 4 steps that stay
     entries = 9 * (2 * 8 + 4 * 6)
-    monkeypatch.setattr(beliefs, "LIMIT", entries)
+    monkeypatch.setattr(hypotheses, "LIMIT", entries)
     bayes_optimal.solve(bits(2))
-    monkeypatch.setattr(beliefs, "LIMIT", entries - 1)
+    monkeypatch.setattr(hypotheses, "LIMIT", entries - 1)
     with pytest.raises(ValueError, match=f"at most {entries - 1} .* got at least {entries}"):
         bayes_optimal.solve(bits(2))
     for limit, size in ((71, 72), (31, 72)):  # G S A S
-        monkeypatch.setattr(beliefs, "LIMIT", limit)
+        monkeypatch.setattr(hypotheses, "LIMIT", limit)
         with pytest.raises(ValueError, match=f"got {size}"):
             bayes_optimal.solve(bits(2))
 
@@ -255,9 +257,9 @@ def test_the_list_of_outcomes_has_the_limit_too(monkeypatch):
     rewards = np.arange(10.0).reshape(10, 1, 1, 1)
     mdp = MDP(np.ones((1, 1)), np.ones((1, 1, 1, 1)), rewards)
     noise = rollouts.deterministic
-    family = finite_family("ten", {}, mdp, np.full(10, 0.1), 1, 1, noise)
+    family = family_of_candidates("ten", {}, mdp, np.full(10, 0.1), 1, 1, noise)
     for limit, got in ((9, r"got 10 \("), (99, r"got 100 \("), (100, "got at least")):
-        monkeypatch.setattr(beliefs, "LIMIT", limit)
+        monkeypatch.setattr(hypotheses, "LIMIT", limit)
         with pytest.raises(ValueError, match=got):
             bayes_optimal.solve(family)
 
@@ -293,14 +295,14 @@ def test_arms_of_other_bandits_are_refused():
 def test_hypotheses_must_agree_on_the_chance_of_what_they_allow():
     transition = np.array([[0.5, 0.5], [0.25, 0.75]])[:, None, None] * np.ones((2, 2, 1, 1))
     mdp = MDP(np.eye(2)[None, 0], transition, np.zeros((2, 1, 1, 1)))
-    family = finite_family("coins", {}, mdp, np.full(2, 0.5), 2, 1, rollouts.deterministic)
+    family = family_of_candidates("coins", {}, mdp, np.full(2, 0.5), 2, 1, rollouts.deterministic)
     with pytest.raises(ValueError, match=r"no exact ceiling unless .* differ by 0.25"):
         bayes_optimal.solve(family)
     certain = family._replace(prior=family.prior._replace(weights=np.array([0.0, 1.0])))
     assert bayes_optimal.solve(certain).value == 0
     starts = mdp._replace(initial=np.eye(2))
     with pytest.raises(ValueError, match="must share one distribution of the first state"):
-        bayes_optimal.solve(family._replace(prior=family.prior._replace(mdps=starts)))
+        bayes_optimal.solve(family._replace(prior=family.prior._replace(posterior_sampling=starts)))
 
 
 # ---- regret and play ----
@@ -375,7 +377,7 @@ def test_families_in_which_a_random_player_earns_the_prior_mean():
 def test_a_random_mdp_pays_its_mean_reward_at_each_step():
     family = make("mdp", {"states": "3", "actions": "2", "horizon": "4", "episodes": "5"})
     tasks = family.sample(rng(), 2000)
-    returns = 5 * values.expected_return(tasks, mdps.uniform((3, 2)), 4)
+    returns = 5 * values.expected_return(tasks, posterior_sampling.uniform((3, 2)), 4)
     error = returns.std() / math.sqrt(2000)
     assert abs(returns.mean() - bayes_optimal.expected_random(family)) < 5 * error
 
@@ -416,7 +418,7 @@ def test_no_baseline_beats_the_value_and_all_pay_their_regret(name):
     family = PLAYED[name]
     ceiling = bayes_optimal.solve(family)
     tasks = family.sample(rng(1), 3000)
-    for learner in mdps.baselines_for(family).values():
+    for learner in posterior_sampling.baselines_for(family).values():
         trial = learner.trial(rng(2), learner.init(rng(), family), family, tasks)
         regret, returns = bayes_optimal.regret(ceiling, trial), trial.rewards.sum((1, 2))
         difference = ceiling.value - regret - returns
@@ -438,7 +440,7 @@ def test_the_optimal_player_breaks_ties_uniformly():
 def test_regret_refuses_histories_that_are_impossible_or_do_not_tell():
     family = make("gridworld", EIGHTHS | GRIDS["slip"])
     ceiling = bayes_optimal.solve(family)
-    learner = mdps.random()
+    learner = posterior_sampling.random()
     trial = learner.trial(rng(), None, family, family.sample(rng(), 20))
     with pytest.raises(ValueError, match=r"without the arrivals of the last steps .* after step 2"):
         bayes_optimal.regret(ceiling, trial)

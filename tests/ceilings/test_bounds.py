@@ -33,7 +33,7 @@ def test_the_optimum_lies_between_each_of_its_bounds(pairs, pulls):
     assert bounds.one_after_the_other(prior, pulls) <= value + 1e-12
     two = BetaArms(prior.a[:2], prior.b[:2])
     assert bayes_optimal.solve(family._replace(prior=two)).value <= value + 1e-12
-    found = bounds.bracket(family)
+    found = bounds.bounds(family)
     assert found.lower - 1e-12 <= value <= found.upper + 1e-12
     assert found.upper <= found.known_task and found.random <= found.lower + 1e-12
 
@@ -77,13 +77,13 @@ def test_eq3_is_the_recursion_in_rational_numbers(pairs, pulls):
 
 
 def test_one_arm_leaves_no_gap():
-    found = bounds.bracket(family_of([(2, 3)], 20))
+    found = bounds.bounds(family_of([(2, 3)], 20))
     assert found.lower == pytest.approx(8, abs=1e-12)
     assert found.upper == pytest.approx(8, abs=1e-7)
 
 
 def test_many_arms_leave_a_small_gap():
-    found = bounds.bracket(make("bandit", {"arms": "20", "pulls": "60"}))
+    found = bounds.bounds(make("bandit", {"arms": "20", "pulls": "60"}))
     assert 0 < found.upper - found.lower < 2
 
 
@@ -100,7 +100,7 @@ def test_a_part_of_the_arms_is_used_where_all_do_not_fit(monkeypatch):
 
 def test_what_is_refused():
     with pytest.raises(ValueError, match="bounds are known for Bernoulli arms with Beta priors"):
-        bounds.bracket(make("gridworld", {}))
+        bounds.bounds(make("gridworld", {}))
     family = make("bandit", {"arms": "20", "pulls": "10000"})
     with pytest.raises(ValueError, match=r"at most 4,000,000,000 numbers, got 6,666,666,666,666"):
-        bounds.bracket(family)
+        bounds.bounds(family)

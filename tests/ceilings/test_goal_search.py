@@ -10,8 +10,8 @@ from belief_search import BeliefSearch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metarl_min.baselines import mdps
-from metarl_min.ceilings import bayes_optimal, beliefs, goal_search, walks
+from metarl_min.baselines import posterior_sampling
+from metarl_min.ceilings import bayes_optimal, goal_search, hypotheses, walks
 from metarl_min.tasks import make
 
 CORNER = {
@@ -90,7 +90,7 @@ def test_eqs1_and_2_are_the_optimum_over_subsets_of_goals(grid):
     if goals is None:  # two absorbing goals leave no majority that tells the moves
         assert words["terminate"] == "1" and (weights > 0).sum() <= 3
         return
-    expected = beliefs.solve(family)
+    expected = hypotheses.solve(family)
     found = goal_search.solve(family, goals)
     assert found.value == pytest.approx(expected.value, abs=1e-9)
     assert found[1:3] == pytest.approx(expected[1:3], abs=1e-12)
@@ -208,6 +208,6 @@ def test_eq3_the_player_earns_the_value_and_what_is_left_is_a_martingale(words):
 
 def test_a_history_off_the_walk_has_no_values_until_the_goal_is_found():
     family, ceiling = searched({"episodes": "2"})
-    trial = mdps.random().trial(rng(), None, family, family.sample(rng(), 20))
+    trial = posterior_sampling.random().trial(rng(), None, family, family.sample(rng(), 20))
     with pytest.raises(ValueError, match="need a history on the best walk, got another before"):
         bayes_optimal.regret(ceiling, trial)

@@ -8,8 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from metarl_min import evaluation
-from metarl_min.baselines import dirichlet
-from metarl_min.baselines import mdps as players
+from metarl_min.baselines import dirichlet_mdps
+from metarl_min.baselines import posterior_sampling as players
 from metarl_min.ceilings import bounds, normal_bounds
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import optimal_return
@@ -55,7 +55,7 @@ def commit(m, prior):
         t, paid = memory
         return t + 1, paid + (t < m * A) * np.eye(A)[actions] * rewards[:, None]
 
-    return Agent(lambda M: (0, np.zeros((M, A))), rollouts.remember, act, observe)
+    return Agent(lambda M: (0, np.zeros((M, A))), rollouts.keep_memory, act, observe)
 
 
 @pytest.mark.verifies("normal_bounds.3")
@@ -67,7 +67,7 @@ def test_explore_then_commit_earns_what_its_formula_says():
     tasks = family.sample(rng, M)
     mean = rng.normal(prior.mean, prior.std, (M, 3))
     tasks = tasks._replace(reward=mean[:, None, :, None])
-    tables = rollouts.tables(tasks, partial(rollouts.gaussian, std=0.8))
+    tables = rollouts.sampler(tasks, partial(rollouts.gaussian, std=0.8))
     for m in range(1, 7):
         total = rollouts.play(rng, tables, commit(m, prior), pulls, 1).rewards.sum((1, 2))
         s2 = prior.std**2
@@ -83,8 +83,8 @@ def test_explore_then_commit_earns_what_its_formula_says():
 def test_known_arms_leave_no_gap_and_sure_rewards_a_small_one():
     prior = GaussianArms(np.array([1.0, 2.0]), np.zeros(2), 1.0)
     family = make("gaussian", {"arms": "2", "pulls": "7"})._replace(prior=prior)
-    assert bounds.bracket(family)[:3] == (14, 14, 14)
-    found = bounds.bracket(make("gaussian", {"arms": "3", "pulls": "100", "noise": "0"}))
+    assert bounds.bounds(family)[:3] == (14, 14, 14)
+    found = bounds.bounds(make("gaussian", {"arms": "3", "pulls": "100", "noise": "0"}))
     assert_allclose(found.upper, 150 / math.sqrt(math.pi), atol=1e-9)
     assert_allclose(found.lower, 97 * 1.5 / math.sqrt(math.pi), atol=1e-9)
 
@@ -92,17 +92,17 @@ def test_known_arms_leave_no_gap_and_sure_rewards_a_small_one():
 @pytest.mark.verifies("normal_bounds.4", "normal_bounds.5")
 def test_bounds_of_random_mdps_hold_for_the_told_and_for_a_player():
     family = make("mdp", {"states": "3", "actions": "2", "horizon": "4", "episodes": "6"})
-    found = bounds.bracket(family)
+    found = bounds.bounds(family)
     assert found.known_task is None and found.random == 24 < found.lower < found.upper
     told = 6 * optimal_return(family.sample(np.random.default_rng(0), 4000), 4)
     error = told.std() / math.sqrt(4000)
     assert told.mean() - 5 * error < found.upper
-    for player in (dirichlet.beb(1.0), players.psrl()):
+    for player in (dirichlet_mdps.beb(1.0), players.psrl()):
         state = player.init(np.random.default_rng(0), family)
         scores = evaluation.evaluate(player, state, family, num_tasks=2000, seed=1)
         assert scores.value < found.upper + 5 * scores.stderr
-    one = bounds.bracket(make("mdp", {"states": "1", "actions": "2", "horizon": "1"}))
-    arm = bounds.bracket(make("gaussian", {"arms": "2", "pulls": "10", "mean": "1"}))
+    one = bounds.bounds(make("mdp", {"states": "1", "actions": "2", "horizon": "1"}))
+    arm = bounds.bounds(make("gaussian", {"arms": "2", "pulls": "10", "mean": "1"}))
     assert one[:2] == pytest.approx(arm[:2], abs=1e-12)
 
 
@@ -123,12 +123,12 @@ def test_the_first_actions_of_an_mdp_are_a_bandit():
         lambda M: (first.start(M), True), lambda rng, memory: (memory[0], True), act, observe
     )
     rng = np.random.default_rng(0)
-    tables = rollouts.tables(family.sample(rng, M), family.reward_noise)
+    tables = rollouts.sampler(family.sample(rng, M), family.reward_noise)
     total = rollouts.play(rng, tables, agent, N, T).rewards.sum((1, 2))
     e = 1 / math.sqrt(math.pi)  # of two standard normals; m = 1 has posterior std sqrt(1 / 2)
     formula = N * (T - 1) + 2 + (N - 2) * (1 + e * math.sqrt(0.5))
     assert abs(total.mean() - formula) < 5 * total.std() / math.sqrt(M)
-    assert bounds.bracket(family).lower == pytest.approx(formula, abs=1e-9)
+    assert bounds.bounds(family).lower == pytest.approx(formula, abs=1e-9)
 
 
 def test_other_noise_has_no_bounds_here():

@@ -18,7 +18,7 @@ import toy_learner
 from metarl_min import __main__, learners, tasks
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.cli import commands, comparison, main, runs
-from metarl_min.learners import genetic
+from metarl_min.learners import ga
 
 SCORES = {
     "return", "stderr", "score", "score_stderr", "score_pdl", "score_pdl_stderr", "per_episode",
@@ -339,7 +339,7 @@ def test_estimators_without_matplotlib(run, monkeypatch):
 
 
 def test_numbers_in_json_are_whole_floats():
-    assert commands.dump({"x": np.float64(0.1) + 0.2, "y": np.nan}) == (
+    assert commands.to_json({"x": np.float64(0.1) + 0.2, "y": np.nan}) == (
         '{\n "x": 0.30000000000000004,\n "y": null\n}'
     )
 
@@ -519,7 +519,7 @@ def test_resume_needs_no_iterations_where_a_schedule_falls_over_them(run):
 def test_a_run_of_all_iterations_is_resumed_with_the_words_that_began_it(run, monkeypatch):
     words = ("train", "ga", "bandit", "pulls=2", "--out", "b", "--set", "population=4", "elites=1")
     words += ("pressure=2", "num_tasks=2")
-    monkeypatch.setattr(genetic, "_iterations", lambda family: (1, 3))
+    monkeypatch.setattr(ga, "_iterations", lambda family: (1, 3))
     assert run(*words)[1].startswith("b: 3 iterations are done")
     assert run(*words, "--resume")[:2] == (0, "b: all 3 iterations are done\n")
 
@@ -651,7 +651,7 @@ def test_a_numbered_directory_goes_to_one_run_only(monkeypatch):
         return mkdir(path, *args, **options)
 
     monkeypatch.setattr(Path, "mkdir", slow)
-    assert runs.claim(None) == Path("runs/0002") and raced
+    assert runs.new_run_directory(None) == Path("runs/0002") and raced
 
 
 def test_workers_are_sent_numbers_alone(monkeypatch):

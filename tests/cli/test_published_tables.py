@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metarl_min import evaluation, tasks
-from metarl_min.baselines import arms
+from metarl_min.baselines import bayesian_bandits
 from metarl_min.cli import columns, published_tables
 from metarl_min.cli.columns import PLAYERS, Job, make_jobs, measure
 from metarl_min.cli.published_tables import choose
@@ -135,7 +135,7 @@ def test_random_mdps():
 
 
 def test_the_value_is_that_of_an_evaluation_on_the_same_tasks():
-    family, learner = tasks.make("bandit", {"pulls": "6"}), arms.greedy()
+    family, learner = tasks.make("bandit", {"pulls": "6"}), bayesian_bandits.greedy()
     state = learner.init(np.random.default_rng(0), family)
     found = evaluation.evaluate(learner, state, family, num_tasks=1500, seed=3)
     ((value, stderr, _),) = measure(Job("bandits", "greedy", (5,), (6,), 1500, 3))["cells"].values()

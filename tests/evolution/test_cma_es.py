@@ -21,7 +21,7 @@ def grown(seed=0, generation=3):
     A = draw.normal(size=(D, D))
     paths = draw.normal(size=(2, D))
     state = cma_es.State(draw.normal(size=D), 0.7, A @ A.T + np.eye(D), *paths, generation)
-    return state, cma_es.sample(draw, state, P), draw.normal(size=P)
+    return state, cma_es.ask(draw, state, P), draw.normal(size=P)
 
 
 @pytest.mark.verifies("cma_es.2", "cma_es.3")
@@ -65,7 +65,7 @@ def test_a_start_is_round_and_its_own():
 @pytest.mark.verifies("cma_es.1")
 def test_points_have_the_covariance_of_the_state():
     state, _, _ = grown()
-    x = cma_es.sample(rng(5), state, 100_000)
+    x = cma_es.ask(rng(5), state, 100_000)
     z = (x - state.mean) / state.sigma
     found, n = z.T @ z / len(z), len(z)
     stderr = np.sqrt((state.C**2 + np.outer(np.diag(state.C), np.diag(state.C))) / n)
@@ -78,7 +78,7 @@ def test_points_have_the_covariance_of_the_state():
 def test_a_generation_is_that_of_a_loop_over_numbers(length):
     state, x, F = grown()
     state = state._replace(p_sigma=length * state.p_sigma, C=np.diag([4.0, 1.0, 0.25]))
-    found = cma_es.advance(state, x, F)
+    found = cma_es.tell(state, x, F)
     best = sorted(range(P), key=lambda i: -F[i])[: P // 2]
     raw = [math.log(3.5 / i) for i in (1, 2, 3)]
     w = [r / sum(raw) for r in raw]
@@ -120,7 +120,7 @@ def test_a_path_that_is_too_long_is_told_at_the_length_of_the_tutorial(generatio
     limit = 1.9 * chi * math.sqrt(1 - (1 - c.c_sigma) ** (2 * generation))  # 1.4 + 2 / 4
     for length, h in ((1 - 1e-9, 1), (1 + 1e-9, 0)):
         state = base._replace(p_sigma=np.array([0.0, limit, 0.0]) * length / (1 - c.c_sigma))
-        after = cma_es.advance(state, x, F)
+        after = cma_es.tell(state, x, F)
         kept = 1 - c.c_1 - c.c_mu + (1 - h) * c.c_1 * c.c_c * (2 - c.c_c)
         truth = kept * state.C + c.c_1 * np.outer(after.p_c, after.p_c)
         assert_allclose(after.C, truth, rtol=1e-11)
@@ -132,13 +132,13 @@ def test_blind_selection_leaves_paths_and_covariance_what_they_are_on_average(le
     """Also where many points are equal: of two `levels`."""
     draw, n = rng(2), 5_000
     base, _, _ = grown(generation=10**6)
-    root = cma_es.power(base.C, 0.5)
+    root = cma_es.matrix_power(base.C, 0.5)
     moments = np.zeros((3, n, D, D))
     for i in range(n):
         p, q = draw.normal(size=D), root @ draw.normal(size=D)
         state = base._replace(p_sigma=0.1 * p, p_c=q)  # so short that h = 0 is rare
         F = draw.normal(size=P) if levels is None else [0.0, *draw.integers(levels, size=P - 2), 1]
-        after = cma_es.advance(state, cma_es.sample(draw, state, P), np.array(F))
+        after = cma_es.tell(state, cma_es.ask(draw, state, P), np.array(F))
         a = cma_es.constants(P, D).c_sigma
         full = after.p_sigma + (1 - a) * 0.9 * p  # as if p had its own length
         moments[:, i] = np.outer(full, full), np.outer(after.p_c, after.p_c), after.C
@@ -150,13 +150,11 @@ def test_blind_selection_leaves_paths_and_covariance_what_they_are_on_average(le
 def test_only_the_order_of_the_fitness_counts():
     state, x, F = grown()
     for G in (np.exp(3 * F), 1e9 * F - 7):
-        for one, other in zip(
-            cma_es.advance(state, x, F), cma_es.advance(state, x, G), strict=True
-        ):
+        for one, other in zip(cma_es.tell(state, x, F), cma_es.tell(state, x, G), strict=True):
             assert_array_equal(one, other)
     order = rng(4).permutation(P)
     for one, other in zip(
-        cma_es.advance(state, x, F), cma_es.advance(state, x[order], F[order]), strict=True
+        cma_es.tell(state, x, F), cma_es.tell(state, x[order], F[order]), strict=True
     ):
         assert_allclose(one, other, rtol=1e-12)
 
@@ -167,7 +165,7 @@ def test_it_turns_and_scales_with_the_space():
     turned = cma_es.State(
         3 * R @ state.mean, 3 * 0.7, R @ state.C @ R.T, R @ state.p_sigma, R @ state.p_c, 3
     )
-    one, other = cma_es.advance(state, x, F), cma_es.advance(turned, 3 * x @ R.T, F)
+    one, other = cma_es.tell(state, x, F), cma_es.tell(turned, 3 * x @ R.T, F)
     assert_allclose(other.mean, 3 * R @ one.mean, rtol=1e-11, atol=1e-12)
     assert other.sigma == pytest.approx(3 * one.sigma, rel=1e-11)
     assert_allclose(other.C, R @ one.C @ R.T, rtol=1e-11, atol=1e-12)
@@ -178,9 +176,9 @@ def test_it_turns_and_scales_with_the_space():
 def test_equals_share_and_a_flat_fitness_moves_nothing():
     state, x, _ = grown()
     w = cma_es.constants(P, D).weights
-    tied = cma_es.shares(np.array([2.0, 3.0, 2.0, 2.0, 0.0, 1.0]), w)
+    tied = cma_es.rank_weights(np.array([2.0, 3.0, 2.0, 2.0, 0.0, 1.0]), w)
     assert_allclose(tied, [(w[1] + w[2]) / 3, w[0], *[(w[1] + w[2]) / 3] * 2, 0, 0], rtol=1e-14)
-    after = cma_es.advance(state, x, np.full(P, 0.3))
+    after = cma_es.tell(state, x, np.full(P, 0.3))
     assert after.generation == 4
     for one, other in zip(after[:5], state[:5], strict=True):
         assert_array_equal(one, other)
@@ -192,10 +190,10 @@ def test_it_finds_the_top_of_an_ill_conditioned_hill_and_learns_its_shape():
     H = R @ np.diag(10.0 ** np.arange(n)) @ R.T
     state = cma_es.init(np.ones(n), 0.5)
     for _ in range(300):
-        x = cma_es.sample(draw, state, 8)
-        state = cma_es.advance(state, x, -np.einsum("pi,ij,pj->p", x, H, x))
+        x = cma_es.ask(draw, state, 8)
+        state = cma_es.tell(state, x, -np.einsum("pi,ij,pj->p", x, H, x))
     assert state.mean @ H @ state.mean < 1e-10
-    root = cma_es.power(state.C, 0.5)
+    root = cma_es.matrix_power(state.C, 0.5)
     assert np.linalg.cond(root @ H @ root) < 100  # round as seen by the search; that of H is 1e4
 
 
@@ -209,14 +207,14 @@ def test_bad_inputs_are_refused_with_the_rule():
         with pytest.raises(ValueError, match=r"mean must be \[D\]"):
             cma_es.init(wrong, 1.0)
     with pytest.raises(ValueError, match="population must be"):
-        cma_es.sample(rng(), state, 1)
+        cma_es.ask(rng(), state, 1)
     with pytest.raises(ValueError, match=r"F must be \[6\], one entry for each .* got \(5,\)"):
-        cma_es.advance(state, x, F[:-1])
+        cma_es.tell(state, x, F[:-1])
     for wrong in (x[0], x[:, :2], x[:1]):
         with pytest.raises(ValueError, match=r"x must be \[P, 3\], P at least 2, got"):
-            cma_es.advance(state, wrong, F)
+            cma_es.tell(state, wrong, F)
     F[2] = np.nan
     with pytest.raises(FloatingPointError, match="fitness must be finite, got nan of member 2"):
-        cma_es.advance(state, x, F)
+        cma_es.tell(state, x, F)
     with pytest.raises(ValueError, match="C must be positive definite, got an eigenvalue of -1"):
-        cma_es.sample(rng(), state._replace(C=-np.eye(D)), 4)
+        cma_es.ask(rng(), state._replace(C=-np.eye(D)), 4)

@@ -12,8 +12,8 @@ from numpy.testing import assert_array_equal
 
 from metarl_min import tasks, training
 from metarl_min.evolution import executors, generations
-from metarl_min.learners.evolution import es
-from metarl_min.learners.genetic import ga
+from metarl_min.learners.es import es
+from metarl_min.learners.ga import ga
 
 BANDIT = tasks.make("bandit", {"arms": "2", "pulls": "3"})
 SMALL = {"hidden": 3, "population": 8, "num_tasks": 4}
@@ -24,11 +24,11 @@ class Counter(NamedTuple):
     """A search of which all is known: its parameter is the sum of what it was told."""
 
     theta: dict[str, np.ndarray]
-    told: generations.Told
+    told: generations.Update
 
 
 def counted(state, key, fitness):
-    told = generations.Told(generations.name(state), key, fitness)
+    told = generations.Update(generations.digest(state), key, fitness)
     return Counter({"x": state.theta["x"] + fitness.sum()}, told)
 
 
@@ -38,13 +38,13 @@ def asked(state, told_to, advance):
     def play(state, key, first, end):
         return state.theta["x"]
 
-    words = play, advance, b"", 5, generations.name(told_to), told_to.told
+    words = play, advance, b"", 5, generations.digest(told_to), told_to.told
     return generations.evaluate(0, 2, *words, state)
 
 
 def test_a_worker_follows_or_asks_for_the_state(monkeypatch):
     monkeypatch.setattr(generations, "_KNOWN", [])
-    first = Counter({"x": np.zeros(1)}, generations.nothing(2))
+    first = Counter({"x": np.zeros(1)}, generations.no_update(2))
     second = counted(first, 3, np.array([1.0, 2.0]))
     third = counted(second, 4, np.array([4.0, 8.0]))
     assert asked(None, first, counted) is None  # new

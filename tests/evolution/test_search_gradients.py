@@ -7,7 +7,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from metarl_min.evolution import search_gradients
-from metarl_min.evolution.search_gradients import ESTIMATORS, antithetic, forward, vanilla
+from metarl_min.evolution.search_gradients import (
+    ESTIMATORS,
+    antithetic,
+    forward_difference,
+    one_sided,
+)
 from metarl_min.mdps.policies import softmax
 
 
@@ -49,8 +54,8 @@ def test_more_directions_are_averaged():
                 for i in range(5)]  # fmt: skip
         assert_allclose(ESTIMATORS[name].gradient(F, e, sigma), np.mean(each, 0), rtol=1e-13)
     F = rng.normal(size=6)
-    each = [forward(F[[0, i + 1]], e[[i]], sigma) for i in range(5)]
-    assert_allclose(forward(F, e, sigma), np.mean(each, 0), rtol=1e-13)
+    each = [forward_difference(F[[0, i + 1]], e[[i]], sigma) for i in range(5)]
+    assert_allclose(forward_difference(F, e, sigma), np.mean(each, 0), rtol=1e-13)
 
 
 @pytest.mark.verifies("search_gradients.5")
@@ -95,7 +100,7 @@ def test_covariances_have_their_closed_forms(name, quadratic):
 
     if name == "vanilla":
         g = np.array(
-            [vanilla(f, d[None], sigma) for f, d in zip(F(sigma * e)[:, None], e, strict=True)]
+            [one_sided(f, d[None], sigma) for f, d in zip(F(sigma * e)[:, None], e, strict=True)]
         )
         truth = ((level / sigma) ** 2 + a @ a) * np.eye(D) + np.outer(a, a)
         if quadratic:
@@ -108,7 +113,7 @@ def test_covariances_have_their_closed_forms(name, quadratic):
         truth = a @ a * np.eye(D) + np.outer(a, a)
     else:
         F2 = np.stack([F(0 * e), F(sigma * e)], axis=1)
-        g = np.array([forward(f, d[None], sigma) for f, d in zip(F2, e, strict=True)])
+        g = np.array([forward_difference(f, d[None], sigma) for f, d in zip(F2, e, strict=True)])
         trace = np.trace(Q)
         fourth = (trace**2 + 2 * np.trace(Q @ Q)) * np.eye(D) + 4 * trace * Q + 8 * Q @ Q
         truth = a @ a * np.eye(D) + np.outer(a, a) + sigma**2 / 4 * fourth

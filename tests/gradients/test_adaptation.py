@@ -14,7 +14,7 @@ from metarl_min.mdps import mdp, policies
 WAYS = [
     adaptation.meta_gradient,
     adaptation.meta_gradient_reverse_over_reverse,
-    adaptation.meta_gradient_by_chain,
+    adaptation.meta_gradient_by_hessian_products,
 ]
 FAMILIES = {
     "bandit": tasks.make("bandit", {"arms": "3", "prior": "1,1/2,1/1,3"}),
@@ -24,15 +24,15 @@ FAMILIES = {
         {"size": "2", "start": "0", "horizon": "2", "slip": "0.3", "terminate": "1"},
     ),
 }
-POLICIES = {"table": policies.table, "network": policies.network(3)}
+POLICIES = {"table": policies.tabular, "network": policies.mlp(3)}
 
 
 def problem(family, policy, num_tasks=3, seed=0):
     rng = np.random.default_rng(seed)
     batch = family.sample(rng, num_tasks)
     theta = policy.init(rng, *batch.shape)
-    theta = trees.map(lambda x: x + 0.5 * rng.standard_normal(x.shape), theta)
-    return batch, theta, objectives.exact(batch, family.horizon)
+    theta = trees.map_leaves(lambda x: x + 0.5 * rng.standard_normal(x.shape), theta)
+    return batch, theta, objectives.expected_return_objective(batch, family.horizon)
 
 
 def paths_of(batch, horizon):
@@ -75,20 +75,20 @@ def test_three_ways_to_the_meta_gradient_are_that_of_the_enumerated_objective(
 def test_first_order_is_the_mean_policy_gradient_after_adaptation(policy, num_steps):
     family, policy = FAMILIES["bandit"], POLICIES[policy]
     batch, theta, J = problem(family, policy)
-    truth = trees.map(lambda x: np.zeros(x.shape), theta)
+    truth = trees.map_leaves(lambda x: np.zeros(x.shape), theta)
     for paths in paths_of(batch, family.horizon):
         phi = by_hand.adapt(theta, paths, 0.7, num_steps)
         truth = trees.add_scaled(truth, 1 / 3, by_hand.policy_gradient(phi, paths))
     gradient = adaptation.first_order_meta_gradient(policy, theta, 0.7, num_steps, J)
-    assert by_hand.relative_error(gradient, trees.map(np.real, truth)) < 1e-12
+    assert by_hand.relative_error(gradient, trees.map_leaves(np.real, truth)) < 1e-12
 
 
 def test_first_and_second_order_agree_without_steps_and_differ_with_one():
-    family, policy = FAMILIES["gridworld"], policies.table
+    family, policy = FAMILIES["gridworld"], policies.tabular
     _, theta, J = problem(family, policy)
     for num_steps, low, high in ((0, 0.0, 1e-14), (1, 1e-2, np.inf)):
         first = adaptation.first_order_meta_gradient(policy, theta, 1.0, num_steps, J)
-        second = adaptation.meta_gradient_by_chain(policy, theta, 1.0, num_steps, J)
+        second = adaptation.meta_gradient_by_hessian_products(policy, theta, 1.0, num_steps, J)
         assert low <= by_hand.relative_error(first, second) <= high
 
 
@@ -102,9 +102,11 @@ def chain(policy, path, alpha, inner, outer):
 def test_chain_differentiates_a_sum_of_objectives_at_every_iterate(policy):
     policy, rng = POLICIES[policy], np.random.default_rng(1)
     M, S, A, K = 4, 2, 3, 3
-    theta = trees.map(lambda x: x + 0.5 * rng.standard_normal(x.shape), policy.init(rng, S, A))
-    inner = [objectives.sampled(rng.standard_normal((M, S, A))) for _ in range(K)]
-    outer = [objectives.sampled(rng.standard_normal((M, S, A))) for _ in range(K + 1)]
+    theta = trees.map_leaves(
+        lambda x: x + 0.5 * rng.standard_normal(x.shape), policy.init(rng, S, A)
+    )
+    inner = [objectives.reinforce_objective(rng.standard_normal((M, S, A))) for _ in range(K)]
+    outer = [objectives.reinforce_objective(rng.standard_normal((M, S, A))) for _ in range(K + 1)]
 
     def total(theta):
         path = adaptation.inner_loop(policy, theta, 0.8, inner)
@@ -116,7 +118,7 @@ def test_chain_differentiates_a_sum_of_objectives_at_every_iterate(policy):
     assert by_hand.relative_error(gradient, grad(total)(theta)) < 1e-12
 
     some = [outer[0], None, outer[2], None]
-    with_zeros = [L or objectives.sampled(np.zeros((M, S, A))) for L in some]
+    with_zeros = [L or objectives.reinforce_objective(np.zeros((M, S, A))) for L in some]
     assert (
         by_hand.relative_error(
             chain(policy, path, 0.8, inner, some),
@@ -131,18 +133,22 @@ def test_a_batch_of_tasks_is_the_mean_of_one_task_at_a_time(policy):
     family, policy = FAMILIES["slippery, ending at the goal"], POLICIES[policy]
     batch, theta, J = problem(family, policy)
     one_by_one = [
-        adaptation.meta_gradient_by_chain(
-            policy, theta, 0.9, 2, objectives.exact(mdp.select(batch, [m]), family.horizon)
+        adaptation.meta_gradient_by_hessian_products(
+            policy,
+            theta,
+            0.9,
+            2,
+            objectives.expected_return_objective(mdp.take_tasks(batch, [m]), family.horizon),
         )
         for m in range(3)
     ]
-    mean = trees.map(lambda *x: np.mean(x, axis=0), *one_by_one)
+    mean = trees.map_leaves(lambda *x: np.mean(x, axis=0), *one_by_one)
     for way in WAYS:
         assert by_hand.relative_error(way(policy, theta, 0.9, 2, J), mean) < 1e-12
 
 
 def test_the_gradient_in_the_step_size_comes_from_the_same_trace():
-    family, policy = FAMILIES["bandit"], policies.table
+    family, policy = FAMILIES["bandit"], policies.tabular
     _, theta, J = problem(family, policy)
     derivative = grad(lambda alpha: adaptation.adapted_return(policy, theta, alpha, 2, J))(0.6)
     h = 1e-5
@@ -155,7 +161,7 @@ def test_the_gradient_in_the_step_size_comes_from_the_same_trace():
 def test_step_sizes_of_their_own_have_the_traced_gradient_and_so_has_theta(policy):
     policy, rng = POLICIES[policy], np.random.default_rng(2)
     _, theta, J = problem(FAMILIES["slippery, ending at the goal"], policy)
-    alpha = trees.map(lambda x: rng.uniform(0.2, 1.5, x.shape), theta)
+    alpha = trees.map_leaves(lambda x: rng.uniform(0.2, 1.5, x.shape), theta)
     inner, outer = [J] * 3, [None, J, None, J]
 
     def total(theta, alpha):
@@ -173,25 +179,25 @@ def test_step_sizes_of_their_own_have_the_traced_gradient_and_so_has_theta(polic
 @pytest.mark.verifies("adaptation.6")
 def test_first_order_keeps_the_derivative_in_the_step_size():
     """With one step the adjoints of the two orders meet the step size alike."""
-    _, theta, J = problem(FAMILIES["bandit"], policies.table)
-    path = adaptation.inner_loop(policies.table, theta, 0.6, [J])
+    _, theta, J = problem(FAMILIES["bandit"], policies.tabular)
+    path = adaptation.inner_loop(policies.tabular, theta, 0.6, [J])
     outer = [None, J]
-    second = adaptation.adjoints(policies.table, path, 0.6, [J], outer)
-    first = adaptation.first_order_adjoints(policies.table, path, outer)
-    found = [adaptation.alpha_gradient(policies.table, path, [J], v) for v in (first, second)]
+    second = adaptation.adjoints(policies.tabular, path, 0.6, [J], outer)
+    first = adaptation.first_order_adjoints(policies.tabular, path, outer)
+    found = [adaptation.alpha_gradient(policies.tabular, path, [J], v) for v in (first, second)]
     assert by_hand.relative_error(*found) < 1e-14
-    total = grad(lambda a: 3 * adaptation.adapted_return(policies.table, theta, a, 1, J))(0.6)
+    total = grad(lambda a: 3 * adaptation.adapted_return(policies.tabular, theta, a, 1, J))(0.6)
     assert found[0]["logits"].sum() == pytest.approx(total, rel=1e-12)
 
 
 def test_infinite_horizon_is_the_limit_of_long_horizons():
     family = tasks.make("gridworld", {"size": "3", "start": "0"})
-    batch, theta, _ = problem(family, policies.table)
-    infinite = objectives.exact(batch, None, 0.8)
-    long = objectives.exact(batch, 200, 0.8)
+    batch, theta, _ = problem(family, policies.tabular)
+    infinite = objectives.expected_return_objective(batch, None, 0.8)
+    long = objectives.expected_return_objective(batch, 200, 0.8)
     for way in WAYS:
-        limit = way(policies.table, theta, 1.0, 2, infinite)
-        assert by_hand.relative_error(way(policies.table, theta, 1.0, 2, long), limit) < 1e-12
+        limit = way(policies.tabular, theta, 1.0, 2, infinite)
+        assert by_hand.relative_error(way(policies.tabular, theta, 1.0, 2, long), limit) < 1e-12
 
 
 @pytest.mark.parametrize("way", [*WAYS, adaptation.first_order_meta_gradient])
@@ -208,28 +214,31 @@ def test_infinite_horizon_is_the_limit_of_long_horizons():
     ],
 )
 def test_what_is_not_a_problem_is_refused(way, theta, alpha, num_steps, error, message):
-    _, _, J = problem(FAMILIES["bandit"], policies.table)
+    _, _, J = problem(FAMILIES["bandit"], policies.tabular)
     with pytest.raises(error, match=message):
-        way(policies.table, theta, alpha, num_steps, J)
+        way(policies.tabular, theta, alpha, num_steps, J)
 
 
 def test_a_table_of_another_size_is_refused():
     task = mdp.MDP(np.ones((1, 2)) / 2, np.full((1, 2, 2, 2), 0.5), np.ones((1, 2, 2, 1)))
-    J, theta = objectives.exact(task, 1), {"logits": np.zeros((1, 2))}
-    for way in (adaptation.meta_gradient_by_chain, adaptation.adapted_return):
+    J, theta = objectives.expected_return_objective(task, 1), {"logits": np.zeros((1, 2))}
+    for way in (adaptation.meta_gradient_by_hessian_products, adaptation.adapted_return):
         with pytest.raises(ValueError, match=r"logits and probs must have shape .* 2, 2"):
-            way(policies.table, theta, 0.5, 1, J)
+            way(policies.tabular, theta, 0.5, 1, J)
 
 
 def test_each_parameter_may_have_its_alpha():
     task = mdp.MDP(
         np.ones((1, 2)) / 2, np.full((1, 2, 2, 2), 0.5), np.arange(4.0).reshape(1, 2, 2, 1)
     )
-    J, theta = objectives.exact(task, 2), {"logits": np.array([[0.1, 0.4], [0.2, -0.3]])}
+    J, theta = (
+        objectives.expected_return_objective(task, 2),
+        {"logits": np.array([[0.1, 0.4], [0.2, -0.3]])},
+    )
     alpha = {"logits": np.array([[0.5, 1.0], [0.0, 2.0]])}
     one, other = (
-        way(policies.table, theta, alpha, 2, J)["logits"]
-        for way in (adaptation.meta_gradient_by_chain, adaptation.meta_gradient)
+        way(policies.tabular, theta, alpha, 2, J)["logits"]
+        for way in (adaptation.meta_gradient_by_hessian_products, adaptation.meta_gradient)
     )
     assert abs(one).max() > 0
     np.testing.assert_allclose(one, other, atol=1e-15)

@@ -7,15 +7,23 @@ import pytest
 
 from metarl_min.basics import trees
 from metarl_min.gradients import estimators, meta_gradients, mistakes
-from metarl_min.gradients.estimators import ESTIMATORS, Inner, combine, dice, emaml, fomaml, plain
+from metarl_min.gradients.estimators import (
+    ESTIMATORS,
+    InnerStep,
+    dice,
+    emaml,
+    fomaml,
+    plain,
+    through_inner_steps,
+)
 from metarl_min.gradients.meta_gradients import Problem, check_meta_gradient
 from metarl_min.mdps import policies
-from metarl_min.tasks.bandits import with_means
+from metarl_min.tasks.bandits import bandit_mdps
 
 WORKED = Problem(
-    Inner(policies.table, 0.7, 0.0),
+    InnerStep(policies.tabular, 0.7, 0.0),
     {"logits": np.array([[0.3, -0.2]])},
-    with_means(np.array([[0.2, 0.9]])),
+    bandit_mdps(np.array([[0.2, 0.9]])),
     1,
     num_episodes=2,
     num_steps=1,
@@ -63,12 +71,12 @@ def test_where_nothing_adapts_all_are_right(name, estimand, change):
 
 def exact(estimand, factor=lambda problem: 1.0):
     """The gradient itself, whatever the data, times what is given; for the two examples in turn."""
-    problems = iter(meta_gradients.examples())
+    problems = iter(meta_gradients.standard_problems())
 
     def estimator(inner, path, data, v, R):
         problem = next(problems)
-        gradient = getattr(meta_gradients.truth(problem), f"grad_{estimand}")
-        return trees.map(lambda g: np.tile(factor(problem) * g, (len(R), 1, 1)), gradient)
+        gradient = getattr(meta_gradients.exact_gradients(problem), f"grad_{estimand}")
+        return trees.map_leaves(lambda g: np.tile(factor(problem) * g, (len(R), 1, 1)), gradient)
 
     return estimator
 
@@ -86,7 +94,7 @@ def with_score(*, times=lambda inner, data: 1.0, weights=estimators.plain_weight
     """A gradient and a score term with a factor, as one surrogate."""
 
     def estimator(inner, path, data, v, R):
-        return combine(inner, path, data, v, weights, times(inner, data) * R)
+        return through_inner_steps(inner, path, data, v, weights, times(inner, data) * R)
 
     return estimator
 
@@ -103,7 +111,9 @@ def apart(gradient, times=1.0):
 
 def detached(inner, path, data, v, R):
     """log P(D_k | phi_k) with every phi_k but theta held fixed: only the first has a gradient."""
-    first = combine(inner, path[:2], data[:1], trees.scale(v, 0.0), estimators.plain_weights, R)
+    first = through_inner_steps(
+        inner, path[:2], data[:1], trees.scale(v, 0.0), estimators.plain_weights, R
+    )
     return trees.add_scaled(plain(inner, path, data, v, R), 1.0, first)
 
 
@@ -213,9 +223,9 @@ def test_on_a_problem_of_ones_own_all_names_that_fit_are_told():
 
 def test_known_names_differ_in_the_mean_but_for_the_few_that_say_the_same():
     tables = []
-    for problem in meta_gradients.examples():
+    for problem in meta_gradients.standard_problems():
         given, p = meta_gradients.enumerated(problem)
-        truth = meta_gradients.truth(problem)
+        truth = meta_gradients.exact_gradients(problem)
         known = {"grad F_N": truth.grad_F_N, "grad F_inf": truth.grad_F_inf}
         rows = mistakes.explanations(given, problem.num_episodes, known)
         tables.append({name: p @ x for name, x in rows.items()})
@@ -233,7 +243,7 @@ def test_the_estimand_has_two_names():
 
 
 def shapeless(inner, path, data, v, R):
-    return trees.map(lambda x: x.mean(0), v)
+    return trees.map_leaves(lambda x: x.mean(0), v)
 
 
 def nameless(inner, path, data, v, R):
@@ -253,7 +263,9 @@ def test_what_is_returned_must_have_the_shape_of_phi(function):
 @pytest.mark.parametrize("hole", [np.nan, np.inf])
 def test_what_is_returned_must_be_finite(hole):
     def estimator(inner, path, data, v, R):
-        return trees.map(lambda x: np.where(np.arange(len(R))[:, None, None] == 3, hole, x), v)
+        return trees.map_leaves(
+            lambda x: np.where(np.arange(len(R))[:, None, None] == 3, hole, x), v
+        )
 
     with pytest.raises(ValueError, match=r"my_function\(..\)\['logits'\] must be finite, got"):
         check_meta_gradient(estimator)
@@ -261,7 +273,9 @@ def test_what_is_returned_must_be_finite(hole):
 
 def test_whole_numbers_are_no_estimates():
     with pytest.raises(TypeError, match="must be an array of floats, got int"):
-        check_meta_gradient(lambda inner, path, data, v, R: trees.map(lambda x: x.astype(int), v))
+        check_meta_gradient(
+            lambda inner, path, data, v, R: trees.map_leaves(lambda x: x.astype(int), v)
+        )
 
 
 def test_zeros_are_nothing():
@@ -270,6 +284,6 @@ def test_zeros_are_nothing():
 
 
 def test_where_every_estimate_is_zero_nothing_was_checked():
-    one = WORKED._replace(theta={"logits": np.zeros((1, 1))}, task=with_means(np.array([[0.3]])))
+    one = WORKED._replace(theta={"logits": np.zeros((1, 1))}, task=bandit_mdps(np.array([[0.3]])))
     report = check_meta_gradient(plain, problem=one)
     assert not report and "nothing was checked" in report.remark

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metarl_min.gradients import enumeration, meta_gradients
-from metarl_min.gradients.estimators import Inner
+from metarl_min.gradients.estimators import InnerStep
 from metarl_min.mdps import policies
 from metarl_min.mdps.mdp import MDP
-from metarl_min.tasks.bandits import with_means
+from metarl_min.tasks.bandits import bandit_mdps
 
 SLIP = np.array([[[0.6, 0.4], [0.3, 0.7]], [[0.2, 0.8], [0.5, 0.5]]])
 MOVES = np.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
@@ -30,7 +30,7 @@ def one(initial, transition, reward):
 
 
 CASES = {  # task, horizon, and the number of trajectories counted by hand
-    "bandit of three arms": (with_means(np.array([[0.2, 0.9, 0.9]])), 1, 3),
+    "bandit of three arms": (bandit_mdps(np.array([[0.2, 0.9, 0.9]])), 1, 3),
     "slip, fixed start, rewards of actions": (one(FIXED, SLIP, BY_ACTION), 2, 8),
     "slip, fixed start, rewards of arrivals": (one(FIXED, SLIP, BY_ARRIVAL), 2, 16),
     "slip, random start, rewards of actions": (one(RANDOM, SLIP, BY_ACTION), 2, 16),
@@ -114,7 +114,7 @@ def test_episodes_that_ended_are_told_as_the_sampler_tells_them():
 def test_multisets_are_those_of_all_sequences_with_the_number_of_their_orders(kinds, size):
     sequences = itertools.product(range(kinds), repeat=size)
     truth = Counter(tuple(seq.count(k) for k in range(kinds)) for seq in sequences)
-    counts, log_ways = enumeration.multisets(kinds, size)
+    counts, log_ways = enumeration.compositions(kinds, size)
     found = {tuple(row): math.exp(w) for row, w in zip(counts.tolist(), log_ways, strict=True)}
     assert len(counts) == len(truth) and (counts.sum(-1) == size).all()
     assert found == pytest.approx(truth, rel=1e-13)
@@ -141,7 +141,9 @@ def contents(stages):
 def test_eq2_data_sets_have_the_probability_of_all_their_orders(name):
     task, horizon, N, K = DATA[name]
     theta = {"logits": logits_of(task)}
-    problem = meta_gradients.Problem(Inner(policies.table, 0.7, 0.3), theta, task, horizon, N, K)
+    problem = meta_gradients.Problem(
+        InnerStep(policies.tabular, 0.7, 0.3), theta, task, horizon, N, K
+    )
     truth = defaultdict(float)
     kinds = by_hand.episodes(task, horizon)
     for stages, p in by_hand.all_data(theta, kinds, N, K, by_hand.Rule(0.7, 0.3)):
@@ -165,8 +167,8 @@ def test_eq2_data_sets_have_the_probability_of_all_their_orders(name):
 
 @pytest.mark.verifies("enumeration.2")
 def test_eq2_many_episodes_keep_their_probabilities():
-    task, N = with_means(np.array([[0.2, 0.9]])), 1000
-    sets = enumeration.data_sets(task, 1, N, 1)
+    task, N = bandit_mdps(np.array([[0.2, 0.9]])), 1000
+    sets = enumeration.enumerate_data_sets(task, 1, N, 1)
     log_p = sets.log_ways + sets.data[0].counts @ np.log([0.25, 0.75])
     assert len(log_p) == N + 1
     assert np.exp(log_p).sum() == pytest.approx(1.0, rel=1e-10)
@@ -177,7 +179,7 @@ def test_too_many_data_sets_are_refused_before_they_are_made_and_the_size_is_nam
     task, horizon = SLIPPING
     size = math.comb(8 + 7, 7) ** 2
     with pytest.raises(ValueError, match=rf"at most 2,000,000 data sets, got {size:,}"):
-        enumeration.data_sets(task, horizon, 8, 2)
+        enumeration.enumerate_data_sets(task, horizon, 8, 2)
 
 
 def test_too_many_trajectories_are_refused_before_they_are_listed_and_the_size_is_named():
@@ -188,7 +190,7 @@ def test_too_many_trajectories_are_refused_before_they_are_listed_and_the_size_i
 def test_what_is_listed_may_have_the_size_of_the_limit(monkeypatch):
     task, horizon = CASES["slip, fixed start, rewards of arrivals"][:2]
     monkeypatch.setattr(enumeration, "LIMIT", 16)
-    assert len(enumeration.data_sets(task, horizon, 1, 1).log_ways) == 16
+    assert len(enumeration.enumerate_data_sets(task, horizon, 1, 1).log_ways) == 16
     monkeypatch.setattr(enumeration, "LIMIT", 15)
     with pytest.raises(ValueError, match="at most 15 trajectories, got 16 of 2 steps"):
         enumeration.trajectories(task, horizon)
@@ -197,8 +199,8 @@ def test_what_is_listed_may_have_the_size_of_the_limit(monkeypatch):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"task": with_means(np.array([0.2, 0.9]))}, ValueError, "one leading axis of length 1"),
-        ({"task": with_means(np.ones((2, 2)))}, ValueError, r"length 1, got \(2,\)"),
+        ({"task": bandit_mdps(np.array([0.2, 0.9]))}, ValueError, "one leading axis of length 1"),
+        ({"task": bandit_mdps(np.ones((2, 2)))}, ValueError, r"length 1, got \(2,\)"),
         ({"horizon": 0}, ValueError, "horizon must be at least 1, got 0"),
         ({"horizon": 1.0}, TypeError, "horizon must be a whole number, got 1.0"),
         ({"num_episodes": 0}, ValueError, "num_episodes must be at least 1, got 0"),
@@ -208,7 +210,7 @@ def test_what_is_listed_may_have_the_size_of_the_limit(monkeypatch):
 def test_what_cannot_be_enumerated_is_refused_with_the_rule(change, error, message):
     settings = {"task": BANDIT[0], "horizon": 1, "num_episodes": 1, "num_steps": 1}
     with pytest.raises(error, match=message):
-        enumeration.data_sets(**{**settings, **change})
+        enumeration.enumerate_data_sets(**{**settings, **change})
 
 
 def test_a_size_beyond_1e99_is_not_given_as_a_smaller_one():

@@ -13,14 +13,14 @@ import pytest
 from metarl_min.basics import trees
 from metarl_min.gradients import estimators, meta_gradients, objectives
 from metarl_min.gradients.enumeration import Data
-from metarl_min.gradients.estimators import Inner
+from metarl_min.gradients.estimators import InnerStep
 from metarl_min.mdps import policies
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks.bandits import with_means
+from metarl_min.tasks.bandits import bandit_mdps
 
-BANDIT = with_means(np.array([[0.2, 0.9]]))
-THREE_ARMS = with_means(np.array([[0.2, 0.9, -0.6]]))
+BANDIT = bandit_mdps(np.array([[0.2, 0.9]]))
+THREE_ARMS = bandit_mdps(np.array([[0.2, 0.9, -0.6]]))
 SLIP = MDP(  # the rewards of a step do not depend on its arrival
     np.array([[1.0, 0.0]]),
     np.array([[[[0.6, 0.4], [0.3, 0.7]], [[0.2, 0.8], [0.5, 0.5]]]]),
@@ -32,16 +32,16 @@ TRAP = MDP(  # nothing is left to do in state 1
     np.array([[[[1.0, 2.0], [-0.5, 0.4]], [[0.0, 0.0], [0.0, 0.0]]]]),
 )
 ALPHA = 0.7
-NETWORK = policies.network(2)
+NETWORK = policies.mlp(2)
 PROBLEMS = {  # task, horizon, policy, episodes and number of inner steps
-    "bandit": (BANDIT, 1, policies.table, 2, 1),
-    "bandit, two steps": (THREE_ARMS, 1, policies.table, 1, 2),
-    "bandit, three steps": (BANDIT, 1, policies.table, 1, 3),
-    "slip": (SLIP, 2, policies.table, 2, 1),
-    "slip, one episode of three steps": (SLIP, 3, policies.table, 1, 1),
-    "slip, two steps": (SLIP, 2, policies.table, 1, 2),
-    "trap": (TRAP, 3, policies.table, 1, 1),
-    "trap, two steps": (TRAP, 2, policies.table, 1, 2),
+    "bandit": (BANDIT, 1, policies.tabular, 2, 1),
+    "bandit, two steps": (THREE_ARMS, 1, policies.tabular, 1, 2),
+    "bandit, three steps": (BANDIT, 1, policies.tabular, 1, 3),
+    "slip": (SLIP, 2, policies.tabular, 2, 1),
+    "slip, one episode of three steps": (SLIP, 3, policies.tabular, 1, 1),
+    "slip, two steps": (SLIP, 2, policies.tabular, 1, 2),
+    "trap": (TRAP, 3, policies.tabular, 1, 1),
+    "trap, two steps": (TRAP, 2, policies.tabular, 1, 2),
     "slip, network": (SLIP, 2, NETWORK, 1, 1),
     "bandit, network, two steps": (THREE_ARMS, 1, NETWORK, 1, 2),
 }
@@ -52,7 +52,7 @@ baselines = pytest.mark.parametrize("baseline", [0.0, 0.4, "mean"])
 def start(policy, task, seed=5):
     rng = np.random.default_rng(seed)
     theta = policy.init(rng, *task.shape)
-    return trees.map(lambda x: 0.6 * rng.standard_normal(x.shape), theta)
+    return trees.map_leaves(lambda x: 0.6 * rng.standard_normal(x.shape), theta)
 
 
 def sampled(stages_of_sets):
@@ -79,7 +79,7 @@ class Case:
 
     def __init__(self, name, baseline, gamma):
         self.task, self.horizon, policy, self.N, self.K = PROBLEMS[name]
-        self.inner, self.theta = Inner(policy, ALPHA, baseline, gamma), start(policy, self.task)
+        self.inner, self.theta = InnerStep(policy, ALPHA, baseline, gamma), start(policy, self.task)
         kinds = by_hand.episodes(self.task, self.horizon)
         self.rule = by_hand.Rule(ALPHA, baseline, gamma)
         pairs = list(by_hand.all_data(self.theta, kinds, self.N, self.K, self.rule))
@@ -87,7 +87,7 @@ class Case:
         self.p, self.J = np.array(p), by_hand.outer(self.task, self.horizon)
         self.data = sampled(self.stages)
         self.path = adapted(self.inner, self.theta, self.data, len(p))
-        exact = objectives.exact(self.task, self.horizon)
+        exact = objectives.expected_return_objective(self.task, self.horizon)
         logits = policy.logits(self.path[-1])
         self.R, self.v = exact.value(logits), policy.pullback(self.path[-1], exact.gradient(logits))
 
@@ -204,7 +204,7 @@ def test_each_parameter_may_have_a_step_size_of_its_own(kind):
     sizes = np.array([[0.7, 0.1], [-0.3, 1.2]])
     inner = x.inner._replace(alpha={"logits": sizes})
     path = adapted(inner, x.theta, x.data, len(x.p))
-    v = trees.map(np.cos, path[-1])
+    v = trees.map_leaves(np.cos, path[-1])
     J = by_hand.Outer(
         lambda phi: 0.5,
         lambda phi: np.cos(by_hand.flat(phi)),
@@ -253,10 +253,10 @@ def test_each_estimator_says_which_objective_it_is_meant_for():
 
 @pytest.mark.parametrize("kind", estimators.ESTIMATORS)
 def test_without_inner_steps_every_estimator_is_the_outer_gradient(kind):
-    theta = trees.broadcast_to_tasks(start(policies.table, SLIP), 3)
-    v = trees.map(lambda x: np.arange(x.size, dtype=float).reshape(x.shape), theta)
+    theta = trees.broadcast_to_tasks(start(policies.tabular, SLIP), 3)
+    v = trees.map_leaves(lambda x: np.arange(x.size, dtype=float).reshape(x.shape), theta)
     estimator, _ = estimators.ESTIMATORS[kind]
-    g = estimator(Inner(policies.table, ALPHA, 0.0), [theta], [], v, np.ones(3))
+    g = estimator(InnerStep(policies.tabular, ALPHA, 0.0), [theta], [], v, np.ones(3))
     assert g["logits"].tolist() == v["logits"].tolist()
 
 
@@ -283,18 +283,22 @@ def test_counts_and_copies_have_the_same_moments(name, baseline, kind):
 def test_the_order_of_episodes_does_not_matter(kind, baseline):
     kinds = by_hand.episodes(SLIP, 2)[2:5]
     orders = [(list(order),) for order in itertools.permutations(kinds)]
-    inner, theta, data = Inner(policies.table, ALPHA, baseline), start(policies.table, SLIP), None
+    inner, theta, data = (
+        InnerStep(policies.tabular, ALPHA, baseline),
+        start(policies.tabular, SLIP),
+        None,
+    )
     data = sampled(orders)
     path = adapted(inner, theta, data, len(orders))
-    v = trees.map(np.cos, path[-1])
+    v = trees.map_leaves(np.cos, path[-1])
     g = rows(estimators.ESTIMATORS[kind][0](inner, path, data, v, np.full(len(orders), 0.8)))
     assert close(g, np.broadcast_to(g[0], g.shape), 1e-13)
 
 
 def test_episodes_that_never_occurred_change_nothing():
-    theta = trees.broadcast_to_tasks(start(policies.table, SLIP), 1)
+    theta = trees.broadcast_to_tasks(start(policies.tabular, SLIP), 1)
     kinds, seen = by_hand.episodes(SLIP, 2), [1, 4, 4]
-    inner = Inner(policies.table, ALPHA, "mean")
+    inner = InnerStep(policies.tabular, ALPHA, "mean")
     (copies,) = sampled([([kinds[u] for u in seen],)])
     (listed,) = sampled([(kinds,)])
     counted = listed._replace(counts=np.bincount(seen, minlength=len(kinds))[None])
@@ -302,7 +306,7 @@ def test_episodes_that_never_occurred_change_nothing():
         b = estimators.baseline(inner, D)
         W = np.array(by_hand.returns_to_go([kinds[u] for u in seen]))
         assert b == pytest.approx(W.mean(0)[None, None], abs=1e-15)
-        assert estimators.share(D).sum() == pytest.approx(1.0, abs=1e-15)
+        assert estimators.episode_weights(D).sum() == pytest.approx(1.0, abs=1e-15)
     weights = estimators.dice_weights
     steps = [estimators.inner_step(inner, theta, theta, D, weights) for D in (copies, counted)]
     assert close(steps[0]["logits"], steps[1]["logits"], 1e-14)
@@ -334,20 +338,22 @@ def hessians(inner, path, data, weights):
     first, D = [path[0], path[1]], rows(path[0]).shape[1]
     columns = []
     for e in np.eye(D):
-        v = trees.map(lambda x, y: x + np.zeros(y.shape), by_hand.like(one(path[0]), e), path[0])
-        g = rows(estimators.combine(inner, first, data[:1], v, weights))
+        v = trees.map_leaves(
+            lambda x, y: x + np.zeros(y.shape), by_hand.like(one(path[0]), e), path[0]
+        )
+        g = rows(estimators.through_inner_steps(inner, first, data[:1], v, weights))
         columns.append((g - e) / inner.alpha)
     return np.stack(columns, axis=-1)
 
 
 def one(tree):
-    return trees.map(lambda x: x[0], tree)
+    return trees.map_leaves(lambda x: x[0], tree)
 
 
 def expected_hessian(kind, task, horizon, policy, N, baseline, theta=None):
     """Enumerated, and the exact one."""
     theta = start(policy, task) if theta is None else theta
-    inner = Inner(policy, ALPHA, baseline)
+    inner = InnerStep(policy, ALPHA, baseline)
     problem = meta_gradients.Problem(inner, theta, task, horizon, N, 1)
     sets = meta_gradients.enumerate_data(problem)
     path, log_p = meta_gradients.adapt(problem, theta, sets)
@@ -357,10 +363,10 @@ def expected_hessian(kind, task, horizon, policy, N, baseline, theta=None):
 
 
 SETTINGS = {
-    "bandit": (THREE_ARMS, 1, policies.table),
-    "slip, two steps": (SLIP, 2, policies.table),
-    "slip, three steps": (SLIP, 3, policies.table),
-    "trap, three steps": (TRAP, 3, policies.table),
+    "bandit": (THREE_ARMS, 1, policies.tabular),
+    "slip, two steps": (SLIP, 2, policies.tabular),
+    "slip, three steps": (SLIP, 3, policies.tabular),
+    "trap, three steps": (TRAP, 3, policies.tabular),
     "slip, network": (SLIP, 2, NETWORK),
 }
 LONG = [name for name in SETTINGS if name != "bandit"]
@@ -421,8 +427,8 @@ def test_eq4_plain_misses_exactly_the_outer_product_of_scores_and_gradients(sett
 @pytest.mark.verifies("estimators.6")
 def test_eq6_the_hessian_of_dice_is_that_of_foerster_written_out():
     """1/N sum_i sum_l r_l (S_l S_l^T + sum_{t<=l} Hess log pi), S_l the sum of scores up to l."""
-    theta = start(policies.table, SLIP)
-    inner, kinds = Inner(policies.table, ALPHA, 0.0), by_hand.episodes(SLIP, 3)
+    theta = start(policies.tabular, SLIP)
+    inner, kinds = InnerStep(policies.tabular, ALPHA, 0.0), by_hand.episodes(SLIP, 3)
     stages = [([kinds[i], kinds[j]],) for i, j in [(0, 5), (17, 40), (63, 63)]]
     data = sampled(stages)
     H = hessians(inner, adapted(inner, theta, data, 3), data, estimators.dice_weights)
@@ -440,8 +446,10 @@ def test_eq6_the_hessian_of_dice_is_that_of_foerster_written_out():
 def test_loaded_dice_varies_less_than_dice_with_a_good_baseline():
     """Every step pays about 1 and half of the episode is left on average: 1.5 of 2."""
     steady = SLIP._replace(reward=1.0 + 0.1 * SLIP.reward)
-    theta = start(policies.table, SLIP)
-    problem = meta_gradients.Problem(Inner(policies.table, ALPHA, 1.5), theta, steady, 2, 2, 1)
+    theta = start(policies.tabular, SLIP)
+    problem = meta_gradients.Problem(
+        InnerStep(policies.tabular, ALPHA, 1.5), theta, steady, 2, 2, 1
+    )
     sets = meta_gradients.enumerate_data(problem)
     path, log_p = meta_gradients.adapt(problem, theta, sets)
     p, spread = np.exp(log_p), {}
@@ -471,8 +479,8 @@ def fisher(theta):
 def test_consequence1_the_plain_hessian_of_a_bandit_is_minus_the_mean_advantage_times_fisher(
     baseline,
 ):
-    theta, kinds = start(policies.table, THREE_ARMS), by_hand.episodes(THREE_ARMS, 1)
-    inner, stages = Inner(policies.table, ALPHA, baseline), by_hand.every_stage(kinds, 3)
+    theta, kinds = start(policies.tabular, THREE_ARMS), by_hand.episodes(THREE_ARMS, 1)
+    inner, stages = InnerStep(policies.tabular, ALPHA, baseline), by_hand.every_stage(kinds, 3)
     data = sampled([(stage,) for stage in stages])
     H = hessians(inner, adapted(inner, theta, data, len(stages)), data, estimators.plain_weights)
     for stage, found in zip(stages, H, strict=True):
@@ -482,8 +490,8 @@ def test_consequence1_the_plain_hessian_of_a_bandit_is_minus_the_mean_advantage_
 
 @pytest.mark.parametrize(("N", "K"), [(1, 1), (2, 1), (3, 1), (8, 1), (2, 2), (3, 2)])
 def test_consequence1_with_a_batch_mean_plain_is_first_order_sample_by_sample(N, K):
-    theta = start(policies.table, THREE_ARMS)
-    inner = Inner(policies.table, ALPHA, "mean")
+    theta = start(policies.tabular, THREE_ARMS)
+    inner = InnerStep(policies.tabular, ALPHA, "mean")
     problem = meta_gradients.Problem(inner, theta, THREE_ARMS, 1, N, K)
     plain, _ = meta_gradients.estimates(estimators.plain, problem)
     fomaml, _ = meta_gradients.estimates(estimators.fomaml, problem)
@@ -493,15 +501,15 @@ def test_consequence1_with_a_batch_mean_plain_is_first_order_sample_by_sample(N,
 
 
 def test_consequence1_without_a_baseline_a_constant_reward_moves_plain_but_not_the_truth():
-    theta, second_order, exact = start(policies.table, BANDIT), [], []
+    theta, second_order, exact = start(policies.tabular, BANDIT), [], []
     for constant in (0.0, 1.0):
         task = BANDIT._replace(reward=BANDIT.reward + constant)
-        inner = Inner(policies.table, ALPHA, 0.0)
+        inner = InnerStep(policies.tabular, ALPHA, 0.0)
         problem = meta_gradients.Problem(inner, theta, task, 1, 2, 1)
         plain, p = meta_gradients.estimates(estimators.plain, problem)
         fomaml, _ = meta_gradients.estimates(estimators.fomaml, problem)
         second_order.append(p @ (plain - fomaml))
-        exact.append(meta_gradients.truth(problem).grad_F_inf["logits"])
+        exact.append(meta_gradients.exact_gradients(problem).grad_F_inf["logits"])
     assert differ(second_order[0], second_order[1], 0.02)
     assert np.abs(exact[0] - exact[1]).max() < 1e-15
 
@@ -515,7 +523,7 @@ def test_consequence4_with_a_batch_mean_of_one_episode_nothing_adapts(name):
     theta, kinds = start(policy, task), by_hand.episodes(task, horizon)
     data = sampled([([episode],) for episode in kinds])
     for baseline, moves in (("mean", False), (0.0, True)):
-        before, after = adapted(Inner(policy, ALPHA, baseline), theta, data, len(kinds))
+        before, after = adapted(InnerStep(policy, ALPHA, baseline), theta, data, len(kinds))
         assert (
             differ(rows(after), rows(before), 0.01)
             if moves
@@ -524,9 +532,11 @@ def test_consequence4_with_a_batch_mean_of_one_episode_nothing_adapts(name):
 
 
 def test_consequence4_then_the_return_after_adaptation_is_that_of_the_start():
-    theta = start(policies.table, SLIP)
-    problem = meta_gradients.Problem(Inner(policies.table, ALPHA, "mean"), theta, SLIP, 2, 1, 2)
-    exact, J = meta_gradients.truth(problem), by_hand.outer(SLIP, 2)
+    theta = start(policies.tabular, SLIP)
+    problem = meta_gradients.Problem(
+        InnerStep(policies.tabular, ALPHA, "mean"), theta, SLIP, 2, 1, 2
+    )
+    exact, J = meta_gradients.exact_gradients(problem), by_hand.outer(SLIP, 2)
     assert pytest.approx(J.value(theta), abs=1e-14) == exact.F_N
     assert close(exact.grad_F_N["logits"].ravel(), J.gradient(theta))
     assert differ(exact.F_inf, exact.F_N, 0.01)
@@ -539,7 +549,7 @@ def test_consequence4_then_the_return_after_adaptation_is_that_of_the_start():
 def test_the_ratios_are_one_at_the_reference_and_move_away_from_it(kind):
     x = case("slip", 0.4)
     first = x.path[0]
-    moved = trees.map(
+    moved = trees.map_leaves(
         lambda leaf: leaf + 0.3 * np.sin(np.arange(leaf.size)).reshape(leaf.shape), first
     )
     steps = [

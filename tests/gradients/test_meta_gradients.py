@@ -15,14 +15,14 @@ from autograd import grad
 
 from metarl_min.basics import trees
 from metarl_min.gradients import estimators, meta_gradients
-from metarl_min.gradients.estimators import Inner
-from metarl_min.gradients.meta_gradients import Moments, Problem, Truth
+from metarl_min.gradients.estimators import InnerStep
+from metarl_min.gradients.meta_gradients import ExactGradients, Moments, Problem
 from metarl_min.mdps import policies
 from metarl_min.mdps.mdp import MDP
-from metarl_min.tasks.bandits import with_means
+from metarl_min.tasks.bandits import bandit_mdps
 
 ARMS, THETA, ALPHA = np.array([0.2, 0.9]), np.array([0.3, -0.2]), 0.7
-BANDIT = with_means(ARMS[None])
+BANDIT = bandit_mdps(ARMS[None])
 TWO_STATES = MDP(  # a fixed start, and rewards that do not depend on the arrival
     np.array([[1.0, 0.0]]),
     np.array([[[[0.3, 0.7], [0.4, 0.6]], [[0.3, 0.7], [0.8, 0.2]]]]),
@@ -33,7 +33,7 @@ TRAP = MDP(  # nothing is left to do in state 1
     np.array([[[[0.7, 0.3], [0.2, 0.8]], [[0.0, 1.0], [0.0, 1.0]]]]),
     np.array([[[[1.0, 2.0], [-0.5, 0.4]], [[0.0, 0.0], [0.0, 0.0]]]]),
 )
-THREE_ARMS = with_means(np.array([[2.0, 1.0, -1.0]]))
+THREE_ARMS = bandit_mdps(np.array([[2.0, 1.0, -1.0]]))
 TASKS = {
     "bandit": (BANDIT, 1, {"logits": THETA[None]}),
     "two states": (TWO_STATES, 2, {"logits": np.array([[0.5, 0.2], [-0.4, 0.2]])}),
@@ -44,7 +44,7 @@ TASKS = {
 
 def problem(task, N, K, alpha=ALPHA, baseline=0.0):
     mdp, horizon, theta = TASKS[task]
-    return Problem(Inner(policies.table, alpha, baseline), theta, mdp, horizon, N, K)
+    return Problem(InnerStep(policies.tabular, alpha, baseline), theta, mdp, horizon, N, K)
 
 
 # ---- wrong estimators, as they are written by mistake ----
@@ -58,15 +58,17 @@ def score_at(inner, phi, D, R):
 def averaged_score(inner, path, data, v, R):
     """Mean for sum over the episodes in the score term."""
     N = data[0].counts.sum(-1)[0]
-    return estimators.combine(inner, path, data, v, estimators.plain_weights, R / N)
+    return estimators.through_inner_steps(inner, path, data, v, estimators.plain_weights, R / N)
 
 
 def score_times_alpha(inner, path, data, v, R):
-    return estimators.combine(inner, path, data, v, estimators.plain_weights, inner.alpha * R)
+    return estimators.through_inner_steps(
+        inner, path, data, v, estimators.plain_weights, inner.alpha * R
+    )
 
 
 def dice_plus_score(inner, path, data, v, R):
-    return estimators.combine(inner, path, data, v, estimators.dice_weights, R)
+    return estimators.through_inner_steps(inner, path, data, v, estimators.dice_weights, R)
 
 
 def detached(inner, path, data, v, R):
@@ -85,7 +87,7 @@ def only_first_score(inner, path, data, v, R):
 def step_by_step(inner, path, data, v, weights, order):
     """(I + alpha H_k) applied to v one after the other, in an order of steps."""
     for k in order:
-        v = estimators.combine(inner, path[k : k + 2], data[k : k + 1], v, weights)
+        v = estimators.through_inner_steps(inner, path[k : k + 2], data[k : k + 1], v, weights)
     return v
 
 
@@ -136,7 +138,7 @@ def mean(*settings):
 
 @functools.cache
 def truth(task, N, K, alpha=ALPHA, baseline=0.0):
-    return meta_gradients.truth(problem(task, N, K, alpha, baseline))
+    return meta_gradients.exact_gradients(problem(task, N, K, alpha, baseline))
 
 
 def flat(tree):
@@ -149,14 +151,17 @@ def gap(x, y):
 
 # ---- the truth, against loops and complex steps ----
 
-NETWORK = policies.network(2)
+NETWORK = policies.mlp(2)
 ORACLES = [  # task, policy, N, K, baseline, gamma
-    *[("bandit", policies.table, N, K, 0.0, 1.0) for N in (1, 2, 3) for K in (0, 1, 2)],
-    *[("two states", policies.table, N, K, 0.3, 1.0) for N, K in [(2, 0), (1, 1), (2, 1), (1, 2)]],
-    ("two states", policies.table, 2, 1, "mean", 1.0),
-    ("two states", policies.table, 2, 1, 0.3, 0.8),
-    ("three arms", policies.table, 2, 2, "mean", 1.0),
-    ("trap", policies.table, 1, 2, 0.3, 1.0),
+    *[("bandit", policies.tabular, N, K, 0.0, 1.0) for N in (1, 2, 3) for K in (0, 1, 2)],
+    *[
+        ("two states", policies.tabular, N, K, 0.3, 1.0)
+        for N, K in [(2, 0), (1, 1), (2, 1), (1, 2)]
+    ],
+    ("two states", policies.tabular, 2, 1, "mean", 1.0),
+    ("two states", policies.tabular, 2, 1, 0.3, 0.8),
+    ("three arms", policies.tabular, 2, 2, "mean", 1.0),
+    ("trap", policies.tabular, 1, 2, 0.3, 1.0),
     ("two states", NETWORK, 1, 0, 0.3, 1.0),
     ("two states", NETWORK, 1, 1, 0.3, 1.0),
     ("two states", NETWORK, 2, 1, "mean", 1.0),
@@ -168,10 +173,10 @@ ORACLES = [  # task, policy, N, K, baseline, gamma
 def oracle_case(task, policy, N, K, baseline, gamma):
     one = problem(task, N, K, ALPHA, baseline)
     theta = one.theta
-    if policy is not policies.table:
+    if policy is not policies.tabular:
         rng = np.random.default_rng(2)
         theta = policy.init(rng, *one.task.shape)
-        theta = trees.map(lambda x: 0.7 * rng.standard_normal(x.shape), theta)
+        theta = trees.map_leaves(lambda x: 0.7 * rng.standard_normal(x.shape), theta)
     inner = one.inner._replace(policy=policy, gamma=gamma)
     return one._replace(inner=inner, theta=theta), by_hand.Rule(ALPHA, baseline, gamma)
 
@@ -186,7 +191,7 @@ def test_eq2_F_N_and_its_gradient_are_those_of_the_sum_over_ordered_data(setting
     def F_N(theta):
         return by_hand.adapted_return(theta, *rest)
 
-    exact = meta_gradients.truth(one)
+    exact = meta_gradients.exact_gradients(one)
     gradient = exact_by_hand.complex_step(F_N, one.theta)
     assert pytest.approx(float(F_N(one.theta).real), abs=1e-13) == exact.F_N
     assert exact_by_hand.relative_error(exact.grad_F_N, gradient) < 1e-11
@@ -202,7 +207,7 @@ def test_F_inf_and_its_gradient_are_those_of_the_exact_inner_gradient(setting):
     def F_inf(theta):
         return exact_by_hand.adapted_return(theta, paths, ALPHA, one.num_steps)
 
-    exact = meta_gradients.truth(one)
+    exact = meta_gradients.exact_gradients(one)
     gradient = exact_by_hand.complex_step(F_inf, one.theta)
     assert exact.F_inf == pytest.approx(float(np.real(F_inf(one.theta))), abs=1e-13)
     assert exact_by_hand.relative_error(exact.grad_F_inf, gradient) < 1e-11
@@ -213,13 +218,13 @@ def test_F_inf_and_its_gradient_are_those_of_the_exact_inner_gradient(setting):
 def test_emaml_is_unbiased_for_F_N_with_every_policy_baseline_and_discount(setting):
     one, _ = oracle_case(*setting)
     samples, p = meta_gradients.estimates(estimators.emaml, one)
-    target = flat(meta_gradients.truth(one).grad_F_N)
+    target = flat(meta_gradients.exact_gradients(one).grad_F_N)
     assert gap(p @ samples, target) < 1e-10 and np.abs(target).max() > 0.01
 
 
 def test_a_problem_of_too_many_data_sets_is_refused_and_its_size_named():
     with pytest.raises(ValueError, match="at most 2,000,000 data sets, got 41,409,225"):
-        meta_gradients.truth(problem("two states", 8, 2))
+        meta_gradients.exact_gradients(problem("two states", 8, 2))
 
 
 # ---- the worked example, to all printed digits ----
@@ -245,7 +250,9 @@ HALF_A_DIGIT = 0.5e-6
 def test_the_worked_example_has_all_its_printed_digits(N):
     F_N, *means = WORKED[N]
     estimators_of_table = {name: ALL[name] for name in NAMES}
-    exact, rows = meta_gradients.table(estimators_of_table, problem("bandit", 5, 1), [N])[N]
+    exact, rows = meta_gradients.compare_estimators(
+        estimators_of_table, problem("bandit", 5, 1), [N]
+    )[N]
     assert abs(exact.F_N - F_N) <= HALF_A_DIGIT
     assert abs(exact.grad_F_N["logits"][0, 0] - means[0]) <= HALF_A_DIGIT
     for name, printed in zip(NAMES, means, strict=True):
@@ -552,7 +559,7 @@ def test_at_alpha_zero_every_mean_is_the_policy_gradient(task, name):
 # ---- moments and what they say ----
 
 SAMPLES, P = np.array([[1.0, 0.0], [3.0, 4.0]]), np.array([0.25, 0.75])
-MADE_UP = Truth(0.0, {"w": np.array([2.5, 0.0])}, 0.0, {"w": np.array([-1.5, 0.0])})
+MADE_UP = ExactGradients(0.0, {"w": np.array([2.5, 0.0])}, 0.0, {"w": np.array([-1.5, 0.0])})
 
 
 @pytest.mark.verifies("meta_gradients.1")
@@ -573,7 +580,9 @@ def test_eq1_bias_error_and_cosine_of_two_outcomes():
 
 
 def test_the_leaves_of_a_tree_are_measured_in_the_order_of_their_names():
-    names = Truth(0.0, {"b": np.array([3.0]), "a": np.array([2.5])}, 0.0, MADE_UP.grad_F_inf)
+    names = ExactGradients(
+        0.0, {"b": np.array([3.0]), "a": np.array([2.5])}, 0.0, MADE_UP.grad_F_inf
+    )
     assert meta_gradients.measure(SAMPLES, P, names).bias[0] == 0.0
 
 
@@ -604,7 +613,7 @@ def test_eq3_break_even_is_never_without_a_bias_and_at_once_with_more_variance()
 
 @pytest.mark.verifies("meta_gradients.3")
 def test_eq3_on_the_worked_example_dice_needs_millions_of_samples_to_lose():
-    rows = meta_gradients.table(
+    rows = meta_gradients.compare_estimators(
         {name: ALL[name] for name in ("emaml", "dice", "fomaml")}, problem("bandit", 1, 1), [8]
     )[8][1]
     unbiased, bias = rows["emaml"], np.sqrt(2) * np.array([0.18067786 - 0.18050457, 0.0095897])
@@ -616,7 +625,7 @@ def test_eq3_on_the_worked_example_dice_needs_millions_of_samples_to_lose():
 
 def test_a_table_measures_every_estimator_at_every_number_of_episodes():
     names = {"plain": ALL["plain"], "dice": ALL["dice"]}
-    measured = meta_gradients.table(names, problem("two states", 7, 1), [1, 2])
+    measured = meta_gradients.compare_estimators(names, problem("two states", 7, 1), [1, 2])
     assert list(measured) == [1, 2]
     for N, (exact, rows) in measured.items():
         assert list(rows) == ["plain", "dice"]

@@ -4,28 +4,28 @@ import numpy as np
 import pytest
 
 from metarl_min.gradients import meta_gradients
-from metarl_min.gradients.estimators import ESTIMATORS, Inner, emaml
-from metarl_min.gradients.meta_gradients import Problem, examples, monte_carlo
+from metarl_min.gradients.estimators import ESTIMATORS, InnerStep, emaml
+from metarl_min.gradients.meta_gradients import Problem, monte_carlo, standard_problems
 from metarl_min.mdps import policies
 from metarl_min.tasks import gridworlds
-from metarl_min.tasks.bandits import with_means
+from metarl_min.tasks.bandits import bandit_mdps
 
 FUNCTIONS = {name: estimator for name, (estimator, _) in ESTIMATORS.items()}
 
 
 def worked(num_episodes, num_steps=1):
-    task, theta = with_means(np.array([[0.2, 0.9]])), {"logits": np.array([[0.3, -0.2]])}
-    return Problem(Inner(policies.table, 0.7, 0.0), theta, task, 1, num_episodes, num_steps)
+    task, theta = bandit_mdps(np.array([[0.2, 0.9]])), {"logits": np.array([[0.3, -0.2]])}
+    return Problem(InnerStep(policies.tabular, 0.7, 0.0), theta, task, 1, num_episodes, num_steps)
 
 
-PROBLEMS = {"N=1": worked(1), "N=8": worked(8), "K=2": worked(2, 2), "MDP": examples()[1]}
+PROBLEMS = {"N=1": worked(1), "N=8": worked(8), "K=2": worked(2, 2), "MDP": standard_problems()[1]}
 
 
 @pytest.fixture(scope="module", params=PROBLEMS.values(), ids=PROBLEMS)
 def both(request):
     """(exact moments, the same by sampling, truth) of every estimator."""
     N = request.param.num_episodes
-    truth, exact = meta_gradients.table(FUNCTIONS, request.param, [N])[N]
+    truth, exact = meta_gradients.compare_estimators(FUNCTIONS, request.param, [N])[N]
     sampled = monte_carlo(np.random.default_rng(7), FUNCTIONS, request.param, 20_000)
     return truth, exact, sampled
 
@@ -70,10 +70,10 @@ def test_pairing_shows_more_than_the_means_alone():
 
 def test_a_task_too_large_to_enumerate_with_a_network():
     grid = gridworlds.gridworld(size=3, start=4, goals=(8,), horizon=6)
-    policy = policies.network(4)
+    policy = policies.mlp(4)
     theta = policy.init(np.random.default_rng(1), 9, 5)
     task = grid.sample(np.random.default_rng(0), 1)
-    problem = Problem(Inner(policy, 0.3, 0.0), theta, task, 6, num_episodes=5, num_steps=2)
+    problem = Problem(InnerStep(policy, 0.3, 0.0), theta, task, 6, num_episodes=5, num_steps=2)
     with pytest.raises(ValueError, match="there may be at most"):
         meta_gradients.enumerate_data(problem)
     found = monte_carlo(np.random.default_rng(2), FUNCTIONS, problem, 1000)

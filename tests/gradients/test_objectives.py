@@ -304,7 +304,7 @@ def test_gae_at_lambda_one_leaves_the_gradient_exact_whatever_the_values_of_the_
 def test_eq5_is_the_gradient_of_the_sum_over_all_trajectories(task, horizon, gamma):
     task = TASKS[task]
     z = logits(task)
-    problem = values.problem(task, horizon, gamma)
+    problem = values.prepare(task, horizon, gamma)
     truth = exact_gradient(task, z, horizon, gamma)
     value = oracle.expected_return(task, plain_forms.softmax(z), horizon, gamma)
     assert expected_return(z, problem) == pytest.approx(value, rel=1e-12)
@@ -318,7 +318,7 @@ def test_eq5_is_the_gradient_of_the_sum_over_all_trajectories(task, horizon, gam
 def test_eq6_is_the_second_derivative_by_plain_tracing_and_by_differences(task, horizon, gamma):
     task = TASKS[task]
     z, v, w = logits(task), logits(task, 24), logits(task, 25)
-    problem, num_steps = values.problem(task, horizon, gamma), horizon or 60
+    problem, num_steps = values.prepare(task, horizon, gamma), horizon or 60
 
     def plain(z):
         return plain_forms.expected_return(plain_forms.softmax(z), task, num_steps, gamma)
@@ -341,10 +341,10 @@ def test_eq6_is_the_second_derivative_by_plain_tracing_and_by_differences(task, 
 @pytest.mark.parametrize("kind", ["exact", "sampled"])
 def test_the_logits_of_a_state_can_be_shifted_so_gradients_sum_to_zero(kind):
     if kind == "exact":
-        J = objectives.exact(oracle.random_batch(26, 2)[0], horizon=3)
+        J = objectives.expected_return_objective(oracle.random_batch(26, 2)[0], horizon=3)
     else:
         _, episodes, advantages = drawn(26, (2,), 3, 4, 2, 2)
-        J = objectives.sampled(advantage_table(episodes, advantages, (2, 2)))
+        J = objectives.reinforce_objective(advantage_table(episodes, advantages, (2, 2)))
     z, v, shift = (drawn(seed, (2,), 1, 1, 2, 2)[0] for seed in (27, 28, 29))
     shift = shift[..., :1] + onp.zeros(2)
     assert_allclose(J.gradient(z).sum(-1), 0, atol=1e-14)
@@ -360,11 +360,11 @@ def test_the_logits_of_a_state_can_be_shifted_so_gradients_sum_to_zero(kind):
 @pytest.mark.verifies("objectives.5", "objectives.6")
 def test_a_batch_of_tasks_is_its_tasks_one_at_a_time_also_with_shared_logits():
     batch, _, singles = oracle.random_batch(30, num_tasks=3)
-    J = objectives.exact(batch, horizon=3, gamma=0.9)
+    J = objectives.expected_return_objective(batch, horizon=3, gamma=0.9)
     assert J.num_tasks == 3
     z, v = drawn(31, (3,), 1, 1, 2, 2)[0], drawn(32, (3,), 1, 1, 2, 2)[0]
     for m, (task, _) in enumerate(singles):
-        problem = values.problem(task, 3, 0.9)
+        problem = values.prepare(task, 3, 0.9)
         assert_allclose(J.value(z)[m], expected_return(z[m], problem), rtol=1e-13)
         assert_allclose(J.gradient(z)[m], expected_return_gradient(z[m], problem), atol=1e-14)
         alone = expected_return_hessian_product(z[m], v[m], problem)
@@ -378,7 +378,7 @@ def test_a_batch_of_tasks_is_its_tasks_one_at_a_time_also_with_shared_logits():
 def test_the_surrogate_of_a_batch_takes_shared_logits():
     z, episodes, advantages = drawn(33, (3,), 2, 3, 2, 4)
     C, v = advantage_table(episodes, advantages, (2, 4)), drawn(34, (3,), 1, 1, 2, 4)[0]
-    J = objectives.sampled(C)
+    J = objectives.reinforce_objective(C)
     assert J.num_tasks == 3
     repeated = onp.stack([z[0]] * 3)
     assert_allclose(J.value(z[0]), J.value(repeated), rtol=1e-14)
@@ -399,19 +399,19 @@ def refusals():
     shape = "weights must have the shape of the episodes, (3, 2, 4), got"
     return {
         "one task": (
-            lambda: objectives.exact(task, horizon=2),
+            lambda: objectives.expected_return_objective(task, horizon=2),
             "tasks must have one leading axis [M], got ()",
         ),
         "gamma": (
-            lambda: objectives.exact(batch, horizon=2, gamma=1.5),
+            lambda: objectives.expected_return_objective(batch, horizon=2, gamma=1.5),
             "gamma must be finite, from 0 to 1, got 1.5",
         ),
         "endless without discount": (
-            lambda: objectives.exact(batch, horizon=None),
+            lambda: objectives.expected_return_objective(batch, horizon=None),
             "gamma must be below 1 where the horizon is infinite, got 1.0",
         ),
         "horizon": (
-            lambda: objectives.exact(batch, horizon=0),
+            lambda: objectives.expected_return_objective(batch, horizon=0),
             "horizon must be at least 1, got 0",
         ),
         "shared logits": (lambda: reinforce_per_step(z[0], episodes, advantages), f"{axes} ()"),

@@ -21,7 +21,7 @@ from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.rollouts import Episodes
 
 seeds = st.integers(0, 10**6)
-POLICIES = {"table": policies.table, "network": policies.network(3)}
+POLICIES = {"table": policies.tabular, "network": policies.mlp(3)}
 
 
 def definite(rng, D):
@@ -170,11 +170,13 @@ def test_the_fisher_matrix_of_a_table_is_the_closed_form_and_flat_along_shifts(s
     rng = onp.random.default_rng(seed)
     z, visits = rng.standard_normal((2, 3)), rng.uniform(0.2, 1, 2)
     F = softmax_fisher(z, visits)
-    policy, trial = policies.table, Played([{"logits": z}], [], [])
+    policy, trial = policies.tabular, Played([{"logits": z}], [], [])
     term = lambda new, old: visits * policies.kl(old, new)  # noqa: E731
 
     def D(v):
-        return tr.adapted({"logits": v.reshape(2, 3)}, policy, trial, 1.0, [term])
+        return tr.surrogate_after_adaptation(
+            {"logits": v.reshape(2, 3)}, policy, trial, 1.0, [term]
+        )
 
     assert_allclose(hessian(D)(z.ravel()), F, atol=1e-13)
     shift = onp.array([1.0, 1, 1, 0, 0, 0])
@@ -202,7 +204,7 @@ def test_without_damping_the_policy_after_a_step_does_not_depend_on_the_coordina
         return {"logits": np.reshape(np.dot(B, theta["w"]), (2, 3))}
 
     def surrogate(theta):
-        return tr.ratio(theta["logits"], z, C)
+        return tr.importance_surrogate(theta["logits"], z, C)
 
     divergence = table_divergence(z, visits)
     direct, _ = tr.step({"logits": z}, surrogate, divergence, 0.02, damping=0.0)
@@ -300,20 +302,24 @@ def ppo(eps):
 @given(seeds)
 def test_the_ratio_surrogate_is_the_sum_over_steps_and_at_the_reference_reinforce(seed):
     z, old, episodes, advantages = drawn(seed)
-    C = rollouts.table(episodes, advantages, (3, 3))
+    C = rollouts.sum_over_visits(episodes, advantages, (3, 3))
     by_step = partial(
         per_step, old=old, episodes=episodes, advantages=advantages, clip=lambda r, A: r * A
     )
-    assert tr.ratio(z, old, C) == pytest.approx(by_step(z), abs=1e-12)
-    assert_allclose(grad(tr.ratio)(z, old, C), grad(by_step)(z), atol=1e-12)
-    assert_allclose(grad(tr.ratio)(old, old, C), objectives.reinforce_gradient(old, C), atol=1e-13)
+    assert tr.importance_surrogate(z, old, C) == pytest.approx(by_step(z), abs=1e-12)
+    assert_allclose(grad(tr.importance_surrogate)(z, old, C), grad(by_step)(z), atol=1e-12)
+    assert_allclose(
+        grad(tr.importance_surrogate)(old, old, C),
+        objectives.reinforce_gradient(old, C),
+        atol=1e-13,
+    )
 
 
 @pytest.mark.verifies("trust_region.4")
 def test_with_expected_advantages_the_ratio_surrogate_is_the_return_of_any_policy():
     means, old, new = onp.array([[0.2, 0.9, 0.4]]), onp.array([[1.0, 0, -1]]), onp.zeros((1, 3))
     C = policies.softmax(old) * means
-    assert tr.ratio(new, old, C) == pytest.approx(0.5, rel=1e-14)
+    assert tr.importance_surrogate(new, old, C) == pytest.approx(0.5, rel=1e-14)
 
 
 @pytest.mark.verifies("trust_region.5", "trust_region.6")
@@ -321,19 +327,21 @@ def test_with_expected_advantages_the_ratio_surrogate_is_the_return_of_any_polic
 def test_the_clipped_surrogate_from_two_tables_is_the_one_summed_over_steps(seed, eps, far):
     z, old, episodes, advantages = drawn(seed, far=far)
     batch = (x[None] for x in episodes)
-    plus, minus, _ = (x[0] for x in tr.sums(Episodes(*batch), advantages[None], (3, 3)))
+    plus, minus, _ = (x[0] for x in tr.surrogate_tables(Episodes(*batch), advantages[None], (3, 3)))
     by_step = partial(per_step, old=old, episodes=episodes, advantages=advantages, clip=ppo(eps))
     scale = abs(advantages).sum() * onp.exp(far)
-    assert tr.clipped(z, old, plus, minus, eps) == pytest.approx(by_step(z), abs=1e-12 * scale)
-    gradient = grad(tr.clipped)(z, old, plus, minus, eps)
+    assert tr.clipped_surrogate(z, old, plus, minus, eps) == pytest.approx(
+        by_step(z), abs=1e-12 * scale
+    )
+    gradient = grad(tr.clipped_surrogate)(z, old, plus, minus, eps)
     assert_allclose(gradient, grad(by_step)(z), atol=1e-12 * scale)
-    here = grad(tr.clipped)(old, old, plus, minus, eps)
+    here = grad(tr.clipped_surrogate)(old, old, plus, minus, eps)
     assert_allclose(here, objectives.reinforce_gradient(old, plus + minus), atol=1e-13)
 
 
 def by_table(z, old, table, eps):
     plus, minus = onp.maximum(table, 0), onp.minimum(table, 0)
-    return tr.clipped(z, old, plus, minus, eps)
+    return tr.clipped_surrogate(z, old, plus, minus, eps)
 
 
 @pytest.mark.verifies("trust_region.5", "trust_region.6")
@@ -365,21 +373,21 @@ def test_clipping_is_one_sided_and_its_kinks_are_where_they_should_be(advantage,
 def test_one_table_of_advantages_would_not_do():
     """A pair seen with +1 and with -1: they cancel in C, and not in the clip."""
     old, z, one = onp.zeros((1, 2)), onp.log([[0.9, 0.1]]), onp.array([[1.0, 0.0]])
-    assert tr.clipped(z, old, one, -one, 0.2) == pytest.approx(1.2 - 1.8, rel=1e-13)
+    assert tr.clipped_surrogate(z, old, one, -one, 0.2) == pytest.approx(1.2 - 1.8, rel=1e-13)
 
 
 def test_pairs_that_were_never_played_do_not_spoil_the_sum_however_large_their_ratio():
     old, z = onp.array([[0.0, -2000.0]]), onp.array([[0.0, 0.0]])
     C = onp.array([[2.0, 0.0]])
-    assert tr.ratio(z, old, C) == pytest.approx(1.0, rel=1e-14)
-    assert_allclose(grad(tr.ratio)(z, old, C), [[0.5, -0.5]], rtol=1e-13)
-    assert_allclose(grad(tr.clipped)(z, old, C, 0 * C, 0.3), [[0.5, -0.5]], rtol=1e-13)
+    assert tr.importance_surrogate(z, old, C) == pytest.approx(1.0, rel=1e-14)
+    assert_allclose(grad(tr.importance_surrogate)(z, old, C), [[0.5, -0.5]], rtol=1e-13)
+    assert_allclose(grad(tr.clipped_surrogate)(z, old, C, 0 * C, 0.3), [[0.5, -0.5]], rtol=1e-13)
 
 
 @pytest.mark.verifies("trust_region.6")
 def test_tables_of_a_batch_are_means_over_its_tasks_and_leave_the_dead_out():
     _, _, episodes, advantages = drawn(5, leading=(2,))
-    plus, minus, visits = tr.sums(episodes, advantages, (3, 3))
+    plus, minus, visits = tr.surrogate_tables(episodes, advantages, (3, 3))
     assert plus.shape == minus.shape == visits.shape == (2, 3, 3)
     want = onp.zeros((3, 2, 3, 3))
     for m, n, t in onp.ndindex(advantages.shape):
@@ -404,17 +412,19 @@ class Played(NamedTuple):
 def played(policy, seed=0, M=3, N=4, T=3, S=2, A=3, K=2, alpha=0.7):
     """A trial of made-up episodes, and its tables."""
     rng = onp.random.default_rng(seed)
-    theta = trees.map(lambda x: x + 0.3 * rng.standard_normal(x.shape), policy.init(rng, S, A))
-    inner = [objectives.sampled(rng.standard_normal((M, S, A))) for _ in range(K)]
+    theta = trees.map_leaves(
+        lambda x: x + 0.3 * rng.standard_normal(x.shape), policy.init(rng, S, A)
+    )
+    inner = [objectives.reinforce_objective(rng.standard_normal((M, S, A))) for _ in range(K)]
     path = adaptation.inner_loop(policy, theta, alpha, inner)
     data = [drawn(seed + k, (M,), N, T, S, A)[2:] for k in range(K + 1)]
-    stages = [tr.sums(episodes, advantages, (S, A)) for episodes, advantages in data]
+    stages = [tr.surrogate_tables(episodes, advantages, (S, A)) for episodes, advantages in data]
     return Played(path, inner, [episodes for episodes, _ in data]), stages
 
 
 def moved(theta, seed=9, far=0.1):
     rng = onp.random.default_rng(seed)
-    return trees.map(lambda x: x + far * rng.standard_normal(x.shape), theta)
+    return trees.map_leaves(lambda x: x + far * rng.standard_normal(x.shape), theta)
 
 
 def one_task_at_a_time(policy, trial, alpha, stages, f):
@@ -440,8 +450,8 @@ def one_task_at_a_time(policy, trial, alpha, stages, f):
 def terms_of(stages, eps=0.1):
     visits = sum(v.sum() for *_, v in stages)
     return {
-        "ratio": [partial(tr.ratio, C=p + m) for p, m, _ in stages],
-        "clipped": [partial(tr.clipped, plus=p, minus=m, eps=eps) for p, m, _ in stages],
+        "ratio": [partial(tr.importance_surrogate, C=p + m) for p, m, _ in stages],
+        "clipped": [partial(tr.clipped_surrogate, plus=p, minus=m, eps=eps) for p, m, _ in stages],
         "divergence": [
             lambda new, old, v=v: v.sum(-1) * policies.kl(old, new) / visits for *_, v in stages
         ],
@@ -449,8 +459,8 @@ def terms_of(stages, eps=0.1):
 
 
 SINGLE = {
-    "ratio": lambda new, old, p, m, v: tr.ratio(new, old, p + m),
-    "clipped": lambda new, old, p, m, v: tr.clipped(new, old, p, m, 0.1),
+    "ratio": lambda new, old, p, m, v: tr.importance_surrogate(new, old, p + m),
+    "clipped": lambda new, old, p, m, v: tr.clipped_surrogate(new, old, p, m, 0.1),
     "divergence": lambda new, old, p, m, v: np.sum(v.sum(-1) * policies.kl(old, new)),
 }
 
@@ -462,7 +472,7 @@ def test_functions_of_theta_go_through_every_inner_step(name, policy):
     policy = POLICIES[policy]
     trial, stages = played(policy)
     terms = terms_of(stages)[name]
-    f = partial(tr.adapted, policy=policy, trial=trial, alpha=0.7, terms=terms)
+    f = partial(tr.surrogate_after_adaptation, policy=policy, trial=trial, alpha=0.7, terms=terms)
     theta = moved(trial.path[0])
     slow = one_task_at_a_time(policy, trial, 0.7, stages, SINGLE[name])
     scale = sum(v.sum() for *_, v in stages) if name == "divergence" else 1.0
@@ -478,13 +488,15 @@ def test_functions_of_theta_go_through_every_inner_step(name, policy):
 def test_at_the_old_theta_the_gradient_is_the_chain_of_reinforce(policy):
     policy = POLICIES[policy]
     trial, stages = played(policy)
-    alpha = moved(trees.map(lambda x: 0 * x + 0.7, trial.path[0]))
+    alpha = moved(trees.map_leaves(lambda x: 0 * x + 0.7, trial.path[0]))
     trial = trial._replace(path=adaptation.inner_loop(policy, trial.path[0], alpha, trial.inner))
-    outer = [objectives.sampled(plus + minus) for plus, minus, _ in stages]
+    outer = [objectives.reinforce_objective(plus + minus) for plus, minus, _ in stages]
     v = adaptation.adjoints(policy, trial.path, alpha, trial.inner, outer)
     truth = adaptation.sum_tasks(v[0], trial.path[0])
     for name in ("ratio", "clipped"):
-        g = grad(tr.adapted)(trial.path[0], policy, trial, alpha, terms_of(stages)[name])
+        g = grad(tr.surrogate_after_adaptation)(
+            trial.path[0], policy, trial, alpha, terms_of(stages)[name]
+        )
         assert by_hand.relative_error(g, truth) < 1e-12
 
 
@@ -497,7 +509,7 @@ def test_divergence_is_least_at_the_old_theta_with_the_fisher_matrix_pulled_back
     terms = terms_of(stages)["divergence"]
 
     def D(vector):
-        return tr.adapted(rebuilt(vector), policy, trial, 0.7, terms)
+        return tr.surrogate_after_adaptation(rebuilt(vector), policy, trial, 0.7, terms)
 
     def rebuilt(vector):  # traced
         names, start, out = sorted(trial.path[0]), 0, {}
@@ -546,7 +558,13 @@ def test_the_update_raises_the_surrogate_and_its_kl_is_the_mean_over_visits(poli
     new, info = tr.trpo_update(policy, trial, 0.7, stages, max_kl)
     assert info.accepted and max_kl / 20 < info.kl <= max_kl
     assert info.kl == pytest.approx(by_loops(policy, trial, 0.7, new), rel=1e-9)
-    L = partial(tr.adapted, policy=policy, trial=trial, alpha=0.7, terms=terms_of(stages)["ratio"])
+    L = partial(
+        tr.surrogate_after_adaptation,
+        policy=policy,
+        trial=trial,
+        alpha=0.7,
+        terms=terms_of(stages)["ratio"],
+    )
     assert info.improvement == pytest.approx(L(new) - L(trial.path[0]), rel=1e-9)
     assert info.improvement > 0
 
@@ -558,34 +576,36 @@ def test_one_epoch_is_maml_and_later_ones_are_clipped(policy):
     trial, stages = played(policy)
     theta, sgd = trial.path[0], optimizers.sgd(0.5)
     update = partial(tr.clipped_update, policy, trial, 0.7, stages)
-    outer = [objectives.sampled(plus + minus) for plus, minus, _ in stages]
+    outer = [objectives.reinforce_objective(plus + minus) for plus, minus, _ in stages]
     v = adaptation.adjoints(policy, trial.path, 0.7, trial.inner, outer)
     meta_gradient = adaptation.sum_tasks(v[0], theta)  # a mean: `sums` has divided by M
     once, _ = update(sgd, (), 0.3, 1)
     assert by_hand.relative_error(once, trees.add_scaled(theta, 0.5, meta_gradient)) < 1e-12
     terms = terms_of(stages, eps=0.3)["clipped"]
-    second = grad(tr.adapted)(once, policy, trial, 0.7, terms)
+    second = grad(tr.surrogate_after_adaptation)(once, policy, trial, 0.7, terms)
     twice, _ = update(sgd, (), 0.3, 2)
     assert by_hand.relative_error(twice, trees.add_scaled(once, 0.5, second)) < 1e-12
-    free = grad(tr.adapted)(once, policy, trial, 0.7, terms_of(stages)["ratio"])
+    free = grad(tr.surrogate_after_adaptation)(once, policy, trial, 0.7, terms_of(stages)["ratio"])
     assert by_hand.relative_error(second, free) > 1e-3  # the clip is at work
 
 
 def test_the_state_of_the_optimizer_is_carried_from_epoch_to_epoch():
-    trial, stages = played(policies.table)
+    trial, stages = played(policies.tabular)
     adam = optimizers.adam(0.01)
     state = adam.init(trial.path[0])
-    theta, after = tr.clipped_update(policies.table, trial, 0.7, stages, adam, state, num_epochs=3)
+    theta, after = tr.clipped_update(
+        policies.tabular, trial, 0.7, stages, adam, state, num_epochs=3
+    )
     assert (state.num_updates, after.num_updates) == (0, 3)
     assert abs(theta["logits"] - trial.path[0]["logits"]).max() > 0.01
 
 
 @pytest.mark.verifies("trust_region.7")
 def test_updates_have_a_bound_of_their_own_and_five_epochs_unless_told():
-    trial, stages = played(policies.table)
-    trpo = partial(tr.trpo_update, policies.table, trial, 0.7, stages)
+    trial, stages = played(policies.tabular)
+    trpo = partial(tr.trpo_update, policies.tabular, trial, 0.7, stages)
     assert_allclose(trpo()[0]["logits"], trpo(max_kl=0.01)[0]["logits"], rtol=0)
-    clipped = partial(tr.clipped_update, policies.table, trial, 0.7, stages, optimizers.sgd(0.5))
+    clipped = partial(tr.clipped_update, policies.tabular, trial, 0.7, stages, optimizers.sgd(0.5))
     default = clipped(())[0]["logits"]
     assert_allclose(default, clipped((), eps=0.3, num_epochs=5)[0]["logits"], rtol=0)
     for other in ({"eps": 0.2}, {"num_epochs": 4}, {"num_epochs": 6}):
@@ -609,21 +629,25 @@ def advantages_of(stages):
 @pytest.mark.parametrize("kind", ["trpo", "clipped"])
 def test_a_few_updates_raise_the_exact_return_after_adaptation(kind):
     family = tasks.make("bandit", {"arms": "3", "pulls": "6", "prior": "1,2/2,1/2,2"})
-    inner = trials.Inner(policies.table, 1.0, 2, 1, 0.5, 1.0)
-    J = objectives.exact(family.sample(onp.random.default_rng(99), 2000), family.horizon)
+    inner = trials.Adaptation(policies.tabular, 1.0, 2, 1, 0.5, 1.0)
+    J = objectives.expected_return_objective(
+        family.sample(onp.random.default_rng(99), 2000), family.horizon
+    )
     theta, adam = {"logits": onp.zeros((1, 3))}, optimizers.adam(0.05)
     state, returns, shape = adam.init(theta), [], (1, 3)
     for i in range(9):
-        returns.append(adaptation.adapted_return(policies.table, theta, 1.0, 2, J))
+        returns.append(adaptation.adapted_return(policies.tabular, theta, 1.0, 2, J))
         rng = onp.random.default_rng([0, i])
         trial = trials.play(rng, inner, family, theta, 1.0, family.sample(rng, 400))
         advantages = advantages_of(trial.stages)
-        stages = [tr.sums(*x, shape) for x in zip(trial.stages, advantages, strict=True)]
+        stages = [
+            tr.surrogate_tables(*x, shape) for x in zip(trial.stages, advantages, strict=True)
+        ]
         if kind == "trpo":
-            theta, info = tr.trpo_update(policies.table, trial, 1.0, stages)
+            theta, info = tr.trpo_update(policies.tabular, trial, 1.0, stages)
             assert info.accepted and 0 < info.kl <= 0.01
         else:
-            theta, state = tr.clipped_update(policies.table, trial, 1.0, stages, adam, state)
+            theta, state = tr.clipped_update(policies.tabular, trial, 1.0, stages, adam, state)
     assert (onp.diff(returns) > -0.003).all()
     assert returns[-1] > returns[0] + 0.04
 
@@ -680,14 +704,14 @@ def test_what_is_not_a_step_is_refused(settings, error, message):
     ],
 )
 def test_what_is_not_a_clipped_update_is_refused(settings, error, message):
-    trial, stages = played(policies.table)
+    trial, stages = played(policies.tabular)
     with pytest.raises(error, match=message):
-        tr.clipped_update(policies.table, trial, 0.7, stages, optimizers.sgd(0.1), (), **settings)
+        tr.clipped_update(policies.tabular, trial, 0.7, stages, optimizers.sgd(0.1), (), **settings)
 
 
 @pytest.mark.parametrize("update", [tr.trpo_update, partial(tr.clipped_update, state=())])
 def test_tables_are_needed_for_every_stage(update):
-    trial, stages = played(policies.table)
+    trial, stages = played(policies.tabular)
     extra = {"optimizer": optimizers.sgd(0.1)} if isinstance(update, partial) else {}
     with pytest.raises(ValueError, match="zip"):
-        update(policies.table, trial, 0.7, stages[:-1], **extra)
+        update(policies.tabular, trial, 0.7, stages[:-1], **extra)

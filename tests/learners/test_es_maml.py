@@ -52,7 +52,7 @@ def test_hill_climbing_keeps_what_paid_best(seed, size):
     inner = trials.resolve(trials.settings("table", 0.7, steps, size, "", None, ""), family)
     M, batch = 4, family.sample(rng(seed), 4)
     theta = {"logits": rng(5).normal(size=(M, 9, 5))}
-    tables = rollouts.tables(batch, family.reward_noise)
+    tables = rollouts.sampler(batch, family.reward_noise)
     found = es_maml.by_hill_climbing(
         rng(seed), inner, family, {"logits": theta["logits"][None]}, np.full((1, M), 0.7), tables,
         False,

@@ -13,9 +13,9 @@ from metarl_min.gradients import adaptation, objectives, trial_gradients, trials
 from metarl_min.learners import maml
 from metarl_min.mdps import mdp, policies, rollouts
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks.bandits import with_means
+from metarl_min.tasks.bandits import bandit_mdps
 
-BANDIT = with_means(np.array([[0.2, 0.9]]))
+BANDIT = bandit_mdps(np.array([[0.2, 0.9]]))
 GRID = mdp.MDP(  # two states, two actions; staying in state 1 pays
     np.array([[1.0, 0.0]]),
     np.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])[None],
@@ -25,13 +25,13 @@ GRID = mdp.MDP(  # two states, two actions; staying in state 1 pays
 
 def family_of(task, horizon, num_episodes):
     weights = np.ones(1)
-    return tasks.finite_family(
+    return tasks.family_of_candidates(
         "two states", {}, task, weights, horizon, num_episodes, rollouts.deterministic
     )
 
 
 def inner_settings(policy, num_steps, num_episodes, baseline=0.3, gamma=0.9):
-    return trials.Inner(policy, 0.7, num_steps, num_episodes, baseline, gamma)
+    return trials.Adaptation(policy, 0.7, num_steps, num_episodes, baseline, gamma)
 
 
 def deterministic_episodes(task, horizon):
@@ -116,7 +116,7 @@ def expectation(monkeypatch, estimate, family, inner, theta, data_sets, weights)
         task = family.prior.mdps
         trial = trials.play(np.random.default_rng(0), inner, family, theta, 0.7, task)
         g = estimate(inner, trial, weights, task.shape)
-        g = trees.map(lambda x, p=probability: p[0] * x, g)
+        g = trees.map_leaves(lambda x, p=probability: p[0] * x, g)
         mean = g if mean is None else trees.add_scaled(mean, 1.0, g)
         total_probability += probability[0]
     assert total_probability == pytest.approx(1.0, abs=1e-12)
@@ -155,7 +155,7 @@ def case(name, policy):
     inner = inner_settings(policy, num_steps, size)
     rng = np.random.default_rng(3)
     theta = policy.init(rng, *task.shape)
-    theta = trees.map(lambda x: x + 0.5 * rng.standard_normal(x.shape), theta)
+    theta = trees.map_leaves(lambda x: x + 0.5 * rng.standard_normal(x.shape), theta)
     data_sets = list(every_data_set(task, horizon, trials.stage_sizes(inner, family)))
     return family, inner, theta, data_sets
 
@@ -165,7 +165,7 @@ def case(name, policy):
 @pytest.mark.verifies("trials.1")
 @pytest.mark.verifies("trials.2")
 @pytest.mark.parametrize("last_only", [False, True])
-@pytest.mark.parametrize("policy", [policies.table, policies.network(2)])
+@pytest.mark.parametrize("policy", [policies.tabular, policies.mlp(2)])
 @pytest.mark.parametrize("name", CASES)
 def test_second_order_with_score_term_is_unbiased_for_the_return_of_the_trial(
     monkeypatch, name, policy, last_only
@@ -181,10 +181,10 @@ def test_second_order_with_score_term_is_unbiased_for_the_return_of_the_trial(
 @pytest.mark.verifies("trial_gradients.3")
 @pytest.mark.parametrize("name", CASES)
 def test_first_order_is_unbiased_for_the_sum_of_gradients_at_each_iterate(monkeypatch, name):
-    family, inner, theta, data_sets = case(name, policies.table)
+    family, inner, theta, data_sets = case(name, policies.tabular)
     weights = [1.0] * len(data_sets[0])
     task, horizon = family.prior.mdps, family.horizon
-    J = objectives.exact(task, horizon)
+    J = objectives.expected_return_objective(task, horizon)
     truth = {"logits": np.zeros(task.shape)}
     for data in data_sets:
         path = path_by_hand(theta, data, inner)
@@ -197,7 +197,7 @@ def test_first_order_is_unbiased_for_the_sum_of_gradients_at_each_iterate(monkey
 
 
 def test_the_two_orders_have_different_expectations(monkeypatch):
-    family, inner, theta, data_sets = case("bandit, two steps", policies.table)
+    family, inner, theta, data_sets = case("bandit, two steps", policies.tabular)
     means = [
         expectation(monkeypatch, estimate, family, inner, theta, data_sets, [1.0] * 3)
         for estimate in (first_order_gradient, second_order_gradient)
@@ -209,8 +209,10 @@ def test_the_two_orders_have_different_expectations(monkeypatch):
 def test_centring_subtracts_the_mean_of_the_other_tasks():
     advantages = np.random.default_rng(0).standard_normal((4, 3, 2))
     others = np.stack([np.delete(advantages, m, axis=0).mean(0) for m in range(4)])
-    np.testing.assert_allclose(trial_gradients.centred(advantages), advantages - others, atol=1e-14)
-    np.testing.assert_array_equal(trial_gradients.centred(advantages[:1]), advantages[:1])
+    np.testing.assert_allclose(
+        trial_gradients.leave_one_out(advantages), advantages - others, atol=1e-14
+    )
+    np.testing.assert_array_equal(trial_gradients.leave_one_out(advantages[:1]), advantages[:1])
 
 
 @pytest.mark.verifies("trial_gradients.2")
@@ -243,12 +245,12 @@ def test_centring_leaves_the_expectation_over_two_independent_tasks_unchanged():
 
 def test_sampled_trials_follow_the_rule_that_the_surrogates_describe():
     family = tasks.make("bandit", {"arms": "3"})
-    inner = inner_settings(policies.table, 4, 2, baseline="mean")
+    inner = inner_settings(policies.tabular, 4, 2, baseline="mean")
     rng, theta = np.random.default_rng(0), {"logits": np.array([[0.1, 0.2, -0.3]])}
     trial = trials.play(rng, inner, family, theta, 0.5, family.sample(rng, 7))
     assert [stage.rewards.shape for stage in trial.stages] == [(7, 2, 1)] * 5
     assert trials.episodes(trial.stages).rewards.shape == (7, 10, 1)
-    path = adaptation.inner_loop(policies.table, theta, 0.5, trial.inner)
+    path = adaptation.inner_loop(policies.tabular, theta, 0.5, trial.inner)
     for phi, again in zip(trial.path, path, strict=True):
         np.testing.assert_array_equal(phi["logits"], again["logits"])
     means = trials.per_episode(trial.stages)
@@ -281,18 +283,20 @@ def test_an_exact_step_of_sgd_ascends_by_beta_times_the_meta_gradient(name):
     learner, family = learners.make(name, settings), tasks.make("bandit", {"pulls": "3"})
     state = learner.init(np.random.default_rng(0), family)
     after, info = learner.step(np.random.default_rng(1), state, family)
-    J = objectives.exact(family.sample(np.random.default_rng(1), 5), 1)
+    J = objectives.expected_return_objective(family.sample(np.random.default_rng(1), 5), 1)
     way = {
         "maml": adaptation.meta_gradient,
         "fomaml": adaptation.first_order_meta_gradient,
     }[name]
-    g = way(policies.table, state.theta, 4.0, 2, J)
+    g = way(policies.tabular, state.theta, 4.0, 2, J)
     moved = (after.theta["logits"] - state.theta["logits"]) / 0.3
     np.testing.assert_allclose(moved, g["logits"], rtol=1e-10, atol=1e-14)
-    assert info.per_episode[0] == adaptation.adapted_return(policies.table, state.theta, 4.0, 2, J)
+    assert info.per_episode[0] == adaptation.adapted_return(
+        policies.tabular, state.theta, 4.0, 2, J
+    )
 
 
-@pytest.mark.parametrize("estimator", [x for x in trial_gradients.DIRECTIONS if x != "reptile"])
+@pytest.mark.parametrize("estimator", [x for x in trial_gradients.META_GRADIENTS if x != "reptile"])
 @pytest.mark.parametrize("objective", ["trial", "adapted"])
 def test_each_pull_is_weighed_by_what_the_objective_counts_of_it_and_of_the_later(
     objective, estimator
@@ -442,7 +446,7 @@ def test_stages_are_k_steps_and_the_rest():
     family = tasks.make("bandit", {"pulls": "10"})
 
     def sizes(num_steps, size):
-        return trials.stage_sizes(inner_settings(policies.table, num_steps, size), family)
+        return trials.stage_sizes(inner_settings(policies.tabular, num_steps, size), family)
 
     assert sizes(None, 1) == [1] * 10
     assert sizes(None, 3) == [3, 3, 3, 1]
@@ -547,15 +551,15 @@ SOME = {"policy": "network:3", "adapt": "W2,b2", "optimizer": "sgd", "num_tasks"
 def one_step(family=GRID, **words):
     learner = learners.make("maml", SOME | words)
     state = learner.init(np.random.default_rng(0), family)
-    state = state._replace(theta=trees.map(lambda x: x + 0.3, state.theta))
+    state = state._replace(theta=trees.map_leaves(lambda x: x + 0.3, state.theta))
     return state, *learner.step(np.random.default_rng(1), state, family)
 
 
 def test_only_what_is_named_adapts_towards_the_exact_objective():
     state, _, info = one_step(objective="exact")
-    J = objectives.exact(GRID.sample(np.random.default_rng(1), 6), 4)
+    J = objectives.expected_return_objective(GRID.sample(np.random.default_rng(1), 6), 4)
     alpha = {name: np.full_like(x, 8.0 * (name in ("W2", "b2"))) for name, x in state.theta.items()}
-    truth = adaptation.adapted_return(policies.network(3), state.theta, alpha, 2, J)
+    truth = adaptation.adapted_return(policies.mlp(3), state.theta, alpha, 2, J)
     assert info.per_episode[0] == pytest.approx(truth, rel=1e-12)
 
 
@@ -580,8 +584,8 @@ def test_exact_inner_steps_may_fill_all_episodes():
     family = tasks.make("bandit", {"arms": "3", "pulls": "4"})
     words = {"objective": "exact", "policy": "table", "adapt": "", "inner_steps": "4"}
     state, _, info = one_step(family, **words)
-    J = objectives.exact(family.sample(np.random.default_rng(1), 6), 1)
-    truth = [adaptation.adapted_return(policies.table, state.theta, 4.0, K, J) for K in (3, 4)]
+    J = objectives.expected_return_objective(family.sample(np.random.default_rng(1), 6), 1)
+    truth = [adaptation.adapted_return(policies.tabular, state.theta, 4.0, K, J) for K in (3, 4)]
     assert truth[1] > truth[0] and info.per_episode[0] == pytest.approx(truth[1], rel=1e-12)
 
 

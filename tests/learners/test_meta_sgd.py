@@ -17,21 +17,21 @@ def problem(policy, num_tasks=3):
     rng = np.random.default_rng(0)
     batch = FAMILY.sample(rng, num_tasks)
     theta = policy.init(rng, *batch.shape)
-    theta = trees.map(lambda x: x + 0.4 * rng.standard_normal(x.shape), theta)
-    alpha = trees.map(lambda x: rng.uniform(-0.5, 1.5, x.shape), theta)
-    return theta, alpha, objectives.exact(batch, FAMILY.horizon)
+    theta = trees.map_leaves(lambda x: x + 0.4 * rng.standard_normal(x.shape), theta)
+    alpha = trees.map_leaves(lambda x: rng.uniform(-0.5, 1.5, x.shape), theta)
+    return theta, alpha, objectives.expected_return_objective(batch, FAMILY.horizon)
 
 
 @pytest.mark.verifies("meta_sgd.1")
 def test_each_parameter_moves_by_its_own_step_size():
-    theta, alpha, J = problem(policies.table)
-    path = adaptation.inner_loop(policies.table, theta, alpha, [J])
+    theta, alpha, J = problem(policies.tabular)
+    path = adaptation.inner_loop(policies.tabular, theta, alpha, [J])
     g = J.gradient(np.broadcast_to(theta["logits"], (3, 4, 5)))
     np.testing.assert_allclose(path[1]["logits"], theta["logits"] + alpha["logits"] * g, atol=1e-15)
 
 
 @pytest.mark.verifies("meta_sgd.2")
-@pytest.mark.parametrize("policy", [policies.table, policies.network(3)])
+@pytest.mark.parametrize("policy", [policies.tabular, policies.mlp(3)])
 @pytest.mark.parametrize("num_steps", [1, 2, 3])
 def test_the_gradient_in_alpha_is_that_of_the_enumerated_objective(policy, num_steps):
     theta, alpha, J = problem(policy, 1)
@@ -56,10 +56,10 @@ def test_the_gradient_in_alpha_is_that_of_the_enumerated_objective(policy, num_s
 @pytest.mark.verifies("meta_sgd.3")
 def test_first_order_is_the_gradient_with_every_hessian_dropped():
     """Traced: inner gradients are constants, so that phi_k = theta + sum alpha g_j exactly."""
-    theta, alpha, J = problem(policies.table)
+    theta, alpha, J = problem(policies.tabular)
     inner, outer = [J] * 3, [None, J, None, J]
-    path = adaptation.inner_loop(policies.table, theta, alpha, inner)
-    constants = [adaptation.gradient(policies.table, phi, J) for phi in path[:-1]]
+    path = adaptation.inner_loop(policies.tabular, theta, alpha, inner)
+    constants = [adaptation.gradient(policies.tabular, phi, J) for phi in path[:-1]]
 
     def F(both):
         phi, total = trees.broadcast_to_tasks(both["theta"], 3), 0.0
@@ -70,8 +70,8 @@ def test_first_order_is_the_gradient_with_every_hessian_dropped():
         return total
 
     truth = grad(F)({"theta": theta, "alpha": alpha})
-    v = adaptation.first_order_adjoints(policies.table, path, outer)
-    in_alpha = adaptation.alpha_gradient(policies.table, path, inner, v)
+    v = adaptation.first_order_adjoints(policies.tabular, path, outer)
+    in_alpha = adaptation.alpha_gradient(policies.tabular, path, inner, v)
     assert by_hand.relative_error(in_alpha, truth["alpha"]) < 1e-12
     assert by_hand.relative_error(adaptation.sum_tasks(v[0], theta), truth["theta"]) < 1e-12
 

@@ -7,7 +7,7 @@ import pytest
 from metarl_min import learners, tasks
 from metarl_min.gradients import adaptation, objectives, trial_gradients, trials
 from metarl_min.mdps import policies
-from metarl_min.tasks.bandits import with_means
+from metarl_min.tasks.bandits import bandit_mdps
 
 BANDIT = tasks.make("bandit", {"arms": "3", "pulls": "6"})
 MEANS = np.array([[0.2, 0.9, 0.4], [0.7, 0.1, 0.3]])
@@ -15,9 +15,9 @@ THETA = np.array([[0.3, -0.2, 0.1]])
 
 
 def exact_trial(alpha, num_steps):
-    J = objectives.exact(with_means(MEANS), 1)
+    J = objectives.expected_return_objective(bandit_mdps(MEANS), 1)
     inner = [J] * num_steps
-    path = adaptation.inner_loop(policies.table, {"logits": THETA}, alpha, inner)
+    path = adaptation.inner_loop(policies.tabular, {"logits": THETA}, alpha, inner)
     return J, trials.Trial(alpha, path, inner, [])
 
 
@@ -37,7 +37,7 @@ def test_the_direction_is_where_adaptation_ends_over_alpha(num_steps):
 
 
 def inner():
-    return trials.Inner(policies.table, 0.8, None, 1, 0.0, 1.0)
+    return trials.Adaptation(policies.tabular, 0.8, None, 1, 0.0, 1.0)
 
 
 def test_with_one_step_it_is_the_average_policy_gradient():
@@ -118,7 +118,7 @@ def test_one_step_of_sgd_is_beta_times_the_direction():
     learner = learners.make("reptile", settings)
     state = learner.init(np.random.default_rng(0), BANDIT)
     after, _ = learner.step(np.random.default_rng(1), state, BANDIT)
-    J = objectives.exact(BANDIT.sample(np.random.default_rng(1), 7), 1)
-    path = adaptation.inner_loop(policies.table, state.theta, 4.0, [J] * 5)
+    J = objectives.expected_return_objective(BANDIT.sample(np.random.default_rng(1), 7), 1)
+    path = adaptation.inner_loop(policies.tabular, state.theta, 4.0, [J] * 5)
     mean = (path[-1]["logits"] - state.theta["logits"]).mean(0) / 4.0
     np.testing.assert_allclose(after.theta["logits"], 0.3 * mean, atol=1e-14)

@@ -145,12 +145,12 @@ def test_leading_axes_are_the_tasks_or_one(size):
 def test_select_takes_tasks_and_keeps_shared_axes_shared():
     rewards = onp.arange(4.0).reshape(4, 1, 1, 1) * onp.ones((4, 2, 3, 1))
     task = MDP(onp.full((1, 2), 0.5), onp.full((1, 2, 3, 2), 0.5), rewards)
-    some = mdp.select(task, onp.array([3, 1, 1]))
+    some = mdp.take_tasks(task, onp.array([3, 1, 1]))
     assert some.reward[:, 0, 0, 0].tolist() == [3.0, 1.0, 1.0]
     assert some.leading == (3,) and len(some.transition) == 1
-    assert mdp.select(mdp.select(task, [2]), onp.array([0, 0])).leading == (2,)
+    assert mdp.take_tasks(mdp.take_tasks(task, [2]), onp.array([0, 0])).leading == (2,)
     full, _, single = random_batch(2, 3)
-    picked = mdp.select(full, onp.array([2, 0]))
+    picked = mdp.take_tasks(full, onp.array([2, 0]))
     assert onp.array_equal(picked.transition[0], single[2][0].transition)
     assert onp.array_equal(picked.initial[1], single[0][0].initial)
 
@@ -174,6 +174,6 @@ def test_what_is_replaced_is_checked_too():
     with pytest.raises(ValueError, match="reward must be finite"):
         one._replace(reward=onp.full((1, 2, 1), onp.nan))
     with pytest.raises(ValueError, match="mdp must have one axis of tasks, got"):
-        mdp.select(one, onp.array([0]))
+        mdp.take_tasks(one, onp.array([0]))
     with pytest.raises(ValueError, match="index must have one axis, got"):
-        mdp.select(MDP(*(x[None] for x in one)), 0)
+        mdp.take_tasks(MDP(*(x[None] for x in one)), 0)

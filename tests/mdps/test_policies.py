@@ -19,13 +19,13 @@ from metarl_min.mdps import policies
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import (
     Policy,
-    by_name,
     entropy,
     kl,
     log_softmax,
-    network,
+    make,
+    mlp,
     softmax,
-    table,
+    tabular,
 )
 from metarl_min.mdps.rollouts import Episodes
 
@@ -182,35 +182,35 @@ def test_eq7_row_s_of_the_first_weights_is_the_answer_to_state_s():
     }
     hidden = onp.tanh([0.75, -0.75])
     truth = [[2 * hidden[0] + 1, -4 * hidden[0]], [2 * hidden[1] + 1, -4 * hidden[1]]]
-    assert_allclose(network(1).logits(params), truth, rtol=1e-15)
+    assert_allclose(mlp(1).logits(params), truth, rtol=1e-15)
 
 
 @pytest.mark.verifies("policies.7")
 def test_leading_axes_of_the_parameters_become_those_of_the_logits():
-    params = parameters(network(H), 11, leading=(2, 3))
-    logits = network(H).logits(params)
+    params = parameters(mlp(H), 11, leading=(2, 3))
+    logits = mlp(H).logits(params)
     for index in onp.ndindex(2, 3):
-        one = trees.map(lambda x, index=index: x[index], params)
+        one = trees.map_leaves(lambda x, index=index: x[index], params)
         assert_allclose(logits[index], plain_forms.network_logits(one), rtol=1e-13)
 
 
 def test_policies_start_uniform_or_nearly_so_and_depend_on_the_generator_alone():
-    assert_allclose(table.init(rng(), S, A)["logits"], onp.zeros((S, A)), atol=0)
-    params = network(H).init(rng(8), S, A)
+    assert_allclose(tabular.init(rng(), S, A)["logits"], onp.zeros((S, A)), atol=0)
+    params = mlp(H).init(rng(8), S, A)
     shapes = {"W1": (S, H), "b1": (H,), "W2": (H, A), "b2": (A,)}
-    assert trees.map(onp.shape, params) == shapes
-    assert_allclose(softmax(network(H).logits(params)), 1 / A, atol=0.02)
-    assert onp.ptp(network(H).logits(params), axis=-1).min() > 0
-    again, other = network(H).init(rng(8), S, A), network(H).init(rng(9), S, A)
+    assert trees.map_leaves(onp.shape, params) == shapes
+    assert_allclose(softmax(mlp(H).logits(params)), 1 / A, atol=0.02)
+    assert onp.ptp(mlp(H).logits(params), axis=-1).min() > 0
+    again, other = mlp(H).init(rng(8), S, A), mlp(H).init(rng(9), S, A)
     assert all((params[name] == again[name]).all() for name in params)
     assert (params["W1"] != other["W1"]).all()
 
 
 def test_hidden_units_of_a_new_network_tell_the_states_apart_and_its_logits_do_not_grow():
     for hidden in (16, 4096):
-        params = network(hidden).init(rng(10), 50, 20)
+        params = mlp(hidden).init(rng(10), 50, 20)
         assert abs(params["W1"].std() - 1) < 0.1
-        assert 0.004 < network(hidden).logits(params).std() < 0.01
+        assert 0.004 < mlp(hidden).logits(params).std() < 0.01
 
 
 def parameters(policy, seed, leading=()):
@@ -233,7 +233,7 @@ def exact(horizon, gamma, num_steps):
         task = MDP(*(x[m] for x in batch))
         return plain_forms.expected_return(probs, task, num_steps, gamma)
 
-    return objectives.exact(batch, horizon, gamma), plain
+    return objectives.expected_return_objective(batch, horizon, gamma), plain
 
 
 def sampled():
@@ -246,7 +246,9 @@ def sampled():
     def plain(m, probs):
         return plain_forms.surrogate(probs, Episodes(*(x[m] for x in episodes)), advantages[m])
 
-    return objectives.sampled(objectives.advantage_table(episodes, advantages, (S, A))), plain
+    return objectives.reinforce_objective(
+        objectives.advantage_table(episodes, advantages, (S, A))
+    ), plain
 
 
 OBJECTIVES = {
@@ -256,8 +258,8 @@ OBJECTIVES = {
     "sampled": sampled,
 }
 POLICIES = {
-    "table": (table, lambda params: params["logits"]),
-    "network": (network(H), plain_forms.network_logits),
+    "table": (tabular, lambda params: params["logits"]),
+    "network": (mlp(H), plain_forms.network_logits),
 }
 every_objective = pytest.mark.parametrize("objective", OBJECTIVES)
 every_policy = pytest.mark.parametrize("policy", POLICIES)
@@ -265,7 +267,7 @@ shared_or_not = pytest.mark.parametrize("shared", [True, False], ids=["shared", 
 
 
 def of_task(tree, m, shared):
-    return tree if shared else trees.map(lambda x: x[m], tree)
+    return tree if shared else trees.map_leaves(lambda x: x[m], tree)
 
 
 def plain_functions(policy, plain, params, shared):
@@ -363,10 +365,10 @@ def test_the_formulas_can_be_traced_once_more(policy):
 
 
 def test_policies_are_known_by_name_and_travel_between_processes():
-    assert by_name("table") is table
-    assert by_name("network").init(rng(), S, A)["W1"].shape == (S, 64)
-    assert by_name("network:7").init(rng(), S, A)["W1"].shape == (S, 7)
-    for policy in (table, network(4)):
+    assert make("table") is tabular
+    assert make("network").init(rng(), S, A)["W1"].shape == (S, 64)
+    assert make("network:7").init(rng(), S, A)["W1"].shape == (S, 7)
+    for policy in (tabular, mlp(4)):
         params = policy.init(rng(), S, A)
         copy = pickle.loads(pickle.dumps(policy))
         assert isinstance(copy, Policy)
@@ -389,17 +391,17 @@ def test_policies_are_known_by_name_and_travel_between_processes():
 )
 def test_an_unknown_policy_is_refused_with_the_known_ones_and_what_was_given(name):
     with pytest.raises(ValueError, match="policy must be table, network or network:H") as error:
-        by_name(name)
+        make(name)
     assert str(error.value).endswith(f"with H hidden units, got {name!r}")
 
 
 @pytest.mark.parametrize(
     ("make", "kind", "text"),
     [
-        (lambda: by_name("network:0"), ValueError, "hidden must be at least 1, got 0"),
-        (lambda: network(-2), ValueError, "hidden must be at least 1, got -2"),
-        (lambda: network(3.0), TypeError, "hidden must be a whole number, got 3.0"),
-        (lambda: network(True), TypeError, "hidden must be a whole number, got True"),
+        (lambda: make("network:0"), ValueError, "hidden must be at least 1, got 0"),
+        (lambda: mlp(-2), ValueError, "hidden must be at least 1, got -2"),
+        (lambda: mlp(3.0), TypeError, "hidden must be a whole number, got 3.0"),
+        (lambda: mlp(True), TypeError, "hidden must be a whole number, got True"),
     ],
 )
 def test_a_network_needs_a_whole_number_of_hidden_units(make, kind, text):
@@ -413,13 +415,13 @@ def test_a_network_needs_a_whole_number_of_hidden_units(make, kind, text):
 def test_few_actions_or_many_are_reduced_to_the_same_numbers(num_actions, leading):
     rng = onp.random.default_rng(0)
     x = rng.normal(size=(*leading, num_actions))
-    found = policies.total(x)
+    found = policies.sum_over_actions(x)
     assert found.shape == (*leading, 1)
     assert_allclose(found, x.sum(-1, keepdims=True), rtol=1e-13, atol=1e-14)
     assert_allclose(policies.softmax(1000 * x).sum(-1), 1, rtol=1e-13)  # no overflow: maxima
     assert_allclose(policies.greedy(x).argmax(-1), x.argmax(-1), atol=0)
     u = rng.normal(size=found.shape)
-    first = grad(lambda x: np.sum(u * policies.total(x) ** 3))
+    first = grad(lambda x: np.sum(u * policies.sum_over_actions(x) ** 3))
     assert_allclose(first(x), 3 * u * found**2 + 0 * x, rtol=1e-12)
     second = grad(lambda x: np.sum(first(x)))(x)
     assert_allclose(second, 6 * u * found * num_actions + 0 * x, rtol=1e-12)

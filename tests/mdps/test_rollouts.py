@@ -46,7 +46,7 @@ def always(action, num_states, num_actions=2):
 
 def sample(mdp, probs, num_episodes, horizon, noise=rollouts.deterministic, seed=0):
     rng = np.random.default_rng(seed)
-    return rollouts.sample(rng, rollouts.tables(mdp, noise), probs, num_episodes, horizon)
+    return rollouts.sample(rng, rollouts.sampler(mdp, noise), probs, num_episodes, horizon)
 
 
 def assert_mean(samples, exact):
@@ -64,7 +64,7 @@ def assert_mean(samples, exact):
     ("u", "action"), [(0.0, 1), (0.2, 1), (0.25, 3), (0.9, 3), (NEARLY_ONE, 3)]
 )
 def test_eq1_inverts_the_cumulative_table_and_never_draws_probability_zero(u, action):
-    prepared = rollouts.tables(bandit([0, 1, 2, 3, 4]), rollouts.deterministic)
+    prepared = rollouts.sampler(bandit([0, 1, 2, 3, 4]), rollouts.deterministic)
     probs = np.array([[0, 0.25, 0, 0.75, 0]])
     episodes = rollouts.sample(Dice(0.5, u), prepared, probs, 3, 1)
     assert (episodes.actions == action).all()
@@ -75,7 +75,7 @@ def test_eq1_inverts_the_cumulative_table_and_never_draws_probability_zero(u, ac
 def test_eq1_round_off_in_the_sums_reaches_no_action_of_probability_zero():
     for n in range(2, 60):
         probs = np.append(np.full(n, 1 / n), 0.0)[None]
-        prepared = rollouts.tables(bandit(np.arange(n + 1)), rollouts.deterministic)
+        prepared = rollouts.sampler(bandit(np.arange(n + 1)), rollouts.deterministic)
         episodes = rollouts.sample(Dice(0.5, NEARLY_ONE), prepared, probs, 1, 1)
         assert episodes.actions.item() == n - 1
 
@@ -85,7 +85,7 @@ def test_eq1_round_off_in_the_sums_reaches_no_action_of_probability_zero():
 def test_eq1_first_states_actions_and_arrivals_are_the_inverse_of_their_uniform(u, w, seed):
     mdp, probs = random_mdp(seed, 3, 3)
     dice = Dice(u, np.array([[w], [0.0]]), 0.0, 0.0)
-    episodes = rollouts.sample(dice, rollouts.tables(mdp, rollouts.deterministic), probs, 1, 2)
+    episodes = rollouts.sample(dice, rollouts.sampler(mdp, rollouts.deterministic), probs, 1, 2)
     ends = np.append(np.cumsum(mdp.initial), np.cumsum(probs, -1))
     assume(np.abs(ends - np.array([[u], [w]])).min() > 1e-12)  # round-off decides at the ends
     first = int(np.searchsorted(np.cumsum(mdp.initial), u, side="right"))
@@ -102,7 +102,7 @@ def test_arrivals_of_probability_zero_are_never_drawn(u):
     mdp = MDP(np.array([1.0, 0, 0, 0]), transition, np.arange(4.0) * np.ones((4, 1, 4)))
     dice = Dice(0.0, 0.0, u, u, 0.0)
     episodes = rollouts.sample(
-        dice, rollouts.tables(mdp, rollouts.deterministic), np.ones((4, 1)), 1, 3
+        dice, rollouts.sampler(mdp, rollouts.deterministic), np.ones((4, 1)), 1, 3
     )
     assert episodes.states[0, 1] == (1 if u < 0.5 else 3)
     assert episodes.states[0, 2] == 1
@@ -111,7 +111,7 @@ def test_arrivals_of_probability_zero_are_never_drawn(u):
 
 def test_deterministic_transitions_draw_no_arrivals():
     dice = Dice(0.0, 0.0)  # the first state and the actions only
-    prepared = rollouts.tables(corridor(), rollouts.deterministic)
+    prepared = rollouts.sampler(corridor(), rollouts.deterministic)
     assert rollouts.sample(dice, prepared, always(0, 3), 1, 2).states.tolist() == [[0, 1]]
     assert not dice.rolls
 
@@ -211,7 +211,7 @@ def test_each_member_plays_as_it_does_alone(ends, own, noise):
     batch = random_batch(1, 3, 3, 2)[0]
     if ends:  # absorbing states, and arrivals that are certain
         batch = MDP(*(np.broadcast_to(x, (3, *x.shape)).copy() for x in corridor()))
-    prepared = rollouts.tables(batch, noise)
+    prepared = rollouts.sampler(batch, noise)
     S, A = batch.shape
     probs = np.random.default_rng(0).dirichlet(np.ones(A), (4, own, S))
     together = rollouts.sample(np.random.default_rng(5), prepared, probs, 2, 6, 4)
@@ -238,7 +238,7 @@ def test_each_member_plays_as_it_does_alone(ends, own, noise):
 
 
 def test_members_that_are_not_announced_are_refused():
-    prepared, probs = rollouts.tables(bandit([0.1, 0.2]), rollouts.deterministic), always(0, 1)
+    prepared, probs = rollouts.sampler(bandit([0.1, 0.2]), rollouts.deterministic), always(0, 1)
     for members, leading in ((None, (3,)), (2, (3,)), (3, (3, 1)), (3, (1, 3))):
         policies = np.broadcast_to(probs, (*leading, *probs.shape))
         with pytest.raises(ValueError, match="leading axes of probs must be equal to those of the"):
@@ -254,7 +254,7 @@ def test_common_draws_repeat_what_one_member_draws():
     for axis, shape, own in ((0, (6, 1), (2, 1)), (-1, (4, 6), (4, 2)), (1, (4, 3, 2), (4, 1, 2))):
         common, alone = (np.random.default_rng(5) for _ in range(2))
         for draw in ("random", "standard_normal"):
-            found = getattr(rollouts.Common(common, 3, axis), draw)(shape)
+            found = getattr(rollouts.CommonRandomNumbers(common, 3, axis), draw)(shape)
             one = getattr(alone, draw)(own)
             assert np.array_equal(found, np.concatenate([one] * 3, axis=axis))
 
@@ -284,13 +284,13 @@ def test_eq2_is_the_sum_written_out(leading):
     for i in np.ndindex(axes):
         if episodes.alive[i]:
             exact[(*i[:-2], episodes.states[i], episodes.actions[i])] += weights[i]
-    assert np.allclose(rollouts.table(episodes, weights, shape), exact, atol=1e-14)
+    assert np.allclose(rollouts.sum_over_visits(episodes, weights, shape), exact, atol=1e-14)
 
 
 @pytest.mark.verifies("rollouts.2")
 def test_eq2_counts_no_visit_of_a_dead_step():
     episodes = sample(corridor(), always(0, 3), 4, 6)
-    visits = rollouts.table(episodes, np.ones((4, 6)), (3, 2))
+    visits = rollouts.sum_over_visits(episodes, np.ones((4, 6)), (3, 2))
     assert visits.tolist() == [[4, 0], [4, 0], [0, 0]]
 
 
@@ -306,7 +306,7 @@ def test_visits_and_returns_have_their_exact_means(seed):
     counts = (pairs[..., None] == np.arange(6)).sum(1)
     exact = occupancy(mdp, probs, 4).sum(0)[:, None] * probs
     assert_mean(counts, exact.ravel())
-    total = rollouts.table(episodes, np.ones((20_000, 4)), (3, 2))
+    total = rollouts.sum_over_visits(episodes, np.ones((20_000, 4)), (3, 2))
     assert np.array_equal(total.ravel(), counts.sum(0))
     assert_mean(episodes.rewards.sum(1), expected_return(mdp, probs, 4))
 
@@ -367,13 +367,13 @@ def table_agent(probs, log=None):
             log.append(seen)
         return memory + 1
 
-    return Agent(lambda num_tasks: np.zeros(num_tasks), rollouts.remember, act, observe)
+    return Agent(lambda num_tasks: np.zeros(num_tasks), rollouts.keep_memory, act, observe)
 
 
 def test_play_with_a_fixed_table_has_the_distribution_of_sample():
     mdp, probs = random_mdp(7, 3, 2)
     batch = MDP(mdp.initial[None], mdp.transition[None], np.repeat(mdp.reward[None], 5000, 0))
-    prepared = rollouts.tables(batch, rollouts.deterministic)
+    prepared = rollouts.sampler(batch, rollouts.deterministic)
     episodes = rollouts.play(np.random.default_rng(0), prepared, table_agent(probs), 3, 4)
     assert all(x.shape == (5000, 3, 4) for x in episodes)
     pairs = episodes.states * 2 + episodes.actions
@@ -387,7 +387,7 @@ def test_an_agent_is_told_what_happened_in_the_order_in_which_it_happened():
     batch, _, _ = random_batch(8, 2, 3, 2)
     log = []
     agent = table_agent(np.full((3, 2), 0.5), log)
-    prepared = rollouts.tables(batch, rollouts.deterministic)
+    prepared = rollouts.sampler(batch, rollouts.deterministic)
     episodes = rollouts.play(np.random.default_rng(0), prepared, agent, 2, 3)
     assert len(log) == 6
     for k, (states, actions, rewards, arrivals) in enumerate(log):
@@ -410,7 +410,7 @@ def test_memory_starts_once_begins_each_episode_and_observes_each_step():
     )
     arms = MDP(np.ones((1, 1)), np.ones((1, 1, 2, 1)), np.zeros((2, 1, 2, 1)))
     rollouts.play(
-        np.random.default_rng(0), rollouts.tables(arms, rollouts.deterministic), agent, 2, 2
+        np.random.default_rng(0), rollouts.sampler(arms, rollouts.deterministic), agent, 2, 2
     )
     assert calls == [
         ("start", 2), ("begin", 0), ("act", 100), ("act", 101),
@@ -421,7 +421,7 @@ def test_memory_starts_once_begins_each_episode_and_observes_each_step():
 def test_play_starts_alive_again_after_an_episode_that_ended():
     mdp = corridor()
     batch = MDP(*(x[None] for x in mdp))
-    prepared = rollouts.tables(batch, partial(rollouts.gaussian, std=1.0))
+    prepared = rollouts.sampler(batch, partial(rollouts.gaussian, std=1.0))
     agent = table_agent(always(0, 3))
     episodes = rollouts.play(np.random.default_rng(0), prepared, agent, 2, 4)
     assert (episodes.alive == [True, True, False, False]).all()
@@ -431,7 +431,7 @@ def test_play_starts_alive_again_after_an_episode_that_ended():
 
 def test_play_with_one_task_one_episode_and_one_step():
     batch = MDP(*(x[None] for x in bandit([0.25])))
-    prepared = rollouts.tables(batch, rollouts.deterministic)
+    prepared = rollouts.sampler(batch, rollouts.deterministic)
     agent = table_agent(np.ones((1, 1)))
     episodes = rollouts.play(np.random.default_rng(0), prepared, agent, 1, 1)
     assert [x.tolist() for x in episodes] == [[[[0]]], [[[0]]], [[[0.25]]], [[[True]]]]
@@ -439,7 +439,7 @@ def test_play_with_one_task_one_episode_and_one_step():
 
 def test_remember_carries_the_memory_unchanged():
     memory = object()
-    assert rollouts.remember(np.random.default_rng(0), memory) is memory
+    assert rollouts.keep_memory(np.random.default_rng(0), memory) is memory
 
 
 # ---- what is refused ----
@@ -473,23 +473,23 @@ def test_leading_axes_of_the_policy_that_do_not_fit_are_refused():
 @pytest.mark.parametrize("means", [[0.5, 1.5], [-0.5, 0.5]])
 def test_bernoulli_rewards_need_means_that_are_probabilities(means):
     with pytest.raises(ValueError, match="Bernoulli rewards need means between 0 and 1, got"):
-        rollouts.tables(bandit(means), rollouts.bernoulli)
+        rollouts.sampler(bandit(means), rollouts.bernoulli)
 
 
 def test_noise_must_be_a_function():
     with pytest.raises(ValueError, match=r"noise must be a function .* got none"):
-        rollouts.tables(bandit([0.5]), "none")
+        rollouts.sampler(bandit([0.5]), "none")
 
 
 def test_weights_must_have_the_shape_of_the_episodes():
     episodes = sample(corridor(), np.full((3, 2), 0.5), 2, 4)
     with pytest.raises(ValueError, match=r"shape of the episodes, \(2, 4\), got \(4,\)"):
-        rollouts.table(episodes, np.ones(4), (3, 2))
+        rollouts.sum_over_visits(episodes, np.ones(4), (3, 2))
 
 
 @pytest.mark.parametrize("action", [-1, 2])
 def test_an_action_that_does_not_exist_is_refused(action):
-    prepared = rollouts.tables(bandit([0.1, 0.2]), rollouts.deterministic)
+    prepared = rollouts.sampler(bandit([0.1, 0.2]), rollouts.deterministic)
     agent = table_agent(always(0, 1))._replace(act=lambda rng, memory, states: states + action)
     with pytest.raises(ValueError, match="actions must be from 0 to 1"):
         rollouts.play(np.random.default_rng(0), prepared, agent, 1, 1)

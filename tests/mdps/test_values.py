@@ -259,7 +259,7 @@ def test_derivatives_have_the_leading_axes_of_the_policies_whoever_has_them(hori
     many = onp.repeat(probs[None], 3, axis=0)
     for slope in (
         values.policy_gradient(task, many, horizon),
-        values.gradient_and_derivative(many, many, values.problem(task, horizon))[0],
+        values.gradient_and_derivative(many, many, values.prepare(task, horizon))[0],
     ):
         assert slope.shape == (3, 2, 2)
         assert all(close(row, gradient(task, probs, horizon)) for row in slope)
@@ -419,7 +419,7 @@ class Numbers(NamedTuple):
 def test_a_prepared_problem_gives_what_the_public_functions_give(seed, setting):
     batch, _, _ = random_batch(seed, 3)
     shared = onp.random.default_rng(seed).dirichlet(onp.ones(2), (1, 2))
-    prepared = values.problem(batch, *setting)
+    prepared = values.prepare(batch, *setting)
     probs = values.broadcast(shared, prepared)
     v = tangent(seed, probs)
     assert probs.shape == (3, 2, 2)
@@ -433,7 +433,7 @@ def test_a_prepared_problem_gives_what_the_public_functions_give(seed, setting):
 
 def test_broadcasting_a_shared_policy_sums_its_gradient_over_the_tasks():
     batch, probs, single = random_batch(17, 3)
-    prepared = values.problem(batch, 2)
+    prepared = values.prepare(batch, 2)
     slope = grad(lambda p: np.sum(values.value(values.broadcast(p, prepared), prepared)))(probs[0])
     assert close(slope, sum(gradient(task, probs[0], 2) for task, _ in single))
 
@@ -507,7 +507,7 @@ def test_the_traced_form_and_prepared_problems_refuse_bad_horizons_and_discounts
     with pytest.raises(error, match=message):
         values.expected_return_by_recursion(task, probs, *setting)
     with pytest.raises(error, match=message):
-        values.problem(task, *setting)
+        values.prepare(task, *setting)
 
 
 def test_the_direction_must_have_the_shape_of_the_policy():

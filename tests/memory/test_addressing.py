@@ -26,7 +26,7 @@ def test_rows_of_zeros_and_a_key_of_zeros_are_like_nothing_and_have_a_gradient()
 def test_the_weights_point_at_the_row_that_is_like_the_key():
     rows = onp.array([[1.0, 0.0], [0.0, 2.0]])
     similar = addressing.similarity(onp.array([3.0, 0.0]), rows)
-    weights = addressing.focus(onp.array(math.log(4)), similar)
+    weights = addressing.content_weights(onp.array(math.log(4)), similar)
     assert_allclose(weights, [0.8, 0.2], rtol=1e-14)
     assert_allclose(addressing.read(weights, rows), [0.8, 0.4], rtol=1e-14)
 
@@ -38,14 +38,16 @@ def test_three_writes_by_hand():
     rows, gate = onp.array([[1.0], [2.0]]), onp.array(0.4)
     least = addressing.least_used(usage)
     assert least.tolist() == [1, 0]  # the first of equals
-    weights = addressing.writing(gate, reading, least)
+    weights = addressing.write_weights(gate, reading, least)
     assert_allclose(weights, [0.4 * 0.25 + 0.6, 0.4 * 0.75], rtol=1e-15)
     rows = addressing.write(rows, least, weights, onp.array([10.0]))
     assert_allclose(rows, [[7.0], [2 + 3.0]], rtol=1e-15)
-    usage = addressing.used(usage, onp.array([0.5, 0.5]), weights)
+    usage = addressing.update_usage(usage, onp.array([0.5, 0.5]), weights)
     assert_allclose(usage, [1.2, 0.8], rtol=1e-15)
     assert addressing.least_used(usage).tolist() == [0, 1]
-    assert_allclose(addressing.used(usage, onp.zeros(2), onp.ones(2)), [2.14, 1.76], rtol=1e-15)
+    assert_allclose(
+        addressing.update_usage(usage, onp.zeros(2), onp.ones(2)), [2.14, 1.76], rtol=1e-15
+    )
 
 
 @pytest.mark.verifies("addressing.8", "addressing.9", "addressing.10")

@@ -10,9 +10,9 @@ from recurrent_policies import assert_gradient_of_a_trial
 from metarl_min import learners, tasks, training
 from metarl_min.basics import trees
 from metarl_min.ceilings import bayes_optimal
-from metarl_min.learners import recurrent
+from metarl_min.learners import rl2
 from metarl_min.mdps import values
-from metarl_min.memory import addressing, memory_policies
+from metarl_min.memory import addressing, recurrent_policies
 from metarl_min.memory import external_memory as memory
 
 T, M, K, A, H, N, W = 5, 2, 3, 2, 3, 3, 2
@@ -21,7 +21,7 @@ T, M, K, A, H, N, W = 5, 2, 3, 2, 3, 3, 2
 def made(seed=0):
     rng = onp.random.default_rng(seed)
     policy = memory.policy(H, N, W, "float64")
-    params = trees.map(lambda x: x + 0.4 * rng.normal(size=x.shape), policy.init(rng, K, A))
+    params = trees.map_leaves(lambda x: x + 0.4 * rng.normal(size=x.shape), policy.init(rng, K, A))
     return policy, params, rng.normal(size=(T, M, K)), rng
 
 
@@ -54,7 +54,7 @@ def by_hand(p, state, x):
 @pytest.mark.verifies("addressing.1", "addressing.5", "addressing.7")
 def test_a_trial_is_that_of_a_loop_over_rows():
     policy, params, x, _ = made()
-    memories, logits, value = memory_policies.unroll(policy, params, x)
+    memories, logits, value = recurrent_policies.unroll(policy, params, x)
     for m in range(M):
         state = (*(part[m] for part in memories[0][:-1]),)
         assert not any(onp.any(part) for part in state)
@@ -79,7 +79,7 @@ def test_the_gradient_by_hand_is_that_of_the_traced_form_and_of_differences(seed
 def test_a_population_is_a_leading_axis():
     policy, one, x, _ = made()
     other = made(seed=1)[1]
-    both = trees.map(lambda a, b: onp.stack([a, b]), one, other)
+    both = trees.map_leaves(lambda a, b: onp.stack([a, b]), one, other)
     steps = [policy.step(both, policy.initial_memory(both, M), onp.stack([x[0], x[1]]))]
     steps.append(policy.step(both, steps[0][0], onp.stack([x[2], x[3]])))
     for p, params in enumerate((one, other)):
@@ -94,8 +94,8 @@ def test_a_population_is_a_leading_axis():
 def test_training_is_in_single_precision_throughout():
     policy = memory.policy(H, N, W)
     params, x = policy.init(onp.random.default_rng(0), K, A), onp.ones((T, M, K), onp.float32)
-    memories, logits, value = memory_policies.unroll(policy, params, x)
-    g = memory_policies.gradient(policy, params, x, memories, logits, value)
+    memories, logits, value = recurrent_policies.unroll(policy, params, x)
+    g = recurrent_policies.gradient(policy, params, x, memories, logits, value)
     leaves = [
         *params.values(),
         *(part for m in memories for part in m[:-1]),
@@ -139,12 +139,12 @@ def test_it_learns_which_cue_pays_where():
 
 def test_a_network_of_your_own_drives_the_same_trainer():
     def own(hidden):
-        return memory_policies.recurrent("rnn", hidden, "float64")
+        return recurrent_policies.recurrent("rnn", hidden, "float64")
 
     family = tasks.make("bandit", {"arms": "2", "pulls": "3"})
-    learner = recurrent.rl2(cell=own, num_tasks=4, hidden=3)
+    learner = rl2.rl2(cell=own, num_tasks=4, hidden=3)
     state = training.train(learner, family, iterations=1, seed=0)
-    named = recurrent.rl2(cell="rnn", num_tasks=4, hidden=3)
+    named = rl2.rl2(cell="rnn", num_tasks=4, hidden=3)
     other = training.train(named, family, iterations=1, seed=0)
     for name in state.theta:
         assert_allclose(state.theta[name], other.theta[name], rtol=1e-3, atol=1e-4)

@@ -22,7 +22,7 @@ def assert_mean(samples, exact):
 @pytest.mark.parametrize("leading", [(), (1,), (3,), (2, 4)])
 def test_a_bandit_has_one_state_and_shares_all_but_its_means(leading):
     arms = np.random.default_rng(0).random((*leading, 5))
-    mdp = bandits.with_means(arms)
+    mdp = bandits.bandit_mdps(arms)
     assert mdp.shape == (1, 5) and mdp.leading == leading
     assert np.array_equal(mdp.reward[..., 0, :, 0], arms)
     ones = (1,) * len(leading)
@@ -99,7 +99,7 @@ def test_a_trial_is_pulls_episodes_of_one_step(make):
     assert mdp.leading == (4,) and mdp.shape == (1, 3)
     episodes = rollouts.sample(
         np.random.default_rng(0),
-        rollouts.tables(mdp, family.reward_noise),
+        rollouts.sampler(mdp, family.reward_noise),
         np.full((1, 3), 1 / 3),
         family.num_episodes,
         family.horizon,

@@ -54,7 +54,7 @@ def test_full_slip_forgets_the_action():
 
 @pytest.mark.verifies("gridworlds.2")
 def test_eq2_the_cell_of_arrival_pays_and_the_goal_pays_instead():
-    task = mdp.select(gridworld(size=3, start=0, goals=(5,), goal_reward=7.0).prior.mdps, [0])
+    task = mdp.take_tasks(gridworld(size=3, start=0, goals=(5,), goal_reward=7.0).prior.mdps, [0])
     rewards = np.broadcast_to(task.reward, (1, 9, 5, 9))[0]
     for s, a, z in np.ndindex(9, 5, 9):
         assert rewards[s, a, z] == (7.0 if z == 5 else -0.1)
@@ -62,15 +62,15 @@ def test_eq2_the_cell_of_arrival_pays_and_the_goal_pays_instead():
 
 def family_return(family, actions):
     """Rewards of the first task, played from the start by a list of actions."""
-    task = mdp.select(family.prior.mdps, [0])
+    task = mdp.take_tasks(family.prior.mdps, [0])
     queue = list(actions) * 2
     agent = rollouts.Agent(
         lambda num_tasks: None,
-        rollouts.remember,
+        rollouts.keep_memory,
         lambda rng, memory, states: np.array([queue.pop(0)]),
         lambda memory, *seen: memory,
     )
-    prepared = rollouts.tables(task, family.reward_noise)
+    prepared = rollouts.sampler(task, family.reward_noise)
     return rollouts.play(np.random.default_rng(0), prepared, agent, 2, len(actions))
 
 

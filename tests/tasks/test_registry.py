@@ -96,13 +96,13 @@ def test_a_word_that_is_read_but_makes_no_sense_is_refused(name, words, message)
     [(5, 5), (0.1, 0.1), ("easy", "easy"), ((), ""), ((4, 9), "4,9"), (((1.0, 2.5),), "1,2.5")],
 )
 def test_text_writes_tuples_with_commas_and_slashes(value, word):
-    assert tasks.text(value) == word
+    assert tasks.format_word(value) == word
 
 
 def test_text_loses_no_digit():
     values = ((0.1, 1 / 3), (1e-9, 12345.678))
-    assert tasks.read("nothing", lambda *, prior: None, {}) == {}
-    again = tasks.make("bandit", {"arms": "2", "prior": tasks.text(values)})
+    assert tasks.parse_words("nothing", lambda *, prior: None, {}) == {}
+    again = tasks.make("bandit", {"arms": "2", "prior": tasks.format_word(values)})
     assert tuple(zip(again.prior.a.tolist(), again.prior.b.tolist(), strict=True)) == values
 
 
@@ -115,7 +115,7 @@ def test_every_family_of_the_table_has_a_function_of_its_name():
 
 def finite(weights, num_tasks=3):
     mdps, _, _ = random_batch(0, num_tasks)
-    return tasks.finite_family("some", {}, mdps, weights, 2, 4, rollouts.deterministic)
+    return tasks.family_of_candidates("some", {}, mdps, weights, 2, 4, rollouts.deterministic)
 
 
 def test_a_finite_family_draws_its_candidates_by_their_weight():
@@ -155,7 +155,7 @@ def test_expected_under_prior_is_the_weighted_mean():
 def test_a_finite_family_needs_a_step_and_an_episode(horizon, episodes, message):
     prior = tasks.make("gridworld", {"size": "2", "start": "0"}).prior
     with pytest.raises(ValueError, match=message):
-        tasks.finite_family("mine", {}, *prior, horizon, episodes, rollouts.deterministic)
+        tasks.family_of_candidates("mine", {}, *prior, horizon, episodes, rollouts.deterministic)
 
 
 def test_a_finite_family_refuses_to_draw_no_task():

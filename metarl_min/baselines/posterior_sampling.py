@@ -19,11 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines import arms, bandits, dirichlet
-from metarl_min.baselines.bandits import draw_best, player
+from metarl_min.baselines import bandits, bayesian_bandits, dirichlet_mdps
+from metarl_min.baselines.bandits import learner_of_agent, random_argmax
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array, Rng
-from metarl_min.learners import Learner, unchanged
+from metarl_min.learners import Learner, no_op_step
 from metarl_min.mdps import mdp as exact
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
@@ -43,13 +43,13 @@ def _nothing(rng: Rng, family: Family) -> None:
 def _random_trial(
     rng: Rng, state: None, family: Family, tasks: MDP, greedy: bool = False
 ) -> Episodes:
-    prepared, probs = rollouts.tables(tasks, family.reward_noise), uniform(tasks.shape)
+    prepared, probs = rollouts.sampler(tasks, family.reward_noise), uniform(tasks.shape)
     return rollouts.sample(rng, prepared, probs, family.num_episodes, family.horizon)
 
 
 def random() -> Learner:
     """Draw every action uniformly, eq. (1); plays any family."""
-    return Learner(_nothing, unchanged, _random_trial)
+    return Learner(_nothing, no_op_step, _random_trial)
 
 
 class Posterior(NamedTuple):
@@ -108,7 +108,7 @@ def _begin(rng: Rng, memory: Posterior) -> Posterior:
 
 
 def _act(rng: Rng, memory: Posterior, states: Array, model: Model) -> Array:
-    return draw_best(rng, model.best[memory.drawn, memory.step, states], tolerance=1e-9)
+    return random_argmax(rng, model.best[memory.drawn, memory.step, states], tolerance=1e-9)
 
 
 def likelihood(
@@ -132,19 +132,19 @@ def _observe(
 
 def _psrl_agent(family: Family) -> Agent:
     if isinstance(family.prior, DirichletMDP):
-        return dirichlet.agent(family, dirichlet.plan_by_draw, "psrl")
+        return dirichlet_mdps.agent(family, dirichlet_mdps.plan_by_draw, "psrl")
     model = _model(family)
     observe = partial(_observe, model=model)
     return Agent(partial(_start, model=model), _begin, partial(_act, model=model), observe)
 
 
 def psrl() -> Learner:
-    """Posterior sampling for reinforcement learning, eqs. (2) and (3); dirichlet (3).
+    """Posterior sampling for reinforcement learning, eqs. (2) and (3); dirichlet_mdps (3).
 
     Its `init` raises ValueError on a family of other than random MDPs, or finitely many hypotheses
     that share the first state's distribution, with noise-free or Bernoulli rewards.
     """
-    return player(_psrl_agent)
+    return learner_of_agent(_psrl_agent)
 
 
 def baselines_for(family: Family) -> dict[str, Learner]:
@@ -153,8 +153,13 @@ def baselines_for(family: Family) -> dict[str, Learner]:
     Those with a constant to be tuned are left out; the `tables` command tunes and shows them.
     """
     found = {"random": random()}
-    known = (bandits.thompson, arms.optimistic_thompson, arms.greedy, bandits.ucb1)
-    for make in (*known, bandits.best_prior_arm, psrl, dirichlet.greedy):
+    known = (
+        bandits.thompson,
+        bayesian_bandits.optimistic_thompson,
+        bayesian_bandits.greedy,
+        bandits.ucb1,
+    )
+    for make in (*known, bandits.best_prior_arm, psrl, dirichlet_mdps.greedy):
         with suppress(ValueError):
             make().init(np.random.default_rng(0), family)
             found[make.__name__] = make()

@@ -32,8 +32,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.baselines import bandits
-from metarl_min.baselines.arms import explore
-from metarl_min.baselines.bandits import Record, draw_best, player
+from metarl_min.baselines.bandits import Record, learner_of_agent, random_argmax
+from metarl_min.baselines.bayesian_bandits import explore
 from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
@@ -189,7 +189,7 @@ def _begin(
 def _act(rng: Rng, history: History, states: Array, eps: float) -> Array:
     """Choose the best action of the plan; with probability eps any, eq. (6). [M]"""
     q = history.q[np.arange(len(states)), len(history.seen), states]
-    actions = draw_best(rng, q, tolerance=1e-9)
+    actions = random_argmax(rng, q, tolerance=1e-9)
     return explore(rng, actions, q.shape[1], eps) if eps else actions
 
 
@@ -211,27 +211,27 @@ def agent(family: Family, planner: Planner, name: str, eps: float = 0.0) -> Agen
 def opsrl(num_draws: int) -> Learner:
     """Optimistic posterior sampling, eq. (4)."""
     planner = partial(plan_by_draws, num_draws=whole("num_draws", num_draws))
-    return player(partial(agent, planner=planner, name="opsrl"))
+    return learner_of_agent(partial(agent, planner=planner, name="opsrl"))
 
 
 def greedy() -> Learner:
     """Greedy certainty equivalence, eq. (5)."""
-    return player(partial(agent, planner=plan_by_mean, name="greedy"))
+    return learner_of_agent(partial(agent, planner=plan_by_mean, name="greedy"))
 
 
 def eps_greedy(eps: float) -> Learner:
     """Certainty equivalence with undirected exploration, eq. (6)."""
     real("eps", eps, 0, 1)
-    return player(partial(agent, planner=plan_by_mean, name="eps_greedy", eps=eps))
+    return learner_of_agent(partial(agent, planner=plan_by_mean, name="eps_greedy", eps=eps))
 
 
 def beb(beta: float) -> Learner:
     """The Bayesian exploration bonus, eq. (7)."""
     planner = partial(plan_with_bonus, beta=real("beta", beta, 0))
-    return player(partial(agent, planner=planner, name="beb"))
+    return learner_of_agent(partial(agent, planner=planner, name="beb"))
 
 
 def ucrl2(c: float) -> Learner:
     """UCRL2 with confidence sets of scale `c`, eq. (8)."""
     planner = partial(plan_optimistically, c=real("c", c, 0))
-    return player(partial(agent, planner=planner, name="ucrl2"))
+    return learner_of_agent(partial(agent, planner=planner, name="ucrl2"))

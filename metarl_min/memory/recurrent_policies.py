@@ -7,7 +7,7 @@ h' memory after the step, z logits, v value:
                                                                   [Saxe et al. 2014; Mezzadri 2007]
     (3)  Glorot uniform: U(-l, l), l = sqrt(6 / (inputs + outputs))  [Glorot and Bengio 2010]
 
-Cells are networks (1)-(3). Whoever trains a policy sees `MemoryPolicy` alone: what its memory is,
+Cells are cells (1)-(3). Whoever trains a policy sees `MemoryPolicy` alone: what its memory is,
 and whether its gradient is a formula or a trace, is its own affair.
 """
 
@@ -21,10 +21,17 @@ from autograd import grad
 
 from metarl_min.basics.arguments import require, whole
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.memory.networks import Gated, gated, gru_after, gru_before, rnn, through_time
+from metarl_min.memory.cells import (
+    GRUStep,
+    backpropagate_through_time,
+    gru_reset_after,
+    gru_reset_before,
+    gru_step,
+    rnn,
+)
 
 
-class MemoryPolicy(NamedTuple):
+class RecurrentPolicy(NamedTuple):
     """A policy that sees its history through a memory; `gradient` None: traced."""
 
     init: Callable[[Rng, int, int], Tree]  # rng, I inputs, A actions -> parameters
@@ -36,7 +43,7 @@ class MemoryPolicy(NamedTuple):
     # [T + 1], df/dlogits [T, M, A], df/dvalues [T, M] -> df/dparameters
 
 
-def unroll(policy: MemoryPolicy, params: Tree, x: Any) -> tuple[list[Any], Any, Any]:
+def unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], Any, Any]:
     """Memories [T + 1], logits [T, M, A] and values [T, M] of a trial. x [T, M, I]"""
     memories: list[Any] = [policy.initial_memory(params, x.shape[1])]
     logits: list[Any] = []
@@ -50,7 +57,7 @@ def unroll(policy: MemoryPolicy, params: Tree, x: Any) -> tuple[list[Any], Any, 
 
 
 def gradient(
-    policy: MemoryPolicy, params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array
+    policy: RecurrentPolicy, params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array
 ) -> Tree:
     """Gradient in the parameters from that in logits and values: by hand, or else traced."""
     if policy.gradient is not None:
@@ -83,7 +90,7 @@ def glorot_uniform(rng: Rng, rows: int, columns: int) -> Array:
     return rng.uniform(-limit, limit, (rows, columns))
 
 
-CELLS = {"gru": (gru_after, 3), "gru_before": (gru_before, 3), "rnn": (rnn, 1)}
+CELLS = {"gru": (gru_reset_after, 3), "gru_before": (gru_reset_before, 3), "rnn": (rnn, 1)}
 
 
 def _init(rng: Rng, num_inputs: int, num_actions: int, cell: str, H: int, dtype: Any) -> Tree:
@@ -102,9 +109,9 @@ def _initial_memory(params: Tree, num_tasks: int) -> Array:
     return onp.zeros((*U.shape[:-2], num_tasks, U.shape[-2]), U.dtype)
 
 
-def _initial_gated(params: Tree, num_tasks: int) -> Gated:
+def _initial_gated(params: Tree, num_tasks: int) -> GRUStep:
     """Empty: no step came before."""
-    return Gated(*[_initial_memory(params, num_tasks)] * 5)
+    return GRUStep(*[_initial_memory(params, num_tasks)] * 5)
 
 
 def _step(params: Tree, h: Any, x: Any, cell: str) -> tuple[Any, Any, Any]:
@@ -112,25 +119,25 @@ def _step(params: Tree, h: Any, x: Any, cell: str) -> tuple[Any, Any, Any]:
     return h, *_heads(params, h)
 
 
-def _step_gated(params: Tree, memory: Gated, x: Any) -> tuple[Gated, Any, Any]:
-    memory = gated(params, memory.h, x)
+def _step_gated(params: Tree, memory: GRUStep, x: Any) -> tuple[GRUStep, Any, Any]:
+    memory = gru_step(params, memory.h, x)
     return memory, *_heads(params, memory.h)
 
 
 def gru_gradient(params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array) -> Tree:
-    """Gradient in all parameters from that in logits and values, eq. (1), networks (4), (5)."""
+    """Gradient in all parameters from that in logits and values, eq. (1), cells (4), (5)."""
     W, U, V = (params[name] for name in "WUV")
     u, h = onp.concatenate([u_logits, u_values[..., None]], axis=-1), [m.h for m in memories]
-    _, *found, _ = through_time(x, W, U, h, memories[1:], u @ V.T)
+    _, *found, _ = backpropagate_through_time(x, W, U, h, memories[1:], u @ V.T)
     in_V = sum(after.T @ u_t for after, u_t in zip(h[1:], u, strict=True))
     return dict(zip("WbUcVd", (*found, in_V, u.sum((0, 1))), strict=True))
 
 
-def recurrent(cell: str = "gru", hidden: int = 32, dtype: str = "float32") -> MemoryPolicy:
+def recurrent(cell: str = "gru", hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
     """A cell of `hidden` units, gru (reset after), gru_before or rnn, with heads by eq. (1)."""
     require(cell in CELLS, f"cell must be one of {', '.join(CELLS)}", repr(cell))
     require(dtype in ("float32", "float64"), "dtype must be float32 or float64", repr(dtype))
     init = partial(_init, cell=cell, H=whole("hidden", hidden), dtype=dtype)
     if cell == "gru":
-        return MemoryPolicy(init, _initial_gated, _step_gated, gru_gradient)
-    return MemoryPolicy(init, _initial_memory, partial(_step, cell=cell))
+        return RecurrentPolicy(init, _initial_gated, _step_gated, gru_gradient)
+    return RecurrentPolicy(init, _initial_memory, partial(_step, cell=cell))

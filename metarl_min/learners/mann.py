@@ -7,6 +7,6 @@ of `external_memory`. What has to be bound (this cue, that arm) has a row of its
 
 from functools import partial
 
-from metarl_min.learners.recurrent import rl2
+from metarl_min.learners.rl2 import rl2
 
 mann = partial(rl2, cell="memory")

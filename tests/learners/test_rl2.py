@@ -13,11 +13,11 @@ from numpy.testing import assert_allclose
 from metarl_min import learners, tasks, training
 from metarl_min.basics import optimizers, trees
 from metarl_min.ceilings import bayes_optimal
-from metarl_min.learners import recurrent
+from metarl_min.learners import rl2
 from metarl_min.mdps import policies
-from metarl_min.mdps.rollouts import Episodes, tables
-from metarl_min.memory import actor_critic, agents, external_memory, memory_policies
-from metarl_min.memory.agents import Record
+from metarl_min.mdps.rollouts import Episodes, sampler
+from metarl_min.memory import actor_critic, external_memory, recurrent_agents, recurrent_policies
+from metarl_min.memory.recurrent_agents import Trace
 
 GRID = {"size": "3", "start": "4", "horizon": "4", "episodes": "3", "terminate": "1"}
 
@@ -29,20 +29,20 @@ def rng(seed=0):
 def played(seed=0, words=GRID):
     family = tasks.make("gridworld", words)
     batch = family.sample(rng(), 6)
-    policy = memory_policies.recurrent("gru", 5, "float64")
+    policy = recurrent_policies.recurrent("gru", 5, "float64")
     theta = policy.init(rng(1), sum(batch.shape) + 2, batch.shape[1])
-    record = Record([], [], [], [])
-    player = agents.agent(policy, theta, batch.shape, False, record)
-    sampler = tables(batch, family.reward_noise)
-    episodes = recurrent.rollouts.play(rng(seed), sampler, player, 3, family.horizon)
+    record = Trace([], [], [], [])
+    player = recurrent_agents.agent(policy, theta, batch.shape, False, record)
+    prepared = sampler(batch, family.reward_noise)
+    episodes = rl2.rollouts.play(rng(seed), prepared, player, 3, family.horizon)
     return batch, policy, theta, record, episodes
 
 
-@pytest.mark.verifies("agents.1")
+@pytest.mark.verifies("recurrent_agents.1")
 def test_each_step_sees_its_state_and_what_the_step_before_did_and_was_paid():
     batch, policy, theta, record, episodes = played()
     S, A = batch.shape
-    states, actions, rewards = (agents.by_time(x) for x in episodes[:3])
+    states, actions, rewards = (recurrent_agents.time_first(x) for x in episodes[:3])
     for t, x in enumerate(record.observations):
         truth = onp.zeros((6, S + A + 2))
         for m in range(6):
@@ -52,7 +52,9 @@ def test_each_step_sees_its_state_and_what_the_step_before_did_and_was_paid():
                 truth[m, S + A] = rewards[t - 1, m]
             truth[m, S + A + 1] = t % 4 == 0
         assert_allclose(x, truth, atol=0)
-    memories, logits, values = memory_policies.unroll(policy, theta, onp.stack(record.observations))
+    memories, logits, values = recurrent_policies.unroll(
+        policy, theta, onp.stack(record.observations)
+    )
     assert not memories[0].h.any() and memories[4].h.any()  # empty on a task, kept in an episode
     assert_allclose([m.h for m in record.memories], [m.h for m in memories], atol=0)
     assert_allclose(record.logits, logits, atol=0)
@@ -88,11 +90,11 @@ def test_gradients_in_logits_and_values_are_those_of_the_surrogate(clip):
         bounded = np.minimum(ratio * A, np.clip(ratio, 1 - clip, 1 + clip) * A)
         return np.sum(alive * (bounded + 0.3 * policies.entropy(z)))
 
-    found = actor_critic.actor(z, old, onehot, A, alive, 0.3, clip)
+    found = actor_critic.logit_gradient(z, old, onehot, A, alive, 0.3, clip)
     assert_allclose(found, grad(surrogate)(z), rtol=1e-10, atol=1e-13)
     v = rng(6).normal(size=(5, 4))
     truth = grad(lambda v: -np.sum(alive * (A - v) ** 2) / 4)(v)
-    assert_allclose(actor_critic.critic(v, A, alive), truth, rtol=1e-12, atol=1e-15)
+    assert_allclose(actor_critic.value_gradient(v, A, alive), truth, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.verifies("actor_critic.5")
@@ -112,45 +114,47 @@ def test_the_expected_gradient_over_every_trial_is_that_of_the_return(rewards):
     K = len(words)
     batch = tasks.make("bandit", {"arms": "2"}).sample(rng(), K)
     batch = batch._replace(reward=onp.broadcast_to(means[:, None], batch.reward.shape).copy())
-    policy = memory_policies.recurrent("gru", 4, "float64")
-    theta = trees.map(lambda x: x + 0.5 * rng(3).normal(size=x.shape), policy.init(rng(1), 5, 2))
+    policy = recurrent_policies.recurrent("gru", 4, "float64")
+    theta = trees.map_leaves(
+        lambda x: x + 0.5 * rng(3).normal(size=x.shape), policy.init(rng(1), 5, 2)
+    )
     x, previous = [], onp.zeros((K, 3))
     for t in range(n):
-        x.append(agents.observation(onp.zeros(K, int), previous, True, 1))
+        x.append(recurrent_agents.observation(onp.zeros(K, int), previous, True, 1))
         previous = onp.concatenate([onp.eye(2)[actions[:, t]], paid[:, t, None]], axis=1)
     x = onp.stack(x)
     chance = onp.where(paid, means[actions], 1 - means[actions]).prod(-1)
     onehot = onp.eye(2)[actions.T]
 
     def value(theta):
-        log_probs = policies.log_softmax(memory_policies.unroll(policy, theta, x)[1])
+        log_probs = policies.log_softmax(recurrent_policies.unroll(policy, theta, x)[1])
         return np.sum(chance * np.exp(np.sum(log_probs * onehot, (0, 2))) * paid.sum(1))
 
     episodes = Episodes(0 * actions[..., None], actions[..., None], 1.0 * paid[..., None],
                         onp.ones((K, n, 1), bool))  # fmt: skip
-    r = agents.by_time(recurrent.paid(episodes, batch, rewards))
-    memories, logits, values = memory_policies.unroll(policy, theta, x)
+    r = recurrent_agents.time_first(rl2.paid(episodes, batch, rewards))
+    memories, logits, values = recurrent_policies.unroll(policy, theta, x)
     alive = onp.ones((n, K), bool)
     A = actor_critic.advantages(r, values, alive, 1.0, 1.0)
     old = (policies.log_softmax(logits) * onehot).sum(-1)
-    u = actor_critic.actor(logits, old, onehot, A, alive, 0.0, onp.inf)
+    u = actor_critic.logit_gradient(logits, old, onehot, A, alive, 0.0, onp.inf)
     weights = chance * onp.exp(old.sum(0))
     u = u * weights[:, None]
-    g = memory_policies.gradient(policy, theta, x, memories, u, onp.zeros((n, K)))
+    g = recurrent_policies.gradient(policy, theta, x, memories, u, onp.zeros((n, K)))
     truth = grad(value)(theta)
     assert weights.sum() == pytest.approx(1, abs=1e-14)
     for name in theta:
         assert_allclose(g[name], truth[name], atol=1e-10)
 
 
-@pytest.mark.verifies("recurrent.1")
+@pytest.mark.verifies("rl2.1")
 def test_the_entropy_bonus_ends_halfway():
-    found = [recurrent.schedule(0.01, 0.1, done) for done in (0, 0.25, 0.5, 0.75, 1, 2)]
+    found = [rl2.schedule(0.01, 0.1, done) for done in (0, 0.25, 0.5, 0.75, 1, 2)]
     truth = [(0.01, 0.1), (0.0075, 0.05), (0.005, 0), (0.0025, 0), (0, 0), (0, 0)]
     assert_allclose(found, truth, atol=1e-16)
 
 
-@pytest.mark.verifies("recurrent.1")
+@pytest.mark.verifies("rl2.1")
 def test_the_step_size_falls_to_zero_over_the_iterations():
     family = tasks.make("bandit", {"arms": "2", "pulls": "3"})
     learner = learners.make("rl2", {"iterations": "4", "num_tasks": "8", "hidden": "4"})
@@ -165,20 +169,20 @@ def test_the_step_size_falls_to_zero_over_the_iterations():
 def test_what_happens_after_the_end_of_an_episode_carries_no_gradient():
     _, _, theta, record, episodes = played(3)
     assert not episodes.alive.all()
-    rules = recurrent.resolve(
+    rules = rl2.resolve(
         learners.make("rl2", {"hidden": "5"}).step.keywords["rules"],
         tasks.make("gridworld", GRID),
     )
-    state = recurrent.State(theta, recurrent.optimizers.adam(0.0).init(theta), 0)
+    state = rl2.State(theta, rl2.optimizers.adam(0.0).init(theta), 0)
     other = episodes.rewards + ~episodes.alive * 9.0
-    first, second = (recurrent.update(rules, state, record, episodes, r)
+    first, second = (rl2.update(rules, state, record, episodes, r)
                      for r in (episodes.rewards, other))  # fmt: skip
     for name in theta:
         assert_allclose(first.theta[name], second.theta[name], atol=0)
 
 
 @pytest.mark.parametrize("update", ["a2c", "ppo"])
-@pytest.mark.parametrize("cell", list(memory_policies.CELLS))
+@pytest.mark.parametrize("cell", list(recurrent_policies.CELLS))
 def test_a_step_is_a_function_of_its_seed_and_survives_pickling(update, cell):
     words = {"update": update, "cell": cell, "num_tasks": "4", "hidden": "4", "epochs": "2"}
     learner = pickle.loads(pickle.dumps(learners.make("rl2", words)))
@@ -265,7 +269,7 @@ def test_only_the_bayes_optimal_policy_has_no_positive_advantage():
 def test_the_gradient_in_the_logits_vanishes_at_a_deterministic_policy():
     z, A = onp.array([[[60.0, 0.0]]]), onp.array([[5.0]])
     taken = policies.log_softmax(z)[..., 0]
-    u = actor_critic.actor(z, taken, onp.array([[[1.0, 0.0]]]), A, A > 0, 0.0, onp.inf)
+    u = actor_critic.logit_gradient(z, taken, onp.array([[[1.0, 0.0]]]), A, A > 0, 0.0, onp.inf)
     assert abs(u).max() < 1e-24
 
 
@@ -283,9 +287,9 @@ def test_a_reward_is_seen_at_the_next_decision_and_not_before(name):
             count[0] += 1
             return mean + extra * (count[0] == 6)
 
-        record = Record([], [], [], [])
-        player = agents.agent(policy, theta, batch.shape, True, record)
-        recurrent.rollouts.play(rng(0), tables(batch, noise), player, 3, 4)
+        record = Trace([], [], [], [])
+        player = recurrent_agents.agent(policy, theta, batch.shape, True, record)
+        rl2.rollouts.play(rng(0), sampler(batch, noise), player, 3, 4)
         seen.append(record)
     for t in range(12):
         same = [
@@ -326,19 +330,19 @@ def test_what_is_kept_of_a_run_that_fails_is_finite(tmp_path):
     learner = learners.make("rl2", {"beta": "1e38", "num_tasks": "4", "hidden": "4"})
     family = tasks.make("bandit", {"arms": "2", "pulls": "3"})
     with onp.errstate(all="ignore"), pytest.raises(FloatingPointError, match="after iteration"):
-        training.train_in(tmp_path, learner, family, iterations=20, seed=0)
+        training.train_run(tmp_path, learner, family, iterations=20, seed=0)
     kept = training.restore(tmp_path, learner, family, 0)
     assert all(onp.isfinite(leaf).all() for leaf in kept.state.theta.values())
 
 
-@pytest.mark.verifies("recurrent.2")
+@pytest.mark.verifies("rl2.2")
 @pytest.mark.parametrize("epochs", [1, 3])
 @pytest.mark.parametrize("max_norm", [1e-3, 1e3])
 def test_an_update_is_adam_on_the_gradient_of_the_whole_surrogate(epochs, max_norm):
     """The mean over all steps of what actor_critic (1)-(4) differentiates, cut by (5)."""
     _, policy, theta, record, episodes = played(3)
     family = tasks.make("gridworld", GRID)
-    given = recurrent.resolve(learners.make("rl2", {}).step.keywords["rules"], family)
+    given = rl2.resolve(learners.make("rl2", {}).step.keywords["rules"], family)
     rules = given._replace(
         network=lambda hidden: policy,
         gamma=0.9,
@@ -353,20 +357,21 @@ def test_an_update_is_adam_on_the_gradient_of_the_whole_surrogate(epochs, max_no
     )
     start = optimizers.adam(0.0).init(theta)._replace(num_updates=2)  # not at rest
     start = start._replace(
-        m=trees.map(lambda x: 1e-3 + 0 * x, theta), v=trees.map(lambda x: 1e-6 + 0 * x, theta)
+        m=trees.map_leaves(lambda x: 1e-3 + 0 * x, theta),
+        v=trees.map_leaves(lambda x: 1e-6 + 0 * x, theta),
     )
-    found = recurrent.update(
-        rules, recurrent.State(theta, start, 2), record, episodes, episodes.rewards
-    )
+    found = rl2.update(rules, rl2.State(theta, start, 2), record, episodes, episodes.rewards)
 
-    x, alive = onp.stack(record.observations), agents.by_time(episodes.alive)
-    onehot = onp.eye(5)[agents.by_time(episodes.actions)]
+    x, alive = onp.stack(record.observations), recurrent_agents.time_first(episodes.alive)
+    onehot = onp.eye(5)[recurrent_agents.time_first(episodes.actions)]
     v0, z0 = onp.stack(record.values), onp.stack(record.logits)
-    A = actor_critic.advantages(2.0 * agents.by_time(episodes.rewards), v0, alive, 0.9, 0.7)
+    A = actor_critic.advantages(
+        2.0 * recurrent_agents.time_first(episodes.rewards), v0, alive, 0.9, 0.7
+    )
     old, target = np.sum(policies.log_softmax(z0) * onehot, -1), A + v0
 
     def surrogate(theta):
-        _, z, v = memory_policies.unroll(policy, theta, x)
+        _, z, v = recurrent_policies.unroll(policy, theta, x)
         ratio = np.exp(np.sum(policies.log_softmax(z) * onehot, -1) - old)
         gain = np.minimum(ratio * A, np.clip(ratio, 0.98, 1.02) * A)
         return np.mean(alive * (gain + 0.18 * policies.entropy(z) - (target - v) ** 2 / 4))
@@ -390,7 +395,7 @@ def test_expected_rewards_of_a_step_are_those_of_its_task(words):
     batch = family.sample(rng(), 4)
     learner = learners.make("rl2", {"hidden": "3", "rewards": "expected", "num_tasks": "4"})
     episodes = learner.trial(rng(1), learner.init(rng(), family), family, batch)
-    found = recurrent.paid(episodes, batch, "expected")
+    found = rl2.paid(episodes, batch, "expected")
     transition, reward = (onp.broadcast_to(x, (4, *x.shape[1:])) for x in batch[1:])
     for m, n, t in itertools.product(range(4), range(3), range(4)):
         s, a = episodes.states[m, n, t], episodes.actions[m, n, t]
@@ -410,7 +415,7 @@ def test_info_is_the_mean_over_the_tasks():
 
 
 def test_a_network_starts_orthogonal_within_glorot_and_nearly_uniform():
-    policy, H, observed = memory_policies.recurrent("gru", 16, "float64"), 16, 7
+    policy, H, observed = recurrent_policies.recurrent("gru", 16, "float64"), 16, 7
     theta = policy.init(rng(), observed, 5)
     U, W = (onp.split(theta[name], 3, axis=1) for name in "UW")
     for block in U:

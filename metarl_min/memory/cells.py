@@ -43,7 +43,7 @@ def rnn(params: Tree, h: Any, x: Any) -> Any:
     )
 
 
-def gru_before(params: Tree, h: Any, x: Any) -> Any:
+def gru_reset_before(params: Tree, h: Any, x: Any) -> Any:
     """One step of the GRU, reset before the product, eq. (2). [..., M, H]"""
     H, U = h.shape[-1], params["U"]
     y = np.matmul(x, params["W"]) + params["b"][..., None, :]
@@ -53,7 +53,7 @@ def gru_before(params: Tree, h: Any, x: Any) -> Any:
     return n + u * (h - n)
 
 
-class Gated(NamedTuple):
+class GRUStep(NamedTuple):
     """The memory of eq. (3) after a step, and what the step went through; [..., M, H] each."""
 
     h: Any
@@ -63,7 +63,7 @@ class Gated(NamedTuple):
     q: Any
 
 
-def gated(params: Tree, h: Any, x: Any) -> Gated:
+def gru_step(params: Tree, h: Any, x: Any) -> GRUStep:
     """One step of the GRU, reset after the product, eq. (3), with its gates."""
     H = h.shape[-1]
     y = np.matmul(x, params["W"]) + params["b"][..., None, :]
@@ -71,19 +71,19 @@ def gated(params: Tree, h: Any, x: Any) -> Gated:
     gates = sigmoid(y[..., : 2 * H] + w[..., : 2 * H])
     r, u, q = gates[..., :H], gates[..., H:], w[..., 2 * H :] + params["c"][..., None, :]
     n = np.tanh(y[..., 2 * H :] + r * q)
-    return Gated(n + u * (h - n), r, u, n, q)
+    return GRUStep(n + u * (h - n), r, u, n, q)
 
 
-def gru_after(params: Tree, h: Any, x: Any) -> Any:
+def gru_reset_after(params: Tree, h: Any, x: Any) -> Any:
     """One step of the GRU, reset after the product, eq. (3). [..., M, H]"""
-    return gated(params, h, x).h
+    return gru_step(params, h, x).h
 
 
 def traced_scan(x: Any, W: Any, b: Any, U: Any, c: Any, h: Any) -> Any:
     """Memories after each step, eq. (3), step by step. x [T, M, I] -> [T, M, H]"""
     memories = []
     for t in range(len(x)):
-        h = gru_after({"W": W, "b": b, "U": U, "c": c}, h, x[t])
+        h = gru_reset_after({"W": W, "b": b, "U": U, "c": c}, h, x[t])
         memories.append(h)
     return np.stack(memories)
 
@@ -93,7 +93,7 @@ def _traced_backward(x: Any, W: Any, b: Any, U: Any, c: Any, h: Any, after: Any,
     return make_vjp(lambda args: traced_scan(*args))((x, W, b, U, c, h))[0](g)
 
 
-def gru_pullback(U: Array, h: Array, after: Gated, g: Array) -> tuple[Array, ...]:
+def gru_pullback(U: Array, h: Array, after: GRUStep, g: Array) -> tuple[Array, ...]:
     """Gradient in x W + b, in h U (+ c) and in h, from g = df/dh' of one step, eq. (4)."""
     _, r, u, n, q = after
     g_n = g * (1 - u)
@@ -104,8 +104,8 @@ def gru_pullback(U: Array, h: Array, after: Gated, g: Array) -> tuple[Array, ...
     return onp.concatenate([d_r, d_u, d_n], axis=-1), in_w, g * u + in_w @ U.T
 
 
-def through_time(
-    x: Array, W: Array, U: Array, memories: list[Array], after: list[Gated], g: Array
+def backpropagate_through_time(
+    x: Array, W: Array, U: Array, memories: list[Array], after: list[GRUStep], g: Array
 ) -> tuple[Array, ...]:
     """Gradient in x, W, b, U, c and the first memory, by (4) and (5)."""
     in_x, in_W, in_U, in_b = (onp.zeros_like(leaf) for leaf in (x, W, U, W[0]))
@@ -127,8 +127,8 @@ def backward(
 ) -> tuple[Array, ...]:
     """Gradient in x, W, b, U, c and h, from g = df/dh' of the outside [T, M, H], by (4), (5)."""
     memories, params = [h, *after[:-1]], {"W": W, "b": b, "U": U, "c": c}
-    steps = [gated(params, h, x[t]) for t, h in enumerate(memories)]
-    return through_time(x, W, U, memories, steps, g)
+    steps = [gru_step(params, h, x[t]) for t, h in enumerate(memories)]
+    return backpropagate_through_time(x, W, U, memories, steps, g)
 
 
 def _scan_vjp(argnums: Any, after: Array, args: Any, kwargs: Any) -> Callable[[Any], Any]:

@@ -15,10 +15,10 @@ import numpy as np
 
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.mdps.rollouts import Agent
-from metarl_min.memory.memory_policies import MemoryPolicy
+from metarl_min.memory.recurrent_policies import RecurrentPolicy
 
 
-class Carry(NamedTuple):
+class Memory(NamedTuple):
     """What goes from step to step of a trial, for all tasks at once."""
 
     memory: Any
@@ -26,7 +26,7 @@ class Carry(NamedTuple):
     starts: bool
 
 
-class Record(NamedTuple):
+class Trace(NamedTuple):
     """Every step of a trial, time first, filled as it is played."""
 
     observations: list[Array]  # [M, I]
@@ -44,7 +44,7 @@ def observation(states: Array, previous: Array, starts: bool, num_states: int) -
     return x
 
 
-def draw(rng: Rng, logits: Array) -> Array:
+def sample_actions(rng: Rng, logits: Array) -> Array:
     """Actions of a softmax policy by inversion, rollouts (1). [M, A] -> [M]"""
     columns = np.ascontiguousarray(logits.T)
     sums = np.exp(columns - columns.max(0)).cumsum(0)
@@ -53,41 +53,41 @@ def draw(rng: Rng, logits: Array) -> Array:
 
 
 def agent(
-    policy: MemoryPolicy, theta: Tree, shape: tuple[int, int], greedy: bool,
-    record: Record | None = None,
+    policy: RecurrentPolicy, theta: Tree, shape: tuple[int, int], greedy: bool,
+    record: Trace | None = None,
 ) -> Agent:  # fmt: skip
     """Play `theta` with the memory of eq. (1), keeping every step in `record`, if given."""
     (S, A), dtype = shape, next(iter(theta.values())).dtype
 
-    def start(num_tasks: int) -> Carry:
+    def start(num_tasks: int) -> Memory:
         memory = policy.initial_memory(theta, num_tasks)  # empty on every task
         if record is not None:
             record.memories.append(memory)
-        return Carry(memory, np.zeros((num_tasks, A + 1), dtype), True)
+        return Memory(memory, np.zeros((num_tasks, A + 1), dtype), True)
 
-    def begin(rng: Rng, carry: Carry) -> Carry:
+    def begin(rng: Rng, carry: Memory) -> Memory:
         return carry._replace(starts=True)  # the memory is kept
 
     latest: list[Any] = []  # the memory, from `act` to `observe`
 
-    def act(rng: Rng, carry: Carry, states: Array) -> Array:
+    def act(rng: Rng, carry: Memory, states: Array) -> Array:
         x = observation(states, carry.previous, carry.starts, S)
         memory, logits, values = policy.step(theta, carry.memory, x)
         latest[:] = [memory]
         if record is not None:
             for kept, new in zip(record, (x, memory, logits, values), strict=True):
                 kept.append(new)
-        return np.argmax(logits, axis=-1) if greedy else draw(rng, logits)
+        return np.argmax(logits, axis=-1) if greedy else sample_actions(rng, logits)
 
-    def observe(carry: Carry, states: Array, actions: Array, rewards: Array, _: Array) -> Carry:
+    def observe(carry: Memory, states: Array, actions: Array, rewards: Array, _: Array) -> Memory:
         previous = np.zeros_like(carry.previous)
         previous[np.arange(len(actions)), actions] = 1
         previous[:, -1] = rewards
-        return Carry(latest[0], previous, False)
+        return Memory(latest[0], previous, False)
 
     return Agent(start, begin, act, observe)
 
 
-def by_time(x: Array) -> Array:
+def time_first(x: Array) -> Array:
     """[M, N, T] -> [N T, M]"""
     return np.ascontiguousarray(x.reshape(len(x), -1).T)

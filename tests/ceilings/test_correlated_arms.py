@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metarl_min.baselines import bandits, mdps
-from metarl_min.ceilings import bayes_optimal, posteriors
+from metarl_min.baselines import bandits, posterior_sampling
+from metarl_min.ceilings import bayes_optimal, correlated_arms
 from metarl_min.mdps import rollouts
-from metarl_min.tasks import MirroredArms, finite_family, make
-from metarl_min.tasks.bandits import with_means
+from metarl_min.tasks import MirroredArms, family_of_candidates, make
+from metarl_min.tasks.bandits import bandit_mdps
 
 
 def rng(seed=0):
@@ -22,9 +22,9 @@ def rng(seed=0):
 
 
 def finite(means, weights, pulls):
-    mdps_, weights = with_means(np.array(means, float)), np.array(weights, float)
+    mdps_, weights = bandit_mdps(np.array(means, float)), np.array(weights, float)
     noise = rollouts.bernoulli
-    return finite_family("finite", {}, mdps_, weights, 1, pulls, noise)
+    return family_of_candidates("finite", {}, mdps_, weights, 1, pulls, noise)
 
 
 def by_history(means, weights, pulls):
@@ -49,7 +49,7 @@ def by_history(means, weights, pulls):
     return q(tuple(weights), pulls)
 
 
-@pytest.mark.verifies("posteriors.1")
+@pytest.mark.verifies("correlated_arms.1")
 @settings(derandomize=True, deadline=None, max_examples=30)
 @given(
     st.integers(1, 3), st.integers(1, 3), st.integers(1, 5), st.data()
@@ -72,7 +72,7 @@ def test_eq1_finitely_many_sets_have_the_values_of_the_recursion(num_sets, arms,
     assert ceiling.known_task == pytest.approx(float(pulls * told), abs=1e-12)
 
 
-@pytest.mark.verifies("posteriors.1")
+@pytest.mark.verifies("correlated_arms.1")
 def test_eq1_sets_that_differ_little_stay_apart():
     means = [[Fraction(50, 100), Fraction(51, 100)], [Fraction(51, 100), Fraction(49, 100)]]
     weights = [Fraction(1, 2)] * 2
@@ -81,14 +81,14 @@ def test_eq1_sets_that_differ_little_stay_apart():
     assert found == pytest.approx(float(expected), abs=1e-12)
 
 
-@pytest.mark.verifies("posteriors.1")
+@pytest.mark.verifies("correlated_arms.1")
 @pytest.mark.parametrize("kind", ["easy", "medium", "hard"])
 def test_eq1_two_mirrored_sets_leave_one_belief_more_per_pull(kind):
-    layers = posteriors.hypothesis_layers(make("correlated", {"kind": kind, "pulls": "30"}))
+    layers = correlated_arms.hypothesis_layers(make("correlated", {"kind": kind, "pulls": "30"}))
     assert [len(layer.win) for layer in layers] == [n + 1 for n in range(30)]
 
 
-@pytest.mark.verifies("posteriors.2")
+@pytest.mark.verifies("correlated_arms.2")
 @pytest.mark.parametrize(("a", "b"), [(1, 1), (2, 3)])
 def test_eq2_mirrored_arms_have_the_values_of_the_recursion(a, b):
     def q(k, n, left):
@@ -111,7 +111,7 @@ def test_eq2_mirrored_arms_have_the_values_of_the_recursion(a, b):
         seen += np.where(actions == 0, rewards, 1 - rewards)
 
 
-@pytest.mark.verifies("posteriors.2")
+@pytest.mark.verifies("correlated_arms.2")
 def test_eq2_whoever_follows_the_evidence_earns_the_value():
     pulls = 12
     by_hand = sum(
@@ -122,13 +122,13 @@ def test_eq2_whoever_follows_the_evidence_earns_the_value():
     assert ceiling.value == pytest.approx(float(by_hand), abs=1e-12)
 
 
-@pytest.mark.verifies("posteriors.3")
+@pytest.mark.verifies("correlated_arms.3")
 @pytest.mark.parametrize(("a", "b"), [(1.0, 1.0), (0.5, 0.5), (3.0, 1.0), (2.0, 7.0)])
 def test_eq3_is_the_mean_of_the_better_arm(a, b):
     p = (np.arange(200_000) + 0.5) / 200_000
     weight = p ** (a - 1) * (1 - p) ** (b - 1)
     expected = (weight @ np.maximum(p, 1 - p)) / weight.sum()
-    found = posteriors.expected_best_mirrored(MirroredArms(a, b))
+    found = correlated_arms.expected_best_mirrored(MirroredArms(a, b))
     assert found == pytest.approx(expected, abs=2e-3 if a < 1 else 1e-9)
 
 
@@ -146,7 +146,7 @@ def test_the_player_earns_the_value_and_nobody_more(name):
     player = pickle.loads(pickle.dumps(bayes_optimal.bayes_optimal(ceiling)))
     tasks = family.sample(rng(1), 4000)
     assert ceiling.random <= ceiling.value <= ceiling.known_task
-    for learner in (player, mdps.random(), bandits.ucb1()):
+    for learner in (player, posterior_sampling.random(), bandits.ucb1()):
         trial = learner.trial(rng(2), learner.init(rng(), family), family, tasks)
         returns, regret = trial.rewards.sum((1, 2)), bayes_optimal.regret(ceiling, trial)
         difference = ceiling.value - regret - returns
@@ -159,6 +159,6 @@ def test_what_is_impossible_or_too_large_is_refused(monkeypatch):
     step = (sure.start(1), None, np.zeros(1, int), np.zeros(1), None)
     with pytest.raises(ValueError, match="possible under the prior, got an impossible step 0"):
         sure.observe(*step)
-    monkeypatch.setattr(posteriors, "LIMIT", 100)
+    monkeypatch.setattr(correlated_arms, "LIMIT", 100)
     with pytest.raises(ValueError, match=r"at most 100 table entries, got at least \d+ \("):
         bayes_optimal.solve(FAMILIES["three sets"])

@@ -9,7 +9,7 @@ from autograd import grad
 from numpy.testing import assert_allclose
 from recurrent_policies import CELLS, A, H, M, T, assert_gradient_of_a_trial, made, parts
 
-from metarl_min.memory import memory_policies, networks
+from metarl_min.memory import cells, recurrent_policies
 
 
 def s(y):
@@ -38,11 +38,11 @@ def by_hand(cell, p, h, x):
     return new
 
 
-@pytest.mark.verifies("networks.1", "networks.2", "networks.3", "memory_policies.1")
+@pytest.mark.verifies("cells.1", "cells.2", "cells.3", "recurrent_policies.1")
 @pytest.mark.parametrize("cell", CELLS)
 def test_values_equal_a_loop_over_numbers(cell):
     policy, params, x, _ = made(cell)
-    memories, logits, values = memory_policies.unroll(policy, params, x)
+    memories, logits, values = recurrent_policies.unroll(policy, params, x)
     for m in range(M):
         h = [0.0] * H
         for t in range(T):
@@ -53,7 +53,7 @@ def test_values_equal_a_loop_over_numbers(cell):
             assert_allclose(values[t, m], heads[A] + params["d"][A], rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.verifies("networks.4", "networks.5", "memory_policies.1")
+@pytest.mark.verifies("cells.4", "cells.5", "recurrent_policies.1")
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_gradient_by_hand_is_that_of_the_traced_form_and_of_differences(cell):
     policy, params, x, rng = made(cell)
@@ -67,12 +67,12 @@ def scanned():
     return args, rng.normal(size=(T, M, H))
 
 
-@pytest.mark.verifies("networks.4", "networks.5")
+@pytest.mark.verifies("cells.4", "cells.5")
 @pytest.mark.parametrize("argument", range(6))
 def test_the_scan_as_one_node_is_the_traced_scan_to_second_order(argument):
     args, u = scanned()
     direction = onp.random.default_rng(1).normal(size=args[argument].shape)
-    assert_allclose(networks.scan(*args), networks.traced_scan(*args), atol=0)
+    assert_allclose(cells.scan(*args), cells.traced_scan(*args), atol=0)
 
     def first(way, *args):
         return grad(lambda *a: np.sum(way(*a) ** 2 * u), argument)(*args)
@@ -81,16 +81,16 @@ def test_the_scan_as_one_node_is_the_traced_scan_to_second_order(argument):
         return grad(lambda *a: np.sum(first(way, *a) * direction), argument)(*args)
 
     for order in (first, second):
-        found, truth = (order(way, *args) for way in (networks.scan, networks.traced_scan))
+        found, truth = (order(way, *args) for way in (cells.scan, cells.traced_scan))
         assert abs(truth).max() > 0.01
         assert_allclose(found, truth, rtol=1e-10, atol=1e-11)
 
 
-@pytest.mark.verifies("networks.4", "networks.5")
+@pytest.mark.verifies("cells.4", "cells.5")
 def test_back_propagation_is_that_of_a_loop_over_units():
     (x, W, b, U, c, h), u = scanned()
-    after = networks.scan(x, W, b, U, c, h)
-    found = networks.backward(x, W, b, U, c, h, after, u)
+    after = cells.scan(x, W, b, U, c, h)
+    found = cells.backward(x, W, b, U, c, h, after, u)
     in_x, in_W, in_b, in_U, in_c, in_h = truth = [onp.zeros_like(y) for y in (x, W, b, U, c, h)]
     for m in range(M):
         later = onp.zeros(H)  # df/dh_t from the steps after t

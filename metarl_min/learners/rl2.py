@@ -5,7 +5,7 @@
     (2)  ascended is the mean over all D M steps of the batch, 0 where one is not alive
                                                   [definition]
 
-What the network sees is agents (1). The steps of a trial are one row, and its return is ascended by
+What the network sees is recurrent_agents (1). The steps of a trial are one row, and its return is ascended by
 actor_critic (1)-(5): a2c is one ascent on each batch, ppo several. Without eta the ascent stays
 where it pulls one arm for good; with eta to the end the policy stays random where it costs little.
 
@@ -28,15 +28,15 @@ from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.learners import Learner
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP, expected_rewards
-from metarl_min.mdps.policies import log_softmax, total
+from metarl_min.mdps.policies import log_softmax, sum_over_actions
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.memory import actor_critic, agents, external_memory, memory_policies
-from metarl_min.memory.memory_policies import MemoryPolicy
+from metarl_min.memory import actor_critic, external_memory, recurrent_agents, recurrent_policies
+from metarl_min.memory.recurrent_policies import RecurrentPolicy
 from metarl_min.tasks import Family
 
-Network = Callable[[int], MemoryPolicy]  # of the number of units
+Network = Callable[[int], RecurrentPolicy]  # of the number of units
 NETWORKS: dict[str, Network] = {
-    cell: partial(memory_policies.recurrent, cell) for cell in memory_policies.CELLS
+    cell: partial(recurrent_policies.recurrent, cell) for cell in recurrent_policies.CELLS
 }
 NETWORKS["memory"] = external_memory.policy
 
@@ -119,7 +119,7 @@ def paid(episodes: Episodes, tasks: MDP, rewards: str) -> Array:
         return episodes.rewards
     mean = np.broadcast_to(expected_rewards(tasks), (*tasks.leading, *tasks.shape))
     mean = mean - mean.mean(-1, keepdims=True) if tasks.shape[0] == 1 else mean
-    return mean.ravel()[rollouts.visits(episodes, tasks.shape)]
+    return mean.ravel()[rollouts.visit_index(episodes, tasks.shape)]
 
 
 def schedule(beta: float, eta: float, done: float) -> tuple[float, float]:
@@ -128,24 +128,24 @@ def schedule(beta: float, eta: float, done: float) -> tuple[float, float]:
 
 
 def update(
-    rules: Rules, state: State, record: agents.Record, episodes: Episodes, rewards: Array
+    rules: Rules, state: State, record: recurrent_agents.Trace, episodes: Episodes, rewards: Array
 ) -> State:
     """Ascend eq. (2) `epochs` times on one batch, with eq. (1) and actor_critic (1)-(5)."""
     policy, dtype = rules.network(rules.hidden), record.values[0].dtype
     x, values, logits = map(np.stack, (record.observations, record.values, record.logits))
-    alive, memories = agents.by_time(episodes.alive), record.memories
-    onehot = np.eye(logits.shape[-1], dtype=dtype)[agents.by_time(episodes.actions)]
-    r = (rules.scale * agents.by_time(rewards)).astype(dtype)
+    alive, memories = recurrent_agents.time_first(episodes.alive), record.memories
+    onehot = np.eye(logits.shape[-1], dtype=dtype)[recurrent_agents.time_first(episodes.actions)]
+    r = (rules.scale * recurrent_agents.time_first(rewards)).astype(dtype)
     A = actor_critic.advantages(r, values, alive, rules.gamma, rules.gae_lambda)
-    targets, old = A + values, total(log_softmax(logits) * onehot)[..., 0]
+    targets, old = A + values, sum_over_actions(log_softmax(logits) * onehot)[..., 0]
     beta, eta = schedule(rules.beta, rules.eta, state.iteration / rules.iterations)
     adam, theta, moments = optimizers.adam(beta), state.theta, state.optimizer
     for epoch in range(rules.epochs):
         if epoch:
-            memories, logits, values = memory_policies.unroll(policy, theta, x)
-        u = actor_critic.actor(logits, old, onehot, A, alive, eta, rules.clip) / alive.size
-        v = actor_critic.critic(values, targets, alive) / alive.size
-        g = memory_policies.gradient(policy, theta, x, memories, u, v)
+            memories, logits, values = recurrent_policies.unroll(policy, theta, x)
+        u = actor_critic.logit_gradient(logits, old, onehot, A, alive, eta, rules.clip) / alive.size
+        v = actor_critic.value_gradient(values, targets, alive) / alive.size
+        g = recurrent_policies.gradient(policy, theta, x, memories, u, v)
         theta, moments = adam.update(theta, moments, actor_critic.clip_norm(g, rules.max_norm))
     return State(theta, moments, state.iteration + 1)
 
@@ -157,10 +157,10 @@ def _play(
     family: Family,
     tasks: MDP,
     greedy: bool,
-    record: agents.Record | None = None,
+    record: recurrent_agents.Trace | None = None,
 ) -> Episodes:
-    player = agents.agent(rules.network(rules.hidden), theta, tasks.shape, greedy, record)
-    tables = rollouts.tables(tasks, family.reward_noise)
+    player = recurrent_agents.agent(rules.network(rules.hidden), theta, tasks.shape, greedy, record)
+    tables = rollouts.sampler(tasks, family.reward_noise)
     return rollouts.play(rng, tables, player, family.num_episodes, family.horizon)
 
 
@@ -173,7 +173,7 @@ def _init(rng: Rng, family: Family, rules: Rules, short: bool) -> State:
 
 def _step(rng: Rng, state: State, family: Family, rules: Rules, short: bool) -> tuple[State, Info]:
     rules = resolve(rules, family, short)
-    tasks, record = family.sample(rng, rules.num_tasks), agents.Record([], [], [], [])
+    tasks, record = family.sample(rng, rules.num_tasks), recurrent_agents.Trace([], [], [], [])
     episodes = _play(rng, rules, state.theta, family, tasks, False, record)
     state = update(rules, state, record, episodes, paid(episodes, tasks, rules.rewards))
     return state, Info(episodes.rewards.sum(-1).mean(0))

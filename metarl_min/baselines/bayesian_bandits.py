@@ -29,7 +29,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metarl_min.baselines import bandits
-from metarl_min.baselines.bandits import Record, draw_best, player
+from metarl_min.baselines.bandits import Record, learner_of_agent, random_argmax
 from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
@@ -54,10 +54,10 @@ def posterior_means(record: Record, prior: BetaArms) -> Array:
 
 def act_greedily(rng: Rng, record: Record, states: Array, prior: BetaArms) -> Array:
     """Choose the best posterior mean, eq. (2). [M]"""
-    return draw_best(rng, posterior_means(record, prior), tolerance=1e-12)
+    return random_argmax(rng, posterior_means(record, prior), tolerance=1e-12)
 
 
-def act_first(rng: Rng, record: Record, states: Array, prior: BetaArms) -> Array:
+def act_greedily_first_arm(rng: Rng, record: Record, states: Array, prior: BetaArms) -> Array:
     """Choose the best posterior mean, eq. (2), and of equal ones that of the first arm. [M]"""
     means = posterior_means(record, prior)
     return np.argmax(means >= means.max(-1, keepdims=True) - 1e-12, axis=-1)
@@ -83,13 +83,13 @@ def upper_bounds(record: Record, prior: BetaArms, c: float) -> Array:
 
 
 def _act_ucb(rng: Rng, record: Record, states: Array, prior: BetaArms, c: float) -> Array:
-    return draw_best(rng, upper_bounds(record, prior, c), tolerance=1e-12)
+    return random_argmax(rng, upper_bounds(record, prior, c), tolerance=1e-12)
 
 
 def _act_optimistic(rng: Rng, record: Record, states: Array, prior: BetaArms) -> Array:
     """Thompson sampling that never thinks less of an arm than its mean, eq. (5). [M]"""
     drawn = rng.beta(prior.a + record.sums, prior.b + record.pulls - record.sums)
-    return draw_best(rng, np.maximum(drawn, posterior_means(record, prior)), tolerance=1e-12)
+    return random_argmax(rng, np.maximum(drawn, posterior_means(record, prior)), tolerance=1e-12)
 
 
 def _act_index(
@@ -98,7 +98,7 @@ def _act_index(
     """Choose the best index, eq. (7). [M]"""
     remaining = num_pulls - round(float(record.pulls[0].sum()))
     values = index(prior.a + record.sums, prior.b + record.pulls - record.sums, remaining)
-    return draw_best(rng, values, tolerance=1e-12)
+    return random_argmax(rng, values, tolerance=1e-12)
 
 
 def beta_arms(name: str, family: Family) -> BetaArms:
@@ -118,35 +118,35 @@ def _agent(family: Family, name: str, act: Act) -> Agent:
 
 def greedy() -> Learner:
     """Play the arm of highest posterior mean, eq. (2)."""
-    return player(partial(_agent, name="greedy", act=act_greedily))
+    return learner_of_agent(partial(_agent, name="greedy", act=act_greedily))
 
 
 def greedy_first_arm() -> Learner:
     """Play the first of the arms of highest posterior mean, eq. (2)."""
-    return player(partial(_agent, name="greedy_first_arm", act=act_first))
+    return learner_of_agent(partial(_agent, name="greedy_first_arm", act=act_greedily_first_arm))
 
 
 def eps_greedy(eps: float) -> Learner:
     """Play any arm with probability `eps`, else the greedy one, eq. (3)."""
     act = partial(_act_eps, choose=act_greedily, eps=real("eps", eps, 0, 1))
-    return player(partial(_agent, name="eps_greedy", act=act))
+    return learner_of_agent(partial(_agent, name="eps_greedy", act=act))
 
 
 def eps_greedy_first_arm(eps: float) -> Learner:
     """Play any arm with probability `eps`, else the first of the greedy ones, eq. (3)."""
-    act = partial(_act_eps, choose=act_first, eps=real("eps", eps, 0, 1))
-    return player(partial(_agent, name="eps_greedy_first_arm", act=act))
+    act = partial(_act_eps, choose=act_greedily_first_arm, eps=real("eps", eps, 0, 1))
+    return learner_of_agent(partial(_agent, name="eps_greedy_first_arm", act=act))
 
 
 def ucb_posterior_mean(c: float) -> Learner:
     """Play the highest upper confidence bound on the posterior mean, eq. (4)."""
     act = partial(_act_ucb, c=real("c", c, 0))
-    return player(partial(_agent, name="ucb_posterior_mean", act=act))
+    return learner_of_agent(partial(_agent, name="ucb_posterior_mean", act=act))
 
 
 def optimistic_thompson() -> Learner:
     """Thompson sampling with draws raised to the posterior mean, eq. (5)."""
-    return player(partial(_agent, name="optimistic_thompson", act=_act_optimistic))
+    return learner_of_agent(partial(_agent, name="optimistic_thompson", act=_act_optimistic))
 
 
 def index_agent(family: Family, index: Index) -> Agent:
@@ -160,7 +160,7 @@ def gittins(index: Index) -> Learner:
 
     `index` is a function of module level or a partial: (a [M, A], b [M, A], pulls) -> [M, A].
     """
-    return player(partial(index_agent, index=index))
+    return learner_of_agent(partial(index_agent, index=index))
 
 
 class Plan(NamedTuple):
@@ -187,7 +187,7 @@ def _commit(rng: Rng, plan: Plan, prior: BetaArms, m: int) -> Plan:
 
 def _act_plan(rng: Rng, plan: Plan, states: Array, m: int) -> Array:
     if _exploring(plan.record, m):
-        return draw_best(rng, -plan.record.pulls)
+        return random_argmax(rng, -plan.record.pulls)
     return plan.arm
 
 
@@ -204,4 +204,4 @@ def _plan_agent(family: Family, m: int) -> Agent:
 
 def explore_then_commit(m: int) -> Learner:
     """Pull each arm `m` times, in random order, then one of them for ever, eq. (6)."""
-    return player(partial(_plan_agent, m=whole("m", m)))
+    return learner_of_agent(partial(_plan_agent, m=whole("m", m)))

@@ -11,8 +11,8 @@ from metarl_min import learners, tasks, training
 from metarl_min.basics import trees
 from metarl_min.evolution import players, search_gradients
 from metarl_min.evolution.players import Player
-from metarl_min.learners import evolution
-from metarl_min.learners.evolution import es
+from metarl_min.learners import es as module
+from metarl_min.learners.es import es
 
 BANDIT = tasks.make("bandit", {"arms": "2", "pulls": "3"})
 SMALL = {"hidden": 3, "population": 6, "num_tasks": 4}
@@ -28,10 +28,10 @@ def made(trial, **settings):
         "estimator": "antithetic", "directions": "gaussian", "shaping": "none", "decay": 0.0,
         "executor": None, "num_slices": 4,
     }  # fmt: skip
-    return evolution.evolve(Player(two, trial), evolution._iterations, **(known | settings))
+    return module.evolve(Player(two, trial), module._iterations, **(known | settings))
 
 
-@pytest.mark.verifies("search_gradients.6", "evolution.1")
+@pytest.mark.verifies("search_gradients.6", "es.1")
 @pytest.mark.parametrize("estimator", ["vanilla", "antithetic", "forward"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_flat_fitness_moves_nothing(estimator, optimizer):
@@ -42,7 +42,7 @@ def test_a_flat_fitness_moves_nothing(estimator, optimizer):
     assert_array_equal(state.theta["x"], [0.5, 0.3])
 
 
-@pytest.mark.verifies("evolution.1")
+@pytest.mark.verifies("es.1")
 @pytest.mark.parametrize("directions", search_gradients.DIRECTIONS)
 @pytest.mark.parametrize(("estimator", "n"), [("vanilla", 8), ("antithetic", 4), ("forward", 7)])
 def test_a_step_is_the_estimate_less_the_decay(estimator, n, directions):
@@ -92,7 +92,9 @@ def test_a_greedy_player_draws_nothing(name, words):
     state = learner.init(np.random.default_rng(0), family)
     if name == "es_maml":  # no equals, which a greedy table shares
         state = state._replace(
-            theta=trees.map(lambda x: np.random.default_rng(4).normal(size=x.shape), state.theta)
+            theta=trees.map_leaves(
+                lambda x: np.random.default_rng(4).normal(size=x.shape), state.theta
+            )
         )
     batch = family.sample(np.random.default_rng(1), 5)
     for greedy in (True, False):
@@ -130,17 +132,17 @@ def test_a_member_earns_the_same_whoever_else_plays(learner, name):
                         if name == "gridworld" else {"arms": "3", "pulls": "4"})  # fmt: skip
     rules = learners.make(learner, {"population": "4", "num_tasks": "3"}).step.keywords["rules"]
     theta = rules.player.init(np.random.default_rng(0), family)
-    theta = trees.map(
+    theta = trees.map_leaves(
         lambda x: x + np.random.default_rng(4).normal(size=x.shape).astype(x.dtype), theta
     )
     rules = rules._replace(sigma=2.0)
-    thetas = evolution.members(rules, theta, 9, 0, 4)
+    thetas = module.members(rules, theta, 9, 0, 4)
     found = players.returns(rules.player, family, thetas, 11, 3)
     assert found.shape == (4, family.num_episodes) and len(np.unique(found.sum(1))) > 1
     for p in range(4):
-        one = trees.map(lambda x, p=p: x[p : p + 1], thetas)
+        one = trees.map_leaves(lambda x, p=p: x[p : p + 1], thetas)
         assert_array_equal(players.returns(rules.player, family, one, 11, 3)[0], found[p])
-        part = evolution.members(rules, theta, 9, p, p + 1)
+        part = module.members(rules, theta, 9, p, p + 1)
         assert all(np.array_equal(part[k], one[k]) for k in part)
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from metarl_min.baselines.bandits import beta_cdf
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
-from metarl_min.ceilings.ceilings import Ceiling, expected_random, within_limit
+from metarl_min.ceilings import Ceiling, expected_random, require_table_fits
 from metarl_min.tasks import Family, Hypotheses, MirroredArms, expected_under_prior
 
 LIMIT = 20_000_000  # table entries of 8 bytes
@@ -60,7 +60,7 @@ def hypothesis_layers(family: Family) -> list[Layer]:
     for _ in range(family.num_episodes):
         K, G = len(beliefs), len(prior.weights)
         size += K * A * (4 + 2 * G)
-        within_limit(family, size, LIMIT, "at least ")
+        require_table_fits(family, size, LIMIT, "at least ")
         chance = np.stack([1 - p, p], axis=-1)  # [G, A, 2]
         joint = beliefs[:, None, None] * np.moveaxis(chance, 0, -1)  # [K, A, 2, G]
         total = joint.sum(-1, keepdims=True)
@@ -73,7 +73,7 @@ def hypothesis_layers(family: Family) -> list[Layer]:
 def mirrored_layers(family: Family) -> list[Layer]:
     """The beliefs of two mirrored arms, eq. (2)."""
     prior, layers = family.prior, []
-    within_limit(family, 6 * family.num_episodes * (family.num_episodes + 1) // 2, LIMIT)
+    require_table_fits(family, 6 * family.num_episodes * (family.num_episodes + 1) // 2, LIMIT)
     for n in range(family.num_episodes):
         k = np.arange(n + 1)
         win = np.stack([prior.a + k, prior.b + n - k], axis=-1) / (prior.a + prior.b + n)

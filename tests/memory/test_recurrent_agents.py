@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from metarl_min.memory import agents
+from metarl_min.memory import recurrent_agents
 
 
 class Given:
@@ -23,10 +23,10 @@ def test_actions_invert_the_softmax_of_each_row_whatever_its_scale():
     for shift in (0.0, -3000.0, 3000.0):
         logits = np.log([[2.0, 1.0, 1.0]] * 6) + shift
         logits[1::2] += 2000.0  # a neighbour of another scale changes nothing
-        assert_array_equal(agents.draw(Given(u), logits), [0, 0, 1, 1, 2, 2])
+        assert_array_equal(recurrent_agents.sample_actions(Given(u), logits), [0, 0, 1, 1, 2, 2])
 
 
 def test_an_action_of_no_chance_is_never_drawn():
     u = np.array([0.0, 0.5, 1 - 1e-16])
     logits = np.array([[-np.inf, 0.0, -1e4]] * 3)
-    assert_array_equal(agents.draw(Given(u), logits), [1, 1, 1])
+    assert_array_equal(recurrent_agents.sample_actions(Given(u), logits), [1, 1, 1])

@@ -8,14 +8,14 @@ from numpy.testing import assert_allclose
 from recurrent_policies import CELLS, A, H, K, M, T, made, parts
 
 from metarl_min.basics import trees
-from metarl_min.memory import memory_policies
+from metarl_min.memory import recurrent_policies
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_population_is_a_leading_axis(cell):
     policy, one, x, _ = made(cell)
     other = made(cell, seed=1)[1]
-    both = trees.map(lambda a, b: onp.stack([a, b]), one, other)
+    both = trees.map_leaves(lambda a, b: onp.stack([a, b]), one, other)
     h, z, v = policy.step(both, policy.initial_memory(both, M), onp.stack([x[0], x[1]]))
     for p, params in enumerate((one, other)):
         alone = policy.step(params, policy.initial_memory(params, M), x[p])
@@ -23,26 +23,26 @@ def test_a_population_is_a_leading_axis(cell):
             assert_allclose(found[p], truth, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.verifies("memory_policies.2", "memory_policies.3")
+@pytest.mark.verifies("recurrent_policies.2", "recurrent_policies.3")
 def test_initial_products_are_orthonormal_and_inputs_within_their_limit():
     rng = onp.random.default_rng(0)
     for rows, columns in ((5, 5), (7, 3), (3, 7)):
-        Q = memory_policies.orthogonal(rng, rows, columns)
+        Q = recurrent_policies.orthogonal(rng, rows, columns)
         assert Q.shape == (rows, columns)
         assert_allclose(Q @ Q.T if rows < columns else Q.T @ Q, onp.eye(min(Q.shape)), atol=1e-14)
-    first = onp.array([memory_policies.orthogonal(rng, 2, 2)[0, 0] for _ in range(2000)])
+    first = onp.array([recurrent_policies.orthogonal(rng, 2, 2)[0, 0] for _ in range(2000)])
     assert abs(first.mean()) < 0.06  # signs are drawn too
-    W = memory_policies.glorot_uniform(rng, 200, 100)
+    W = recurrent_policies.glorot_uniform(rng, 200, 100)
     assert W.shape == (200, 100) and 0.999 < abs(W).max() / math.sqrt(6 / 300) <= 1
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_training_is_in_single_precision_throughout(cell):
-    policy = memory_policies.recurrent(cell, H)
+    policy = recurrent_policies.recurrent(cell, H)
     params = policy.init(onp.random.default_rng(0), K, A)
     x = onp.ones((T, M, K), onp.float32)
-    memories, logits, values = memory_policies.unroll(policy, params, x)
-    g = memory_policies.gradient(policy, params, x, memories, logits, values)
+    memories, logits, values = recurrent_policies.unroll(policy, params, x)
+    g = recurrent_policies.gradient(policy, params, x, memories, logits, values)
     leaves = [
         *params.values(),
         *(y for m in memories for y in parts(m)),
@@ -55,6 +55,6 @@ def test_training_is_in_single_precision_throughout(cell):
 
 def test_unknown_cells_and_dtypes_are_refused():
     with pytest.raises(ValueError, match="cell must be one of gru, gru_before, rnn, got 'lstm'"):
-        memory_policies.recurrent("lstm")
+        recurrent_policies.recurrent("lstm")
     with pytest.raises(ValueError, match="dtype must be float32 or float64, got 'int8'"):
-        memory_policies.recurrent(dtype="int8")
+        recurrent_policies.recurrent(dtype="int8")

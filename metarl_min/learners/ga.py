@@ -33,7 +33,7 @@ from metarl_min.basics import trees
 from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.evolution import executors, generations, players, search_gradients
-from metarl_min.evolution.generations import Told
+from metarl_min.evolution.generations import Update
 from metarl_min.evolution.players import Player
 from metarl_min.learners import Learner
 from metarl_min.mdps.mdp import MDP
@@ -79,7 +79,7 @@ class State(NamedTuple):
 
     population: Tree  # [P, ..], the elite first
     generation: int
-    told: Told
+    told: Update
 
 
 class Info(NamedTuple):
@@ -124,23 +124,23 @@ def _init(rng: Rng, family: Family, rules: Rules) -> State:
     rows = np.stack([trees.ravel(theta)[0] for theta in each])
     unravel = trees.ravel(each[0])[1]
     rows = mutate(rng, rows, 1.0, rules.sigma)
-    return State(unravel(rows), 0, generations.nothing(rules.size))
+    return State(unravel(rows), 0, generations.no_update(rules.size))
 
 
 def play(state: State, key: int, first: int, end: int, rules: Rules, family: Family) -> Array:
     """Returns of members first .. end - 1. [end - first, N]"""
-    some = trees.map(lambda x: x[first:end], state.population)
+    some = trees.map_leaves(lambda x: x[first:end], state.population)
     _, num_tasks = schedule(rules.sigma, rules.num_tasks, state.generation / rules.iterations)
     return players.returns(rules.player, family, some, key, num_tasks)
 
 
 def advance(state: State, key: int, fitness: Array, rules: Rules) -> State:
     """The next generation, bred by the fitness [P] of this one."""
-    fitness, rng = search_gradients.finite(fitness), np.random.default_rng([key, 3])
+    fitness, rng = search_gradients.require_finite(fitness), np.random.default_rng([key, 3])
     sigma, _ = schedule(rules.sigma, rules.num_tasks, state.generation / rules.iterations)
-    rows = breed(rng, rules, trees.rows(state.population), fitness, sigma)
-    unravel = trees.ravel(trees.map(lambda x: x[0], state.population))[1]
-    told = Told(generations.name(state), key, fitness)
+    rows = breed(rng, rules, trees.flatten_tasks(state.population), fitness, sigma)
+    unravel = trees.ravel(trees.map_leaves(lambda x: x[0], state.population))[1]
+    told = Update(generations.digest(state), key, fitness)
     return State(unravel(rows), state.generation + 1, told)
 
 
@@ -159,15 +159,15 @@ def _step(
 def _trial(
     rng: Rng, state: State, family: Family, tasks: MDP, *, player: Player, greedy: bool = False
 ) -> Episodes:
-    best = trees.map(lambda x: x[0], state.population)
-    return players.alone(player, rng, best, family, tasks, greedy)
+    best = trees.map_leaves(lambda x: x[0], state.population)
+    return players.play_one(player, rng, best, family, tasks, greedy)
 
 
 def _budget(iterations: Callable[[Family], tuple[int, int]], place: int, family: Family) -> int:
     return iterations(family)[place]
 
 
-def breeding(
+def genetic_search(
     player: Player, iterations: Callable[[Family], tuple[int, int]], rules: dict[str, Any],
     executor: Any, num_slices: int,
 ) -> Learner:  # fmt: skip
@@ -217,5 +217,5 @@ def ga(
     }  # fmt: skip
     player = players.recurrent_player(whole("hidden", hidden))
     hasty = rules | {"num_tasks": -(-whole("num_tasks", num_tasks) // 2)}
-    short = breeding(player, _iterations, hasty, executor, num_slices).short
-    return breeding(player, _iterations, rules, executor, num_slices)._replace(short=short)
+    short = genetic_search(player, _iterations, hasty, executor, num_slices).short
+    return genetic_search(player, _iterations, rules, executor, num_slices)._replace(short=short)

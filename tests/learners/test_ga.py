@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from metarl_min import learners, tasks, training
 from metarl_min.evolution.players import Player
-from metarl_min.learners import genetic
-from metarl_min.learners.genetic import ga
+from metarl_min.learners import ga as module
+from metarl_min.learners.ga import ga
 
 BANDIT = tasks.make("bandit", {"arms": "2", "pulls": "3"})
 FITNESS = np.array([0.3, 0.9, 0.1, 0.6])
@@ -22,62 +22,60 @@ def every(draws):
     return SimpleNamespace(integers=lambda *a, size: np.reshape(draws, size))
 
 
-@pytest.mark.verifies("genetic.1")
+@pytest.mark.verifies("ga.1")
 def test_truncation_draws_the_best_alike():
-    found = genetic.truncation(every([0, 1]), FITNESS, 2, 2)
+    found = module.truncation(every([0, 1]), FITNESS, 2, 2)
     assert_array_equal(found, [1, 3])
-    many = genetic.truncation(np.random.default_rng(0), FITNESS, 30_000, 3)
+    many = module.truncation(np.random.default_rng(0), FITNESS, 30_000, 3)
     counts = np.bincount(many, minlength=4) / 30_000
     assert_allclose(counts, [1 / 3, 1 / 3, 0, 1 / 3], atol=5 * np.sqrt(2 / 9 / 30_000))
 
 
-@pytest.mark.verifies("genetic.2")
+@pytest.mark.verifies("ga.2")
 @pytest.mark.parametrize("K", [1, 2, 3])
 def test_a_tournament_is_won_with_its_chance(K):
     draws = list(itertools.product(range(4), repeat=K))
-    winners = genetic.tournament(every(draws), FITNESS, len(draws), K)
+    winners = module.tournament(every(draws), FITNESS, len(draws), K)
     for better, member in enumerate((1, 3, 0, 2)):
         chance = ((4 - better) ** K - (4 - better - 1) ** K) / 4**K
         assert np.mean(winners == member) == pytest.approx(chance, abs=1e-15)
     rng = np.random.default_rng(0)
-    assert genetic.tournament(rng, FITNESS, 5, 2).shape == (5,)
+    assert module.tournament(rng, FITNESS, 5, 2).shape == (5,)
 
 
-@pytest.mark.verifies("genetic.3")
+@pytest.mark.verifies("ga.3")
 def test_uniform_crossover_has_every_mask_once():
     masks = np.array(list(itertools.product([0.25, 0.75], repeat=3)))
     one, other = np.ones((8, 3)), np.zeros((8, 3))
     rng = SimpleNamespace(random=lambda shape: masks.reshape(shape))
-    children = genetic.uniform_crossover(rng, one, other)
+    children = module.uniform_crossover(rng, one, other)
     assert_array_equal(children, masks < 0.5)
     assert len(np.unique(children, axis=0)) == 8
 
 
-@pytest.mark.verifies("genetic.4")
+@pytest.mark.verifies("ga.4")
 def test_one_point_crossover_cuts_once_and_between_entries():
     rng = np.random.default_rng(0)
-    children = genetic.one_point_crossover(rng, np.ones((9000, 4)), np.zeros((9000, 4)))
+    children = module.one_point_crossover(rng, np.ones((9000, 4)), np.zeros((9000, 4)))
     kinds, counts = np.unique(children, axis=0, return_counts=True)
     assert_array_equal(kinds, [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]])
     assert_allclose(counts / 9000, np.full(3, 1 / 3), atol=5 * np.sqrt(2 / 9 / 9000))
-    assert_array_equal(
-        genetic.one_point_crossover(rng, np.ones((2, 1)), np.zeros((2, 1))), [[1], [1]]
-    )
+    assert_array_equal(module.one_point_crossover(rng, np.ones((2, 1)), np.zeros((2, 1))), [[1], [1]])
 
 
-@pytest.mark.verifies("genetic.5")
+@pytest.mark.verifies("ga.5")
 def test_mutation_moves_the_chosen_entries_by_a_normal():
     x, normal = np.array([[1.0, 2.0, 3.0]]), np.array([[0.5, -1.0, 2.0]])
     rng = SimpleNamespace(
         random=lambda shape: np.array([[0.05, 0.2, 0.1]]), standard_normal=lambda shape: normal
     )
-    assert_allclose(genetic.mutate(rng, x, 0.1, 0.2), [[1.1, 2.0, 3.0]], rtol=1e-15)
-    same = genetic.mutate(np.random.default_rng(0), x, 0.0, 0.2)
+    assert_allclose(module.mutate(rng, x, 0.1, 0.2), [[1.1, 2.0, 3.0]], rtol=1e-15)
+    same = module.mutate(np.random.default_rng(0), x, 0.0, 0.2)
     assert_array_equal(same, x)
-    many = genetic.mutate(np.random.default_rng(0), np.zeros((100_000, 1)), 0.3, 2.0)
+    many = module.mutate(np.random.default_rng(0), np.zeros((100_000, 1)), 0.3, 2.0)
     assert np.mean(many != 0) == pytest.approx(0.3, abs=5 * np.sqrt(0.21 / 1e5))
     assert many[many != 0].std() == pytest.approx(2, abs=5 * 2 / np.sqrt(6e4))
-    assert genetic.mutate(np.random.default_rng(0), x.astype("f4"), 1.0, 1.0).dtype == "float32"
+    assert module.mutate(np.random.default_rng(0), x.astype("f4"), 1.0, 1.0).dtype == "float32"
 
 
 def two(rng, family):
@@ -90,12 +88,12 @@ def bred(trial=toy_players.linear_trial, **settings):
         "crossover": "uniform", "chance": 1.0, "sigma": 0.5,
         "iterations": None,
     }  # fmt: skip
-    return genetic.breeding(Player(two, trial), genetic._iterations, rules | settings, None, 4)
+    return module.genetic_search(Player(two, trial), module._iterations, rules | settings, None, 4)
 
 
-@pytest.mark.verifies("genetic.7")
+@pytest.mark.verifies("ga.7")
 def test_the_step_of_mutation_falls_to_a_tenth():
-    found = [genetic.schedule(0.5, 3, done) for done in (0, 0.5, 1, 2)]
+    found = [module.schedule(0.5, 3, done) for done in (0, 0.5, 1, 2)]
     truth = [(0.5, 3), (0.5 / np.sqrt(10), 12), (0.05, 48), (0.05, 48)]
     assert_allclose(found, truth, rtol=1e-14)
     seen = []
@@ -108,9 +106,9 @@ def test_the_step_of_mutation_falls_to_a_tenth():
     assert_allclose(seen, np.outer([1, 0.1, 0.1], [1, 1]), rtol=0.2)
 
 
-@pytest.mark.verifies("genetic.6")
-@pytest.mark.parametrize("selection", genetic.SELECTION)
-@pytest.mark.parametrize("crossover", genetic.CROSSOVER)
+@pytest.mark.verifies("ga.6")
+@pytest.mark.parametrize("selection", module.SELECTION)
+@pytest.mark.parametrize("crossover", module.CROSSOVER)
 def test_the_best_never_die(selection, crossover):
     learner, best = bred(selection=selection, crossover=crossover), -np.inf
     state = learner.init(np.random.default_rng(0), BANDIT)

@@ -21,7 +21,7 @@ from metarl_min.basics import optimizers, trees
 from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.evolution import executors, generations, players, search_gradients
-from metarl_min.evolution.generations import Told
+from metarl_min.evolution.generations import Update
 from metarl_min.evolution.players import Player
 from metarl_min.learners import Learner
 from metarl_min.mdps.mdp import MDP
@@ -34,7 +34,7 @@ class State(NamedTuple):
 
     theta: Tree
     optimizer: Any
-    told: Told
+    told: Update
 
 
 class Info(NamedTuple):
@@ -78,7 +78,7 @@ def members(rules: Rules, theta: Tree, key: int, first: int, end: int) -> Tree:
 
 def advance(state: State, key: int, F: Array, rules: Rules) -> State:
     """Take the step of eq. (1) that the fitness [P] of a generation asks for."""
-    estimator, F = search_gradients.ESTIMATORS[rules.estimator], search_gradients.finite(F)
+    estimator, F = search_gradients.ESTIMATORS[rules.estimator], search_gradients.require_finite(F)
     vector, unravel = trees.ravel(state.theta)
     n = estimator.count(rules.population)
     e = _directions(rules.directions, key, 0, n, len(vector), vector.dtype)
@@ -88,7 +88,7 @@ def advance(state: State, key: int, F: Array, rules: Rules) -> State:
     )
     update = rules.optimizer.update
     theta, moments = update(state.theta, state.optimizer, unravel(g.astype(vector.dtype)))
-    return State(theta, moments, Told(generations.name(state), key, F))
+    return State(theta, moments, Update(generations.digest(state), key, F))
 
 
 def play(state: State, key: int, first: int, end: int, rules: Rules, family: Family) -> Array:
@@ -99,7 +99,7 @@ def play(state: State, key: int, first: int, end: int, rules: Rules, family: Fam
 
 def _init(rng: Rng, family: Family, rules: Rules) -> State:
     theta = rules.player.init(rng, family)
-    return State(theta, rules.optimizer.init(theta), generations.nothing(rules.population))
+    return State(theta, rules.optimizer.init(theta), generations.no_update(rules.population))
 
 
 def _step(
@@ -114,7 +114,7 @@ def _step(
 def _trial(
     rng: Rng, state: State, family: Family, tasks: MDP, *, player: Player, greedy: bool = False
 ) -> Episodes:
-    return players.alone(player, rng, state.theta, family, tasks, greedy)
+    return players.play_one(player, rng, state.theta, family, tasks, greedy)
 
 
 def evolve(

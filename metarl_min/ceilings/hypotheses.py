@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines.mdps import shared_initial
+from metarl_min.baselines.posterior_sampling import shared_initial
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
-from metarl_min.ceilings.ceilings import Ceiling, expected_random, within_limit
+from metarl_min.ceilings import Ceiling, expected_random, require_table_fits
 from metarl_min.mdps import mdp as exact
 from metarl_min.tasks import Family, expected_under_prior
 
@@ -44,13 +44,13 @@ def outcomes(family: Family) -> Outcomes:
     """List what can happen under the hypotheses of a family, with its probabilities, eq. (1)."""
     mdps, G = family.prior.mdps, len(family.prior.weights)
     (S, A) = mdps.shape
-    within_limit(family, G * S * A * S, LIMIT)
+    require_table_fits(family, G * S * A * S, LIMIT)
     transition, reward = (np.broadcast_to(x, (G, S, A, S)) for x in mdps[1:])
     g, s, a, arrival = np.nonzero(transition)
     levels, level = np.unique(reward[g, s, a, arrival], return_inverse=True)
     axes = (S, A, S, len(levels))
     codes, o = np.unique(np.ravel_multi_index((s, a, arrival, level), axes), return_inverse=True)
-    within_limit(family, len(codes) * G, LIMIT)
+    require_table_fits(family, len(codes) * G, LIMIT)
     probs = np.zeros((len(codes), G))
     probs[o, g] = transition[g, s, a, arrival]
     state, action, arrival, level = np.unravel_index(codes, axes)
@@ -104,7 +104,7 @@ def beliefs(family: Family, out: Outcomes, limit: int) -> Beliefs:
             left = kinds[u] & subsets[k]
             j = numbers.setdefault(left.tobytes(), len(subsets))
             if j == len(subsets):
-                within_limit(family, (j + 1) * each, limit, "at least ")
+                require_table_fits(family, (j + 1) * each, limit, "at least ")
                 subsets.append(left)
                 visited.append(start)
                 heapq.heappush(queue, (-int(left.sum()), j))
