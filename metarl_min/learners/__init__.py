@@ -1,79 +1,89 @@
-"""Learners: one protocol for all that is trained, and for all that it is compared with.
+"""Learners: the one protocol in which all players are trained and compared.
 
     maml          MAML, and MAML of first order
     reptile       a step towards where adaptation ends
     meta_sgd      a step size for each parameter
     rl2           RL^2: the memory of a network is the learning algorithm
-    mann          the same with an external memory
+    mann          RL^2 with an external memory
     es            evolution strategies
     ga            a genetic algorithm
     es_maml       an evolved start that adapts
     evolved_rule  an evolved learning rule
+    registry      the learners of the command line, by name
 
-To add one: write a function of keyword-only settings that returns a `Learner`, in a module of
-this folder, and name it in `LEARNERS`. Baselines and the ceiling are Learners with a no-op step.
+A learner is made by a function of its family and of keyword-only settings. The function resolves
+every default that depends on the family, checks every setting, and returns a `Learner`. To add
+one, write such a function in a file of this folder and name it in `registry.LEARNERS`; a file
+outside the package works too, as `path/to/file.py:function`. Baselines and the Bayes-optimal
+player are Learners whose step does nothing.
 
-`trial` is where all are compared: a fresh task, `family.num_episodes` episodes in a row, and
-everything that happened. `tasks` goes to the sampler only. A learner that adapts adds `before`,
-its state with adaptation switched off, and `control`, the same adaptation from an untrained start
-with the step size that is best for it: what remains between the two is what was learned.
+A trial is `family.num_episodes` episodes in a row on one fresh task. `trial` plays one trial on
+each task and returns all its episodes. It gives `tasks` to the sampler of episodes only: the
+player must not read them. A learner that adapts has two functions more. `without_adaptation`
+switches adaptation off; the difference shows the gain by adapting. `untrained_control` adapts in
+the same way from an untrained start, with the step size that is best for it; the difference shows
+the gain by meta-training.
 """
 
-import importlib
-import inspect
+from __future__ import annotations
+
+import pickle
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Rng
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import Family, parse_words
+from metarl_min.tasks import Family
 
-LEARNERS = {  # the name on the command line -> its module here, which has a function of that name
-    "maml": "maml",
-    "fomaml": "maml",
-    "reptile": "reptile",
-    "meta_sgd": "meta_sgd",
-    "rl2": "rl2",
-    "mann": "mann",
-    "es": "es",
-    "ga": "ga",
-    "es_maml": "es_maml",
-    "evolved_rule": "evolved_rule",
-}
+
+class Control(NamedTuple):
+    """An untrained start, and the inner step size that is best for it."""
+
+    state: Any
+    alpha: float
 
 
 class Learner(NamedTuple):
-    """Functions of module level or partials of them, so that a learner can be pickled."""
+    """A learner for one family. Its functions are functions of a module, or partials of them."""
 
-    init: Callable[[Rng, Family], Any]  # -> State: what the next step needs
-    step: Callable[[Rng, Any, Family], tuple[Any, Any]]  # -> State, Info: what a person wants
-    trial: Callable[..., Episodes]  # (rng, state, family, tasks, greedy=False) -> [M, N, T]
-    before: Callable[[Any], Any] | None = None  # state -> state that does not adapt
-    control: Callable[[Rng, Any, Family], Any] | None = None  # -> untrained state, best alpha
-    iterations: Callable[[Family], tuple[int, int]] | None = None  # in `compare`, in `train`
-    short: Any = None  # the same Learner with schedules as long as the budget of `compare`
+    family: Family
+    init: Callable[[Rng], Any]  # rng -> State, all that the next step needs
+    step: Callable[[Rng, Any], tuple[Any, Any]]  # rng, state -> State, Info for a person
+    trial: Callable[..., Episodes]  # rng, state, tasks, greedy=False -> episodes [M, N, T]
+    iterations: int = 1000  # default length of training; 0 for a player that is not trained
+    settings: dict[str, Any] = {}  # name -> resolved setting, as a word
+    without_adaptation: Callable[[Any], Any] | None = None  # state -> state that does not adapt
+    untrained_control: Callable[[Rng], Control] | None = None
 
 
-def no_op_step(rng: Rng, state: Any, family: Family) -> tuple[Any, None]:
-    """The `step` of a Learner that does not learn across tasks."""
+def no_op_step(rng: Rng, state: Any) -> tuple[Any, None]:
+    """Return the state unchanged: the `step` of a player that is not trained."""
     return state, None
 
 
-def _function(name: str) -> Callable[..., Learner]:
-    require(name in LEARNERS, f"learner must be one of {', '.join(LEARNERS)}", repr(name))
-    module = importlib.import_module(f"metarl_min.learners.{LEARNERS[name]}")
-    function: Callable[..., Learner] = getattr(module, name)
-    return function
+def check(learner: Learner) -> None:
+    """Run `init`, `step` and `trial` once, and pickle the learner.
 
-
-def make(name: str, settings: dict[str, str]) -> Learner:
-    """Return the learner `name` with settings written as words, as `--set` gives them."""
-    function = _function(name)
-    return function(**parse_words(name, function, settings))
-
-
-def scheduled(name: str, settings: dict[str, str], iterations: int | None) -> dict[str, str]:
-    """Return the settings with which what falls over a run falls over these iterations."""
-    falls = "iterations" in inspect.signature(_function(name)).parameters
-    return {"iterations": str(iterations)} | settings if falls and iterations else settings
+    ValueError or TypeError that says which part does not keep to the protocol.
+    """
+    if not isinstance(learner, Learner):
+        raise TypeError(f"a learner must be a Learner, got {type(learner).__name__}")
+    try:
+        pickle.dumps(learner)
+    except Exception as error:
+        rule = "the functions of a learner must be functions of a module or partials of them"
+        raise ValueError(f"{rule}, got {error}") from error
+    rng, family = np.random.default_rng(0), learner.family
+    pair = learner.step(rng, learner.init(rng))
+    rule = "step must return a pair (state, info)"
+    require(isinstance(pair, tuple) and len(pair) == 2, rule, type(pair).__name__)
+    tasks = family.sample(rng, 2)
+    episodes = learner.trial(rng, pair[0], tasks, greedy=False)
+    if not isinstance(episodes, Episodes):
+        raise TypeError(f"trial must return Episodes, got {type(episodes).__name__}")
+    axes = (2, family.num_episodes, family.horizon)
+    rule = f"episodes of a trial must have the axes [M, N, T] = {axes}"
+    require(episodes.rewards.shape == axes, rule, episodes.rewards.shape)

@@ -3,5 +3,6 @@
 mdp       the three arrays of a finite MDP, and the optimum of a known task
 policies  softmax policies: a table of logits or a network
 values    the exact return of a policy, its gradient and its Hessian
-rollouts  sampled episodes, many tasks at once
+rollouts  sampled episodes of a memoryless policy, many tasks at once
+agents    players with a memory, and how they play a trial
 """

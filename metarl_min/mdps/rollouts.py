@@ -91,16 +91,16 @@ def sampler(mdp: MDP, noise: Noise) -> Sampler:
 
 
 class CommonRandomNumbers(NamedTuple):
-    """Draws shared by P members: their axis is not drawn, but repeated."""
+    """Draws shared by P population: their axis is not drawn, but repeated."""
 
     rng: Rng
-    members: int
+    population: int
     axis: int  # P times as long as what is drawn
 
     def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
         axis = self.axis % len(shape)
-        own = (*shape[:axis], shape[axis] // self.members, *shape[axis + 1 :])
-        return np.concatenate([draw(own)] * self.members, axis=axis)
+        own = (*shape[:axis], shape[axis] // self.population, *shape[axis + 1 :])
+        return np.concatenate([draw(own)] * self.population, axis=axis)
 
     def random(self, shape: tuple[int, ...]) -> Array:
         """Uniform on [0, 1)."""
@@ -111,8 +111,10 @@ class CommonRandomNumbers(NamedTuple):
         return self._repeated(self.rng.standard_normal, shape)
 
 
-def _leading(tables: Sampler, members: int | None) -> tuple[int, ...]:
-    return tables.leading if members is None else (whole("members", members), *tables.leading)
+def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
+    return (
+        tables.leading if population is None else (whole("population", population), *tables.leading)
+    )
 
 
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
@@ -120,12 +122,12 @@ def _invert(cumulative: Array, index: Array, u: Array) -> Array:
     return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
 
 
-def _start(rng: Rng, tables: Sampler, task: Array) -> Array:
+def first_states(rng: Rng, tables: Sampler, task: Array) -> Array:
     """First states, as g, of rows that play these tasks. [rows] -> [rows]"""
     return task * tables.shape[0] + _invert(tables.initial, task, rng.random(task.shape))
 
 
-def _arrive(rng: Rng, tables: Sampler, j: Array) -> Array:
+def arrive(rng: Rng, tables: Sampler, j: Array) -> Array:
     """Index (task, state, action, arrival); one draw a row. j [.., rows] -> same"""
     if not len(tables.cumulative):
         return j
@@ -152,30 +154,30 @@ def _policy(leading: tuple[int, ...], shape: tuple[int, int], probs: Array) -> t
 
 def sample(
     rng: Rng, tables: Sampler, probs: Array, num_episodes: int, horizon: int,
-    members: int | None = None,
+    population: int | None = None,
 ) -> Episodes:  # fmt: skip
     """Play a memoryless policy. probs [..., S, A], leading axes the tasks' or 1 -> [..., N, T]
 
-    With `members` P policies play each task, probs [P, ..., S, A] -> [P, ..., N, T], and meet the
+    With `population` P policies play each task, probs [P, ..., S, A] -> [P, ..., N, T], and meet the
     same draws: what a member earns does not depend on who else plays.
     """
     whole("num_episodes", num_episodes)
     whole("horizon", horizon)
-    leading = _leading(tables, members)
-    (S, A), P = tables.shape, members or 1
+    leading = leading_axes(tables, population)
+    (S, A), P = tables.shape, population or 1
     policy, first = _policy(leading, (S, A), probs)
     task = np.repeat(np.arange(math.prod(tables.leading)), num_episodes)
-    g = np.broadcast_to(_start(rng, tables, task), (P, len(task)))
+    g = np.broadcast_to(first_states(rng, tables, task), (P, len(task)))
     own = np.repeat(first.reshape(P, -1), num_episodes, axis=1) - task * S
     u = rng.random((horizon, len(task)))
     visited, actions, arrived = np.empty((3, horizon, P, len(task)), np.intp)
     for t in range(horizon):
         visited[t], actions[t] = g, _invert(policy, own + g, u[t])
-        arrived[t] = _arrive(rng, tables, g * A + actions[t])
+        arrived[t] = arrive(rng, tables, g * A + actions[t])
         g = tables.arrivals.ravel().take(arrived[t])
     alive = ~tables.absorbing.take(visited)  # no absorbing state is left again
     alive[0] = True
-    noise_rng: Any = rng if members is None else CommonRandomNumbers(rng, P, 1)
+    noise_rng: Any = rng if population is None else CommonRandomNumbers(rng, P, 1)
     rewards = tables.noise(noise_rng, tables.rewards.ravel().take(arrived))
     visited -= task * S
     found = Episodes(visited, actions, np.where(alive, rewards, 0.0), alive)
@@ -202,51 +204,3 @@ def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) 
     require(weights.shape == episodes.states.shape, rule, weights.shape)
     index, living = visit_index(episodes, shape), weights * episodes.alive
     return np.bincount(index.ravel(), living.ravel(), math.prod(full)).reshape(full)
-
-
-class Agent(NamedTuple):
-    """Whoever meets a task through its history: B copies of it, one a task, act at once."""
-
-    start: Callable[[int], Any]  # num_tasks -> memory, before the trial
-    begin: Callable[[Rng, Any], Any]  # memory -> memory, before each episode
-    act: Callable[[Rng, Any, Array], Array]  # memory, states [B] -> actions [B]
-    observe: Callable[[Any, Array, Array, Array, Array], Any]
-    # memory, states, actions, rewards, arrivals [B] -> memory
-
-
-def keep_memory(rng: Rng, memory: Any) -> Any:
-    """The `begin` of an agent that carries its memory unchanged from episode to episode."""
-    return memory
-
-
-def play(
-    rng: Rng, tables: Sampler, agent: Agent, num_episodes: int, horizon: int,
-    members: int | None = None,
-) -> Episodes:  # fmt: skip
-    """Play one trial of an agent on each task: `num_episodes` in a row. -> [..., N, T]
-
-    With `members` its rows are (member, task), P M of them, and meet the same draws: -> [P, ..].
-    """
-    whole("num_episodes", num_episodes)
-    whole("horizon", horizon)
-    (S, A), P = tables.shape, members or 1
-    leading = _leading(tables, members)
-    common: Any = rng if members is None else CommonRandomNumbers(rng, P, 0)
-    task = np.tile(np.arange(math.prod(tables.leading)), P)
-    memory, steps = agent.start(len(task)), []
-    for _ in range(num_episodes):
-        memory = agent.begin(common, memory)
-        g, alive = _start(common, tables, task), np.ones(len(task), bool)
-        for _ in range(horizon):
-            states = g - task * S
-            actions = agent.act(common, memory, states)
-            inside = bool(((actions >= 0) & (actions < A)).all())
-            require(inside, f"actions must be from 0 to {A - 1}", actions)
-            arrived = _arrive(common, tables, g * A + actions)
-            noisy = tables.noise(common, tables.rewards.ravel()[arrived])
-            rewards, g = np.where(alive, noisy, 0.0), tables.arrivals.ravel()[arrived]
-            memory = agent.observe(memory, states, actions, rewards, g - task * S)
-            steps.append((states, actions, rewards, alive))
-            alive = alive & ~tables.absorbing[g]
-    axes = (*leading, num_episodes, horizon)
-    return Episodes._make(np.stack(x, axis=-1).reshape(axes) for x in zip(*steps, strict=True))

@@ -1,12 +1,17 @@
 """Families of tasks: a distribution over MDPs, with the prior that its judges need.
 
-To add one: write a function of keyword-only parameters that returns a `Family`, in a module of
-this folder, and name it in `FAMILIES`. Its annotations say how `key=value` words are read. Inside
-a Family stand module-level functions or functools.partials of them, so that it can be pickled.
+    bandits      Bernoulli, Gaussian, correlated and contextual arms
+    gridworlds   goal search on a grid
+    random_mdps  MDPs with Dirichlet transitions and normal rewards
+    registry     the families of the command line, by name
+
+A family is made by a function of keyword-only parameters, whose annotations say how a word
+`key=value` is read (`basics.words`). To add one, write such a function in a file of this folder
+and name it in `registry.FAMILIES`; a file outside the package works too, as
+`path/to/file.py:function`. Functions inside a Family are functions of a module or
+`functools.partial`s of them, so that a family can be pickled.
 """
 
-import importlib
-import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,27 +20,21 @@ import numpy as np
 
 from metarl_min.basics.arguments import probabilities, require, whole
 from metarl_min.basics.trees import Array, Rng
+from metarl_min.mdps import agents, rollouts
+from metarl_min.mdps.agents import Agent
 from metarl_min.mdps.mdp import MDP, take_tasks
-from metarl_min.mdps.rollouts import Noise
+from metarl_min.mdps.rollouts import Episodes, Noise
 
-FAMILIES = {  # the name on the command line -> its module here, which has a function of that name
-    "bandit": "bandits",
-    "gaussian": "bandits",
-    "correlated": "bandits",
-    "contextual": "bandits",
-    "gridworld": "gridworlds",
-    "mdp": "random_mdps",
-}
 
-Cells = tuple[int, ...]  # written 4,9,14
-Pairs = tuple[tuple[float, float], ...]  # written 1,1/2,2
+class Unsupported(ValueError):
+    """A player or a solver does not support this family."""
 
 
 class Family(NamedTuple):
     """A distribution over tasks and the protocol of a trial on one of them."""
 
     name: str
-    words: dict[str, Any]  # every parameter, as its key=value
+    parameters: dict[str, Any]  # every parameter, as its key=value word
     prior: Any  # BetaArms, GaussianArms, MirroredArms, Hypotheses or DirichletMDP
     sample: Callable[[Rng, int], MDP]  # (rng, num_tasks) -> MDP with leading axes [M]
     horizon: int  # T, steps per episode
@@ -88,7 +87,7 @@ def sample_hypotheses(rng: Rng, num_tasks: int, prior: Hypotheses) -> MDP:
 
 
 def family_of_candidates(
-    name: str, words: dict[str, Any], mdps: MDP, weights: Array, horizon: int, num_episodes: int,
+    name: str, parameters: dict[str, Any], mdps: MDP, weights: Array, horizon: int, num_episodes: int,
     noise: Noise,
 ) -> Family:  # fmt: skip
     """Return the family of a finite set of candidate tasks `mdps` [G] with `weights` [G]."""
@@ -97,75 +96,20 @@ def family_of_candidates(
     prior = Hypotheses(mdps, weights)
     sampler = partial(sample_hypotheses, prior=prior)
     protocol = whole("horizon", horizon), whole("num_episodes", num_episodes)
-    return Family(name, words, prior, sampler, *protocol, noise)
-
-
-def _pairs(text: str) -> Pairs:
-    pairs = tuple(tuple(float(x) for x in pair.split(",")) for pair in text.split("/"))
-    if any(len(pair) != 2 for pair in pairs):
-        raise ValueError
-    return pairs  # type: ignore[return-value]
-
-
-PARSERS: dict[str, Callable[[str], Any]] = {
-    "int": int, "int | None": int, "float": float, "float | None": float, "str": str,
-    "str | Network": str,
-    "Cells": lambda word: tuple(int(cell) for cell in word.split(",") if word), "Pairs": _pairs,
-}  # fmt: skip
-
-EXPECTED = {
-    "int": "a whole number", "int | None": "a whole number", "Pairs": "a,b/a,b/..",
-    "Cells": "c,c,..",
-}  # fmt: skip
-
-
-def format_word(value: Any) -> Any:
-    """Write a parameter's value as the word that reads back to it; numbers stay numbers.
-
-    >>> text(((1.0, 2.0), (3.0, 4.0))), text((4, 9)), text(5)
-    ('1,2/3,4', '4,9', 5)
-    """
-    if not isinstance(value, tuple):
-        return value
-    if value and isinstance(value[0], tuple):
-        return "/".join(format_word(pair) for pair in value)
-    return ",".join(f"{x:.17g}" for x in value)
-
-
-def parse_words(name: str, function: Callable[..., Any], words: dict[str, str]) -> dict[str, Any]:
-    """Read `words` by the annotations of the keyword-only parameters of what is called `name`.
-
-    A parameter that no word can give, like an executor, is not one of its keys, nor is one that
-    makes a variant what it is: what a functools.partial has fixed.
-    """
-    given, values = inspect.signature(function).parameters, {}
-    fixed = getattr(function, "keywords", {})
-    known = {
-        key: given[key] for key in given if given[key].annotation in PARSERS and key not in fixed
-    }
-    for key, word in words.items():
-        require(key in known, f"{name} knows the keys {', '.join(known)}", repr(key))
-        kind = known[key].annotation
-        try:
-            values[key] = PARSERS[kind](word)
-        except ValueError:
-            form = EXPECTED.get(kind, "a number")
-            raise ValueError(f"{key} must be written as {form}, got {word!r}") from None
-    return values
-
-
-def make(name: str, words: dict[str, str]) -> Family:
-    """Return the family `name` with parameters written as words, as on the command line.
-
-    >>> make("bandit", {"arms": "2"}).words
-    {'arms': 2, 'pulls': 10, 'prior': '1,1'}
-    """
-    require(name in FAMILIES, f"family must be one of {', '.join(FAMILIES)}", repr(name))
-    module = importlib.import_module(f"metarl_min.tasks.{FAMILIES[name]}")
-    function: Callable[..., Family] = getattr(module, name)
-    return function(**parse_words(name, function, words))
+    return Family(name, parameters, prior, sampler, *protocol, noise)
 
 
 def expected_under_prior(values: Array, prior: Hypotheses) -> float:
     """Average a value per candidate task [G] over the prior."""
     return float(np.sum(prior.weights * values))
+
+
+def shape_of(family: Family) -> tuple[int, int]:
+    """Return (S, A), the numbers of states and actions of every task of a family."""
+    return family.sample(np.random.default_rng(0), 1).shape
+
+
+def play_trial(rng: Rng, family: Family, tasks: MDP, agent: Agent) -> tuple[Episodes, Any]:
+    """Play one trial of the family on each task. -> episodes [M, N, T], last memory"""
+    sampler = rollouts.sampler(tasks, family.reward_noise)
+    return agents.play(rng, sampler, agent, family.num_episodes, family.horizon)

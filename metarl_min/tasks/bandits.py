@@ -17,12 +17,12 @@ from functools import partial
 
 import numpy as np
 
-from metarl_min import tasks
 from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array, Rng
+from metarl_min.basics.words import Pairs, format_word
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
-from metarl_min.tasks import BetaArms, Family, GaussianArms, MirroredArms, Pairs
+from metarl_min.tasks import BetaArms, Family, GaussianArms, MirroredArms, family_of_candidates
 
 
 def bandit_mdps(means: Array) -> MDP:
@@ -58,7 +58,7 @@ def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> F
         require(all(1e-9 <= real("prior", x) <= 1e6 for x in (a, b)), rule, (a, b))
     a, b = np.broadcast_to(np.array(prior, float), (arms, 2)).T
     beta = BetaArms(a.copy(), b.copy())
-    words = {"arms": arms, "pulls": whole("pulls", pulls), "prior": tasks.format_word(tuple(prior))}
+    words = {"arms": arms, "pulls": whole("pulls", pulls), "prior": format_word(tuple(prior))}
     sampler = partial(sample_beta, prior=beta)
     return Family("bandit", words, beta, sampler, 1, pulls, rollouts.bernoulli)
 
@@ -83,7 +83,7 @@ def correlated(*, kind: str = "uniform", pulls: int = 100) -> Family:
     trial = 1, pulls, rollouts.bernoulli
     if x is not None:
         mdps = bandit_mdps(np.array([[x, 1 - x], [1 - x, x]]))
-        return tasks.family_of_candidates("correlated", words, mdps, np.full(2, 0.5), *trial)
+        return family_of_candidates("correlated", words, mdps, np.full(2, 0.5), *trial)
     prior = MirroredArms(1.0, 1.0)
     return Family("correlated", words, prior, partial(sample_mirrored, prior=prior), *trial)
 
@@ -99,4 +99,4 @@ def contextual(*, cues: int = 4, arms: int = 2, pulls: int = 16) -> Family:
     mdps = MDP(np.full((1, S), 1 / S), stays, reward)
     words = {"cues": S, "arms": A, "pulls": whole("pulls", pulls)}
     trial = np.full(A**S, A**-S), 1, pulls, rollouts.deterministic
-    return tasks.family_of_candidates("contextual", words, mdps, *trial)
+    return family_of_candidates("contextual", words, mdps, *trial)

@@ -15,9 +15,10 @@ import numpy as np
 
 from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array
+from metarl_min.basics.words import Cells, format_word
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
-from metarl_min.tasks import Cells, Family, family_of_candidates, format_word
+from metarl_min.tasks import Family, family_of_candidates
 
 LIMIT = 100_000_000  # numbers of 8 bytes
 PAID = -1e100, 1e100  # so that sums and squares of returns stay finite

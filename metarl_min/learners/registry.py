@@ -1,0 +1,63 @@
+"""The learners of the command line, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from metarl_min.basics import plugins, words
+from metarl_min.learners import Learner
+from metarl_min.learners.es import es
+from metarl_min.learners.es_maml import es_maml
+from metarl_min.learners.evolved_rule import evolved_rule
+from metarl_min.learners.ga import ga
+from metarl_min.learners.maml import fomaml, maml
+from metarl_min.learners.mann import mann
+from metarl_min.learners.meta_sgd import meta_sgd
+from metarl_min.learners.reptile import reptile
+from metarl_min.learners.rl2 import rl2
+from metarl_min.tasks import Family
+
+LEARNERS: dict[str, Callable[..., Learner]] = {
+    "maml": maml,
+    "fomaml": fomaml,
+    "reptile": reptile,
+    "meta_sgd": meta_sgd,
+    "rl2": rl2,
+    "mann": mann,
+    "es": es,
+    "ga": ga,
+    "es_maml": es_maml,
+    "evolved_rule": evolved_rule,
+}
+
+
+def function(name: str) -> Callable[..., Learner]:
+    """Return the function that makes the learner `name`, or the function `file.py:name`."""
+    return plugins.find("learner", name, LEARNERS)
+
+
+def has_schedule(name: str) -> bool:
+    """Return whether the learner has a setting `iterations`, over which its schedules run."""
+    return "iterations" in words.keys(function(name))
+
+
+def make(
+    name: str, family: Family, settings: Mapping[str, str], iterations: int | None = None
+) -> Learner:
+    """Return the learner `name` for `family`, with settings written as words.
+
+    `iterations` is the length of the run. A learner whose schedules depend on it receives it as
+    the setting `iterations`, unless `settings` has that word already.
+    """
+    maker = function(name)
+    if iterations is not None and has_schedule(name):
+        settings = {"iterations": str(iterations)} | dict(settings)
+    arguments = words.parse_words(name, maker, settings)
+    learner = maker(family, **arguments)
+    if not isinstance(learner, Learner):
+        raise TypeError(f"{name} must return a Learner, got {type(learner).__name__}")
+    if name not in LEARNERS and not learner.settings:
+        defaults = {key: x.default for key, x in words.keys(maker).items()}
+        resolved = {key: words.format_word(x) for key, x in defaults.items()} | dict(settings)
+        return learner._replace(settings=resolved)
+    return learner

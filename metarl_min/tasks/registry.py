@@ -1,0 +1,38 @@
+"""The families of the command line, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from metarl_min.basics import plugins, words
+from metarl_min.tasks import Family
+from metarl_min.tasks.bandits import bandit, contextual, correlated, gaussian
+from metarl_min.tasks.gridworlds import gridworld
+from metarl_min.tasks.random_mdps import mdp
+
+FAMILIES: dict[str, Callable[..., Family]] = {
+    "bandit": bandit,
+    "gaussian": gaussian,
+    "correlated": correlated,
+    "contextual": contextual,
+    "gridworld": gridworld,
+    "mdp": mdp,
+}
+
+
+def function(name: str) -> Callable[..., Family]:
+    """Return the function that makes the family `name`, or the function `file.py:name`."""
+    return plugins.find("family", name, FAMILIES)
+
+
+def make(name: str, parameters: Mapping[str, str]) -> Family:
+    """Return the family `name` with parameters written as words, as on the command line.
+
+    >>> make("bandit", {"arms": "2"}).parameters
+    {'arms': 2, 'pulls': 10, 'prior': '1,1'}
+    """
+    maker = function(name)
+    family = maker(**words.parse_words(name, maker, parameters))
+    if not isinstance(family, Family):
+        raise TypeError(f"{name} must return a Family, got {type(family).__name__}")
+    return family if name in FAMILIES else family._replace(name=name)
