@@ -1,8 +1,10 @@
-"""Checkpoints: the state of a learner in one file, never half written, read without pickle.
+"""Checkpoints: the state of a learner in one file, which is read without pickle.
 
-A state is nested NamedTuples, tuples, lists and dicts; arrays, numbers and None inside. It is
-flattened by path into the entries of an `.npz` file, which is written under another name and then
-renamed. It is read only by a run whose state has the same parts, shapes and dtypes.
+A state is a nested value: NamedTuples, tuples, lists and dicts that hold arrays, numbers and None.
+Each array becomes one entry of an `.npz` file; its name is the path to it, such as
+`state.theta.logits`. The file is first written under another name and then renamed, so a reader
+never meets half a file. A run reads only a checkpoint whose state has the parts, the shapes and
+the dtypes of its own state.
 """
 
 import io
@@ -17,14 +19,14 @@ from metarl_min.basics.trees import Array
 
 
 class Checkpoint(NamedTuple):
-    """A learner between two iterations."""
+    """The state of a learner between two iterations."""
 
     iteration: int
-    state: Any  # nested NamedTuples, tuples, lists, dicts; arrays, numbers and None inside
+    state: Any  # nested value, as the module's docstring defines it
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace the file `path` at once: whoever reads it sees the old content or the new."""
+    """Replace the file `path` in one step: a reader sees the old content or the new content."""
     temporary = path.with_name(f"{path.name}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -37,7 +39,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _parts(value: Any) -> dict[str, Any] | None:
-    """Return the named parts of a nested value, or None for a leaf."""
+    """Return the parts of a nested value by their names, or None if the value is a leaf."""
     if isinstance(value, dict):
         return value
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
@@ -48,7 +50,9 @@ def _parts(value: Any) -> dict[str, Any] | None:
 
 
 def flatten(value: Any, path: str = "") -> dict[str, Array]:
-    """Return the leaves of a nested value by their paths; None is not a leaf.
+    """Return the leaves of a nested value by their paths. None is not a leaf.
+
+    TypeError if a leaf is no array, number or None.
 
     >>> flatten(Checkpoint(3, {"w": (np.ones(2), None)}))
     {'iteration': array(3), 'state.w.0': array([1., 1.])}
@@ -66,7 +70,7 @@ def flatten(value: Any, path: str = "") -> dict[str, Array]:
 
 
 def rebuild(template: Any, leaves: dict[str, Array], path: str = "") -> Any:
-    """Return the nested value of the structure of `template` that flattens to `leaves`."""
+    """Return a value that is nested like `template` and holds the given leaves."""
     parts = _parts(template)
     if template is None or isinstance(template, np.ndarray):
         return None if template is None else leaves[path]
@@ -80,23 +84,23 @@ def rebuild(template: Any, leaves: dict[str, Array], path: str = "") -> Any:
 
 
 def shapes(leaves: dict[str, Array]) -> set[tuple[str, Any, Any]]:
-    """Return the path, shape and dtype of every leaf."""
+    """Return the set of (path, shape, dtype) of all leaves."""
     return {(path, leaf.shape, leaf.dtype) for path, leaf in leaves.items()}
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; its bytes depend on the arrays alone."""
+    """Write a checkpoint. The bytes of the file depend on the arrays alone."""
     buffer = io.BytesIO()
     np.savez(buffer, **flatten(checkpoint))  # type: ignore[arg-type]
     write_atomically(path, buffer.getvalue())
 
 
 def load(path: Path, template: Any) -> Checkpoint:
-    """Read a checkpoint of states built like `template`; ValueError on any other file."""
+    """Read a checkpoint whose state is nested like `template`. ValueError for any other file."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             leaves = {name: archive[name] for name in archive.files}
-    except Exception as error:  # what a damaged archive raises is anybody's guess
+    except Exception as error:  # a damaged archive may raise any error
         cause = " ".join(str(error).split())
         raise ValueError(f"{path} must be a whole checkpoint, got a file with {cause}") from None
     start = Checkpoint(0, template)

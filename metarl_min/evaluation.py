@@ -1,18 +1,24 @@
-"""Scores: what a learner earns over whole trials on fresh tasks, relative to what is possible.
+"""Evaluation: the score of a player on fresh tasks, relative to the best and to a random player.
 
-With R the sum of all rewards of a trial, exploration included, undiscounted:
+R is the undiscounted sum of all rewards of one trial, exploration included. `bayes_optimal` and
+`random` are the exact expected R of the Bayes-optimal player and of the uniformly random player.
 
-    (1)  score = (E R - random) / (bayes_optimal - random)                          [definition]
-    (2)  score_pdl = 1 - E[sum_t V*(b_t) - Q*(b_t, a_t)] / (bayes_optimal - random), V* and Q*
-         from the tables of the ceiling along the Bayes filter b_t of the history
+    (1)  score = (E[R] - random) / (bayes_optimal - random)                         [definition]
+    (2)  score_pdl = 1 - E[sum_t V*(b_t) - Q*(b_t, a_t)] / (bayes_optimal - random)
                                                         [Kakade and Langford 2002, lemma 6.1]
     (3)  standard error = standard deviation over tasks / sqrt(number of tasks)     [definition]
 
-(1) and (2) have the same expectation for whoever meets the task through its history alone, (2)
-with a fraction of the error. Whoever sees the task has a plain score that may exceed 1, and a
-score_pdl that may not: the alarm reads the plain one.
+In (2) b_t is the belief of the Bayes filter after the history up to step t, and V*, Q* are the
+optimal values of that belief. The difference V* - Q* is the expected loss of one action. By the
+performance-difference lemma the losses of a trial sum to bayes_optimal - E[R]. So (1) and (2)
+have the same expectation, for every player that meets the task through its history alone. The
+standard error of (2) is much smaller, because the luck of the rewards cancels in V* - Q*.
+
+A player that reads the task can have a score above 1, but its score_pdl is at most 1. The alarm
+for such players therefore uses the score.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,16 +27,15 @@ from metarl_min.basics.arguments import whole
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings.bayes_optimal import Ceiling, regret
 from metarl_min.learners import Learner
-from metarl_min.tasks import Family
+from metarl_min.mdps.rollouts import Episodes
 
-Pair = tuple[float | None, float | None]
-CHUNK = 1000  # tasks played at a time: bounds the memory, and is part of the random streams
+CHUNK = 1000  # tasks that are played at once; the random streams depend on this number
 
 
 class Scores(NamedTuple):
-    """Means over tasks, with standard errors by eq. (3); None where there is no ceiling."""
+    """Means over tasks with standard errors, eq. (3). Scores are None where no ceiling is known."""
 
-    value: float  # return of a whole trial
+    value: float  # expected return of one trial
     stderr: float
     score: float | None
     score_stderr: float | None
@@ -40,7 +45,7 @@ class Scores(NamedTuple):
 
 
 def mean_and_stderr(samples: Array) -> tuple[float, float]:
-    """Mean over tasks and its standard error, eq. (3). [num_tasks] -> two floats
+    """Return the mean over tasks and its standard error, eq. (3). [num_tasks] -> two floats
 
     >>> mean_and_stderr(np.array([1.0, 3.0]))
     (2.0, 1.0)
@@ -48,33 +53,62 @@ def mean_and_stderr(samples: Array) -> tuple[float, float]:
     return float(samples.mean()), float(samples.std(ddof=1) / np.sqrt(len(samples)))
 
 
-def evaluate(
-    learner: Learner, state: Any, family: Family, *, num_tasks: int, seed: int,
-    ceiling: Ceiling | None = None, greedy: bool = False,
-) -> Scores:  # fmt: skip
-    """Score a learner over one trial on each of `num_tasks` fresh tasks, eqs. (1)-(3).
+def play_fresh_tasks(
+    learner: Learner, state: Any, num_tasks: int, seed: int, greedy: bool = False
+) -> Iterator[Episodes]:
+    """Yield the trials on `num_tasks` fresh tasks, at most `CHUNK` tasks at a time.
 
-    The tasks depend on `seed` and `num_tasks` alone: everybody meets the same ones. ValueError
-    below two tasks, where no standard error exists.
+    The tasks depend on `seed` and `num_tasks` alone, so all players meet the same tasks.
+    """
+    for chunk, first in enumerate(range(0, num_tasks, CHUNK)):
+        tasks_rng = np.random.default_rng([seed, chunk, 1])
+        rng = np.random.default_rng([seed, chunk, 3])
+        tasks = learner.family.sample(tasks_rng, min(CHUNK, num_tasks - first))
+        yield learner.trial(rng, state, tasks, greedy=greedy)
+
+
+def evaluate(
+    learner: Learner,
+    state: Any,
+    *,
+    num_tasks: int,
+    seed: int,
+    ceiling: Ceiling | None = None,
+    greedy: bool = False,
+) -> Scores:
+    """Score one trial of a learner on each of `num_tasks` fresh tasks, eqs. (1)-(3).
+
+    ValueError for fewer than two tasks, because the standard error needs two.
+
+    >>> from metarl_min.baselines.bandits import thompson
+    >>> from metarl_min.ceilings.bayes_optimal import solve
+    >>> from metarl_min.tasks.bandits import bandit
+    >>> family = bandit(arms=2, pulls=3)
+    >>> player = thompson(family)
+    >>> state = player.init(np.random.default_rng(0))
+    >>> scores = evaluate(player, state, num_tasks=1000, seed=0, ceiling=solve(family))
+    >>> 0.0 < scores.score_pdl < 1.0
+    True
     """
     whole("num_tasks", num_tasks, low=2)
     whole("seed", seed, low=0)
-    earned, regrets = [], []
-    for chunk, first in enumerate(range(0, num_tasks, CHUNK)):
-        fresh, rng = (np.random.default_rng([seed, chunk, use]) for use in (1, 3))
-        tasks = family.sample(fresh, min(CHUNK, num_tasks - first))
-        episodes = learner.trial(rng, state, family, tasks, greedy=greedy)
-        earned.append(episodes.rewards.sum(-1))
+    returns, losses = [], []
+    for episodes in play_fresh_tasks(learner, state, num_tasks, seed, greedy):
+        returns.append(episodes.rewards.sum(-1))
         if ceiling is not None and ceiling.told_by_episodes:
-            regrets.append(regret(ceiling, episodes))
-    returns = np.concatenate(earned)  # [num_tasks, N]
+            losses.append(regret(ceiling, episodes))
+    return _scores(np.concatenate(returns), np.concatenate(losses) if losses else None, ceiling)
+
+
+def _scores(returns: Array, losses: Array | None, ceiling: Ceiling | None) -> Scores:
+    """Return the scores. returns [num_tasks, N] of episodes, losses [num_tasks] of eq. (2)"""
     value, stderr = mean_and_stderr(returns.sum(-1))
-    score: Pair = (None, None)
-    pdl: Pair = (None, None)
+    scores = Scores(value, stderr, None, None, None, None, returns.mean(0).tolist())
     span = 0.0 if ceiling is None else ceiling.value - ceiling.random
-    if ceiling is not None and span > 1e-12 * max(abs(ceiling.value), abs(ceiling.random)):
-        score = (value - ceiling.random) / span, stderr / span
-        if regrets:
-            lost, lost_stderr = mean_and_stderr(np.concatenate(regrets))
-            pdl = 1 - lost / span, lost_stderr / span
-    return Scores(value, stderr, *score, *pdl, returns.mean(0).tolist())
+    if ceiling is None or span <= 1e-12 * max(abs(ceiling.value), abs(ceiling.random)):
+        return scores
+    scores = scores._replace(score=(value - ceiling.random) / span, score_stderr=stderr / span)
+    if losses is None:
+        return scores
+    loss, loss_stderr = mean_and_stderr(losses)
+    return scores._replace(score_pdl=1 - loss / span, score_pdl_stderr=loss_stderr / span)

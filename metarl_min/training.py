@@ -1,8 +1,9 @@
-"""One loop for every learner, with checkpoints and resume.
+"""Training: one loop for every learner, with checkpoints, so that a stopped run can be resumed.
 
-Iteration i = 1, 2, .. of a run draws from default_rng([seed, i]), its start from
-default_rng([seed, 0]). So a checkpoint holds the state and the number of iterations done, no
-generator, and a resumed run repeats the bits of one that was never stopped.
+Iteration i = 1, 2, .. of a run draws its random numbers from `default_rng([seed, i])`, and `init`
+draws from `default_rng([seed, 0])`. A checkpoint therefore holds no generator: it holds the state
+and the number of iterations. A run that is resumed computes the same bits as a run that was never
+stopped.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,78 +16,113 @@ from metarl_min import checkpoints
 from metarl_min.basics.arguments import whole
 from metarl_min.checkpoints import Checkpoint
 from metarl_min.learners import Learner
-from metarl_min.tasks import Family
 
-Report = Callable[[int, Any], None]  # (iteration, info); an Info is nested like a state
+OnIteration = Callable[[int, Any], None]  # number of the iteration, its Info
 
 
-def initial_checkpoint(learner: Learner, family: Family, seed: int) -> Checkpoint:
+def initial_checkpoint(learner: Learner, seed: int) -> Checkpoint:
     """Return the learner before its first iteration."""
     whole("seed", seed, 0)
-    return Checkpoint(0, learner.init(np.random.default_rng([seed, 0]), family))
+    return Checkpoint(iteration=0, state=learner.init(np.random.default_rng([seed, 0])))
 
 
-def restore(directory: Path, learner: Learner, family: Family, seed: int) -> Checkpoint:
-    """Return the last checkpoint of a run directory, or the start where there is none yet."""
-    first, path = initial_checkpoint(learner, family, seed), directory / "checkpoint.npz"
+def restore(directory: Path, learner: Learner, seed: int) -> Checkpoint:
+    """Return the last checkpoint of a run directory, or the start if it has no checkpoint yet.
+
+    ValueError if the file is damaged, or belongs to a learner whose state has other parts.
+    """
+    first, path = initial_checkpoint(learner, seed), directory / "checkpoint.npz"
     return checkpoints.load(path, first.state) if path.exists() else first
 
 
-def _next(last: Checkpoint, state: Any) -> Checkpoint:
-    """Return the checkpoint after `last`, in the form in which it would come back from its file."""
-    checkpoint = Checkpoint(last.iteration + 1, state)
-    leaves, place = checkpoints.flatten(checkpoint), f"after iteration {checkpoint.iteration}"
+def _require_finite(leaves: dict[str, Any], iteration: int) -> None:
     for path, leaf in leaves.items():
         if not np.isfinite(leaf).all():
-            got = f"NaN or infinity in {path} {place}"
+            got = f"NaN or infinity in {path} after iteration {iteration}"
             raise FloatingPointError(f"a state must stay finite, got {got}")
+
+
+def _next(last: Checkpoint, state: Any) -> Checkpoint:
+    """Return the checkpoint that follows `last`.
+
+    The new state has the types that it would have if it were read back from a file. A run that is
+    resumed therefore continues from the very same state.
+    """
+    checkpoint = Checkpoint(iteration=last.iteration + 1, state=state)
+    leaves = checkpoints.flatten(checkpoint)
+    _require_finite(leaves, checkpoint.iteration)
     strange = checkpoints.shapes(leaves) ^ checkpoints.shapes(checkpoints.flatten(last))
     if strange:
+        place = f"after iteration {checkpoint.iteration}"
         raise TypeError(f"a state must keep its parts and dtypes, got other {strange} {place}")
     return checkpoints.rebuild(last, leaves)
 
 
-def iterate(
-    learner: Learner, family: Family, last: Checkpoint, iterations: int, seed: int
+def iterations(
+    learner: Learner, last: Checkpoint, end: int, seed: int
 ) -> Iterator[tuple[Checkpoint, Any]]:
-    """Yield each checkpoint after `last`, up to `iterations`, with its Info."""
-    while last.iteration < iterations:
+    """Yield the checkpoint and the Info of each iteration after `last`, up to iteration `end`.
+
+    FloatingPointError if a state holds NaN or infinity. TypeError if a state changes its shapes
+    or dtypes.
+    """
+    while last.iteration < end:
         rng = np.random.default_rng([seed, last.iteration + 1])
-        state, info = learner.step(rng, last.state, family)
+        state, info = learner.step(rng, last.state)
         last = _next(last, state)
         yield last, info
 
 
-def ignore(iteration: int, info: Any) -> None:
-    """Report nothing."""
+def no_report(iteration: int, info: Any) -> None:
+    """Do nothing: the `on_iteration` of a run that nobody watches."""
 
 
 def train(
-    learner: Learner, family: Family, *, iterations: int, seed: int, report: Report = ignore
+    learner: Learner,
+    num_iterations: int | None = None,
+    *,
+    seed: int,
+    on_iteration: OnIteration = no_report,
 ) -> Any:
-    """Return the state after `iterations`, trained in memory."""
-    last = first = initial_checkpoint(learner, family, seed)
-    for last, info in iterate(learner, family, first, whole("iterations", iterations, 0), seed):
-        report(last.iteration, info)
+    """Train in memory and return the last state. By default a run has `learner.iterations`.
+
+    >>> from metarl_min.learners.maml import maml
+    >>> from metarl_min.tasks.bandits import bandit
+    >>> state = train(maml(bandit(arms=2, pulls=3), num_tasks=10), 2, seed=0)
+    >>> state.theta["logits"].shape
+    (1, 2)
+    """
+    end = (
+        learner.iterations if num_iterations is None else whole("num_iterations", num_iterations, 0)
+    )
+    last = first = initial_checkpoint(learner, seed)
+    for last, info in iterations(learner, first, end, seed):
+        on_iteration(last.iteration, info)
     return last.state
 
 
 def train_run(
-    directory: Path, learner: Learner, family: Family, *, iterations: int, seed: int,
-    report: Report = ignore,
-) -> Any:  # fmt: skip
-    """Return the state after `iterations`, from the last checkpoint of `directory` on.
+    directory: Path,
+    learner: Learner,
+    num_iterations: int,
+    *,
+    seed: int,
+    on_iteration: OnIteration = no_report,
+) -> Any:
+    """Train in a run directory, from its last checkpoint on, and return the last state.
 
-    About 20 checkpoints are written, and one where Ctrl-C stops the run.
+    The directory receives about 20 checkpoints in all; each replaces the one before. Ctrl-C writes
+    one more, of the last iteration that was completed.
     """
-    path, every = directory / "checkpoint.npz", max(1, whole("iterations", iterations) // 20)
-    last = saved = restore(directory, learner, family, seed)
+    every = max(1, whole("num_iterations", num_iterations) // 20)
+    path, last = directory / "checkpoint.npz", restore(directory, learner, seed)
+    saved = last
     try:
-        for last, info in iterate(learner, family, saved, iterations, seed):
-            if last.iteration % every == 0 or last.iteration == iterations:
+        for last, info in iterations(learner, saved, num_iterations, seed):
+            if last.iteration % every == 0 or last.iteration == num_iterations:
                 checkpoints.save(path, last)
                 saved = last
-            report(last.iteration, info)
+            on_iteration(last.iteration, info)
     except KeyboardInterrupt:
         if saved is not last:
             checkpoints.save(path, last)
