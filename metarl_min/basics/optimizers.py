@@ -1,13 +1,23 @@
-"""Outer optimisers, ascending, as (init, update): nothing is mutated.
+"""Optimisers of the meta-parameters: gradient ascent, momentum and Adam.
 
-    (1)  theta + beta g                                              [Robbins and Monro 1951]
-    (2)  m <- mu m + g;  theta + beta m                                         [Polyak 1964]
-    (3)  m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2;
-         theta + beta (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)  [Kingma and Ba 2015, alg. 1]
+They maximise: g is the gradient of an objective, and each step moves theta along it by the step
+size beta. In this module, m and v are running means of g and of its square, and mu, b1 and b2 are
+their decay rates. An arrow reads "becomes", and t counts the steps from 1:
 
-Epsilon stands outside the root, as in the paper's algorithm.
+    (1)  theta <- theta + beta g                                     [Robbins and Monro 1951]
+    (2)  m <- mu m + g,  theta <- theta + beta m                                [Polyak 1964]
+    (3)  m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,
+         theta <- theta + beta (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
+                                                             [Kingma and Ba 2015, algorithm 1]
+
+m and v start at zero. After t steps the weights of the gradients in m sum to 1 - b1^t, so the
+division in (3) makes m a weighted mean; the same holds for v. As in algorithm 1 of the paper, eps
+is added after the square root.
+
+An optimiser is a pair of functions. They mutate nothing: a step returns the new theta and state.
 """
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -20,10 +30,11 @@ from metarl_min.basics.trees import Tree
 
 
 class Optimizer(NamedTuple):
-    """`update` takes the gradient of what is to be maximised."""
+    """An optimiser that ascends."""
 
     init: Callable[[Tree], Any]  # theta -> state
-    update: Callable[[Tree, Any, Tree], tuple[Tree, Any]]  # theta, state, g -> theta, state
+    update: Callable[[Tree, Any, Tree], tuple[Tree, Any]]  # (theta, state, g) -> (theta, state)
+    words: dict[str, Any]  # the settings that make it again: {"optimizer": "adam", "beta": 0.05}
 
 
 class Momentum(NamedTuple):
@@ -40,6 +51,13 @@ class Moments(NamedTuple):
     v: Tree
 
 
+def _words(maker: Callable[..., Optimizer], settings: dict[str, float]) -> dict[str, Any]:
+    """Return the settings that make an optimiser again; defaults are not written down."""
+    parameters = inspect.signature(maker).parameters
+    given = {name: x for name, x in settings.items() if x != parameters[name].default}
+    return {"optimizer": maker.__name__, **given}
+
+
 def _zeros(theta: Tree) -> Tree:
     return trees.map_leaves(np.zeros_like, theta)
 
@@ -53,8 +71,16 @@ def _sgd_update(theta: Tree, state: Any, g: Tree, beta: float) -> tuple[Tree, An
 
 
 def sgd(beta: float) -> Optimizer:
-    """Gradient ascent, eq. (1)."""
-    return Optimizer(_sgd_init, partial(_sgd_update, beta=real("beta", beta, 0)))
+    """Return gradient ascent, eq. (1).
+
+    >>> ascent = sgd(0.5)
+    >>> theta = {"w": np.array([1.0, 2.0])}
+    >>> ascent.update(theta, ascent.init(theta), {"w": np.array([2.0, -2.0])})
+    ({'w': array([2., 1.])}, ())
+    """
+    settings = {"beta": real("beta", beta, 0)}
+    update = partial(_sgd_update, **settings)
+    return Optimizer(init=_sgd_init, update=update, words=_words(sgd, settings))
 
 
 def _momentum_init(theta: Tree) -> Momentum:
@@ -69,13 +95,14 @@ def _momentum_update(
 
 
 def momentum(beta: float, mu: float = 0.9) -> Optimizer:
-    """Gradient ascent with momentum, eq. (2)."""
-    update = partial(_momentum_update, beta=real("beta", beta, 0), mu=real("mu", mu, 0, 1))
-    return Optimizer(_momentum_init, update)
+    """Return gradient ascent with momentum, eq. (2); `mu` from 0 to 1."""
+    settings = {"beta": real("beta", beta, 0), "mu": real("mu", mu, 0, 1)}
+    update = partial(_momentum_update, **settings)
+    return Optimizer(init=_momentum_init, update=update, words=_words(momentum, settings))
 
 
 def _adam_init(theta: Tree) -> Moments:
-    return Moments(0, _zeros(theta), _zeros(theta))
+    return Moments(num_updates=0, m=_zeros(theta), v=_zeros(theta))
 
 
 def _adam_update(
@@ -85,21 +112,18 @@ def _adam_update(
     m = trees.map_leaves(lambda m, g: b1 * m + (1 - b1) * g, state.m, g)
     v = trees.map_leaves(lambda v, g: b2 * v + (1 - b2) * g * g, state.v, g)
     step = trees.map_leaves(lambda m, v: m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps), m, v)
-    return trees.add_scaled(theta, beta, step), Moments(t, m, v)
+    return trees.add_scaled(theta, beta, step), Moments(num_updates=t, m=m, v=v)
 
 
 def adam(beta: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Optimizer:
-    """Adam, eq. (3); `b1`, `b2` below 1, `eps` above 0."""
+    """Return Adam, eq. (3); `b1` and `b2` are at least 0 and below 1, `eps` is above 0."""
     b1, b2, eps = real("b1", b1), real("b2", b2), real("eps", eps)
     for name, value in (("b1", b1), ("b2", b2)):
         require(0 <= value < 1, f"{name} must be at least 0 and below 1", value)
     require(eps > 0, "eps must be positive", eps)
-    update = partial(_adam_update, beta=real("beta", beta, 0), b1=b1, b2=b2, eps=eps)
-    return Optimizer(_adam_init, update)
+    settings = {"beta": real("beta", beta, 0), "b1": b1, "b2": b2, "eps": eps}
+    update = partial(_adam_update, **settings)
+    return Optimizer(init=_adam_init, update=update, words=_words(adam, settings))
 
 
-def by_name(name: str, beta: float) -> Optimizer:
-    """Return `sgd`, `momentum` or `adam` with step size `beta` and the defaults."""
-    known = {"sgd": sgd, "momentum": momentum, "adam": adam}
-    require(name in known, f"optimizer must be one of {', '.join(known)}", repr(name))
-    return known[name](beta)
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": sgd, "momentum": momentum, "adam": adam}

@@ -62,7 +62,7 @@ def settings(
     rule = "inner_episodes must be at least 2 where the baseline is their mean"
     require(baseline != "mean" or whole("inner_episodes", inner_episodes) > 1, rule, inner_episodes)
     return Adaptation(
-        policies.make(policy),
+        policies.parse(policy),
         None if alpha is None else real("alpha", alpha),
         None if inner_steps is None else whole("inner_steps", inner_steps, low=0),
         whole("inner_episodes", inner_episodes),

@@ -134,7 +134,7 @@ def evolve(
     require(P > 1 and search_gradients.ESTIMATORS[estimator].count(P) > 0, rule, P)
     require(real("sigma", sigma) > 0, "sigma must be positive", sigma)
     rules = Rules(
-        player, P, whole("num_tasks", num_tasks), sigma, optimizers.by_name(optimizer, beta),
+        player, P, whole("num_tasks", num_tasks), sigma, optimizers.OPTIMIZERS[optimizer](beta),
         estimator, directions, shaping, real("decay", decay, 0),
     )  # fmt: skip
     search = {"executor": executors.check(executor), "num_slices": whole("num_slices", num_slices)}

@@ -189,7 +189,7 @@ def maml(
     """
     rules = Rules(
         trials.settings(policy, alpha, inner_steps, inner_episodes, baseline, gamma, adapt),
-        optimizers.by_name(optimizer, beta), whole("num_tasks", num_tasks), objective,
+        optimizers.OPTIMIZERS[optimizer](beta), whole("num_tasks", num_tasks), objective,
         learn_alpha, estimator, update, max_kl if update == "trpo" else clip,
     )  # fmt: skip
     for name, known in CHOICES.items():

@@ -1,32 +1,56 @@
-"""Memoryless policies: a table of logits, or a network evaluated for all states at once.
+"""Memoryless policies: a table of logits, or a network with one hidden layer.
 
-    (1)  pi(a|s) = exp z(s,a) / sum_b exp z(s,b)             [Sutton and Barto 2018, eq. 13.2]
-    (2)  log pi(a|s) = z(s,a) - log sum_b exp z(s,b)                             [log of (1)]
-    (3)  its Jacobian is symmetric:  (dpi/dz) u = pi (u - sum_b pi u)      [derivative of (1)]
-    (4)  (dlog pi/dz)^T u = u - pi sum_b u                                 [derivative of (2)]
-    (5)  entropy(s) = - sum_a pi log pi, in nats                                [Shannon 1948]
-    (6)  KL(pi || mu)(s) = sum_a pi (log pi - log mu), in nats     [Kullback and Leibler 1951]
-    (7)  z = tanh(W1 + b1) W2 + b2: with one-hot states, row s of W1 is the input layer's
-         answer to state s                                      [definition; Finn et al. 2017]
-    (8)  for u = df/dz:  df/dW2 = h^T u, df/db2 = sum_s u,
-         df/dW1 = (u W2^T) (1 - h^2), df/db1 = sum_s df/dW1       [Rumelhart et al. 1986]
-    (9)  its derivative along v = (V1, c1, V2, c2):  h' = (1 - h^2) (V1 + c1),
-         z' = h' W2 + h V2 + c2, and u' = (d2f/dz2) z' give  dW2' = h'^T u + h^T u',
-         db2' = sum_s u', dW1' = (u' W2^T + u V2^T) (1 - h^2) - 2 (u W2^T) h h',
-         db1' = sum_s dW1'                                              [Pearlmutter 1994]
+A policy takes action a in state s with probability pi(a|s). It computes one logit z(s,a) for each
+action from its parameters. The softmax turns the logits of a state into probabilities:
 
-A policy is three functions of its parameters: `logits`; `pullback`, the transposed Jacobian by
-which a gradient in the logits becomes one in the parameters; `hessian_product`, which does the
-same for second derivatives. With the second, the inner gradient of MAML is a formula and the
-meta-gradient needs one reverse sweep instead of two; with the third it needs no trace at all.
+    (1)  pi(a|s) = exp z(s,a) / sum_a' exp z(s,a')            [Sutton and Barto 2018, eq. 13.2]
+    (2)  log pi(a|s) = z(s,a) - log sum_a' exp z(s,a')                     [logarithm of (1)]
 
-Few actions are summed column by column: NumPy reduces a short last axis row by row, which takes
-two to forty times as long on a batch of tasks.
+Let f be any function of the probabilities of one state. Its gradient in the logits is
+
+    (3)  df/dz(a) = pi(a) (u(a) - sum_a' pi(a') u(a')),  u = df/dpi        [chain rule in (1)]
+    (4)  df/dz(a) = u(a) - pi(a) sum_a' u(a'),  u = df/dlog pi             [chain rule in (2)]
+
+    Steps of (3): the quotient rule in (1) gives dpi(a')/dz(a) = pi(a') (1{a = a'} - pi(a)).
+    The chain rule gives df/dz(a) = sum_a' u(a') dpi(a')/dz(a).
+    The term with 1{a = a'} is pi(a) u(a). The other term is - pi(a) sum_a' pi(a') u(a').
+    Steps of (4): division by pi(a') gives dlog pi(a')/dz(a) = 1{a = a'} - pi(a).
+    The chain rule gives df/dz(a) = sum_a' u(a') dlog pi(a')/dz(a), which is (4).
+
+The spread of one policy, and the distance of a policy pi from a policy mu, at state s in nats:
+
+    (5)  entropy(s) = - sum_a pi(a|s) log pi(a|s)                              [Shannon 1948]
+    (6)  KL(pi || mu)(s) = sum_a pi(a|s) (log pi(a|s) - log mu(a|s))
+                                                                 [Kullback and Leibler 1951]
+
+The network reads a one-hot state. The product of that input with W1 is row s of W1, so all states
+are evaluated at once. Rows of the hidden activations h [S, H] and of the logits z [S, A] are
+states, and products without a sign are matrix products (`*` is elementwise):
+
+    (7)  h = tanh(W1 + b1),  z = h W2 + b2                    [definition; Finn et al. 2017]
+    (8)  df/dW1 = g,  df/db1 = sum_s g(s),  df/dW2 = h^T u,  df/db2 = sum_s u(s),
+         with u = df/dz and g = (u W2^T) * (1 - h^2)                  [Rumelhart et al. 1986]
+
+    Steps of (8): z depends on h through W2, so df/dh = u W2^T.
+    The derivative of tanh is 1 - h^2, so g is the gradient in the argument W1 + b1.
+    b1 and b2 are added to every state, so their gradients are sums over the states.
+
+Skip (9) at first reading: only exact second-order meta-gradients need it. It is the derivative of
+(8) when the parameters move along v = (V1, c1, V2, c2). `delta` marks the change of each quantity:
+
+    (9)  delta h = (1 - h^2) * (V1 + c1),  delta z = delta h W2 + h V2 + c2,
+         delta u = (d2f/dz2) delta z,
+         delta g = (delta u W2^T + u V2^T) * (1 - h^2) - 2 (u W2^T) * h * delta h,
+         and the Hessian of f times v is  delta g,  sum_s delta g(s),
+         delta h^T u + h^T delta u,  sum_s delta u(s)                      [Pearlmutter 1994]
+
+    Steps of (9): each line is the product rule in the formula of (7) or (8) with the same letter.
+    u is a function of z alone, so it changes by its own derivative times delta z.
+    The derivative of 1 - h^2 is - 2 h * delta h.
 """
 
 from collections.abc import Callable
 from functools import partial, reduce
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import autograd.numpy as np
@@ -38,25 +62,36 @@ from metarl_min.basics.trees import Array, Rng, Tree
 
 
 class Policy(NamedTuple):
-    """Parameters may carry leading axes; they become those of the logits."""
+    """A policy, as functions of its parameters.
 
-    init: Callable[[Rng, int, int], Tree]  # rng, S, A -> parameters
-    logits: Callable[[Tree], Any]  # parameters -> [..., S, A]
-    pullback: Callable[[Tree, Any], Tree]  # parameters, u = df/dz [..., S, A] -> gradient
+    f is any function of the logits z. Leading axes of the parameters become leading axes of the
+    logits. The last function receives two functions of f: `gradient(z)` returns df/dz, and
+    `curvature(z, delta_z)` returns (d2f/dz2) delta_z.
+    """
+
+    init: Callable[[Rng, int, int], Tree]  # (rng, S, A) -> parameters
+    logits: Callable[[Tree], Any]  # parameters -> z [..., S, A]
+    pullback: Callable[[Tree, Any], Tree]  # (parameters, df/dz [..., S, A]) -> df/dparameters
     hessian_product: Callable[[Tree, Tree, Any, Any], Tree]
-    # parameters, v, z -> df/dz, (z, z') -> (d2f/dz2) z'  ->  Hessian of f in them, times v
+    # (parameters, v, gradient, curvature) -> the Hessian of f in the parameters, times v
+    word: str  # the policy as `parse` reads it
 
 
-def _reduced(f: Any, x: Array) -> Array:
-    """Reduce the last axis with a ufunc, and keep it. [..., A] -> [..., 1]"""
-    if x.shape[-1] > 8:
-        return onp.asarray(f.reduce(x, axis=-1, keepdims=True))
-    return onp.asarray(reduce(f, x.T).T)[..., None]
+def _reduced(ufunc: Any, x: Array) -> Array:
+    """Reduce the last axis with a ufunc and keep it with length 1. [..., A] -> [..., 1]
+
+    NumPy reduces a short last axis row by row. For at most 8 actions it is 2 to 40 times faster
+    to combine whole columns, one action after the other.
+    """
+    num_actions = x.shape[-1]
+    if num_actions > 8:
+        return onp.asarray(ufunc.reduce(x, axis=-1, keepdims=True))
+    return onp.asarray(reduce(ufunc, [x[..., a] for a in range(num_actions)]))[..., None]
 
 
 @primitive
 def sum_over_actions(x: Array) -> Array:
-    """Sum over the actions; one traced node. [..., A] -> [..., 1]"""
+    """Return the sum over the actions, one node of a trace. [..., A] -> [..., 1]"""
     return _reduced(onp.add, x)
 
 
@@ -65,29 +100,34 @@ defvjp(sum_over_actions, lambda ans, x: lambda g: np.broadcast_to(g, np.shape(x)
 
 @primitive
 def softmax(logits: Array) -> Array:
-    """Probability of each action, eq. (1); one traced node whose VJP is eq. (3). [..., S, A]
+    """Return the probability of each action, eq. (1). [..., S, A] -> [..., S, A]
+
+    Under a trace it is one node, whose vector-Jacobian product is eq. (3).
 
     >>> softmax(onp.array([0.0, onp.log(3.0)])).round(12)
     array([0.25, 0.75])
     """
-    weights = onp.exp(logits - _reduced(onp.maximum, logits))
+    weights = onp.exp(logits - _reduced(onp.maximum, logits))  # the maximum avoids overflow
     return weights / sum_over_actions(weights)
 
 
 @primitive
 def log_softmax(logits: Array) -> Array:
-    """Log-probability of each action, eq. (2); one traced node whose VJP is eq. (4). [..., S, A]"""
+    """Return the log-probability of each action, eq. (2). [..., S, A] -> [..., S, A]
+
+    Under a trace it is one node, whose vector-Jacobian product is eq. (4).
+    """
     shifted = logits - _reduced(onp.maximum, logits)
     return shifted - onp.log(sum_over_actions(onp.exp(shifted)))
 
 
 def softmax_pullback(probs: Any, u: Any) -> Any:
-    """Gradient in the logits from the gradient `u` in the probabilities, eq. (3). [..., S, A]"""
+    """Return df/dz from u = df/dpi, eq. (3). probs, u [..., S, A] -> [..., S, A]"""
     return probs * (u - sum_over_actions(probs * u))
 
 
 def log_softmax_pullback(probs: Any, u: Any) -> Any:
-    """Gradient in the logits from the gradient `u` in the log-probabilities, eq. (4)."""
+    """Return df/dz from u = df/dlog pi, eq. (4). probs, u [..., S, A] -> [..., S, A]"""
     return u - probs * sum_over_actions(u)
 
 
@@ -96,23 +136,38 @@ defvjp(log_softmax, lambda log_probs, z: partial(log_softmax_pullback, np.exp(lo
 
 
 def entropy(logits: Any) -> Any:
-    """Entropy at each state in nats, eq. (5). [..., S, A] -> [..., S]"""
+    """Return the entropy at each state in nats, eq. (5). [..., S, A] -> [..., S]"""
     return -sum_over_actions(softmax(logits) * log_softmax(logits))[..., 0]
 
 
 def kl(logits: Any, other: Any) -> Any:
-    """KL divergence at each state in nats, eq. (6). [..., S, A] -> [..., S]"""
+    """Return the KL divergence of two policies at each state in nats, eq. (6).
+
+    Both arguments are logits [..., S, A], of pi and of mu; the result is [..., S].
+    """
     return sum_over_actions(softmax(logits) * (log_softmax(logits) - log_softmax(other)))[..., 0]
 
 
 def greedy(probs: Array) -> Array:
-    """The table that plays a most probable action; ties share. [..., S, A] -> [..., S, A]"""
+    """Return the table that plays a most probable action of each state.
+
+    Actions of equal probability share. [..., S, A] -> [..., S, A]
+    """
     best = (probs == _reduced(onp.maximum, probs)).astype(probs.dtype)
     return best / sum_over_actions(best)
 
 
+def uniform(shape: tuple[int, int]) -> Array:
+    """Return the policy that takes every action with probability 1 / A. (S, A) -> [S, A]"""
+    return onp.full(shape, 1 / shape[1])
+
+
 def _table_init(rng: Rng, num_states: int, num_actions: int) -> Tree:
     return {"logits": onp.zeros((num_states, num_actions))}
+
+
+def _table_logits(params: Tree) -> Any:
+    return params["logits"]
 
 
 def _table_pullback(params: Tree, u: Any) -> Tree:
@@ -123,7 +178,13 @@ def _table_hessian_product(params: Tree, v: Tree, gradient: Any, curvature: Any)
     return {"logits": curvature(params["logits"], v["logits"])}
 
 
-tabular = Policy(_table_init, itemgetter("logits"), _table_pullback, _table_hessian_product)
+tabular = Policy(
+    init=_table_init,
+    logits=_table_logits,
+    pullback=_table_pullback,
+    hessian_product=_table_hessian_product,
+    word="table",
+)
 
 
 def _network_init(rng: Rng, num_states: int, num_actions: int, hidden: int) -> Tree:
@@ -133,45 +194,57 @@ def _network_init(rng: Rng, num_states: int, num_actions: int, hidden: int) -> T
 
 
 def _hidden(params: Tree) -> Any:
-    """Activations of all states. [..., S, H]"""
+    """Return the activations of all states, eq. (7). [..., S, H]"""
     return np.tanh(params["W1"] + params["b1"][..., None, :])
 
 
 def _network_logits(params: Tree) -> Any:
+    """Return the logits of all states, eq. (7). [..., S, A]"""
     return np.matmul(_hidden(params), params["W2"]) + params["b2"][..., None, :]
 
 
 def _network_pullback(params: Tree, u: Any) -> Tree:
+    """Return the gradient of f in the parameters from u = df/dz, eq. (8)."""
     h = _hidden(params)
-    dW1 = np.matmul(u, np.swapaxes(params["W2"], -1, -2)) * (1 - h * h)
+    g = np.matmul(u, np.swapaxes(params["W2"], -1, -2)) * (1 - h * h)
     dW2 = np.matmul(np.swapaxes(h, -1, -2), u)
-    return {"W1": dW1, "b1": np.sum(dW1, axis=-2), "W2": dW2, "b2": np.sum(u, axis=-2)}
+    return {"W1": g, "b1": np.sum(g, axis=-2), "W2": dW2, "b2": np.sum(u, axis=-2)}
 
 
 def _network_hessian_product(params: Tree, v: Tree, gradient: Any, curvature: Any) -> Tree:
-    h, z, W2 = _hidden(params), _network_logits(params), onp.swapaxes(params["W2"], -1, -2)
+    """Return the Hessian of f in the parameters, times v, eq. (9)."""
+    h, z = _hidden(params), _network_logits(params)
+    W2_T, V2_T = onp.swapaxes(params["W2"], -1, -2), onp.swapaxes(v["W2"], -1, -2)
     slope = 1 - h * h
-    dh = slope * (v["W1"] + v["b1"][..., None, :])
-    dz = dh @ params["W2"] + h @ v["W2"] + v["b2"][..., None, :]
-    u, du = gradient(z), curvature(z, dz)
-    back = du @ W2 + u @ onp.swapaxes(v["W2"], -1, -2)
-    dW1 = back * slope - 2 * (u @ W2) * h * dh
-    dW2 = onp.swapaxes(dh, -1, -2) @ u + onp.swapaxes(h, -1, -2) @ du
-    return {"W1": dW1, "b1": dW1.sum(-2), "W2": dW2, "b2": du.sum(-2)}
+    delta_h = slope * (v["W1"] + v["b1"][..., None, :])
+    delta_z = delta_h @ params["W2"] + h @ v["W2"] + v["b2"][..., None, :]
+    u, delta_u = gradient(z), curvature(z, delta_z)
+    delta_g = (delta_u @ W2_T + u @ V2_T) * slope - 2 * (u @ W2_T) * h * delta_h
+    dW2 = onp.swapaxes(delta_h, -1, -2) @ u + onp.swapaxes(h, -1, -2) @ delta_u
+    return {"W1": delta_g, "b1": delta_g.sum(-2), "W2": dW2, "b2": delta_u.sum(-2)}
 
 
 def mlp(hidden: int = 64) -> Policy:
-    """One hidden layer of tanh units over one-hot states, eqs. (7)-(9)."""
-    init = partial(_network_init, hidden=whole("hidden", hidden))
-    return Policy(init, _network_logits, _network_pullback, _network_hessian_product)
+    """Return the network with `hidden` tanh units, eqs. (7)-(9)."""
+    return Policy(
+        init=partial(_network_init, hidden=whole("hidden", hidden)),
+        logits=_network_logits,
+        pullback=_network_pullback,
+        hessian_product=_network_hessian_product,
+        word=f"network:{hidden}",
+    )
 
 
-def make(name: str) -> Policy:
-    """Return the policy called `table`, or `network` with its hidden units: `network:64`."""
-    kind, _, hidden = name.partition(":")
+def parse(word: str) -> Policy:
+    """Return the policy of a word: `table`, `network`, or `network:16` with 16 hidden units.
+
+    >>> parse("network").word
+    'network:64'
+    """
+    kind, _, hidden = word.partition(":")
     rule = "policy must be table, network or network:H with H hidden units"
-    known = name in ("table", "network") or (kind == "network" and hidden.isdecimal())
-    require(known, rule, repr(name))
+    valid = word in ("table", "network") or (kind == "network" and hidden.isdecimal())
+    require(valid, rule, repr(word))
     if kind == "table":
         return tabular
     return mlp(int(hidden)) if hidden else mlp()

@@ -204,12 +204,37 @@ def test_single_precision_stays_single_whatever_the_settings_are(optimizer):
 
 
 @every_optimizer
-def test_optimisers_are_known_by_name_and_travel_between_processes(name):
+def test_optimisers_travel_between_processes(name):
     theta, gradients = drawn(5)
-    direct = {"sgd": sgd, "momentum": momentum, "adam": adam}[name](0.2)
-    truth = run(direct, theta, gradients)
-    assert_trees_close(run(optimizers.by_name(name, 0.2), theta, gradients), truth, rtol=0)
-    assert_trees_close(run(pickle.loads(pickle.dumps(direct)), theta, gradients), truth, rtol=0)
+    truth = run(ALL[name], theta, gradients)
+    assert_trees_close(run(pickle.loads(pickle.dumps(ALL[name])), theta, gradients), truth, rtol=0)
+
+
+# ---- words ----
+
+
+def test_optimisers_are_known_by_name():
+    assert [x.__name__ for x in optimizers.OPTIMIZERS.values()] == list(optimizers.OPTIMIZERS)
+    assert list(optimizers.OPTIMIZERS.values()) == [sgd, momentum, adam]
+
+
+def test_the_words_of_an_optimiser_are_its_settings_without_the_defaults():
+    assert sgd(0.1).words == {"optimizer": "sgd", "beta": 0.1}
+    assert momentum(0.1).words == {"optimizer": "momentum", "beta": 0.1}
+    assert momentum(0.1, mu=0.5).words == {"optimizer": "momentum", "beta": 0.1, "mu": 0.5}
+    assert adam(1, b1=0.9, b2=0.5).words == {"optimizer": "adam", "beta": 1.0, "b2": 0.5}
+
+
+@pytest.mark.parametrize(
+    "optimizer", [sgd(0.3), momentum(0.2, mu=0.5), adam(0.1, b1=0.5, eps=1e-3)]
+)
+def test_the_words_of_an_optimiser_make_it_again(optimizer):
+    theta, gradients = drawn(6)
+    settings = dict(optimizer.words)
+    again = optimizers.OPTIMIZERS[settings.pop("optimizer")](**settings)
+    assert again.words == optimizer.words
+    truth = run(optimizer, theta, gradients)
+    assert_trees_close(run(again, theta, gradients), truth, rtol=0)
 
 
 # ---- errors ----
@@ -229,14 +254,6 @@ REFUSED = [
     (lambda: adam(0.1, b2=NAN), "b2 must be finite, got nan"),
     (lambda: adam(0.1, eps=0.0), "eps must be positive, got 0.0"),
     (lambda: adam(0.1, eps=-1e-8), "eps must be positive, got -1e-08"),
-    (
-        lambda: optimizers.by_name("rmsprop", 0.1),
-        "optimizer must be one of sgd, momentum, adam, got 'rmsprop'",
-    ),
-    (
-        lambda: optimizers.by_name("adam", -2.0),
-        "beta must be finite, from 0 to inf, got -2.0",
-    ),
 ]
 
 

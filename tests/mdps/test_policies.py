@@ -22,8 +22,8 @@ from metarl_min.mdps.policies import (
     entropy,
     kl,
     log_softmax,
-    make,
     mlp,
+    parse,
     softmax,
     tabular,
 )
@@ -167,6 +167,10 @@ def test_gradients_of_entropy_and_kl_are_their_closed_forms():
 def test_greedy_plays_the_most_probable_action_and_ties_share():
     probs = onp.array([[[0.2, 0.5, 0.3], [0.4, 0.2, 0.4]]])
     assert_allclose(policies.greedy(probs), [[[0, 1, 0], [0.5, 0, 0.5]]], atol=0)
+
+
+def test_the_uniform_policy_gives_every_action_the_same_probability():
+    assert_allclose(policies.uniform((2, 4)), [[0.25] * 4] * 2, atol=0)
 
 
 # ---- the two policies: table and network ----
@@ -364,10 +368,14 @@ def test_the_formulas_can_be_traced_once_more(policy):
 # ---- names and errors ----
 
 
-def test_policies_are_known_by_name_and_travel_between_processes():
-    assert make("table") is tabular
-    assert make("network").init(rng(), S, A)["W1"].shape == (S, 64)
-    assert make("network:7").init(rng(), S, A)["W1"].shape == (S, 7)
+def test_policies_are_read_from_words_and_keep_a_word_that_reads_back():
+    assert parse("table") is tabular and tabular.word == "table"
+    assert parse("network").init(rng(), S, A)["W1"].shape == (S, 64)
+    assert parse("network:7").init(rng(), S, A)["W1"].shape == (S, 7)
+    assert [parse("network").word, mlp(7).word] == ["network:64", "network:7"]
+
+
+def test_policies_travel_between_processes():
     for policy in (tabular, mlp(4)):
         params = policy.init(rng(), S, A)
         copy = pickle.loads(pickle.dumps(policy))
@@ -391,14 +399,14 @@ def test_policies_are_known_by_name_and_travel_between_processes():
 )
 def test_an_unknown_policy_is_refused_with_the_known_ones_and_what_was_given(name):
     with pytest.raises(ValueError, match="policy must be table, network or network:H") as error:
-        make(name)
+        parse(name)
     assert str(error.value).endswith(f"with H hidden units, got {name!r}")
 
 
 @pytest.mark.parametrize(
     ("make", "kind", "text"),
     [
-        (lambda: make("network:0"), ValueError, "hidden must be at least 1, got 0"),
+        (lambda: parse("network:0"), ValueError, "hidden must be at least 1, got 0"),
         (lambda: mlp(-2), ValueError, "hidden must be at least 1, got -2"),
         (lambda: mlp(3.0), TypeError, "hidden must be a whole number, got 3.0"),
         (lambda: mlp(True), TypeError, "hidden must be a whole number, got True"),
