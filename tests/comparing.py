@@ -13,6 +13,21 @@ def close(x, y, tolerance=1e-13):
     return np.shape(x) == np.shape(y) and np.allclose(x, y, rtol=tolerance, atol=tolerance)
 
 
+def trees_close(tree, other, tolerance=1e-13):
+    """Whether two dicts have the same names, and arrays that are close."""
+    return set(tree) == set(other) and all(close(tree[x], other[x], tolerance) for x in tree)
+
+
+def trees_equal(tree, other):
+    """Whether two dicts have the same names, and arrays that are the same bit for bit."""
+    return set(tree) == set(other) and all(np.array_equal(tree[x], other[x]) for x in tree)
+
+
+def episodes_equal(episodes, other):
+    """Whether all fields of two Episodes are the same bit for bit."""
+    return all(np.array_equal(x, y) for x, y in zip(episodes, other, strict=True))
+
+
 def softmax(z):
     """The softmax along the last axis, as it is defined."""
     return np.exp(z) / np.exp(z).sum(-1, keepdims=True)
@@ -22,4 +37,10 @@ def within_errors(samples, expected, errors=5):
     """Whether the mean of samples [n, ...] is within so many standard errors of `expected`."""
     samples = np.asarray(samples, float)
     stderr = samples.std(0, ddof=1) / np.sqrt(len(samples))
-    return bool((abs(samples.mean(0) - expected) <= errors * stderr).all())
+    return bool((abs(samples.mean(0) - expected) <= errors * stderr + 1e-12).all())
+
+
+def assert_mean(samples, expected, errors=5, largest_error=np.inf):
+    """Assert `within_errors`, and that the standard errors are small enough to show something."""
+    assert within_errors(samples, expected, errors)
+    assert (np.std(samples, axis=0) / np.sqrt(len(samples))).max() < largest_error
