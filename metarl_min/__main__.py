@@ -9,8 +9,8 @@ import sys
 def main() -> int:
     """Run the command line with one thread of linear algebra.
 
-    Matrices are small, so one thread is fastest, and the bits do not depend on the cores. The
-    variables are read where NumPy is imported: it must not be imported before.
+    The matrices are small, so one thread is fastest, and the bits do not depend on the number of
+    cores. NumPy reads these variables when it is imported, so it must be imported after them.
     """
     for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")

@@ -88,7 +88,7 @@ def test_the_package_itself_imports_nothing():
 
 
 def test_no_module_is_imported_by_a_string():
-    for name in MODULES:
+    for name in MODULES - {"basics.plugins"}:
         calls = [ast.unparse(x.func) for x in ast.walk(TREES[name]) if isinstance(x, ast.Call)]
         assert not [call for call in calls if call.endswith("import_module")], name
 

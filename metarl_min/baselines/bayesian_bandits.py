@@ -28,14 +28,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines import bandits
-from metarl_min.baselines.bandits import Record, learner_of_agent, random_argmax
-from metarl_min.basics.arguments import real, require, whole
+from metarl_min.baselines import act_by, bandits, learner_of_agent, random_argmax
+from metarl_min.baselines.bandits import Record
+from metarl_min.basics.arguments import real, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
 from metarl_min.mdps import rollouts
-from metarl_min.mdps.rollouts import Agent
-from metarl_min.tasks import BetaArms, Family
+from metarl_min.mdps.agents import Agent
+from metarl_min.tasks import BetaArms, Family, require_support
 
 CONSTANTS = {  # the grid of each constant
     "eps_greedy": (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2),
@@ -104,63 +104,58 @@ def _act_index(
 def beta_arms(name: str, family: Family) -> BetaArms:
     """Return the prior of a family of Bernoulli arms; ValueError on any other."""
     prior, bernoulli = family.prior, family.reward_noise is rollouts.bernoulli
-    known = isinstance(prior, BetaArms) and bernoulli and family.horizon == 1
+    supported = isinstance(prior, BetaArms) and bernoulli and family.horizon == 1
     got = f"{family.name} with {type(prior).__name__} and horizon {family.horizon}"
-    require(known, f"{name} plays Bernoulli arms with Beta priors", got)
+    require_support(supported, f"{name} plays Bernoulli arms with Beta priors", got)
     arms: BetaArms = prior
     return arms
 
 
-def _agent(family: Family, name: str, act: Act) -> Agent:
+def _player(family: Family, name: str, choose: Act) -> Learner:
     prior = beta_arms(name, family)
-    return bandits.agent(len(prior.a), partial(act, prior=prior))
+    return learner_of_agent(family, bandits.agent(len(prior.a), partial(choose, prior=prior)))
 
 
-def greedy() -> Learner:
+def greedy(family: Family) -> Learner:
     """Play the arm of highest posterior mean, eq. (2)."""
-    return learner_of_agent(partial(_agent, name="greedy", act=act_greedily))
+    return _player(family, "greedy", act_greedily)
 
 
-def greedy_first_arm() -> Learner:
+def greedy_first_arm(family: Family) -> Learner:
     """Play the first of the arms of highest posterior mean, eq. (2)."""
-    return learner_of_agent(partial(_agent, name="greedy_first_arm", act=act_greedily_first_arm))
+    return _player(family, "greedy_first_arm", act_greedily_first_arm)
 
 
-def eps_greedy(eps: float) -> Learner:
+def eps_greedy(family: Family, eps: float) -> Learner:
     """Play any arm with probability `eps`, else the greedy one, eq. (3)."""
     act = partial(_act_eps, choose=act_greedily, eps=real("eps", eps, 0, 1))
-    return learner_of_agent(partial(_agent, name="eps_greedy", act=act))
+    return _player(family, "eps_greedy", act)
 
 
-def eps_greedy_first_arm(eps: float) -> Learner:
+def eps_greedy_first_arm(family: Family, eps: float) -> Learner:
     """Play any arm with probability `eps`, else the first of the greedy ones, eq. (3)."""
     act = partial(_act_eps, choose=act_greedily_first_arm, eps=real("eps", eps, 0, 1))
-    return learner_of_agent(partial(_agent, name="eps_greedy_first_arm", act=act))
+    return _player(family, "eps_greedy_first_arm", act)
 
 
-def ucb_posterior_mean(c: float) -> Learner:
+def ucb_posterior_mean(family: Family, c: float) -> Learner:
     """Play the highest upper confidence bound on the posterior mean, eq. (4)."""
     act = partial(_act_ucb, c=real("c", c, 0))
-    return learner_of_agent(partial(_agent, name="ucb_posterior_mean", act=act))
+    return _player(family, "ucb_posterior_mean", act)
 
 
-def optimistic_thompson() -> Learner:
+def optimistic_thompson(family: Family) -> Learner:
     """Thompson sampling with draws raised to the posterior mean, eq. (5)."""
-    return learner_of_agent(partial(_agent, name="optimistic_thompson", act=_act_optimistic))
+    return _player(family, "optimistic_thompson", _act_optimistic)
 
 
-def index_agent(family: Family, index: Index) -> Agent:
-    """Whoever plays the highest `index`, eq. (7)."""
-    act = partial(_act_index, index=index, num_pulls=family.num_episodes)
-    return _agent(family, "gittins", act)
-
-
-def gittins(index: Index) -> Learner:
+def index_player(family: Family, index: Index) -> Learner:
     """Play the highest `index` of posterior parameters and remaining pulls, eq. (7).
 
     `index` is a function of module level or a partial: (a [M, A], b [M, A], pulls) -> [M, A].
     """
-    return learner_of_agent(partial(index_agent, index=index))
+    act = partial(_act_index, index=index, num_pulls=family.num_episodes)
+    return _player(family, "gittins", act)
 
 
 class Plan(NamedTuple):
@@ -185,7 +180,7 @@ def _commit(rng: Rng, plan: Plan, prior: BetaArms, m: int) -> Plan:
     return plan._replace(arm=act_greedily(rng, plan.record, plan.arm, prior))
 
 
-def _act_plan(rng: Rng, plan: Plan, states: Array, m: int) -> Array:
+def _choose_plan(rng: Rng, plan: Plan, states: Array, m: int) -> Array:
     if _exploring(plan.record, m):
         return random_argmax(rng, -plan.record.pulls)
     return plan.arm
@@ -195,13 +190,13 @@ def _observe_plan(plan: Plan, *step: Array) -> Plan:
     return plan._replace(record=bandits.observe(plan.record, *step))
 
 
-def _plan_agent(family: Family, m: int) -> Agent:
-    prior = beta_arms("explore_then_commit", family)
-    begin = partial(_commit, prior=prior, m=m)
-    start = partial(_start_plan, num_arms=len(prior.a))
-    return Agent(start, begin, partial(_act_plan, m=m), _observe_plan)
-
-
-def explore_then_commit(m: int) -> Learner:
+def explore_then_commit(family: Family, m: int) -> Learner:
     """Pull each arm `m` times, in random order, then one of them for ever, eq. (6)."""
-    return learner_of_agent(partial(_plan_agent, m=whole("m", m)))
+    prior = beta_arms("explore_then_commit", family)
+    agent = Agent(
+        start=partial(_start_plan, num_arms=len(prior.a)),
+        begin_episode=partial(_commit, prior=prior, m=whole("m", m)),
+        act=partial(act_by, choose=partial(_choose_plan, m=m)),
+        observe=_observe_plan,
+    )
+    return learner_of_agent(family, agent)

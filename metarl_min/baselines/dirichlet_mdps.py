@@ -31,14 +31,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines import bandits
-from metarl_min.baselines.bandits import Record, learner_of_agent, random_argmax
+from metarl_min.baselines import act_by, bandits, learner_of_agent, random_argmax
+from metarl_min.baselines.bandits import Record
 from metarl_min.baselines.bayesian_bandits import explore
-from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.arguments import real, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
-from metarl_min.mdps.rollouts import Agent
-from metarl_min.tasks import DirichletMDP, Family, GaussianArms
+from metarl_min.mdps.agents import Agent
+from metarl_min.tasks import DirichletMDP, Family, GaussianArms, require_support
 
 CONSTANTS = {  # the grid of each constant
     "opsrl": (2, 3, 5, 8),
@@ -186,7 +186,7 @@ def _begin(
     return history._replace(q=plan(step, history.sums.shape[:2], horizon))
 
 
-def _act(rng: Rng, history: History, states: Array, eps: float) -> Array:
+def _choose(rng: Rng, history: History, states: Array, eps: float) -> Array:
     """Choose the best action of the plan; with probability eps any, eq. (6). [M]"""
     q = history.q[np.arange(len(states)), len(history.seen), states]
     actions = random_argmax(rng, q, tolerance=1e-9)
@@ -198,40 +198,46 @@ def _observe(history: History, *step: Array) -> History:
     return history._replace(seen=(*history.seen, (states, actions, rewards, arrivals)))
 
 
-def agent(family: Family, planner: Planner, name: str, eps: float = 0.0) -> Agent:
-    """Return whoever plans with `planner`; ValueError on other than random MDPs."""
+def planning_player(family: Family, planner: Planner, name: str, eps: float = 0.0) -> Learner:
+    """Return the player that plans with `planner`. Unsupported for other than random MDPs."""
     prior: Any = family.prior
     rule = f"{name} plays random MDPs with a Dirichlet prior"
-    require(isinstance(prior, DirichletMDP), rule, f"{family.name} with {type(prior).__name__}")
-    start = partial(_start, shape=prior.concentration.shape[:2], horizon=family.horizon)
-    begin = partial(_begin, prior=prior, planner=planner, horizon=family.horizon)
-    return Agent(start, begin, partial(_act, eps=eps), _observe)
+    require_support(
+        isinstance(prior, DirichletMDP), rule, f"{family.name} with {type(prior).__name__}"
+    )
+    agent = Agent(
+        start=partial(_start, shape=prior.concentration.shape[:2], horizon=family.horizon),
+        begin_episode=partial(_begin, prior=prior, planner=planner, horizon=family.horizon),
+        act=partial(act_by, choose=partial(_choose, eps=eps)),
+        observe=_observe,
+    )
+    return learner_of_agent(family, agent)
 
 
-def opsrl(num_draws: int) -> Learner:
+def opsrl(family: Family, num_draws: int) -> Learner:
     """Optimistic posterior sampling, eq. (4)."""
     planner = partial(plan_by_draws, num_draws=whole("num_draws", num_draws))
-    return learner_of_agent(partial(agent, planner=planner, name="opsrl"))
+    return planning_player(family, planner, "opsrl")
 
 
-def greedy() -> Learner:
+def greedy(family: Family) -> Learner:
     """Greedy certainty equivalence, eq. (5)."""
-    return learner_of_agent(partial(agent, planner=plan_by_mean, name="greedy"))
+    return planning_player(family, plan_by_mean, "greedy")
 
 
-def eps_greedy(eps: float) -> Learner:
+def eps_greedy(family: Family, eps: float) -> Learner:
     """Certainty equivalence with undirected exploration, eq. (6)."""
     real("eps", eps, 0, 1)
-    return learner_of_agent(partial(agent, planner=plan_by_mean, name="eps_greedy", eps=eps))
+    return planning_player(family, plan_by_mean, "eps_greedy", eps)
 
 
-def beb(beta: float) -> Learner:
+def beb(family: Family, beta: float) -> Learner:
     """The Bayesian exploration bonus, eq. (7)."""
     planner = partial(plan_with_bonus, beta=real("beta", beta, 0))
-    return learner_of_agent(partial(agent, planner=planner, name="beb"))
+    return planning_player(family, planner, "beb")
 
 
-def ucrl2(c: float) -> Learner:
+def ucrl2(family: Family, c: float) -> Learner:
     """UCRL2 with confidence sets of scale `c`, eq. (8)."""
     planner = partial(plan_optimistically, c=real("c", c, 0))
-    return learner_of_agent(partial(agent, planner=planner, name="ucrl2"))
+    return planning_player(family, planner, "ucrl2")

@@ -26,11 +26,9 @@ from functools import lru_cache, partial
 import numpy as np
 
 from metarl_min.baselines import bayesian_bandits
-from metarl_min.baselines.bandits import learner_of_agent
 from metarl_min.basics.arguments import real, require
 from metarl_min.basics.trees import Array
 from metarl_min.learners import Learner
-from metarl_min.mdps.rollouts import Agent
 from metarl_min.tasks import BetaArms, Family
 
 NUM_LEVELS = 129
@@ -105,20 +103,20 @@ def look_up(
     return values
 
 
-def _agent(family: Family, name: str, make: Tables) -> Agent:
+def _player(family: Family, name: str, make: Tables) -> Learner:
     prior = bayesian_bandits.beta_arms(name, family)
     pairs, group = np.unique(np.stack([prior.a, prior.b]), axis=1, return_inverse=True)
     tables = [make(float(a), float(b), family.num_episodes) for a, b in pairs.T]
     index = partial(look_up, prior=prior, group=group.ravel(), tables=tables)
-    return bayesian_bandits.index_agent(family, index)
+    return bayesian_bandits.index_player(family, index)
 
 
-def gittins(gamma: float) -> Learner:
+def gittins(family: Family, gamma: float) -> Learner:
     """Play the highest Gittins index at discount `gamma`, eq. (1), whatever remains."""
     require(0 <= real("gamma", gamma) <= 0.999, "gamma must be in [0, 0.999]", gamma)
-    return learner_of_agent(partial(_agent, name="gittins", make=partial(discounted, gamma=gamma)))
+    return _player(family, "gittins", partial(discounted, gamma=gamma))
 
 
-def finite_horizon_gittins() -> Learner:
+def finite_horizon_gittins(family: Family) -> Learner:
     """Play the highest index for the pulls that remain, eq. (2)."""
-    return learner_of_agent(partial(_agent, name="finite_horizon_gittins", make=finite_horizon))
+    return _player(family, "finite_horizon_gittins", finite_horizon)

@@ -13,43 +13,46 @@ uniformly at random.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines import bandits, bayesian_bandits, dirichlet_mdps
-from metarl_min.baselines.bandits import learner_of_agent, random_argmax
+from metarl_min.baselines import (
+    act_by,
+    dirichlet_mdps,
+    learner_of_agent,
+    no_state,
+    random_argmax,
+)
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner, no_op_step
 from metarl_min.mdps import mdp as exact
 from metarl_min.mdps import rollouts
+from metarl_min.mdps.agents import Agent
 from metarl_min.mdps.mdp import MDP
-from metarl_min.mdps.rollouts import Agent, Episodes
-from metarl_min.tasks import DirichletMDP, Family, Hypotheses
-
-
-def uniform(shape: tuple[int, int]) -> Array:
-    """The uniformly random policy, eq. (1). (S, A) -> [S, A]"""
-    return np.full(shape, 1 / shape[1])
-
-
-def _nothing(rng: Rng, family: Family) -> None:
-    return None
+from metarl_min.mdps.policies import uniform
+from metarl_min.mdps.rollouts import Episodes
+from metarl_min.tasks import DirichletMDP, Family, Hypotheses, require_support, shared_initial
 
 
 def _random_trial(
-    rng: Rng, state: None, family: Family, tasks: MDP, greedy: bool = False
+    rng: Rng, state: tuple[()], tasks: MDP, greedy: bool = False, *, family: Family
 ) -> Episodes:
     prepared, probs = rollouts.sampler(tasks, family.reward_noise), uniform(tasks.shape)
     return rollouts.sample(rng, prepared, probs, family.num_episodes, family.horizon)
 
 
-def random() -> Learner:
-    """Draw every action uniformly, eq. (1); plays any family."""
-    return Learner(_nothing, no_op_step, _random_trial)
+def random(family: Family) -> Learner:
+    """Draw every action uniformly, eq. (1). This player supports every family."""
+    return Learner(
+        family=family,
+        init=no_state,
+        step=no_op_step,
+        trial=partial(_random_trial, family=family),
+        iterations=0,
+    )
 
 
 class Posterior(NamedTuple):
@@ -70,20 +73,12 @@ class Model(NamedTuple):
     bernoulli: bool
 
 
-def shared_initial(prior: Hypotheses) -> Array:
-    """Return the distribution of the first state, which all hypotheses share. [S]"""
-    initial = prior.mdps.initial
-    rule = "hypotheses must share one distribution of the first state"
-    require(bool((initial == initial[0]).all()), rule, "different ones")
-    return initial[0]
-
-
 def _model(family: Family) -> Model:
     prior, noise = family.prior, family.reward_noise
     rule = "psrl plays random MDPs and finite hypotheses, with noise-free or Bernoulli rewards"
     bernoulli = noise is rollouts.bernoulli
     fits = isinstance(prior, Hypotheses) and (bernoulli or noise is rollouts.deterministic)
-    require(fits, rule, f"{type(prior).__name__} with {noise}")
+    require_support(fits, rule, f"{type(prior).__name__} with {noise}")
     shared_initial(prior)
     (S, A), G = prior.mdps.shape, len(prior.weights)
     best = exact.optimal_action_values(prior.mdps, family.horizon)
@@ -107,7 +102,7 @@ def _begin(rng: Rng, memory: Posterior) -> Posterior:
     return Posterior(memory.probs, np.sum(u >= cumulative[:, :-1], axis=-1), 0)
 
 
-def _act(rng: Rng, memory: Posterior, states: Array, model: Model) -> Array:
+def _choose(rng: Rng, memory: Posterior, states: Array, model: Model) -> Array:
     return random_argmax(rng, model.best[memory.drawn, memory.step, states], tolerance=1e-9)
 
 
@@ -130,37 +125,19 @@ def _observe(
     return Posterior(probs / total, memory.drawn, memory.step + 1)
 
 
-def _psrl_agent(family: Family) -> Agent:
-    if isinstance(family.prior, DirichletMDP):
-        return dirichlet_mdps.agent(family, dirichlet_mdps.plan_by_draw, "psrl")
-    model = _model(family)
-    observe = partial(_observe, model=model)
-    return Agent(partial(_start, model=model), _begin, partial(_act, model=model), observe)
-
-
-def psrl() -> Learner:
+def psrl(family: Family) -> Learner:
     """Posterior sampling for reinforcement learning, eqs. (2) and (3); dirichlet_mdps (3).
 
-    Its `init` raises ValueError on a family of other than random MDPs, or finitely many hypotheses
-    that share the first state's distribution, with noise-free or Bernoulli rewards.
+    It plays random MDPs, and finite sets of candidate tasks that share the distribution of the
+    first state and have noise-free or Bernoulli rewards. Unsupported for other families.
     """
-    return learner_of_agent(_psrl_agent)
-
-
-def baselines_for(family: Family) -> dict[str, Learner]:
-    """Return the baselines that can play `family`, by their names on the command line.
-
-    Those with a constant to be tuned are left out; the `tables` command tunes and shows them.
-    """
-    found = {"random": random()}
-    known = (
-        bandits.thompson,
-        bayesian_bandits.optimistic_thompson,
-        bayesian_bandits.greedy,
-        bandits.ucb1,
+    if isinstance(family.prior, DirichletMDP):
+        return dirichlet_mdps.planning_player(family, dirichlet_mdps.plan_by_draw, "psrl")
+    model = _model(family)
+    agent = Agent(
+        start=partial(_start, model=model),
+        begin_episode=_begin,
+        act=partial(act_by, choose=partial(_choose, model=model)),
+        observe=partial(_observe, model=model),
     )
-    for make in (*known, bandits.best_prior_arm, psrl, dirichlet_mdps.greedy):
-        with suppress(ValueError):
-            make().init(np.random.default_rng(0), family)
-            found[make.__name__] = make()
-    return found
+    return learner_of_agent(family, agent)

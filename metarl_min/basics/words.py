@@ -37,7 +37,7 @@ class Key(NamedTuple):
 
     read: Callable[[str], Any]
     form: str  # what the word must be, for an error
-    default: Any  # None: it depends on the family
+    default: Any  # the word of the default; None if the default depends on the family
     meaning: str
 
 
@@ -88,10 +88,10 @@ def meanings(function: Any) -> dict[str, str]:
     return {name: " ".join(text.split()) for name, text in lines}
 
 
-def _unwrapped(function: Any) -> tuple[Any, dict[str, Any]]:
+def unwrapped(function: Any) -> tuple[Any, dict[str, Any]]:
     """Return the function below a partial, and the keywords that the partial has fixed."""
     if isinstance(function, partial):
-        inner, fixed = _unwrapped(function.func)
+        inner, fixed = unwrapped(function.func)
         return inner, {**fixed, **function.keywords}
     return function, {}
 
@@ -117,7 +117,7 @@ def _parameters(function: Any) -> dict[str, tuple[Any, Any]]:
     if isinstance(function, tuple):
         hints = typing.get_type_hints(type(function), include_extras=True)
         return {name: (hints[name], x) for name, x in function._asdict().items()}  # type: ignore[attr-defined]
-    function, fixed = _unwrapped(function)
+    function, fixed = unwrapped(function)
     hints = typing.get_type_hints(function, include_extras=True)
     kinds = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD
     given = inspect.signature(function).parameters.values()
@@ -146,10 +146,19 @@ def _choice(names: Mapping[str, Any], word: str) -> Any:
     return names[word]
 
 
+def _word_of(value: Any, metadata: Any) -> Any:
+    """Return the word of a value: its name where it is one of several, else as it is written."""
+    if value is inspect.Parameter.empty:
+        return None
+    if isinstance(metadata, Mapping):
+        return next((name for name, x in metadata.items() if x is value), None)
+    return format_word(value)
+
+
 def keys(function: Any) -> dict[str, Key]:
     """Return every word of `function`, the words of its makers included."""
     result: dict[str, Key] = {}
-    about = meanings(_unwrapped(function)[0])
+    about = meanings(unwrapped(function)[0])
     for name, (hint, default) in _parameters(function).items():
         kind, metadata = _split(hint)
         if isinstance(metadata, Mapping):
@@ -163,8 +172,8 @@ def keys(function: Any) -> dict[str, Key]:
             read, form = PARSERS[kind]
         else:
             continue
-        default = None if default is inspect.Parameter.empty else default
-        result[name] = Key(read=read, form=form, default=default, meaning=about.get(name, ""))
+        word = _word_of(default, metadata)
+        result[name] = Key(read=read, form=form, default=word, meaning=about.get(name, ""))
     return result
 
 
@@ -197,7 +206,7 @@ def _parse(function: Any, values: dict[str, Any]) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     variadic = {
         x.name
-        for x in inspect.signature(_unwrapped(function)[0]).parameters.values()
+        for x in inspect.signature(unwrapped(function)[0]).parameters.values()
         if x.kind is inspect.Parameter.VAR_KEYWORD
     }
     for name, (hint, _) in _parameters(function).items():

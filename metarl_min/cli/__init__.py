@@ -1,10 +1,14 @@
 """The command line, `python -m metarl_min`.
 
+jobs              independent pieces of work, spread over processes
 runs              run directories
-comparison        the jobs of `compare`
+budgets           the length of training of each learner in the comparison
+comparison        every learner and every baseline on the same fresh tasks
 estimation        the work of `estimators`
-columns           the columns of the published tables
+baseline_columns  the columns of the published tables
 published_tables  the work of `tables`
 commands          the work of each command
-main              the words of the command line
+settings_help     the settings of one learner or family, for --help
+parser            the commands and their options
+main              from the words to the exit status
 """

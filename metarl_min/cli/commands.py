@@ -1,7 +1,7 @@
-"""What each command does: read its words, then work.
+"""What each command does: it reads its words, then it works.
 
-An error in the words is raised at once. What is returned is the work: a function without
-arguments that returns the text for standard output.
+A command raises a ValueError or a TypeError at once if its words are wrong. Otherwise it returns
+its work: a function without arguments that returns the text for standard output.
 """
 
 from __future__ import annotations
@@ -14,67 +14,82 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from metarl_min import checkpoints, learners, tasks, training
+from metarl_min import checkpoints, learners, training
 from metarl_min.basics.arguments import require
 from metarl_min.ceilings import bayes_optimal, bounds
-from metarl_min.cli import comparison, estimation, published_tables, runs
+from metarl_min.cli import comparison, estimation, jobs, published_tables, runs
+from metarl_min.cli.budgets import FAMILIES
+from metarl_min.learners import Learner
+from metarl_min.learners import registry as learner_registry
 from metarl_min.reports import equations, plots, progress, tables
+from metarl_min.tasks import registry as family_registry
 
 Work = Callable[[], str]
-STEPS = 100_000_000  # of some 40 bytes
+MAX_STEPS = 100_000_000  # of about 40 bytes each
 
 
 def log(line: str) -> None:
-    """Tell something to whoever waits."""
+    """Print one line on standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
 def to_json(result: Any) -> str:
-    """Return a result as JSON, numbers in full."""
-    return json.dumps(comparison.to_plain(result), indent=1, allow_nan=False)
+    """Return a result as JSON, with all digits of its numbers."""
+    return json.dumps(jobs.to_plain(result), indent=1, allow_nan=False)
 
 
-def pairs(words: Sequence[str]) -> dict[str, str]:
-    """Return words written key=value as a dict; each key once."""
-    found: dict[str, str] = {}
+def parameters(words: Sequence[str]) -> dict[str, str]:
+    """Return words written key=value as a dict. ValueError if a key stands twice."""
+    values: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
         require(bool(key and equals), "a parameter must be written key=value", repr(word))
-        require(key not in found, "a key must be given once", repr(word))
-        found[key] = value
-    return found
+        require(key not in values, "a key must be given once", repr(word))
+        values[key] = value
+    return values
 
 
 def names(words: str) -> list[str]:
-    """Return the names of a comma-separated list; each once."""
-    found = words.split(",")
-    require(len(set(found)) == len(found), "a name must be given once", repr(words))
-    return found
+    """Return the names of a comma-separated list. ValueError if a name stands twice."""
+    separated = words.split(",")
+    require(len(set(separated)) == len(separated), "a name must be given once", repr(words))
+    return separated
 
 
-def require_affordable(num_tasks: int, family: tasks.Family) -> None:
-    """Refuse to play more steps at once than fit into a few GB."""
-    steps = family.num_episodes * family.horizon
-    rule = f"the trials of all tasks may take at most {STEPS:,} steps"
-    require(num_tasks * steps <= STEPS, rule, f"{num_tasks:,} of {steps:,}")
+def require_affordable(num_tasks: int, learner: Learner) -> None:
+    """Refuse to play more steps at once than fit into a few GB of memory."""
+    steps = learner.family.num_episodes * learner.family.horizon
+    rule = f"the trials of all tasks may take at most {MAX_STEPS:,} steps"
+    require(num_tasks * steps <= MAX_STEPS, rule, f"{num_tasks:,} of {steps:,}")
+
+
+def _tasks_at_once(learner: Learner) -> int:
+    """Return how many trials one training step of a learner plays."""
+    counts = [learner.settings.get(key, 1) for key in ("num_tasks", "population")]
+    return int(counts[0]) * int(counts[1])
 
 
 def compare(args: argparse.Namespace) -> Work:
-    """Train, judge and show every learner on every family."""
-    players = {name: learners.make(name, {}) for name in names(args.learners)}
+    """Train, score and show every learner on every family."""
+    makers = comparison.learner_makers(names(args.learners))
     families = {
-        name: tasks.make(name, comparison.FAMILIES.get(name, {})) for name in names(args.tasks)
+        name: family_registry.make(name, FAMILIES.get(name, {})) for name in names(args.tasks)
     }
-    for learner in players.values():
+    for maker in makers.values():
         for family in families.values():
-            training.initial_checkpoint(learner, family, args.seed)
+            training.initial_checkpoint(maker(family), args.seed)
     directory = runs.new_run_directory(args.out)
 
     def work() -> str:
         result = comparison.compare(
-            families, players, seed=args.seed, num_tasks=comparison.NUM_TASKS,
-            processes=comparison.cores(), report=log,
-        )  # fmt: skip
+            families,
+            makers,
+            seed=args.seed,
+            num_seeds=args.seeds,
+            num_tasks=comparison.NUM_TASKS,
+            processes=jobs.num_cores(),
+            report=log,
+        )
         write(directory, result)
         draw(directory / "curves.png", plots.curves, result)
         entries = result["tasks"].values()
@@ -99,61 +114,83 @@ def write(directory: Path, result: dict[str, Any]) -> None:
     checkpoints.write_atomically(directory / "results.json", f"{to_json(result)}\n".encode())
 
 
+def _previous(args: argparse.Namespace) -> runs.Run | None:
+    """Return the run that is to be resumed, if there is one."""
+    return runs.previous_run(args.out) if args.resume else None
+
+
+def _new_run(args: argparse.Namespace, previous: runs.Run | None) -> tuple[Learner, runs.Run]:
+    """Return the learner that the words name, and its run."""
+    schedule = args.iterations or (previous.iterations if previous else None)
+    family = family_registry.make(args.family, parameters(args.words))
+    settings = parameters(args.set)
+    learner = learner_registry.make(args.learner, family, settings, schedule)
+    run = runs.Run(
+        format=runs.FORMAT,
+        learner=args.learner,
+        settings=learner.settings,
+        family=runs.family_words(family),
+        seed=args.seed,
+        iterations=schedule or learner.iterations,
+        versions=runs.versions(),
+    )
+    return learner, run
+
+
 def train(args: argparse.Namespace) -> Work:
     """Train a learner in a run directory."""
-    iterations = args.iterations or (runs.scheduled(args.out) if args.resume else None)
-    settings, seed = learners.scheduled(args.learner, pairs(args.set), iterations), args.seed
-    learner = learners.make(args.learner, settings)
-    family = tasks.make(args.family, pairs(args.words))
-    require_affordable(int(settings.get("num_tasks", 1)), family)
-    training.initial_checkpoint(learner, family, seed)
-    words, budget = runs.family_words(family), comparison.budget(learner, family)[1]
-    run = runs.Run(args.learner, settings, words, seed, iterations or budget, runs.versions())
+    previous = _previous(args)
+    learner, run = _new_run(args, previous)
+    require_affordable(_tasks_at_once(learner), learner)
+    if ":" in args.learner:
+        learners.check(learner)
+    training.initial_checkpoint(learner, run.seed)
     if args.resume:
-        directory, run = runs.resume(run, args.iterations, args.out)
+        directory, run = runs.resume(run, previous, args.iterations, args.out)
     else:
         directory = runs.new_run_directory(args.out)
-    done = training.restore(directory, learner, family, seed).iteration
+    done = training.restore(directory, learner, run.seed).iteration
     rule = f"--iterations must be at least the {done} that are done"
     require(done <= run.iterations, rule, run.iterations)
     if done >= run.iterations:
         return lambda: f"{directory}: all {done} iterations are done"
     runs.write_run(directory, run)
+    return lambda: _train(directory, learner, run)
 
-    def work() -> str:
-        started = time.perf_counter()
-        try:
-            with progress.progress(run.iterations) as report:
-                training.train_run(
-                    directory, learner, family, iterations=run.iterations, seed=seed, report=report
-                )
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"add --resume --out {directory} to continue") from None
-        seconds = time.perf_counter() - started
-        return f"{directory}: {run.iterations} iterations are done, {seconds:.1f} seconds"
 
-    return work
+def _train(directory: Path, learner: Learner, run: runs.Run) -> str:
+    """Train to the end of the run, and return the last line that is printed."""
+    started = time.perf_counter()
+    try:
+        with progress.progress(run.iterations) as on_iteration:
+            training.train_run(
+                directory, learner, run.iterations, seed=run.seed, on_iteration=on_iteration
+            )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"add --resume --out {directory} to continue") from None
+    seconds = time.perf_counter() - started
+    return f"{directory}: {run.iterations} iterations are done, {seconds:.1f} seconds"
 
 
 def evaluate(args: argparse.Namespace) -> Work:
-    """Judge the learner of a run directory on fresh tasks."""
+    """Score the learner of a run directory on fresh tasks."""
     directory = Path(args.directory)
     run = runs.read_run(directory)
-    learner, family = runs.make(run)
-    require_affordable(args.num_tasks, family)
+    learner = runs.make(run)
+    require_affordable(min(args.num_tasks, 1000), learner)
     require((directory / "checkpoint.npz").exists(), "a run must have a checkpoint", directory)
-    last = training.restore(directory, learner, family, run.seed)
+    last = training.restore(directory, learner, run.seed)
 
     def work() -> str:
         if last.iteration < run.iterations:
             log(f"{directory} has done {last.iteration} of {run.iterations} iterations")
-        ceiling = comparison.ceiling_of(family)
+        ceiling = comparison.ceiling_of(learner.family)
         row = comparison.score_row(
-            learner, last.state, family, ceiling, num_tasks=args.num_tasks,
-            seed=args.seed, control_seed=run.seed, greedy=args.greedy,
+            learner, last.state, ceiling, num_tasks=args.num_tasks, seed=args.seed,
+            control_seed=run.seed, greedy=args.greedy,
         )  # fmt: skip
         exact = {
-            "random": bayes_optimal.expected_random(family),
+            "random": bayes_optimal.expected_random(learner.family),
             "bayes_optimal": ceiling.value if ceiling else None,
         }
         result = {"learner": run.learner, "family": run.family, **row, **exact}
@@ -164,7 +201,7 @@ def evaluate(args: argparse.Namespace) -> Work:
 
 def ceiling(args: argparse.Namespace) -> Work:
     """Compute the exact Bayes-optimal value of a family, or bounds where it is out of reach."""
-    family, started = tasks.make(args.family, pairs(args.words)), time.perf_counter()
+    family, started = family_registry.make(args.family, parameters(args.words)), time.perf_counter()
     try:
         found: Any = bayes_optimal.solve(family)
         value, lower, upper = (found.value,) * 3
@@ -206,7 +243,7 @@ def show_tables(args: argparse.Namespace) -> Work:
     def work() -> str:
         result = published_tables.recompute(
             args.table, cells, trials=trials, seed=args.seed,
-            processes=comparison.cores(), report=log,
+            processes=jobs.num_cores(), report=log,
         )  # fmt: skip
         write(directory, result)
         draw(directory / "regret.png", plots.regret, result)
@@ -219,12 +256,14 @@ def show_tables(args: argparse.Namespace) -> Work:
 
 
 def show_equations(args: argparse.Namespace) -> Work:
-    """Show the index of equations."""
+    """Show the index of equations, of one module or of all modules."""
+    rows = equations.index(tests=equations.checkout_tests()).equations
+    if args.module:
+        rows = equations.of_module(rows, args.module)
 
     def work() -> str:
-        found = equations.index(tests=equations.checkout_tests()).equations
         if args.json:
-            return to_json({"equations": [equation._asdict() for equation in found]})
-        return equations.text(found)
+            return to_json({"equations": [equation._asdict() for equation in rows]})
+        return equations.text(rows)
 
     return work

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from metarl_min.baselines import bandits, published
+from metarl_min.baselines import published
 from metarl_min.baselines.published import Cell
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
-from metarl_min.ceilings import bounds
+from metarl_min.ceilings import beta_integrals, bounds
 from metarl_min.cli import comparison
-from metarl_min.cli.columns import PLAYERS, estimated_cost, family_of, make_jobs, measure
+from metarl_min.cli.baseline_columns import PLAYERS, estimated_cost, family_of, make_jobs, measure
+from metarl_min.cli.jobs import run_jobs, to_plain
 from metarl_min.mdps import mdp as exact
 from metarl_min.tasks import Family
 
@@ -49,7 +50,7 @@ def left_out(table: str, cells: Sequence[Cell]) -> list[str]:
 def _known_task(family: Family, trials: int, seed: int) -> float:
     """Expected total reward of the best player who is told the task; for MDPs an estimate."""
     if family.name == "bandit":
-        return family.num_episodes * bandits.expected_best_mean(family.prior)
+        return family.num_episodes * beta_integrals.expected_best_mean(family.prior)
     some = family.sample(np.random.default_rng([seed, 0, 1]), min(trials, 1000))
     return family.num_episodes * float(exact.optimal_return(some, family.horizon).mean())
 
@@ -115,7 +116,7 @@ def recompute(
     totals: dict[Cell, dict[str, Array]] = {}
     done, total = 0, sum(map(estimated_cost, jobs))
     report(f"{len(jobs)} columns, each with {trials} fresh tasks")
-    for i, found in comparison.run_jobs(jobs, processes, measure):
+    for i, found in run_jobs(jobs, processes, measure):
         job, done = jobs[i], done + estimated_cost(jobs[i])
         rows |= {(job.algorithm, cell): row for cell, row in found["cells"].items()}
         curves = totals.setdefault(job.arms, {})
@@ -134,4 +135,4 @@ def recompute(
         "cells": entries, "left_out": left_out(table, cells),
         "regret": [_regret(curves, best[k], k) for k, curves in order.items()],
     }  # fmt: skip
-    return dict(comparison.to_plain(result))
+    return dict(to_plain(result))

@@ -1,7 +1,8 @@
-"""Run directories: what was asked for, and how far it got.
+"""Run directories: what a run is, and how far it has come.
 
-A run directory holds `run.json` (the words and the seed) and one `checkpoint.npz` (the state of
-the learner), replaced as the run goes on.
+A run directory holds `run.json` and one `checkpoint.npz`, the state of the learner, which is
+replaced during the run. `run.json` holds the learner and its resolved settings, the family with
+all its parameters, the seed, the number of iterations and the versions of the libraries.
 """
 
 from __future__ import annotations
@@ -14,19 +15,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import metarl_min
-from metarl_min import learners, tasks
 from metarl_min.basics.arguments import require, whole
 from metarl_min.checkpoints import write_atomically
 from metarl_min.learners import Learner
+from metarl_min.learners import registry as learners
 from metarl_min.tasks import Family
+from metarl_min.tasks import registry as families
+
+FORMAT = 2  # of run.json; format 1 held only those settings that were typed
 
 
 class Run(NamedTuple):
-    """What was asked for: the content of `run.json`."""
+    """The content of `run.json`."""
 
+    format: int
     learner: str
-    settings: dict[str, str]
-    family: dict[str, Any]  # {"name": .., its words}
+    settings: dict[str, Any]  # every setting, resolved, as a word
+    family: dict[str, Any]  # {"name": .., every parameter as a word}
     seed: int
     iterations: int
     versions: dict[str, str]
@@ -39,8 +44,8 @@ def versions() -> dict[str, str]:
 
 
 def family_words(family: Family) -> dict[str, Any]:
-    """Return the family as one flat dict, its name first."""
-    return {"name": family.name, **family.words}
+    """Return a family as one flat dict, its name first."""
+    return {"name": family.name, **family.parameters}
 
 
 def write_run(directory: Path, run: Run) -> None:
@@ -48,17 +53,33 @@ def write_run(directory: Path, run: Run) -> None:
     write_atomically(directory / "run.json", json.dumps(run._asdict(), indent=1).encode())
 
 
+def _check(run: Run) -> None:
+    names = [run.learner, run.family["name"], *run.settings, *run.family]
+    values = [*run.settings.values(), *run.family.values()]
+    whole("seed", run.seed, 0)
+    whole("iterations", run.iterations)
+    require(all(isinstance(x, str) for x in names), "names must be text", names)
+    plain = all(isinstance(x, (str, int, float)) for x in values)
+    require(plain, "settings must be text or numbers", values)
+
+
 def read_run(directory: Path) -> Run:
-    """Return the run of a directory; ValueError where there is none that can be read."""
+    """Return the run of a directory. ValueError if it holds no run that this version can read."""
     path = directory / "run.json"
+    rule = f"{directory} must hold the run.json of a run"
     try:
-        run = Run(**json.loads(path.read_bytes()))
-        words = [run.learner, run.family["name"], *run.settings, *run.settings.values()]
-        whole("seed", run.seed, 0)
-        whole("iterations", run.iterations)
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{directory} must hold the run.json of a run, got {error!r}") from None
-    require(all(isinstance(x, str) for x in words), f"{path} must name its words as text", words)
+        content = json.loads(path.read_bytes())
+        found = content.get("format", 1)
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{rule}, got {error!r}") from None
+    if found != FORMAT:
+        older = f"{rule} of format {FORMAT}, whose settings are resolved"
+        raise ValueError(f"{older}, got format {found}: train it again with this version")
+    try:
+        run = Run(**content)
+        _check(run)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ValueError(f"{rule}, got {error!r}") from None
     return run
 
 
@@ -69,21 +90,27 @@ def _directory(out: str) -> Path:
     return directory
 
 
-def new_run_directory(out: str | None) -> Path:
-    """Return a directory to write in: `out`, new or empty, or a fresh one under `runs`."""
-    if out is None:
-        taken = [int(path.name) for path in Path("runs").glob("*") if path.name.isdecimal()]
-        fresh = Path("runs") / f"{max(taken, default=0) + 1:04d}"
+def _fresh_directory() -> Path:
+    """Return a new directory under `runs`, named by the next number."""
+    while True:
+        numbers = [int(path.name) for path in Path("runs").glob("*") if path.name.isdecimal()]
+        fresh = Path("runs") / f"{max(numbers, default=0) + 1:04d}"
         try:
             fresh.mkdir(parents=True)
-        except FileExistsError:
-            return new_run_directory(None)  # another run was faster
-        return fresh
+            return fresh
+        except FileExistsError:  # another run has just taken this number
+            continue
+
+
+def new_run_directory(out: str | None) -> Path:
+    """Return the directory `out`, which must be new or empty, or a fresh one under `runs`."""
+    if out is None:
+        return _fresh_directory()
     directory = _directory(out)
-    held = sorted(path.name for path in directory.iterdir()) if directory.exists() else []
+    names = sorted(path.name for path in directory.iterdir()) if directory.exists() else []
     rule = "--out must be new or empty, or come with --resume"
-    require("run.json" not in held, rule, f"{out} with a run")
-    require(not held, "--out must be new or empty", f"{out} with {', '.join(held[:1])}")
+    require("run.json" not in names, rule, f"{out} with a run")
+    require(not names, "--out must be new or empty", f"{out} with {', '.join(names[:1])}")
     rule = "--out must be a directory that can be written"
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -93,29 +120,36 @@ def new_run_directory(out: str | None) -> Path:
     return directory
 
 
-def scheduled(out: str | None) -> int | None:
-    """Iterations over which what falls in the run of a directory falls; None where nothing does."""
-    if out is None or not Path(out, "run.json").exists():
-        return None
-    found = read_run(Path(out))
-    return found.iterations if "iterations" in found.settings else None
-
-
-def resume(run: Run, iterations: int | None, out: str | None) -> tuple[Path, Run]:
-    """Return the directory of a run to continue, and the run; new or empty: from the beginning."""
+def previous_run(out: str | None) -> Run | None:
+    """Return the run that `--out` holds, or None if it holds no run yet."""
     require(out is not None, "--resume must come with --out DIR", out)
     directory = _directory(str(out))
-    if not (directory / "run.json").exists():
+    return read_run(directory) if (directory / "run.json").exists() else None
+
+
+def resume(run: Run, previous: Run | None, iterations: int | None, out: str) -> tuple[Path, Run]:
+    """Return the directory of a run to continue, and the run.
+
+    Where there is no previous run, the run starts from the beginning. ValueError if the previous
+    run has another learner, family, seed or settings.
+    """
+    directory = _directory(out)
+    if previous is None:
         (directory / "run.json.tmp").unlink(missing_ok=True)
         return new_run_directory(out), run
-    found = read_run(directory)
-    for part in ("learner", "settings", "family", "seed"):
-        ours, theirs = getattr(run, part), getattr(found, part)
-        require(ours == theirs, f"--resume must come with the {part} of the run, {theirs}", ours)
-    return directory, run._replace(iterations=iterations or found.iterations)
+    for part in ("learner", "family", "seed"):
+        new, old = getattr(run, part), getattr(previous, part)
+        require(new == old, f"--resume must come with the {part} of the run, {old}", new)
+    for key in [*previous.settings, *run.settings]:
+        new, old = run.settings.get(key), previous.settings.get(key)
+        rule = f"--resume must come with the settings of the run, {key}={old}"
+        require(new == old, rule, f"{key}={new}")
+    return directory, run._replace(iterations=iterations or previous.iterations)
 
 
-def make(run: Run) -> tuple[Learner, Family]:
-    """Return the learner and the family that a run names."""
-    words = {key: str(value) for key, value in run.family.items() if key != "name"}
-    return learners.make(run.learner, run.settings), tasks.make(run.family["name"], words)
+def make(run: Run) -> Learner:
+    """Return the learner of a run, for the family of the run."""
+    parameters = {key: str(value) for key, value in run.family.items() if key != "name"}
+    family = families.make(run.family["name"], parameters)
+    settings = {key: str(value) for key, value in run.settings.items()}
+    return learners.make(run.learner, family, settings)

@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from metarl_min.basics.words import require_name
+
 PACKAGE = Path(__file__).resolve().parents[1]
 ENTRY = re.compile(r"^ *\((\d+)\)  +(?=\S)", re.MULTILINE)
 SOURCE = re.compile(r"(?:  +|\n *)\[([^\[\]]+)\] *(?=\n|$)")
@@ -143,6 +145,13 @@ def index(package: Path = PACKAGE, tests: Path | None = None) -> Index:
     ]
     known = {equation.name for equation in equations}
     return Index(equations, [f"{user}: {x}" for x, user in users + marks if x not in known])
+
+
+def of_module(equations: list[Equation], module: str) -> list[Equation]:
+    """Return the equations of one module. ValueError, with the nearest name, if it has none."""
+    modules = list(dict.fromkeys(equation.name.rpartition(".")[0] for equation in equations))
+    require_name("MODULE", module, modules)
+    return [x for x in equations if x.name.rpartition(".")[0] == module]
 
 
 def text(equations: list[Equation], width: int = 100) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from metarl_min import checkpoints
-from metarl_min.training import Report
+from metarl_min.training import OnIteration
 
 
 def _summary(info: Any) -> str:
@@ -29,7 +29,7 @@ def _bar(iterations: int) -> Any:
 
 
 @contextlib.contextmanager
-def progress(iterations: int) -> Iterator[Report]:
+def progress(iterations: int) -> Iterator[OnIteration]:
     """Show progress on standard error: a bar, or a line at each tenth of the way."""
     bar = _bar(iterations)
 

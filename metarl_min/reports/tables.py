@@ -1,4 +1,4 @@
-"""Text tables: what the commands print for people."""
+"""Text tables: the results of the commands, for people."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ Row = list[str]
 
 HEAD = ["", "return", "score", "score_pdl"]
 
-
-NOTE = """F_N: return after adapting on N episodes. F_inf: after adapting with the exact gradient.
-bias: Euclidean norm. sd: root of the trace of the covariance, over the inner data alone.
-emaml wins from: outer samples from which its mean squared error for F_N is the smaller one."""
+NOTE = """F_N: the return after adapting on N episodes. F_inf: the same with the exact gradient.
+bias: Euclidean norm. sd: root of the trace of the covariance, over the inner data only.
+emaml wins from: the number of samples from which emaml has the smaller mean squared error for F_N."""
 
 
 def align(rows: list[Row]) -> str:
@@ -29,7 +28,7 @@ def align(rows: list[Row]) -> str:
 
 
 def number(value: float | None, stderr: float | None = None) -> str:
-    """Write a value and its standard error; nothing where there is none.
+    """Return a value with its standard error as text; the text is empty if there is no value.
 
     >>> number(5.74321, 0.07), number(5.0), number(None)
     ('5.743 +- 0.070', '5.000', '')
@@ -40,14 +39,14 @@ def number(value: float | None, stderr: float | None = None) -> str:
 
 
 def words(family: dict[str, Any]) -> str:
-    """Write a family as on the command line; words that are empty are left out.
+    """Return a family as it is written on the command line, without its empty words.
 
     >>> words({"name": "bandit", "arms": 5, "prior": "1,1", "walls": ""})
     'bandit arms=5 prior=1,1'
     """
-    given = {key: value for key, value in family.items() if key != "name" and value != ""}
-    numbers = {key: f"{value:g}" for key, value in given.items() if isinstance(value, float)}
-    return " ".join([family["name"], *(f"{key}={v}" for key, v in {**given, **numbers}.items())])
+    values = {key: value for key, value in family.items() if key != "name" and value != ""}
+    texts = {key: f"{x:g}" if isinstance(x, float) else str(x) for key, x in values.items()}
+    return " ".join([family["name"], *(f"{key}={text}" for key, text in texts.items())])
 
 
 def _row(name: str, scores: dict[str, Any]) -> Row:
@@ -55,8 +54,22 @@ def _row(name: str, scores: dict[str, Any]) -> Row:
     return [name, *(number(scores.get(value), scores.get(error)) for value, error in pairs)]
 
 
+def _seed_range(scores: dict[str, Any]) -> str:
+    """Return the smallest and the largest score of all seeds; empty for a single seed.
+
+    >>> _seed_range({"seeds": [{"score_pdl": 0.5}, {"score_pdl": 0.75}]})
+    '0.500 .. 0.750'
+    """
+    rows = scores.get("seeds") or []
+    key = "score_pdl" if rows and rows[0]["score_pdl"] is not None else "score"
+    values = [row[key] for row in rows]
+    if len(values) < 2 or None in values:
+        return ""
+    return f"{min(values):.3f} .. {max(values):.3f}"
+
+
 def _rows(name: str, scores: dict[str, Any]) -> Iterator[Row]:
-    """Yield the row of a player; below it, where it adapts, what it must beat."""
+    """Yield the row of a player; if it adapts, also its unadapted start and untrained control."""
     yield _row(name, scores)
     if scores.get("before"):
         yield _row("  unadapted start", scores["before"])
@@ -66,7 +79,7 @@ def _rows(name: str, scores: dict[str, Any]) -> Iterator[Row]:
 
 
 def _exact(name: str, value: float | None, score: float) -> list[Row]:
-    """Return the row of an exact return, none where it is not known."""
+    """Return the row of an exact return, or no row if the return is not known."""
     return [] if value is None else [[f"{name} (exact)", number(value), number(score), ""]]
 
 
@@ -75,13 +88,23 @@ def _players(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def comparison(entry: dict[str, Any]) -> str:
-    """Return the table of one family of `compare`: the ceiling on top, chance at the bottom."""
+    """Return the table of one family of `compare`, from the ceiling down to the random player.
+
+    A learner with several seeds has the row of its median seed, and the range over its seeds.
+    """
     best, chance = entry["bayes_optimal"], entry["random"]
-    rows = [HEAD, *_exact("bayes_optimal", best and best["return"], 1)]
+    num_seeds = max((len(row.get("seeds", ())) for row in entry["learners"].values()), default=0)
+    head = f"{num_seeds} seeds" if num_seeds > 1 else ""
+    rows = [
+        [*HEAD, head],
+        *([*row, ""] for row in _exact("bayes_optimal", best and best["return"], 1)),
+    ]
     for name, scores in _players(entry).items():
-        if name not in ("bayes_optimal", "random"):  # sampled twins of exact rows
-            rows += _rows(name, scores)
-    rows += _exact("random", chance["return"], 0)
+        if name in ("bayes_optimal", "random"):  # the exact rows have these values without error
+            continue
+        first, *others = _rows(name, scores)
+        rows += [[*first, _seed_range(scores)], *([*row, ""] for row in others)]
+    rows += [[*row, ""] for row in _exact("random", chance["return"], 0)]
     title = f"{words(entry['family'])}\n{entry['num_tasks']} fresh tasks, "
     return f"{title}undiscounted return of {entry['num_episodes']} episodes\n\n{align(rows)}"
 
@@ -95,7 +118,7 @@ def _alarm(name: str, scores: dict[str, Any]) -> list[str]:
 
 
 def alarms(entry: dict[str, Any]) -> list[str]:
-    """Name the rows that are above the ceiling by more than 4 standard errors."""
+    """Return a line for each row whose score exceeds 1 by more than 4 standard errors."""
     found, family = [], entry["family"]["name"]
     for name, scores in _players(entry).items():
         found += _alarm(f"{name} on {family}", scores)
@@ -112,18 +135,17 @@ def evaluation(result: dict[str, Any]) -> str:
 
 
 def ceiling(result: dict[str, Any]) -> str:
-    """Return the table of `ceiling`: expected returns of a whole trial, exact or between bounds."""
+    """Return the table of `ceiling`: expected returns of one trial, exact or with bounds."""
     best = {"value": "Bayes-optimal"}
     if result["value"] is None:
         best = {"upper": "Bayes-optimal, at most", "lower": "Bayes-optimal, at least"}
     names = {"known_task": "the task known", **best, "random": "random"}
-    known = {name: label for name, label in names.items() if result[name] is not None}
-    rows = [[label, f"{result[name]:.6f}"] for name, label in known.items()]
+    rows = [[label, f"{result[x]:.6f}"] for x, label in names.items() if result[x] is not None]
     return f"{words(result['family'])}\n\n{align(rows)}"
 
 
 def vector(values: Sequence[float]) -> str:
-    """Write a vector.
+    """Return a vector as text.
 
     >>> vector([-0.17434, 0.17434])
     '(-0.174340, 0.174340)'
@@ -132,17 +154,17 @@ def vector(values: Sequence[float]) -> str:
 
 
 def _wins(row: dict[str, Any]) -> str:
-    """Write the number of samples from which emaml beats an estimator, for F_N."""
+    """Return the number of samples from which emaml has the smaller error for F_N."""
     return "" if row["break_even"] is None else str(math.floor(row["break_even"]) + 1)
 
 
 def _small(value: float) -> str:
-    """Write a size; what is round-off is 0."""
+    """Return a size as text; a size that is round-off is written 0."""
     return f"{value:.3g}" if value > 1e-12 else "0"
 
 
 def _estimators(result: dict[str, Any], N: str) -> str:
-    """Return the table of one N: the truths on top."""
+    """Return the table of one N, below the exact objectives."""
     exact = result["objectives"][N]
     lines = [
         f"N = {N}",
@@ -170,7 +192,7 @@ def estimators(result: dict[str, Any]) -> str:
 
 
 def _published_cell(entries: list[dict[str, Any]]) -> str:
-    """Return the table of one cell, its ceiling on top, its remarks to the right."""
+    """Return the table of one cell: the ceiling, then each baseline with its remark."""
     first, rows = entries[0], [["", "published", "recomputed", "constant"]]
     ceiling = first["ceiling"]
     best = {"bayes_optimal (exact)": ceiling["value"]}
@@ -178,9 +200,9 @@ def _published_cell(entries: list[dict[str, Any]]) -> str:
         best = {"bayes_optimal, at most": ceiling["upper"], "at least": ceiling["lower"]}
     rows += [[name, "", f"{value:.3f}", ""] for name, value in best.items()]
     for row in entries:
-        was = "" if row["published"] is None else f"{row['published']:.1f}"
+        printed = "" if row["published"] is None else f"{row['published']:.1f}"
         constant = "" if row["constant"] is None else f"{row['constant']:g}"
-        rows.append([row["algorithm"], was, number(row["value"], row["stderr"]), constant])
+        rows.append([row["algorithm"], printed, number(row["value"], row["stderr"]), constant])
     width = max(len(line) for line in align(rows).splitlines())
     remarks = ["", *("" for _ in best), *(row["remark"] for row in entries)]
     lines = zip(align(rows).splitlines(), remarks, strict=True)

@@ -1,8 +1,8 @@
-"""The columns of the published tables: who plays them, and one job that computes a column.
+"""The columns of the published tables: the baseline of each column, and the job that computes it.
 
-A player that does not know how long a trial will be plays the longest one, and is read at every
-published length on the way. The constant of a player that has one is the best of its grid on
-`NUM_TUNING` other tasks, for each length. All columns meet the same tasks.
+A baseline that ignores the length of a trial plays once, on the longest trial, and the total
+reward is read at each published length. Some baselines have a constant. For each length, the
+constant is the best one of a grid on `NUM_TUNING` other tasks. All columns use the same tasks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import tasks
 from metarl_min.baselines import (
     bandits,
     bayesian_bandits,
@@ -22,19 +21,21 @@ from metarl_min.baselines import (
 )
 from metarl_min.baselines.published import Cell
 from metarl_min.basics.trees import Array
-from metarl_min.evaluation import CHUNK, mean_and_stderr
+from metarl_min.evaluation import mean_and_stderr, play_fresh_tasks
 from metarl_min.learners import Learner
 from metarl_min.tasks import Family
+from metarl_min.tasks.bandits import bandit
+from metarl_min.tasks.random_mdps import mdp
 
 NUM_TUNING = {"bandits": 1000, "mdps": 500}
 
 
 class Player(NamedTuple):
-    """How to make the Learner of a column."""
+    """How to make the player of a column."""
 
-    make: Callable[..., Learner]  # of its constant, if it has one
-    grid: Sequence[float] = ()  # of the constant
-    anytime: bool = True  # it does not know how long a trial will be
+    make: Callable[..., Learner]  # family, and the constant if there is one -> Learner
+    grid: Sequence[float] = ()  # values of the constant
+    anytime: bool = True  # whether the player ignores the length of a trial
 
 
 PLAYERS: dict[str, dict[str, Player]] = {
@@ -84,32 +85,23 @@ class Job(NamedTuple):
 def family_of(table: str, cell: Cell) -> Family:
     """Return the family of a cell."""
     if table == "mdps":
-        return tasks.make("mdp", {"episodes": str(cell[0])})
-    return tasks.make("bandit", {"pulls": str(cell[0]), "arms": str(cell[1])})
+        return mdp(episodes=cell[0])
+    return bandit(pulls=cell[0], arms=cell[1])
 
 
-def play_trials(learner: Learner, state: Any, family: Family, num_tasks: int, seed: int) -> Array:
-    """Return of each episode on fresh tasks, drawn as `evaluation` draws them. [num_tasks, N]"""
-    paid = []
-    for chunk, first in enumerate(range(0, num_tasks, CHUNK)):
-        fresh, rng = (np.random.default_rng([seed, chunk, use]) for use in (1, 3))
-        tasks = family.sample(fresh, min(CHUNK, num_tasks - first))
-        paid.append(learner.trial(rng, state, family, tasks).rewards.sum(-1))
-    return np.concatenate(paid)
-
-
-def _returns(learner: Learner, family: Family, num_tasks: int, seed: int) -> Array:
-    """Total reward after each episode. [num_tasks, N]"""
-    state = learner.init(np.random.default_rng([seed, 0, 0]), family)
-    return np.cumsum(play_trials(learner, state, family, num_tasks, seed), axis=1)
+def _totals(learner: Learner, num_tasks: int, seed: int) -> Array:
+    """Return the total reward after each episode. [num_tasks, N]"""
+    state = learner.init(np.random.default_rng([seed, 0, 0]))
+    trials = play_fresh_tasks(learner, state, num_tasks, seed)
+    return np.cumsum(np.concatenate([trial.rewards.sum(-1) for trial in trials]), axis=1)
 
 
 def _tuned(player: Player, job: Job, family: Family) -> list[Any]:
-    """Return the best constant of the grid for each length, on tasks of its own."""
+    """Return the best constant of the grid for each length, on tasks of their own."""
     seed = int(np.random.default_rng([job.seed, 0, 4]).integers(2**63))
     at = np.array(job.lengths) - 1
     means = [
-        _returns(player.make(c), family, NUM_TUNING[job.table], seed)[:, at].mean(0)
+        _totals(player.make(family, c), NUM_TUNING[job.table], seed)[:, at].mean(0)
         for c in player.grid
     ]
     return [player.grid[i] for i in np.argmax(means, axis=0)]
@@ -122,8 +114,8 @@ def measure(job: Job) -> dict[str, Any]:
     constants = _tuned(player, job, family) if player.grid else [None] * len(job.lengths)
     cells, over_time = {}, np.zeros(0)
     for c in dict.fromkeys(constants):
-        learner = player.make() if c is None else player.make(c)
-        totals = _returns(learner, family, job.trials, job.seed)
+        learner = player.make(family) if c is None else player.make(family, c)
+        totals = _totals(learner, job.trials, job.seed)
         for n in (n for n, best in zip(job.lengths, constants, strict=True) if best == c):
             cell = (n, *job.arms)
             cells[cell] = (*mean_and_stderr(totals[:, n - 1]), c)
@@ -132,7 +124,7 @@ def measure(job: Job) -> dict[str, Any]:
 
 
 def estimated_cost(job: Job) -> int:
-    """Return how many actions are weighed, in some unit: what is left to do is told by it."""
+    """Return the estimated cost of a job, in an arbitrary unit; it predicts the time that is left."""
     grid = len(PLAYERS[job.table][job.algorithm].grid)
     size = (job.arms[0] + 20 if job.arms else 300) * job.lengths[-1]
     slow = {"ucrl2": 3, "opsrl": 4, "finite_horizon_gittins": 3}.get(job.algorithm, 1)

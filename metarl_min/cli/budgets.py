@@ -1,0 +1,55 @@
+"""Budgets of the comparison: for each learner the length of its training and other settings.
+
+The comparison trains every learner several times within a minute, so its budgets are shorter than
+the defaults of `train`. They are ordinary settings, written as words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from metarl_min.learners import Learner, registry
+from metarl_min.tasks import Family
+
+FAMILIES = {  # the parameters of a family in the comparison: its starts have something to learn
+    "bandit": {"arms": "5", "pulls": "10", "prior": "1,1/2,2/4,4/1,3/1,5"},
+    "gridworld": {"goals": "4,9,14,19,24"},
+}
+
+
+class Budget(NamedTuple):
+    """The number of iterations, and the settings that differ from the defaults."""
+
+    iterations: int
+    settings: Mapping[str, str] = {}
+
+
+# For each learner the budgets of families with episodes of one step, and of all other families.
+BUDGETS: dict[str, tuple[Budget, Budget]] = {
+    "maml": (Budget(350), Budget(250)),
+    "fomaml": (Budget(350), Budget(250)),
+    "reptile": (Budget(350), Budget(250)),
+    "meta_sgd": (Budget(350), Budget(250)),
+    "rl2": (Budget(600, {"num_tasks": "64", "entropy": "0.2"}), Budget(60)),
+    "mann": (Budget(600, {"num_tasks": "64", "entropy": "0.2"}), Budget(60)),
+    "es": (Budget(160, {"beta": "0.15"}), Budget(30, {"beta": "0.15"})),
+    "ga": (Budget(90, {"num_tasks": "16"}), Budget(22, {"num_tasks": "16"})),
+    "es_maml": (Budget(150), Budget(35)),
+    "evolved_rule": (Budget(150), Budget(20)),
+}
+
+
+def _make(family: Family, name: str) -> Learner:
+    if name not in BUDGETS:  # a plug-in: trained for its own number of iterations
+        return registry.make(name, family, {})
+    budget = BUDGETS[name][family.horizon > 1]
+    learner = registry.make(name, family, budget.settings, budget.iterations)
+    return learner._replace(iterations=budget.iterations)
+
+
+def maker(name: str) -> Callable[[Family], Learner]:
+    """Return the function that makes the learner `name` with its budget, for any family."""
+    registry.function(name)  # ValueError here if the name is not known
+    return partial(_make, name=name)
