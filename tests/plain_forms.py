@@ -54,3 +54,45 @@ def derivative_along(function, x, v, h=1e-3):
         / (12 * h)
         for name in x
     }
+
+
+def draw(probabilities, u):
+    """The first index whose cumulative probability is above u."""
+    total = 0.0
+    for i, p in enumerate(probabilities):
+        total += p
+        if u < total:
+            return i
+    raise AssertionError("u must be below 1")
+
+
+def absorbing(mdp, state):
+    """Whether every action of one MDP stays in the state and pays 0."""
+    return all(
+        mdp.transition[state, a, state] == 1 and mdp.reward[state, a, state] == 0
+        for a in range(mdp.transition.shape[1])
+    )
+
+
+def sample(mdp, probs, u_first, u_actions, u_arrivals):
+    """Play N episodes of T steps in one MDP, without noise. -> four lists [N][T]
+
+    u_first [N], u_actions [T, N] and u_arrivals [T, N] are the uniform numbers. An arrival is
+    looked for among the states in falling order of their probability.
+    """
+    episodes = []
+    for n in range(len(u_first)):
+        state, steps = draw(mdp.initial, u_first[n]), []
+        for t in range(len(u_actions)):
+            alive = t == 0 or not absorbing(mdp, state)
+            action = draw(probs[state], u_actions[t, n])
+            likeliest_first = sorted(
+                range(len(mdp.initial)), key=lambda z: -mdp.transition[state, action, z]
+            )
+            chances = [mdp.transition[state, action, z] for z in likeliest_first]
+            arrival = likeliest_first[draw(chances, u_arrivals[t, n])]
+            reward = mdp.reward[state, action, arrival] if alive else 0.0
+            steps.append((state, action, reward, alive))
+            state = arrival
+        episodes.append(steps)
+    return [[[step[i] for step in steps] for steps in episodes] for i in range(4)]

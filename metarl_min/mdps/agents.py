@@ -1,4 +1,15 @@
-"""Agents: players that remember the trial, and the loop in which they play it."""
+"""Agents: players that remember the trial, and the loop that plays one trial.
+
+An agent meets a task only through states, actions and rewards. What it has learned about the task
+is in its memory. The memory is a value: each function returns a new memory and changes none.
+
+    memory = start(B)                                        before the trial
+        memory = begin_episode(rng, memory)                  before each episode
+            actions, memory = act(rng, memory, states)       in each step
+            memory = observe(memory, states, actions, rewards, arrivals)
+
+One agent plays B tasks at once, and each array above has one entry for each task.
+"""
 
 import math
 from collections.abc import Callable
@@ -19,54 +30,64 @@ from metarl_min.mdps.rollouts import (
 
 
 class Agent(NamedTuple):
-    """A player that sees a task only through its history: B copies act at once, one a row."""
+    """A player with a memory, as four functions; `arrivals` are the states that follow."""
 
-    start: Callable[[int], Any]  # num_rows -> memory, before the trial
-    begin_episode: Callable[[Rng, Any], Any]  # memory -> memory, before each episode
-    act: Callable[[Rng, Any, Array], tuple[Array, Any]]  # memory, states [B] -> actions [B], memory
+    start: Callable[[int], Any]  # B -> memory
+    begin_episode: Callable[[Rng, Any], Any]  # (rng, memory) -> memory
+    act: Callable[[Rng, Any, Array], tuple[Array, Any]]
+    # (rng, memory, states [B]) -> (actions [B], memory)
     observe: Callable[[Any, Array, Array, Array, Array], Any]
-    # memory, states, actions, rewards, arrivals [B] -> memory
+    # (memory, states, actions, rewards, arrivals), arrays [B] -> memory
 
 
 def keep_memory(rng: Rng, memory: Any) -> Any:
-    """Return the memory unchanged: the `begin_episode` of an agent that episodes do not matter to."""
+    """Return the memory unchanged: `begin_episode` of agents for which episodes do not matter."""
     return memory
+
+
+def _step(
+    rng: Any, tables: Sampler, agent: Agent, memory: Any, rows: Array, task: Array, alive: Array
+) -> tuple[Episodes, Any, Array]:
+    """Play one step from these rows of the tables. -> the step [B], memory, rows that follow"""
+    S, A = tables.shape
+    states = rows - task * S
+    actions, memory = agent.act(rng, memory, states)
+    inside = bool(((actions >= 0) & (actions < A)).all())
+    require(inside, f"actions must be from 0 to {A - 1}", actions)
+    arrivals = arrive(rng, tables, rows * A + actions)
+    sampled = tables.noise(rng, tables.rewards.ravel()[arrivals])
+    rewards, following = np.where(alive, sampled, 0.0), tables.arrivals.ravel()[arrivals]
+    memory = agent.observe(memory, states, actions, rewards, following - task * S)
+    return Episodes(states=states, actions=actions, rewards=rewards, alive=alive), memory, following
 
 
 def play(
     rng: Rng,
-    sampler: Sampler,
+    tables: Sampler,
     agent: Agent,
     num_episodes: int,
     horizon: int,
     population: int | None = None,
 ) -> tuple[Episodes, Any]:
-    """Play one trial of an agent on each task, and return the episodes and the last memory.
+    """Play one trial of an agent on each task. -> episodes [..., N, T], the last memory
 
-    The episodes have axes [..., N, T]. With a `population` of P members the rows of the agent are
-    (member, task), and all members meet the same random numbers; the episodes are [P, ..., N, T].
+    Without a population B is the number of tasks. With a population of P members, the agent plays
+    B = P M rows, all tasks of the first member first. The members meet the same random numbers,
+    and the episodes are [P, ..., N, T].
     """
     whole("num_episodes", num_episodes)
     whole("horizon", horizon)
-    (S, A), P = sampler.shape, population or 1
-    leading = leading_axes(sampler, population)
-    common: Any = rng if population is None else CommonRandomNumbers(rng, P, 0)
-    task = np.tile(np.arange(math.prod(sampler.leading)), P)
+    leading, P = leading_axes(tables, population), population or 1
+    common: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=0)
+    task = np.tile(np.arange(math.prod(tables.leading)), P)
     memory, steps = agent.start(len(task)), []
     for _ in range(num_episodes):
         memory = agent.begin_episode(common, memory)
-        g, alive = first_states(common, sampler, task), np.ones(len(task), bool)
+        rows, alive = first_states(common, tables, task), np.ones(len(task), bool)
         for _ in range(horizon):
-            states = g - task * S
-            actions, memory = agent.act(common, memory, states)
-            inside = bool(((actions >= 0) & (actions < A)).all())
-            require(inside, f"actions must be from 0 to {A - 1}", actions)
-            arrived = arrive(common, sampler, g * A + actions)
-            noisy = sampler.noise(common, sampler.rewards.ravel()[arrived])
-            rewards, g = np.where(alive, noisy, 0.0), sampler.arrivals.ravel()[arrived]
-            memory = agent.observe(memory, states, actions, rewards, g - task * S)
-            steps.append((states, actions, rewards, alive))
-            alive = alive & ~sampler.absorbing[g]
+            step, memory, rows = _step(common, tables, agent, memory, rows, task, alive)
+            steps.append(step)
+            alive = alive & ~tables.absorbing[rows]
     axes = (*leading, num_episodes, horizon)
-    columns = (np.stack(x, axis=-1).reshape(axes) for x in zip(*steps, strict=True))
-    return Episodes._make(columns), memory
+    fields = zip(*steps, strict=True)  # states, actions, rewards, alive: each a list over time
+    return Episodes(*[np.stack(field, axis=-1).reshape(axes) for field in fields]), memory

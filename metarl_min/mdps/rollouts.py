@@ -1,17 +1,27 @@
-"""Sampling: M tasks x N episodes x T steps at once, by table look-up.
+"""Sampled episodes of a memoryless policy: all episodes of all tasks advance together.
 
-A step is an index: g = (task, state), then j = (task, state, action), then the arrival; rewards
-are looked up after the loop. Actions and arrivals are drawn by inversion of a cumulative table,
+The arrays of the tasks are flattened into tables, so that a step is a few look-ups. A `row` is a
+state of a task, and a `pair` is an action in it. Z states at most can follow a pair (in this
+module, Z is that number), and an `arrival` is one of them. Each is an index:
 
-    (1)  a = #{i : u >= pi(0|s) + .. + pi(i|s)},  u uniform on [0, 1)   [Devroye 1986, sec. III.2]
+    row = task S + state,  pair = row A + action,  arrival = pair Z + z,  z from 0 to Z - 1
 
-which never returns an action of probability zero. For a memoryless policy all that a surrogate
-needs of the episodes is the sum of some weight (an advantage, or 1) over the visits of each pair,
+First states, actions and arrivals are drawn by inversion. With u uniform on [0, 1), the action is
 
-    (2)  C(s,a) = sum_{n,t} alive w_t 1{s_t = s, a_t = a}                            [definition]
+    (1)  a = number of i for which u >= pi(0|s) + .. + pi(i|s)      [Devroye 1986, sec. III.2]
 
-A state is absorbing where every action stays and pays 0. `alive` is False from the arrival there
-on (never at the first step): no reward noise, and by (2) no gradient and no entropy.
+Then u lies in an interval of length pi(a|s). An action of probability zero is never drawn.
+
+The gradient of a memoryless policy needs little of the episodes: it needs a number c of each step,
+such as the advantage of its action, summed over the visits of each state and action:
+
+    (2)  C(s,a) = sum_{n,t} alive_{n,t} c_{n,t} 1{s_{n,t} = s, a_{n,t} = a}       [definition]
+
+A state is absorbing if every action stays there and pays 0. The step that arrives in an absorbing
+state is the last step that is alive; the first step of an episode is always alive. Steps that are
+not alive have reward 0, without noise, and no share in (2).
+
+The same by loops over tasks, episodes and steps: tests/plain_forms.py, `sample`.
 """
 
 import math
@@ -28,176 +38,210 @@ Noise = Callable[[Rng, Array], Array]  # (rng, mean rewards) -> rewards
 
 
 class Episodes(NamedTuple):
-    """What happened, and nothing else. Later axes of a batch run over time."""
+    """Sampled episodes; the last axis is time, and leading axes are those of the tasks."""
 
     states: Array  # [..., N, T] whole numbers
-    actions: Array  # [..., N, T]
-    rewards: Array  # [..., N, T]
-    alive: Array  # [..., N, T] False from the step after the arrival in an absorbing state
+    actions: Array  # [..., N, T] whole numbers
+    rewards: Array  # [..., N, T] sampled rewards
+    alive: Array  # [..., N, T] False after the step that arrives in an absorbing state
 
 
 class Sampler(NamedTuple):
-    """What sampling looks up, B tasks flattened: rows are (task, state, action)."""
+    """The tables of M tasks; Z, row, pair and arrival are those of the module's docstring."""
 
-    leading: tuple[int, ...]
-    shape: tuple[int, int]  # S, A
-    initial: Array  # [S - 1, B] cumulative
-    arrivals: Array  # [B S A, L]: the L possible arrivals, as g = task S + state
-    cumulative: Array  # [L - 1, B S A]: their cumulative probabilities, the last (1) left out
-    rewards: Array  # [B S A, L] mean
-    absorbing: Array  # [B S]
+    leading: tuple[int, ...]  # leading axes of the tasks, whose product is M
+    shape: tuple[int, int]  # (S, A)
+    initial: Array  # [S - 1, M] cumulative probabilities of the first state
+    arrivals: Array  # [M S A, Z] row of each arrival, the likeliest first
+    cumulative: Array  # [Z - 1, M S A] cumulative probabilities of the arrivals
+    rewards: Array  # [M S A, Z] mean reward of each arrival
+    absorbing: Array  # [M S] whether the state of a row is absorbing
     noise: Noise
 
 
 def deterministic(rng: Rng, mean: Array) -> Array:
-    """Rewards without noise."""
+    """Return the mean rewards themselves, without noise."""
     return mean
 
 
 def bernoulli(rng: Rng, mean: Array) -> Array:
-    """Rewards 0 or 1."""
+    """Return rewards of 1 with probability `mean`, and of 0 otherwise."""
     return (rng.random(mean.shape) < mean).astype(float)
 
 
 def gaussian(rng: Rng, mean: Array, std: float = 1.0) -> Array:
-    """Rewards with normal noise of standard deviation `std`; use through functools.partial."""
+    """Return the mean rewards plus normal noise; fix `std` by functools.partial."""
     return mean + std * rng.standard_normal(mean.shape)
 
 
 def _cumulative(probs: Array) -> Array:
-    """Cumulative sums along the last axis that end in exactly 1."""
+    """Return cumulative sums along the last axis that end in exactly 1."""
     sums = np.cumsum(probs, axis=-1, dtype=float)
     return sums / sums[..., -1:]
 
 
 def sampler(mdp: MDP, noise: Noise) -> Sampler:
-    """Prepare a batch of MDPs for sampling; deterministic transitions need no draw."""
+    """Return the tables of a batch of MDPs, whose rewards get this noise.
+
+    The last row of a cumulative table is always 1, so it is not stored.
+    """
     require(callable(noise), "noise must be a function (rng, mean) -> rewards", noise)
     if noise is bernoulli:
         inside = bool(((mdp.reward >= 0) & (mdp.reward <= 1)).all())
         require(inside, "Bernoulli rewards need means between 0 and 1", mdp.reward)
     (S, A), leading = mdp.shape, mdp.leading
-    B, L = math.prod(leading), int((mdp.transition > 0).sum(-1).max())
-    order = np.argsort(-mdp.transition, axis=-1, kind="stable")[..., :L]
-    likely = _cumulative(np.take_along_axis(mdp.transition, order, -1))
-    full = (*leading, S, A, L)
+    M, Z = math.prod(leading), int((mdp.transition > 0).sum(-1).max())
+    order = np.argsort(-mdp.transition, axis=-1, kind="stable")[..., :Z]  # the likeliest first
+    sums = _cumulative(np.take_along_axis(mdp.transition, order, -1))
+    full = (*leading, S, A, Z)
     reward = np.broadcast_to(mdp.reward, (*leading, S, A, S))
-    rewards = np.take_along_axis(reward, np.broadcast_to(order, full), -1).reshape(-1, L)
-    arrivals = ((np.arange(B) * S).reshape((*leading, 1, 1, 1)) + order).reshape(-1, L)
-    initial = np.broadcast_to(_cumulative(mdp.initial), (*leading, S)).reshape(B, S).T[:-1].copy()
-    cumulative = np.broadcast_to(likely, full).reshape(-1, L).T[:-1].copy()
-    ends = np.broadcast_to(absorbing(mdp), (*leading, S)).reshape(-1)
-    return Sampler(leading, (S, A), initial, arrivals, cumulative, rewards, ends, noise)
+    initial = np.broadcast_to(_cumulative(mdp.initial), (*leading, S)).reshape(M, S)
+    return Sampler(
+        leading=leading,
+        shape=(S, A),
+        initial=initial.T[:-1].copy(),
+        arrivals=(np.arange(M).reshape(*leading, 1, 1, 1) * S + order).reshape(-1, Z),
+        cumulative=np.broadcast_to(sums, full).reshape(-1, Z).T[:-1].copy(),
+        rewards=np.take_along_axis(reward, np.broadcast_to(order, full), -1).reshape(-1, Z),
+        absorbing=np.broadcast_to(absorbing(mdp), (*leading, S)).reshape(-1),
+        noise=noise,
+    )
 
 
 class CommonRandomNumbers(NamedTuple):
-    """Draws shared by P population: their axis is not drawn, but repeated."""
+    """A generator that draws for one member of a population and repeats the draws for all P."""
 
     rng: Rng
-    population: int
-    axis: int  # P times as long as what is drawn
+    population: int  # P
+    axis: int  # the axis along which the members follow one another
 
     def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
         axis = self.axis % len(shape)
-        own = (*shape[:axis], shape[axis] // self.population, *shape[axis + 1 :])
-        return np.concatenate([draw(own)] * self.population, axis=axis)
+        one_member = (*shape[:axis], shape[axis] // self.population, *shape[axis + 1 :])
+        return np.concatenate([draw(one_member)] * self.population, axis=axis)
 
     def random(self, shape: tuple[int, ...]) -> Array:
-        """Uniform on [0, 1)."""
+        """Return numbers that are uniform on [0, 1)."""
         return self._repeated(self.rng.random, shape)
 
     def standard_normal(self, shape: tuple[int, ...]) -> Array:
-        """Normal."""
+        """Return numbers that are normal with mean 0 and standard deviation 1."""
         return self._repeated(self.rng.standard_normal, shape)
 
 
 def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
-    return (
-        tables.leading if population is None else (whole("population", population), *tables.leading)
-    )
+    """Return the leading axes of the episodes: of the tasks, below P if there is a population."""
+    members = () if population is None else (whole("population", population),)
+    return (*members, *tables.leading)
 
 
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
-    """Eq. (1) for many rows at once. cumulative [n - 1, rows]; index [..], u [..] or [B N]"""
+    """Draw by inversion, eq. (1), from the columns `index` of a cumulative table.
+
+    cumulative [n - 1, columns]; index of any shape; u of that shape, or of its last axes.
+    """
     return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
 
 
 def first_states(rng: Rng, tables: Sampler, task: Array) -> Array:
-    """First states, as g, of rows that play these tasks. [rows] -> [rows]"""
+    """Draw the row of a first state for each entry of `task`. [B] -> [B]"""
     return task * tables.shape[0] + _invert(tables.initial, task, rng.random(task.shape))
 
 
-def arrive(rng: Rng, tables: Sampler, j: Array) -> Array:
-    """Index (task, state, action, arrival); one draw a row. j [.., rows] -> same"""
-    if not len(tables.cumulative):
-        return j
-    which = _invert(tables.cumulative, j, rng.random(j.shape[-1:]))
-    return np.asarray(j * tables.rewards.shape[1] + which)
+def arrive(rng: Rng, tables: Sampler, pair: Array) -> Array:
+    """Draw the index of an arrival for each pair. [..., B] -> [..., B]
+
+    There are B random numbers, which the leading axes share.
+    """
+    if not len(tables.cumulative):  # Z = 1: nothing is random
+        return pair
+    z = _invert(tables.cumulative, pair, rng.random(pair.shape[-1:]))
+    return np.asarray(pair * tables.rewards.shape[1] + z)
 
 
-def _policy(leading: tuple[int, ...], shape: tuple[int, int], probs: Array) -> tuple[Array, Array]:
-    """Cumulative probabilities of the actions [A - 1, rows], and the first row of each task.
+def _policy_table(tables: Sampler, leading: tuple[int, ...], probs: Array) -> tuple[Array, Array]:
+    """Return cumulative probabilities of the actions, S columns for each policy. [A - 1, columns]
 
-    A policy that is shared by tasks is written once. probs [..., S, A] -> .., first [*leading]
+    The second result [*leading] is the first column of the policy of each task.
     """
     probabilities("probs", probs)
-    S, A = shape
+    S, A = tables.shape
     require(probs.shape[-2:] == (S, A), f"probs must have shape [..., {S}, {A}]", probs.shape)
-    sums, own = _cumulative(probs).reshape(-1, A), probs.shape[:-2]
+    own = probs.shape[:-2]
     try:
-        first = np.broadcast_to(np.arange(math.prod(own)).reshape(own) * S, leading)
+        first_column = np.broadcast_to(np.arange(math.prod(own)).reshape(own) * S, leading)
     except ValueError:
         rule = f"leading axes of probs must be equal to those of the tasks, {leading}, or 1"
         raise ValueError(f"{rule}, got {own}") from None
-    return np.ascontiguousarray(sums.T[:-1]), first
+    return np.ascontiguousarray(_cumulative(probs).reshape(-1, A).T[:-1]), first_column
+
+
+def _walk(
+    rng: Rng, tables: Sampler, policy: Array, first_column: Array, num_episodes: int, horizon: int
+) -> tuple[Array, Array, Array]:
+    """Play P members on all tasks. -> rows, actions and arrivals, each [T, P, M N]
+
+    `policy` and `first_column` [P, M] are those of `_policy_table`.
+    """
+    S, A = tables.shape
+    task = np.repeat(np.arange(math.prod(tables.leading)), num_episodes)
+    row = np.broadcast_to(first_states(rng, tables, task), (len(first_column), len(task)))
+    to_column = np.repeat(first_column, num_episodes, axis=1) - task * S
+    u = rng.random((horizon, len(task)))
+    rows, actions, arrivals = np.empty((3, horizon, *row.shape), np.intp)
+    for t in range(horizon):
+        rows[t], actions[t] = row, _invert(policy, to_column + row, u[t])
+        arrivals[t] = arrive(rng, tables, row * A + actions[t])
+        row = tables.arrivals.ravel().take(arrivals[t])
+    return rows, actions, arrivals
 
 
 def sample(
-    rng: Rng, tables: Sampler, probs: Array, num_episodes: int, horizon: int,
+    rng: Rng,
+    tables: Sampler,
+    probs: Array,
+    num_episodes: int,
+    horizon: int,
     population: int | None = None,
-) -> Episodes:  # fmt: skip
-    """Play a memoryless policy. probs [..., S, A], leading axes the tasks' or 1 -> [..., N, T]
+) -> Episodes:
+    """Play a memoryless policy on each task, and return the episodes [..., N, T].
 
-    With `population` P policies play each task, probs [P, ..., S, A] -> [P, ..., N, T], and meet the
-    same draws: what a member earns does not depend on who else plays.
+    Leading axes of `probs` [..., S, A] are those of the tasks, or 1 where tasks share a policy.
+    With a population of P members, `probs` is [P, ..., S, A] and the episodes are [P, ..., N, T].
+    All members meet the same random numbers, so the episodes of a member do not depend on the
+    other members.
     """
     whole("num_episodes", num_episodes)
     whole("horizon", horizon)
-    leading = leading_axes(tables, population)
-    (S, A), P = tables.shape, population or 1
-    policy, first = _policy(leading, (S, A), probs)
-    task = np.repeat(np.arange(math.prod(tables.leading)), num_episodes)
-    g = np.broadcast_to(first_states(rng, tables, task), (P, len(task)))
-    own = np.repeat(first.reshape(P, -1), num_episodes, axis=1) - task * S
-    u = rng.random((horizon, len(task)))
-    visited, actions, arrived = np.empty((3, horizon, P, len(task)), np.intp)
-    for t in range(horizon):
-        visited[t], actions[t] = g, _invert(policy, own + g, u[t])
-        arrived[t] = arrive(rng, tables, g * A + actions[t])
-        g = tables.arrivals.ravel().take(arrived[t])
-    alive = ~tables.absorbing.take(visited)  # no absorbing state is left again
+    leading, P = leading_axes(tables, population), population or 1
+    policy, first_column = _policy_table(tables, leading, probs)
+    rows, actions, arrivals = _walk(
+        rng, tables, policy, first_column.reshape(P, -1), num_episodes, horizon
+    )
+    alive = ~tables.absorbing.take(rows)  # an absorbing state is never left
     alive[0] = True
-    noise_rng: Any = rng if population is None else CommonRandomNumbers(rng, P, 1)
-    rewards = tables.noise(noise_rng, tables.rewards.ravel().take(arrived))
-    visited -= task * S
-    found = Episodes(visited, actions, np.where(alive, rewards, 0.0), alive)
+    noise_rng: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=1)
+    rewards = tables.noise(noise_rng, tables.rewards.ravel().take(arrivals))
+    by_time = (rows % tables.shape[0], actions, np.where(alive, rewards, 0.0), alive)
     axes = (*leading, num_episodes, horizon)
-    return Episodes._make(np.moveaxis(x, 0, -1).reshape(axes) for x in found)
+    return Episodes(*[np.moveaxis(x, 0, -1).reshape(axes) for x in by_time])
 
 
 def visit_index(episodes: Episodes, shape: tuple[int, int]) -> Array:
-    """Index of every visited pair in a flattened table [..., S, A]. [..., N, T]"""
+    """Return the index of each visited pair in a flattened table [..., S, A]. [..., N, T]"""
     (S, A), leading = shape, episodes.states.shape[:-2]
-    task = np.arange(math.prod(leading)).reshape(*leading, 1, 1) * (S * A)
-    return task + episodes.states * A + episodes.actions
+    row = np.arange(math.prod(leading)).reshape(*leading, 1, 1) * S + episodes.states
+    return row * A + episodes.actions
 
 
 def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
-    """Sum of the weights over the visits of each pair, eq. (2). weights [..., N, T] -> [..., S, A]
+    """Return the sum of the weights c over the visits of each pair, eq. (2).
 
-    >>> once = Episodes(*(np.array([[x]]) for x in (0, 1, 1.0, True)))
-    >>> table(once, np.array([[0.5]]), (1, 2))
-    array([[0. , 0.5]])
+    weights [..., N, T], shape (S, A) -> [..., S, A]
+
+    >>> two_pulls = Episodes(*[np.array([[x], [y]]) for x, y in ((0, 0), (1, 1), (0., 1.), (1, 1))])
+    >>> sum_over_visits(two_pulls, np.array([[0.5], [0.25]]), (1, 3))
+    array([[0.  , 0.75, 0.  ]])
     """
     full = (*episodes.states.shape[:-2], *shape)
     rule = f"weights must have the shape of the episodes, {episodes.states.shape}"

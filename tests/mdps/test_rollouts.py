@@ -3,16 +3,20 @@
 from functools import partial
 
 import numpy as np
+import plain_forms
 import pytest
+from comparing import assert_mean as within_five_errors
 from enumerate_trajectories import expected_return, occupancy, random_batch, random_mdp
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from problems import RANDOM_START, REWARD_BY_ARRIVAL, SLIP, TRAP, always, corridor, one_state
 
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
-from metarl_min.mdps.rollouts import Agent, Episodes
+from metarl_min.mdps.rollouts import Episodes
 
 NEARLY_ONE = float(np.nextafter(1, 0))
+assert_mean = partial(within_five_errors, largest_error=0.03)
 
 
 class Dice:
@@ -25,35 +29,9 @@ class Dice:
         return np.broadcast_to(self.rolls.pop(0), shape).astype(float)
 
 
-def bandit(means):
-    means = np.array(means, float)
-    return MDP(np.ones(1), np.ones((1, len(means), 1)), means[None, :, None])
-
-
-def corridor(length=3, pay=1.0):
-    """Right or stay; the last cell is absorbing and its arrival is paid."""
-    eye = np.eye(length)
-    transition = np.stack([eye[[*range(1, length), length - 1]], eye], axis=1)
-    transition[-1] = eye[-1]
-    reward = np.zeros((length, 2, length))
-    reward[:-1, :, -1] = pay
-    return MDP(eye[0], transition, reward)
-
-
-def always(action, num_states, num_actions=2):
-    return np.eye(num_actions)[np.full(num_states, action)]
-
-
 def sample(mdp, probs, num_episodes, horizon, noise=rollouts.deterministic, seed=0):
     rng = np.random.default_rng(seed)
     return rollouts.sample(rng, rollouts.sampler(mdp, noise), probs, num_episodes, horizon)
-
-
-def assert_mean(samples, exact):
-    """Means over axis 0 agree with `exact` within 5 standard errors, and these are small."""
-    error = np.std(samples, axis=0) / np.sqrt(len(samples))
-    assert (np.abs(np.mean(samples, axis=0) - exact) <= 5 * error + 1e-12).all()
-    assert error.max() < 0.03
 
 
 # ---- eq. (1): inversion ----
@@ -64,7 +42,7 @@ def assert_mean(samples, exact):
     ("u", "action"), [(0.0, 1), (0.2, 1), (0.25, 3), (0.9, 3), (NEARLY_ONE, 3)]
 )
 def test_eq1_inverts_the_cumulative_table_and_never_draws_probability_zero(u, action):
-    prepared = rollouts.sampler(bandit([0, 1, 2, 3, 4]), rollouts.deterministic)
+    prepared = rollouts.sampler(one_state([0, 1, 2, 3, 4]), rollouts.deterministic)
     probs = np.array([[0, 0.25, 0, 0.75, 0]])
     episodes = rollouts.sample(Dice(0.5, u), prepared, probs, 3, 1)
     assert (episodes.actions == action).all()
@@ -75,7 +53,7 @@ def test_eq1_inverts_the_cumulative_table_and_never_draws_probability_zero(u, ac
 def test_eq1_round_off_in_the_sums_reaches_no_action_of_probability_zero():
     for n in range(2, 60):
         probs = np.append(np.full(n, 1 / n), 0.0)[None]
-        prepared = rollouts.sampler(bandit(np.arange(n + 1)), rollouts.deterministic)
+        prepared = rollouts.sampler(one_state(np.arange(n + 1)), rollouts.deterministic)
         episodes = rollouts.sample(Dice(0.5, NEARLY_ONE), prepared, probs, 1, 1)
         assert episodes.actions.item() == n - 1
 
@@ -114,6 +92,29 @@ def test_deterministic_transitions_draw_no_arrivals():
     prepared = rollouts.sampler(corridor(), rollouts.deterministic)
     assert rollouts.sample(dice, prepared, always(0, 3), 1, 2).states.tolist() == [[0, 1]]
     assert not dice.rolls
+
+
+@pytest.mark.verifies("rollouts.1")
+@pytest.mark.parametrize("seed", range(5))
+def test_the_tables_give_what_loops_over_tasks_episodes_and_steps_give(seed):
+    paid_in_the_trap = np.array([[[1.0, 2.0], [-0.5, 0.4]], [[0.0, 0.0], [0.0, 0.5]]])
+    arrays = [
+        (RANDOM_START, SLIP, REWARD_BY_ARRIVAL),
+        (RANDOM_START, TRAP, REWARD_BY_ARRIVAL * [[[1.0]], [[0.0]]]),
+        (RANDOM_START, TRAP, paid_in_the_trap),
+    ]
+    batch = MDP(*[np.stack(x) for x in zip(*arrays, strict=True)])
+    probs = np.random.default_rng([seed, 1]).dirichlet(np.ones(2), (3, 2))
+    ours = sample(batch, probs, 4, 5, seed=seed)
+    rng = np.random.default_rng(seed)
+    u_first, u_actions = rng.random(12).reshape(3, 4), rng.random((5, 12)).reshape(5, 3, 4)
+    u_arrivals = rng.random((5, 12)).reshape(5, 3, 4)
+    for m in range(3):
+        task = MDP(*[x[m] for x in batch])
+        plain = plain_forms.sample(task, probs[m], u_first[m], u_actions[:, m], u_arrivals[:, m])
+        for field, loops in zip(ours, plain, strict=True):
+            assert np.array_equal(field[m], loops)
+    assert not ours.alive[1].all() and ours.alive[2].all()
 
 
 # ---- what one episode holds ----
@@ -220,34 +221,17 @@ def test_each_member_plays_as_it_does_alone(ends, own, noise):
         for x, y in zip(together, alone, strict=True):
             assert x.shape == (4, 3, 2, 6) and np.array_equal(x[p], y)
     assert len(np.unique(together.actions.reshape(4, -1), axis=0)) == 4
-    if own == 1:
-        rows = np.repeat(np.arange(4) * S, 3)
-        stacked = probs.reshape(4 * S, A)
-
-        def act(rng, memory, states):
-            return (rng.random((len(states), 1)) >= np.cumsum(stacked, -1)[rows + states]).sum(-1)
-
-        agent = table_agent(probs)._replace(act=act)
-        together = rollouts.play(np.random.default_rng(5), prepared, agent, 2, 6, 4)
-        for p in range(4):
-            agent = table_agent(probs[p, 0])
-            alone = rollouts.play(np.random.default_rng(5), prepared, agent, 2, 6)
-            for x, y in zip(together, alone, strict=True):
-                assert x.shape == (4, 3, 2, 6) and np.array_equal(x[p], y)
-        assert len(np.unique(together.actions.reshape(4, -1), axis=0)) == 4
 
 
-def test_members_that_are_not_announced_are_refused():
-    prepared, probs = rollouts.sampler(bandit([0.1, 0.2]), rollouts.deterministic), always(0, 1)
-    for members, leading in ((None, (3,)), (2, (3,)), (3, (3, 1)), (3, (1, 3))):
+def test_a_population_that_is_not_announced_is_refused():
+    prepared, probs = rollouts.sampler(one_state([0.1, 0.2]), rollouts.deterministic), always(0, 1)
+    for population, leading in ((None, (3,)), (2, (3,)), (3, (3, 1)), (3, (1, 3))):
         policies = np.broadcast_to(probs, (*leading, *probs.shape))
         with pytest.raises(ValueError, match="leading axes of probs must be equal to those of the"):
-            rollouts.sample(np.random.default_rng(0), prepared, policies, 1, 1, members)
-    for members in (0, -1):
-        with pytest.raises(ValueError, match="members must be"):
-            rollouts.sample(np.random.default_rng(0), prepared, probs, 1, 1, members)
-        with pytest.raises(ValueError, match="members must be"):
-            rollouts.play(np.random.default_rng(0), prepared, table_agent(probs), 1, 1, members)
+            rollouts.sample(np.random.default_rng(0), prepared, policies, 1, 1, population)
+    for population in (0, -1):
+        with pytest.raises(ValueError, match="population must be"):
+            rollouts.sample(np.random.default_rng(0), prepared, probs, 1, 1, population)
 
 
 def test_common_draws_repeat_what_one_member_draws():
@@ -332,7 +316,7 @@ def test_arrivals_have_their_probabilities():
 
 def test_bernoulli_rewards_are_zero_or_one_with_the_right_mean():
     episodes = sample(
-        bandit([0.0, 0.3, 1.0]), np.full((1, 3), 1 / 3), 30_000, 1, rollouts.bernoulli
+        one_state([0.0, 0.3, 1.0]), np.full((1, 3), 1 / 3), 30_000, 1, rollouts.bernoulli
     )
     assert set(np.unique(episodes.rewards)) == {0.0, 1.0}
     for arm, mean in enumerate([0.0, 0.3, 1.0]):
@@ -342,7 +326,7 @@ def test_bernoulli_rewards_are_zero_or_one_with_the_right_mean():
 @pytest.mark.parametrize("std", [1.0, 0.5])
 def test_gaussian_rewards_have_the_right_mean_and_variance(std):
     noise = partial(rollouts.gaussian, std=std)
-    rewards = sample(bandit([2.0]), np.ones((1, 1)), 40_000, 1, noise).rewards.ravel()
+    rewards = sample(one_state([2.0]), np.ones((1, 1)), 40_000, 1, noise).rewards.ravel()
     assert_mean(rewards, 2.0)
     assert_mean((rewards - 2) ** 2, std**2)
     assert_mean((rewards - 2) ** 3, 0.0)
@@ -351,95 +335,6 @@ def test_gaussian_rewards_have_the_right_mean_and_variance(std):
 def test_deterministic_rewards_are_the_means_themselves():
     mean = np.array([0.1, 0.7])
     assert rollouts.deterministic(np.random.default_rng(0), mean) is mean
-
-
-# ---- play ----
-
-
-def table_agent(probs, log=None):
-    """An agent that plays a fixed table, and keeps what it is told."""
-
-    def act(rng, memory, states):
-        return (rng.random((len(states), 1)) >= np.cumsum(probs, -1)[states]).sum(-1)
-
-    def observe(memory, *seen):
-        if log is not None:
-            log.append(seen)
-        return memory + 1
-
-    return Agent(lambda num_tasks: np.zeros(num_tasks), rollouts.keep_memory, act, observe)
-
-
-def test_play_with_a_fixed_table_has_the_distribution_of_sample():
-    mdp, probs = random_mdp(7, 3, 2)
-    batch = MDP(mdp.initial[None], mdp.transition[None], np.repeat(mdp.reward[None], 5000, 0))
-    prepared = rollouts.sampler(batch, rollouts.deterministic)
-    episodes = rollouts.play(np.random.default_rng(0), prepared, table_agent(probs), 3, 4)
-    assert all(x.shape == (5000, 3, 4) for x in episodes)
-    pairs = episodes.states * 2 + episodes.actions
-    exact = (occupancy(mdp, probs, 4)[..., None] * probs).reshape(4, 6)
-    for n in range(3):
-        assert_mean(pairs[:, n, :, None] == np.arange(6), exact)
-        assert_mean(episodes.rewards[:, n].sum(-1), expected_return(mdp, probs, 4))
-
-
-def test_an_agent_is_told_what_happened_in_the_order_in_which_it_happened():
-    batch, _, _ = random_batch(8, 2, 3, 2)
-    log = []
-    agent = table_agent(np.full((3, 2), 0.5), log)
-    prepared = rollouts.sampler(batch, rollouts.deterministic)
-    episodes = rollouts.play(np.random.default_rng(0), prepared, agent, 2, 3)
-    assert len(log) == 6
-    for k, (states, actions, rewards, arrivals) in enumerate(log):
-        n, t = divmod(k, 3)
-        assert np.array_equal(states, episodes.states[:, n, t])
-        assert np.array_equal(actions, episodes.actions[:, n, t])
-        assert np.array_equal(rewards, episodes.rewards[:, n, t])
-        assert np.array_equal(rewards, batch.reward[np.arange(2), states, actions, arrivals])
-        if t < 2:
-            assert np.array_equal(arrivals, episodes.states[:, n, t + 1])
-
-
-def test_memory_starts_once_begins_each_episode_and_observes_each_step():
-    calls = []
-    agent = Agent(
-        lambda num_tasks: calls.append(("start", num_tasks)) or 0,
-        lambda rng, memory: calls.append(("begin", memory)) or memory + 100,
-        lambda rng, memory, states: calls.append(("act", memory)) or np.zeros(2, int),
-        lambda memory, *seen: memory + 1,
-    )
-    arms = MDP(np.ones((1, 1)), np.ones((1, 1, 2, 1)), np.zeros((2, 1, 2, 1)))
-    rollouts.play(
-        np.random.default_rng(0), rollouts.sampler(arms, rollouts.deterministic), agent, 2, 2
-    )
-    assert calls == [
-        ("start", 2), ("begin", 0), ("act", 100), ("act", 101),
-        ("begin", 102), ("act", 202), ("act", 203),
-    ]  # fmt: skip
-
-
-def test_play_starts_alive_again_after_an_episode_that_ended():
-    mdp = corridor()
-    batch = MDP(*(x[None] for x in mdp))
-    prepared = rollouts.sampler(batch, partial(rollouts.gaussian, std=1.0))
-    agent = table_agent(always(0, 3))
-    episodes = rollouts.play(np.random.default_rng(0), prepared, agent, 2, 4)
-    assert (episodes.alive == [True, True, False, False]).all()
-    assert (episodes.states == [0, 1, 2, 2]).all()
-    assert (episodes.rewards[..., 2:] == 0).all() and (episodes.rewards[..., :2] != 0).all()
-
-
-def test_play_with_one_task_one_episode_and_one_step():
-    batch = MDP(*(x[None] for x in bandit([0.25])))
-    prepared = rollouts.sampler(batch, rollouts.deterministic)
-    agent = table_agent(np.ones((1, 1)))
-    episodes = rollouts.play(np.random.default_rng(0), prepared, agent, 1, 1)
-    assert [x.tolist() for x in episodes] == [[[[0]]], [[[0]]], [[[0.25]]], [[[True]]]]
-
-
-def test_remember_carries_the_memory_unchanged():
-    memory = object()
-    assert rollouts.keep_memory(np.random.default_rng(0), memory) is memory
 
 
 # ---- what is refused ----
@@ -473,23 +368,15 @@ def test_leading_axes_of_the_policy_that_do_not_fit_are_refused():
 @pytest.mark.parametrize("means", [[0.5, 1.5], [-0.5, 0.5]])
 def test_bernoulli_rewards_need_means_that_are_probabilities(means):
     with pytest.raises(ValueError, match="Bernoulli rewards need means between 0 and 1, got"):
-        rollouts.sampler(bandit(means), rollouts.bernoulli)
+        rollouts.sampler(one_state(means), rollouts.bernoulli)
 
 
 def test_noise_must_be_a_function():
     with pytest.raises(ValueError, match=r"noise must be a function .* got none"):
-        rollouts.sampler(bandit([0.5]), "none")
+        rollouts.sampler(one_state([0.5]), "none")
 
 
 def test_weights_must_have_the_shape_of_the_episodes():
     episodes = sample(corridor(), np.full((3, 2), 0.5), 2, 4)
     with pytest.raises(ValueError, match=r"shape of the episodes, \(2, 4\), got \(4,\)"):
         rollouts.sum_over_visits(episodes, np.ones(4), (3, 2))
-
-
-@pytest.mark.parametrize("action", [-1, 2])
-def test_an_action_that_does_not_exist_is_refused(action):
-    prepared = rollouts.sampler(bandit([0.1, 0.2]), rollouts.deterministic)
-    agent = table_agent(always(0, 1))._replace(act=lambda rng, memory, states: states + action)
-    with pytest.raises(ValueError, match="actions must be from 0 to 1"):
-        rollouts.play(np.random.default_rng(0), prepared, agent, 1, 1)
