@@ -95,7 +95,7 @@ def evaluate(
     returns, losses = [], []
     for episodes in play_fresh_tasks(learner, state, num_tasks, seed, greedy):
         returns.append(episodes.rewards.sum(-1))
-        if ceiling is not None and ceiling.told_by_episodes:
+        if ceiling is not None and ceiling.determined_by_episodes:
             losses.append(regret(ceiling, episodes))
     return _scores(np.concatenate(returns), np.concatenate(losses) if losses else None, ceiling)
 

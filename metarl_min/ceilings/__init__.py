@@ -1,28 +1,48 @@
-"""What a ceiling is: the best expected return of a whole trial, exploration included.
+"""A ceiling: the best expected return of a trial that any player of a family can reach.
 
-    ceilings         a ceiling: the Bayes-optimal value with its tables
+    beta_integrals   the expected mean of the best of some Beta arms
+    arm_records      the records of Bernoulli arms, numbered without a gap
     beta_arms        Bernoulli arms with independent Beta priors
-    correlated_arms  two arms whose means depend on each other
-    hypotheses       a finite set of candidate tasks
+    correlated_arms  Bernoulli arms whose means depend on each other
+    outcomes         all that can happen in a step of a finite set of tasks
+    hypotheses       a finite set of candidate tasks with noise-free rewards
+    assignment       bounds on an assignment of goals to steps
     walks            branch and bound over walks on a grid
     goal_search      one goal among many cells, by the best walk
     normal_bounds    bounds for normal rewards
-    bounds           bounds where no exact value is within reach
+    bounds           bounds where the exact value is too large to compute
     bayes_optimal    the solver that fits a family, and the player of its solution
 
-An outcome o = (s, a, s', r) of a step has probability p_h(o) under hypothesis h, of prior w(h).
-Whoever meets the task through its history knows the belief b, the state s and the time t. These
-make a known MDP (the Bayes-adaptive MDP of Duff 2002), which is solved backwards in time:
+The return of a trial is the undiscounted sum of all its rewards, exploration included. A family
+is a set of candidate tasks g with prior weights w(g). In a step the player takes action a in
+state s, arrives in state s' and receives the reward r. The outcome o = (s, a, s', r) of the step
+has the probability p_g(o) in task g.
 
-    (1)  b_o(h) = b(h) p_h(o) / p(o|b),  p(o|b) = sum_h b(h) p_h(o)             [definition]
+A player that sees the task only through its history has a belief b: b(g) is the probability of
+task g given the history. In this room, b is a belief. The belief, the state and the time are the
+state of a known MDP, the Bayes-adaptive MDP [Duff 2002]. Its optimum follows backwards in time:
+
+    (1)  b_o(g) = b(g) p_g(o) / p(o|b),  p(o|b) = sum_g b(g) p_g(o)             [definition]
     (2)  Q_t(b,s,a) = sum_{o of (s,a)} p(o|b) (r + V_{t+1}(b_o,s')),
-         V_t(b,s) = max_a Q_t(b,s,a), 0 after the trial, and where an episode starts
-         sum_s rho(s) V_t(b,s): the belief is kept, the state redrawn
-                                                                  [Guez et al. 2012, sec. 2]
-    (3)  random = sum_h w(h) J_h(1 / A) N;  N T (mean reward of the prior) where no arrival
-         tells what the next action pays                                        [derivation]
+         V_t(b,s) = max_a Q_t(b,s,a)                              [Guez et al. 2012, sec. 2]
 
-The rooms below solve (2) where a table or a search can hold it; `bayes_optimal` chooses.
+b_o is the belief after the outcome o. V is 0 after the last step of the trial. The next episode
+keeps the belief and draws a new first state. So after the last step of an episode, the mean
+sum_s rho(s) V_{t+1}(b_o,s) takes the place of V_{t+1}(b_o,s') in (2).
+
+The uniformly random player is the other end of the scale. Its expected return over N episodes of
+T steps is, for a finite set of candidate tasks, and for arms and random MDPs:
+
+    (3)  random = N sum_g w(g) J_g(pi),  pi(a|s) = 1 / A                        [definition]
+    (4)  random = N T (prior mean of the reward, averaged over the actions)     [derivation]
+
+    Steps of (4). Every step of the random player takes each action with probability 1 / A.
+    An arm has one state, so a step pays the average of the prior means of the arms.
+    In a random MDP all pairs (s, a) have the same prior mean of the reward. The rewards are
+    independent of the transitions, so the state of a step says nothing about its rewards.
+    The N T steps therefore pay the same in expectation, and expectations add.
+
+Each solver computes (2) for one kind of family. `bayes_optimal` chooses the solver.
 """
 
 from __future__ import annotations
@@ -30,28 +50,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from metarl_min.baselines.bandits import prior_means
-from metarl_min.baselines.posterior_sampling import uniform
-from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
 from metarl_min.mdps import values
-from metarl_min.tasks import DirichletMDP, Family, Hypotheses, expected_under_prior
+from metarl_min.mdps.policies import uniform
+from metarl_min.tasks import DirichletMDP, Family, Hypotheses, expected_under_prior, prior_means
+
+
+class TooLarge(ValueError):
+    """An exact value exists, but its tables or its search would be too large."""
 
 
 class Ceiling(NamedTuple):
-    """The optimum of one family; a belief is [M] of them, at one time of the trial."""
+    """The optimum of one family, and the action values (2) along any history.
+
+    A `belief` is the belief of M tasks at the same time of the trial. Its type depends on the
+    solver, and no function changes it.
+    """
 
     value: float  # expected return of the Bayes-optimal player over one trial
-    known_task: float  # of the best player who is told the task
-    random: float  # of the uniformly random player
-    told_by_episodes: bool  # whether any history, as Episodes hold it, has its values of eq. (2)
-    start: Callable[[int], Any]  # num_tasks -> belief, before the trial
+    known_task: float  # expected return of the best player that is told the task
+    random: float  # expected return of the uniformly random player
+    determined_by_episodes: bool  # whether Episodes alone determine (2) along every history
+    start: Callable[[int], Any]  # num_tasks -> belief before the trial
     observe: Callable[..., Any]  # (belief, states, actions, rewards, arrivals or None) -> belief
-    action_values: Callable[[Any, Array], Array]  # (belief, states [M]) -> Q of eq. (2), [M, A]
+    action_values: Callable[[Any, Array], Array]  # (belief, states [M]) -> [M, A] Q of eq. (2)
 
 
 def expected_random(family: Family) -> float:
-    """Expected return of the uniformly random player over one trial, eq. (3)."""
+    """Return the expected return of the uniformly random player over one trial, eqs. (3), (4)."""
     prior: Any = family.prior
     if isinstance(prior, Hypotheses):
         returns = values.expected_return(prior.mdps, uniform(prior.mdps.shape), family.horizon)
@@ -61,12 +87,20 @@ def expected_random(family: Family) -> float:
 
 
 def format_count(size: int) -> str:
-    """Write a size; beyond some thousand digits Python would not."""
+    """Write a size with separators; Python refuses to print more than some thousand digits.
+
+    >>> format_count(4000), format_count(10**5000)
+    ('4,000', 'more than 1e99')
+    """
     return f"{size:,}" if size < 10**99 else "more than 1e99"
 
 
-def require_table_fits(family: Family, size: int, limit: int, least: str = "") -> None:
-    """Refuse tables of more than `limit` entries of 8 bytes, by the size that they would need."""
-    rule = f"the exact ceiling of {family.name} may have at most {limit:,} table entries"
-    memory = f" ({8 * size / 1e9:,.3g} GB)" if size < 10**99 else ""
-    require(size <= limit, rule, least + format_count(size) + memory)
+def require_table_fits(family: Family, size: int, limit: int, prefix: str = "") -> None:
+    """Raise `TooLarge` unless `size` table entries of 8 bytes are at most `limit`.
+
+    The message names the size; `prefix` stands before it, for a size that is still growing.
+    """
+    if size > limit:
+        rule = f"the exact ceiling of {family.name} may have at most {limit:,} table entries"
+        memory = f" ({8 * size / 1e9:,.3g} GB)" if size < 10**99 else ""
+        raise TooLarge(f"{rule}, got {prefix}{format_count(size)}{memory}")

@@ -1,11 +1,19 @@
-"""The ceiling of a family, by whichever method can hold it, and a player that reaches it.
+"""The ceiling of a family, by the solver that fits it, and a player that reaches it.
 
-With V and Q of ceilings (2), for pi anyone who meets the task through its history alone:
+V and Q are the optimal values of ceilings (2). A player with the policy pi sees the task only
+through its history. b_t is its belief and s_t its state before step t of the trial, and a_t is its
+action. In this module, b_t is a belief.
 
-    (1)  V - E[return of pi] = E_pi sum_t (max_a Q_t(b_t,s_t,a) - Q_t(b_t,s_t,a_t))
+    (1)  V - E[return of pi] = E[sum_t (max_a Q_t(b_t,s_t,a) - Q_t(b_t,s_t,a_t))]
                                                     [Kakade and Langford 2002, lemma 6.1]
 
-The regret of one history is that sum.
+    Steps of (1). Along one history, V_t - Q_t(a_t) is the loss by the action of step t.
+    Q_t(a_t) is the expectation of the reward r_t plus V_{t+1}, by ceilings (2).
+    So the expected loss of step t is E[V_t] - E[r_t] - E[V_{t+1}].
+    The sum over t is a telescope: V at the start, minus the expected return, minus 0 at the end.
+
+The regret of one history is the sum inside the expectation. V minus the mean regret estimates
+the expected return of pi, with a much smaller standard error than the mean return has.
 """
 
 from __future__ import annotations
@@ -17,11 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from metarl_min.baselines.bandits import learner_of_agent, random_argmax
-from metarl_min.basics.arguments import require
+from metarl_min.baselines import act_by, learner_of_agent, random_argmax
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.ceilings import (
     Ceiling,
+    TooLarge,
     beta_arms,
     correlated_arms,
     expected_random,
@@ -30,68 +38,95 @@ from metarl_min.ceilings import (
 )
 from metarl_min.learners import Learner
 from metarl_min.mdps import rollouts
-from metarl_min.mdps.rollouts import Agent, Episodes
-from metarl_min.tasks import BetaArms, Family, Hypotheses, MirroredArms
+from metarl_min.mdps.agents import Agent, keep_memory
+from metarl_min.mdps.rollouts import Episodes
+from metarl_min.tasks import BetaArms, CorrelatedArms, Family, Hypotheses, Unsupported
 
 __all__ = ["Ceiling", "bayes_optimal", "expected_random", "regret", "solve"]
 
+SUBSET_LIMIT = 4_000_000  # table entries up to which a goal search is solved by `hypotheses`
+TOLERANCE = 1e-9  # actions whose values are this close to the best one are equally good
 
-def _is_bandit(family: Family) -> bool:
-    one = isinstance(family.prior, BetaArms | MirroredArms)
-    one = one or (isinstance(family.prior, Hypotheses) and family.prior.mdps.shape[0] == 1)
-    return one and family.horizon == 1 and family.reward_noise is rollouts.bernoulli
+
+def _is_bernoulli_bandit(family: Family) -> bool:
+    prior = family.prior
+    arms = isinstance(prior, BetaArms | CorrelatedArms)
+    candidates = isinstance(prior, Hypotheses) and prior.mdps.shape[0] == 1
+    bernoulli = family.reward_noise is rollouts.bernoulli
+    return (arms or candidates) and family.horizon == 1 and bernoulli
+
+
+def _solve_candidates(family: Family) -> Ceiling:
+    """Solve candidate tasks with noise-free rewards by subsets, or by the best walk to a goal.
+
+    A goal search is solved by subsets where these are few: they have values for every history.
+    """
+    goals = goal_search.recognise(family)
+    if goals is None:
+        return hypotheses.solve(family)
+    with suppress(TooLarge):
+        return hypotheses.solve(family, SUBSET_LIMIT)
+    return goal_search.solve(family, goals)
 
 
 def solve(family: Family) -> Ceiling:
     """Return the exact optimum of a family.
 
-    ValueError where the prior has none (what has: Bernoulli arms that are independent with Beta
-    priors, mirror each other, or are one of finitely many sets; finitely many hypotheses with
-    noise-free rewards that agree, as long as they are possible, on the chance of each arrival that
-    they allow), or where its tables would be too large, with the size that they would need.
+    A family has an exact optimum here in these cases:
+
+    - Bernoulli arms with independent Beta priors, correlated arms, or finitely many sets of means;
+    - finitely many candidate tasks with noise-free rewards that share the first state's
+      distribution and agree, as long as they are possible, on the chance of each arrival that
+      they allow.
+
+    `Unsupported` for any other family. `TooLarge`, with the size, if the tables would not fit.
+
+    >>> from metarl_min.tasks.bandits import bandit
+    >>> round(solve(bandit(arms=2, pulls=2)).value, 12)  # 1/2, then 7/12 with the better arm
+    1.083333333333
     """
-    prior, noise = family.prior, family.reward_noise
-    if _is_bandit(family):
-        return (beta_arms if isinstance(prior, BetaArms) else correlated_arms).solve(family)
+    if _is_bernoulli_bandit(family):
+        beta = isinstance(family.prior, BetaArms)
+        return beta_arms.solve(family) if beta else correlated_arms.solve(family)
+    if isinstance(family.prior, Hypotheses) and family.reward_noise is rollouts.deterministic:
+        return _solve_candidates(family)
     rule = "no exact ceiling but for Bernoulli arms and for hypotheses with noise-free rewards"
-    fits = isinstance(prior, Hypotheses) and noise is rollouts.deterministic
-    require(fits, rule, f"{family.name} with a prior of {type(prior).__name__}")
-    goals = goal_search.recognise(family)
-    if goals is None:
-        return hypotheses.solve(family)
-    with suppress(ValueError):
-        return hypotheses.solve(family, goal_search.SUBSETS)
-    return goal_search.solve(family, goals)
+    kind = type(family.prior).__name__
+    raise Unsupported(f"{rule}, got {family.name} with a prior of {kind}")
 
 
 def regret(ceiling: Ceiling, episodes: Episodes) -> Array:
-    """Sum over a trial of max_a Q - Q(a) along its history, eq. (1). [M, N, T] -> [M]
+    """Return the sum in eq. (1) along each history. [M, N, T] -> [M]
 
-    ValueError where the history is impossible, or where an episode's last arrival, which Episodes
-    do not hold, would matter for the belief in the next one (only with random arrivals).
+    Episodes do not hold the last arrival of an episode. ValueError if a history is impossible, or
+    if a missing arrival matters for the belief in the next episode, which needs random arrivals.
     """
     M, N, T = episodes.states.shape
     steps = Episodes._make(x.reshape(M, N * T) for x in episodes)
     belief, total = ceiling.start(M), np.zeros(M)
     for t in range(N * T):
-        states, actions, rewards = (x[:, t] for x in steps[:3])
-        values = ceiling.action_values(belief, states)
-        total += values.max(-1) - values[np.arange(M), actions]
+        states, actions, rewards = steps.states[:, t], steps.actions[:, t], steps.rewards[:, t]
+        q = ceiling.action_values(belief, states)
+        total += q.max(-1) - q[np.arange(M), actions]
         if t + 1 < N * T:
             arrivals = steps.states[:, t + 1] if (t + 1) % T else None
             belief = ceiling.observe(belief, states, actions, rewards, arrivals)
     return total
 
 
-def _act(rng: Rng, belief: Any, states: Array, action_values: Callable[..., Array]) -> Array:
-    return random_argmax(rng, action_values(belief, states), tolerance=1e-9)
+def _choose(rng: Rng, belief: Any, states: Array, action_values: Callable[..., Array]) -> Array:
+    return random_argmax(rng, action_values(belief, states), TOLERANCE)
 
 
-def _agent(family: Family, ceiling: Ceiling) -> Agent:
-    act = partial(_act, action_values=ceiling.action_values)
-    return Agent(ceiling.start, rollouts.keep_memory, act, ceiling.observe)
+def bayes_optimal(family: Family, ceiling: Ceiling) -> Learner:
+    """Return the player of the optimum of `family`, which `solve` has computed as `ceiling`.
 
-
-def bayes_optimal(ceiling: Ceiling) -> Learner:
-    """Play the optimum; of actions within 1e-9 of the best one is drawn uniformly at random."""
-    return learner_of_agent(partial(_agent, ceiling=ceiling))
+    Of the actions within 1e-9 of the best one, one is drawn uniformly at random.
+    """
+    agent = Agent(
+        start=ceiling.start,
+        begin_episode=keep_memory,
+        act=partial(act_by, choose=partial(_choose, action_values=ceiling.action_values)),
+        observe=ceiling.observe,
+    )
+    return learner_of_agent(family, agent)

@@ -1,19 +1,36 @@
-"""Bounds of the ceiling of Beta arms, where its table is out of reach.
+"""Bounds of the ceiling, for Bernoulli arms with Beta priors whose tables are too large.
 
-n pulls of A arms; arm i has the state x, wins and losses, and pays with probability p(x).
+A arms are pulled n times in all. Arm i in state x, its wins and losses so far, pays 1 with
+probability p(x) (beta_arms (1)). In this module, x is the state of one arm and l is a price.
 
-    (1)  V <= n E[max_i mean_i]: the player who is told the best arm            [derivation]
-    (2)  V <= min_{l >= 0} (n l + sum_i W_i(0)), W_i(x) = max(0, p(x) - l + p(x) W_i(x + win)
-         + (1 - p(x)) W_i(x + loss)), 0 after n pulls: any number of arms at a time, l a pull
-                                                              [Whittle 1988, sec. 3]
-    (3)  V >= U_1(n), U_i(m) = W_i(0,m), W_i(x,m) = max(U_{i+1}(m), p(x) (1 + W_i(x + win,m-1))
-         + (1 - p(x)) W_i(x + loss,m-1)), without U_{i+1} for the last arm: one arm after the
-         other, none a second time                                              [derivation]
-    (4)  V(arms) >= V(some of the arms)                                         [derivation]
+    (1)  V <= n E[max_i mean_i]                                              [derivation]
+    (2)  V <= min_{l >= 0} (n l + sum_i W_i(0)),
+         W_i(x) = max(0, p(x) - l + p(x) W_i(x + win) + (1 - p(x)) W_i(x + loss)),
+         and 0 after n pulls of arm i                              [Whittle 1988, sec. 3]
+    (3)  V >= U_1(n),  U_i(m) = W_i(0,m),
+         W_i(x,m) = max(U_{i+1}(m), p(x) (1 + W_i(x + win,m-1)) + (1 - p(x)) W_i(x + loss,m-1)),
+         without U_{i+1} for the last arm, and 0 at m = 0                    [derivation]
+    (4)  V(all arms) >= V(some of the arms)                                  [derivation]
 
-(2) holds for every l, so a search of the best one needs no proof; W in it is free of time, as a
-pull that pays later pays now. (3) and (4) are returns of players, computed exactly; (3) takes the
-arms in the order of their prior means, the lowest first.
+    Steps of (1). A player that is told the means can ignore them, so it earns at least V.
+    Its best play is to pull the best arm n times, which pays n max_i mean_i on average.
+
+    Steps of (2). Let a player pull any number of arms at a time. It pays the price l >= 0 for
+    each pull and receives n l in advance. A player with n pulls in all pays this back exactly,
+    so the best player with these rules earns at least V, for every l.
+    With these rules the arms do not interact, so the optimum is a sum of one term for each arm.
+    An arm is pulled until stopping, worth 0, is better: this is W_i. A pull that is worth making
+    later is worth making now, so W_i does not depend on the time.
+
+    Steps of (3). The right side is the return of a player, and no player earns more than V.
+    The player takes the arms in a fixed order and never returns to an arm. m pulls remain.
+    At arm i in state x it leaves for the next arm, worth U_{i+1}(m), or pulls arm i.
+    The last arm must take all pulls that remain.
+
+    Steps of (4). A player with all arms may ignore some of them.
+
+(2) is a bound for every l, so its minimum over l needs no proof of optimality. The order of the
+arms in (3) is by their prior means, the lowest first.
 """
 
 from __future__ import annotations
@@ -24,15 +41,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines.bandits import expected_best_mean, prior_means
-from metarl_min.basics.arguments import require
-from metarl_min.basics.trees import Array
-from metarl_min.ceilings import beta_arms, expected_random, format_count, normal_bounds
+from metarl_min.ceilings import TooLarge, beta_arms, expected_random, format_count, normal_bounds
+from metarl_min.ceilings.beta_integrals import expected_best_mean
 from metarl_min.mdps import rollouts
-from metarl_min.tasks import BetaArms, Family
+from metarl_min.tasks import BetaArms, Family, Unsupported, prior_means
 
-WORK = 4_000_000_000  # numbers computed, for one of the bounds
-SMALL = 10_000_000  # entries of the tables of (4)
+MAX_OPERATIONS = 4_000_000_000  # numbers computed for one of the bounds
+MAX_ENTRIES = 10_000_000  # entries of the tables of (4)
 
 
 class Bounds(NamedTuple):
@@ -40,89 +55,114 @@ class Bounds(NamedTuple):
 
     lower: float
     upper: float
-    known_task: float | None  # of the best player who is told the task
-    random: float  # of the uniformly random player
+    known_task: float | None  # expected return of the best player that is told the task
+    random: float  # expected return of the uniformly random player
 
 
-def _chances(a: Array, b: Array, n: int) -> Array:
-    """p(x) after n pulls with 0..n wins, for each arm. [A] -> [A, n + 1]"""
-    p: Array = (a[:, None] + np.arange(n + 1)) / (a + b + n)[:, None]
-    return p
-
-
-def relaxed(prior: BetaArms, pulls: int, price: float) -> float:
-    """The bound of eq. (2) at one price."""
+def whittle_relaxation(prior: BetaArms, pulls: int, multiplier: float) -> float:
+    """Return the bound of eq. (2) at the price l = `multiplier`."""
     pairs, count = np.unique(np.stack(prior), axis=1, return_counts=True)
-    worth = np.zeros((pairs.shape[1], pulls + 1))
+    a, b = pairs[0][:, None], pairs[1][:, None]
+    worth = np.zeros((pairs.shape[1], pulls + 1))  # [different arms, wins] after n pulls
     for n in range(pulls - 1, -1, -1):
-        p = _chances(pairs[0], pairs[1], n)
-        worth = np.maximum(0, p - price + p * worth[:, 1:] + (1 - p) * worth[:, :-1])
-    return pulls * price + float(count @ worth[:, 0])
+        p = (a + np.arange(n + 1)) / (a + b + n)
+        worth = np.maximum(0, p - multiplier + p * worth[:, 1:] + (1 - p) * worth[:, :-1])
+    return pulls * multiplier + float(count @ worth[:, 0])
 
 
-def smallest(function: Callable[[float], float], low: float, high: float) -> float:
-    """The smallest value that golden-section search meets, of a convex function."""
+def golden_section_minimum(function: Callable[[float], float], low: float, high: float) -> float:
+    """Return the smallest value of a convex function that golden-section search computes.
+
+    >>> round(golden_section_minimum(lambda x: (x - 0.3) ** 2 + 2, 0.0, 1.0), 9)
+    2.0
+    """
     ratio, best = (np.sqrt(5) - 1) / 2, min(function(low), function(high))
     while high - low > 1e-9:
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        at_left, at_right = function(left), function(right)
-        best = min(best, at_left, at_right)
-        low, high = (low, right) if at_left < at_right else (left, high)
-    return best
+        lower, upper = high - ratio * (high - low), low + ratio * (high - low)
+        at_lower, at_upper = function(lower), function(upper)
+        best = min(best, at_lower, at_upper)
+        low, high = (low, upper) if at_lower < at_upper else (lower, high)
+    return float(best)
 
 
-def one_after_the_other(prior: BetaArms, pulls: int) -> float:
-    """The return of the best player who never goes back to an arm, eq. (3)."""
+def never_return_value(prior: BetaArms, pulls: int) -> float:
+    """Return the value of the best player that never returns to an arm, eq. (3)."""
     order = np.argsort(prior.a / (prior.a + prior.b), kind="stable")
     a, b = prior.a[order], prior.b[order]
     A, wins = len(a), np.arange(pulls + 1)
-    worth = np.zeros((A, pulls + 1, pulls + 1))  # [A, pulls of this arm, wins], m left
+    worth = np.zeros((A, pulls + 1, pulls + 1))  # [A, pulls of this arm, wins], m pulls remain
     for m in range(1, pulls + 1):
         n = np.arange(pulls - m + 1)
+        same, one_more = slice(0, len(n)), slice(1, len(n) + 1)
         for i in range(A - 1, -1, -1):
             p = (a[i] + wins[: len(n)]) / (a[i] + b[i] + n[:, None])
-            p = np.minimum(p, 1.0)  # more wins than pulls: never met
-            now, later = slice(0, len(n)), slice(1, len(n) + 1)
-            pulled = p * (1 + worth[i, later, later]) + (1 - p) * worth[i, later, now]
+            p = np.minimum(p, 1.0)  # entries with more wins than pulls never occur
+            won, lost = worth[i, one_more, one_more], worth[i, one_more, same]
             leave = -np.inf if i + 1 == A else worth[i + 1, 0, 0]
-            worth[i, now, now] = np.maximum(pulled, leave)
+            worth[i, same, same] = np.maximum(p * (1 + won) + (1 - p) * lost, leave)
     return float(worth[0, 0, 0])
 
 
-def best_of_some(family: Family) -> float:
-    """The ceiling of as many arms as a small table can hold, eq. (4), the better ones first."""
+def best_subset_value(family: Family) -> float:
+    """Return the ceiling of the arms of highest prior mean that fit in a small table, eq. (4)."""
     prior, pulls = family.prior, family.num_episodes
-    better, found = np.argsort(-prior_means(prior), kind="stable"), 0.0
-    some: BetaArms | None = None
-    for arms in range(1, len(better) + 1):
-        more = BetaArms(prior.a[better[:arms]], prior.b[better[:arms]])
-        if beta_arms.size(more, pulls) > SMALL:
+    means = prior_means(prior)
+    order, subset = np.argsort(-means, kind="stable"), None
+    for num_arms in range(1, len(order) + 1):
+        arms = order[:num_arms]
+        larger = BetaArms(a=prior.a[arms], b=prior.b[arms])
+        if beta_arms.size(larger, pulls) > MAX_ENTRIES:
             break
-        some = more
-    if some is not None:
-        found = beta_arms.solve(family._replace(prior=some)).value
-    return max(found, pulls * float(prior_means(prior).max()))
+        subset = larger
+    best_arm = pulls * float(means.max())
+    if subset is None:
+        return best_arm
+    return max(beta_arms.solve(family._replace(prior=subset)).value, best_arm)
+
+
+def is_beta_bandit(family: Family) -> bool:
+    """Return whether a family is a bandit of Bernoulli arms with Beta priors."""
+    bernoulli = family.reward_noise is rollouts.bernoulli
+    return isinstance(family.prior, BetaArms) and family.horizon == 1 and bernoulli
 
 
 def applies_to(family: Family) -> bool:
-    """Whether a family is one that `bracket` knows."""
-    arms = isinstance(family.prior, BetaArms) and family.horizon == 1
-    return (arms and family.reward_noise is rollouts.bernoulli) or normal_bounds.has(family)
+    """Return whether `bounds` knows bounds for a family."""
+    return is_beta_bandit(family) or normal_bounds.applies_to(family)
+
+
+def beta_bounds(family: Family) -> Bounds:
+    """Return the bounds of Bernoulli arms with Beta priors, eqs. (1)-(4)."""
+    prior, pulls = family.prior, family.num_episodes
+    operations = len(prior.a) * pulls**3 // 3
+    if operations > MAX_OPERATIONS:
+        rule = f"bounds of {family.name} may take at most {MAX_OPERATIONS:,} numbers"
+        raise TooLarge(f"{rule}, got {format_count(operations)}")
+    known_task = pulls * expected_best_mean(prior)
+    relaxation = golden_section_minimum(partial(whittle_relaxation, prior, pulls), 0.0, 1.0)
+    return Bounds(
+        lower=max(never_return_value(prior, pulls), best_subset_value(family)),
+        upper=min(known_task, relaxation),
+        known_task=known_task,
+        random=expected_random(family),
+    )
 
 
 def bounds(family: Family) -> Bounds:
-    """Return bounds, of Beta arms by eqs. (1)-(4); ValueError, with the size, where too much."""
+    """Return bounds of the ceiling of a family.
+
+    `Unsupported` unless `applies_to(family)`. `TooLarge`, with the size, if they would take too
+    many operations.
+
+    >>> from metarl_min.tasks.bandits import bandit
+    >>> found = bounds(bandit(arms=2, pulls=100))
+    >>> round(found.lower, 3), round(found.upper, 3)
+    (64.918, 66.667)
+    """
+    if is_beta_bandit(family):
+        return beta_bounds(family)
+    if normal_bounds.applies_to(family):
+        return Bounds(**normal_bounds.bounds(family)._asdict(), random=expected_random(family))
     rule = "bounds are known for Bernoulli arms with Beta priors and for normal rewards"
-    require(
-        applies_to(family), rule, f"{family.name} with a prior of {type(family.prior).__name__}"
-    )
-    if normal_bounds.has(family):
-        return Bounds(*normal_bounds.bracket(family), expected_random(family))
-    prior, pulls = family.prior, family.num_episodes
-    work = len(prior.a) * pulls**3 // 3
-    rule = f"bounds of {family.name} may take at most {WORK:,} numbers"
-    require(work <= WORK, rule, format_count(work))
-    told = pulls * expected_best_mean(prior)
-    upper = min(told, float(smallest(partial(relaxed, prior, pulls), 0.0, 1.0)))
-    lower = max(one_after_the_other(prior, pulls), best_of_some(family))
-    return Bounds(lower, upper, told, expected_random(family))
+    kind = type(family.prior).__name__
+    raise Unsupported(f"{rule}, got {family.name} with a prior of {kind}")

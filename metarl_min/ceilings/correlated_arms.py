@@ -1,18 +1,36 @@
-"""The ceiling of correlated Bernoulli arms: one of finitely many sets, or mirrored.
+"""The ceiling of Bernoulli arms whose means depend on each other.
 
-Arm i pays with probability p_h(i) under hypothesis h; b is the belief after n pulls.
+There are two cases. In the first, the means are one of finitely many sets, the candidate tasks g:
+arm i pays 1 with probability p_g(i) in candidate g. b is the belief, b_i1 is the belief after a
+reward of 1 from arm i, and b_i0 the belief after a reward of 0. In the second case, two arms have
+the means p and 1 - p. In this module, a and b without an argument are the parameters of the Beta
+prior of p.
 
-    (1)  b_i1(h) = b(h) p_h(i) / p(i|b),  b_i0(h) = b(h) (1 - p_h(i)) / (1 - p(i|b)),
-         p(i|b) = sum_h b(h) p_h(i)                                             [definition]
-    (2)  with means (p, 1 - p), p ~ Beta(a, b): after k results that speak for the first arm (its
-         wins, the losses of the other) out of n, p ~ Beta(a + k, b + n - k), whichever arms
-         were pulled                                                            [derivation]
-    (3)  E[max(p, 1 - p)] = (a (1 - I_1/2(a + 1,b)) + b I_1/2(a,b + 1)) / (a + b), I as in
-         bandits (6)                                                            [derivation]
+    (1)  b_i1(g) = b(g) p_g(i) / p(1|i),  b_i0(g) = b(g) (1 - p_g(i)) / (1 - p(1|i)),
+         p(1|i) = sum_g b(g) p_g(i)                                 [Bayes; ceilings (1)]
+    (2)  means (p, 1 - p), p ~ Beta(a, b):  after n pulls with k signs of a large p,
+         p ~ Beta(a + k, b + n - k)                                          [derivation]
+    (3)  E[max(p, 1 - p)] = (a (1 - I_1/2(a + 1,b)) + b I_1/2(a,b + 1)) / (a + b)
+                                                                             [derivation]
 
-Both are lists of the beliefs that can be met after 0, 1, 2, .. pulls, each with the numbers of
-those that it leads to. Under (1), beliefs whose logarithms agree to 1e-9 are one: pulls commute,
-so most histories meet again; where what meets is equal, no value moves by more than rounding.
+A sign of a large p is a win of the first arm or a loss of the second arm. I_x is the distribution
+function of a Beta variable (beta_integrals (1)).
+
+    Steps of (2). A win of the first arm has the probability p.
+    A loss of the second arm has the probability 1 - (1 - p) = p as well.
+    So each sign of a large p has the likelihood p, and each other result has 1 - p.
+    All n results together have the likelihood p^k (1 - p)^(n-k), whichever arms were pulled.
+    The prior density is proportional to p^(a-1) (1 - p)^(b-1); Bayes' rule multiplies the two.
+
+    Steps of (3). E[max(p, 1 - p)] = E[p 1{p > 1/2}] + E[(1 - p) 1{p <= 1/2}].
+    p times the density of Beta(a, b) is a / (a + b) times the density of Beta(a + 1, b).
+    So the first term is a / (a + b) times the probability of Beta(a + 1, b) above 1/2.
+    Likewise, the second term is b / (a + b) times the probability of Beta(a, b + 1) up to 1/2.
+
+A layer lists the beliefs that can occur after some number of pulls, and for each the places of
+its successors in the next layer. The order of the pulls does not change the belief (1), so most
+histories lead to the same beliefs. Beliefs whose logarithms agree to 1e-9 are merged; merging
+equal beliefs changes the values by rounding only.
 """
 
 from __future__ import annotations
@@ -22,73 +40,91 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines.bandits import beta_cdf
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings import Ceiling, expected_random, require_table_fits
-from metarl_min.tasks import Family, Hypotheses, MirroredArms, expected_under_prior
+from metarl_min.ceilings.beta_integrals import beta_cdf
+from metarl_min.tasks import CorrelatedArms, Family, Hypotheses, expected_under_prior
 
 LIMIT = 20_000_000  # table entries of 8 bytes
 
 
-class Layer(NamedTuple):
-    """The beliefs that can be met after some number of pulls."""
+class BeliefLayer(NamedTuple):
+    """The B beliefs that can occur after some number of pulls."""
 
-    win: Array  # [K, A] p(i|b)
-    child: Array  # [K, A, 2] the next belief after a loss, after a win
+    win_probability: Array  # [B, A] p(1|i)
+    successor: Array  # [B, A, 2] place of the next belief after a reward of 0, and of 1
 
 
 class Belief(NamedTuple):
-    """Which belief, and after how many pulls."""
+    """The belief of M tasks."""
 
-    number: Array  # [M]
-    time: int
+    place: Array  # [M] its place in the layer
+    time: int  # number of pulls so far
 
 
 def _merge(beliefs: Array) -> tuple[Array, Array]:
-    """Keep one of equal beliefs. [K, G] -> [K', G], the new number of each [K]"""
+    """Keep one of equal beliefs. [B, G] -> [B', G], and the new place of each of the B"""
     key = np.round(np.log(np.maximum(beliefs, 1e-300)) * 1e9).astype(np.int64)
-    _, first, number = np.unique(key, axis=0, return_index=True, return_inverse=True)
-    return beliefs[first], number.reshape(-1)
+    _, first, place = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    return beliefs[first], place.reshape(-1)
 
 
-def hypothesis_layers(family: Family) -> list[Layer]:
-    """The beliefs that finitely many hypotheses allow, eq. (1)."""
+def candidate_layers(family: Family) -> list[BeliefLayer]:
+    """Return the layers of a finite set of candidate tasks, eq. (1)."""
     prior, A = family.prior, family.prior.mdps.shape[1]
-    p = np.broadcast_to(prior.mdps.reward[:, 0, :, 0], (len(prior.weights), A))
+    G = len(prior.weights)
+    p = np.broadcast_to(prior.mdps.reward[:, 0, :, 0], (G, A))
+    likelihood = np.moveaxis(np.stack([1 - p, p], axis=-1), 0, -1)  # [A, 2, G]
     beliefs, layers, size = prior.weights[None], [], 0
     for _ in range(family.num_episodes):
-        K, G = len(beliefs), len(prior.weights)
-        size += K * A * (4 + 2 * G)
+        B = len(beliefs)
+        size += B * A * (4 + 2 * G)
         require_table_fits(family, size, LIMIT, "at least ")
-        chance = np.stack([1 - p, p], axis=-1)  # [G, A, 2]
-        joint = beliefs[:, None, None] * np.moveaxis(chance, 0, -1)  # [K, A, 2, G]
+        joint = beliefs[:, None, None] * likelihood  # [B, A, 2, G]
         total = joint.sum(-1, keepdims=True)
-        after = np.where(total > 0, joint, beliefs[:, None, None]) / np.where(total > 0, total, 1)
-        beliefs, number = _merge(after.reshape(-1, G))
-        layers.append(Layer(total[..., 1, 0], number.reshape(K, A, 2)))
+        possible = total > 0  # an impossible result leaves the belief as it is
+        posterior = np.where(possible, joint, beliefs[:, None, None]) / np.where(possible, total, 1)
+        beliefs, place = _merge(posterior.reshape(-1, G))
+        layers.append(BeliefLayer(total[..., 1, 0], place.reshape(B, A, 2)))
     return layers
 
 
-def mirrored_layers(family: Family) -> list[Layer]:
-    """The beliefs of two mirrored arms, eq. (2)."""
-    prior, layers = family.prior, []
-    require_table_fits(family, 6 * family.num_episodes * (family.num_episodes + 1) // 2, LIMIT)
-    for n in range(family.num_episodes):
+def correlated_layers(family: Family) -> list[BeliefLayer]:
+    """Return the layers of two arms with means p and 1 - p, eq. (2). The place of a belief is k."""
+    prior, pulls, layers = family.prior, family.num_episodes, []
+    require_table_fits(family, 6 * pulls * (pulls + 1) // 2, LIMIT)
+    for n in range(pulls):
         k = np.arange(n + 1)
         win = np.stack([prior.a + k, prior.b + n - k], axis=-1) / (prior.a + prior.b + n)
-        layers.append(Layer(win, k[:, None, None] + np.array([[0, 1], [1, 0]])))
+        layers.append(BeliefLayer(win, k[:, None, None] + np.array([[0, 1], [1, 0]])))
     return layers
 
 
-def action_values(layers: list[Layer]) -> list[Array]:
-    """Q of ceilings (2) after 0, 1, .. pulls. [K, A] each"""
-    after, found = np.zeros(int(layers[-1].child.max()) + 1), []
-    for win, child in reversed(layers):
-        q = win * (1 + after[child[..., 1]]) + (1 - win) * after[child[..., 0]]
-        found.append(q)
-        after = q.max(-1)
-    return found[::-1]
+def action_values(layers: list[BeliefLayer]) -> list[Array]:
+    """Return Q of ceilings (2) after 0, 1, .. pulls. [B, A] each
+
+    The same by recursion over histories: `by_history` in tests/ceilings/test_correlated_arms.py.
+    """
+    next_values, q_layers = np.zeros(int(layers[-1].successor.max()) + 1), []
+    for p, successor in reversed(layers):
+        lost, won = next_values[successor[..., 0]], next_values[successor[..., 1]]
+        q = p * (1 + won) + (1 - p) * lost
+        q_layers.append(q)
+        next_values = q.max(-1)
+    return q_layers[::-1]
+
+
+def expected_best_correlated(prior: CorrelatedArms) -> float:
+    """Return the expected mean of the better of two arms with means p and 1 - p, eq. (3).
+
+    >>> round(expected_best_correlated(CorrelatedArms(1.0, 1.0)), 9)
+    0.75
+    """
+    (a, b), logit_of_half = prior, np.zeros(1)
+    above = 1 - beta_cdf(a + 1, b, logit_of_half)[0]
+    below = beta_cdf(a, b + 1, logit_of_half)[0]
+    return float(a * above + b * below) / (a + b)
 
 
 def _start(num_tasks: int) -> Belief:
@@ -96,48 +132,41 @@ def _start(num_tasks: int) -> Belief:
 
 
 def _observe(
-    belief: Belief, states: Array, actions: Array, rewards: Array, arrivals: Any,
-    layers: list[Layer],
-) -> Belief:  # fmt: skip
-    win, child = layers[belief.time]
-    chance, won = win[belief.number, actions], (rewards > 0).astype(int)
-    happened = np.where(won == 1, chance, 1 - chance) > 0
+    belief: Belief,
+    states: Array,
+    actions: Array,
+    rewards: Array,
+    arrivals: Any,
+    layers: list[BeliefLayer],
+) -> Belief:
+    """Return the belief after one pull. ValueError if its reward has probability 0."""
+    win_probability, successor = layers[belief.time]
+    p, won = win_probability[belief.place, actions], (rewards > 0).astype(int)
+    possible = np.where(won == 1, p, 1 - p) > 0
     rule = "history must be possible under the prior"
-    require(bool(happened.all()), rule, f"an impossible step {belief.time}")
-    return Belief(child[belief.number, actions, won], belief.time + 1)
+    require(bool(possible.all()), rule, f"an impossible step {belief.time}")
+    return Belief(successor[belief.place, actions, won], belief.time + 1)
 
 
-def _values(belief: Belief, states: Array, q: list[Array]) -> Array:
-    return q[belief.time][belief.number]
-
-
-def expected_best_mirrored(prior: MirroredArms) -> float:
-    """Expected mean of the better of two mirrored arms, eq. (3).
-
-    >>> round(expected_best_mirrored(MirroredArms(1.0, 1.0)), 9)
-    0.75
-    """
-    (a, b), half = prior, np.zeros(1)
-    above = 1 - beta_cdf(a + 1, b, half)[0]
-    below = beta_cdf(a, b + 1, half)[0]
-    return float(a * above + b * below) / (a + b)
+def _action_values(belief: Belief, states: Array, q: list[Array]) -> Array:
+    return q[belief.time][belief.place]
 
 
 def solve(family: Family) -> Ceiling:
-    """Return the optimum of correlated Bernoulli arms; ValueError where there are too many."""
+    """Return the optimum of correlated Bernoulli arms; `TooLarge` above `LIMIT` table entries."""
     prior = family.prior
     if isinstance(prior, Hypotheses):
-        layers = hypothesis_layers(family)
-        told = expected_under_prior(prior.mdps.reward[:, 0, :, 0].max(-1), prior)
+        layers = candidate_layers(family)
+        best_mean = expected_under_prior(prior.mdps.reward[:, 0, :, 0].max(-1), prior)
     else:
-        layers, told = mirrored_layers(family), expected_best_mirrored(prior)
+        layers, best_mean = correlated_layers(family), expected_best_correlated(prior)
     q = action_values(layers)
     return Ceiling(
-        float(q[0][0].max()),
-        told * family.num_episodes,
-        expected_random(family),
-        True,
-        _start,
-        partial(_observe, layers=layers),
-        partial(_values, q=q),
+        value=float(q[0][0].max()),
+        known_task=best_mean * family.num_episodes,
+        random=expected_random(family),
+        determined_by_episodes=True,
+        start=_start,
+        observe=partial(_observe, layers=layers),
+        action_values=partial(_action_values, q=q),
     )

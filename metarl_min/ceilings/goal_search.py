@@ -1,16 +1,38 @@
-"""The ceiling of goal search with many candidate goals.
+"""The ceiling of goal search with many candidate goals, as the best walk.
 
-Every step moves m(s,a) and pays r_0, but for one cell per hypothesis, the goal c_g of prior w_g:
-arriving there pays r_g, which is not r_0, and then everything is known. Before, history tells
-only which cells are not the goal, so a player who has not found it follows one walk, fixed
-beforehand. Let V_g(k) be the optimum of the known task with k steps left at c_g, and V_g that of
-a whole episode. Then with t = e T + i, step i of episode e,
+Every step moves from s to m(s,a) and pays r_0. Only the goal differs between the candidate tasks:
+in candidate g, of prior weight w_g, the goal is the cell c_g, and a step that ends there pays r_g,
+which is not r_0. So the first arrival at the goal tells the task. Before it, the history only
+tells which cells are not the goal. Two optima of the known task g are needed:
 
-    (1)  B_g(t) = r_g + V_g(T - 1 - i) + (N - 1 - e) V_g - (N T - t) r_0: what the arrival of
-         step t is worth, compared with never                                   [derivation]
-    (2)  V = N T r_0 + max_walk sum_g w_g B_g(first arrival of the walk at c_g)  [derivation]
-    (3)  V_t = (N T - t) r_0 + sum_g w_g B_g(first arrival) / sum_g w_g, both over the goals
-         not seen before step t: what is left on the best walk                  [derivation]
+    V_g(k)  the optimum of k more steps in an episode, from the cell c_g
+    V_g     the optimum of a whole episode
+
+Step t of the trial is step i of episode e (both from 0), t = e T + i.
+
+    (1)  B_g(t) = r_g + V_g(T - 1 - i) + (N - 1 - e) V_g - (N T - t) r_0     [derivation]
+    (2)  V = N T r_0 + max over walks of sum_g w_g B_g(t_g)                  [derivation]
+    (3)  V_t = (N T - t) r_0 + sum_g w_g B_g(t_g) / sum_g w_g,  both sums over the goals that the
+         best walk does not see before step t                                [derivation]
+
+B_g(t) is the gain by a first arrival at c_g in step t, over a player that never arrives. t_g is
+the step in which the walk first arrives at c_g; a goal that it never sees adds 0 to the sums of
+B_g. V_t is the optimum after t steps along the best walk, if the goal is not found yet.
+
+    Steps of (1). The arrival pays r_g. From then on the task is known.
+    T - 1 - i steps remain in the episode, from the cell c_g, and N - 1 - e whole episodes follow.
+    Without an arrival, the N T - t steps from t on pay r_0 each; this is subtracted.
+
+    Steps of (2). Until the goal is found, each step pays r_0 and moves without chance.
+    So there is only one history without the goal, and a player follows one walk, fixed in advance.
+    If the goal is c_g, its return is N T r_0 + B_g(t_g), or N T r_0 if it never arrives.
+    The prior weighs these returns, and the player chooses the walk. Chance in the choice of the
+    walk gives an average over walks, which is at most the best of them.
+
+    Steps of (3). If the goal is not found before step t, the possible goals are the unseen ones.
+    Their belief is w_g divided by the sum of these weights (hypotheses (2)).
+    The rest of the best walk is the best continuation, and its expected gain is the quotient.
+    The steps from t on pay r_0 each without a gain.
 """
 
 from __future__ import annotations
@@ -23,91 +45,30 @@ import numpy as np
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings import Ceiling, expected_random, walks
-from metarl_min.ceilings.walks import Search
+from metarl_min.ceilings.walks import WalkProblem
 from metarl_min.mdps import mdp as exact
 from metarl_min.mdps import rollouts
 from metarl_min.tasks import Family, Hypotheses, expected_under_prior
 
-SIZE = 20_000_000  # of what tells the goals apart
-SUBSETS = 4_000_000  # entries of the table of beliefs, up to which it is tried first
-UNSEEN, LOST = -1, -2
+MAX_ENTRIES = 20_000_000  # entries of the tables from which a goal search is recognised
+NOT_FOUND, OFF_WALK = -1, -2  # values of Belief.goal
+
+
+class StepTables(NamedTuple):
+    """The steps of G candidate tasks without chance."""
+
+    moves: Array  # [G, S, A] the cell in which each step ends
+    rewards: Array  # [G, S, A] reward of each step
+    start: int  # the first state of every episode
 
 
 class Goals(NamedTuple):
-    """A family as goal search; G are the hypotheses of weight above 0."""
+    """A family as goal search; G is the number of candidates with a weight above 0."""
 
-    search: Search
+    problem: WalkProblem
     step_reward: float  # r_0
     weights: Array  # [G] w_g
-    best: Array  # [G, T, S, A] Q* of the known task
-
-
-def _most(values: Array) -> Any:
-    level, count = np.unique(values, return_counts=True)
-    return level[count.argmax()]
-
-
-def _fixed(family: Family) -> tuple[Array, Array, int] | None:
-    """Moves and rewards [G, S, A], and the start; None where any of them is left to chance."""
-    prior = family.prior
-    if not isinstance(prior, Hypotheses) or family.reward_noise is not rollouts.deterministic:
-        return None
-    mdps, keep = prior.mdps, prior.weights > 0
-    G, (S, A) = len(keep), mdps.shape
-    starts = np.unique(mdps.initial.argmax(-1))
-    certain = np.isin(mdps.transition, (0.0, 1.0)).all() and (mdps.initial.max(-1) == 1).all()
-    small = int(keep.sum()) + S.bit_length() < 63 and G * S * S * A <= SIZE
-    if not (certain and small and len(starts) == 1):
-        return None
-    moves = np.broadcast_to(mdps.transition.argmax(-1), (G, S, A))
-    rewards = np.broadcast_to(mdps.reward, (G, S, A, S))
-    rewards = np.take_along_axis(rewards, moves[..., None], -1)[..., 0]
-    return moves[keep], rewards[keep], int(starts[0])
-
-
-def _locate(
-    all_moves: Array, rewards: Array, moves: Array, pays: float, start: int
-) -> tuple[Array, Array] | None:
-    """The one cell that explains how each hypothesis differs, and r_g. [G] both; None if none."""
-    G, cells = len(all_moves), np.arange(len(moves))
-    arrives = moves == cells[:, None, None]  # [C, S, A]
-    found = ((cells[:, None] == cells) & (cells != start))[..., None]  # there, all may differ
-    same = (all_moves == moves)[:, None] & ((rewards != pays)[:, None] == arrives)
-    fits = (same | found).all((-1, -2))  # [G, C]
-    goals = fits.argmax(1)
-    mine = (arrives & ~found)[goals]  # [G, S, A] the steps that arrive at the goal
-    most = np.where(mine, rewards, -np.inf).max((1, 2))
-    least = np.where(mine, rewards, np.inf).min((1, 2))
-    reached = mine.any((1, 2))
-    alike = bool((most == least)[reached].all())
-    if not (fits.any(1).all() and alike and len(set(goals)) == G):
-        return None
-    return goals, np.where(reached, most, 0.0)
-
-
-def recognise(family: Family) -> Goals | None:
-    """Return a family as goal search, with B_g of eq. (1); None where it is not one."""
-    fixed = _fixed(family)
-    if fixed is None:
-        return None
-    all_moves, rewards, start = fixed
-    G, S, A = all_moves.shape
-    moves = np.array([_most(x) for x in all_moves.reshape(G, -1).T]).reshape(S, A)
-    step_reward = float(_most(rewards))
-    located = _locate(all_moves, rewards, moves, step_reward, start)
-    if located is None:
-        return None
-    goals, pays = located
-    prior, N, T = family.prior, family.num_episodes, family.horizon
-    w, best = prior.weights[prior.weights > 0], exact.optimal_action_values(prior.mdps, T)
-    best = np.broadcast_to(best, (len(prior.weights), T, S, A))[prior.weights > 0]
-    values, t = best.max(-1), np.arange(N * T)
-    left = np.concatenate([values[np.arange(G), 1:, goals], np.zeros((G, 1))], axis=1)
-    later = (N - 1 - t // T)[:, None] * values[:, 0, start]
-    worth = w * (pays + left[:, t % T].T + later - ((N * T - t) * step_reward)[:, None])
-    goal_at = np.full(S, -1)
-    goal_at[goals] = np.arange(G)
-    return Goals(Search(start, moves, goal_at, worth, T), step_reward, w, best)
+    best: Array  # [G, T, S, A] Q* of each known task
 
 
 class Walk(NamedTuple):
@@ -117,66 +78,165 @@ class Walk(NamedTuple):
     values: Array  # [N T] V_t of eq. (3)
 
 
-def best_walk(goals: Goals) -> Walk:
-    """Return the best walk, eq. (2), and what is left on it, eq. (3)."""
-    search, n = goals.search, len(goals.search.worth)
-    _, actions = walks.best_walk(search)
-    seen = np.array([bits for _, bits in walks.follow(search, actions)])
-    has = seen[:, None] >> np.arange(len(goals.weights)) & 1  # [N T + 1, G]
-    gains = np.cumsum((np.diff(has, axis=0) * search.worth).sum(-1)[::-1])[::-1]
-    mass = (1 - has[:-1]) @ goals.weights
-    left = np.divide(gains, mass, out=np.zeros(n), where=has[:-1].all(-1) == 0)
-    return Walk(np.array(actions), (n - np.arange(n)) * goals.step_reward + left)
-
-
 class Belief(NamedTuple):
-    """What is known of the goal, and when."""
+    """The belief of M tasks."""
 
-    goal: Array  # [M] the one that is found; UNSEEN or LOST (off the best walk) before
-    time: int  # steps since the start of the trial
+    goal: Array  # [M] number of the goal; NOT_FOUND, or OFF_WALK if also off the best walk
+    time: int  # number of steps since the start of the trial
+
+
+def _most_frequent(values: Array) -> Any:
+    level, count = np.unique(values, return_counts=True)
+    return level[count.argmax()]
+
+
+def _without_chance(family: Family) -> StepTables | None:
+    """Return the steps of the candidates of weight above 0, or None if chance has a part in them.
+
+    None also if the goals do not fit in the bits of an integer, or the tables would be too large.
+    """
+    prior = family.prior
+    if not isinstance(prior, Hypotheses) or family.reward_noise is not rollouts.deterministic:
+        return None
+    mdps, keep = prior.mdps, prior.weights > 0
+    G, (S, A) = len(keep), mdps.shape
+    starts = np.unique(mdps.initial.argmax(-1))
+    certain = np.isin(mdps.transition, (0.0, 1.0)).all() and (mdps.initial.max(-1) == 1).all()
+    small = int(keep.sum()) + S.bit_length() < 63 and G * S * S * A <= MAX_ENTRIES
+    if not (certain and small and len(starts) == 1):
+        return None
+    moves = np.broadcast_to(mdps.transition.argmax(-1), (G, S, A))
+    rewards = np.broadcast_to(mdps.reward, (G, S, A, S))
+    rewards = np.take_along_axis(rewards, moves[..., None], -1)[..., 0]
+    return StepTables(moves=moves[keep], rewards=rewards[keep], start=int(starts[0]))
+
+
+def _locate(steps: StepTables, moves: Array, step_reward: float) -> tuple[Array, Array] | None:
+    """Return the goal of each candidate and its reward, c_g and r_g [G], or None.
+
+    Cell c explains candidate g if, outside of c, the moves are the common ones and exactly the
+    steps that end in c do not pay r_0. Steps from c may differ: a found goal may be absorbing.
+    The steps from the start never may, as the walk begins there.
+    """
+    G, cells = len(steps.moves), np.arange(len(moves))
+    arrives = moves == cells[:, None, None]  # [S goals, S, A]
+    from_goal = ((cells[:, None] == cells) & (cells != steps.start))[..., None]
+    paid = steps.rewards != step_reward
+    explained = (steps.moves == moves)[:, None] & (paid[:, None] == arrives)
+    fits = (explained | from_goal).all((-1, -2))  # [G, S goals]
+    goals = fits.argmax(1)
+    arrivals = (arrives & ~from_goal)[goals]  # [G, S, A] the steps that end at the goal
+    most = np.where(arrivals, steps.rewards, -np.inf).max((1, 2))
+    least = np.where(arrivals, steps.rewards, np.inf).min((1, 2))
+    reachable = arrivals.any((1, 2))
+    one_reward = bool((most == least)[reachable].all())
+    if not (fits.any(1).all() and one_reward and len(set(goals)) == G):
+        return None
+    return goals, np.where(reachable, most, 0.0)
+
+
+def arrival_gains(
+    values: Array, goals: Array, goal_rewards: Array, start: int, num_episodes: int, r_0: float
+) -> Array:
+    """Return B_g(t), eq. (1). `values` are V* of the known tasks, [G, T, S] -> [N T, G]"""
+    (G, T, _), N = values.shape, num_episodes
+    t = np.arange(N * T)
+    at_goal = np.concatenate([values[np.arange(G), 1:, goals], np.zeros((G, 1))], axis=1)
+    later_episodes = (N - 1 - t // T)[:, None] * values[:, 0, start]
+    without = ((N * T - t) * r_0)[:, None]
+    gains: Array = goal_rewards + at_goal[:, t % T].T + later_episodes - without
+    return gains
+
+
+def recognise(family: Family) -> Goals | None:
+    """Return a family as goal search, or None if it is not one."""
+    steps = _without_chance(family)
+    if steps is None:
+        return None
+    G, S, A = steps.moves.shape
+    moves = np.array([_most_frequent(x) for x in steps.moves.reshape(G, -1).T]).reshape(S, A)
+    step_reward = float(_most_frequent(steps.rewards))
+    located = _locate(steps, moves, step_reward)
+    if located is None:
+        return None
+    goals, goal_rewards = located
+    prior, N, T = family.prior, family.num_episodes, family.horizon
+    keep = prior.weights > 0
+    weights, best = prior.weights[keep], exact.optimal_action_values(prior.mdps, T)
+    best = np.broadcast_to(best, (len(keep), T, S, A))[keep]
+    worth = weights * arrival_gains(best.max(-1), goals, goal_rewards, steps.start, N, step_reward)
+    goal_at = np.full(S, -1)
+    goal_at[goals] = np.arange(G)
+    problem = WalkProblem(start=steps.start, moves=moves, goal_at=goal_at, worth=worth, horizon=T)
+    return Goals(problem=problem, step_reward=step_reward, weights=weights, best=best)
+
+
+def best_walk(goals: Goals) -> Walk:
+    """Return the best walk, eq. (2), with the optimum along it, eq. (3)."""
+    problem, num_steps = goals.problem, len(goals.problem.worth)
+    _, actions = walks.best_walk(problem)
+    seen_bits = np.array([seen for _, seen in walks.replay(problem, actions)])
+    seen = seen_bits[:, None] >> np.arange(len(goals.weights)) & 1  # [N T + 1, G]
+    gains = np.cumsum((np.diff(seen, axis=0) * problem.worth).sum(-1)[::-1])[::-1]
+    weight = (1 - seen[:-1]) @ goals.weights
+    unseen = seen[:-1].all(-1) == 0
+    quotient = np.divide(gains, weight, out=np.zeros(num_steps), where=unseen)
+    values = (num_steps - np.arange(num_steps)) * goals.step_reward + quotient
+    return Walk(actions=np.array(actions), values=values)
 
 
 def _start(num_tasks: int) -> Belief:
-    return Belief(np.full(num_tasks, UNSEEN), 0)
+    return Belief(np.full(num_tasks, NOT_FOUND), 0)
 
 
 def _observe(
-    belief: Belief, states: Array, actions: Array, rewards: Array, arrivals: Any,
-    goals: Goals, walk: Walk,
-) -> Belief:  # fmt: skip
-    before, t = belief.goal < 0, belief.time
-    found = goals.search.goal_at[goals.search.moves[states, actions]]
-    found = np.where(rewards != goals.step_reward, found, UNSEEN)
-    off = (belief.goal == LOST) | (actions != walk.actions[t])
-    found = np.where((found == UNSEEN) & off, LOST, found)
-    return Belief(np.where(before, found, belief.goal), t + 1)
+    belief: Belief,
+    states: Array,
+    actions: Array,
+    rewards: Array,
+    arrivals: Any,
+    goals: Goals,
+    walk: Walk,
+) -> Belief:
+    """Return the belief after one step. A reward other than r_0 shows the goal."""
+    problem, t = goals.problem, belief.time
+    goal = problem.goal_at[problem.moves[states, actions]]
+    goal = np.where(rewards != goals.step_reward, goal, NOT_FOUND)
+    off_walk = (belief.goal == OFF_WALK) | (actions != walk.actions[t])
+    goal = np.where((goal == NOT_FOUND) & off_walk, OFF_WALK, goal)
+    return Belief(np.where(belief.goal < 0, goal, belief.goal), t + 1)
 
 
 def _action_values(belief: Belief, states: Array, goals: Goals, walk: Walk) -> Array:
-    """Q once the goal is found; before, V_t of eq. (3) for the step of the walk, -inf for others.
+    """Return Q of the known task once the goal is found. [M, A]
 
-    ValueError off the best walk, as long as the goal is not found: no table has those values.
+    Before, return V_t of eq. (3) for the step of the best walk, and -inf for the other actions.
+    ValueError off the best walk before the goal is found: no table has those values.
     """
     rule = "action values before the goal is found need a history on the best walk"
-    require(bool((belief.goal != LOST).all()), rule, f"another before step {belief.time}")
+    require(bool((belief.goal != OFF_WALK).all()), rule, f"another before step {belief.time}")
     best, t = goals.best, belief.time
-    T, search = best.shape[1], np.full((len(states), best.shape[-1]), -np.inf)
-    search[:, walk.actions[t]] = walk.values[t]
-    later = (len(walk.actions) - 1 - t) // T * best[:, 0, goals.search.start].max(-1)
-    known = best[belief.goal, t % T, states] + later[belief.goal, None]
-    return np.where(belief.goal[:, None] >= 0, known, search)
+    T, on_walk = best.shape[1], np.full((len(states), best.shape[-1]), -np.inf)
+    on_walk[:, walk.actions[t]] = walk.values[t]
+    episodes_left = (len(walk.actions) - 1 - t) // T
+    later_episodes = episodes_left * best[:, 0, goals.problem.start].max(-1)
+    known = best[belief.goal, t % T, states] + later_episodes[belief.goal, None]
+    return np.where(belief.goal[:, None] >= 0, known, on_walk)
 
 
 def solve(family: Family, goals: Goals) -> Ceiling:
-    """Return the optimum of a family that is goal search; no history off the walk has values."""
+    """Return the optimum of a family that `recognise` has recognised as `goals`, eqs. (2), (3).
+
+    Histories off the best walk have no action values before the goal is found.
+    """
     walk, prior = best_walk(goals), family.prior
-    told = expected_under_prior(exact.optimal_return(prior.mdps, family.horizon), prior)
+    best = expected_under_prior(exact.optimal_return(prior.mdps, family.horizon), prior)
     return Ceiling(
-        float(walk.values[0]),
-        told * family.num_episodes,
-        expected_random(family),
-        False,
-        _start,
-        partial(_observe, goals=goals, walk=walk),
-        partial(_action_values, goals=goals, walk=walk),
+        value=float(walk.values[0]),
+        known_task=best * family.num_episodes,
+        random=expected_random(family),
+        determined_by_episodes=False,
+        start=_start,
+        observe=partial(_observe, goals=goals, walk=walk),
+        action_values=partial(_action_values, goals=goals, walk=walk),
     )

@@ -1,12 +1,21 @@
-"""The ceiling of finitely many hypotheses with noise-free rewards, by the subsets that are left.
+"""The ceiling of a finite set of candidate tasks with noise-free rewards.
 
-An outcome o = (s, a, s', r) has, under hypothesis h of prior w(h), the probability
+The player knows the outcomes o_1, o_2, .. of its steps. p_g(o) is the probability of an outcome
+in candidate task g (outcomes (1)). A candidate is possible if no outcome so far contradicts it.
+C is the set of the possible candidates:
 
-    (1)  p_h(o) = P_h(s'|s,a) 1{R_h(s,a,s') = r}                                [definition]
-    (2)  b = w restricted to the h with p_h(o) > 0 for every o so far, wherever the p_h(o)
-         of those that an outcome leaves are equal                              [derivation]
+    (1)  C = {g : w(g) > 0 and p_g(o) > 0 for every outcome o so far}           [definition]
+    (2)  b(g) = w(g) 1{g in C} / sum_{g' in C} w(g'), if the possible candidates always agree
+         on p_g(o) of the outcomes that they allow                              [derivation]
 
-So the beliefs of ceilings (1) that can be met are subsets, and ceilings (2) is one table.
+    Steps of (2). Bayes' rule gives b(g) in proportion to w(g) p_g(o_1) p_g(o_2) ..
+    The product is 0 for g outside of C, because it has a factor of 0.
+    All g in C have the same product, because they agree on every factor.
+    Normalisation cancels the common product, so only the prior weights remain.
+
+In this module, b is a belief. By (2) a belief is a subset of the candidates, and only finitely
+many subsets can occur. So ceilings (2) is a table over times, subsets, states and actions. In the
+shapes, B is the number of subsets and O the number of outcomes.
 """
 
 from __future__ import annotations
@@ -17,184 +26,171 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines.posterior_sampling import shared_initial
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings import Ceiling, expected_random, require_table_fits
+from metarl_min.ceilings.outcomes import LIMIT, Outcomes, find, outcomes, without_arrival
 from metarl_min.mdps import mdp as exact
-from metarl_min.tasks import Family, expected_under_prior
-
-LIMIT = 20_000_000  # table entries of 8 bytes
-
-
-class Outcomes(NamedTuple):
-    """Everything that can happen in a step, in the order of (s, a, s', r)."""
-
-    shape: tuple[int, int]  # S, A
-    levels: Array  # [R] the different rewards, in order
-    codes: Array  # [O] (s, a, s', level) as one number, in order
-    state: Array  # [O]
-    arrival: Array  # [O]
-    reward: Array  # [O]
-    first: Array  # [S A] the first outcome of each pair
-    probs: Array  # [O, G] p_h(o) of ceilings (1)
-
-
-def outcomes(family: Family) -> Outcomes:
-    """List what can happen under the hypotheses of a family, with its probabilities, eq. (1)."""
-    mdps, G = family.prior.mdps, len(family.prior.weights)
-    (S, A) = mdps.shape
-    require_table_fits(family, G * S * A * S, LIMIT)
-    transition, reward = (np.broadcast_to(x, (G, S, A, S)) for x in mdps[1:])
-    g, s, a, arrival = np.nonzero(transition)
-    levels, level = np.unique(reward[g, s, a, arrival], return_inverse=True)
-    axes = (S, A, S, len(levels))
-    codes, o = np.unique(np.ravel_multi_index((s, a, arrival, level), axes), return_inverse=True)
-    require_table_fits(family, len(codes) * G, LIMIT)
-    probs = np.zeros((len(codes), G))
-    probs[o, g] = transition[g, s, a, arrival]
-    state, action, arrival, level = np.unravel_index(codes, axes)
-    first = np.searchsorted(state * A + action, np.arange(S * A))
-    return Outcomes((S, A), levels, codes, state, arrival, levels[level], first, probs)
-
-
-def _predict(out: Outcomes, weights: Array, subset: Array, visited: Array) -> tuple[Array, Array]:
-    """p(o|b) at the states [S] that can be met with a belief, which grow to all of them.
-
-    ValueError where the hypotheses that an outcome leaves do not agree on its probability.
-    """
-    chance = out.probs @ (weights * subset) / weights[subset].sum()
-    left = (out.probs > 0) & subset
-    stays = (left == subset).all(-1)
-    while True:
-        seen = visited[out.state] & (chance > 0)
-        reached = np.isin(np.arange(len(visited)), out.arrival[seen & stays])
-        if (visited >= reached).all():
-            break
-        visited = visited | reached
-    spread = np.where(left, out.probs, 0).max(-1) - np.where(left, out.probs, 1).min(-1)
-    rule = "no exact ceiling unless the possible hypotheses agree on each possible arrival's chance"
-    gap = float(spread[seen].max())
-    require(gap < 1e-12, rule, f"chances that differ by {gap:.3g}")
-    return np.where(seen, chance, 0.0), visited
+from metarl_min.tasks import Family, Unsupported, expected_under_prior, shared_initial
 
 
 class Beliefs(NamedTuple):
-    """All beliefs that can be met, as subsets of the hypotheses, eq. (2); the prior is number 0."""
+    """The subsets that can occur, eq. (1), numbered from 0, the prior. Or one row of the arrays."""
 
-    child: Array  # [K, O] the subset that an outcome leaves; -1 where it cannot happen
-    chance: Array  # [K, O] p(o|b)
-
-
-def beliefs(family: Family, out: Outcomes, limit: int) -> Beliefs:
-    """List the beliefs of ceilings (1) that can be met, larger subsets before smaller ones."""
-    weights, first = family.prior.weights, shared_initial(family.prior) > 0
-    start = first if family.num_episodes > 1 else first & False
-    kinds, kind = np.unique(out.probs > 0, axis=0, return_inverse=True)
-    kind = kind.reshape(-1)
-    each = 2 * len(kind) + family.num_episodes * family.horizon * len(out.first)
-    subsets, visited = [weights > 0], [first]
-    numbers = {subsets[0].tobytes(): 0}
-    child, chance, queue = {}, {}, [(0, 0)]
-    while queue:
-        k = heapq.heappop(queue)[1]
-        chance[k], visited[k] = _predict(out, weights, subsets[k], visited[k])
-        child[k] = np.full(len(kind), -1, np.int32)
-        for u in np.unique(kind[chance[k] > 0]):
-            left = kinds[u] & subsets[k]
-            j = numbers.setdefault(left.tobytes(), len(subsets))
-            if j == len(subsets):
-                require_table_fits(family, (j + 1) * each, limit, "at least ")
-                subsets.append(left)
-                visited.append(start)
-                heapq.heappush(queue, (-int(left.sum()), j))
-            mine = (kind == u) & (chance[k] > 0)
-            child[k][mine] = j
-            visited[j] = visited[j] | np.isin(np.arange(len(first)), out.arrival[mine])
-    order = range(len(subsets))
-    return Beliefs(np.stack([child[k] for k in order]), np.stack([chance[k] for k in order]))
-
-
-def _backward(family: Family, out: Outcomes, known: Beliefs) -> Array:
-    """Q at each time of the trial, ceilings (2). [N T, K, S, A]"""
-    (S, A), K, initial = out.shape, len(known.child), shared_initial(family.prior)
-    q = np.empty((family.num_episodes * family.horizon, K, S, A))
-    after = np.zeros((K, S))
-    for t in range(len(q) - 1, -1, -1):
-        worth = known.chance * (out.reward + after[known.child, out.arrival])
-        q[t] = np.add.reduceat(worth, out.first, axis=1).reshape(K, S, A)
-        after = q[t].max(-1)
-        if t % family.horizon == 0:
-            after = np.repeat(after @ initial[:, None], S, axis=1)
-    return q
-
-
-def _told_by_rewards(out: Outcomes, known: Beliefs) -> bool:
-    """Whether (s, a, r) leaves the same belief for every arrival that is possible with it."""
-    (S, A), R = out.shape, len(out.levels)
-    s, a, _, level = np.unravel_index(out.codes, (S, A, S, R))
-    pair = (s * A + a) * R + level
-    order = np.argsort(pair, kind="stable")
-    groups = np.flatnonzero(np.diff(pair[order], prepend=-1))
-    child = known.child[:, order]
-    most = np.maximum.reduceat(child, groups, axis=1)
-    least = np.minimum.reduceat(np.where(child < 0, len(child), child), groups, axis=1)
-    return bool(((least == most) | (most < 0)).all())
+    successor: Array  # [B, O] number of the subset after an outcome; -1 where it is impossible
+    probs: Array  # [B, O] p(o|b) of ceilings (1)
 
 
 class Belief(NamedTuple):
-    """Which hypotheses are left, and when."""
+    """The belief of M tasks."""
 
-    subset: Array  # [M] number among the Beliefs
-    time: int  # steps since the start of the trial
+    subset: Array  # [M] number of the subset
+    time: int  # number of steps since the start of the trial
 
 
-def _prior_belief(num_tasks: int) -> Belief:
+def _agreement_gap(listed: Outcomes, subset: Array) -> Array:
+    """Return by how much the possible candidates disagree on each p_g(o). subset [G] -> [O]"""
+    allowed = (listed.probs > 0) & subset
+    return np.where(allowed, listed.probs, 0).max(-1) - np.where(allowed, listed.probs, 1).min(-1)
+
+
+def _predict(
+    listed: Outcomes, weights: Array, subset: Array, visited: Array
+) -> tuple[Array, Array]:
+    """Return p(o|b) of a subset [O], 0 in states that it never visits, and its states [S].
+
+    `visited` holds the states in which the subset begins. Steps that contradict no possible
+    candidate keep the subset, and their arrivals are visited too. `Unsupported` if the candidates
+    disagree on the probability of an outcome that can occur, so that eq. (2) does not hold.
+    """
+    probs = listed.probs @ (weights * subset) / weights[subset].sum()
+    keeps_subset = (((listed.probs > 0) & subset) == subset).all(-1)
+    while True:
+        occurs = visited[listed.state] & (probs > 0)
+        reached = np.isin(np.arange(len(visited)), listed.arrival[occurs & keeps_subset])
+        if (visited >= reached).all():
+            break
+        visited = visited | reached
+    gap = float(_agreement_gap(listed, subset)[occurs].max())
+    if gap >= 1e-12:
+        rule = "no exact ceiling unless the possible hypotheses agree on each possible arrival's"
+        raise Unsupported(f"{rule} chance, got chances that differ by {gap:.3g}")
+    return np.where(occurs, probs, 0.0), visited
+
+
+def beliefs(family: Family, listed: Outcomes, limit: int = LIMIT) -> Beliefs:
+    """List the subsets that can occur, eq. (1), larger ones before smaller ones.
+
+    Each outcome leads to the intersection of the subset with the candidates that allow it. A
+    subset is expanded only after all larger ones, so its first states are complete by then.
+    """
+    weights, first_states = family.prior.weights, shared_initial(family.prior) > 0
+    restarts = first_states if family.num_episodes > 1 else np.zeros_like(first_states)
+    allowed, kind = np.unique(listed.probs > 0, axis=0, return_inverse=True)
+    kind = kind.reshape(-1)  # outcomes of one kind are allowed by the same candidates
+    entries = 2 * len(kind) + family.num_episodes * family.horizon * len(listed.first)
+    subsets, visited, queue = [weights > 0], [first_states], [(0, 0)]
+    numbers, rows = {subsets[0].tobytes(): 0}, {}
+    while queue:
+        k = heapq.heappop(queue)[1]
+        probs, visited[k] = _predict(listed, weights, subsets[k], visited[k])
+        successor = np.full(len(kind), -1, np.int32)
+        for u in np.unique(kind[probs > 0]):
+            subset = allowed[u] & subsets[k]
+            j = numbers.setdefault(subset.tobytes(), len(subsets))
+            if j == len(subsets):
+                require_table_fits(family, (j + 1) * entries, limit, "at least ")
+                subsets.append(subset)
+                visited.append(restarts)
+                heapq.heappush(queue, (-int(subset.sum()), j))
+            leads_to_j = (kind == u) & (probs > 0)
+            successor[leads_to_j] = j
+            visited[j] = visited[j] | np.isin(np.arange(len(restarts)), listed.arrival[leads_to_j])
+        rows[k] = Beliefs(successor, probs)
+    in_order = [rows[k] for k in sorted(rows)]
+    return Beliefs(np.stack([x.successor for x in in_order]), np.stack([x.probs for x in in_order]))
+
+
+def backward_induction(family: Family, listed: Outcomes, table: Beliefs) -> Array:
+    """Return Q at each time of the trial, ceilings (2). [N T, B, S, A]
+
+    The same by recursion over histories, in rational numbers: `BeliefSearch` of
+    tests/belief_search.py.
+    """
+    (S, A), B, initial = listed.shape, len(table.probs), shared_initial(family.prior)
+    q = np.empty((family.num_episodes * family.horizon, B, S, A))
+    next_values = np.zeros((B, S))
+    for t in range(len(q) - 1, -1, -1):
+        worth = table.probs * (listed.reward + next_values[table.successor, listed.arrival])
+        q[t] = np.add.reduceat(worth, listed.first, axis=1).reshape(B, S, A)
+        next_values = q[t].max(-1)
+        if t % family.horizon == 0:  # the step before t ends an episode
+            next_values = np.repeat(next_values @ initial[:, None], S, axis=1)
+    return q
+
+
+def determined_without_arrivals(listed: Outcomes, table: Beliefs) -> bool:
+    """Return whether (s, a, r) leads to the same subset for every possible arrival s'."""
+    order, groups = without_arrival(listed)
+    successor = table.successor[:, order]
+    largest = np.maximum.reduceat(successor, groups, axis=1)
+    possible = np.where(successor < 0, len(successor), successor)
+    smallest = np.minimum.reduceat(possible, groups, axis=1)
+    return bool(((smallest == largest) | (largest < 0)).all())
+
+
+def _start(num_tasks: int) -> Belief:
     return Belief(np.zeros(num_tasks, int), 0)
 
 
-def _restrict(
-    belief: Belief, states: Array, actions: Array, rewards: Array, arrivals: Array | None,
-    out: Outcomes, child: Array,
-) -> Belief:  # fmt: skip
-    """Eq. (2). Of an episode's last step, where Episodes end, the arrival may be None."""
-    (S, A), R = out.shape, len(out.levels)
-    options = np.arange(S)[None] if arrivals is None else arrivals[:, None]
-    level = np.searchsorted(out.levels, rewards).clip(max=R - 1)
-    code = (((states * A + actions)[:, None] * S) + options) * R + level[:, None]
-    o = np.searchsorted(out.codes, code).clip(max=len(out.codes) - 1)
-    possible = (out.codes[o] == code) & (out.levels[level] == rewards)[:, None]
-    left = np.where(possible, child[belief.subset[:, None], o], -1)
-    subset = left.max(-1)
+def _observe(
+    belief: Belief,
+    states: Array,
+    actions: Array,
+    rewards: Array,
+    arrivals: Array | None,
+    listed: Outcomes,
+    successor: Array,
+) -> Belief:
+    """Return the subset after one step, eq. (1).
+
+    `arrivals` are None after the last step of an episode in Episodes, which do not hold them.
+    ValueError if no candidate allows the step, or if an unknown arrival changes the subset.
+    """
+    options = np.arange(listed.shape[0])[None] if arrivals is None else arrivals[:, None]
+    place, possible = find(listed, states, actions, rewards, options)
+    subsets = np.where(possible, successor[belief.subset[:, None], place], -1)
+    subset = subsets.max(-1)
     rule = "history must be possible under the prior"
     require(bool((subset >= 0).all()), rule, f"an impossible step {belief.time}")
     rule = "history must tell the belief without the arrivals of the last steps of episodes"
-    agree = (left == subset[:, None]) | (left < 0)
+    agree = (subsets == subset[:, None]) | (subsets < 0)
     require(bool(agree.all()), rule, f"arrivals that matter after step {belief.time}")
     return Belief(subset, belief.time + 1)
 
 
-def _subset_values(belief: Belief, states: Array, q: Array) -> Array:
+def _action_values(belief: Belief, states: Array, q: Array) -> Array:
     return q[belief.time, belief.subset, states]
 
 
-def solve(family: Family, limit: int | None = None) -> Ceiling:
-    """Return the optimum over finitely many hypotheses with noise-free rewards.
+def solve(family: Family, limit: int = LIMIT) -> Ceiling:
+    """Return the optimum over a finite set of candidate tasks with noise-free rewards.
 
-    ValueError where they do not agree, as long as they are possible, on the chance of each arrival
-    that they allow, or where their tables would have more than `limit` (or LIMIT) entries.
+    `Unsupported` if the candidates do not share the distribution of the first state, or if eq. (2)
+    does not hold. `TooLarge` if the tables of the subsets have more than `limit` entries.
     """
     prior = family.prior
-    out = outcomes(family)
-    known = beliefs(family, out, LIMIT if limit is None else limit)
-    q = _backward(family, out, known)
-    told = expected_under_prior(exact.optimal_return(prior.mdps, family.horizon), prior)
+    listed = outcomes(family)
+    table = beliefs(family, listed, limit)
+    q = backward_induction(family, listed, table)
+    best = expected_under_prior(exact.optimal_return(prior.mdps, family.horizon), prior)
+    one_episode = family.num_episodes == 1
     return Ceiling(
-        float(q[0, 0].max(-1) @ shared_initial(prior)),
-        told * family.num_episodes,
-        expected_random(family),
-        family.num_episodes == 1 or _told_by_rewards(out, known),
-        _prior_belief,
-        partial(_restrict, out=out, child=known.child),
-        partial(_subset_values, q=q),
+        value=float(q[0, 0].max(-1) @ shared_initial(prior)),
+        known_task=best * family.num_episodes,
+        random=expected_random(family),
+        determined_by_episodes=one_episode or determined_without_arrivals(listed, table),
+        start=_start,
+        observe=partial(_observe, listed=listed, successor=table.successor),
+        action_values=partial(_action_values, q=q),
     )

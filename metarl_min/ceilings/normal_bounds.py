@@ -1,23 +1,52 @@
-"""Bounds of the ceiling where rewards are normal: arms, and the random MDPs of Duan et al. 2016.
+"""Bounds of the ceiling for normal rewards: Gaussian arms, and random MDPs [Duan et al. 2016].
 
-Arm i of A has a mean N(m_i, s_i^2), rewards add noise N(0, c^2); n pulls, N episodes of T steps.
+Arm i has a mean with the prior N(m_i, s_i^2), and its rewards add noise N(0, c^2). The bandit has
+A arms and n pulls, and the random MDP has N episodes of T steps. In this module, m_i, s_i and c
+are parameters of the normal distributions, Y_i is a random variable with the distribution
+function F_i, and k is a number.
 
-    (1)  E[max_i Y_i] = k + int_k^inf 1 - prod_i F_i(y) dy,  k below the maximum  [definition]
-    (2)  V <= n E[max_i mean_i]: the player who is told the best arm                    [derivation]
-    (3)  V >= max_m (m sum_i m_i + (n - m A) E[max_i Y_i]),  Y_i ~ N(m_i, m s_i^4 / (m s_i^2 + c^2))
-         the posterior mean after m pulls: explore then commit                          [derivation]
-    (4)  MDP: V <= N (E[max over A pairs] + (T - 1) E[max over S A pairs]) of the mean rewards: all
-         episodes start in one state, and no step pays more than the best pair          [derivation]
-    (5)  MDP: V >= N (T - 1) mean + (3) of the first actions of the N episodes: the other steps are
-         random, and transitions tell nothing of rewards                                [derivation]
+    (1)  E[max_i Y_i] = k + int_k^inf (1 - prod_i F_i(y)) dy,  Y_i independent, k <= max_i Y_i
+                                                                             [derivation]
+    (2)  arms:  V <= n E[max_i mean_i]                                       [derivation]
+    (3)  arms:  V >= max_j (j sum_i m_i + (n - j A) E[max_i Y_i]),
+         Y_i ~ N(m_i, j s_i^4 / (j s_i^2 + c^2))                             [derivation]
+    (4)  MDP:  V <= N (E[max over A pairs] + (T - 1) E[max over S A pairs])  [derivation]
+    (5)  MDP:  V >= N (T - 1) mean + the bound (3) of A arms and N pulls     [derivation]
 
-(1) is computed by Gauss-Legendre quadrature between the ends of all mean +- 10 std.
+The maxima in (4) are over the mean rewards of pairs (state, action), and `mean` in (5) is their
+prior mean. j in (3) is the number of pulls of each arm before the player commits to one arm.
+
+    Steps of (1). Let Y be the maximum. Then Y = k + int_k^inf 1{Y > y} dy, since Y >= k.
+    The expectation of the indicator is P(Y > y) = 1 - P(Y <= y).
+    P(Y <= y) is the product of the F_i(y), because the Y_i are independent.
+
+    Steps of (2). A player that is told the means can ignore them, so it earns at least V.
+    Its best play is to pull the best arm n times, which pays n max_i mean_i on average.
+
+    Steps of (3). The right side is the return of a player, and no player earns more than V.
+    The player pulls each arm j times, which pays j sum_i m_i on average.
+    It then pulls the arm of the largest posterior mean Y_i, which pays max_i Y_i on average.
+    The Y_i are normal and independent. Their means are m_i by the law of total expectation.
+    The variance of Y_i is the prior variance less the posterior variance:
+        s_i^2 - s_i^2 c^2 / (j s_i^2 + c^2) = j s_i^4 / (j s_i^2 + c^2).
+
+    Steps of (4). A player that is told the mean rewards, and may choose where to arrive, earns
+    at least V. Every episode starts in the same state, so its first step has A pairs.
+    Each of the other T - 1 steps pays at most the best of all S A pairs.
+
+    Steps of (5). The right side is the return of a player, as in (3).
+    In the first step of each episode it plays the A actions of the first state as arms, by (3).
+    Its other steps are random, and it ignores their rewards. A random action pays the average
+    over the A actions of the state. The choice among the arms says nothing about this average,
+    because the arms are exchangeable. The transitions say nothing about rewards.
+    So each of the T - 1 other steps pays the prior mean on average.
 """
 
 from __future__ import annotations
 
 import math
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,58 +54,78 @@ from metarl_min.basics.trees import Array
 from metarl_min.mdps import rollouts
 from metarl_min.tasks import DirichletMDP, Family, GaussianArms
 
-erf = np.vectorize(math.erf, otypes=[float])
+_erf = np.vectorize(math.erf, otypes=[float])
+
+
+class NormalBounds(NamedTuple):
+    """The Bayes-optimal return lies between `lower` and `upper`."""
+
+    lower: float
+    upper: float
+    known_task: float | None  # expected return of the best player that is told the task
 
 
 def expected_max(mean: Array, std: Array) -> float:
-    """Expected maximum of independent normals, eq. (1); a std of 0 is a constant.
+    """Return the expected maximum of independent normals, eq. (1). A std of 0 is a constant.
+
+    k is the largest constant, or 10 standard deviations below the lowest mean. The integral is a
+    Gauss-Legendre sum between the ends mean - 10 std and mean + 10 std of all variables.
 
     >>> round(expected_max(np.zeros(2), np.ones(2)), 9)  # 1 / sqrt(pi)
     0.564189584
     """
-    fixed, moving = mean[std == 0], std > 0
-    if not moving.any():
-        return float(fixed.max())
-    mean, std = mean[moving], std[moving]
-    low = fixed.max() if len(fixed) else (mean - 10 * std).min()
-    ends = np.unique(np.concatenate([[low], mean - 10 * std, mean + 10 * std]).clip(low))
+    constants, varies = mean[std == 0], std > 0
+    if not varies.any():
+        return float(constants.max())
+    mean, std = mean[varies], std[varies]
+    k = constants.max() if len(constants) else (mean - 10 * std).min()
+    ends = np.unique(np.concatenate([[k], mean - 10 * std, mean + 10 * std]).clip(k))
     nodes, weights = np.polynomial.legendre.leggauss(128)
     half = np.diff(ends)[:, None] / 2
     y = ends[:-1, None] + half * (nodes + 1)
-    F = 0.5 * (1 + erf((y[..., None] - mean) / (std * math.sqrt(2))))
-    return float(low + np.sum(half * weights * (1 - F.prod(-1))))
+    F = 0.5 * (1 + _erf((y[..., None] - mean) / (std * math.sqrt(2))))
+    return float(k + np.sum(half * weights * (1 - F.prod(-1))))
 
 
 def explore_then_commit(prior: GaussianArms, pulls: int) -> float:
-    """The best return of eq. (3); few of the many m are tried where there are many."""
+    """Return the largest of about 40 values of j in eq. (3), or n times the best prior mean."""
     s2, noise2, A = prior.std**2, prior.noise**2, len(prior.mean)
     best = pulls * float(prior.mean.max())
-    for m in np.unique(np.geomspace(1, max(1, pulls // A), 40).astype(int)):
-        if m * A <= pulls:
-            std = s2 * np.sqrt(m / np.where(s2 > 0, m * s2 + noise2, 1))
-            found = m * prior.mean.sum() + (pulls - m * A) * expected_max(prior.mean, std)
-            best = max(best, float(found))
+    for j in np.unique(np.geomspace(1, max(1, pulls // A), 40).astype(int)):
+        if j * A <= pulls:
+            std = s2 * np.sqrt(j / np.where(s2 > 0, j * s2 + noise2, 1))
+            earned = j * prior.mean.sum() + (pulls - j * A) * expected_max(prior.mean, std)
+            best = max(best, float(earned))
     return best
 
 
-def has(family: Family) -> bool:
-    """Whether a family is one that `bracket` knows."""
+def applies_to(family: Family) -> bool:
+    """Return whether a family has normal rewards and one of the two priors of this module."""
     prior, noise = family.prior, family.reward_noise
     normal = isinstance(noise, partial) and noise.func is rollouts.gaussian
     arms = isinstance(prior, GaussianArms) and family.horizon == 1
     return normal and (arms or isinstance(prior, DirichletMDP))
 
 
-def bracket(family: Family) -> tuple[float, float, float | None]:
-    """Lower and upper bound, eqs. (2)-(5), and the return of the told: None where not known."""
-    prior, N, T = family.prior, family.num_episodes, family.horizon
-    if isinstance(prior, DirichletMDP):
-        S, A, _ = prior.concentration.shape
-        first, later = (
-            expected_max(np.full(k, prior.mean), np.full(k, prior.std)) for k in (A, S * A)
-        )
-        arms = GaussianArms(np.full(A, prior.mean), np.full(A, prior.std), prior.noise)
-        lower = N * (T - 1) * prior.mean + explore_then_commit(arms, N)
-        return lower, N * (first + (T - 1) * later), None
-    told = N * expected_max(prior.mean, prior.std)
-    return explore_then_commit(prior, N), told, told
+def arm_bounds(prior: GaussianArms, pulls: int) -> NormalBounds:
+    """Return the bounds of Gaussian arms, eqs. (2) and (3)."""
+    known_task = pulls * expected_max(prior.mean, prior.std)
+    lower = explore_then_commit(prior, pulls)
+    return NormalBounds(lower=lower, upper=known_task, known_task=known_task)
+
+
+def mdp_bounds(prior: DirichletMDP, num_episodes: int, horizon: int) -> NormalBounds:
+    """Return the bounds of random MDPs, eqs. (4) and (5). `known_task` is not known: None."""
+    (S, A, _), N, T = prior.concentration.shape, num_episodes, horizon
+    first = expected_max(np.full(A, prior.mean), np.full(A, prior.std))
+    other = expected_max(np.full(S * A, prior.mean), np.full(S * A, prior.std))
+    arms = GaussianArms(mean=np.full(A, prior.mean), std=np.full(A, prior.std), noise=prior.noise)
+    lower = N * (T - 1) * prior.mean + explore_then_commit(arms, N)
+    return NormalBounds(lower=lower, upper=N * (first + (T - 1) * other), known_task=None)
+
+
+def bounds(family: Family) -> NormalBounds:
+    """Return the bounds of a family that this module applies to, eqs. (2)-(5)."""
+    if isinstance(family.prior, DirichletMDP):
+        return mdp_bounds(family.prior, family.num_episodes, family.horizon)
+    return arm_bounds(family.prior, family.num_episodes)

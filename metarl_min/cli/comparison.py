@@ -16,13 +16,13 @@ import numpy as np
 from metarl_min import evaluation, training
 from metarl_min.baselines import registry as baselines
 from metarl_min.basics.arguments import whole
-from metarl_min.ceilings import bayes_optimal
+from metarl_min.ceilings import TooLarge, bayes_optimal
 from metarl_min.ceilings.bayes_optimal import Ceiling
 from metarl_min.cli import budgets, runs
 from metarl_min.cli.jobs import Row, run_jobs, to_plain
 from metarl_min.evaluation import Scores
 from metarl_min.learners import Learner
-from metarl_min.tasks import Family
+from metarl_min.tasks import Family, Unsupported
 
 NUM_TASKS = 10_000
 NUM_SEED_TASKS = 2_000  # on which one of several seeds is scored
@@ -45,7 +45,7 @@ def ceiling_of(family: Family) -> Ceiling | None:
     """Return the exact ceiling of a family, or None where it is not known."""
     try:
         return bayes_optimal.solve(family)
-    except ValueError:
+    except (Unsupported, TooLarge):
         return None
 
 

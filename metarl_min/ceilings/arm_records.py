@@ -1,0 +1,165 @@
+"""The records of Bernoulli arms: which ones exist, and a number for each without a gap.
+
+The record of one arm is the number of its wins (rewards of 1) and losses (rewards of 0). One
+integer x stands for it, and an arm with t pulls has the integers t (t + 1) / 2 .. t (t + 3) / 2:
+
+    (1)  x = t (t + 1) / 2 + wins,  t = wins + losses                        [definition]
+
+So records with fewer pulls have smaller integers, and an arm that was never pulled has x = 0. In
+this module, x and y are records, and z marks the pulls in a power series.
+
+Arms with equal priors are exchangeable: the value of a bandit does not change when two of them
+swap their records. The arms are therefore ordered so that equal priors stand side by side, and
+the records of a group of equal priors are sorted, x_i >= x_{i+1}. A sorted sequence stands for
+all its orders. r_i is the number of pulls of the arms i, i + 1, .., A together.
+
+    (2)  F_i(x,r) = sum_{y <= x, t(y) <= r} F_{i+1}(y', r - t(y)),  F_{A+1}(x,r) = 1{r = 0},
+         y' = y if arm i + 1 has the prior of arm i, else y' = infinity      [derivation]
+    (3)  rank(x_1 .. x_A) = sum_i F_i(x_i - 1, r_i)           [Knuth 2011, sec. 7.2.1.3]
+    (4)  number of sorted sequences with t pulls = F_1(infinity,t) = coefficient of z^t in
+         prod over groups of [q^m] prod_{n >= 0} (1 - q z^n)^-(n+1)          [derivation]
+
+F_i(x,r) counts the sorted sequences of the arms i .. A with r pulls in which arm i has a record
+of at most x. [q^m] takes the coefficient of q^m, and m is the number of arms in a group.
+
+    Steps of (2). No arm remains after arm A, so one empty sequence exists, and it has 0 pulls.
+    Arm i may have any record y <= x with at most r pulls. The other arms share r - t(y) pulls.
+    If arm i + 1 has the same prior, its record is at most y because the sequence is sorted.
+    If it has another prior, its record is not restricted.
+    Sequences with different y are different, so their numbers add.
+
+    Steps of (3). A sequence comes earlier if it is smaller at the first place i of difference.
+    It agrees with x_1 .. x_{i-1} before place i, so r_i pulls remain for the arms i .. A.
+    F_i(x_i - 1, r_i) sequences are smaller at place i. The places i exclude each other.
+
+    Steps of (4). An arm with n pulls has one of n + 1 records: 0 .. n wins.
+    A sorted group is a multiset of records. One record with n pulls, used any number of times,
+    contributes 1 + q z^n + q^2 z^2n + .. = 1 / (1 - q z^n): q counts arms and z counts pulls.
+    The coefficient of q^m in the product over all records counts the groups of m arms.
+    Groups are independent, so their series are multiplied.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from metarl_min.basics.trees import Array
+from metarl_min.tasks import BetaArms
+
+
+class Numbering(NamedTuple):
+    """The table of F, eq. (2), for up to n pulls. A place is an arm in the order of the priors.
+
+    In the shapes, X is the number of records of one arm with at most n pulls.
+    """
+
+    order: Array  # [A] the arm at each place
+    group_start: Array  # [A] the first place of the group of each place
+    pulls_of: Array  # [X] t of each record x, eq. (1)
+    count_below: Array  # [A, X + 1, n + 1] F_i(x - 1, r) for x = 0 .. X
+
+
+def group_places(prior: BetaArms) -> tuple[Array, Array]:
+    """Order the arms so that equal priors stand side by side. -> order [A], group_start [A]"""
+    pairs = np.stack(prior, axis=-1)
+    _, group = np.unique(pairs, axis=0, return_inverse=True)
+    order = np.argsort(group.reshape(-1), kind="stable")
+    ordered = group.reshape(-1)[order]
+    return order, np.searchsorted(ordered, ordered)
+
+
+def record_of(wins: Array, losses: Array) -> Array:
+    """Return the integer of each record, eq. (1). [...] -> [...]
+
+    >>> record_of(np.array([0, 0, 1]), np.array([0, 1, 0]))
+    array([0, 1, 2])
+    """
+    t = wins + losses
+    x: Array = t * (t + 1) // 2 + wins
+    return x
+
+
+def numbering(prior: BetaArms, pulls: int) -> Numbering:
+    """Return the table of F, eq. (2), for 0 .. `pulls` pulls.
+
+    The number of sequences with n pulls is `count_below[0, -1, n]`.
+    """
+    order, group_start = group_places(prior)
+    pulls_of = np.repeat(np.arange(pulls + 1), np.arange(1, pulls + 2))
+    A, X = len(order), len(pulls_of)
+    count_below = np.zeros((A, X + 1, pulls + 1), np.int64)
+    rest = np.zeros((X, pulls + 1), np.int64)  # F_{i+1}(y', r) for each record y of arm i
+    rest[:, 0] = 1
+    for i in range(A - 1, -1, -1):
+        for n in range(pulls + 1):
+            y = slice(n * (n + 1) // 2, (n + 1) * (n + 2) // 2)  # the records with n pulls
+            count_below[i, y.start + 1 : y.stop + 1, n:] = rest[y, : pulls + 1 - n]
+        np.cumsum(count_below[i], axis=0, out=count_below[i])
+        same_group = group_start[i] < i
+        rest = count_below[i, 1:] if same_group else np.repeat(count_below[i, -1:], X, axis=0)
+    return Numbering(order, group_start, pulls_of, count_below)
+
+
+def rank(table: Numbering, places: list[Array], total: int) -> Array:
+    """Return the number of sorted sequences of `total` pulls, eq. (3). A arrays [B] -> [B]"""
+    remaining, number = np.full(places[0].shape, total), np.zeros(places[0].shape, np.int64)
+    for count_below, x in zip(table.count_below, places, strict=True):
+        number += count_below[x, remaining]
+        remaining = remaining - table.pulls_of[x]
+    return number
+
+
+def unrank(table: Numbering, start: int, stop: int, total: int) -> list[Array]:
+    """Return the sequences with the numbers start .. stop - 1, eq. (3). -> A arrays [B]
+
+    At each place, x is the largest record with F_i(x - 1, r) <= the number that remains. The
+    middle places have a different r in each row. There the columns of F are laid end to end, and
+    raised so that the whole line rises: one search on the line then serves all rows.
+    """
+    number, remaining, places = np.arange(start, stop), np.full(stop - start, total), []
+    X, width = len(table.pulls_of), table.count_below.shape[-1]
+    for i, count_below in enumerate(table.count_below):
+        if i + 1 == len(table.count_below):  # the last arm has all pulls that remain
+            x = remaining * (remaining + 1) // 2 + number
+        elif i == 0:  # all rows have the same r
+            x = np.searchsorted(count_below[:, total], number, side="right") - 1
+        else:
+            step = int(count_below[-1].max()) + 1
+            line = (count_below.T + step * np.arange(width)[:, None]).ravel()
+            x = np.searchsorted(line, number + step * remaining, side="right") - 1
+            x = x - remaining * (X + 1)
+        number, remaining = number - count_below[x, remaining], remaining - table.pulls_of[x]
+        places.append(x)
+    return places
+
+
+def _group_counts(num_arms: int, pulls: int) -> list[int]:
+    """Count the multisets of records of one group, the factor [q^m] of eq. (4). -> pulls + 1"""
+    counts = [[0] * (pulls + 1) for _ in range(num_arms + 1)]  # [arms with a pull, pulls]
+    counts[0][0] = 1
+    for n in range(1, pulls + 1):
+        for m in range(num_arms, 0, -1):
+            for t in range(pulls, n - 1, -1):
+                counts[m][t] += sum(
+                    math.comb(n + c, c) * counts[m - c][t - c * n]  # c arms with n pulls each
+                    for c in range(1, min(m, t // n) + 1)
+                )
+    return [sum(column) for column in zip(*counts, strict=True)]  # other arms have no pull
+
+
+def number_of_records(sizes: list[int], pulls: int) -> list[int]:
+    """Return the numbers of sorted sequences of 0 .. `pulls` pulls, eq. (4), without a table.
+
+    `sizes` are the numbers of arms in each group.
+
+    >>> number_of_records([2], 2), number_of_records([1, 1], 2)
+    ([1, 2, 6], [1, 4, 10])
+    """
+    series = [1] + [0] * pulls
+    for size in sizes:
+        group = _group_counts(size, pulls)
+        series = [sum(series[u] * group[t - u] for u in range(t + 1)) for t in range(pulls + 1)]
+    return series

@@ -1,0 +1,91 @@
+"""All that can happen in one step of a finite set of candidate tasks with noise-free rewards.
+
+An outcome o = (s, a, s', r) is a step in state s with action a that arrives in s' and pays r.
+Candidate task g has the transitions P_g and pays the reward r_g(s,a,s') without noise, so
+
+    (1)  p_g(o) = P_g(s'|s,a) 1{r_g(s,a,s') = r}                                [definition]
+
+In the shapes of this module, O is the number of outcomes that some candidate allows, and R is
+the number of different rewards, called levels.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from metarl_min.basics.trees import Array
+from metarl_min.ceilings import require_table_fits
+from metarl_min.tasks import Family
+
+LIMIT = 20_000_000  # table entries of 8 bytes
+
+
+class Outcomes(NamedTuple):
+    """The O outcomes that some candidate allows, in the order of (s, a, s', r)."""
+
+    shape: tuple[int, int]  # S, A
+    levels: Array  # [R] the different rewards, in increasing order
+    codes: Array  # [O] (s, a, s', level) as one integer, in increasing order
+    state: Array  # [O]
+    arrival: Array  # [O]
+    reward: Array  # [O]
+    first: Array  # [S A] the place of the first outcome of each pair (s, a)
+    probs: Array  # [O, G] p_g(o) of eq. (1)
+
+
+def outcomes(family: Family, limit: int = LIMIT) -> Outcomes:
+    """List the outcomes of a family of candidate tasks with their probabilities, eq. (1).
+
+    `TooLarge` if a table of the transitions or of the outcomes has more than `limit` entries.
+    """
+    mdps, G = family.prior.mdps, len(family.prior.weights)
+    S, A = mdps.shape
+    require_table_fits(family, G * S * A * S, limit)
+    transition = np.broadcast_to(mdps.transition, (G, S, A, S))
+    reward = np.broadcast_to(mdps.reward, (G, S, A, S))
+    g, s, a, arrival = np.nonzero(transition)
+    levels, level = np.unique(reward[g, s, a, arrival], return_inverse=True)
+    axes = (S, A, S, len(levels))
+    codes, o = np.unique(np.ravel_multi_index((s, a, arrival, level), axes), return_inverse=True)
+    require_table_fits(family, len(codes) * G, limit)
+    probs = np.zeros((len(codes), G))
+    probs[o, g] = transition[g, s, a, arrival]
+    state, action, arrival, level = np.unravel_index(codes, axes)
+    return Outcomes(
+        shape=(S, A),
+        levels=levels,
+        codes=codes,
+        state=state,
+        arrival=arrival,
+        reward=levels[level],
+        first=np.searchsorted(state * A + action, np.arange(S * A)),
+        probs=probs,
+    )
+
+
+def find(
+    listed: Outcomes, states: Array, actions: Array, rewards: Array, arrivals: Array
+) -> tuple[Array, Array]:
+    """Return the places of outcomes in the list, and whether they are in it.
+
+    `states`, `actions` and `rewards` are [M]; `arrivals` are [M, n] or [1, n], n options for the
+    arrival of each step. Both results are [M, n]; where an outcome is not in the list, its place
+    means nothing.
+    """
+    (S, A), R = listed.shape, len(listed.levels)
+    level = np.searchsorted(listed.levels, rewards).clip(max=R - 1)
+    code = (((states * A + actions)[:, None] * S) + arrivals) * R + level[:, None]
+    place = np.searchsorted(listed.codes, code).clip(max=len(listed.codes) - 1)
+    possible = (listed.codes[place] == code) & (listed.levels[level] == rewards)[:, None]
+    return place, possible
+
+
+def without_arrival(listed: Outcomes) -> tuple[Array, Array]:
+    """Group the outcomes by (s, a, r). -> order of the outcomes [O], first place of each group"""
+    (S, A), R = listed.shape, len(listed.levels)
+    s, a, _, level = np.unravel_index(listed.codes, (S, A, S, R))
+    group = (s * A + a) * R + level
+    order = np.argsort(group, kind="stable")
+    return order, np.flatnonzero(np.diff(group[order], prepend=-1))
