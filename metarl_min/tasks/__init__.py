@@ -1,15 +1,18 @@
-"""Families of tasks: a distribution over MDPs, with the prior that its judges need.
+"""Families of tasks: distributions over MDPs.
 
     bandits      Bernoulli, Gaussian, correlated and contextual arms
     gridworlds   goal search on a grid
     random_mdps  MDPs with Dirichlet transitions and normal rewards
     registry     the families of the command line, by name
 
-A family is made by a function of keyword-only parameters, whose annotations say how a word
-`key=value` is read (`basics.words`). To add one, write such a function in a file of this folder
-and name it in `registry.FAMILIES`; a file outside the package works too, as
-`path/to/file.py:function`. Functions inside a Family are functions of a module or
-`functools.partial`s of them, so that a family can be pickled.
+A `Family` also holds the prior from which its tasks are drawn. Baselines and ceilings read the
+prior; a learner does not.
+
+A family is made by a function of keyword-only parameters. Their annotations say how a word
+`key=value` is read (`basics.words`), and the docstring lists what each parameter means. To add a
+family, write such a function in a file of this folder and name it in `registry.FAMILIES`. A
+function in a file outside the package has the name `path/to/file.py:function`. The functions in a
+Family are functions of a module or `functools.partial`s of them, so that a family can be pickled.
 """
 
 from collections.abc import Callable
@@ -27,81 +30,132 @@ from metarl_min.mdps.rollouts import Episodes, Noise
 
 
 class Unsupported(ValueError):
-    """A player or a solver does not support this family."""
+    """The error of a player or a solver that does not support a family."""
+
+
+def require_support(condition: bool, rule: str, got: object) -> None:
+    """Raise Unsupported with the rule and the value, unless the condition holds."""
+    if not condition:
+        raise Unsupported(f"{rule}, got {got}")
 
 
 class Family(NamedTuple):
-    """A distribution over tasks and the protocol of a trial on one of them."""
+    """A distribution over tasks, and the protocol of a trial on one of them."""
 
-    name: str
-    parameters: dict[str, Any]  # every parameter, as its key=value word
-    prior: Any  # BetaArms, GaussianArms, MirroredArms, Hypotheses or DirichletMDP
-    sample: Callable[[Rng, int], MDP]  # (rng, num_tasks) -> MDP with leading axes [M]
-    horizon: int  # T, steps per episode
-    num_episodes: int  # N, episodes per trial
-    reward_noise: Noise
+    name: str  # the word of the command line
+    parameters: dict[str, Any]  # parameters, written as the words that make the family again
+    prior: Any  # BetaArms, GaussianArms, CorrelatedArms, Hypotheses or DirichletMDP
+    sample: Callable[[Rng, int], MDP]  # (rng, num_tasks) -> MDP with leading axis [M]
+    horizon: int  # T, steps of an episode
+    num_episodes: int  # N, episodes of a trial
+    reward_noise: Noise  # (rng, mean rewards) -> rewards
 
 
 class BetaArms(NamedTuple):
-    """Bernoulli arms whose means are independent Beta(a, b)."""
+    """The prior of Bernoulli arms: their means are independent, with Beta distributions."""
 
-    a: Array  # [A]
-    b: Array  # [A]
+    a: Array  # [A] first parameter of the Beta distribution
+    b: Array  # [A] second parameter
 
 
 class GaussianArms(NamedTuple):
-    """Arms with normal rewards, whose means are independent normals."""
+    """The prior of arms with normal rewards: their means are independent and normal."""
 
-    mean: Array  # [A]
-    std: Array  # [A]
-    noise: float  # standard deviation of a reward
+    mean: Array  # [A] prior mean of the mean reward
+    std: Array  # [A] prior standard deviation of the mean reward
+    noise: float  # standard deviation of a reward around the mean of its arm
 
 
-class MirroredArms(NamedTuple):
-    """Two Bernoulli arms with means p and 1 - p, p ~ Beta(a, b)."""
+class CorrelatedArms(NamedTuple):
+    """The prior of two Bernoulli arms with means p and 1 - p: p has a Beta distribution."""
 
-    a: float
-    b: float
+    a: float  # first parameter of the Beta distribution
+    b: float  # second parameter
+
+
+MirroredArms = CorrelatedArms  # the old name, while it is still imported
 
 
 class Hypotheses(NamedTuple):
-    """A finite set of candidate tasks and their prior probabilities."""
+    """The prior of finitely many candidate tasks."""
 
-    mdps: MDP  # leading axis [G]
-    weights: Array  # [G]
+    mdps: MDP  # candidate tasks, leading axis [G]
+    weights: Array  # [G] prior probability of each candidate
 
 
 class DirichletMDP(NamedTuple):
-    """Rows of `transition` Dirichlet, mean rewards of each pair normal."""
+    """The prior of random MDPs: Dirichlet rows of transitions, and normal mean rewards."""
 
-    concentration: Array  # [S, A, S]
-    mean: float
-    std: float
-    noise: float  # standard deviation of a reward
+    concentration: Array  # [S, A, S] parameters of the Dirichlet distribution of each row
+    mean: float  # prior mean of r(s,a)
+    std: float  # prior standard deviation of r(s,a)
+    noise: float  # standard deviation of a reward around r(s,a)
 
 
 def sample_hypotheses(rng: Rng, num_tasks: int, prior: Hypotheses) -> MDP:
-    """Draw candidates by their prior probability."""
+    """Draw tasks from the candidates, each by its prior probability."""
     size = whole("num_tasks", num_tasks)
     return take_tasks(prior.mdps, rng.choice(len(prior.weights), size, p=prior.weights))
 
 
 def family_of_candidates(
-    name: str, parameters: dict[str, Any], mdps: MDP, weights: Array, horizon: int, num_episodes: int,
+    name: str,
+    parameters: dict[str, Any],
+    mdps: MDP,
+    weights: Array,
+    horizon: int,
+    num_episodes: int,
     noise: Noise,
-) -> Family:  # fmt: skip
-    """Return the family of a finite set of candidate tasks `mdps` [G] with `weights` [G]."""
+) -> Family:
+    """Return the family of finitely many candidate tasks.
+
+    `mdps` are the candidates [G], and `weights` [G] are their prior probabilities.
+
+    >>> arms = np.array([[0.9, 0.1], [0.1, 0.9]])[:, None, :, None]  # [G, S, A, 1]
+    >>> mdps = MDP(np.ones((1, 1)), np.ones((1, 1, 2, 1)), arms)
+    >>> prior = np.array([0.5, 0.5])
+    >>> family = family_of_candidates("mirror", {}, mdps, prior, 1, 10, rollouts.bernoulli)
+    >>> family.sample(np.random.default_rng(0), 3).reward[:, 0, :, 0]
+    array([[0.1, 0.9], [0.9, 0.1], [0.9, 0.1]])
+    """
     probabilities("weights", weights)
     require(mdps.leading == weights.shape, "one weight per candidate task", weights.shape)
-    prior = Hypotheses(mdps, weights)
-    sampler = partial(sample_hypotheses, prior=prior)
-    protocol = whole("horizon", horizon), whole("num_episodes", num_episodes)
-    return Family(name, parameters, prior, sampler, *protocol, noise)
+    prior = Hypotheses(mdps=mdps, weights=weights)
+    return Family(
+        name=name,
+        parameters=parameters,
+        prior=prior,
+        sample=partial(sample_hypotheses, prior=prior),
+        horizon=whole("horizon", horizon),
+        num_episodes=whole("num_episodes", num_episodes),
+        reward_noise=noise,
+    )
 
 
 def expected_under_prior(values: Array, prior: Hypotheses) -> float:
-    """Average a value per candidate task [G] over the prior."""
+    """Return the mean under the prior of a value that each candidate task has. [G] -> a number"""
     return float(np.sum(prior.weights * values))
+
+
+def prior_means(prior: BetaArms | GaussianArms | CorrelatedArms) -> Array:
+    """Return the mean reward of each arm under the prior. [A]"""
+    if isinstance(prior, GaussianArms):
+        return prior.mean
+    if isinstance(prior, CorrelatedArms):
+        return np.array([prior.a, prior.b]) / (prior.a + prior.b)
+    return prior.a / (prior.a + prior.b)
+
+
+def shared_initial(prior: Hypotheses) -> Array:
+    """Return the distribution of the first state. [S]
+
+    `Unsupported` unless all candidate tasks have the same one.
+    """
+    initial = prior.mdps.initial
+    if not (initial == initial[0]).all():
+        rule = "hypotheses must share one distribution of the first state"
+        raise Unsupported(f"{rule}, got different ones")
+    return initial[0]
 
 
 def shape_of(family: Family) -> tuple[int, int]:
@@ -110,6 +164,6 @@ def shape_of(family: Family) -> tuple[int, int]:
 
 
 def play_trial(rng: Rng, family: Family, tasks: MDP, agent: Agent) -> tuple[Episodes, Any]:
-    """Play one trial of the family on each task. -> episodes [M, N, T], last memory"""
-    sampler = rollouts.sampler(tasks, family.reward_noise)
-    return agents.play(rng, sampler, agent, family.num_episodes, family.horizon)
+    """Play one trial of the family on each task. -> episodes [M, N, T], the last memory"""
+    tables = rollouts.sampler(tasks, family.reward_noise)
+    return agents.play(rng, tables, agent, family.num_episodes, family.horizon)

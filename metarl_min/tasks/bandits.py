@@ -1,19 +1,23 @@
-"""Bandits: episodes of one step, in one state or a cue; a trial is `pulls` episodes in a row.
+"""Bandits: each pull is an episode of one step, and a trial is `pulls` episodes in a row.
 
-    (1)  mean of arm i ~ Beta(a_i, b_i), reward ~ Bernoulli(mean)      [Duan et al. 2016, sec. 3.1]
-    (2)  mean of arm i ~ N(m, s^2), reward ~ N(mean, noise^2)                        [definition]
-    (3)  means (p, 1 - p), p ~ U[0, 1], or p in {x, 1 - x} with x = .1 (easy), .25 (medium),
-         .4 (hard), reward Bernoulli                                [Wang et al. 2016, sec. 3.1.2]
+The mean rewards of the arms are drawn once for each trial, and they do not change during it:
 
-    (4)  a cue is drawn before each pull; for each, one arm drawn at random pays 1, the others 0
-                                                              [after Santoro et al. 2016, sec. 3]
+    (1)  mean of arm i ~ Beta(a_i, b_i),  reward ~ Bernoulli(mean)    [Duan et al. 2016, sec. 3.1]
+    (2)  mean of arm i ~ Normal(m, s^2),  reward ~ Normal(mean, noise^2)              [definition]
+    (3)  means of two arms (p, 1 - p),  reward ~ Bernoulli(mean),
+         p ~ Uniform[0, 1] or p = x or 1 - x with probability 1/2 each,
+         x = 0.1 (easy), 0.25 (medium) or 0.4 (hard)             [Wang et al. 2016, sec. 3.1.2]
+    (4)  a cue is drawn before each pull; with each cue one arm, drawn for the trial, pays 1
+         and the other arms pay 0                         [after Santoro et al. 2016, sec. 3]
 
-The means are drawn once a trial and stay.
+In this module, m and s are the mean and standard deviation of a prior, and a_i and b_i are the
+parameters of a Beta distribution. A bandit of (1)-(3) has one state. In (4) a state is a cue.
 """
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 
@@ -22,13 +26,21 @@ from metarl_min.basics.trees import Array, Rng
 from metarl_min.basics.words import Pairs, format_word
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
-from metarl_min.tasks import BetaArms, Family, GaussianArms, MirroredArms, family_of_candidates
+from metarl_min.tasks import BetaArms, CorrelatedArms, Family, GaussianArms, family_of_candidates
+
+MAX_TASKS = 4096  # candidate tasks of a contextual bandit
+LOW_MEAN = {"easy": 0.1, "medium": 0.25, "hard": 0.4}  # x of eq. (3)
+KINDS = {kind: kind for kind in ("uniform", *LOW_MEAN)}
 
 
 def bandit_mdps(means: Array) -> MDP:
-    """Return the bandits whose arms pay `means` on average. [..., A] -> leading axes [...]"""
+    """Return bandits whose arms have these mean rewards. [..., A] -> leading axes [...]"""
     A, shared = means.shape[-1], (1,) * (means.ndim - 1)
-    return MDP(np.ones((*shared, 1)), np.ones((*shared, 1, A, 1)), means[..., None, :, None])
+    return MDP(
+        initial=np.ones((*shared, 1)),
+        transition=np.ones((*shared, 1, A, 1)),
+        reward=means[..., None, :, None],
+    )
 
 
 def sample_beta(rng: Rng, num_tasks: int, prior: BetaArms) -> MDP:
@@ -39,64 +51,129 @@ def sample_beta(rng: Rng, num_tasks: int, prior: BetaArms) -> MDP:
 
 def sample_gaussian(rng: Rng, num_tasks: int, prior: GaussianArms) -> MDP:
     """Draw bandits from eq. (2)."""
-    whole("num_tasks", num_tasks)
-    return bandit_mdps(rng.normal(prior.mean, prior.std, (num_tasks, len(prior.mean))))
+    shape = whole("num_tasks", num_tasks), len(prior.mean)
+    return bandit_mdps(rng.normal(prior.mean, prior.std, shape))
 
 
-def sample_mirrored(rng: Rng, num_tasks: int, prior: MirroredArms) -> MDP:
+def sample_correlated(rng: Rng, num_tasks: int, prior: CorrelatedArms) -> MDP:
     """Draw bandits from eq. (3) with a continuous p."""
     p = rng.beta(prior.a, prior.b, whole("num_tasks", num_tasks))
     return bandit_mdps(np.stack([p, 1 - p], axis=-1))
 
 
 def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> Family:
-    """Bernoulli arms with Beta priors, eq. (1): `prior` one (a, b) for all arms, or one per arm."""
+    """Return Bernoulli arms whose means have Beta priors, eq. (1).
+
+    arms   number of arms
+    pulls  pulls of a trial
+    prior  a,b of the Beta distribution: one pair for all arms, or one for each arm as in 1,1/2,3
+
+    >>> family = bandit(arms=2, pulls=3, prior=((1.0, 1.0), (2.0, 3.0)))
+    >>> family.parameters
+    {'arms': 2, 'pulls': 3, 'prior': '1,1/2,3'}
+    >>> family.sample(np.random.default_rng(0), 100).reward.shape  # tasks, states, arms, arrivals
+    (100, 1, 2, 1)
+    """
     whole("arms", arms)
     rule = f"prior must be one a,b for all arms or one per arm ({arms}), each from 1e-9 to 1e6"
     require(len(prior) in (1, arms) and all(len(pair) == 2 for pair in prior), rule, prior)
     for a, b in prior:
         require(all(1e-9 <= real("prior", x) <= 1e6 for x in (a, b)), rule, (a, b))
-    a, b = np.broadcast_to(np.array(prior, float), (arms, 2)).T
-    beta = BetaArms(a.copy(), b.copy())
-    words = {"arms": arms, "pulls": whole("pulls", pulls), "prior": format_word(tuple(prior))}
-    sampler = partial(sample_beta, prior=beta)
-    return Family("bandit", words, beta, sampler, 1, pulls, rollouts.bernoulli)
+    pairs = np.broadcast_to(np.array(prior, float), (arms, 2))
+    beta = BetaArms(a=pairs[:, 0].copy(), b=pairs[:, 1].copy())
+    return Family(
+        name="bandit",
+        parameters={"arms": arms, "pulls": pulls, "prior": format_word(tuple(prior))},
+        prior=beta,
+        sample=partial(sample_beta, prior=beta),
+        horizon=1,
+        num_episodes=whole("pulls", pulls),
+        reward_noise=rollouts.bernoulli,
+    )
 
 
 def gaussian(
     *, arms: int = 5, pulls: int = 10, mean: float = 0.0, std: float = 1.0, noise: float = 1.0
 ) -> Family:
-    """Arms with normal rewards and normal means, eq. (2)."""
-    means = np.full(whole("arms", arms), real("mean", mean, -1e100, 1e100))
-    stds = np.full(arms, real("std", std, 0, 1e100))
-    prior = GaussianArms(means, stds, real("noise", noise, 0, 1e100))
-    words = {"arms": arms, "pulls": whole("pulls", pulls), "mean": mean, "std": std, "noise": noise}
-    sampler, draw = partial(sample_gaussian, prior=prior), partial(rollouts.gaussian, std=noise)
-    return Family("gaussian", words, prior, sampler, 1, pulls, draw)
+    """Return arms with normal rewards, whose means have one normal prior, eq. (2).
+
+    arms   number of arms
+    pulls  pulls of a trial
+    mean   prior mean of the mean reward of an arm
+    std    prior standard deviation of the mean reward of an arm
+    noise  standard deviation of a reward around the mean of its arm
+    """
+    prior = GaussianArms(
+        mean=np.full(whole("arms", arms), real("mean", mean, -1e100, 1e100)),
+        std=np.full(arms, real("std", std, 0, 1e100)),
+        noise=real("noise", noise, 0, 1e100),
+    )
+    return Family(
+        name="gaussian",
+        parameters={"arms": arms, "pulls": pulls, "mean": mean, "std": std, "noise": noise},
+        prior=prior,
+        sample=partial(sample_gaussian, prior=prior),
+        horizon=1,
+        num_episodes=whole("pulls", pulls),
+        reward_noise=partial(rollouts.gaussian, std=noise),
+    )
 
 
-def correlated(*, kind: str = "uniform", pulls: int = 100) -> Family:
-    """Two arms with means p and 1 - p, eq. (3): `kind` uniform, easy, medium or hard."""
-    low = {"uniform": None, "easy": 0.1, "medium": 0.25, "hard": 0.4}
-    require(kind in low, f"kind must be one of {', '.join(low)}", repr(kind))
-    words, x = {"kind": kind, "pulls": whole("pulls", pulls)}, low[kind]
-    trial = 1, pulls, rollouts.bernoulli
-    if x is not None:
-        mdps = bandit_mdps(np.array([[x, 1 - x], [1 - x, x]]))
-        return family_of_candidates("correlated", words, mdps, np.full(2, 0.5), *trial)
-    prior = MirroredArms(1.0, 1.0)
-    return Family("correlated", words, prior, partial(sample_mirrored, prior=prior), *trial)
+def correlated(*, kind: Annotated[str, KINDS] = "uniform", pulls: int = 100) -> Family:
+    """Return two Bernoulli arms whose means sum to 1, eq. (3).
+
+    kind   distribution of the first mean: uniform on [0, 1], or 0.1 or 0.9 (easy), 0.25 or 0.75
+           (medium), 0.4 or 0.6 (hard)
+    pulls  pulls of a trial
+    """
+    require(kind in KINDS, f"kind must be one of {', '.join(KINDS)}", repr(kind))
+    parameters = {"kind": kind, "pulls": whole("pulls", pulls)}
+    if kind in LOW_MEAN:
+        x = LOW_MEAN[kind]
+        return family_of_candidates(
+            name="correlated",
+            parameters=parameters,
+            mdps=bandit_mdps(np.array([[x, 1 - x], [1 - x, x]])),
+            weights=np.full(2, 0.5),
+            horizon=1,
+            num_episodes=pulls,
+            noise=rollouts.bernoulli,
+        )
+    prior = CorrelatedArms(a=1.0, b=1.0)
+    return Family(
+        name="correlated",
+        parameters=parameters,
+        prior=prior,
+        sample=partial(sample_correlated, prior=prior),
+        horizon=1,
+        num_episodes=pulls,
+        reward_noise=rollouts.bernoulli,
+    )
 
 
 def contextual(*, cues: int = 4, arms: int = 2, pulls: int = 16) -> Family:
-    """Bind each cue, a state, to the arm that pays there, eq. (4)."""
+    """Return bandits in which the arm that pays depends on the cue, eq. (4).
+
+    cues   number of cues
+    arms   number of arms
+    pulls  pulls of a trial
+    """
     S, A = whole("cues", cues), whole("arms", arms, low=2)
-    rule = "arms ** cues, the candidate tasks, must be at most 4096"
-    require(S <= 12 and A**S <= 4096, rule, f"{A} ** {S}")
-    pays = np.stack(np.unravel_index(np.arange(A**S), (A,) * S), axis=-1)  # [G, S]
-    reward = (pays[..., None] == np.arange(A)).astype(float)[..., None]
-    stays = np.broadcast_to(np.eye(S)[:, None], (1, S, A, S))
-    mdps = MDP(np.full((1, S), 1 / S), stays, reward)
-    words = {"cues": S, "arms": A, "pulls": whole("pulls", pulls)}
-    trial = np.full(A**S, A**-S), 1, pulls, rollouts.deterministic
-    return family_of_candidates("contextual", words, mdps, *trial)
+    rule = f"arms ** cues, the candidate tasks, must be at most {MAX_TASKS}"
+    require(S <= 12 and A**S <= MAX_TASKS, rule, f"{A} ** {S}")
+    paying_arm = np.stack(np.unravel_index(np.arange(A**S), (A,) * S), axis=-1)  # [G, S]
+    stays = np.broadcast_to(np.eye(S)[:, None], (1, S, A, S))  # an episode has one step
+    mdps = MDP(
+        initial=np.full((1, S), 1 / S),
+        transition=stays,
+        reward=(paying_arm[..., None] == np.arange(A)).astype(float)[..., None],
+    )
+    return family_of_candidates(
+        name="contextual",
+        parameters={"cues": S, "arms": A, "pulls": whole("pulls", pulls)},
+        mdps=mdps,
+        weights=np.full(A**S, A**-S),
+        horizon=1,
+        num_episodes=pulls,
+        noise=rollouts.deterministic,
+    )

@@ -1,12 +1,18 @@
-"""Goal search: a grid of cells, one of which, unknown, is the goal.
+"""Goal search: a grid of cells, one of which is the goal; the agent does not know which.
 
-Cells are states, numbered row by row. Actions: up, down, left, right and, with `stay`, a no-op.
-The border and the walls keep the position.
+A state is a cell. Cells are numbered row by row, from 0 in the upper left corner:
 
-    (1)  P(s'|s,a) = (1 - slip) 1{s' = move(s,a)} + slip / 4 sum_b 1{s' = move(s,b)}  [definition]
-    (2)  R(s,a,s') = goal_reward if s' is the goal, else step_reward                  [definition]
+     0   1   2   3   4
+     5   6   7   8   9          size 5; the centre is cell 12
+    10  11  12  13  14
 
-With `terminate` the goal is absorbing: the arrival is paid, then nothing until the next episode.
+The actions are up, down, left, right and, with stay=1, a fifth that stays. A move into a wall or
+across the border keeps the position. `move(s,a)` is the cell in which action a ends. With
+probability `slip` the action is replaced by one of the four directions, drawn at random:
+
+    (1)  P(s'|s,a) = (1 - slip) 1{s' = move(s,a)}
+                     + slip / 4 sum_{b = up, down, left, right} 1{s' = move(s,b)}  [definition]
+    (2)  r(s,a,s') = goal_reward if s' is the goal, else step_reward               [definition]
 """
 
 from __future__ import annotations
@@ -20,68 +26,123 @@ from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.tasks import Family, family_of_candidates
 
-LIMIT = 100_000_000  # numbers of 8 bytes
-PAID = -1e100, 1e100  # so that sums and squares of returns stay finite
+MAX_NUMBERS = 100_000_000  # of 8 bytes, in all arrays of a family
+MAX_REWARD = 1e100  # so that sums and squares of returns stay finite
 MOVES = np.array([[-1, 0], [1, 0], [0, -1], [0, 1], [0, 0]])  # up, down, left, right, stay
 
 
 def transitions(size: int, num_actions: int, walls: Cells, slip: float) -> Array:
-    """Probability of each arrival, eq. (1). [S, A, S]"""
+    """Return the probability of each arrival, eq. (1). [S, A, S]"""
     cells = np.arange(size * size)
-    place = np.stack([cells // size, cells % size], axis=-1)
-    target = np.clip(place[:, None] + MOVES, 0, size - 1) @ [size, 1]  # [S, 5]
+    row_and_column = np.stack([cells // size, cells % size], axis=-1)  # [S, 2]
+    target = np.clip(row_and_column[:, None] + MOVES, 0, size - 1) @ [size, 1]  # [S, 5]
     target = np.where(np.isin(target, walls), cells[:, None], target)
     moves = np.eye(size * size)[target]
     return (1 - slip) * moves[:, :num_actions] + slip * moves[:, :4].mean(1, keepdims=True)
 
 
 def goal_mdps(
-    transition: Array, start: int, goals: Cells, rewards: tuple[float, float], absorb: bool
+    transition: Array, start: int, goals: Cells, goal_reward: float, step_reward: float
 ) -> MDP:
-    """The task of each goal, which pays (goal, step) rewards by eq. (2). leading axis [G]"""
-    S, transition = len(transition), transition[None]
-    goal = np.eye(S)[list(goals)]  # [G, S]
-    reward = np.where(goal, *rewards)[:, None, None]
-    if absorb:  # at the goal every action stays and pays 0
-        there = goal[:, :, None, None]
-        transition = np.where(there, np.eye(S)[:, None], transition)
-        reward = reward * (1 - there)
-    return MDP(np.eye(S)[None, start], transition, reward)
+    """Return one task for each goal, with the rewards of eq. (2). [G]"""
+    S = len(transition)
+    is_goal = np.eye(S)[list(goals)]  # [G, S]
+    reward = np.where(is_goal, goal_reward, step_reward)[:, None, None]
+    return MDP(initial=np.eye(S)[None, start], transition=transition[None], reward=reward)
+
+
+def end_at_goals(mdps: MDP, goals: Cells) -> MDP:
+    """Return the tasks [G] with absorbing goals: there every action stays and pays 0."""
+    S = mdps.shape[0]
+    at_goal = np.eye(S)[list(goals)][:, :, None, None]  # [G, S, 1, 1]
+    transition = np.where(at_goal, np.eye(S)[:, None], mdps.transition)
+    return MDP(initial=mdps.initial, transition=transition, reward=mdps.reward * (1 - at_goal))
+
+
+def _require_flag(name: str, value: int) -> None:
+    require(whole(name, value, low=0) < 2, f"{name} must be 0 or 1", value)
+
+
+def _require_cells(name: str, cells: Cells, allowed: set[int], rule: str) -> None:
+    """Raise a ValueError unless the cells are different and all of them allowed."""
+    for cell in cells:
+        whole(name, cell, low=0)
+    valid = set(cells) <= allowed and len(set(cells)) == len(cells)
+    require(valid, f"{name} must be different cells from 0 to {rule}", cells)
+
+
+def _candidates(size: int, start: int, goals: Cells, walls: Cells, terminate: int) -> Cells:
+    """Return the cells that may be the goal, after a check of all arguments."""
+    S = whole("size", size) ** 2
+    _require_flag("terminate", terminate)
+    numbers = 5 * S**2 * ((len(goals) or S) if terminate else 1)
+    rule = f"a grid may be described by at most {MAX_NUMBERS:,} numbers"
+    require(numbers <= MAX_NUMBERS, rule, f"{numbers:,} for size {size}")
+    require(whole("start", start, low=0) < S, f"start must be a cell from 0 to {S - 1}", start)
+    free = set(range(S)) - {start}
+    _require_cells("walls", walls, free, f"{S - 1} other than the start, {start}")
+    _require_cells("goals", goals, {start} | free - set(walls), f"{S - 1} that are not walls")
+    if terminate:
+        require(start not in goals, "goals must not hold the start where terminate=1", start)
+    candidates = goals or tuple(sorted(free - set(walls)))
+    require(len(candidates) > 0, "there must be a cell for the goal", f"size {size}")
+    return candidates
 
 
 def gridworld(
-    *, size: int = 5, start: int = 12, horizon: int = 15, episodes: int = 4, stay: int = 1,
-    goal_reward: float = 1.0, step_reward: float = -0.1, terminate: int = 0,
-    goals: Cells = (), walls: Cells = (), slip: float = 0.0,
-) -> Family:  # fmt: skip
-    """Goal search: the goal uniform over `goals`, or over all cells but the start and the walls."""
-    cells = range(whole("size", size) ** 2)
-    rule = f"a grid may be described by at most {LIMIT:,} numbers"
-    numbers = 5 * len(cells) ** 2 * (len(goals or cells) if terminate == 1 else 1)
-    require(numbers <= LIMIT, rule, f"{numbers:,} for size {size}")
-    for name, some in (("start", [start]), ("goals", goals), ("walls", walls)):
-        for cell in some:
-            whole(name, cell, low=0)
-    require(start in cells, f"start must be a cell from 0 to {cells[-1]}", start)
-    for name, flag in (("stay", stay), ("terminate", terminate)):
-        require(whole(name, flag, low=0) < 2, f"{name} must be 0 or 1", flag)
-    rule = f"walls must be different cells from 0 to {cells[-1]} other than the start, {start}"
-    require(set(walls) <= set(cells) - {start} and len(set(walls)) == len(walls), rule, walls)
-    free = set(cells) - set(walls)
-    candidates = goals or tuple(sorted(free - {start}))
-    rule = f"goals must be different cells from 0 to {cells[-1]} that are not walls"
-    require(set(candidates) <= free and len(set(candidates)) == len(candidates), rule, candidates)
-    require(len(candidates) > 0, "there must be a cell for the goal", f"size {size}")
-    if terminate:
-        require(start not in goals, "goals must not hold the start where terminate=1", start)
-    pays = real("goal_reward", goal_reward, *PAID), real("step_reward", step_reward, *PAID)
+    *,
+    size: int = 5,
+    start: int | None = None,
+    horizon: int = 15,
+    episodes: int = 4,
+    stay: int = 1,
+    goal_reward: float = 1.0,
+    step_reward: float = -0.1,
+    terminate: int = 0,
+    goals: Cells = (),
+    walls: Cells = (),
+    slip: float = 0.0,
+) -> Family:
+    """Return goal search on a grid, eqs. (1) and (2). The goal is drawn once for each trial, each
+    candidate with the same probability. Cells are numbered row by row, from 0 in the upper left
+    corner, so that cell 12 is the centre of the default grid.
+
+    size         number of cells in a row and in a column
+    start        cell in which each episode starts; where it is not given, the centre
+    horizon      steps of an episode
+    episodes     episodes of a trial
+    stay         1: a fifth action stays in the cell; 0: there are only the four moves
+    goal_reward  reward of a step that ends on the goal; it replaces the reward of a step
+    step_reward  reward of every other step
+    terminate    1: an episode ends with the step that arrives on the goal; 0: it goes on
+    goals        cells that may be the goal, as in 4,9,14; where they are not given, all cells
+                 but the start and the walls
+    walls        cells that cannot be entered, as in 6,7
+    slip         probability that a random direction replaces the action
+
+    >>> gridworld(size=3, goals=(2, 8)).sample(np.random.default_rng(0), 4).reward.shape
+    (4, 1, 1, 9)
+    """
+    if start is None:
+        start = whole("size", size) // 2 * (size + 1)
+    _require_flag("stay", stay)
+    candidates = _candidates(size, start, goals, walls, terminate)
     transition = transitions(size, 4 + stay, walls, real("slip", slip, 0, 1))
-    mdps = goal_mdps(transition, start, candidates, pays, absorb=bool(terminate))
-    words = {
+    pay = real("goal_reward", goal_reward, -MAX_REWARD, MAX_REWARD)
+    cost = real("step_reward", step_reward, -MAX_REWARD, MAX_REWARD)
+    mdps = goal_mdps(transition, start, candidates, pay, cost)
+    parameters = {
         "size": size, "start": start, "horizon": whole("horizon", horizon),
         "episodes": whole("episodes", episodes), "stay": stay, "goal_reward": goal_reward,
         "step_reward": step_reward, "terminate": terminate, "goals": format_word(tuple(goals)),
         "walls": format_word(tuple(walls)), "slip": slip,
     }  # fmt: skip
-    weights, noise = np.full(len(candidates), 1 / len(candidates)), rollouts.deterministic
-    return family_of_candidates("gridworld", words, mdps, weights, horizon, episodes, noise)
+    return family_of_candidates(
+        name="gridworld",
+        parameters=parameters,
+        mdps=end_at_goals(mdps, candidates) if terminate else mdps,
+        weights=np.full(len(candidates), 1 / len(candidates)),
+        horizon=horizon,
+        num_episodes=episodes,
+        noise=rollouts.deterministic,
+    )

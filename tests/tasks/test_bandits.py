@@ -4,19 +4,14 @@ import pickle
 
 import numpy as np
 import pytest
+from comparing import assert_mean
 
-from metarl_min import tasks
 from metarl_min.mdps import rollouts
-from metarl_min.tasks import bandits
+from metarl_min.tasks import bandits, registry
 
 
 def means(family, num_tasks=20_000, seed=0):
     return family.sample(np.random.default_rng(seed), num_tasks).reward[:, 0, :, 0]
-
-
-def assert_mean(samples, exact):
-    error = np.std(samples, axis=0) / np.sqrt(len(samples))
-    assert (np.abs(np.mean(samples, axis=0) - exact) <= 5 * error + 1e-12).all()
 
 
 @pytest.mark.parametrize("leading", [(), (1,), (3,), (2, 4)])
@@ -59,7 +54,7 @@ def test_eq2_arms_are_independent_normals():
 
 
 @pytest.mark.verifies("tasks.bandits.3")
-def test_eq3_mirrored_arms_sum_to_one_and_are_uniform():
+def test_eq3_correlated_arms_sum_to_one_and_are_uniform():
     drawn = means(bandits.correlated())
     assert np.allclose(drawn.sum(1), 1, atol=1e-15)
     assert_mean(drawn[:, 0], 0.5)
@@ -78,11 +73,11 @@ def test_eq3_the_discrete_kinds_have_two_equally_likely_tasks(kind, x):
 
 
 def test_the_defaults_are_those_that_are_written_down():
-    assert bandits.bandit().words == {"arms": 5, "pulls": 10, "prior": "1,1"}
+    assert bandits.bandit().parameters == {"arms": 5, "pulls": 10, "prior": "1,1"}
     assert bandits.bandit().prior.a.tolist() == bandits.bandit().prior.b.tolist() == [1.0] * 5
     gaussian = {"arms": 5, "pulls": 10, "mean": 0.0, "std": 1.0, "noise": 1.0}
-    assert bandits.gaussian().words == gaussian
-    assert bandits.correlated().words == {"kind": "uniform", "pulls": 100}
+    assert bandits.gaussian().parameters == gaussian
+    assert bandits.correlated().parameters == {"kind": "uniform", "pulls": 100}
     for kind in ("uniform", "easy"):
         family = bandits.correlated(kind=kind, pulls=7)
         assert (family.horizon, family.num_episodes) == (1, 7)
@@ -94,7 +89,7 @@ def test_the_defaults_are_those_that_are_written_down():
 def test_a_trial_is_pulls_episodes_of_one_step(make):
     family = make(arms=3, pulls=7)
     assert (family.horizon, family.num_episodes) == (1, 7)
-    assert family.words["arms"] == 3 and family.words["pulls"] == 7
+    assert family.parameters["arms"] == 3 and family.parameters["pulls"] == 7
     mdp = family.sample(np.random.default_rng(0), 4)
     assert mdp.leading == (4,) and mdp.shape == (1, 3)
     episodes = rollouts.sample(
@@ -113,7 +108,7 @@ def test_a_trial_is_pulls_episodes_of_one_step(make):
 )
 def test_families_pickle_and_draw_the_same_afterwards(family):
     again = pickle.loads(pickle.dumps(family))
-    assert again.words == family.words
+    assert again.parameters == family.parameters
     assert np.array_equal(means(again, 5), means(family, 5))
     assert not np.array_equal(means(family, 5, seed=1), means(family, 5, seed=0))
     assert means(family, 1).shape[0] == 1
@@ -160,6 +155,6 @@ def test_the_number_of_tasks_is_checked():
 
 
 def test_the_bandit_of_compare_is_written_with_slashes():
-    family = tasks.make("bandit", {"prior": "1,1/2,2/4,4/1,3/1,5"})
+    family = registry.make("bandit", {"prior": "1,1/2,2/4,4/1,3/1,5"})
     assert family.prior.a.tolist() == [1, 2, 4, 1, 1]
     assert family.prior.b.tolist() == [1, 2, 4, 3, 5]

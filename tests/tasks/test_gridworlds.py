@@ -4,8 +4,9 @@ import pickle
 
 import numpy as np
 import pytest
+from problems import scripted_agent
 
-from metarl_min.mdps import mdp, rollouts, values
+from metarl_min.mdps import agents, mdp, rollouts, values
 from metarl_min.tasks import gridworlds
 from metarl_min.tasks.gridworlds import gridworld
 
@@ -60,23 +61,17 @@ def test_eq2_the_cell_of_arrival_pays_and_the_goal_pays_instead():
         assert rewards[s, a, z] == (7.0 if z == 5 else -0.1)
 
 
-def family_return(family, actions):
-    """Rewards of the first task, played from the start by a list of actions."""
+def walk(family, actions):
+    """The episodes of a trial on the first task, in which each episode takes these actions."""
     task = mdp.take_tasks(family.prior.mdps, [0])
-    queue = list(actions) * 2
-    agent = rollouts.Agent(
-        lambda num_tasks: None,
-        rollouts.keep_memory,
-        lambda rng, memory, states: np.array([queue.pop(0)]),
-        lambda memory, *seen: memory,
-    )
-    prepared = rollouts.sampler(task, family.reward_noise)
-    return rollouts.play(np.random.default_rng(0), prepared, agent, 2, len(actions))
+    tables = rollouts.sampler(task, family.reward_noise)
+    agent = scripted_agent(list(actions) * 2)
+    return agents.play(np.random.default_rng(0), tables, agent, 2, len(actions))[0]
 
 
 def test_a_walk_to_the_goal_and_back_is_paid_on_each_arrival():
     family = gridworld(size=3, start=0, goals=(2,))
-    episodes = family_return(family, [RIGHT, RIGHT, STAY, UP, LEFT])
+    episodes = walk(family, [RIGHT, RIGHT, STAY, UP, LEFT])
     for episode in range(2):
         assert episodes.states[0, episode].tolist() == [0, 1, 2, 2, 2]
         assert episodes.rewards[0, episode].tolist() == [-0.1, 1.0, 1.0, 1.0, -0.1]
@@ -85,7 +80,7 @@ def test_a_walk_to_the_goal_and_back_is_paid_on_each_arrival():
 
 def test_with_terminate_the_arrival_is_paid_and_then_nothing_until_the_next_episode():
     family = gridworld(size=3, start=0, goals=(2,), terminate=1, goal_reward=5.0)
-    episodes = family_return(family, [RIGHT, RIGHT, LEFT, LEFT])
+    episodes = walk(family, [RIGHT, RIGHT, LEFT, LEFT])
     for episode in range(2):
         assert episodes.states[0, episode].tolist() == [0, 1, 2, 2]
         assert episodes.rewards[0, episode].tolist() == [-0.1, 5.0, 0.0, 0.0]
@@ -114,6 +109,13 @@ def test_the_goal_is_uniform_over_all_cells_but_the_start_and_the_walls():
     assert (abs(counts - 2000) < 5 * np.sqrt(12_000 * 5 / 36)).all()
 
 
+def test_a_start_that_is_not_given_is_the_centre():
+    for size, centre in ((2, 3), (3, 4), (4, 10), (5, 12), (7, 24)):
+        family = gridworld(size=size)
+        assert family.parameters["start"] == centre
+        assert np.array_equal(family.prior.mdps.initial, np.eye(size * size)[[centre]])
+
+
 def test_goals_may_be_named_and_may_hold_the_start():
     family = gridworld(size=3, start=4, goals=(8, 4))
     assert np.argmax(family.prior.mdps.reward[:, 0, 0], axis=-1).tolist() == [8, 4]
@@ -125,7 +127,7 @@ def test_all_tasks_start_in_the_start_and_share_what_they_can():
     assert np.array_equal(family.prior.mdps.initial, np.eye(25)[[12]])
     assert family.prior.mdps.transition.shape == (1, 25, 5, 25)
     assert gridworld(stay=0).prior.mdps.shape == (25, 4)
-    assert family.words == {
+    assert family.parameters == {
         "size": 5, "start": 12, "horizon": 15, "episodes": 4, "stay": 1, "goal_reward": 1.0,
         "step_reward": -0.1, "terminate": 0, "goals": "", "walls": "", "slip": 0.0,
     }  # fmt: skip
@@ -150,7 +152,7 @@ def test_families_pickle_and_draw_the_same_afterwards():
     family = gridworld(size=3, start=0)
     again = pickle.loads(pickle.dumps(family))
     draws = [f.sample(np.random.default_rng(3), 6).reward for f in (family, again)]
-    assert np.array_equal(*draws) and again.words == family.words
+    assert np.array_equal(*draws) and again.parameters == family.parameters
 
 
 @pytest.mark.parametrize(
@@ -158,6 +160,7 @@ def test_families_pickle_and_draw_the_same_afterwards():
     [
         ({"size": 0}, ValueError, "size must be at least 1, got 0"),
         ({"size": 2.0}, TypeError, "size must be a whole number, got 2.0"),
+        ({"size": 1}, ValueError, "there must be a cell for the goal, got size 1"),
         ({"size": 1, "start": 0}, ValueError, "there must be a cell for the goal, got size 1"),
         ({"start": 25}, ValueError, "start must be a cell from 0 to 24, got 25"),
         ({"start": -1}, ValueError, "start must be at least 0, got -1"),

@@ -4,17 +4,13 @@ import pickle
 
 import numpy as np
 import pytest
+from comparing import assert_mean
 
 from metarl_min.tasks import DirichletMDP, random_mdps
 
 
 def draw(family, num_tasks=3000, seed=0):
     return family.sample(np.random.default_rng(seed), num_tasks)
-
-
-def assert_mean(samples, exact):
-    error = np.std(samples, axis=0) / np.sqrt(len(samples))
-    assert (np.abs(np.mean(samples, axis=0) - exact) <= 5 * error + 1e-12).all()
 
 
 @pytest.mark.verifies("random_mdps.1")
@@ -54,12 +50,12 @@ def test_every_task_starts_in_state_zero_and_has_the_shape_of_its_words():
     assert tasks.leading == (5,) and tasks.shape == (4, 3)
     assert tasks.initial.tolist() == [[1, 0, 0, 0]]
     assert (family.horizon, family.num_episodes) == (6, 2)
-    assert family.words == {"states": 4, "actions": 3, "horizon": 6, "episodes": 2}
+    assert family.parameters == {"states": 4, "actions": 3, "horizon": 6, "episodes": 2}
 
 
 def test_the_defaults_are_those_of_duan_et_al():
     family = random_mdps.mdp()
-    assert family.words == {"states": 10, "actions": 5, "horizon": 10, "episodes": 10}
+    assert family.parameters == {"states": 10, "actions": 5, "horizon": 10, "episodes": 10}
     assert family.prior.concentration.shape == (10, 5, 10)
     assert (family.prior.concentration == 1).all()
 
