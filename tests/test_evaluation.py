@@ -1,38 +1,44 @@
 """evaluation (1)-(3): scores of players whose return is known, and of one who sees the task."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from metarl_min import evaluation, tasks
-from metarl_min.baselines import bandits, posterior_sampling
+from metarl_min import evaluation
+from metarl_min.baselines import bandits, posterior_sampling, registry
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.learners import Learner, no_op_step
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import optimal_action_values
 from metarl_min.reports.tables import alarms
+from metarl_min.tasks.bandits import bandit, gaussian
+from metarl_min.tasks.gridworlds import gridworld
 
-BANDIT = tasks.make("bandit", {"arms": "3", "pulls": "6", "prior": "1,1/2,1/1,3"})
-GRID = tasks.make("gridworld", {"size": "3", "start": "4", "goals": "0,2,8", "horizon": "6"})
+BANDIT = bandit(arms=3, pulls=6, prior=((1, 1), (2, 1), (1, 3)))
+GRID = gridworld(size=3, start=4, goals=(0, 2, 8), horizon=6)
 CEILINGS = {"bandit": bayes_optimal.solve(BANDIT), "gridworld": bayes_optimal.solve(GRID)}
 FAMILIES = {"bandit": BANDIT, "gridworld": GRID}
 
 
-def peek(rng, state, family, batch, greedy=False):
-    """Play the optimal policy of each task, which nobody may know."""
+def peek(rng, state, batch, greedy=False, *, family):
+    """Play the optimal policy of each task, which no honest player knows."""
     q = optimal_action_values(batch, family.horizon)[..., 0, :, :]
     best = np.eye(q.shape[-1])[q.argmax(-1)]
     tables = rollouts.sampler(batch, family.reward_noise)
     return rollouts.sample(rng, tables, best, family.num_episodes, family.horizon)
 
 
-PEEKING = Learner(lambda rng, family: None, no_op_step, peek)
+def player_of(family, trial):
+    """A player with this trial and no state."""
+    return Learner(family=family, init=lambda rng: None, step=no_op_step, trial=trial)
 
 
-def score(name, learner, num_tasks=4000, seed=0, **options):
-    family, ceiling = FAMILIES[name], CEILINGS[name]
-    state = learner.init(np.random.default_rng(0), family)
+def score(name, maker, num_tasks=4000, seed=0, **options):
+    learner, ceiling = maker(FAMILIES[name]), CEILINGS[name]
+    state = learner.init(np.random.default_rng(0))
     return evaluation.evaluate(
-        learner, state, family, num_tasks=num_tasks, seed=seed, ceiling=ceiling, **options
+        learner, state, num_tasks=num_tasks, seed=seed, ceiling=ceiling, **options
     )
 
 
@@ -43,28 +49,27 @@ def alarm(scores):
     return list(alarms(entry))
 
 
-def fixed_rewards(values):
-    """A player to whom task m of the family pays values[m], whatever happens."""
+def fixed_rewards(family, values):
+    """A player to whom task m of the family always pays values[m] in all."""
 
-    def trial(rng, state, family, batch, greedy=False):
+    def trial(rng, state, batch, greedy=False):
         shape = (len(values), family.num_episodes, family.horizon)
         zeros = np.zeros(shape, int)
         paid = np.broadcast_to(np.reshape(values, (-1, 1, 1)) / np.prod(shape[1:]), shape)
         return rollouts.Episodes(zeros, zeros, paid, np.ones(shape, bool))
 
-    return Learner(lambda rng, family: None, no_op_step, trial)
+    return player_of(family, trial)
 
 
 @pytest.mark.verifies("evaluation.1")
 @pytest.mark.verifies("evaluation.3")
 def test_scores_are_relative_to_random_and_ceiling_with_errors_over_tasks():
     ceiling, values = CEILINGS["bandit"], np.array([2.0, 3.0, 5.0, 6.0])
-    learner = fixed_rewards(values)
-    family = BANDIT._replace(num_episodes=6)
+    learner = fixed_rewards(BANDIT._replace(num_episodes=6), values)
     no_filter = ceiling._replace(
         start=lambda M: None, observe=lambda *_: None, action_values=lambda b, s: np.zeros((4, 3))
     )
-    scores = evaluation.evaluate(learner, None, family, num_tasks=4, seed=0, ceiling=no_filter)
+    scores = evaluation.evaluate(learner, None, num_tasks=4, seed=0, ceiling=no_filter)
     stderr = np.sqrt(np.sum((values - 4.0) ** 2) / 3 / 4)
     assert scores.value == pytest.approx(4.0)
     assert scores.stderr == pytest.approx(stderr)
@@ -77,7 +82,8 @@ def test_scores_are_relative_to_random_and_ceiling_with_errors_over_tasks():
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_bayes_optimal_player_scores_one(name):
-    scores = score(name, bayes_optimal.bayes_optimal(CEILINGS[name]))
+    player = partial(bayes_optimal.bayes_optimal, ceiling=CEILINGS[name])
+    scores = score(name, player)
     assert scores.score_pdl == pytest.approx(1.0, abs=1e-9)
     assert scores.score_pdl_stderr == pytest.approx(0.0, abs=1e-9)
     assert abs(scores.score - 1.0) < 5 * scores.score_stderr
@@ -87,9 +93,9 @@ def test_the_bayes_optimal_player_scores_one(name):
 @pytest.mark.verifies("evaluation.2")
 @pytest.mark.parametrize("name", FAMILIES)
 def test_both_scores_have_one_expectation_and_the_second_has_less_error(name):
-    players = {"bandit": bandits.thompson(), "gridworld": posterior_sampling.psrl()}
-    for learner in (posterior_sampling.random(), players[name]):
-        scores = score(name, learner)
+    players = {"bandit": bandits.thompson, "gridworld": posterior_sampling.psrl}
+    for maker in (posterior_sampling.random, players[name]):
+        scores = score(name, maker)
         difference = scores.score - scores.score_pdl
         assert abs(difference) < 5 * np.hypot(scores.score_stderr, scores.score_pdl_stderr)
         assert scores.score_pdl < 1
@@ -98,34 +104,33 @@ def test_both_scores_have_one_expectation_and_the_second_has_less_error(name):
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_random_player_scores_zero(name):
-    scores = score(name, posterior_sampling.random())
+    scores = score(name, posterior_sampling.random)
     assert abs(scores.score) < 5 * scores.score_stderr
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_who_sees_the_task_raises_the_alarm_by_the_plain_score_alone(name):
-    scores = score(name, PEEKING)
+    scores = score(name, lambda family: player_of(family, partial(peek, family=family)))
     assert scores.score_pdl < 1 < scores.score - 4 * scores.score_stderr
     assert alarm(scores)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_honest_player_exceeds_the_ceiling(name):
-    for learner in posterior_sampling.baselines_for(FAMILIES[name]).values():
-        assert not alarm(score(name, learner))
+    for learner in registry.players_for(FAMILIES[name]).values():
+        assert not alarm(score(name, lambda family, learner=learner: learner))
 
 
 def test_everybody_meets_the_same_tasks_chunk_by_chunk():
     met = {"first": [], "second": []}
 
-    def trial(rng, state, family, batch, greedy=False):
+    def trial(rng, state, batch, greedy=False):
         met[state].append(batch.reward)
         rng.random(len(met["second"]))
-        return peek(rng, state, family, batch)
+        return peek(rng, state, batch, family=BANDIT)
 
-    learner = Learner(lambda rng, family: None, no_op_step, trial)
     for state in met:
-        evaluation.evaluate(learner, state, BANDIT, num_tasks=2500, seed=3)
+        evaluation.evaluate(player_of(BANDIT, trial), state, num_tasks=2500, seed=3)
     assert [len(batch) for batch in met["first"]] == [1000, 1000, 500]
     for mine, theirs in zip(met["first"], met["second"], strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -135,12 +140,11 @@ def test_everybody_meets_the_same_tasks_chunk_by_chunk():
 def test_tasks_and_play_have_streams_of_their_own_in_every_chunk():
     met = []
 
-    def trial(rng, state, family, batch, greedy=False):
+    def trial(rng, state, batch, greedy=False):
         met.append((batch.reward, rng.random()))
-        return peek(rng, state, family, batch)
+        return peek(rng, state, batch, family=BANDIT)
 
-    learner = Learner(lambda rng, family: None, no_op_step, trial)
-    evaluation.evaluate(learner, None, BANDIT, num_tasks=1003, seed=5)
+    evaluation.evaluate(player_of(BANDIT, trial), None, num_tasks=1003, seed=5)
     for chunk, (size, (rewards, drawn)) in enumerate(zip((1000, 3), met, strict=True)):
         batch = BANDIT.sample(np.random.default_rng([5, chunk, 1]), size)
         np.testing.assert_array_equal(rewards, batch.reward)
@@ -148,40 +152,37 @@ def test_tasks_and_play_have_streams_of_their_own_in_every_chunk():
 
 
 def test_two_tasks_are_enough_for_a_standard_error():
-    scores = evaluation.evaluate(fixed_rewards([2.0, 5.0]), None, BANDIT, num_tasks=2, seed=0)
+    scores = evaluation.evaluate(fixed_rewards(BANDIT, [2.0, 5.0]), None, num_tasks=2, seed=0)
     assert scores[:2] == pytest.approx((3.5, 1.5))
 
 
 def test_the_same_seed_gives_the_same_scores_and_another_seed_others():
-    first, again = (score("bandit", bandits.thompson(), num_tasks=500) for _ in range(2))
-    assert first == again
-    assert first != score("bandit", bandits.thompson(), num_tasks=500, seed=1)
+    first = score("bandit", bandits.thompson, num_tasks=500)
+    assert first == score("bandit", bandits.thompson, num_tasks=500)
+    assert first != score("bandit", bandits.thompson, num_tasks=500, seed=1)
 
 
 def test_without_a_ceiling_there_is_no_score():
-    family = tasks.make("gaussian", {})
-    state = bandits.thompson().init(np.random.default_rng(0), family)
-    scores = evaluation.evaluate(bandits.thompson(), state, family, num_tasks=50, seed=0)
+    scores = evaluation.evaluate(bandits.thompson(gaussian()), (), num_tasks=50, seed=0)
     assert np.isfinite(scores.value)
     assert scores[2:6] == (None,) * 4
 
 
 def test_where_episodes_do_not_tell_the_belief_there_is_the_plain_score_alone():
-    words = {"size": "3", "start": "4", "goals": "0,2,8", "horizon": "6", "slip": "0.2"}
-    for episodes, both in (("1", True), ("2", False)):
-        family = tasks.make("gridworld", words | {"episodes": episodes})
+    for episodes, both in ((1, True), (2, False)):
+        family = gridworld(size=3, start=4, goals=(0, 2, 8), horizon=6, slip=0.2, episodes=episodes)
         ceiling = bayes_optimal.solve(family)
-        player = bayes_optimal.bayes_optimal(ceiling)
-        state = player.init(np.random.default_rng(0), family)
-        scores = evaluation.evaluate(player, state, family, num_tasks=3000, seed=0, ceiling=ceiling)
+        player = bayes_optimal.bayes_optimal(family, ceiling)
+        state = player.init(np.random.default_rng(0))
+        scores = evaluation.evaluate(player, state, num_tasks=3000, seed=0, ceiling=ceiling)
         assert abs(scores.score - 1) < 5 * scores.score_stderr
         assert (scores.score_pdl is not None) == both
 
 
 def test_where_nothing_can_be_won_there_is_no_score():
-    family = tasks.make("bandit", {"arms": "1"})
-    learner, ceiling = posterior_sampling.random(), bayes_optimal.solve(family)
-    scores = evaluation.evaluate(learner, None, family, num_tasks=50, seed=0, ceiling=ceiling)
+    family = bandit(arms=1)
+    learner, ceiling = posterior_sampling.random(family), bayes_optimal.solve(family)
+    scores = evaluation.evaluate(learner, (), num_tasks=50, seed=0, ceiling=ceiling)
     assert scores[2:6] == (None,) * 4
 
 
@@ -191,23 +192,21 @@ def test_where_nothing_can_be_won_there_is_no_score():
 )
 def test_too_few_tasks_and_odd_seeds_are_refused(num_tasks, seed, error):
     with pytest.raises(error, match="must be"):
-        evaluation.evaluate(
-            posterior_sampling.random(), None, BANDIT, num_tasks=num_tasks, seed=seed
-        )
+        player = posterior_sampling.random(BANDIT)
+        evaluation.evaluate(player, (), num_tasks=num_tasks, seed=seed)
 
 
 @pytest.mark.parametrize(
-    "words",
+    "parameters",
     [
-        {"size": "3", "start": "4", "walls": "1,3,5,7"},
-        {"slip": "1", "terminate": "1", "goals": "0,1", "episodes": "2"},
+        {"size": 3, "start": 4, "walls": (1, 3, 5, 7)},
+        {"slip": 1.0, "terminate": 1, "goals": (0, 1), "episodes": 2},
     ],
 )
-def test_a_gain_of_round_off_is_no_gain(words):
-    family = tasks.make("gridworld", words)
+def test_a_gain_of_round_off_is_no_gain(parameters):
+    family = gridworld(**parameters)
     ceiling = bayes_optimal.solve(family)
     assert abs(ceiling.value - ceiling.random) < 1e-10
-    learner = posterior_sampling.random()
-    state = learner.init(np.random.default_rng(0), family)
-    found = evaluation.evaluate(learner, state, family, num_tasks=20, seed=0, ceiling=ceiling)
-    assert found.score is None and found.score_pdl is None
+    learner = posterior_sampling.random(family)
+    scores = evaluation.evaluate(learner, (), num_tasks=20, seed=0, ceiling=ceiling)
+    assert scores.score is None and scores.score_pdl is None

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min import learners
-from metarl_min.learners import Learner
+from metarl_min.learners import Control, Learner
+from metarl_min.learners.registry import LEARNERS
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.policies import softmax
+from metarl_min.tasks import Family, shape_of
 
 
 class State(NamedTuple):
@@ -29,11 +30,12 @@ class Info(NamedTuple):
 
 
 def init(rng, family):
-    shape = family.sample(rng, 1).shape
-    return State({"logits": rng.normal(size=shape)}, 0.5, 0, (None, np.zeros(2, np.float32)))
+    return State(
+        {"logits": rng.normal(size=shape_of(family))}, 0.5, 0, (None, np.zeros(2, np.float32))
+    )
 
 
-def step(rng, state, family, *, fault="", at=0, pause=0.0):
+def step(rng, state, *, fault="", at=0, pause=0.0):
     time.sleep(pause)
     logits = state.theta["logits"] + rng.normal(size=state.theta["logits"].shape)
     num_steps = state.num_steps + 1
@@ -52,45 +54,64 @@ def step(rng, state, family, *, fault="", at=0, pause=0.0):
     return new, Info(np.abs(logits).mean())
 
 
-def trial(rng, state, family, tasks, greedy=False):
+def sampled(rng, family, tasks, probs):
+    sampler = rollouts.sampler(tasks, family.reward_noise)
+    return rollouts.sample(rng, sampler, probs, family.num_episodes, family.horizon)
+
+
+def trial(rng, state, tasks, greedy=False, *, family):
     probs = softmax(state.theta["logits"] * (1e3 if greedy else 1.0))
-    tables = rollouts.sampler(tasks, family.reward_noise)
-    return rollouts.sample(rng, tables, probs, family.num_episodes, family.horizon)
+    return sampled(rng, family, tasks, probs)
 
 
-def peeking_trial(rng, state, family, tasks, greedy=False):
-    means = tasks.reward[..., 0]  # what no honest learner sees
-    probs = np.eye(means.shape[-1])[means.argmax(-1)]
-    tables = rollouts.sampler(tasks, family.reward_noise)
-    return rollouts.sample(rng, tables, probs, family.num_episodes, family.horizon)
+def peeking_trial(rng, state, tasks, greedy=False, *, family):
+    means = tasks.reward[..., 0]  # no honest learner reads the task
+    return sampled(rng, family, tasks, np.eye(means.shape[-1])[means.argmax(-1)])
 
 
-def before(state):
+def without_adaptation(state):
     return state._replace(alpha=0.0)
 
 
-def control(rng, state, family):
-    return state._replace(theta={"logits": 0 * state.theta["logits"]}, alpha=2.0)
+def untrained_control(rng, family):
+    state = init(rng, family)
+    return Control(state=state._replace(theta={"logits": 0 * state.theta["logits"]}), alpha=2.0)
 
 
-def iterations(family):
-    return 3, 40
+def toy(family: Family, *, fault: str = "", at: int = 0, pause: float = 0.0) -> Learner:
+    """A learner for tests.
+
+    fault  nan, shape, interrupt or memory
+    at     the step of the fault
+    pause  seconds of each step
+    """
+    return Learner(
+        family=family,
+        init=partial(init, family=family),
+        step=partial(step, fault=fault, at=at, pause=pause),
+        trial=partial(trial, family=family),
+        iterations=40,
+        settings={"fault": fault, "at": at, "pause": pause},
+        without_adaptation=without_adaptation,
+        untrained_control=partial(untrained_control, family=family),
+    )
 
 
-def toy(*, fault: str = "", at: int = 0, pause: float = 0.0) -> Learner:
-    faulty = partial(step, fault=fault, at=at, pause=pause)
-    return Learner(init, faulty, trial, before, control, iterations)
-
-
-def peek() -> Learner:
-    return Learner(init, step, peeking_trial, iterations=iterations)
+def peek(family: Family) -> Learner:
+    """A learner that reads the task."""
+    return Learner(
+        family=family,
+        init=partial(init, family=family),
+        step=step,
+        trial=partial(peeking_trial, family=family),
+        iterations=3,
+    )
 
 
 def register(setitem=dict.__setitem__):
     """Put the toys on the command line; pytest's monkeypatch.setitem takes them off again."""
-    for name in ("toy", "peek"):
-        setitem(learners.LEARNERS, name, "toy_learner")
-    setitem(sys.modules, "metarl_min.learners.toy_learner", sys.modules[__name__])
+    for function in (toy, peek):
+        setitem(LEARNERS, function.__name__, function)
 
 
 if __name__ == "__main__":  # a process to kill

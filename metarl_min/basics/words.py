@@ -186,7 +186,8 @@ def _read_one(name: str, key: Key, word: str) -> Any:
         got = f"{word!r}"
         if isinstance(key.read, partial):
             got += suggestion(word, key.read.args[0])
-        raise ValueError(f"{name} must be {key.form}, got {got}") from error
+        verb = "be" if isinstance(key.read, partial) else "be written as"
+        raise ValueError(f"{name} must {verb} {key.form}, got {got}") from error
 
 
 def parse_words(name: str, function: Any, words: Mapping[str, str]) -> dict[str, Any]:

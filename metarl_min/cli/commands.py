@@ -16,12 +16,12 @@ from typing import Any
 
 from metarl_min import checkpoints, learners, training
 from metarl_min.basics.arguments import require
-from metarl_min.ceilings import bayes_optimal, bounds
-from metarl_min.cli import comparison, estimation, jobs, published_tables, runs
-from metarl_min.cli.budgets import FAMILIES
+from metarl_min.ceilings import TooLarge, bayes_optimal, bounds
+from metarl_min.cli import budgets, comparison, estimation, jobs, published_tables, runs
 from metarl_min.learners import Learner
 from metarl_min.learners import registry as learner_registry
 from metarl_min.reports import equations, plots, progress, tables
+from metarl_min.tasks import Unsupported
 from metarl_min.tasks import registry as family_registry
 
 Work = Callable[[], str]
@@ -73,7 +73,7 @@ def compare(args: argparse.Namespace) -> Work:
     """Train, score and show every learner on every family."""
     makers = comparison.learner_makers(names(args.learners))
     families = {
-        name: family_registry.make(name, FAMILIES.get(name, {})) for name in names(args.tasks)
+        name: family_registry.make(name, budgets.FAMILIES.get(name, {})) for name in names(args.tasks)
     }
     for maker in makers.values():
         for family in families.values():
@@ -205,7 +205,7 @@ def ceiling(args: argparse.Namespace) -> Work:
     try:
         found: Any = bayes_optimal.solve(family)
         value, lower, upper = (found.value,) * 3
-    except ValueError as refused:
+    except (Unsupported, TooLarge) as refused:
         if not bounds.applies_to(family):
             raise
         found = bounds.bounds(family)

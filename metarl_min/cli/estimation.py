@@ -1,4 +1,4 @@
-"""The estimators of the meta-gradient on a bandit: read the problem, measure them exactly."""
+"""The work of `estimators`: measure the estimators of the meta-gradient on a bandit, exactly."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 
 from metarl_min.basics.arguments import require
-from metarl_min.cli import comparison
-from metarl_min.gradients import enumeration, meta_gradients, objectives
-from metarl_min.gradients.estimators import ESTIMATORS, Estimator, InnerStep, emaml
-from metarl_min.gradients.meta_gradients import ExactGradients, Moments, Problem
+from metarl_min.cli.jobs import to_plain
+from metarl_min.gradients import enumeration, meta_gradients
+from metarl_min.gradients.estimators import ESTIMATORS, MEANT_FOR, Estimator, InnerStep, emaml
+from metarl_min.gradients.meta_gradients import Comparison, ExactGradients, Moments, Problem
+from metarl_min.gradients.objectives import expected_return_objective
 from metarl_min.mdps import policies
 from metarl_min.tasks.bandits import bandit_mdps
 
+OPTIONS = "arms", "theta", "alpha", "inner_steps", "num_episodes", "baseline", "control_variate"
+
 
 def problem(args: Namespace) -> Problem:
-    """Return the bandit that the words name, with the largest N; ValueError where they are wrong.
+    """Return the bandit of the options, with the largest N; ValueError if an option is wrong.
 
-    Rewards are deterministic and equal to the arms; one pull per episode.
+    The reward of a pull is the number of its arm, without noise. An episode is one pull.
     """
     arms, theta, N = args.arms, args.theta, args.num_episodes
     require(len(arms) > 1, "--arms must name two arms or more", len(arms))
@@ -28,53 +31,71 @@ def problem(args: Namespace) -> Problem:
     require(len(theta) == len(arms), rule, len(theta))
     require(len(set(N)) == len(N), "a number of episodes must be given once", N)
     enumeration.num_data_sets(len(arms), max(N), max(1, args.inner_steps))
-    inner, task = (
-        InnerStep(policies.tabular, args.alpha, args.baseline),
-        bandit_mdps(np.array([arms])),
+    return Problem(
+        inner=InnerStep(policy=policies.tabular, alpha=args.alpha, baseline=args.baseline),
+        theta={"logits": np.array([theta])},
+        task=bandit_mdps(np.array([arms])),
+        horizon=1,
+        num_episodes=max(N),
+        num_steps=args.inner_steps,
     )
-    return Problem(inner, {"logits": np.array([theta])}, task, 1, max(N), args.inner_steps)
 
 
-def estimators(words: float | str, asked: Problem) -> dict[str, Estimator]:
-    """Return all estimators, emaml with the control variate that the words name."""
-    J = objectives.expected_return_objective(asked.task, asked.horizon).value(asked.theta["logits"])
-    c = words if isinstance(words, float) else {"none": 0.0, "J": float(J[0])}[words]
-    return {**{name: g for name, (g, _) in ESTIMATORS.items()}, "emaml": partial(emaml, c=c)}
+def estimators(control_variate: float | str, on: Problem) -> dict[str, Estimator]:
+    """Return all estimators; emaml has the control variate: a number, `none` or `J`."""
+    J = expected_return_objective(on.task, on.horizon)
+    return_of_theta = float(J.value(on.theta["logits"])[0])
+    c = control_variate if isinstance(control_variate, float) else 0.0
+    c = return_of_theta if control_variate == "J" else c
+    return {**ESTIMATORS, "emaml": partial(emaml, c=c)}
 
 
 def _objectives(exact: ExactGradients) -> dict[str, Any]:
-    gradients = {"grad_F_N": exact.grad_F_N, "grad_F_inf": exact.grad_F_inf}
-    rows = {name: tree["logits"][0] for name, tree in gradients.items()}
-    return {"F_N": exact.F_N, "F_inf": exact.F_inf, **rows}
-
-
-def _row(name: str, moments: Moments, unbiased: Moments) -> dict[str, Any]:
-    """Return what is known of one estimator at one N."""
-    pairs = {"bias": moments.bias, "mse": moments.mse, "cosine": moments.cosine}
-    both = {f"{x}_{F}": pairs[x][i] for x in pairs for i, F in enumerate(("F_N", "F_inf"))}
     return {
-        "meant_for": ESTIMATORS[name][1], "mean": moments.mean, "covariance": moments.covariance,
-        "variance": moments.variance, **both,
-        "break_even": meta_gradients.break_even(moments, unbiased, moments.bias[0]),
-    }  # fmt: skip
+        "F_N": exact.F_N,
+        "F_inf": exact.F_inf,
+        "grad_F_N": exact.grad_F_N["logits"][0],
+        "grad_F_inf": exact.grad_F_inf["logits"][0],
+    }
 
 
-def measure(args: Namespace, asked: Problem) -> dict[str, Any]:
+def _row(name: str, moments: dict[str, Moments]) -> dict[str, Any]:
+    """Return the numbers of one estimator, from the moments of all estimators at one N."""
+    own = moments[name]
+    return {
+        "meant_for": MEANT_FOR.get(name),
+        "mean": own.mean,
+        "covariance": own.covariance,
+        "variance": own.variance,
+        "bias_F_N": own.F_N.bias,
+        "bias_F_inf": own.F_inf.bias,
+        "mse_F_N": own.F_N.mse,
+        "mse_F_inf": own.F_inf.mse,
+        "cosine_F_N": own.F_N.cosine,
+        "cosine_F_inf": own.F_inf.cosine,
+        "break_even": meta_gradients.break_even(own, moments["emaml"], own.F_N.bias),
+    }
+
+
+def _require_finite(comparisons: dict[int, Comparison]) -> None:
+    for N, comparison in comparisons.items():
+        for name, moments in comparison.moments.items():
+            if not np.isfinite([moments.F_N.mse, moments.F_inf.mse]).all():
+                got = f"NaN or infinity in {name} at N = {N}"
+                raise FloatingPointError(f"moments must be finite, got {got}")
+
+
+def measure(args: Namespace, on: Problem) -> dict[str, Any]:
     """Return the object that `estimators --json` prints."""
-    functions = estimators(args.control_variate, asked)
-    found = meta_gradients.compare_estimators(functions, asked, args.num_episodes)
-    for N, (_, rows) in found.items():
-        strange = [name for name, moments in rows.items() if not np.isfinite(moments.mse).all()]
-        if strange:
-            got = f"NaN or infinity in {strange[0]} at N = {N}"
-            raise FloatingPointError(f"moments must be finite, got {got}")
-    words = "arms", "theta", "alpha", "inner_steps", "num_episodes", "baseline", "control_variate"
+    functions = estimators(args.control_variate, on)
+    comparisons = meta_gradients.compare_estimators(functions, on, args.num_episodes)
+    _require_finite(comparisons)
     result = {
-        "problem": {word: getattr(args, word) for word in words},
-        "objectives": {str(N): _objectives(exact) for N, (exact, _) in found.items()},
+        "problem": {option: getattr(args, option) for option in OPTIONS},
+        "objectives": {str(N): _objectives(x.exact) for N, x in comparisons.items()},
         "estimators": {
-            name: {str(N): _row(name, row[name], row["emaml"]) for N, (_, row) in found.items()}
+            name: {str(N): _row(name, x.moments) for N, x in comparisons.items()}
             for name in functions
         },
     }
-    return dict(comparison.to_plain(result))
+    return dict(to_plain(result))

@@ -1,0 +1,68 @@
+"""Plug-ins: functions of files outside the package."""
+
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from metarl_min.basics import plugins
+
+FILE = "def double(x):\n    return 2 * x\n\n\nVALUE = 3\n"
+
+
+@pytest.fixture
+def file(tmp_path):
+    (tmp_path / "mine.py").write_text(FILE)
+    return tmp_path / "mine.py"
+
+
+def test_a_function_of_a_file_is_found_once(file):
+    double = plugins.load(f"{file}:double")
+    assert double(4) == 8 and plugins.load(f"{file}:double") is double
+    assert str(file) in plugins.loaded_files()
+
+
+def test_a_function_of_a_module_is_found():
+    assert plugins.load("os.path:join")("a", "b").startswith("a")
+
+
+def test_a_registry_comes_first_and_offers_its_nearest_name(file):
+    registry = {"maml": len}
+    assert plugins.find("learner", "maml", registry) is len
+    assert plugins.find("learner", f"{file}:double", registry)(1) == 2
+    with pytest.raises(ValueError, match="learner must be one of maml, got 'mmal', did you mean"):
+        plugins.find("learner", "mmal", registry)
+
+
+def test_objects_of_a_plug_in_are_read_in_another_process(file):
+    content = pickle.dumps(plugins.load(f"{file}:double"))
+    code = (
+        "import sys, pickle, pathlib; from metarl_min.basics import plugins;"
+        f"plugins.load_file(pathlib.Path({str(file)!r}));"
+        "print(pickle.loads(bytes.fromhex(sys.argv[1]))(21))"
+    )
+    words = [sys.executable, "-c", code, content.hex()]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == "42\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("no_file.py:f", None, "must load without an error, got ValueError: a plug-in must be"),
+        ("mine.py:triple", FILE, "the function of .* must be one of double, got 'triple'"),
+        ("mine.py:VALUE", FILE, "must be a function"),
+        ("mine.py:", FILE, "a plug-in must be written path/to/file.py:function"),
+        (":double", FILE, "a plug-in must be written path/to/file.py:function"),
+        ("mine.py:double", "1 / 0", "must load without an error, got ZeroDivisionError"),
+        ("mine.py:double", "def double(", "must load without an error, got SyntaxError"),
+        ("no.such.module:f", None, "must load without an error, got ModuleNotFoundError"),
+    ],
+)
+def test_a_plug_in_at_fault_is_refused_by_its_rule(tmp_path, monkeypatch, name, content, message):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "mine.py").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        plugins.load(name)

@@ -1,0 +1,41 @@
+"""The command line in this process, with toy learners and small families."""
+
+import pytest
+import toy_learner
+from command_line import SMALL
+
+from metarl_min.cli import budgets, comparison, jobs, main
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch, tmp_path):
+    toy_learner.register(monkeypatch.setitem)
+    small = {"bandit": {"arms": "2", "pulls": "4"}, "gridworld": {"size": "3", "start": "4"}}
+    small["gridworld"] |= {"horizon": "4", "episodes": "2"}
+    monkeypatch.setattr(budgets, "FAMILIES", small)
+    for toy, iterations in (("toy", 3), ("peek", 3)):
+        monkeypatch.setitem(budgets.BUDGETS, toy, (budgets.Budget(iterations),) * 2)
+    monkeypatch.setattr(jobs, "num_cores", lambda: 1)
+    monkeypatch.setattr(comparison, "NUM_TASKS", 50)
+    monkeypatch.setattr(comparison, "NUM_SEED_TASKS", 20)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def run(capsys):
+    """Call the command line in this process: (status, standard output, standard error)."""
+
+    def run(*words):
+        try:
+            status = main.main(words)
+        except SystemExit as end:
+            status = end.code
+        return (status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def trained(run):
+    assert run("train", "toy", *SMALL, "--iterations", "5", "--out", "run")[0] == 0
+    return "run"

@@ -1,0 +1,108 @@
+"""The commands `evaluate`, `ceiling`, `equations` and `tables`."""
+
+import os
+
+import pytest
+from command_line import SCORES, strict
+
+from metarl_min.cli import commands, runs
+
+
+def test_evaluate_json_is_the_schema(run, trained):
+    status, out, _ = run("evaluate", trained, "--num-tasks", "50", "--json")
+    result = strict(out)
+    assert status == 0
+    assert set(result) == SCORES | {
+        "learner", "family", "random", "bayes_optimal", "before", "control",
+    }  # fmt: skip
+    assert result["learner"] == "toy" and result["random"] == 2.0
+    assert result["family"] == {"name": "bandit", "arms": 2, "pulls": 4, "prior": "1,1"}
+    again = strict(run("evaluate", trained, "--num-tasks", "50", "--json", "--seed", "0")[1])
+    assert again == result
+    greedy = strict(run("evaluate", trained, "--num-tasks", "50", "--json", "--greedy")[1])
+    assert greedy["return"] != result["return"]
+
+
+def test_evaluate_prints_a_table(run, trained):
+    status, out, _ = run("evaluate", trained, "--num-tasks", "50")
+    assert status == 0 and out.startswith("bandit arms=2 pulls=4 prior=1,1\n")
+    assert "  untrained control (alpha=2)" in out
+
+
+def test_evaluate_of_an_unfinished_run_says_how_far_it_is(run, trained):
+    found = runs.read_run(commands.Path(trained))
+    runs.write_run(commands.Path(trained), found._replace(iterations=9))
+    status, _, err = run("evaluate", trained, "--num-tasks", "50")
+    assert status == 0 and err == "run has done 5 of 9 iterations\n"
+
+
+def test_ceiling_json_is_the_schema(run):
+    status, out, err = run("ceiling", "bandit", "--json")
+    result = strict(out)
+    assert status == 0 and err == ""
+    assert list(result) == [
+        "family", "exact", "value", "lower", "upper", "random", "known_task", "seconds",
+    ]  # fmt: skip
+    assert result["value"] == result["lower"] == result["upper"]
+    assert result["value"] == pytest.approx(6041941 / 907200, rel=1e-12)
+    assert result["random"] == 5.0 and result["exact"] is True
+    assert "Bayes-optimal   6.659988" in run("ceiling", "bandit")[1]
+
+
+def test_ceiling_shows_bounds_where_the_exact_value_is_out_of_reach(run):
+    words = ("ceiling", "bandit", "arms=9", "pulls=40")
+    status, out, err = run(*words, "--json")
+    result = strict(out)
+    assert status == 0 and err.startswith("bounds only: ") and "GB" in err
+    assert result["value"] is None and result["exact"] is False
+    assert 20 == result["random"] < result["lower"] < result["upper"] < result["known_task"]
+    table = run(*words)[1]
+    assert f"Bayes-optimal, at most   {result['upper']:.6f}" in table
+    assert f"Bayes-optimal, at least  {result['lower']:.6f}" in table
+
+
+def test_equations_are_listed_and_in_full_with_json(run):
+    status, out, _ = run("equations")
+    assert status == 0 and any(line.startswith("values.4 ") for line in out.splitlines())
+    rows = {row["name"]: row for row in strict(run("equations", "--json")[1])["equations"]}
+    assert rows["values.4"]["source"] == "Sutton et al. 2000, th. 1"
+    assert set(rows["values.4"]) == {"name", "formula", "source", "functions", "tests"}
+
+
+def test_tables_json_is_the_schema_and_nothing_else(run):
+    words = ("tables", "bandits", "--cells", "10,5", "--trials", "20", "--out", "here")
+    status, out, err = run(*words, "--seed", "1", "--json")
+    result = strict(out)
+    assert status == 0 and result["table"] == "bandits" and result["seed"] == 1
+    rows = {row["algorithm"]: row for row in result["cells"]}
+    assert {"n", "k", "algorithm", "published", "value", "stderr", "remark"} <= set(rows["greedy"])
+    assert rows["thompson"]["published"] == 5.7 and result["trials"] == 20
+    assert any("gittins" in line for line in result["left_out"]) or "gittins" in rows
+    assert "thompson k=5 done, about" in err and "left out: cells 10,10 10,50" in err
+    with open("here/results.json", encoding="utf-8") as file:
+        assert strict(file.read()) == result
+    pytest.importorskip("matplotlib")
+    assert sorted(os.listdir("here")) == ["regret.png", "results.json"]
+
+
+def test_tables_prints_published_and_recomputed_side_by_side(run):
+    status, out, _ = run("tables", "bandits", "--cells", "10,5", "--trials", "20")
+    lines = out.splitlines()
+    assert status == 0 and lines[0] == "bandits: 20 fresh tasks, seed 0"
+    assert lines[3] == "n=10 k=5" and lines[5].split() == ["bayes_optimal", "(exact)", "6.660"]
+    assert next(line for line in lines if line.startswith("thompson")).split()[1] == "5.7"
+    assert next(line for line in lines if line.startswith("rl2")).split() == ["rl2", "6.7"]
+
+
+def test_more_tasks_than_fit_are_not_evaluated(run, trained):
+    status, out, err = run("evaluate", trained, "--num-tasks", "999999999999")
+    assert (status, out) == (2, "") and "at most 100,000,000 steps" in err
+
+
+def test_equations_of_one_module(run):
+    status, out, _ = run("equations", "adaptation")
+    assert status == 0 and {
+        line.partition(".")[0] for line in out.splitlines() if line[0] != " "
+    } == {"adaptation"}
+    rows = strict(run("equations", "values", "--json")[1])["equations"]
+    assert rows and all(row["name"].startswith("values.") for row in rows)

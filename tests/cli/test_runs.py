@@ -1,0 +1,183 @@
+"""Run directories: what is written, refused and resumed."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from command_line import SMALL
+
+from metarl_min.cli import commands, runs
+from metarl_min.tasks import registry as families
+
+
+def test_compare_uses_a_fresh_numbered_directory(run, tmp_path):
+    for number in ("0001", "0002"):
+        assert f"written to runs{os.sep}{number}" in run("compare", "--tasks", "bandit",
+                                                         "--learners", "toy")[2]  # fmt: skip
+    assert sorted(os.listdir(tmp_path / "runs")) == ["0001", "0002"]
+
+
+def test_a_directory_with_a_run_is_refused_without_resume(run, trained):
+    before = {name: (os.path.join(trained, name)) for name in os.listdir(trained)}
+    for words in (["train", "toy", *SMALL], ["compare", "--learners", "toy"]):
+        status, out, err = run(*words, "--out", trained)
+        assert status == 2 and out == "" and "--resume" in err and len(err.splitlines()) == 1
+    assert set(os.listdir(trained)) == set(before)
+
+
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_a_directory_with_other_things_is_refused_and_left_alone(run, tmp_path, resume):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years")
+    status, out, err = run("train", "toy", *SMALL, "--out", "mine", *resume)
+    assert status == 2 and out == "" and "new or empty, got mine with thesis.tex" in err
+    assert os.listdir("mine") == ["thesis.tex"]
+    assert run("train", "toy", *SMALL, "--out", "mine/thesis.tex")[0] == 2
+
+
+def test_resume_begins_where_nothing_is_and_ends_at_once_where_all_is_done(run, tmp_path):
+    words = ("train", "toy", *SMALL, "--iterations", "5", "--out", "new", "--resume")
+    assert run(*words)[0] == 0
+    stamp = (tmp_path / "new" / "checkpoint.npz").stat().st_mtime_ns
+    status, out, _ = run(*words)
+    assert status == 0 and out == "new: all 5 iterations are done\n"
+    assert (tmp_path / "new" / "checkpoint.npz").stat().st_mtime_ns == stamp
+
+
+def test_resume_keeps_the_iterations_of_the_run_or_adds_some(run, trained):
+    words = ("train", "toy", *SMALL, "--out", trained, "--resume")
+    assert run(*words)[1] == "run: all 5 iterations are done\n"
+    assert "run: 9 iterations are done" in run(*words, "--iterations", "9")[1]
+    assert run("train", "toy", *SMALL, "--iterations", "9", "--out", "straight")[0] == 0
+    for name in ("checkpoint.npz", "run.json"):
+        with open(f"run/{name}", "rb") as one, open(f"straight/{name}", "rb") as other:
+            assert one.read() == other.read()
+
+
+def test_resume_needs_no_iterations_where_a_schedule_falls_over_them(run):
+    words = (
+        "train",
+        "ga",
+        "bandit",
+        "pulls=2",
+        "--set",
+        "population=4",
+        "pressure=2",
+        "elites=1",
+        "--out",
+        "a",
+    )
+    assert run(*words, "--iterations", "2")[0] == 0
+    assert run(*words, "--resume")[1] == "a: all 2 iterations are done\n"
+    status, out, err = run(*words, "--resume", "--iterations", "3")
+    assert (status, out) == (2, "") and "must come with the settings of the run" in err
+
+
+def test_a_run_of_all_iterations_is_resumed_with_the_words_that_began_it(run):
+    words = ("train", "ga", "bandit", "pulls=2", "--out", "b", "--set", "population=4", "elites=1")
+    words += ("pressure=2", "num_tasks=2")
+    words = (*words, "iterations=3")
+    assert run(*words, "--iterations", "3")[1].startswith("b: 3 iterations are done")
+    assert run(*words, "--resume")[:2] == (0, "b: all 3 iterations are done\n")
+
+
+def test_fewer_iterations_than_are_done_are_refused(run, trained):
+    words = ("train", "toy", *SMALL, "--out", trained, "--resume", "--iterations", "4")
+    rule = "metarl_min: --iterations must be at least the 5 that are done, got 4\n"
+    assert run(*words) == (2, "", rule)
+
+
+def test_a_directory_that_cannot_be_written_is_refused_before_the_work(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    rule = "metarl_min: --out must be a directory that can be written, got here\n"
+    assert run("estimators", "--out", "here") == (2, "", rule)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["peek", *SMALL],
+        ["toy", "bandit", "arms=2", "pulls=5"],
+        ["toy", "gridworld"],
+        ["toy", *SMALL, "--set", "at=3"],
+        ["toy", *SMALL, "--seed", "1"],
+    ],
+    ids=["learner", "words", "family", "settings", "seed"],
+)
+def test_resume_refuses_another_run(run, trained, words):
+    with open("run/checkpoint.npz", "rb") as file:
+        content = file.read()
+    status, out, err = run("train", *words, "--out", trained, "--resume")
+    assert status == 2 and out == "" and len(err.splitlines()) == 1
+    assert "--resume must come with the" in err
+    with open("run/checkpoint.npz", "rb") as file:
+        assert file.read() == content
+
+
+@pytest.mark.parametrize("words", [["train", "toy", *SMALL, "--resume", "--out"], ["evaluate"]])
+def test_a_truncated_checkpoint_is_one_line_and_status_2(run, trained, words):
+    with open("run/checkpoint.npz", "r+b") as file:
+        file.truncate(200)
+    status, out, err = run(*words, trained)
+    assert status == 2 and out == "" and len(err.splitlines()) == 1
+    assert "run/checkpoint.npz must be a whole checkpoint" in err.replace(os.sep, "/")
+    assert os.path.getsize("run/checkpoint.npz") == 200
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "[" * 100_000])
+def test_a_run_json_that_cannot_be_read_is_one_line_and_status_2(run, trained, content):
+    Path("run/run.json").write_text(content)
+    status, out, err = run("evaluate", trained)
+    assert status == 2 and out == "" and len(err.splitlines()) == 1
+    assert "run must hold the run.json of a run" in err
+
+
+def test_a_run_without_a_checkpoint_cannot_be_evaluated(run, trained):
+    os.unlink("run/checkpoint.npz")
+    status, out, err = run("evaluate", trained)
+    assert status == 2 and out == "" and "a run must have a checkpoint" in err
+
+
+def test_a_numbered_directory_goes_to_one_run_only(monkeypatch):
+    mkdir, raced = Path.mkdir, []
+
+    def slow(path, *args, **options):
+        if not raced:
+            raced.append(mkdir(path, parents=True))  # another run, at the same moment
+        return mkdir(path, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", slow)
+    assert runs.new_run_directory(None) == Path("runs/0002") and raced
+
+
+def test_settings_and_families_of_a_run_read_back_to_the_same(run):
+    words = ("gridworld", "size=3", "start=4", "goals=0,8", "walls=1", "slip=0.1", "horizon=4")
+    assert run("train", "toy", *words, "--iterations", "1", "--out", "run")[0] == 0
+    learner = runs.make(runs.read_run(Path("run")))
+    family = families.make("gridworld", commands.parameters(words[1:]))
+    assert learner.family.parameters == family.parameters
+    assert learner.settings == {"fault": "", "at": 0, "pause": 0.0}
+
+
+def test_an_old_run_directory_is_refused_in_one_line_that_says_why(run, trained):
+    content = json.loads(Path("run/run.json").read_text())
+    del content["format"]
+    Path("run/run.json").write_text(json.dumps(content))
+    for words in (["evaluate", trained], ["train", "toy", *SMALL, "--resume", "--out", trained]):
+        status, out, err = run(*words)
+        assert (status, out) == (2, "") and len(err.splitlines()) == 1
+        assert "got format 1: train it again with this version" in err
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"format": 2, "learner": 1}',
+     '{"format": 2, "learner": "toy", "settings": 1, "family": {"name": "x"},'
+     ' "seed": 0, "iterations": 1, "versions": {}}'],
+)  # fmt: skip
+def test_a_run_json_without_a_run_is_refused_in_one_line(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(ValueError, match=r"must hold the run\.json of a run") as error:
+        runs.read_run(tmp_path)
+    assert "\n" not in str(error.value)

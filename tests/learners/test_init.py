@@ -1,0 +1,46 @@
+"""The protocol of learners, and the check that a learner keeps to it."""
+
+import numpy as np
+import pytest
+import toy_learner
+from problems import small_bandit
+
+from metarl_min import learners
+from metarl_min.mdps.rollouts import Episodes
+
+TOY = toy_learner.toy(small_bandit())
+
+
+def short_trial(rng, state, tasks, greedy=False):
+    return Episodes(*(np.zeros((1, 1, 1)) for _ in range(4)))
+
+
+def no_episodes(rng, state, tasks, greedy=False):
+    return 3.0
+
+
+def state_alone(rng, state):
+    return state
+
+
+def test_a_learner_that_keeps_to_the_protocol_passes():
+    learners.check(TOY)
+
+
+@pytest.mark.parametrize(
+    ("learner", "message"),
+    [
+        (None, "a learner must be a Learner, got NoneType"),
+        (TOY._replace(init=lambda rng: None), "must be functions of a module or partials of them"),
+        (TOY._replace(step=state_alone), r"step must return a pair \(state, info\), got State"),
+        (TOY._replace(trial=no_episodes), "trial must return Episodes, got float"),
+        (TOY._replace(trial=short_trial), r"must have the axes \[M, N, T\] = \(2, 3, 1\)"),
+    ],
+)
+def test_each_part_that_is_missing_is_named(learner, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        learners.check(learner)
+
+
+def test_the_step_of_a_player_that_is_not_trained_changes_nothing():
+    assert learners.no_op_step(np.random.default_rng(0), "state") == ("state", None)

@@ -1,0 +1,87 @@
+"""The learners of the command line, by name."""
+
+import pickle
+
+import numpy as np
+import pytest
+from problems import small_bandit, small_grid
+
+from metarl_min import learners
+from metarl_min.learners import registry
+
+FAMILIES = {"bandit": small_bandit(), "gridworld": small_grid()}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", registry.LEARNERS)
+def test_every_learner_keeps_to_the_protocol(name, family):
+    learner = registry.make(name, FAMILIES[family], {}, iterations=4)
+    learners.check(learner)
+    assert learner.family is FAMILIES[family] and learner.iterations >= 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", registry.LEARNERS)
+def test_resolved_settings_hold_no_none_and_make_the_same_learner_again(name, family):
+    learner = registry.make(name, FAMILIES[family], {})
+    assert None not in learner.settings.values()
+    again = registry.make(
+        name, FAMILIES[family], {key: str(word) for key, word in learner.settings.items()}
+    )
+    assert again.settings == learner.settings
+    assert pickle.dumps(again.init) == pickle.dumps(learner.init)
+    assert pickle.dumps(again.step) == pickle.dumps(learner.step)
+
+
+def test_the_length_of_a_run_becomes_a_setting_of_learners_with_a_schedule():
+    family = FAMILIES["bandit"]
+    assert registry.make("rl2", family, {}, iterations=7).settings["iterations"] == 7
+    assert registry.make("rl2", family, {"iterations": "9"}, 7).settings["iterations"] == 9
+    assert "iterations" not in registry.make("maml", family, {}, iterations=7).settings
+
+
+def test_an_unknown_learner_or_setting_is_answered_with_the_nearest_name():
+    with pytest.raises(ValueError, match=r"learner must be one of .* did you mean maml\?"):
+        registry.make("mamml", FAMILIES["bandit"], {})
+    with pytest.raises(ValueError, match=r"maml knows the keys .* did you mean alpha\?"):
+        registry.make("maml", FAMILIES["bandit"], {"alhpa": "1"})
+
+
+PLUG_IN = """
+from functools import partial
+import numpy as np
+from metarl_min.learners import Learner
+from metarl_min.mdps import rollouts
+from metarl_min.tasks import shape_of
+
+
+def init(rng, family):
+    return {"probs": np.full(shape_of(family), 1 / shape_of(family)[1])}
+
+
+def step(rng, state):
+    return state, None
+
+
+def trial(rng, state, tasks, greedy=False, *, family):
+    sampler = rollouts.sampler(tasks, family.reward_noise)
+    return rollouts.sample(rng, sampler, state["probs"], family.num_episodes, family.horizon)
+
+
+def mine(family, *, speed: float = 0.5, iterations: int = 20):
+    return Learner(family, partial(init, family=family), step, partial(trial, family=family))
+
+
+def nothing(family):
+    return 3
+"""
+
+
+def test_a_learner_of_a_file_is_made_with_its_settings_resolved(tmp_path):
+    (tmp_path / "plug.py").write_text(PLUG_IN)
+    learner = registry.make(f"{tmp_path}/plug.py:mine", FAMILIES["bandit"], {"speed": "2"}, 5)
+    learners.check(learner)
+    assert {key: float(x) for key, x in learner.settings.items()} == {"speed": 2, "iterations": 5}
+    assert np.isclose(learner.init(np.random.default_rng(0))["probs"].sum(), 1)
+    with pytest.raises(TypeError, match="must return a Learner, got int"):
+        registry.make(f"{tmp_path}/plug.py:nothing", FAMILIES["bandit"], {})

@@ -1,0 +1,118 @@
+"""Checkpoints: what is written comes back, and no other file is read."""
+
+import os
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from metarl_min import checkpoints
+from metarl_min.checkpoints import Checkpoint
+
+
+class Nested(NamedTuple):
+    table: dict[str, Any]
+    pair: tuple[Any, ...]
+    whole: int
+    real: float
+    nothing: None
+    small: Any
+
+
+def nested(k):
+    return Nested({"w": np.full((2, 3), 0.1 * k)}, (k, [np.arange(k, k + 2)]), k, k / 3, None,
+                  np.float32(k))  # fmt: skip
+
+
+def test_a_state_of_nested_values_comes_back_with_its_types_and_bits(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    checkpoints.save(path, Checkpoint(7, nested(5)))
+    checkpoint = checkpoints.load(path, nested(0))
+    assert checkpoint.iteration == 7
+    assert repr(checkpoint.state) == repr(nested(5))
+    assert type(checkpoint.state.whole) is int and type(checkpoint.state.small) is np.float32
+
+
+def test_the_bytes_of_a_checkpoint_depend_on_the_arrays_alone(tmp_path):
+    checkpoints.save(tmp_path / "one", Checkpoint(7, nested(5)))
+    time.sleep(2.1)  # zip files keep times in steps of two seconds
+    checkpoints.save(tmp_path / "two", Checkpoint(7, nested(5)))
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+@pytest.mark.parametrize("leaf", ["text", object(), np.array(["a"]), 2**70])
+def test_a_state_holds_numbers_only(leaf):
+    with pytest.raises(TypeError, match="a state must hold arrays, numbers and None"):
+        checkpoints.flatten({"a": leaf})
+
+
+def checkpoint_bytes(tmp_path):
+    checkpoints.save(tmp_path / "good", Checkpoint(1, nested(1)))
+    return (tmp_path / "good").read_bytes()
+
+
+def npy(tmp_path):
+    np.save(tmp_path / "x.npy", np.ones(3))
+    return (tmp_path / "x.npy").read_bytes()
+
+
+def pickled(tmp_path):
+    np.savez(tmp_path / "x.npz", iteration=1, state=np.array([{}], dtype=object))
+    return (tmp_path / "x.npz").read_bytes()
+
+
+FOREIGN = {
+    "truncated": lambda tmp: checkpoint_bytes(tmp)[:-30],
+    "cut in two": lambda tmp: checkpoint_bytes(tmp)[:400],
+    "flipped": lambda tmp: checkpoint_bytes(tmp).replace(np.float64(0.1).tobytes(), bytes(8), 1),
+    "empty": lambda tmp: b"",
+    "text": lambda tmp: b"hello\n" * 100,
+    "one array": npy,
+    "pickle": pickled,
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_damaged_or_foreign_checkpoint_is_one_line_and_stays_as_it_is(tmp_path, kind):
+    path, content = tmp_path / "checkpoint.npz", FOREIGN[kind](tmp_path)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="must be a whole checkpoint, got") as error:
+        checkpoints.load(path, nested(0))
+    assert "\n" not in str(error.value)
+    assert path.read_bytes() == content
+
+
+def test_a_checkpoint_of_another_state_is_refused(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    checkpoints.save(path, Checkpoint(1, nested(1)))
+    for other in (
+        nested(0)._replace(table={"w": np.zeros((2, 4))}),
+        nested(0)._replace(table={"v": np.zeros((2, 3))}),
+        nested(0)._replace(nothing=1.0),
+        nested(0)._replace(small=np.float64(0)),
+    ):
+        with pytest.raises(ValueError, match="must be a checkpoint of this learner"):
+            checkpoints.load(path, other)
+
+
+def test_the_start_may_be_a_checkpoint_and_what_comes_before_it_may_not(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    checkpoints.save(path, Checkpoint(0, nested(2)))
+    assert checkpoints.load(path, nested(0)).iteration == 0
+    checkpoints.save(path, Checkpoint(-1, nested(2)))
+    with pytest.raises(ValueError, match=r"must be a checkpoint of this .*, got iteration -1"):
+        checkpoints.load(path, nested(0))
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "run.json"
+    checkpoints.write_atomically(path, b"old")
+
+    def fail(file):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        checkpoints.write_atomically(path, b"new")
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["run.json"]
