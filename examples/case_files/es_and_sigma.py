@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from metarl_min.basics import checks, optimizers
+from metarl_min.basics import expectations, optimizers
 
 rng = np.random.default_rng(0)
 D, sigma = 6, 0.02
@@ -39,7 +39,7 @@ def term(eps, f, divide_by):
 factors = {}
 for name, f in RETURNS.items():
     off, right = (
-        checks.check_unbiased(partial(term, f=f, divide_by=divide_by), outcomes, goal)
+        expectations.check_unbiased(partial(term, f=f, divide_by=divide_by), outcomes, goal)
         for divide_by in (1.0, sigma)
     )
     factors[name] = off.factor

@@ -1,20 +1,37 @@
-"""Is this derivative right? Is this estimator unbiased?
+"""Numerical checks of derivatives: is this gradient the derivative of that function?
 
-A derivative is held against differences of the function alone, in every coordinate:
+The derivative is measured from values of f, one coordinate at a time. In this module, e is the unit
+vector of the coordinate, and h_j is the length of a step:
 
-    (1)  D_j = (f(x + h_j e) - f(x - h_j e)) / (2 h_j) = f'(x) + c_1 h_j^2 + c_2 h_j^4 + ..,
+    (1)  slope_j = (f(x + h_j e) - f(x - h_j e)) / (2 h_j) = f'(x) + c_1 h_j^2 + c_2 h_j^4 + ..,
          h_j = h_0 / 4^j                                                            [derivation]
-    (2)  D_{j,k} = D_{j,k-1} + (D_{j,k-1} - D_{j-1,k-1}) / (16^k - 1), D_{j,0} = D_j, and of all
-         the one that differs least from the two that it is made of               [Ridders 1982]
-    (3)  round-off of f = rms of its fourth differences / sqrt(70), at points too close together
-         for f to curve                                                     [More and Wild 2011]
-    (4)  f'(x) = Im f(x + i h e) / h + O(h^2); nothing cancels: h = 1e-100  [Squire and Trapp 1998]
+    (2)  slope_{j,k} = slope_{j,k-1} + (slope_{j,k-1} - slope_{j-1,k-1}) / (16^k - 1),
+         slope_{j,0} = slope_j                                                    [Ridders 1982]
 
-An estimator has the value g_i = g(D_i) with probability p_i, for finitely many data, so its moments
-are exact; what is wrong with a mean, or with a derivative, is often one forgotten factor k:
+    Steps of (1): write both values of f as Taylor series in h_j. Their even powers are equal, so
+    the difference drops them. Division by 2 h_j leaves f'(x) and even powers.
+    Reason of (2): h_j^2 is 1/16 of h_{j-1}^2, so k = 1 cancels c_1 h^2, and each further k cancels
+    the next even power. The result is the slope_{j,k} that differs least from the two slopes which
+    it combines. The larger of the two differences is the estimate of its error.
 
-    (5)  E[g] = sum_i p_i g_i, Cov[g] = sum_i p_i (g_i - E[g]) (g_i - E[g])^T       [definition]
-    (6)  k = <y, v> / <v, v>, if y = k v for the true v                            [derivation]
+A short step divides the round-off of f by a small number, so the round-off must be known:
+
+    (3)  round-off of f = root mean square of fourth differences of f / sqrt(70),
+         at points which are too close together for f to curve        [More and Wild 2011]
+
+    Reason of (3): a fourth difference weights five values by 1, -4, 6, -4, 1. If only independent
+    errors differ between them, its variance is 1 + 16 + 36 + 16 + 1 = 70 times that of one error.
+
+A function of complex numbers needs no difference of values, so no digits cancel:
+
+    (4)  f'(x) = Im f(x + i h e) / h + O(h^2),  h = 1e-100              [Squire and Trapp 1998]
+
+    Reason of (4): the imaginary terms of the Taylor series of f(x + i h e) are h f'(x) and then
+    the powers h^3, h^5, ..
+
+A wrong derivative y is often the true one v times a forgotten factor k. Then <y, v> = k <v, v>:
+
+    (5)  k = <y, v> / <v, v>                               [inner product of y = k v with v]
 """
 
 from collections.abc import Callable
@@ -23,25 +40,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import floats, probabilities, require
+from metarl_min.basics.arguments import floats, require
 from metarl_min.basics.trees import Array
 
-NUM_STEPS = 8  # of eq. (1): h_0 is a quarter of |x|, the last step 4e-6 |x|
+NUM_STEPS = 8  # lengths h_1 .. h_8 of eq. (1): from a quarter of |x| down to 1.5e-5 |x|
 EPS = float(np.finfo(float).eps)
-ScalarFunction = Callable[[Any], Any]  # of an array or a tree
+ScalarFunction = Callable[[Any], Any]  # (array or tree) -> number
 
 
 class Report(NamedTuple):
-    """What a check found: itself true or false, and readable when printed."""
+    """The result of a check. It is true or false, and readable when it is printed."""
 
     agrees: bool
-    relative_error: float  # at the worst coordinate, relative to the largest truth (unless 0)
-    worst: str  # the coordinate that is furthest off, as in "['w'][0, 1]"
-    given: float  # what was checked, there
-    truth: float  # what it should be
-    uncertainty: float  # of the truth, relative as the error is
-    factor: float | None  # k of eq. (6), if what was checked is k times the truth
-    remark: str  # why nothing could be concluded, or ""
+    relative_error: float  # at the coordinate, relative to the largest true value (unless 0)
+    coordinate: str  # the coordinate that is furthest off, as in "['w'][0, 1]"
+    claimed: float  # value under test at this coordinate
+    truth: float  # true value at this coordinate
+    uncertainty: float  # of the true value, relative as the error is
+    factor: float | None  # k of eq. (5), if the claimed values are k times the true ones
+    remark: str  # the reason why nothing could be concluded, or ""
 
     def __bool__(self) -> bool:
         return self.agrees
@@ -52,37 +69,49 @@ class Report(NamedTuple):
         return float(np.clip(-np.log10(np.maximum(self.relative_error, 1e-16)), 0, 16))
 
     def __str__(self) -> str:
-        text = f"{'agrees' if self.agrees else 'WRONG'}, {self.digits:.1f} digits"
-        text += f"; at {self.worst}: {self.given:.10g}, should be {self.truth:.10g}"
+        verdict = "agrees" if self.agrees else "WRONG"
+        values = f"{self.claimed:.10g}, should be {self.truth:.10g}"
+        text = f"{verdict}, {self.digits:.1f} digits; at {self.coordinate}: {values}"
         text += f" (known to {self.uncertainty:.1g})"
-        text += "" if self.factor is None else f"; it is {self.factor:.6g} times what it should be"
-        return text + (self.remark and f"; {self.remark}")
+        if self.factor is not None:
+            text += f"; it is {self.factor:.6g} times what it should be"
+        return f"{text}; {self.remark}" if self.remark else text
 
 
-def _ravel(x: Any) -> tuple[Array, Callable[[Array], Any]]:
-    """Return an array or a tree as one vector [D] of float64, and the way back."""
+def as_vector(x: Any) -> tuple[Array, Callable[[Array], Any]]:
+    """Return an array or a tree as one vector [D] of float64, and the function that goes back."""
     if not isinstance(x, dict):
-        return np.array(x, float).ravel(), lambda y: y.reshape(np.shape(x))
+        return np.array(x, float).ravel(), lambda vector: vector.reshape(np.shape(x))
     vector, unravel = trees.ravel(x)
     return vector.astype(float), unravel
 
 
-def _like(x: Any, y: Any) -> Array:
-    """Return y as a vector; ValueError unless it has the names and shapes of x."""
-    want, got = (
-        trees.map_leaves(np.shape, z) if isinstance(z, dict) else np.shape(z) for z in (x, y)
-    )
-    require(want == got, f"names and shapes must be {want}", got)
-    return _ravel(y)[0]
+def _shapes(x: Any) -> Any:
+    return trees.map_leaves(np.shape, x) if isinstance(x, dict) else np.shape(x)
+
+
+def matching_vector(x: Any, y: Any) -> Array:
+    """Return y as a vector [D]; ValueError unless y has the names and shapes of x."""
+    expected, got = _shapes(x), _shapes(y)
+    require(expected == got, f"names and shapes must be {expected}", got)
+    return as_vector(y)[0]
 
 
 def _argument(x: Any) -> tuple[Array, Callable[[Array], Any]]:
-    """Return x as a vector, and the way back; TypeError or ValueError unless finite floats."""
-    return _ravel(trees.check(x) if isinstance(x, dict) else floats("x", x))
+    """Return `as_vector(x)`; TypeError or ValueError unless x holds finite floats."""
+    return as_vector(trees.check(x) if isinstance(x, dict) else floats("x", x))
+
+
+def _values(f: Callable[[Array], float], x: Array, steps: Array) -> Array:
+    """Return f after each step in each coordinate of x. steps [lengths, D] -> [lengths, D]"""
+    return np.array([[f(x + step) for step in np.diag(row)] for row in steps])
 
 
 def _extrapolate(slopes: Array, noise: Array) -> tuple[Array, Array]:
-    """Eq. (2), and its error. slopes, noise [J, D], steps falling -> [D], [D]"""
+    """Return the best slope of eq. (2) in each coordinate, and its error.
+
+    slopes and their round-off [lengths, D], the longest step first -> [D], [D]
+    """
     values, errors = [], []
     for k in range(1, len(slopes)):
         coarse, fine = slopes[:-1], slopes[1:]
@@ -94,33 +123,39 @@ def _extrapolate(slopes: Array, noise: Array) -> tuple[Array, Array]:
     return np.take_along_axis(value, best, 0)[0], np.take_along_axis(error, best, 0)[0]
 
 
+def _round_off(f: Callable[[Array], float], x: Array, scale: Array) -> float:
+    """Return the round-off of f near x, eq. (3)."""
+    nearby = [f(x + k * 2.0**-36 * scale) for k in range(-4, 5)]
+    return float(np.sqrt(np.mean(np.diff(nearby, 4) ** 2) / 70))
+
+
 def finite_differences(function: ScalarFunction, x: Any) -> tuple[Any, Any]:
     """Return the gradient of a smooth function of an array or a tree, eqs. (1)-(3), and its error.
 
-    Both have the shape of x. The error covers truncation and round-off: a large constant in the
-    function costs digits, and says so. Steps that leave the domain (NaN) are passed over.
+    Gradient and error have the shape of x. The error covers truncation and round-off, so it shows
+    how many digits a large constant costs. Steps at which the function is NaN are not used.
     """
     vector, rebuild = _argument(x)
     require(np.shape(function(x)) == (), "function must return a number", np.shape(function(x)))
+
+    def f(vector: Array) -> float:
+        return float(function(rebuild(vector)))
+
     scale = np.maximum(abs(vector), (abs(vector).max() or 1.0) / 100)
-    steps = scale / 4.0 ** np.arange(1, NUM_STEPS + 1)[:, None]  # [J, D]
+    steps = scale / 4.0 ** np.arange(1, NUM_STEPS + 1)[:, None]  # [lengths, D]
     with np.errstate(all="ignore"):
-        plus, minus = (
-            np.array([[float(function(rebuild(vector + e))) for e in np.diag(row)] for row in rows])
-            for rows in (steps, -steps)
-        )
-        near = [float(function(rebuild(vector + k * 2.0**-36 * scale))) for k in range(-4, 5)]
-        rms = np.sqrt(np.mean(np.diff(near, 4) ** 2) / 70)
-        noise = 4 * np.maximum(rms, EPS * abs(plus)) / steps
-        gradient, error = _extrapolate((plus - minus) / (2 * steps), noise)
+        plus, minus = _values(f, vector, steps), _values(f, vector, -steps)
+        noise = np.maximum(_round_off(f, vector, scale), EPS * abs(plus))
+        slopes = (plus - minus) / (2 * steps)
+        gradient, error = _extrapolate(slopes, 4 * noise / steps)  # 4: a margin
     return rebuild(gradient), rebuild(error)
 
 
 def complex_step(function: ScalarFunction, x: Any) -> Any:
     """Return the gradient of an analytic function to the last digit, eq. (4).
 
-    The function must accept complex arrays and contain no `grad`, `abs` or comparison of what
-    depends on x; TypeError where it returns a real number.
+    The function must accept complex arrays. It must not contain `grad`, or `abs` and comparisons
+    of values that depend on x. TypeError if it returns a real number.
     """
     vector, rebuild = _argument(x)
     values = [function(rebuild(vector + 1e-100j * e)) for e in np.eye(len(vector))]
@@ -130,45 +165,60 @@ def complex_step(function: ScalarFunction, x: Any) -> Any:
 
 
 def _name(x: Any, index: int) -> str:
-    """Coordinate `index` of the flat vector, as written in Python."""
+    """Return coordinate `index` of the flat vector as it is written in Python."""
     leaves = {f"[{name!r}]": x[name] for name in sorted(x)} if isinstance(x, dict) else {"": x}
     places = [(name, list(i)) for name, leaf in leaves.items() for i in np.ndindex(np.shape(leaf))]
     name, place = places[index]
     return name + (str(place) if place else "") or "the number"
 
 
-def _factor(given: Array, truth: Array) -> float | None:
-    """k of eq. (6), unless it is one or they point in different directions."""
-    k = float(given @ truth / (truth @ truth or 1.0))
-    along = np.linalg.norm(given - k * truth) <= 1e-5 * np.linalg.norm(truth)
+def _factor(claimed: Array, truth: Array) -> float | None:
+    """Return k of eq. (5), or None if k is one or the directions differ."""
+    k = float(claimed @ truth / (truth @ truth or 1.0))
+    along = np.linalg.norm(claimed - k * truth) <= 1e-5 * np.linalg.norm(truth)
     return k if along and truth.any() and abs(k - 1) > 1e-5 else None
 
 
-def _compare(
-    x: Any, given: Array, truth: Array, error: Array, tolerance: float, remark: str
+def compare(
+    x: Any, claimed: Array, truth: Array, error: Array, tolerance: float, remark: str
 ) -> Report:
-    """Report on `given`, which may be off by tolerance * max |truth| + error."""
-    scale, off = abs(truth).max(), abs(given - truth)
-    if not (np.isfinite(truth).all() and np.isfinite(given).all()):
+    """Return the report on `claimed`, which may differ by tolerance * max |truth| + error.
+
+    The three vectors [D] belong to the coordinates of x. With a remark, nothing agrees.
+    """
+    scale, difference = abs(truth).max(), abs(claimed - truth)
+    if not (np.isfinite(truth).all() and np.isfinite(claimed).all()):
         remark = "not a finite number: nothing was checked"
-    agrees = not remark and bool((off <= tolerance * scale + error).all())
-    worst = int(np.argmax(off - error))
-    relative, known = (float(e[worst] / (scale or 1.0)) for e in (off, error))
-    factor = None if agrees or remark else _factor(given, truth)
-    at = _name(x, worst), float(given[worst]), float(truth[worst])
-    return Report(agrees, relative, *at, known, factor, remark)
+    agrees = not remark and bool((difference <= tolerance * scale + error).all())
+    worst = int(np.argmax(difference - error))
+    return Report(
+        agrees=agrees,
+        relative_error=float(difference[worst] / (scale or 1.0)),
+        coordinate=_name(x, worst),
+        claimed=float(claimed[worst]),
+        truth=float(truth[worst]),
+        uncertainty=float(error[worst] / (scale or 1.0)),
+        factor=None if agrees or remark else _factor(claimed, truth),
+        remark=remark,
+    )
 
 
 def check_derivative(
-    function: ScalarFunction, gradient: Any, x: Any, *, tolerance: float = 1e-8,
-    method: str = "finite_differences", expect_zero: bool = False,
-) -> Report:  # fmt: skip
-    """Compare a gradient (array, tree, or function of x) with the truth in every coordinate.
+    function: ScalarFunction,
+    gradient: Any,
+    x: Any,
+    *,
+    tolerance: float = 1e-8,
+    method: str = "finite_differences",
+    expect_zero: bool = False,
+) -> Report:
+    """Compare a gradient (an array, a tree, or a function of x) with the truth at x.
 
-    Each may be off by `tolerance` times the largest coordinate, plus the error of the truth by
-    `method`, finite_differences or complex_step. So a 1 % error is caught in any coordinate above
-    1e-6 of the largest, whatever the scale of the function. False too, with a remark, where the
-    truth is known to less than 3 digits or is zero (a constant function), unless you `expect_zero`.
+    The truth is measured by `method`, finite_differences or complex_step. Each coordinate may
+    differ by `tolerance` times the largest coordinate, plus the error of the truth. So an error of
+    1 % is caught in any coordinate above 1e-6 of the largest, at every scale of the function.
+    The report is false, with a remark, if the truth is known to less than 3 digits, or if it is
+    zero (a constant function) and you do not `expect_zero`.
 
     >>> bool(check_derivative(lambda x: np.sum(x**3), lambda x: 3 * x**2, np.array([0.5, 2.0])))
     True
@@ -177,18 +227,19 @@ def check_derivative(
     """
     methods = ("finite_differences", "complex_step")
     require(method in methods, f"method must be one of {', '.join(methods)}", repr(method))
-    given = _like(x, gradient(x) if callable(gradient) else gradient)
+    claimed = matching_vector(x, gradient(x) if callable(gradient) else gradient)
     if method == "complex_step":
-        truth = _ravel(complex_step(function, x))[0]
+        truth = as_vector(complex_step(function, x))[0]
         error = EPS * abs(truth)
     else:
-        truth, error = (_ravel(y)[0] for y in finite_differences(function, x))
+        measured, uncertainty = finite_differences(function, x)
+        truth, error = as_vector(measured)[0], as_vector(uncertainty)[0]
     remark = ""
     if not expect_zero and not error.max() < abs(truth).max():
-        remark = "the derivative cannot be told from zero: nothing was checked"
+        remark = "the derivative cannot be distinguished from zero: nothing was checked"
     elif not expect_zero and error.max() > 1e-3 * abs(truth).max():
         remark = "the derivative cannot be measured to 3 digits: nothing was checked"
-    return _compare(x, given, truth, error, tolerance, remark)
+    return compare(x, claimed, truth, error, tolerance, remark)
 
 
 def assert_derivative(function: ScalarFunction, gradient: Any, x: Any, **options: Any) -> None:
@@ -196,60 +247,3 @@ def assert_derivative(function: ScalarFunction, gradient: Any, x: Any, **options
     report = check_derivative(function, gradient, x, **options)
     if not report:
         raise AssertionError(str(report))
-
-
-def _estimates(estimator: Callable[[Any], Any], outcomes: Any) -> tuple[Array, Array, Any]:
-    """Probabilities [K], flattened estimates [K, D], and one estimate as it is."""
-    if isinstance(outcomes, tuple) and isinstance(outcomes[0], np.ndarray):
-        p, stacked = outcomes[0], estimator(outcomes[1])
-        tree = stacked if isinstance(stacked, dict) else {"": stacked}
-        rows, first = trees.flatten_tasks(tree), trees.map_leaves(lambda x: x[0], tree)
-        one = first if tree is stacked else first[""]
-    else:
-        pairs = [(probability, estimator(data)) for probability, data in outcomes]
-        p, one = np.array([pair[0] for pair in pairs], float), pairs[0][1]
-        rows = np.stack([_like(one, pair[1]) for pair in pairs])
-    return probabilities("probabilities of the outcomes", p), rows, one
-
-
-def exact_expectation(estimator: Callable[[Any], Any], outcomes: Any) -> Any:
-    """Return the mean of an estimator, an array or a tree, over all outcomes, eq. (5).
-
-    `outcomes` yields pairs (probability, data) and the estimator sees one `data` at a time; or it
-    is one pair of arrays (probabilities [K], data with leading axis K), all seen in one call that
-    returns leading axes [K]. ValueError unless the probabilities sum to one.
-
-    >>> exact_expectation(lambda x: x**2, [(0.5, 1.0), (0.5, 3.0)])
-    array(5.)
-    """
-    p, rows, one = _estimates(estimator, outcomes)
-    return _ravel(one)[1](p @ rows)
-
-
-def moments(samples: Array, probability: Array) -> tuple[Array, Array]:
-    """Mean [D] and covariance [D, D] of samples [K, D], eq. (5), meta_gradients (1)."""
-    mean = probability @ samples
-    centred = samples - mean
-    return mean, (probability[:, None] * centred).T @ centred
-
-
-def exact_moments(estimator: Callable[[Any], Any], outcomes: Any) -> tuple[Array, Array]:
-    """Return the mean [D] and the covariance [D, D] of the flattened estimator, eq. (5)."""
-    p, rows, _ = _estimates(estimator, outcomes)
-    return moments(rows, p)
-
-
-def check_unbiased(
-    estimator: Callable[[Any], Any], outcomes: Any, target: Any, *,
-    tolerance: float = 1e-10, expect_zero: bool = False,
-) -> Report:  # fmt: skip
-    """Compare the exact mean of an estimator with its target, and name a factor between them.
-
-    Each coordinate may be off by `tolerance` times the largest of the target, plus round-off, which
-    alone decides where the target is zero. False too where every estimate is zero, unless you
-    `expect_zero`. `outcomes` as in `exact_expectation`.
-    """
-    p, rows, one = _estimates(estimator, outcomes)
-    round_off = 8 * EPS * len(p) ** 0.5 * (p @ abs(rows))
-    remark = "" if rows.any() or expect_zero else "every estimate is zero: nothing was checked"
-    return _compare(one, p @ rows, _like(one, target), round_off, tolerance, remark)

@@ -142,7 +142,7 @@ def test_a_right_gradient_passes_and_one_percent_in_any_coordinate_is_caught(met
             wrong[i] *= factor
             report = checks.check_derivative(scaled, wrong, x, method=method)
             assert not report
-            assert report.worst == f"[{i}]"
+            assert report.coordinate == f"[{i}]"
 
 
 @given(st.integers(0, 10_000))
@@ -160,7 +160,7 @@ def test_with_a_constant_of_a_million_right_passes_and_one_percent_is_still_caug
         assert not checks.check_derivative(offset, wrong, x)
 
 
-@pytest.mark.verifies("checks.6")
+@pytest.mark.verifies("checks.5")
 @pytest.mark.parametrize("factor", [-1.0, 0.5, 2.0, 0.0])
 def test_a_wrong_factor_is_caught_and_named(factor):
     function, gradient, x = smooth(3)
@@ -183,7 +183,7 @@ def test_a_constant_function_proves_nothing_unless_zero_is_expected(method):
     x = np.array([1.0, 2.0])
     report = checks.check_derivative(constant, np.zeros(2), x, method=method)
     assert not report
-    assert "cannot be told from zero" in str(report)
+    assert "cannot be distinguished from zero" in str(report)
     assert checks.check_derivative(constant, np.zeros(2), x, method=method, expect_zero=True)
     wrong = np.array([0.0, 1e-6])
     assert not checks.check_derivative(constant, wrong, x, method=method, expect_zero=True)
@@ -230,8 +230,8 @@ def test_reports_name_the_worst_coordinate_and_both_values():
     wrong = {name: leaf.copy() for name, leaf in CUBIC_GRADIENT.items()}
     wrong["b"][0, 1] = -8.27
     report = checks.check_derivative(cubic, wrong, TREE)
-    assert report.worst == "['b'][0, 1]"
-    assert report.given == -8.27
+    assert report.coordinate == "['b'][0, 1]"
+    assert report.claimed == -8.27
     assert report.truth == pytest.approx(-8)
     assert report.relative_error == pytest.approx(0.27 / 27)
     assert report.digits == pytest.approx(2)
@@ -242,7 +242,10 @@ def test_reports_name_the_worst_coordinate_and_both_values():
     ("error", "digits"), [(0.0, 16), (1e-20, 16), (1e-3, 3), (1.0, 0), (50.0, 0)]
 )
 def test_digits_are_between_none_and_sixteen(error, digits):
-    report = checks.Report(True, error, "[0]", 1.0, 1.0, 0.0, None, "")
+    report = checks.Report(
+        agrees=True, relative_error=error, coordinate="[0]", claimed=1.0, truth=1.0,
+        uncertainty=0.0, factor=None, remark="",
+    )  # fmt: skip
     assert report.digits == pytest.approx(digits)
 
 
@@ -287,78 +290,3 @@ def test_what_the_checkers_cannot_take_is_an_error_that_states_the_rule():
         checks.check_derivative(np.sum, np.ones(3), x)
     with pytest.raises(ValueError, match="names and shapes must be"):
         checks.check_derivative(cubic, {"a": CUBIC_GRADIENT["a"]}, TREE)
-
-
-COIN = [(0.25, np.array([0.0, 4.0])), (0.75, np.array([2.0, 0.0]))]  # mean [1.5, 1]
-
-
-@pytest.mark.verifies("checks.5")
-def test_exact_expectation_and_moments_of_a_coin():
-    assert checks.exact_expectation(lambda x: x, COIN).tolist() == [1.5, 1.0]
-    mean, covariance = checks.exact_moments(lambda x: x, COIN)
-    assert mean.tolist() == [1.5, 1.0]
-    assert np.allclose(covariance, [[0.75, -1.5], [-1.5, 3.0]], atol=1e-15)
-
-
-@pytest.mark.verifies("checks.5")
-def test_pairs_and_arrays_with_a_leading_axis_give_the_same_for_arrays_and_trees():
-    rng = np.random.default_rng(0)
-    p, data = rng.dirichlet(np.ones(6)), rng.normal(size=(6, 2, 3))
-    pairs = list(zip(p, data, strict=True))
-
-    def tree(x):
-        return {"w": x**2, "a": x[..., 0]}
-
-    for estimator in (np.sin, tree):
-        one = checks.exact_expectation(estimator, pairs)
-        for other in (iter(pairs), (p, data)):
-            again = checks.exact_expectation(estimator, other)
-            for leaf, twin in zip(
-                *(x.values() if isinstance(x, dict) else [x] for x in (one, again)), strict=True
-            ):
-                assert leaf.shape == twin.shape
-                assert np.allclose(leaf, twin, atol=1e-15)
-        moments = [checks.exact_moments(estimator, outcomes) for outcomes in (pairs, (p, data))]
-        assert np.allclose(moments[0][1], moments[1][1], atol=1e-15)
-    assert np.allclose(checks.exact_expectation(np.sin, pairs), np.tensordot(p, np.sin(data), 1))
-    assert checks.exact_moments(tree, pairs)[1].shape == (8, 8)  # 'a' [2] before 'w' [2, 3]
-
-
-def test_probabilities_that_do_not_sum_to_one_are_refused():
-    with pytest.raises(ValueError, match="sum to one"):
-        checks.exact_expectation(lambda x: x, [(0.5, np.ones(1)), (0.4, np.ones(1))])
-    with pytest.raises(ValueError, match="must not be negative"):
-        checks.exact_moments(lambda x: x, [(1.5, np.ones(1)), (-0.5, np.ones(1))])
-    with pytest.raises(ValueError, match="names and shapes"):
-        checks.exact_expectation(lambda x: x, [(0.5, np.ones(1)), (0.5, np.ones(2))])
-
-
-def test_an_unbiased_estimator_passes_and_a_biased_one_does_not():
-    assert checks.check_unbiased(lambda x: x, COIN, np.array([1.5, 1.0]))
-    report = checks.check_unbiased(lambda x: x, COIN, np.array([1.5, 1.01]))
-    assert not report
-    assert report.factor is None
-    assert report.worst == "[1]" and report.given - report.truth == pytest.approx(-0.01)
-
-
-@pytest.mark.verifies("checks.6")
-@pytest.mark.parametrize("factor", [2.0, -1.0, 1 / 7, 1.01])
-def test_a_pure_factor_between_mean_and_target_is_named(factor):
-    report = checks.check_unbiased(lambda x: factor * x, COIN, np.array([1.5, 1.0]))
-    assert not report
-    assert report.factor == pytest.approx(factor, rel=1e-12)
-
-
-def test_round_off_alone_decides_where_the_target_is_zero():
-    score = [(0.3, np.array([1 / 0.3])), (0.7, np.array([-1 / 0.7]))]
-    assert checks.check_unbiased(lambda x: 1e6 * x, score, np.zeros(1))
-    report = checks.check_unbiased(lambda x: x + 1e-9, score, np.zeros(1))
-    assert not report
-    assert report.relative_error == pytest.approx(1e-9, rel=1e-5)  # absolute
-
-
-def test_an_estimator_that_is_always_zero_proves_nothing_unless_expected():
-    report = checks.check_unbiased(lambda x: 0 * x, COIN, np.zeros(2))
-    assert not report and "every estimate is zero" in str(report)
-    assert checks.check_unbiased(lambda x: 0 * x, COIN, np.zeros(2), expect_zero=True)
-    assert not checks.check_unbiased(lambda x: np.nan * x, COIN, np.zeros(2))
