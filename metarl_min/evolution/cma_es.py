@@ -1,10 +1,12 @@
-"""CMA-ES: a normal distribution that learns the shape of what it ascends, from ranks alone.
+"""CMA-ES: a normal distribution learns the shape of the fitness that it ascends, from ranks alone.
 
-theta has D entries. Of P points x_1 .. x_P, best first, the best P // 2 count, by weights w_i;
-y_i = (x_i - m) / sigma, <y> = sum_i w_i y_i, chi = E|N(0, I)|:
+In this module, m is the mean of the distribution, C its covariance, y a step, w a weight of a
+rank, and g the number of the generation. theta has D entries. The P points x_1 .. x_P of a
+generation are sorted, the best first. y_i = (x_i - m) / sigma is the step to a point, and
+<y> = sum_i w_i y_i is the weighted step. chi = E|N(0, I)| is the expected length of a normal vector.
 
     (1)  x ~ m + sigma N(0, C)                                     [Hansen 2016, eq. 5]
-    (2)  w_i in proportion to ln((P + 1) / 2) - ln i, i <= P // 2, sum 1;
+    (2)  w_i in proportion to ln((P + 1) / 2) - ln i for i <= P // 2, else 0; their sum is 1;
          mu_eff = 1 / sum_i w_i^2                               [Hansen 2016, eqs. 8, 49, 53]
     (3)  c_sigma = (mu_eff + 2) / (D + mu_eff + 5),
          d_sigma = 1 + 2 max(0, sqrt((mu_eff - 1) / (D + 1)) - 1) + c_sigma,
@@ -21,11 +23,18 @@ y_i = (x_i - m) / sigma, <y> = sum_i w_i y_i, chi = E|N(0, I)|:
     (8)  C <- (1 - c_1 - c_mu + (1 - h) c_1 c_c (2 - c_c)) C + c_1 p_c p_c^T
          + c_mu sum_i w_i y_i y_i^T                                [Hansen 2016, eq. 47]
 
-p_sigma and p_c are running sums of steps, so scaled that where selection is blind they stay
-N(0, I) and N(0, C), and C stays what it is on average. Steps that go on in one direction lengthen
-p_sigma, and sigma grows; steps that undo each other shorten it, and sigma shrinks. Plain: no
-negative weights. Equal fitness shares its weights, (5) and (7) take the mu_eff of what is shared,
-and a generation without any difference moves nothing.
+The factors keep each quantity at its scale when selection is blind, that is, when ranks are random:
+- Then <y> has the covariance C / mu_eff, because sum_i w_i^2 = 1 / mu_eff.
+- (1 - c)^2 + c (2 - c) = 1. So p_sigma keeps the covariance I in (5), and p_c keeps C in (7).
+- p_sigma starts at 0: in generation g its covariance is (1 - (1 - c_sigma)^(2 g)) I, as in (7).
+
+Steps in one direction make p_sigma longer than chi, and sigma grows by (6). Steps that undo each
+other make p_sigma shorter, and sigma shrinks. While p_sigma is much too long, sigma is much too
+small; then h = 0 stops p_c, which would stretch C along a direction that only sigma should mend.
+p_c then lacks the covariance c_c (2 - c_c) C of its new part, and (8) adds that to C.
+
+There are no negative weights. Points of equal fitness share the weights of their ranks, and (5)
+and (7) use the mu_eff of the shared weights. If all points are equal, the distribution stays.
 """
 
 from __future__ import annotations
@@ -41,20 +50,20 @@ from metarl_min.evolution.search_gradients import require_finite
 
 
 class State(NamedTuple):
-    """The distribution, and how it came to be."""
+    """A distribution, with the sums of the steps that led to it."""
 
-    mean: Array  # [D]
+    mean: Array  # [D] m
     sigma: float
     C: Array  # [D, D]
-    p_sigma: Array  # [D]
-    p_c: Array  # [D]
-    generation: int
+    p_sigma: Array  # [D] running sum of whitened steps
+    p_c: Array  # [D] running sum of steps
+    generation: int  # number of generations so far
 
 
 class Constants(NamedTuple):
-    """Of eqs. (2) and (3)."""
+    """The constants of eqs. (2) and (3)."""
 
-    weights: Array  # [P], 0 after the better half
+    weights: Array  # [P] w, the best point first
     mu_eff: float
     c_sigma: float
     d_sigma: float
@@ -64,7 +73,7 @@ class Constants(NamedTuple):
 
 
 def constants(P: int, D: int) -> Constants:
-    """What depends on the size of the population and of theta alone, eqs. (2), (3)."""
+    """Return the constants of a search of D entries by P points, eqs. (2), (3)."""
     w = np.maximum(np.log((P + 1) / 2) - np.log(np.arange(1, P + 1)), 0)
     w = w / w.sum()
     mu_eff = float(1 / (w @ w))
@@ -73,11 +82,13 @@ def constants(P: int, D: int) -> Constants:
     c_c = (4 + mu_eff / D) / (D + 4 + 2 * mu_eff / D)
     c_1 = 2 / ((D + 1.3) ** 2 + mu_eff)
     c_mu = min(1 - c_1, 2 * (mu_eff - 2 + 1 / mu_eff) / ((D + 2) ** 2 + mu_eff))
-    return Constants(w, mu_eff, c_sigma, d_sigma, c_c, c_1, c_mu)
+    return Constants(
+        weights=w, mu_eff=mu_eff, c_sigma=c_sigma, d_sigma=d_sigma, c_c=c_c, c_1=c_1, c_mu=c_mu
+    )
 
 
 def expected_norm(D: int) -> float:
-    """chi, E|N(0, I)| in D dimensions.
+    """Return chi, the expected length of a normal vector with D entries.
 
     >>> round(expected_norm(1) ** 2 * math.pi, 12)
     2.0
@@ -86,59 +97,68 @@ def expected_norm(D: int) -> float:
 
 
 def init(mean: Array, sigma: float) -> State:
-    """Start round, around `mean` [D]; ValueError or TypeError out of range."""
+    """Return the start: mean [D], C = I and empty sums; ValueError or TypeError out of range."""
     require(np.ndim(floats("mean", mean)) == 1 and len(mean) > 0, "mean must be [D]", mean.shape)
     require(real("sigma", sigma) > 0, "sigma must be positive", sigma)
     D = len(mean)
-    return State(mean.copy(), float(sigma), np.eye(D), np.zeros(D), np.zeros(D), 0)
+    return State(
+        mean=mean.copy(),
+        sigma=float(sigma),
+        C=np.eye(D),
+        p_sigma=np.zeros(D),
+        p_c=np.zeros(D),
+        generation=0,
+    )
 
 
 def matrix_power(C: Array, exponent: float) -> Array:
-    """A power of a symmetric positive matrix, itself symmetric; else ValueError. [D, D]"""
+    """Return a power of a symmetric matrix [D, D]; ValueError unless it is positive definite."""
     values, vectors = np.linalg.eigh(C)
     require(values[0] > 0, "C must be positive definite", f"an eigenvalue of {values[0]:.3g}")
     return np.asarray((vectors * values**exponent) @ vectors.T)
 
 
 def ask(rng: Rng, state: State, population: int) -> Array:
-    """The points of a generation, eq. (1). [P, D]"""
+    """Draw the points of the next generation, eq. (1). [P, D]"""
     P = whole("population", population, low=2)
     z = rng.standard_normal((P, len(state.mean)))
     return state.mean + state.sigma * z @ matrix_power(state.C, 0.5)
 
 
 def rank_weights(F: Array, weights: Array) -> Array:
-    """Weight of each point by its rank, the greatest F first; equals share theirs. [P] -> [P]
+    """Return the weight of each point by its rank; equal points share their weights. [P] -> [P]
 
-    >>> shares(np.array([1.0, 5.0, 5.0, 0.0]), np.array([0.75, 0.25, 0.0, 0.0]))
+    >>> rank_weights(np.array([1.0, 5.0, 5.0, 0.0]), np.array([0.75, 0.25, 0.0, 0.0]))
     array([0. , 0.5, 0.5, 0. ])
     """
-    _, place, counts = np.unique(-F, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
+    _, level, counts = np.unique(-F, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)  # level l has the ranks ends[l] - counts[l] .. ends[l] - 1
     sums = np.concatenate([[0.0], np.cumsum(weights)])
-    return np.asarray(((sums[ends] - sums[ends - counts]) / counts)[place])
+    return np.asarray(((sums[ends] - sums[ends - counts]) / counts)[level])
 
 
 def paths(state: State, c: Constants, w: Array, y: Array) -> tuple[Array, Array, int]:
-    """p_sigma, p_c and h after a generation, eqs. (5), (7). w [P], y [P, D]"""
+    """Return p_sigma, p_c and h after a generation, eqs. (5), (7). w [P], y [P, D]"""
     step, D, g = w @ y, y.shape[1], state.generation + 1
+    mu_eff = 1 / (w @ w)
     whitened = matrix_power(state.C, -0.5) @ step
-    scale_sigma, scale_c = (math.sqrt(x * (2 - x) / (w @ w)) for x in (c.c_sigma, c.c_c))
-    p_sigma = (1 - c.c_sigma) * state.p_sigma + scale_sigma * whitened
+    p_sigma = (1 - c.c_sigma) * state.p_sigma
+    p_sigma = p_sigma + math.sqrt(c.c_sigma * (2 - c.c_sigma) * mu_eff) * whitened
     limit = (1.4 + 2 / (D + 1)) * expected_norm(D) * math.sqrt(1 - (1 - c.c_sigma) ** (2 * g))
     h = int(np.linalg.norm(p_sigma) < limit)
-    return p_sigma, (1 - c.c_c) * state.p_c + h * scale_c * step, h
+    p_c = (1 - c.c_c) * state.p_c + h * math.sqrt(c.c_c * (2 - c.c_c) * mu_eff) * step
+    return p_sigma, p_c, h
 
 
 def covariance(C: Array, c: Constants, p_c: Array, h: int, w: Array, y: Array) -> Array:
-    """C after a generation, eq. (8). w [P], y [P, D] -> [D, D]"""
-    kept = 1 - c.c_1 - c.c_mu + (1 - h) * c.c_1 * c.c_c * (2 - c.c_c)
-    C = kept * C + c.c_1 * np.outer(p_c, p_c) + c.c_mu * (y.T * w) @ y
+    """Return C after a generation, eq. (8). w [P], y [P, D] -> [D, D]"""
+    remaining = 1 - c.c_1 - c.c_mu + (1 - h) * c.c_1 * c.c_c * (2 - c.c_c)
+    C = remaining * C + c.c_1 * np.outer(p_c, p_c) + c.c_mu * (y.T * w) @ y
     return (C + C.T) / 2
 
 
 def tell(state: State, x: Array, F: Array) -> State:
-    """The distribution after a generation x [P, D] of fitness F [P], eqs. (2)-(8).
+    """Return the distribution after a generation x [P, D] of fitness F [P], eqs. (2)-(8).
 
     ValueError where shapes differ, FloatingPointError where a fitness is not finite.
     """
@@ -153,8 +173,12 @@ def tell(state: State, x: Array, F: Array) -> State:
     c, y = constants(P, D), (x - state.mean) / state.sigma
     w = rank_weights(F, c.weights)
     p_sigma, p_c, h = paths(state, c, w, y)
-    mean = state.mean + state.sigma * w @ y
     excess = np.linalg.norm(p_sigma) / expected_norm(D) - 1
-    sigma = state.sigma * math.exp(c.c_sigma / c.d_sigma * excess)  # eq. (6)
-    C = covariance(state.C, c, p_c, h, w, y)
-    return State(mean, sigma, C, p_sigma, p_c, state.generation + 1)
+    return State(
+        mean=state.mean + state.sigma * w @ y,
+        sigma=state.sigma * math.exp(c.c_sigma / c.d_sigma * excess),
+        C=covariance(state.C, c, p_c, h, w, y),
+        p_sigma=p_sigma,
+        p_c=p_c,
+        generation=state.generation + 1,
+    )

@@ -1,32 +1,35 @@
-"""The population over many workers: slices travel, results come back in order.
+"""Slices of a population on many workers, with the results in order.
 
-`executor` is None (this process, all members at once), a `concurrent.futures.Executor`, or a
-function that makes one. What is computed must not depend on how the population is sliced; then
-the result is bit for bit the same for any number of workers, and a slice that was lost is asked
-for again.
+An executor is None (all members in this process), a `concurrent.futures.Executor`, or a function
+that makes one. What is computed must not depend on how the population is sliced. Then the result
+has the same bits for any number of workers, and a slice that was lost can be computed again.
+
+`_OPEN` is state of this process: a function is called once, and its executor serves all later
+generations, because starting workers takes longer than a generation. `close` ends it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, Future
 from typing import Any
 
 from metarl_min.basics.arguments import require
 
 ATTEMPTS = 3
-Slice = tuple[int, int]  # members from .. to, the latter left out
-_MADE: dict[Any, Any] = {}  # function -> the executor that it made last
+Slice = tuple[int, int]  # (start, stop): the members start .. stop - 1
+Task = Callable[[int, int], Any]  # start, stop -> result of the slice
+_OPEN: dict[Any, Any] = {}  # function -> the executor that it made last
 
 
-def _is_one(executor: Any) -> bool:
-    return hasattr(executor, "submit") and not isinstance(executor, type)
+def _is_executor(value: Any) -> bool:
+    return hasattr(value, "submit") and not isinstance(value, type)
 
 
 def check(executor: Any) -> Any:
     """Return `executor`; ValueError unless None, an Executor or a function that makes one."""
     rule = "executor must be None, a concurrent.futures.Executor or a function that makes one"
-    require(executor is None or _is_one(executor) or callable(executor), rule, executor)
+    require(executor is None or _is_executor(executor) or callable(executor), rule, executor)
     return executor
 
 
@@ -40,52 +43,68 @@ def slices(num_members: int, most: int) -> list[Slice]:
     return [(i, min(i + size, num_members)) for i in range(0, num_members, size)]
 
 
-def _open(executor: Any) -> Any:
-    if _is_one(executor):
+def open_executor(executor: Any) -> Any:
+    """Return an Executor: `executor` itself, or the one that this function made."""
+    if _is_executor(executor):
         return executor
-    if executor not in _MADE:
+    if executor not in _OPEN:
         made = executor()
-        require(_is_one(made), "executor must make a concurrent.futures.Executor", made)
-        _MADE[executor] = made
-    return _MADE[executor]
+        require(_is_executor(made), "executor must make a concurrent.futures.Executor", made)
+        _OPEN[executor] = made
+    return _OPEN[executor]
 
 
 def close(executor: Any) -> None:
-    """Shut down what a function made, if it is open; the next generation makes another."""
-    if executor in _MADE:
-        _MADE.pop(executor).shutdown(wait=False)
+    """Shut down the executor that a function made, if it is open."""
+    if executor in _OPEN:
+        _OPEN.pop(executor).shutdown(wait=False)
 
 
-def gather(executor: Any, work: Callable[..., Any], parts: list[Slice]) -> list[Any]:
-    """Return `work(from, to)` of each slice, in order.
+def _attempt(
+    pool: Any, task: Task, parts: list[Slice]
+) -> tuple[dict[Slice, Any], Exception | None, bool]:
+    """Return the results of one attempt, the last error, and whether the pool is lost."""
+    futures: dict[Slice, Future[Any]] = {}
+    results: dict[Slice, Any] = {}
+    error: Exception | None = None
+    lost = False
+    try:
+        for part in parts:
+            futures[part] = pool.submit(task, *part)
+    except Exception as refusal:  # the pool is broken, or has been shut down
+        error, lost = refusal, True
+    for part, future in futures.items():
+        try:
+            results[part] = future.result()
+        except Exception as failure:  # any error of a worker
+            error = failure
+    return results, error, lost or isinstance(error, BrokenExecutor)
 
-    A slice that fails is tried `ATTEMPTS` times in all, then ends in a RuntimeError that names it.
-    A function is called again when the executor that it made is broken or takes no work; an
-    Executor that was given cannot be mended, and ends in that error at once.
+
+def gather(executor: Any, task: Task, parts: list[Slice]) -> list[Any]:
+    """Return `task(start, stop)` of each slice, in order.
+
+    A slice that fails is attempted again, `ATTEMPTS` times in all. After that a RuntimeError names
+    its members. If the executor is broken or refuses work, a function is called again and makes a
+    new one. An Executor that was given cannot be replaced: then the error is raised at once.
     """
     if executor is None:
-        return [work(*part) for part in parts]
-    found: dict[Slice, Any] = {}
-    last: Exception | None = None
+        return [task(*part) for part in parts]
+    results: dict[Slice, Any] = {}
+    error: Exception | None = None
     for _ in range(ATTEMPTS):
-        pool, asked, takes_work = _open(executor), {}, True
-        try:
-            for part in parts:
-                if part not in found:
-                    asked[part] = pool.submit(work, *part)
-        except Exception as error:  # broken, or shut down
-            last, takes_work = error, False
-        for part, future in asked.items():
-            try:
-                found[part] = future.result()
-            except Exception as error:  # whatever a worker can die of
-                last = error
-        if len(found) == len(parts):
-            return [found[part] for part in parts]
-        if isinstance(last, BrokenExecutor) or not takes_work:
-            if _is_one(executor):
-                break
+        missing = [part for part in parts if part not in results]
+        if not missing:
+            break
+        new, error, lost = _attempt(open_executor(executor), task, missing)
+        results |= new
+        if lost and _is_executor(executor):
+            break
+        if lost:
             close(executor)
-    first, end = next(part for part in parts if part not in found)
-    lost = f"members {first} to {end - 1} of the population could not be evaluated"
-    raise RuntimeError(f"{lost}: {last!r}; the run can be resumed from its checkpoint") from last
+    missing = [part for part in parts if part not in results]
+    if not missing:
+        return [results[part] for part in parts]
+    start, stop = missing[0]
+    rule = f"members {start} to {stop - 1} of the population could not be evaluated"
+    raise RuntimeError(f"{rule}: {error!r}; the run can be resumed from its checkpoint") from error

@@ -1,11 +1,16 @@
-"""A generation on many workers, who follow the search: what they know need not travel.
+"""One generation of a search on many workers, which repeat its updates instead of receiving them.
 
-A state follows from the one before, the key of a generation and the fitness of its members. A
-worker that knows the state before is told the other two, and takes the step itself; one that is
-new, or was asleep, says so and is sent the state. So the bytes of a generation depend on the
-size of the population, not on that of its members.
+The state before, the key of a generation and the fitness of its members determine the next state:
 
-A state of a search is a tuple: its parameters first, and `told` among the rest.
+    worker that holds the state before    receives the key and the fitness, repeats the update
+    new or late worker                    answers None, and receives the whole state
+
+So the bytes of a generation depend on the size of the population, not on the number of parameters.
+
+The state of a search is a tuple. Its first field holds the parameters, and its field `last_update`
+is an `Update`. A digest names a state: two numbers that its parameters and its last key determine.
+
+`_STATES` is state of a worker process: the states that it met last. A lost entry costs time only.
 """
 
 from __future__ import annotations
@@ -22,71 +27,97 @@ from metarl_min.basics import trees
 from metarl_min.basics.trees import Array
 from metarl_min.evolution import executors
 
-Evaluate = Callable[
-    [Any, int, int, int], Array
-]  # state, key, first, end -> returns [end - first, N]
-Advance = Callable[[Any, int, Array], Any]  # state, key, fitness [P] -> state
+Evaluate = Callable[[Any, int, int, int], Array]
+# (state, key, start, stop) -> returns of the members start .. stop - 1, [stop - start, N]
+ApplyUpdate = Callable[[Any, int, Array], Any]  # (state, key, fitness [P]) -> next state
+
+MOST_STATES = 4
+_STATES: dict[bytes, Any] = {}  # search + digest -> state, the oldest first
 
 
 class Update(NamedTuple):
-    """What made a state of the one before: enough to make it again."""
+    """The update that led to a state, so that another process can repeat it."""
 
-    name: Array  # [2] of the state before
-    key: int  # of its generation
+    digest: Array  # [2] digest of the state before
+    key: int  # key of the generation that was evaluated
     fitness: Array  # [P]
 
 
+class Request(NamedTuple):
+    """All that a worker receives to evaluate a slice, apart from the slice and the state."""
+
+    evaluate: Evaluate
+    apply_update: ApplyUpdate
+    search: bytes  # digest of `apply_update`: searches that share their workers do not mix
+    key: int  # key of the generation to evaluate
+    target_digest: Array  # [2] digest of the state to evaluate
+    last_update: Update  # the update that led to that state
+
+
 def no_update(population: int) -> Update:
-    """Of a first state."""
-    return Update(np.zeros(2, np.int64), 0, np.zeros(population))
+    """Return the `last_update` of the first state of a search."""
+    return Update(digest=np.zeros(2, np.int64), key=0, fitness=np.zeros(population))
 
 
 def digest(state: Any) -> Array:
-    """Name of a state, from its parameters and the key that made them. [2]"""
-    content = trees.ravel(state[0])[0].tobytes() + str(state.told.key).encode()
+    """Return the digest of a state. [2]"""
+    content = trees.ravel(state[0])[0].tobytes() + str(state.last_update.key).encode()
     return np.frombuffer(hashlib.sha256(content).digest(), np.int64)[:2].copy()
 
 
-_KNOWN: list[tuple[bytes, Any]] = []  # in a worker: the states that it met last
+def _state_here(request: Request) -> Any:
+    """Return the state of a request if this worker can find or repeat it, else None."""
+    name = request.search + request.target_digest.tobytes()
+    if name in _STATES:
+        return _STATES[name]
+    update = request.last_update
+    before = _STATES.get(request.search + update.digest.tobytes())
+    if before is None:
+        return None
+    state = request.apply_update(before, update.key, update.fitness)
+    return state if np.array_equal(digest(state), request.target_digest) else None
 
 
-def _followed(search: bytes, wanted: Array, told: Update, advance: Advance) -> Any:
-    """The state of that name, if this worker has it or the one before; else None."""
-    known = dict(_KNOWN)
-    if search + wanted.tobytes() in known:
-        return known[search + wanted.tobytes()]
-    before = known.get(search + told.name.tobytes())
-    state = before and advance(before, told.key, told.fitness)
-    return state if state and np.array_equal(digest(state), wanted) else None
+def _remember(name: bytes, state: Any) -> None:
+    """Keep a state in this process, and drop the oldest ones."""
+    _STATES.setdefault(name, state)
+    while len(_STATES) > MOST_STATES:
+        _STATES.pop(list(_STATES)[0], None)  # another thread may have dropped it
 
 
-def evaluate(
-    first: int, end: int, play: Evaluate, advance: Advance, search: bytes, key: int, wanted: Array,
-    told: Update, state: Any,
-) -> Array | None:  # fmt: skip
-    """Returns of a slice, or None where this worker must be sent the state."""
-    state = state or _followed(search, wanted, told, advance)
+def evaluate_slice(start: int, stop: int, request: Request, state: Any) -> Array | None:
+    """Return the returns of a slice, or None if `state` is None and this worker needs it."""
+    state = _state_here(request) if state is None else state
     if state is None:
         return None
-    if search + wanted.tobytes() not in dict(_KNOWN):
-        _KNOWN[:] = [*_KNOWN[-3:], (search + wanted.tobytes(), state)]
-    return play(state, key, first, end)
+    _remember(request.search + request.target_digest.tobytes(), state)
+    return request.evaluate(state, request.key, start, stop)
 
 
 def returns(
-    executor: Any, num_slices: int, state: Any, key: int, play: Evaluate, advance: Advance
+    executor: Any,
+    num_slices: int,
+    state: Any,
+    key: int,
+    evaluate: Evaluate,
+    apply_update: ApplyUpdate,
 ) -> Array:
-    """Returns of all members, here or elsewhere. [P, N]"""
-    population = len(state.told.fitness)
+    """Return the returns of all members, from this process or from the workers. [P, N]"""
+    population = len(state.last_update.fitness)
     if executor is None:
-        return play(state, key, 0, population)
+        return evaluate(state, key, 0, population)
     parts = executors.slices(population, num_slices)
-    search = hashlib.sha256(pickle.dumps(advance)).digest()  # others may use the same workers
-    ask = partial(
-        evaluate, play=play, advance=advance, search=search, key=key, wanted=digest(state),
-        told=state.told,
-    )  # fmt: skip
-    found = executors.gather(executor, partial(ask, state=None), parts)
-    behind = [part for part, x in zip(parts, found, strict=True) if x is None]
-    late = iter(executors.gather(executor, partial(ask, state=state), behind))
-    return np.concatenate([next(late) if x is None else x for x in found])
+    request = Request(
+        evaluate=evaluate,
+        apply_update=apply_update,
+        search=hashlib.sha256(pickle.dumps(apply_update)).digest(),
+        key=key,
+        target_digest=digest(state),
+        last_update=state.last_update,
+    )
+    task = partial(evaluate_slice, request=request, state=None)
+    answers = dict(zip(parts, executors.gather(executor, task, parts), strict=True))
+    late = [part for part in parts if answers[part] is None]
+    task = partial(evaluate_slice, request=request, state=state)
+    answers |= zip(late, executors.gather(executor, task, late), strict=True)
+    return np.concatenate([answers[part] for part in parts])

@@ -1,8 +1,8 @@
-"""What evolution plays with: P members, each on the same M tasks with the same random numbers.
+"""Players: parameters that play a trial, for P members of a population at once.
 
-A player is `init` and `trial`; whoever searches its parameters does not know what they do. Rows
-are (member, task), members first. Common random numbers: row (p, m) meets what (0, m) meets, so
-members that act alike are paid alike, and what a member earns does not depend on who else plays.
+A player has two functions, `init` and `trial`. A search treats its parameters as an opaque vector.
+The P members play the same M tasks with the same random numbers. So members that act alike have
+the same return, and the return of a member does not depend on the other members.
 """
 
 from __future__ import annotations
@@ -15,77 +15,99 @@ import numpy as np
 
 from metarl_min.basics import trees
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.mdps import rollouts
+from metarl_min.mdps import agents, rollouts
+from metarl_min.mdps.agents import Agent
 from metarl_min.mdps.mdp import MDP
-from metarl_min.mdps.rollouts import Agent, Episodes
+from metarl_min.mdps.rollouts import Episodes
 from metarl_min.memory import recurrent_agents, recurrent_policies
 from metarl_min.memory.recurrent_policies import RecurrentPolicy
 from metarl_min.tasks import Family
 
+TASK_STREAM, TRIAL_STREAM = 0, 1  # the random streams of a key that draw tasks and trials
+
 
 class Player(NamedTuple):
-    """What is evolved, and how P members of it play."""
+    """A way to play the trials of one family, with parameters that a search can change."""
 
-    init: Callable[[Rng, Family], Tree]  # -> parameters of one member
+    family: Family
+    init: Callable[[Rng], Tree]  # rng -> parameters of one member
     trial: Callable[..., Episodes]
-    # (rng, parameters [P, ..], family, tasks [M], greedy=False) -> [P, M, N, T]
+    # rng, parameters [P, ..], tasks [M], greedy=False -> episodes [P, M, N, T]
 
 
-def returns(player: Player, family: Family, thetas: Tree, key: int, num_tasks: int) -> Array:
-    """Return of each episode, mean over the tasks that `key` draws. thetas [P, ..] -> [P, N]"""
-    tasks_rng, rng = (np.random.default_rng([key, use]) for use in (0, 1))
-    tasks = family.sample(tasks_rng, num_tasks)
-    return np.asarray(player.trial(rng, thetas, family, tasks).rewards.sum(-1).mean(1))
+def returns(player: Player, thetas: Tree, key: int, num_tasks: int) -> Array:
+    """Return the mean return of each episode over the tasks of a key. thetas [P, ..] -> [P, N]"""
+    tasks_rng = np.random.default_rng([key, TASK_STREAM])
+    trial_rng = np.random.default_rng([key, TRIAL_STREAM])
+    tasks = player.family.sample(tasks_rng, num_tasks)
+    return np.asarray(player.trial(trial_rng, thetas, tasks).rewards.sum(-1).mean(1))
 
 
-def play_one(
-    player: Player, rng: Rng, theta: Tree, family: Family, tasks: MDP, greedy: bool = False
-) -> Episodes:
-    """Trial of one member. -> [M, N, T]"""
-    episodes = player.trial(rng, trees.map_leaves(lambda x: x[None], theta), family, tasks, greedy)
+def play_one(player: Player, rng: Rng, theta: Tree, tasks: MDP, greedy: bool = False) -> Episodes:
+    """Play the trial of one member. -> [M, N, T]"""
+    thetas = trees.map_leaves(lambda x: x[None], theta)
+    episodes = player.trial(rng, thetas, tasks, greedy)
     return Episodes._make(x[0] for x in episodes)
 
 
 def num_members(thetas: Tree) -> int:
-    """Return P."""
+    """Return P, the length of the first axis of every leaf."""
     return len(next(iter(thetas.values())))
 
 
-def play(rng: Rng, thetas: Tree, family: Family, tasks: MDP, agent: Agent) -> Episodes:
-    """Play an agent of P M rows on the tasks of each member, with common random numbers."""
-    P, tables = num_members(thetas), rollouts.sampler(tasks, family.reward_noise)
-    return rollouts.play(rng, tables, agent, family.num_episodes, family.horizon, P)
+def play(rng: Rng, agent: Agent, family: Family, tasks: MDP, population: int) -> Episodes:
+    """Play an agent with one row for each (member, task), members first. -> [P, M, N, T]"""
+    sampler = rollouts.sampler(tasks, family.reward_noise)
+    protocol = family.num_episodes, family.horizon
+    episodes, _ = agents.play(rng, sampler, agent, *protocol, population)
+    return episodes
 
 
-def batched_over_population(policy: RecurrentPolicy, members: int) -> RecurrentPolicy:
-    """A policy for parameters [P, ..] whose rows are (member, task): stacked products, not one."""
-
-    def initial_memory(thetas: Tree, num_rows: int) -> Any:
-        return policy.initial_memory(thetas, num_rows // members)
-
-    def step(thetas: Tree, memory: Any, x: Array) -> tuple[Any, Array, Array]:
-        memory, logits, values = policy.step(thetas, memory, x.reshape(members, -1, x.shape[-1]))
-        return memory, logits.reshape(len(x), -1), values.reshape(len(x))
-
-    return RecurrentPolicy(policy.init, initial_memory, step)
+def _batched_memory(
+    thetas: Tree, num_rows: int, *, policy: RecurrentPolicy, population: int
+) -> Any:
+    return policy.initial_memory(thetas, num_rows // population)
 
 
-def _recurrent_init(rng: Rng, family: Family, policy: RecurrentPolicy) -> Tree:
+def _batched_step(
+    thetas: Tree, memory: Any, x: Array, *, policy: RecurrentPolicy, population: int
+) -> tuple[Any, Array, Array]:
+    members_first = x.reshape(population, -1, x.shape[-1])
+    memory, logits, values = policy.step(thetas, memory, members_first)
+    return memory, logits.reshape(len(x), -1), values.reshape(len(x))
+
+
+def batched_over_population(policy: RecurrentPolicy, population: int) -> RecurrentPolicy:
+    """Return the policy whose parameters are [P, ..] and whose rows are (member, task).
+
+    Inside, rows have the axes [P, M]. So a product with weights is P products of matrices, and
+    the result of a member has the same bits whatever the other members are.
+    """
+    batch = {"policy": policy, "population": population}
+    memory, step = partial(_batched_memory, **batch), partial(_batched_step, **batch)
+    return RecurrentPolicy(init=policy.init, initial_memory=memory, step=step)
+
+
+def _recurrent_init(rng: Rng, *, family: Family, policy: RecurrentPolicy) -> Tree:
     S, A = family.sample(rng, 1).shape
     return policy.init(rng, S + A + 2, A)
 
 
 def _recurrent_trial(
-    rng: Rng, thetas: Tree, family: Family, tasks: MDP, greedy: bool = False, *,
+    rng: Rng, thetas: Tree, tasks: MDP, greedy: bool = False, *, family: Family,
     policy: RecurrentPolicy,
 ) -> Episodes:  # fmt: skip
-    many = batched_over_population(policy, num_members(thetas))
-    agent = recurrent_agents.agent(many, thetas, tasks.shape, greedy)
-    return play(rng, thetas, family, tasks, agent)
+    P = num_members(thetas)
+    batched = batched_over_population(policy, P)
+    agent = recurrent_agents.agent(batched, thetas, tasks.shape, greedy)
+    return play(rng, agent, family, tasks, P)
 
 
-def recurrent_player(hidden: int) -> Player:
-    """The weights of a GRU, playing as RL^2 does."""
-    policy = recurrent_policies.recurrent("gru", hidden)
-    init, trial = partial(_recurrent_init, policy=policy), partial(_recurrent_trial, policy=policy)
-    return Player(init, trial)
+def recurrent_player(family: Family, hidden: int) -> Player:
+    """Return the player that evolves the weights of a GRU, which plays as RL^2 does."""
+    made = {"family": family, "policy": recurrent_policies.gru(hidden)}
+    return Player(
+        family=family,
+        init=partial(_recurrent_init, **made),
+        trial=partial(_recurrent_trial, **made),
+    )

@@ -1,25 +1,59 @@
-"""Gradients of a smoothed objective from the fitness of neighbours, without a derivative.
+"""Gradients of a smoothed fitness, estimated from the fitness of neighbours.
 
-F is what is ascended, theta has D entries; e_1 .. e_n are directions, s = sigma:
+A search ascends a fitness F of theta, which has D entries. It evaluates F at P members: at
+neighbours theta + sigma e_i with directions e_1 .. e_n, and perhaps at theta itself. No derivative
+of F is needed. Each g below estimates the gradient of F_sigma, a smoothed F:
 
-    (1)  F_s(theta) = E F(theta + s e),  e ~ N(0, I)        [Wierstra et al. 2014, eq. 1]
-    (2)  vanilla: g = sum_i F(theta + s e_i) e_i / (n s), E g = grad F_s
+    (1)  F_sigma(theta) = E F(theta + sigma e),  e ~ N(0, I)        [Wierstra et al. 2014, eq. 1]
+    (2)  one-sided: g = sum_i F(theta + sigma e_i) e_i / (n sigma)
                                                             [Salimans et al. 2017, sec. 2]
-    (3)  antithetic: g = sum_i (F(theta + s e_i) - F(theta - s e_i)) e_i / (2 n s)
+    (3)  antithetic: g = sum_i (F(theta + sigma e_i) - F(theta - sigma e_i)) e_i / (2 n sigma)
                                                             [Salimans et al. 2017, sec. 2.1]
-    (4)  forward difference: g = sum_i (F(theta + s e_i) - F(theta)) e_i / (n s)
+    (4)  forward difference: g = sum_i (F(theta + sigma e_i) - F(theta)) e_i / (n sigma)
                                                             [Choromanski et al. 2018, eq. 3]
-    (5)  orthogonal: of each D directions the rows of a random orthogonal matrix, times sqrt(D).
-         Of one length, they smooth over a sphere instead of (1), which is the same for a
-         quadratic F: with n = D, (3) is its gradient       [Choromanski et al. 2018, sec. 3.2]
-    (6)  F <- rank / (P - 1) - 1/2 over all P values, ties their mean rank: a flat fitness is 0
+
+Why E g = grad F_sigma:
+- The neighbour x = theta + sigma e has the density N(x; theta, sigma^2 I).
+- The gradient of this density in theta is the density times (x - theta) / sigma^2 = e / sigma.
+- So grad F_sigma = E F(x) e / sigma, and (2) is a mean of n such terms.
+- e and -e have the same distribution, and E e = 0: (3) and (4) have the same mean as (2).
+
+The covariances, for normal directions. Hess is the Hessian of F; F, grad F and Hess are taken at
+theta. (5) and (6) hold for a linear F. For a quadratic F, (3) keeps the covariance (5), and (4)
+has the covariance (7):
+
+    (5)  Cov (3) = Cov (4) = (|grad F|^2 I + grad F grad F^T) / n                    [derivation]
+    (6)  Cov (2) = Cov (3) + (F / sigma)^2 I / n                                     [derivation]
+    (7)  Cov (4) = Cov (3)
+                   + sigma^2 (((tr Hess)^2 + 2 tr Hess^2) I + 4 (tr Hess) Hess + 8 Hess^2) / (4 n)
+                                                                                     [derivation]
+
+- g is a mean of n independent terms: its covariance is the covariance of one term, divided by n.
+- One term of (3) is e (e.grad F), because all even parts of F cancel.
+- E e_i^2 = 1 and E e_i^4 = 3 give E e e^T (e.grad F)^2 = |grad F|^2 I + 2 grad F grad F^T.
+- The mean of a term is grad F. Subtracting grad F grad F^T gives (5).
+- One term of (2) has the summand e F / sigma more. Its square has the mean (F / sigma)^2 I, and
+  its product with e (e.grad F) has the mean 0, because it is odd in e. This gives (6).
+- One term of (4) has the summand (sigma / 2) e (e^T Hess e) more, and the same product is odd. In
+  the basis of the eigenvectors of Hess, with eigenvalues h_i, the square needs E e_i^6 = 15 too:
+  E e_i^2 (sum_j h_j e_j^2)^2 = (sum_j h_j)^2 + 2 sum_j h_j^2 + 4 h_i sum_j h_j + 8 h_i^2.
+
+Directions need not be normal, and fitness values can be replaced by their ranks:
+
+    (8)  orthogonal directions: D of them are the rows of a random orthogonal matrix, times sqrt(D)
+                                                            [Choromanski et al. 2018, sec. 3.2]
+    (9)  for them, a quadratic F has the same F_sigma, F + (sigma^2 / 2) tr Hess; and (3) with
+         n = D is exact, g = grad F                                                  [derivation]
+    (10)  F <- rank / (P - 1) - 1/2 over all P values; equal values share their mean rank
                                                             [Salimans et al. 2017, sec. 2.1]
 
-Covariances at theta, for F = a.theta: (2) ((F / s)^2 + |a|^2) I / n + a a^T / n; (3) and (4)
-without F. For F quadratic with gradient a and Hessian Q, (4) adds s^2 / 4 times
-((tr Q)^2 + 2 tr Q^2) I + 4 (tr Q) Q + 8 Q^2 over n; (3) adds nothing.
+- D rows of (8) have sum_i e_i e_i^T = D I. Hence E e e^T = I, as for N(0, I).
+- F_sigma of a quadratic F contains e in (sigma^2 / 2) E e^T Hess e = (sigma^2 / 2) tr Hess only.
+- In (3) a difference is 2 sigma e_i.grad F, so g = (1 / D) sum_i e_i e_i^T grad F = grad F.
+- In (10) a fitness that is equal for all members becomes 0: then g = 0.
 
-Directions are named by (key, i): they need not travel, and do not depend on who asks.
+Direction i of a generation is drawn from a generator that (key, i) determines. So directions are
+never sent to a worker, and all workers draw the same ones.
 """
 
 from __future__ import annotations
@@ -32,39 +66,94 @@ import numpy as np
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
 
+DIRECTION_STREAM = 2  # the random stream of a key that draws directions; players uses 0 and 1
+
 
 def one_sided(F: Array, e: Array, sigma: float) -> Array:
-    """The gradient of eq. (1) by eq. (2). F [n] at theta + sigma e, e [n, D] -> [D]"""
+    """Return the estimate of eq. (2), with the covariance of eq. (6).
+
+    F [n] holds the fitness at theta + sigma e, e [n, D] -> [D]
+    """
     return F @ e / (len(e) * sigma)
 
 
 def antithetic(F: Array, e: Array, sigma: float) -> Array:
-    """Eq. (3). F [2 n] at theta + sigma e_0, theta - sigma e_0, theta + sigma e_1, .. -> [D]"""
+    """Return the estimate of eq. (3), with the covariance of eq. (5).
+
+    F [2 n] alternates between theta + sigma e_i and theta - sigma e_i, e [n, D] -> [D]
+
+    >>> e = np.array([[1.0, 0.0], [0.0, 2.0]])  # the fitness is 3 theta_0 + 5
+    >>> antithetic(np.array([5.3, 4.7, 5.0, 5.0]), e, sigma=0.1).round(12)
+    array([1.5, 0. ])
+    """
     return (F[0::2] - F[1::2]) @ e / (2 * len(e) * sigma)
 
 
 def forward_difference(F: Array, e: Array, sigma: float) -> Array:
-    """Eq. (4). F [1 + n], the first at theta itself -> [D]"""
+    """Return the estimate of eq. (4), with the covariance of eq. (7).
+
+    F [1 + n] holds the fitness at theta, then at theta + sigma e, e [n, D] -> [D]
+    """
     return (F[1:] - F[0]) @ e / (len(e) * sigma)
 
 
-def gaussian_directions(key: int, wanted: Array, D: int) -> Array:
-    """Directions by their number: the same whoever asks for them. wanted [k] -> [k, D]"""
-    drawn = [np.random.default_rng([key, 2, int(i)]).standard_normal(D) for i in wanted]
-    return np.reshape(drawn, (len(wanted), D))
+class Estimator(NamedTuple):
+    """An estimator, and the members that it needs: some at theta, then `signs` sigma e_i."""
+
+    gradient: Callable[[Array, Array, float], Array]  # F [P], e [n, D], sigma -> g [D]
+    signs: tuple[int, ...]  # one member of every direction for each sign
+    num_centres: int  # members at theta itself, before all others
 
 
-def orthogonal_directions(key: int, wanted: Array, D: int) -> Array:
-    """The rows of orthogonal matrices, times sqrt(D), eq. (5). wanted [k] -> [k, D]"""
-    blocks = {}
-    for block in {int(i) // D for i in wanted}:
-        Q, R = np.linalg.qr(np.random.default_rng([key, 2, block]).standard_normal((D, D)))
-        blocks[block] = np.sqrt(D) * (Q * np.sign(np.diag(R))).T
-    return np.reshape([blocks[int(i) // D][int(i) % D] for i in wanted], (len(wanted), D))
+ESTIMATORS = {
+    "vanilla": Estimator(gradient=one_sided, signs=(1,), num_centres=0),
+    "antithetic": Estimator(gradient=antithetic, signs=(1, -1), num_centres=0),
+    "forward": Estimator(gradient=forward_difference, signs=(1,), num_centres=1),
+}
+
+
+def num_directions(estimator: Estimator, population: int) -> int:
+    """Return n, the number of directions of a population; ValueError where it is no whole number."""
+    n, rest = divmod(population - estimator.num_centres, len(estimator.signs))
+    rule = "population must be at least 2, and even with antithetic directions"
+    require(population > 1 and rest == 0, rule, population)
+    return n
+
+
+def direction_and_sign(estimator: Estimator, members: Array) -> tuple[Array, Array]:
+    """Return the number of each member's direction, and the factor of sigma e in it. [k] -> [k]
+
+    >>> direction_and_sign(ESTIMATORS["antithetic"], np.arange(4))
+    (array([0, 0, 1, 1]), array([ 1, -1,  1, -1]))
+    >>> direction_and_sign(ESTIMATORS["forward"], np.arange(3))
+    (array([0, 0, 1]), array([0, 1, 1]))
+    """
+    place, per = members - estimator.num_centres, len(estimator.signs)
+    signs = np.array(estimator.signs)[place % per]
+    return np.maximum(place, 0) // per, np.where(place < 0, 0, signs)
+
+
+def gaussian_directions(key: int, numbers: Array, D: int) -> Array:
+    """Return normal directions by their numbers, eq. (1). numbers [k] -> [k, D]"""
+    streams = [np.random.default_rng([key, DIRECTION_STREAM, int(i)]) for i in numbers]
+    return np.reshape([rng.standard_normal(D) for rng in streams], (len(numbers), D))
+
+
+def orthogonal_directions(key: int, numbers: Array, D: int) -> Array:
+    """Return orthogonal directions by their numbers, eqs. (8), (9). numbers [k] -> [k, D]
+
+    Directions j D .. (j + 1) D - 1 are the rows of matrix j.
+    """
+    matrices = {}
+    for j in {int(i) // D for i in numbers}:
+        rng = np.random.default_rng([key, DIRECTION_STREAM, j])
+        Q, R = np.linalg.qr(rng.standard_normal((D, D)))
+        matrices[j] = np.sqrt(D) * (Q * np.sign(np.diag(R))).T
+    return np.reshape([matrices[int(i) // D][int(i) % D] for i in numbers], (len(numbers), D))
 
 
 def require_finite(F: Array) -> Array:
-    """Return a fitness; FloatingPointError where it is not finite, with the member. [P]"""
+    """Return the fitness F [P]; FloatingPointError that names a member whose F is not finite."""
     bad = np.flatnonzero(~np.isfinite(F))
     if bad.size:
         raise FloatingPointError(f"fitness must be finite, got {F[bad[0]]} of member {bad[0]}")
@@ -72,38 +161,21 @@ def require_finite(F: Array) -> Array:
 
 
 def centred_ranks(F: Array) -> Array:
-    """Eq. (6). [P] -> [P]
+    """Return the ranks of eq. (10) in place of the fitness. [P] -> [P]
 
     >>> centred_ranks(np.array([7.0, 1.0, 1.0]))
     array([ 0.5 , -0.25, -0.25])
     """
     require(len(F) > 1, "ranks need at least 2 values", len(F))
-    _, place, counts = np.unique(F, return_inverse=True, return_counts=True)
-    rank = np.cumsum(counts) - (counts + 1) / 2
-    return np.asarray(rank[place] / (len(F) - 1) - 0.5)
+    _, level, counts = np.unique(F, return_inverse=True, return_counts=True)
+    mean_rank = np.cumsum(counts) - (counts + 1) / 2  # of each level, the lowest rank is 0
+    return np.asarray(mean_rank[level] / (len(F) - 1) - 0.5)
 
 
 def unshaped(F: Array) -> Array:
-    """Fitness as it is."""
+    """Return the fitness unchanged."""
     return F
 
 
-class Estimator(NamedTuple):
-    """Which members a generation has, and what gradient their fitness gives."""
-
-    gradient: Callable[[Array, Array, float], Array]
-    count: Callable[[int], int]  # members P -> n directions, 0 where P does not fit
-    place: Callable[[Array], tuple[Array, Array]]  # members -> number of direction, factor
-
-
-ESTIMATORS = {
-    "vanilla": Estimator(one_sided, lambda P: P, lambda p: (p, np.ones(len(p)))),
-    "antithetic": Estimator(
-        antithetic, lambda P: 0 if P % 2 else P // 2, lambda p: (p // 2, 1.0 - 2 * (p % 2))
-    ),
-    "forward": Estimator(
-        forward_difference, lambda P: P - 1, lambda p: (np.maximum(p - 1, 0), 1.0 * (p > 0))
-    ),
-}
 DIRECTIONS = {"gaussian": gaussian_directions, "orthogonal": orthogonal_directions}
 SHAPING = {"ranks": centred_ranks, "none": unshaped}

@@ -1,32 +1,65 @@
-"""Evolution strategies: ascend a smoothed return by trying neighbours, without a derivative.
+"""Evolution strategies: ascend the smoothed return of a trial by trying neighbours.
 
-F(theta) is the return of a trial, exploration included, and g one of the estimates of its smoothed
-gradient, search_gradients (2)-(4), from its ranks, (6), or as it is:
+The fitness F(theta) of a member is its return of a whole trial, exploration included, as a mean
+over M tasks. One of the estimators search_gradients (2)-(4) gives g, from F or from its ranks (10).
 
-    (1)  an optimizer ascends g - decay theta: sgd by theta <- theta + beta (g - decay theta),
-         adam, unless another is named, by optimizers (3)   [Salimans et al. 2017, sec. 2.1]
+    (1)  the optimizer ascends g - decay theta; sgd: theta <- theta + beta (g - decay theta)
+                                                              [Salimans et al. 2017, sec. 2.1]
 
-Directions are named, so they need not travel: `generations` says what does.
+The other optimizers are momentum, optimizers (2), and Adam, optimizers (3).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics import optimizers, trees
+from metarl_min.basics import optimizers, trees, words
 from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.optimizers import OPTIMIZERS, Optimizer
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.evolution import executors, generations, players, search_gradients
 from metarl_min.evolution.generations import Update
 from metarl_min.evolution.players import Player
+from metarl_min.evolution.search_gradients import DIRECTIONS, ESTIMATORS, SHAPING, Estimator
 from metarl_min.learners import Learner
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import Family
+
+
+class Search(NamedTuple):
+    """Settings of a search by eq. (1).
+
+    population  number of members P of a generation
+    num_tasks   number of tasks M on which every member plays
+    sigma       distance of the members from theta, as a standard deviation of each entry
+    beta        step size of the optimizer
+    optimizer   sgd, momentum or adam
+    estimator   vanilla (one-sided), antithetic or forward (forward difference)
+    directions  gaussian or orthogonal
+    shaping     ranks, or none: the fitness itself
+    decay       weight of theta that is subtracted from the gradient
+    num_slices  most slices into which an executor cuts the population; with fewer slices than
+                workers some workers are idle
+
+    `executor` evaluates the population elsewhere; None evaluates it in this process.
+    """
+
+    population: int = 64
+    num_tasks: int = 32
+    sigma: float = 0.3
+    beta: float = 0.03
+    optimizer: Annotated[Callable[[float], Optimizer], OPTIMIZERS] = optimizers.adam
+    estimator: Annotated[Estimator, ESTIMATORS] = ESTIMATORS["antithetic"]
+    directions: Annotated[Callable[..., Array], DIRECTIONS] = search_gradients.gaussian_directions
+    shaping: Annotated[Callable[[Array], Array], SHAPING] = search_gradients.centred_ranks
+    decay: float = 0.0
+    executor: Any = None
+    num_slices: int = 8
 
 
 class State(NamedTuple):
@@ -34,7 +67,7 @@ class State(NamedTuple):
 
     theta: Tree
     optimizer: Any
-    told: Update
+    last_update: Update
 
 
 class Info(NamedTuple):
@@ -43,130 +76,115 @@ class Info(NamedTuple):
     per_episode: Array  # [N] mean over the population of the return of each episode
 
 
-class Rules(NamedTuple):
-    """How the search goes. Estimators, directions and shapings by name."""
-
-    player: Player
-    population: int
-    num_tasks: int
-    sigma: float
-    optimizer: optimizers.Optimizer
-    estimator: str
-    directions: str
-    shaping: str
-    decay: float
+def check(search: Search) -> None:
+    """Check the settings of a search; ValueError or TypeError out of range."""
+    for name in ("population", "num_tasks", "num_slices"):
+        whole(name, getattr(search, name))
+    require(real("sigma", search.sigma) > 0, "sigma must be positive", search.sigma)
+    real("decay", search.decay, 0)
+    if not isinstance(search.estimator, Estimator):
+        raise TypeError(f"estimator must be an Estimator, got {search.estimator!r}")
+    for name in ("optimizer", "directions", "shaping"):
+        if not callable(getattr(search, name)):
+            raise TypeError(f"{name} must be a function, got {getattr(search, name)!r}")
+    search_gradients.num_directions(search.estimator, search.population)
+    executors.check(search.executor)
 
 
 @lru_cache(maxsize=1)
-def _directions(name: str, key: int, first: int, end: int, D: int, dtype: Any) -> Array:
-    """Directions first .. end - 1, kept from playing to learning. [end - first, D]"""
-    return search_gradients.DIRECTIONS[name](key, np.arange(first, end), D).astype(dtype)
+def _directions(draw: Any, key: int, start: int, stop: int, D: int, dtype: Any) -> Array:
+    """Return the directions start .. stop - 1; `apply_update` uses those of `members` again."""
+    e: Array = draw(key, np.arange(start, stop), D)
+    return e.astype(dtype)
 
 
-def members(rules: Rules, theta: Tree, key: int, first: int, end: int) -> Tree:
-    """Parameters of the members first .. end - 1, finite. [end - first, ..]"""
+def members(search: Search, theta: Tree, key: int, start: int, stop: int) -> Tree:
+    """Return the parameters of the members start .. stop - 1, all finite. [stop - start, ..]"""
     vector, unravel = trees.ravel(theta)
-    like = len(vector), vector.dtype
-    number, factor = search_gradients.ESTIMATORS[rules.estimator].place(np.arange(first, end))
-    e = _directions(rules.directions, key, number[0], number[-1] + 1, *like)
-    rows = e.take(number - number[0], axis=0)
-    with np.errstate(over="ignore"):  # what does not fit the dtype is refused, not warned of
-        rows *= rules.sigma * factor[:, None]
+    places = np.arange(start, stop)
+    numbers, signs = search_gradients.direction_and_sign(search.estimator, places)
+    e = _directions(search.directions, key, numbers[0], numbers[-1] + 1, len(vector), vector.dtype)
+    rows = e.take(numbers - numbers[0], axis=0)
+    with np.errstate(over="ignore"):  # `trees.check` refuses what the dtype cannot hold
+        rows *= search.sigma * signs[:, None]
         rows += vector
     return trees.check(unravel(rows))
 
 
-def advance(state: State, key: int, F: Array, rules: Rules) -> State:
-    """Take the step of eq. (1) that the fitness [P] of a generation asks for."""
-    estimator, F = search_gradients.ESTIMATORS[rules.estimator], search_gradients.require_finite(F)
+def evaluate(
+    state: State, key: int, start: int, stop: int, player: Player, search: Search
+) -> Array:
+    """Return the returns of the members start .. stop - 1. [stop - start, N]"""
+    thetas = members(search, state.theta, key, start, stop)
+    return players.returns(player, thetas, key, search.num_tasks)
+
+
+def apply_update(
+    state: State, key: int, fitness: Array, search: Search, optimizer: Optimizer
+) -> State:
+    """Return the state after a generation with this fitness [P], eq. (1)."""
+    F = search_gradients.require_finite(fitness)
     vector, unravel = trees.ravel(state.theta)
-    n = estimator.count(rules.population)
-    e = _directions(rules.directions, key, 0, n, len(vector), vector.dtype)
-    g = (
-        estimator.gradient(search_gradients.SHAPING[rules.shaping](F), e, rules.sigma)
-        - rules.decay * vector
-    )
-    update = rules.optimizer.update
-    theta, moments = update(state.theta, state.optimizer, unravel(g.astype(vector.dtype)))
-    return State(theta, moments, Update(generations.digest(state), key, F))
+    n = search_gradients.num_directions(search.estimator, search.population)
+    e = _directions(search.directions, key, 0, n, len(vector), vector.dtype)
+    g = search.estimator.gradient(search.shaping(F), e, search.sigma) - search.decay * vector
+    direction = unravel(g.astype(vector.dtype))
+    theta, moments = optimizer.update(state.theta, state.optimizer, direction)
+    last_update = Update(digest=generations.digest(state), key=key, fitness=F)
+    return State(theta=theta, optimizer=moments, last_update=last_update)
 
 
-def play(state: State, key: int, first: int, end: int, rules: Rules, family: Family) -> Array:
-    """Returns of members first .. end - 1. [end - first, N]"""
-    thetas = members(rules, state.theta, key, first, end)
-    return players.returns(rules.player, family, thetas, key, rules.num_tasks)
-
-
-def _init(rng: Rng, family: Family, rules: Rules) -> State:
-    theta = rules.player.init(rng, family)
-    return State(theta, rules.optimizer.init(theta), generations.no_update(rules.population))
+def _init(rng: Rng, player: Player, search: Search, optimizer: Optimizer) -> State:
+    theta = player.init(rng)
+    last_update = generations.no_update(search.population)
+    return State(theta=theta, optimizer=optimizer.init(theta), last_update=last_update)
 
 
 def _step(
-    rng: Rng, state: State, family: Family, rules: Rules, executor: Any, num_slices: int
+    rng: Rng, state: State, player: Player, search: Search, optimizer: Optimizer, executor: Any
 ) -> tuple[State, Info]:
     key = int(rng.integers(2**62))
-    ask, step = partial(play, rules=rules, family=family), partial(advance, rules=rules)
-    returns = generations.returns(executor, num_slices, state, key, ask, step)
-    return step(state, key, returns.sum(-1)), Info(returns.mean(0))
+    evaluation = partial(evaluate, player=player, search=search)
+    update = partial(apply_update, search=search, optimizer=optimizer)
+    returns = generations.returns(executor, search.num_slices, state, key, evaluation, update)
+    return update(state, key, returns.sum(-1)), Info(returns.mean(0))
 
 
-def _trial(
-    rng: Rng, state: State, family: Family, tasks: MDP, *, player: Player, greedy: bool = False
-) -> Episodes:
-    return players.play_one(player, rng, state.theta, family, tasks, greedy)
+def _trial(rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, player: Player) -> Episodes:
+    return players.play_one(player, rng, state.theta, tasks, greedy)
 
 
 def evolve(
-    player: Player, iterations: Callable[[Family], tuple[int, int]], *, population: int,
-    num_tasks: int, sigma: float, beta: float, optimizer: str, estimator: str, directions: str,
-    shaping: str, decay: float, executor: Any, num_slices: int,
-) -> Learner:  # fmt: skip
-    """A Learner that searches the parameters of any player, eq. (1)."""
-    for name, value, known in (
-        ("estimator", estimator, search_gradients.ESTIMATORS),
-        ("directions", directions, search_gradients.DIRECTIONS),
-        ("shaping", shaping, search_gradients.SHAPING),
-    ):  # fmt: skip
-        require(value in known, f"{name} must be one of {', '.join(known)}", repr(value))
-    rule = "population must be at least 2, and even with antithetic directions"
-    P = whole("population", population)
-    require(P > 1 and search_gradients.ESTIMATORS[estimator].count(P) > 0, rule, P)
-    require(real("sigma", sigma) > 0, "sigma must be positive", sigma)
-    rules = Rules(
-        player, P, whole("num_tasks", num_tasks), sigma, optimizers.OPTIMIZERS[optimizer](beta),
-        estimator, directions, shaping, real("decay", decay, 0),
-    )  # fmt: skip
-    search = {"executor": executors.check(executor), "num_slices": whole("num_slices", num_slices)}
-    step = partial(_step, rules=rules, **search)
+    player: Player, search: Search, iterations: int, settings: dict[str, Any] | None = None
+) -> Learner:
+    """Return the learner that searches the parameters of any player by eq. (1)."""
+    check(search)
+    rules = {
+        "player": player,
+        "search": search._replace(executor=None),  # workers receive it
+        "optimizer": search.optimizer(search.beta),
+    }
     return Learner(
-        partial(_init, rules=rules), step, partial(_trial, player=player), iterations=iterations
+        family=player.family,
+        init=partial(_init, **rules),
+        step=partial(_step, **rules, executor=search.executor),
+        trial=partial(_trial, player=player),
+        iterations=iterations,
+        settings=settings or {},
     )
 
 
-def _iterations(family: Family) -> tuple[int, int]:
-    return (160, 1600) if family.horizon == 1 else (30, 600)
+SEARCH = Search()
 
 
-def es(
-    *, hidden: int = 8, population: int = 64, num_tasks: int = 32, sigma: float = 0.3,
-    beta: float = 0.03, optimizer: str = "adam", estimator: str = "antithetic",
-    directions: str = "gaussian", shaping: str = "ranks", decay: float = 0.0,
-    executor: Any = None, num_slices: int = 8,
-) -> Learner:  # fmt: skip
-    """Evolve the weights of a GRU of `hidden` units that plays as RL^2 does.
+def es(family: Family, *, hidden: int = 8, **search: Annotated[Any, SEARCH]) -> Learner:
+    """Return a learner that evolves the weights of a GRU, which plays as RL^2 does, eq. (1).
 
-    `population` members on `num_tasks` common tasks, `sigma` away; `beta` (three times as long in
-    a short budget) and `optimizer` (sgd, momentum, adam); `estimator` vanilla, antithetic or
-    forward; `directions` gaussian or orthogonal; `shaping` ranks or none; `decay` of the weights.
-    `executor` evaluates the population elsewhere, in at most `num_slices` slices: no fewer than
-    there are workers, or some are idle. ValueError or TypeError out of range.
+    hidden  number of hidden units of the GRU
+
+    `search` holds fields of `Search`. ValueError or TypeError out of range.
     """
-    known: dict[str, Any] = {
-        "population": population, "num_tasks": num_tasks, "sigma": sigma, "optimizer": optimizer,
-        "estimator": estimator, "directions": directions, "shaping": shaping, "decay": decay,
-        "executor": executor, "num_slices": num_slices,
-    }  # fmt: skip
-    player = players.recurrent_player(whole("hidden", hidden))
-    hasty = evolve(player, _iterations, beta=3 * real("beta", beta, 0), **known)
-    return evolve(player, _iterations, beta=beta, **known)._replace(short=hasty)
+    player = players.recurrent_player(family, whole("hidden", hidden))
+    resolved = Search(**(SEARCH._asdict() | search))
+    settings = words.describe(es, {"hidden": hidden, **resolved._asdict()})
+    return evolve(player, resolved, 1600 if family.horizon == 1 else 600, settings)

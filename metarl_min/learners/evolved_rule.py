@@ -1,65 +1,81 @@
 """An evolved learning rule: evolution searches the coefficients of an update, not a policy.
 
-n(s,a) visits so far in the trial, t steps taken of the L = N T of a trial. The rule has six
-coefficients (q, m, k, g, c, d) and is applied within the trial:
+In this module, q, m, k, g, c and d are the six coefficients of the rule; n(s,a) counts the visits
+of a pair in the trial so far; t counts the steps, and L = N T is their number in a whole trial.
+The rule learns within the trial and acts by what it has learned:
 
-    (1)  Q(s,a) = q at the start, then Q <- Q + (y - Q) / (m + n(s,a)), n after the visit,
-         y = r + d max_a' Q(s',a'), y = r in the last of the T steps of an episode
+    (1)  Q(s,a) = q at the start, then Q <- Q + (y - Q) / (m + n(s,a)) with n after the visit,
+         y = r + d max_a' Q(s',a'), but y = r in the last of the T steps of an episode
                                                    [Watkins and Dayan 1992, with a step size 1 / n]
     (2)  pi(a|s) = softmax_a k (1 + g t / L) (Q(s,a) + c / sqrt(n(s,a) + 1))
-                                                   [derivation; the bonus as in Auer et al. 2002]
+                                                   [definition; the bonus as in Auer et al. 2002]
+    (3)  on a bandit, Q(a) = (m q + r_1 + .. + r_n) / (m + n) after n rewards of arm a: the mean
+         of the posterior of a Beta(m q, m (1 - q)) prior                           [derivation]
 
-On a bandit (1) is the posterior mean of a Beta(m q, m (1 - q)) prior: q = 1/2, m = 2 is the
-uniform one. So the rule contains the greedy Bayesian player (k to infinity, c = 0), and one with
-an upper confidence bound. A state that ends an episode before its time is to the rule a state like
-others. m, k, 1 + g, d evolve through exp and a logistic curve, which keeps them where they make
-sense.
+- On a bandit every step is the last of its episode: y = r.
+- Then (1) says (m + n) Q_n = (m + n - 1) Q_{n-1} + r_n: this product grows from m q by each r.
+- The posterior of a Beta(x, z) prior after w ones among n rewards is Beta(x + w, z + n - w). Its
+  mean is (x + w) / (x + z + n).
+
+So the rule contains the greedy Bayesian player (k to infinity, c = 0) and a player with an upper
+confidence bound (c > 0). It does not know which states are absorbing. The numbers that evolve are
+unbounded: m, k and 1 + g are their exponentials, and d is a logistic function.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
+from metarl_min.basics import words
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.evolution import players
 from metarl_min.evolution.players import Player
-from metarl_min.learners import Learner, es
-from metarl_min.mdps import rollouts
+from metarl_min.learners import Learner
+from metarl_min.learners.es import Search, evolve
+from metarl_min.mdps.agents import Agent, keep_memory
 from metarl_min.mdps.mdp import MDP
-from metarl_min.mdps.rollouts import Agent, Episodes
+from metarl_min.mdps.rollouts import Episodes
 from metarl_min.memory import recurrent_agents
 from metarl_min.tasks import Family
 
 
 class Rule(NamedTuple):
-    """The coefficients of eqs. (1), (2). [...] each"""
+    """The coefficients of eqs. (1), (2), [B] each: one entry for each (member, task)."""
 
-    prior: Array  # q
-    weight: Array  # m > 0
+    initial_value: Array  # q
+    prior_count: Array  # m > 0
     sharpness: Array  # k > 0
     growth: Array  # g > -1
     bonus: Array  # c
-    discount: Array  # d in (0, 1)
+    discount: Array  # d, from 0 to 1
 
 
 class Memory(NamedTuple):
-    """What the rule remembers of R trials; the arrays are its own, and updated in place."""
+    """The tables of the rule, one for each of B rows (member, task). Row b S + s is state s."""
 
-    Q: Array  # [R, S, A]
-    visits: Array  # [R, S, A]
-    step: Array  # [1] t
+    Q: Array  # [B S, A]
+    visits: Array  # [B S, A] whole numbers
+    step: int  # t
 
 
 def coefficients(vector: Array) -> Rule:
-    """Read six free numbers as a rule. [..., 6]"""
+    """Return the rule that six unbounded numbers stand for. [..., 6]"""
     q, m, k, g, c, d = np.moveaxis(vector, -1, 0)
-    return Rule(q, np.exp(m), np.exp(k), np.expm1(g), c, 1 / (1 + np.exp(-d)))
+    return Rule(
+        initial_value=q,
+        prior_count=np.exp(m),
+        sharpness=np.exp(k),
+        growth=np.expm1(g),
+        bonus=c,
+        discount=1 / (1 + np.exp(-d)),
+    )
 
 
 def formula(rule: Rule) -> str:
-    """Write a rule as it acts on a bandit."""
+    """Return a rule of plain numbers as a formula for a bandit, eqs. (2), (3)."""
     q, m, k, g, c, _ = (float(x) for x in rule)
     return (
         f"Q = ({m * q:.2f} + rewards) / ({m:.2f} + n),  "
@@ -68,60 +84,75 @@ def formula(rule: Rule) -> str:
 
 
 def logits(rule: Rule, Q: Array, visits: Array, done: float) -> Array:
-    """Of eq. (2) in one state. Q, visits [R, A], coefficients [R], done t / L -> [R, A]"""
-    heat = rule.sharpness * (1 + rule.growth * done)
-    return np.asarray(heat[:, None] * (Q + rule.bonus[:, None] / np.sqrt(visits + 1)))
+    """Return the logits of eq. (2) in one state of each row; `done` is t / L. [B, A]"""
+    scale = rule.sharpness * (1 + rule.growth * done)
+    return np.asarray(scale[:, None] * (Q + rule.bonus[:, None] / np.sqrt(visits + 1.0)))
+
+
+def updated(rule: Rule, memory: Memory, pair: Array, target: Array) -> Memory:
+    """Return the memory after a visit of one pair with the target y in each row, eq. (1).
+
+    `pair` [B] is an index of the flattened tables. The tables are copied, because a memory never
+    changes. The copies are affordable: they take less time than the look-ups of a step.
+    """
+    Q, visits = memory.Q.copy(), memory.visits.copy()
+    n, value = visits.ravel().take(pair) + 1, Q.ravel().take(pair)
+    visits.ravel()[pair] = n
+    Q.ravel()[pair] = value + 1 / (rule.prior_count + n) * (target - value)
+    return Memory(Q=Q, visits=visits, step=memory.step + 1)
 
 
 def agent(rule: Rule, family: Family, shape: tuple[int, int], greedy: bool) -> Agent:
-    """The player of the rule. Coefficients [R]"""
-    length, R = family.num_episodes * family.horizon, np.arange(len(rule.prior))
+    """Return the agent that plays the rule; `shape` is (S, A)."""
+    (S, A), length = shape, family.num_episodes * family.horizon
+    row = np.arange(len(rule.prior_count)) * S
+    choose = recurrent_agents.greedy_actions if greedy else recurrent_agents.sample_actions
 
     def start(num_rows: int) -> Memory:
-        Q = np.broadcast_to(rule.prior[:, None, None], (num_rows, *shape)).copy()
-        return Memory(Q, np.zeros_like(Q), np.zeros(1))
+        Q = np.repeat(rule.initial_value, S * A).reshape(num_rows * S, A)
+        return Memory(Q=Q, visits=np.zeros(Q.shape, np.int32), step=0)
 
-    def act(rng: Rng, memory: Memory, states: Array) -> Array:
-        Q, visits = memory.Q[R, states], memory.visits[R, states]
-        z = logits(rule, Q, visits, memory.step[0] / length)
-        return np.argmax(z, axis=-1) if greedy else recurrent_agents.sample_actions(rng, z)
+    def act(rng: Rng, memory: Memory, states: Array) -> tuple[Array, Memory]:
+        Q = memory.Q.take(row + states, axis=0)
+        visits = memory.visits.take(row + states, axis=0)
+        return choose(rng, logits(rule, Q, visits, memory.step / length)), memory
 
     def observe(
         memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array
     ) -> Memory:
-        memory.step[0] += 1
-        ends = memory.step[0] % family.horizon == 0
-        later = 0.0 if ends else rule.discount * memory.Q[R, arrivals].max(-1)
-        memory.visits[R, states, actions] += 1
-        size = 1 / (rule.weight + memory.visits[R, states, actions])
-        memory.Q[R, states, actions] += size * (rewards + later - memory.Q[R, states, actions])
-        return memory
+        target = rewards
+        if (memory.step + 1) % family.horizon:
+            best = memory.Q.take(row + arrivals, axis=0).max(-1)
+            target = rewards + rule.discount * best
+        return updated(rule, memory, (row + states) * A + actions, target)
 
-    return Agent(start, rollouts.keep_memory, act, observe)
+    return Agent(start=start, begin_episode=keep_memory, act=act, observe=observe)
 
 
-def _init(rng: Rng, family: Family) -> Tree:
+def _init(rng: Rng) -> Tree:
     return {"rule": np.array([0.0, 0.0, 0.0, 0.0, 0.0, 2.0])}
 
 
-def _trial(rng: Rng, thetas: Tree, family: Family, tasks: MDP, greedy: bool = False) -> Episodes:
-    each = np.repeat(thetas["rule"], tasks.leading[0], axis=0)
-    player = agent(coefficients(each), family, tasks.shape, greedy)
-    return players.play(rng, thetas, family, tasks, player)
+def _trial(rng: Rng, thetas: Tree, tasks: MDP, greedy: bool = False, *, family: Family) -> Episodes:
+    rule = coefficients(np.repeat(thetas["rule"], tasks.leading[0], axis=0))
+    P = players.num_members(thetas)
+    return players.play(rng, agent(rule, family, tasks.shape, greedy), family, tasks, P)
 
 
-def _iterations(family: Family) -> tuple[int, int]:
-    return (150, 600) if family.horizon == 1 else (20, 400)
+def rule_player(family: Family) -> Player:
+    """Return the player whose parameters `rule` [6] are read by `coefficients`."""
+    return Player(family=family, init=_init, trial=partial(_trial, family=family))
 
 
-def evolved_rule(
-    *, population: int = 32, num_tasks: int = 64, sigma: float = 0.3, beta: float = 0.1,
-    optimizer: str = "adam", estimator: str = "antithetic", directions: str = "gaussian",
-    shaping: str = "ranks", decay: float = 0.0, executor: Any = None, num_slices: int = 8,
-) -> Learner:  # fmt: skip
-    """Evolve the coefficients of eqs. (1), (2); the settings are those of `evolution.es`."""
-    return es.evolve(
-        Player(_init, _trial), _iterations, population=population, num_tasks=num_tasks,
-        sigma=sigma, beta=beta, optimizer=optimizer, estimator=estimator, directions=directions,
-        shaping=shaping, decay=decay, executor=executor, num_slices=num_slices,
-    )  # fmt: skip
+SEARCH = Search(population=32, num_tasks=64, beta=0.1)
+
+
+def evolved_rule(family: Family, **search: Annotated[Any, SEARCH]) -> Learner:
+    """Return a learner that evolves the coefficients of eqs. (1), (2).
+
+    `search` holds fields of `es.Search`. ValueError or TypeError out of range.
+    """
+    resolved = Search(**(SEARCH._asdict() | search))
+    settings = words.describe(evolved_rule, resolved._asdict())
+    iterations = 600 if family.horizon == 1 else 400
+    return evolve(rule_player(family), resolved, iterations, settings)

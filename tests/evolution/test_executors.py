@@ -6,17 +6,16 @@ from functools import partial
 
 import pytest
 
-from metarl_min import learners
 from metarl_min.evolution import executors
 
 
-def flaky(first, end, path):
+def flaky(start, stop, path):
     """Fail the first two times."""
     with open(path, "a") as file:
         file.write(".")
     if os.path.getsize(path) < 3:
         raise OSError("no luck")
-    return first, end
+    return start, stop
 
 
 def test_a_slice_is_tried_three_times(tmp_path):
@@ -26,25 +25,28 @@ def test_a_slice_is_tried_three_times(tmp_path):
 
         failed = []
 
-        def once(first, end):
-            if first == 0 and not failed:
-                failed.append(first)
+        def once(start, stop):
+            if start == 0 and not failed:
+                failed.append(start)
                 raise OSError("no luck")
-            return first
+            return start
 
         assert executors.gather(pool, once, [(0, 2), (2, 4)]) == [0, 2]
 
-        def never(first, end):
-            raise ValueError("a bug" if first else "another")
+        def never(start, stop):
+            raise ValueError("a bug" if start else "another")
 
         with pytest.raises(RuntimeError, match=r"members 0 to 1 .*a bug") as found:
             executors.gather(pool, never, [(0, 2), (2, 4)])
         assert isinstance(found.value.__cause__, ValueError)
 
 
-def test_an_executor_cannot_be_named_by_a_word():
-    with pytest.raises(ValueError, match=r"es knows the keys .*decay, num_slices, got 'executor'"):
-        learners.make("es", {"executor": "dask"})
+@pytest.mark.parametrize("value", [3, "dask"])
+def test_what_makes_no_executor_is_refused(value):
+    with pytest.raises(ValueError, match="executor must be None, a concurrent.futures.Executor or"):
+        executors.check(value)
+    for good in (None, ThreadPoolExecutor, Executor()):
+        assert executors.check(good) is good
 
 
 def test_results_come_in_the_order_of_the_slices():
@@ -63,25 +65,26 @@ def test_results_come_in_the_order_of_the_slices():
 def test_a_class_is_a_function_that_makes_one():
     work = partial(max)
     assert executors.gather(ThreadPoolExecutor, work, [(0, 2), (2, 4)]) == [2, 4]
-    pool = executors._MADE[ThreadPoolExecutor]
+    pool = executors.open_executor(ThreadPoolExecutor)
     assert executors.gather(ThreadPoolExecutor, work, [(4, 6)]) == [6]
-    assert executors._MADE[ThreadPoolExecutor] is pool  # one, as long as it lives
+    assert executors.open_executor(ThreadPoolExecutor) is pool  # one, as long as it lives
     pool.shutdown()
     assert executors.gather(ThreadPoolExecutor, work, [(4, 6)]) == [6]
-    assert executors._MADE[ThreadPoolExecutor] is not pool
+    another = executors.open_executor(ThreadPoolExecutor)
+    assert another is not pool
     executors.close(ThreadPoolExecutor)
     executors.close(ThreadPoolExecutor)  # nothing is open
-    assert ThreadPoolExecutor not in executors._MADE
-
-
-def nothing():
-    return None
+    with pytest.raises(RuntimeError, match="cannot schedule"):
+        another.submit(max, 1, 2)
+    assert executors.open_executor(pool) is pool
 
 
 def test_a_function_that_makes_no_executor_is_told_so():
-    with pytest.raises(ValueError, match=r"must make a concurrent.futures.Executor, got None"):
-        executors.gather(nothing, max, [(0, 2)])
-    assert nothing not in executors._MADE
+    calls = []
+    for _ in range(2):  # its answer is not kept
+        with pytest.raises(ValueError, match=r"must make a concurrent.futures.Executor, got None"):
+            executors.gather(partial(calls.append, 1), max, [(0, 2)])
+    assert len(calls) == 2
 
 
 def test_an_executor_that_takes_no_work_ends_in_one_error():

@@ -1,4 +1,4 @@
-"""Workers that follow a search: the same bits, what travels, and what a lost worker costs."""
+"""Workers that repeat the updates of a search: the same bits, bytes, and lost workers."""
 
 import os
 import pickle
@@ -9,56 +9,82 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from problems import small_bandit
 
-from metarl_min import tasks, training
+from metarl_min import training
+from metarl_min.basics import optimizers
 from metarl_min.evolution import executors, generations
 from metarl_min.learners.es import es
 from metarl_min.learners.ga import ga
 
-BANDIT = tasks.make("bandit", {"arms": "2", "pulls": "3"})
+BANDIT = small_bandit(arms=2, pulls=3)
 SMALL = {"hidden": 3, "population": 8, "num_tasks": 4}
-PRESSED = {es: {}, ga: {"pressure": 4}}
+FITTING = {es: {}, ga: {"pressure": 4}}
 
 
 class Counter(NamedTuple):
-    """A search of which all is known: its parameter is the sum of what it was told."""
+    """A search that adds up: its parameter is the sum of all fitness values so far."""
 
     theta: dict[str, np.ndarray]
-    told: generations.Update
+    last_update: generations.Update
 
 
-def counted(state, key, fitness):
-    told = generations.Update(generations.digest(state), key, fitness)
-    return Counter({"x": state.theta["x"] + fitness.sum()}, told)
+def count(state, key, fitness):
+    update = generations.Update(generations.digest(state), key, fitness)
+    return Counter({"x": state.theta["x"] + fitness.sum()}, update)
 
 
-def asked(state, told_to, advance):
-    """What a worker that was sent no state says of the one called `told_to`."""
-
-    def play(state, key, first, end):
-        return state.theta["x"]
-
-    words = play, advance, b"", 5, generations.digest(told_to), told_to.told
-    return generations.evaluate(0, 2, *words, state)
+def count_on_another_machine(state, key, fitness):
+    """`count` where sums end in other bits."""
+    return count(state, key, fitness * (1 + 1e-15))
 
 
-def test_a_worker_follows_or_asks_for_the_state(monkeypatch):
-    monkeypatch.setattr(generations, "_KNOWN", [])
+def parameter(state, key, start, stop):
+    return state.theta["x"]
+
+
+def answer(sent, target, apply_update):
+    """The answer of a worker that is asked to evaluate `target`, and receives the state `sent`."""
+    request = generations.Request(
+        evaluate=parameter,
+        apply_update=apply_update,
+        search=b"",
+        key=5,
+        target_digest=generations.digest(target),
+        last_update=target.last_update,
+    )
+    return generations.evaluate_slice(0, 2, request, sent)
+
+
+@pytest.fixture
+def new_worker(monkeypatch):
+    """The states of a worker that has met none yet."""
+    states = {}
+    monkeypatch.setattr(generations, "_STATES", states)
+    return states
+
+
+def three_states():
     first = Counter({"x": np.zeros(1)}, generations.no_update(2))
-    second = counted(first, 3, np.array([1.0, 2.0]))
-    third = counted(second, 4, np.array([4.0, 8.0]))
-    assert asked(None, first, counted) is None  # new
-    assert asked(first, first, counted) == 0
-    assert asked(None, first, counted) == 0  # has it
-    assert asked(None, third, counted) is None  # was asleep for a generation
-    assert asked(None, second, counted) == 3  # takes the step itself
-    assert asked(None, third, counted) == 15
+    second = count(first, 3, np.array([1.0, 2.0]))
+    return first, second, count(second, 4, np.array([4.0, 8.0]))
 
-    def elsewhere(state, key, fitness):  # a machine whose sums end in other bits
-        return counted(state, key, fitness * (1 + 1e-15))
 
-    monkeypatch.setattr(generations, "_KNOWN", generations._KNOWN[:2])
-    assert asked(None, third, elsewhere) is None
+def test_a_worker_repeats_the_update_or_asks_for_the_state(new_worker):
+    first, second, third = three_states()
+    assert answer(None, first, count) is None  # it is new
+    assert answer(first, first, count) == 0
+    assert answer(None, first, count) == 0  # it has the state
+    assert answer(None, third, count) is None  # it has missed a generation
+    assert answer(None, second, count) == 3  # it repeats the update
+    assert answer(None, third, count) == 15
+
+
+def test_a_worker_whose_bits_differ_asks_for_the_state(new_worker):
+    _, second, third = three_states()
+    assert answer(second, second, count) == 3
+    assert answer(None, third, count_on_another_machine) is None
+    assert answer(third, third, count_on_another_machine) == 15
 
 
 def two_workers():
@@ -69,48 +95,48 @@ def leaves(state):
     return state.theta if hasattr(state, "theta") else state.population
 
 
-def trained(make, report=training.ignore, **settings):
-    learner = make(**SMALL, **PRESSED[make], **settings)
-    return leaves(training.train(learner, BANDIT, iterations=4, seed=0, report=report))
+def trained(make, on_iteration=training.no_report, **settings):
+    learner = make(BANDIT, **SMALL, **FITTING[make], **settings)
+    return leaves(training.train(learner, 4, seed=0, on_iteration=on_iteration))
 
 
 @pytest.mark.parametrize("make", [es, ga])
 def test_the_bits_do_not_depend_on_the_number_of_workers(make):
-    alone = trained(make)
+    truth = trained(make)
     for workers, num_slices in ((1, 8), (2, 3), (5, 8)):
         with ProcessPoolExecutor(workers) as pool:
-            found = trained(make, executor=pool, num_slices=num_slices)
-        for name in alone:
-            assert_array_equal(found[name], alone[name])
+            result = trained(make, executor=pool, num_slices=num_slices)
+        for name in truth:
+            assert_array_equal(result[name], truth[name])
 
 
 @pytest.mark.parametrize("make", [es, ga])
 def test_searches_that_share_their_workers_do_not_mix(make):
     """They begin with the same parameters, and go on by other rules."""
-    rules = ({"optimizer": "sgd"}, {}) if make is es else ({"chance": 0.9}, {})
+    rules = ({"optimizer": optimizers.sgd}, {}) if make is es else ({"chance": 0.9}, {})
     with ProcessPoolExecutor(1) as pool:
-        found = [trained(make, executor=pool, **settings) for settings in rules]
-    for one, settings in zip(found, rules, strict=True):
+        results = [trained(make, executor=pool, **settings) for settings in rules]
+    for result, settings in zip(results, rules, strict=True):
         truth = trained(make, **settings)
         for name in truth:
-            assert_array_equal(one[name], truth[name])
+            assert_array_equal(result[name], truth[name])
 
 
 @pytest.mark.parametrize("make", [es, ga])
 def test_a_killed_worker_costs_nothing_but_its_slices(make):
-    alone, killed = trained(make), []
+    truth, killed = trained(make), []
 
     def kill(iteration, info):
         if iteration == 2:
-            pool = executors._MADE[two_workers]
+            pool = executors.open_executor(two_workers)
             killed.append(next(iter(pool._processes)))
             os.kill(killed[0], signal.SIGKILL)
 
-    found = trained(make, kill, executor=two_workers)
+    result = trained(make, kill, executor=two_workers)
     executors.close(two_workers)
     assert killed
-    for name in alone:
-        assert_array_equal(found[name], alone[name])
+    for name in truth:
+        assert_array_equal(result[name], truth[name])
 
 
 def test_a_dead_executor_that_was_given_ends_in_one_error():
@@ -120,46 +146,38 @@ def test_a_dead_executor_that_was_given_ends_in_one_error():
             for process in pool._processes:
                 os.kill(process, signal.SIGKILL)
 
-        with pytest.raises(
-            RuntimeError, match=r"members .* could not be evaluated: Broken.*resumed"
-        ):
+        rule = r"members .* could not be evaluated: Broken.*resumed"
+        with pytest.raises(RuntimeError, match=rule):
             trained(es, kill, executor=pool)
 
 
+class Here(Executor):
+    """An executor in this process, which notes how many bytes it was sent."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def submit(self, work, *part):
+        self.sizes.append(len(pickle.dumps((work, part))))
+        future = Future()
+        future.set_result(pickle.loads(pickle.dumps(work))(*part))
+        return future
+
+
 @pytest.mark.parametrize("make", [es, ga])
-def test_what_is_sent_does_not_grow_with_the_parameters(make):
-    """After the first generation a worker takes the step itself, from the returns."""
-
-    def sent(hidden):
-        sizes = []
-
-        class Counting(Executor):
-            def submit(self, work, *part):
-                sizes.append(len(pickle.dumps((work, part))))
-                future = Future()
-                future.set_result(pickle.loads(pickle.dumps(work))(*part))
-                return future
-
-        settings = SMALL | PRESSED[make] | {"hidden": hidden}
-        learner = make(**settings, executor=Counting(), num_slices=2)
-        training.train(learner, BANDIT, iterations=3, seed=hidden)
-        return sizes
-
-    small, large = sent(3), sent(40)
+def test_what_is_sent_does_not_grow_with_the_parameters(make, new_worker):
+    """After the first generation a worker repeats the update, from the fitness."""
+    small, large = Here(), Here()
+    for hidden, executor in ((3, small), (40, large)):
+        settings = SMALL | FITTING[make] | {"hidden": hidden}
+        learner = make(BANDIT, **settings, executor=executor, num_slices=2)
+        training.train(learner, 3, seed=hidden)
     # two slices a generation, asked again with the state by a worker that is new
-    assert len(small) == len(large) == 8
-    assert max(small[4:]) + 50 > max(large[4:])
-    assert large[2] > large[0] + 4 * 5000
+    assert len(small.sizes) == len(large.sizes) == 8
+    assert max(small.sizes[4:]) + 50 > max(large.sizes[4:])
+    assert large.sizes[2] > large.sizes[0] + 4 * 5000
 
 
-def test_a_worker_keeps_few_states(monkeypatch):
-    monkeypatch.setattr(generations, "_KNOWN", [])
-
-    class Here(Executor):
-        def submit(self, work, *part):
-            future = Future()
-            future.set_result(work(*part))
-            return future
-
-    training.train(es(**SMALL, executor=Here()), BANDIT, iterations=9, seed=0)
-    assert 1 < len(generations._KNOWN) <= 4
+def test_a_worker_keeps_few_states(new_worker):
+    training.train(es(BANDIT, **SMALL, executor=Here()), 9, seed=0)
+    assert 1 < len(new_worker) <= generations.MOST_STATES

@@ -1,0 +1,90 @@
+"""Players: a member plays as if it were alone, and a batch of networks as one network does."""
+
+import numpy as np
+import pytest
+import toy_players
+from comparing import rng
+from numpy.testing import assert_allclose, assert_array_equal
+from problems import small_bandit, small_grid
+
+from metarl_min.evolution import players
+from metarl_min.memory import recurrent_agents, recurrent_policies
+from metarl_min.tasks import play_trial
+
+FAMILIES = {"bandit": small_bandit(arms=3, pulls=4), "gridworld": small_grid()}
+
+
+def different_members(player, num_members):
+    """Parameters [P, ..] of members that act differently."""
+    theta = player.init(rng())
+    shape = {name: (num_members, *x.shape) for name, x in theta.items()}
+    return {name: rng(4).normal(size=shape[name]).astype(x.dtype) for name, x in theta.items()}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_member_earns_the_same_whoever_else_plays(name):
+    player = players.recurrent_player(FAMILIES[name], hidden=8)
+    thetas = different_members(player, 4)
+    returns = players.returns(player, thetas, 11, 3)
+    assert returns.shape == (4, FAMILIES[name].num_episodes)
+    assert len(np.unique(returns.sum(1))) > 1
+    for p in range(4):
+        one = {name: x[p : p + 1] for name, x in thetas.items()}
+        assert_array_equal(players.returns(player, one, 11, 3)[0], returns[p])
+
+
+def test_members_that_are_alike_are_paid_alike():
+    player = players.recurrent_player(FAMILIES["bandit"], hidden=8)
+    theta = player.init(rng())
+    returns = players.returns(player, {name: np.stack([x] * 3) for name, x in theta.items()}, 5, 9)
+    assert_array_equal(returns[0], returns[1])
+    assert_array_equal(returns[0], returns[2])
+
+
+def test_one_member_plays_as_the_agent_of_its_policy():
+    family = FAMILIES["gridworld"]
+    player = players.recurrent_player(family, hidden=5)
+    theta = {name: x[0] for name, x in different_members(player, 1).items()}
+    tasks = family.sample(rng(1), 50)
+    for greedy in (False, True):
+        episodes = players.play_one(player, rng(2), theta, tasks, greedy)
+        agent = recurrent_agents.agent(recurrent_policies.gru(5), theta, tasks.shape, greedy)
+        truth, _ = play_trial(rng(2), family, tasks, agent)
+        for x, y in zip(episodes, truth, strict=True):
+            assert_array_equal(x, y)
+
+
+def test_a_batch_of_policies_is_one_policy_for_each_member():
+    policy, P, M = recurrent_policies.gru(5), 3, 4
+    batched = players.batched_over_population(policy, P)
+    each = [policy.init(rng(p), 7, 2) for p in range(P)]
+    thetas = {name: np.stack([theta[name] for theta in each]) for name in each[0]}
+    memory, x = batched.initial_memory(thetas, P * M), rng(9).normal(size=(2, P * M, 7))
+    alone = [policy.initial_memory(theta, M) for theta in each]
+    for observations in x.astype(np.float32):
+        memory, logits, values = batched.step(thetas, memory, observations)
+        for p, theta in enumerate(each):
+            rows = slice(p * M, (p + 1) * M)
+            alone[p], z, v = policy.step(theta, alone[p], observations[rows])
+            assert_allclose(logits[rows], z, rtol=1e-5, atol=1e-6)
+            assert_allclose(values[rows], v, rtol=1e-5, atol=1e-6)
+
+
+def test_a_greedy_player_draws_nothing():
+    """In a grid without chance a second trial repeats the first for any generator."""
+    family = small_grid()
+    player = players.recurrent_player(family, hidden=3)
+    theta = {name: x[0] for name, x in different_members(player, 1).items()}
+    tasks = family.sample(rng(1), 5)
+    for greedy in (True, False):
+        one = players.play_one(player, rng(2), theta, tasks, greedy)
+        other = players.play_one(player, rng(3), theta, tasks, greedy)
+        assert np.array_equal(one.actions, other.actions) == greedy
+
+
+def test_the_returns_of_a_key_are_means_over_its_tasks():
+    family = small_bandit(arms=2, pulls=3)
+    player = toy_players.toy_player(family, toy_players.linear_trial)
+    returns = players.returns(player, {"x": np.array([[1.0, 0.0], [0.0, 1.0]])}, 3, 5)
+    assert_allclose(returns, [[2, 0, -1], [-4, 0, 2]], rtol=1e-14)
+    assert players.num_members({"x": np.zeros((6, 2))}) == 6
