@@ -1,23 +1,76 @@
 """Adaptation: the inner loop of MAML, and the exact gradient through it.
 
-With J_k the objective of inner step k (the expected return, or the surrogate of sampled episodes)
-and L_k the outer objective at phi_k, both summed over the tasks, and K inner steps:
+Every task starts with the same meta-parameters theta. It takes K inner steps along the gradient of
+its inner objectives J_k, such as the expected return or the surrogate of sampled episodes:
 
-    (1)  phi_0 = theta,  phi_{k+1} = phi_k + alpha grad J_k(phi_k)     [Finn et al. 2017, sec. 2.2]
-    (2)  F(theta) = sum_k L_k(phi_k)                                                 [definition]
-    (3)  v_K = grad L_K(phi_K),  v_k = (I + alpha Hess J_k(phi_k)) v_{k+1} + grad L_k(phi_k),
-         grad F = v_0                                       [chain rule; Finn et al. 2017, sec. 2.2]
-    (4)  first order: v_k = v_{k+1} + grad L_k(phi_k), so grad F ~ sum_k grad L_k(phi_k)
-                                                                      [Finn et al. 2017, sec. 5.2]
-    (5)  F_inf(theta) = mean over tasks of J(phi_K), inner gradients exact
+    (1)  phi_0 = theta,  phi_{k+1} = phi_k + alpha grad J_k(phi_k)   [Finn et al. 2017, sec. 2.2]
+
+The step size alpha is a number, or it has an entry for each parameter and multiplies elementwise.
+The iterates of a task are judged by outer objectives L_k:
+
+    (2)  F(theta) = sum_k L_k(phi_k)                                                [definition]
+
+MAML as published has L_K alone: L_k = 0 for k < K. A learner that is judged by the return of all
+its episodes, those before the last inner step included, has all K + 1 objectives.
+
+v_k = dF/dphi_k is called the adjoint of phi_k. It is the gradient of F in phi_k if all later
+iterates follow from phi_k by (1). Adjoints are computed backwards:
+
+    iterates    theta = phi_0  -->  phi_1  -->  ..  -->  phi_K
+                          |           |                    |
+    objectives           L_0         L_1                  L_K
+    adjoints    grad F = v_0   <--   v_1   <--  ..  <--   v_K
+
+    (3)  v_K = grad L_K(phi_K),
+         v_k = v_{k+1} + Hess J_k(phi_k) (alpha v_{k+1}) + grad L_k(phi_k),
+         grad F = v_0                                    [chain rule; Finn et al. 2017, sec. 2.2]
+
+    Steps of (3): F depends on phi_k through L_k(phi_k) and through phi_{k+1}.
+    The Jacobian of step (1) is dphi_{k+1}/dphi_k = I + diag(alpha) Hess J_k(phi_k).
+    The chain rule multiplies v_{k+1} by the transpose of this Jacobian.
+    A Hessian is symmetric, so the transpose is I + Hess J_k(phi_k) diag(alpha).
+
+First-order MAML leaves out every Hessian, and keeps the gradients of the outer objectives:
+
+    (4)  v_K = grad L_K(phi_K),  v_k = v_{k+1} + grad L_k(phi_k)      [Finn et al. 2017, sec. 5.2]
+
+If J_k is the expected return J for every k, and L_K is J too, F is the objective of MAML. It is
+averaged over the M tasks:
+
+    (5)  F_inf(theta) = 1/M sum_tasks J(phi_K)
                                   [Finn et al. 2017, sec. 2.2; Rothfuss et al. 2019, formulation I]
-    (6)  dF/dalpha = sum_k v_{k+1} grad J_k(phi_k), entry by entry where each parameter has an
-         alpha of its own: then (3) reads v_k = v_{k+1} + Hess J_k(phi_k) (alpha v_{k+1}) + ..
-                                                                    [chain rule; Li et al. 2017]
 
-The gradient of (5) comes in three ways that agree: autograd through autograd's inner gradient
-(reverse over reverse), autograd through the formula of the inner gradient (one sweep), and the
-chain (3) of Hessian-vector products, which needs no trace and a memory that is flat in K.
+The step size has a gradient too. Where alpha has entries, the products are elementwise; where it
+is a number, they are summed over the entries:
+
+    (6)  dF/dalpha = sum_k v_{k+1} grad J_k(phi_k)                 [chain rule; Li et al. 2017]
+
+    Steps of (6): alpha acts on phi_{k+1} directly in (1). With phi_k fixed, an entry of phi_{k+1}
+    changes by the same entry of grad J_k(phi_k).
+    v_{k+1} is the effect of phi_{k+1} on F, so the product is the effect of step k.
+    The steps add up: the effect of alpha through phi_k is counted in the step before.
+
+theta and alpha are shared by the tasks, so their gradients are summed over the tasks.
+
+The gradient of (5) is computed in three ways that agree. The first two trace (1) and (5) with
+autograd, with the inner gradient as autograd finds it or as a formula. The third is (3), which
+needs no trace. The same by loops over trajectories: tests/adaptation_by_hand.py. An example: two
+arms pay 0.2 and 0.9, the logits are (0.3, -0.2), and one inner step has alpha = 0.7.
+
+>>> from metarl_min.gradients.objectives import expected_return_objective
+>>> from metarl_min.mdps.mdp import MDP
+>>> from metarl_min.mdps.policies import tabular
+>>> arms = onp.array([0.2, 0.9]).reshape(1, 1, 2, 1)
+>>> task = MDP(initial=onp.ones((1, 1)), transition=onp.ones((1, 1, 2, 1)), reward=arms)
+>>> J, theta = expected_return_objective(task, horizon=1), {"logits": onp.array([[0.3, -0.2]])}
+>>> print(f"{adapted_return(tabular, theta, 0.7, 1, J):.6f}")
+0.503087
+>>> ways = meta_gradient_reverse_over_reverse, meta_gradient, meta_gradient_by_hessian_products
+>>> for gradient_of_F_inf in ways:
+...     print(gradient_of_F_inf(tabular, theta, 0.7, 1, J)["logits"].round(6))
+[[-0.18155  0.18155]]
+[[-0.18155  0.18155]]
+[[-0.18155  0.18155]]
 """
 
 from collections.abc import Sequence
@@ -32,22 +85,31 @@ from metarl_min.basics.trees import Tree, sum_tasks
 from metarl_min.gradients.objectives import Objective
 from metarl_min.mdps.policies import Policy
 
-Iterates = Sequence[Tree]  # phi_0 .. phi_K, or one vector at each of them
-Objectives = Sequence[Any]  # one at each phi, or None where there is none
+Iterates = Sequence[Tree]  # phi_0 .. phi_K, or the adjoints v_0 .. v_K
+Objectives = Sequence[Any]  # an Objective for each iterate; None where an iterate has none
 
 
 def gradient(policy: Policy, phi: Tree, objective: Objective) -> Tree:
-    """Gradient of an objective in the parameters: that in the logits, pulled back."""
+    """Return the gradient of an objective in the parameters phi."""
     return policy.pullback(phi, objective.gradient(policy.logits(phi)))
 
 
 def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> Tree:
-    """One inner step of every task, eq. (1), meta_sgd (1). leaves [...] or [M, ...] -> [M, ...]"""
+    """Return the parameters of every task after one inner step, eq. (1). -> leaves [M, ..]
+
+    Leaves of phi are [M, ..], or have no axis M where the tasks share them.
+
+    >>> from metarl_min.gradients.objectives import reinforce_objective
+    >>> from metarl_min.mdps.policies import tabular
+    >>> L = reinforce_objective(onp.array([[[0.5, 0.0]], [[0.0, 0.5]]]))  # of two tasks
+    >>> inner_step(tabular, {"logits": onp.zeros((1, 2))}, 2.0, L)["logits"].tolist()
+    [[[0.5, -0.5]], [[-0.5, 0.5]]]
+    """
     return trees.add_scaled(phi, alpha, gradient(policy, phi, objective))
 
 
 def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> list[Tree]:
-    """All iterates phi_0 .. phi_K, eq. (1); phi_0 = theta has no axis of tasks."""
+    """Return the iterates phi_0 .. phi_K, eq. (1); phi_0 = theta has no axis of tasks."""
     path = [theta]
     for objective in inner:
         path.append(inner_step(policy, path[-1], alpha, objective))
@@ -57,33 +119,41 @@ def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> li
 def adjoints(
     policy: Policy, path: Iterates, alpha: Any, inner: Objectives, outer: Objectives
 ) -> Iterates:
-    """v_0 .. v_K of F, eq. (2), by eq. (3), per task; None in `inner` drops its Hessian."""
-    v, found = trees.map_leaves(onp.zeros_like, path[-1]), []
-    for phi, J, L in zip(path[::-1], [None, *inner[::-1]], outer[::-1], strict=True):
-        if J is not None:
-            along = phi, trees.scale(v, alpha), J.gradient, J.hessian_product
-            v = trees.add_scaled(v, 1.0, policy.hessian_product(*along))
-        if L is not None:
-            v = trees.add_scaled(v, 1.0, gradient(policy, phi, L))
-        found.append(v)
-    return found[::-1]
+    """Return the adjoints v_0 .. v_K of every task for F of eq. (2), by eq. (3).
+
+    `inner` holds J_0 .. J_{K-1} and `outer` holds L_0 .. L_K. Where inner[k] is None, the Hessian
+    of step k is left out. Where outer[k] is None, L_k is zero.
+    """
+    v, result = trees.map_leaves(onp.zeros_like, path[-1]), []
+    for k in reversed(range(len(path))):
+        if k < len(inner) and inner[k] is not None:
+            J, alpha_v = inner[k], trees.scale(v, alpha)
+            product = policy.hessian_product(path[k], alpha_v, J.gradient, J.hessian_product)
+            v = trees.add_scaled(v, 1.0, product)
+        if outer[k] is not None:
+            v = trees.add_scaled(v, 1.0, gradient(policy, path[k], outer[k]))
+        result.append(v)
+    return result[::-1]
 
 
 def first_order_adjoints(policy: Policy, path: Iterates, outer: Objectives) -> Iterates:
-    """v_0 .. v_K with every Hessian dropped, eq. (4), of each task."""
+    """Return the adjoints v_0 .. v_K of every task without Hessians, eq. (4)."""
     return adjoints(policy, path, 0.0, [None] * (len(path) - 1), outer)
 
 
 def alpha_gradient(policy: Policy, path: Iterates, inner: Objectives, v: Iterates) -> Tree:
-    """Gradient of F in every step size, eq. (6), meta_sgd (2), from the adjoints; summed."""
+    """Return the gradient of F in the step size of each parameter, eq. (6), from the adjoints v.
+
+    It is summed over the tasks. For a step size that is one number, sum all entries.
+    """
     total = trees.map_leaves(onp.zeros_like, path[0])
-    for phi, J, after in zip(path[:-1], inner, v[1:], strict=True):
-        product = trees.map_leaves(onp.multiply, after, gradient(policy, phi, J))
+    for k, J in enumerate(inner):
+        product = trees.map_leaves(onp.multiply, v[k + 1], gradient(policy, path[k], J))
         total = trees.add_scaled(total, 1.0, sum_tasks(product, path[0]))
     return total
 
 
-def _edge(theta: Tree, alpha: Any, num_steps: int) -> None:
+def _check_arguments(theta: Tree, alpha: Any, num_steps: int) -> None:
     trees.check(theta)
     if isinstance(alpha, dict):
         trees.check(alpha)
@@ -93,47 +163,48 @@ def _edge(theta: Tree, alpha: Any, num_steps: int) -> None:
 
 
 def adapted_return(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> Any:
-    """F_inf, eq. (5): the mean over tasks after inner steps on J itself. Traceable."""
-    return np.mean(J.value(policy.logits(inner_loop(policy, theta, alpha, [J] * num_steps)[-1])))
-
-
-def meta_gradient(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> Tree:
-    """Gradient of F_inf by one reverse sweep through the formula of the inner gradient."""
-    _edge(theta, alpha, num_steps)
-    return grad(lambda theta: adapted_return(policy, theta, alpha, num_steps, J))(theta)
+    """Return F_inf, eq. (5): the mean over tasks of J after exact inner steps. Traceable."""
+    path = inner_loop(policy, theta, alpha, [J] * num_steps)
+    return np.mean(J.value(policy.logits(path[-1])))
 
 
 def meta_gradient_reverse_over_reverse(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
-    """Gradient of F_inf with autograd inside autograd: (1) and (5) as one writes them down."""
-    _edge(theta, alpha, num_steps)
+    """Return the gradient of F_inf by autograd inside autograd: eqs. (1) and (5) as they stand."""
+    _check_arguments(theta, alpha, num_steps)
 
-    def adapted(theta: Tree) -> Any:
+    def F_inf(theta: Tree) -> Any:
         phi = trees.broadcast_to_tasks(theta, J.num_tasks)
         for _ in range(num_steps):
             g = grad(lambda phi: np.sum(J.value(policy.logits(phi))))(phi)
             phi = trees.add_scaled(phi, alpha, g)
         return np.mean(J.value(policy.logits(phi)))
 
-    return grad(adapted)(theta)
+    return grad(F_inf)(theta)
+
+
+def meta_gradient(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> Tree:
+    """Return the gradient of F_inf by autograd, through the formula of the inner gradient."""
+    _check_arguments(theta, alpha, num_steps)
+    return grad(lambda theta: adapted_return(policy, theta, alpha, num_steps, J))(theta)
 
 
 def meta_gradient_by_hessian_products(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
-    """Gradient of F_inf by Hessian-vector products, eq. (3). The fastest of the three."""
-    _edge(theta, alpha, num_steps)
-    inner = [J] * num_steps
+    """Return the gradient of F_inf by Hessian-vector products, eq. (3): the fastest way."""
+    _check_arguments(theta, alpha, num_steps)
+    inner, outer = [J] * num_steps, [None] * num_steps + [J]
     path = inner_loop(policy, theta, alpha, inner)
-    v = adjoints(policy, path, alpha, inner, [None] * num_steps + [J])
+    v = adjoints(policy, path, alpha, inner, outer)
     return trees.scale(sum_tasks(v[0], theta), 1 / J.num_tasks)
 
 
 def first_order_meta_gradient(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
-    """FOMAML: the mean over tasks of grad J at phi_K, eq. (4)."""
-    _edge(theta, alpha, num_steps)
+    """Return the gradient of first-order MAML, eq. (4): the mean over tasks of grad J(phi_K)."""
+    _check_arguments(theta, alpha, num_steps)
     adapted = inner_loop(policy, theta, alpha, [J] * num_steps)[-1]
     return trees.scale(sum_tasks(gradient(policy, adapted, J), theta), 1 / J.num_tasks)

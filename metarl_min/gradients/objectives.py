@@ -1,18 +1,37 @@
-"""Surrogates: functions of the logits whose gradient is a policy gradient. All are maximised.
+"""Objectives in the logits: surrogates of sampled episodes, and the exact expected return.
 
-    (1)  L(z) = 1/N sum_n sum_t log pi(a_t|s_t) A_t                  [Williams 1992, th. 1]
-    (2)       = sum_{s,a} C(s,a) log pi(a|s),
-         C(s,a) = 1/N sum_{n,t} A_t 1{s_t = s, a_t = a}              [derivation: collect terms]
-    (3)  dL/dz(s,a) = C(s,a) - pi(a|s) sum_b C(s,b)                      [policies (4) on (2)]
-    (4)  its derivative along v:  - (dpi/dz v)(s,a) sum_b C(s,b)             [derivative of (3)]
-    (5)  dJ/dz(s,a) = pi(a|s) (g(s,a) - sum_b pi(b|s) g(s,b)),
-         g = dJ/dpi of values (4)                                      [Sutton et al. 2000, th. 1]
-    (6)  its derivative along v, with u = (dpi/dz) v and g' = values (5) along u:
-         u (g - sum pi g) + pi (g' - sum u g - sum pi g')                    [derivative of (5)]
+A surrogate is a function whose gradient is a policy gradient. Its value means nothing, and the
+advantages Adv = W - b in it are data. With N episodes of one task and logits z:
 
-In (1) episodes and steps are traced; in (2) they were summed into a table before the trace, so
-the cost of a gradient does not depend on N or T. The value of a surrogate means nothing, only its
-gradient does: the advantages A are data.
+    (1)  L(z) = 1/N sum_n sum_t Adv_{n,t} log pi(a_{n,t}|s_{n,t})         [Williams 1992, th. 1]
+    (2)  L(z) = sum_{s,a} C(s,a) log pi(a|s),
+         C(s,a) = 1/N sum_n sum_t Adv_{n,t} 1{s_{n,t} = s, a_{n,t} = a}             [derivation]
+
+    Steps of (2): log pi(a_t|s_t) is the sum over all s and a of 1{s_t = s, a_t = a} log pi(a|s).
+    Put this into (1) and exchange the sums. The factor of log pi(a|s) is then C(s,a).
+
+C is computed before a trace. The cost of a gradient of (2) therefore does not depend on the number
+of episodes or steps. In (1) every step is traced.
+
+    (3)  dL/dz(s,a) = C(s,a) - pi(a|s) sum_a' C(s,a')                 [policies (4) with u = C]
+
+When the logits move along v, `delta` marks the change of a quantity. The policy changes by
+delta pi = (dpi/dz) v. The Jacobian dpi/dz is symmetric, so delta pi is policies (3) with u = v.
+
+    (4)  (Hess L v)(s,a) = - delta pi(a|s) sum_a' C(s,a')                     [derivative of (3)]
+
+    Steps of (4): C does not depend on z, so only pi changes in (3).
+
+The expected return J has the gradient g = dJ/dpi in the probabilities, values (4). In the logits:
+
+    (5)  dJ/dz(s,a) = pi(a|s) (g(s,a) - sum_a' pi(a'|s) g(s,a'))  [Sutton et al. 2000, th. 1]
+    (6)  (Hess J v)(s,a) = delta pi(a|s) (g(s,a) - sum_a' pi(a'|s) g(s,a')) + pi(a|s) (delta g(s,a)
+         - sum_a' (delta pi(a'|s) g(s,a') + pi(a'|s) delta g(s,a')))          [derivative of (5)]
+
+    Steps of (5): it is policies (3) with u = g.
+    Steps of (6): (5) is a product. The first factor pi changes by delta pi.
+    The second factor changes by delta g, minus the change of its sum over a'.
+    delta g is the change of g when the probabilities move along delta pi, values (5).
 """
 
 from collections.abc import Callable
@@ -39,7 +58,10 @@ from metarl_min.mdps.rollouts import Episodes
 
 @primitive
 def at_visits(table: Array, episodes: Episodes) -> Array:
-    """Entry of a table at each living step, 0 at the others; [..., S, A] -> [..., N, T]"""
+    """Return the entry of a table at each step that is alive, and 0 at the other steps.
+
+    Traceable in the table. [..., S, A] -> [..., N, T]
+    """
     leading, axes = table.shape[:-2], episodes.states.shape[:-2]
     rule = f"logits and tables must have the leading axes of the episodes, {axes}"
     require(leading == axes, rule, leading)
@@ -51,80 +73,104 @@ def at_visits(table: Array, episodes: Episodes) -> Array:
 
 @primitive
 def summed_visits(weights: Array, episodes: Episodes, shape: tuple[int, int]) -> Array:
-    """Transpose of `at_visits`: rollouts (2), traced. [..., N, T] -> [..., S, A]"""
+    """Return the sum of the weights over the visits of each pair, rollouts (2).
+
+    Traceable in the weights; it is the transpose of `at_visits`. [..., N, T] -> [..., S, A]
+    """
     return rollouts.sum_over_visits(episodes, weights, shape)
 
 
-defvjp(at_visits, lambda ans, C, episodes: lambda g: summed_visits(g, episodes, np.shape(C)[-2:]))
-defvjp(summed_visits, lambda ans, C, episodes, shape: lambda g: at_visits(g, episodes))
+defvjp(
+    at_visits,
+    lambda ans, table, episodes: lambda g: summed_visits(g, episodes, np.shape(table)[-2:]),
+)
+defvjp(summed_visits, lambda ans, weights, episodes, shape: lambda g: at_visits(g, episodes))
 
 
 def reinforce_per_step(logits: Any, episodes: Episodes, advantages: Array) -> Any:
-    """Surrogate summed step by step, eq. (1). [..., S, A], [..., N, T] -> [...]"""
+    """Return the surrogate, summed step by step, eq. (1). [..., S, A], [..., N, T] -> [...]"""
     log_probs = at_visits(log_softmax(logits), episodes)
     return np.sum(log_probs * advantages, axis=(-1, -2)) / advantages.shape[-2]
 
 
 def advantage_table(episodes: Episodes, advantages: Array, shape: tuple[int, int]) -> Array:
-    """The statistic C of eq. (2). advantages [..., N, T] -> [..., S, A]"""
+    """Return the table C of eq. (2). advantages [..., N, T] -> [..., S, A]
+
+    An example: two pulls of two arms. The surrogate of the table is the one of the steps.
+
+    >>> pulls = Episodes(*[onp.array([[x], [y]]) for x, y in ((0, 0), (0, 1), (1., 0.), (1, 1))])
+    >>> advantages, z = onp.array([[0.5], [-0.5]]), onp.log([[0.75, 0.25]])
+    >>> C = advantage_table(pulls, advantages, (1, 2))
+    >>> C
+    array([[ 0.25, -0.25]])
+    >>> print(f"{reinforce(z, C):.6f} {reinforce_per_step(z, pulls, advantages):.6f}")
+    0.274653 0.274653
+    """
     return rollouts.sum_over_visits(episodes, advantages / advantages.shape[-2], shape)
 
 
 def reinforce(logits: Any, C: Array) -> Any:
-    """Surrogate from its sufficient statistic, eq. (2). [..., S, A] -> [...]"""
+    """Return the surrogate from its table C, eq. (2). [..., S, A] -> [...]"""
     return np.sum(C * log_softmax(logits), axis=(-1, -2))
 
 
 def reinforce_gradient(logits: Any, C: Array) -> Any:
-    """Gradient of the surrogate in the logits, eq. (3). [..., S, A]"""
+    """Return the gradient of the surrogate in the logits, eq. (3). [..., S, A]"""
     return log_softmax_pullback(softmax(logits), C)
 
 
 def reinforce_hessian_product(logits: Array, v: Array, C: Array) -> Array:
-    """Hessian of the surrogate in the logits, times v, eq. (4). [..., S, A]"""
+    """Return the Hessian of the surrogate in the logits, times v, eq. (4). [..., S, A]"""
     return -softmax_pullback(softmax(logits), v) * sum_over_actions(C)
 
 
 def expected_return(logits: Any, problem: values.PreparedMDP) -> Any:
-    """Expected return of the softmax policy, values (2). [..., S, A] -> [...]"""
+    """Return the expected return J of the softmax policy, values (2). [..., S, A] -> [...]"""
     return values.value(values.broadcast(softmax(logits), problem), problem)
 
 
 def expected_return_gradient(logits: Any, problem: values.PreparedMDP) -> Any:
-    """Policy gradient in the logits, eq. (5). [..., S, A]"""
+    """Return the gradient of J in the logits, eq. (5). [..., S, A]"""
     probs = values.broadcast(softmax(logits), problem)
     return softmax_pullback(probs, values.gradient(probs, problem))
 
 
 def expected_return_hessian_product(logits: Array, v: Array, problem: values.PreparedMDP) -> Array:
-    """Hessian of the expected return in the logits, times v, eq. (6). [..., S, A]"""
+    """Return the Hessian of J in the logits, times v, eq. (6). [..., S, A]"""
     probs = values.broadcast(softmax(logits), problem)
-    u = softmax_pullback(probs, v)
-    g, dg = values.gradient_and_derivative(probs, u, problem)
-    return u * (g - sum_over_actions(probs * g)) + probs * (
-        dg - sum_over_actions(u * g + probs * dg)
-    )
+    delta_probs = softmax_pullback(probs, v)
+    g, delta_g = values.gradient_and_derivative(probs, delta_probs, problem)
+    delta_mean = sum_over_actions(delta_probs * g + probs * delta_g)
+    return delta_probs * (g - sum_over_actions(probs * g)) + probs * (delta_g - delta_mean)
 
 
 class Objective(NamedTuple):
-    """A function of the logits [..., M, S, A], one value per task, with its derivatives."""
+    """An objective of the logits z [..., M, S, A] with its derivatives; one value for each task."""
 
-    num_tasks: int
-    value: Callable[[Any], Any]  # logits -> [M]
-    gradient: Callable[[Any], Any]  # logits -> [M, S, A]
-    hessian_product: Callable[[Array, Array], Array]  # logits, v -> [M, S, A]
+    num_tasks: int  # M
+    value: Callable[[Any], Any]  # z -> [M]
+    gradient: Callable[[Any], Any]  # z -> [M, S, A]
+    hessian_product: Callable[[Array, Array], Array]  # (z, v) -> Hess v [M, S, A]
 
 
 def expected_return_objective(tasks: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
-    """The expected return on each task and its derivatives, eqs. (5) and (6)."""
+    """Return the expected return on each task, with its derivatives by eqs. (5) and (6)."""
     problem = values.prepare(tasks, horizon, gamma)
     require(len(problem.leading) == 1, "tasks must have one leading axis [M]", problem.leading)
-    functions = expected_return, expected_return_gradient, expected_return_hessian_product
-    return Objective(problem.leading[0], *(partial(f, problem=problem) for f in functions))
+    return Objective(
+        num_tasks=problem.leading[0],
+        value=partial(expected_return, problem=problem),
+        gradient=partial(expected_return_gradient, problem=problem),
+        hessian_product=partial(expected_return_hessian_product, problem=problem),
+    )
 
 
 def reinforce_objective(C: Array) -> Objective:
-    """The REINFORCE surrogate of each task and its derivatives, eqs. (2)-(4). C [..., M, S, A]"""
+    """Return the surrogate of each task, with its derivatives by eqs. (2)-(4). C [..., M, S, A]"""
     require(C.ndim >= 3, "C must have shape [..., M, S, A]", C.shape)
-    functions = reinforce, reinforce_gradient, reinforce_hessian_product
-    return Objective(C.shape[-3], *(partial(f, C=C) for f in functions))
+    return Objective(
+        num_tasks=C.shape[-3],
+        value=partial(reinforce, C=C),
+        gradient=partial(reinforce_gradient, C=C),
+        hessian_product=partial(reinforce_hessian_product, C=C),
+    )

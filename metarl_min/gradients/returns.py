@@ -1,15 +1,24 @@
-"""Returns, baselines and advantages of sampled episodes: data, never traced.
+"""Returns-to-go and baselines of sampled episodes. They are data: nothing here is traced.
 
     (1)  W_t = sum_{l>=0} gamma^l r_{t+l}                   [Sutton and Barto 2018, eq. 3.8]
-    (2)  batch mean: b_t = 1/N sum_n W_{n,t}                           [Greensmith et al. 2004]
-    (3)  time-dependent linear: b = F w, w = argmin |F w - W|^2 + ridge |w|^2, with rows
-         F = (1{s}, t, t^2, t^3, 1), t in hundreds of steps      [Duan et al. 2016b, sec. 5]
-    (4)  A_t = sum_{l>=0} (gamma lambda)^l delta_{t+l},
-         delta_t = r_t + gamma v(s_{t+1}) - v(s_t)         [Schulman et al. 2016, eqs. 11, 16]
 
-W is the reward-to-go without gamma^t, as in practically all code: for gamma < 1 the resulting
-gradient drops the factor gamma^t of values (3). Whatever of the data enters a baseline makes the
-gradient biased; (2) with N = 1 leaves nothing. Duan et al. 2016b is arXiv 1604.06778.
+    The mean over the N episodes of a data set, one number for each step:
+
+    (2)  b_t = 1/N sum_n W_{n,t}                                       [Greensmith et al. 2004]
+
+    A function that is linear in features of state and time, fitted to the returns:
+
+    (3)  b = F w,  w = argmin |F w - W|^2 + ridge |w|^2                [Duan et al. 2016b, sec. 5]
+
+In this module, F is the matrix of features. It has a row for each step that is alive:
+(1{s_t = 0}, .., 1{s_t = S - 1}, x, x^2, x^3, 1) with x = t / 100. Duan et al. 2016b is arXiv
+1604.06778.
+
+W_t starts with gamma^0 at its own step, as in practically all code. For gamma < 1 a gradient from
+(1) therefore lacks the factor gamma^t of the occupancy, values (3).
+
+A baseline that is computed from the same episodes as W makes the gradient biased. With N = 1,
+(2) is W itself, so the advantage W - b is zero.
 """
 
 import numpy as np
@@ -18,48 +27,45 @@ from metarl_min.basics.arguments import floats, real, require
 from metarl_min.basics.trees import Array
 from metarl_min.mdps.rollouts import Episodes
 
-BASELINE = "baseline must be mean, linear or a finite number"
-
-
-def _discounted_sums(x: Array, factor: float) -> Array:
-    """sum_{l>=0} factor^l x_{t+l} along the last axis."""
-    if factor == 1.0:
-        return np.cumsum(x[..., ::-1], axis=-1)[..., ::-1]
-    sums = np.array(x, dtype=float)
-    for t in range(x.shape[-1] - 2, -1, -1):
-        sums[..., t] += factor * sums[..., t + 1]
-    return sums
+BASELINE_RULE = "baseline must be mean, linear or a finite number"
 
 
 def discounted_returns(rewards: Array, gamma: float) -> Array:
-    """Return from each step on, eq. (1). [..., T] -> [..., T]
+    """Return the return-to-go of each step, eq. (1). [..., T] -> [..., T]
 
     >>> discounted_returns(np.array([1.0, 0.0, 4.0]), gamma=0.5)
     array([2., 2., 4.])
     """
     floats("rewards", rewards)
-    return _discounted_sums(rewards, real("gamma", gamma, 0, 1))
-
-
-def constant_baseline(value: float, returns: Array) -> Array:
-    """The same number at every step; 0 is no baseline. [..., N, T] -> [..., N, T]"""
-    floats("returns", returns)
-    return np.full_like(returns, real("baseline", value))
+    if real("gamma", gamma, 0, 1) == 1.0:
+        return np.cumsum(rewards[..., ::-1], axis=-1)[..., ::-1]
+    W = np.array(rewards, dtype=float)
+    for t in range(rewards.shape[-1] - 2, -1, -1):
+        W[..., t] += gamma * W[..., t + 1]
+    return W
 
 
 def batch_mean_baseline(returns: Array) -> Array:
-    """Mean over the episodes at each step, eq. (2). [..., N, T] -> [..., N, T]"""
+    """Return the mean over the episodes at each step, eq. (2). [..., N, T] -> [..., N, T]
+
+    >>> batch_mean_baseline(np.array([[1.0, 10.0], [3.0, 20.0]]))
+    array([[ 2., 15.],
+           [ 2., 15.]])
+    """
     return np.broadcast_to(returns.mean(-2, keepdims=True), returns.shape)
 
 
 def linear_baseline(
     episodes: Episodes, returns: Array, num_states: int, ridge: float = 1e-5
 ) -> Array:
-    """Regression of the returns on state and time, one per task, eq. (3). [..., N, T]"""
+    """Return the regression of the returns on state and time, eq. (3). [..., N, T]
+
+    Each task has its own regression.
+    """
     require(real("ridge", ridge) > 0, "ridge must be positive", ridge)
     *leading, N, T = returns.shape
-    t = np.broadcast_to(np.arange(T) / 100, returns.shape)
-    time = np.stack([t, t**2, t**3, np.ones_like(t)], axis=-1)
+    x = np.broadcast_to(np.arange(T) / 100, returns.shape)
+    time = np.stack([x, x**2, x**3, np.ones_like(x)], axis=-1)
     features = np.concatenate([np.eye(num_states)[episodes.states], time], axis=-1)
     features = (features * episodes.alive[..., None]).reshape(*leading, N * T, -1)
     transposed = np.swapaxes(features, -1, -2)
@@ -68,35 +74,36 @@ def linear_baseline(
     return (features @ weights).reshape(returns.shape)
 
 
-def gae(rewards: Array, values: Array, gamma: float, gae_lambda: float) -> Array:
-    """Advantages by eq. (4). rewards [..., T], values [..., T + 1] -> [..., T]
+def constant_baseline(value: float, returns: Array) -> Array:
+    """Return the same number at every step; 0 is no baseline. [..., N, T] -> [..., N, T]"""
+    floats("returns", returns)
+    return np.full_like(returns, real("baseline", value))
 
-    The last value stands for what follows the last step: 0 where the episode has ended there.
+
+def check_baseline(value: str | float) -> str | float:
+    """Return the baseline `value`: mean, linear or a number. ValueError if it is none of these."""
+    if value in ("mean", "linear"):
+        return value
+    require(not isinstance(value, str), BASELINE_RULE, repr(value))
+    return real("baseline", value)
+
+
+def parse_baseline(word: str) -> str | float:
+    """Return the baseline of a word.
+
+    >>> parse_baseline("mean"), parse_baseline("0.5")
+    ('mean', 0.5)
     """
-    floats("rewards", rewards)
-    floats("values", values)
-    rule = f"values must have one step more than rewards {rewards.shape}"
-    require(values.shape == (*rewards.shape[:-1], rewards.shape[-1] + 1), rule, values.shape)
-    real("gae_lambda", gae_lambda, 0, 1)
-    delta = rewards + real("gamma", gamma, 0, 1) * values[..., 1:] - values[..., :-1]
-    return _discounted_sums(delta, gamma * gae_lambda)
-
-
-def baseline_name(text: str) -> str | float | None:
-    """Read `mean`, `linear` or a number; empty is None: left to the family."""
-    if text in ("mean", "linear"):
-        return text
     try:
-        return real("baseline", float(text)) if text else None
+        return word if word in ("mean", "linear") else real("baseline", float(word))
     except ValueError:
-        raise ValueError(f"{BASELINE}, got {text!r}") from None
+        raise ValueError(f"{BASELINE_RULE}, got {word!r}") from None
 
 
-def baseline(name: str | float, episodes: Episodes, returns: Array, num_states: int) -> Array:
-    """Return the baseline called `mean` or `linear`, or a constant. [..., N, T]"""
-    if name == "mean":
+def baseline(value: str | float, episodes: Episodes, returns: Array, num_states: int) -> Array:
+    """Return the baseline at each step, for the value `mean`, `linear` or a number. [..., N, T]"""
+    if value == "mean":
         return batch_mean_baseline(returns)
-    if name == "linear":
+    if value == "linear":
         return linear_baseline(episodes, returns, num_states)
-    require(not isinstance(name, str), BASELINE, repr(name))
-    return constant_baseline(float(name), returns)
+    return constant_baseline(float(check_baseline(value)), returns)

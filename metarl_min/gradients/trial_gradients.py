@@ -1,126 +1,165 @@
-"""The gradient of the return of a trial: through every inner step, or past them.
+"""The gradient of the return of a trial, through its inner steps.
 
-A trial is N episodes, of which K times N_inner are followed by an inner step (trials (1)):
+R is the return of a whole trial: the sum of all its rewards. A trial has N episodes, and stage k
+plays its data set D_k with phi_k (trials (1)). The objective of theta is the mean of R:
 
-    (1)  F(theta) = E[sum of all rewards] = N_inner sum_{k<K} J(phi_k) + (N - K N_inner) J(phi_K)
+    (1)  F(theta) = E[R] = N_inner sum_{k<K} E[J(phi_k)] + (N - K N_inner) E[J(phi_K)]
                                                                     [Duan et al. 2016, sec. 2]
-    (2)  grad F = E[sum_k sum_{i in D_k} grad_theta log P(tau_i | phi_k(theta; D_0 .. D_{k-1}))
-         (W_i + G_{k+1})],  W_i the return-to-go within episode i, G_{k+1} all reward of the
-         later stages             [Al-Shedivat et al. 2018, eq. 4; Stadie et al. 2018, eq. 7]
-    (3)  first order: phi_k is differentiated as if it were theta, and G is dropped
-                                                            [Finn et al. 2017, sec. 5.2]
-    (4)  A_m <- (A_m - mean_m' A_m') M / (M - 1) = A_m - mean over the *other* tasks
-                                                                  [Kool et al. 2019, eq. 8]
 
-A trial is one long episode of a policy that changes by a known rule, so (2) is REINFORCE with the
-return-to-go of the trial: W is what the outer surrogate of most code keeps, G is the score term
-that it forgets. The gradient *through* phi_k is the chain adaptation (3). The baseline (4), at
-each step, is independent of the task's own draws and leaves (2) unbiased.
+A trial is one long episode of a policy that changes by a known rule. Its policy gradient is
+therefore REINFORCE with the return-to-go of the trial. For step t of episode i in stage k, this
+return-to-go is W_t + R_{>k}. Here W_t is the reward from step t to the end of episode i, and R_{>k}
+is the reward of all stages after stage k:
+
+    (2)  grad F = E[sum_k sum_{i in D_k} sum_t (W_t + R_{>k}) d/dtheta log pi(a_t|s_t; phi_k)]
+                                [Al-Shedivat et al. 2018, eq. 4; Stadie et al. 2018, eq. 7]
+
+    Steps of (2): F = sum_D P(D) R(D), where D stands for all data sets of a trial together.
+    The derivative of P(D) is P(D) d/dtheta log P(D), so grad F = E[R d/dtheta log P(D)].
+    log P(D) is the sum of all log pi(a_t|s_t; phi_k), plus terms of the task, which are constant.
+    phi_k is a function of theta and of the earlier data sets. The data sets are held fixed, and
+    the chain rule goes through each inner step, trials (1).
+    Given all that was sampled before it, the score d/dtheta log pi(a_t|s_t; phi_k) has mean zero.
+    So its product with a reward that does not depend on a_t has mean zero, and that reward can be
+    left out. These are the rewards of earlier stages, of earlier steps of the episode, and of the
+    other episodes of the stage. W_t + R_{>k} remains.
+
+The outer surrogate of most code keeps W_t and forgets R_{>k}. The part of (2) with R_{>k} is called
+the score term: it rewards the actions whose data lead to a better adapted policy.
+
+The expectation in (2) is estimated by one trial on each of M tasks. Let L_k be the surrogate of
+stage k with W_t + R_{>k} in the place of the advantage, summed over the episodes. Then (2) is the
+gradient of sum_k L_k(phi_k), which is adaptation (3). First-order MAML replaces dphi_k/dtheta by
+the identity, and it has no score term:
+
+    (3)  grad F ~ E[sum_k sum_{i in D_k} sum_t W_t grad log pi(a_t|s_t; phi_k)]
+                                                                  [Finn et al. 2017, sec. 5.2]
+
+The mean of (3) is the sum over all episodes of grad J at the parameters that played the episode.
+
+A baseline reduces the variance. It is the mean over the other tasks m' of the same step:
+
+    (4)  Adv_m = X_m - 1/(M - 1) sum_{m' != m} X_m' = (X_m - 1/M sum_m' X_m') M / (M - 1)
+                                                              [Kool et al. 2019, eq. 8]
+
+In (4), X is W_t + R_{>k}, or W_t for (3). Other tasks do not depend on the actions of task m, so
+the last argument of the steps of (2) holds for the baseline too: it changes no mean.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from autograd import grad
 
 from metarl_min.basics import trees
 from metarl_min.basics.trees import Array, Tree
-from metarl_min.gradients import adaptation, estimators, objectives, returns
-from metarl_min.gradients.adaptation import Objectives
-from metarl_min.gradients.enumeration import Data
-from metarl_min.gradients.estimators import Weights
-from metarl_min.gradients.objectives import Objective
-from metarl_min.gradients.trials import Adaptation, Trial, step_sizes
+from metarl_min.gradients import returns
+from metarl_min.gradients.adaptation import (
+    Iterates,
+    Objectives,
+    adjoints,
+    alpha_gradient,
+    first_order_adjoints,
+)
+from metarl_min.gradients.objectives import Objective, reinforce_objective
+from metarl_min.gradients.trials import Adaptation, Trial
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.rollouts import Episodes
 
-Gradients = tuple[Tree, Tree]  # in theta and in the step size of each parameter, summed over tasks
+
+class Gradients(NamedTuple):
+    """Gradients of F, summed over the tasks."""
+
+    in_theta: Tree
+    in_alpha: Tree  # of the step size of each parameter
 
 
-def leave_one_out(advantages: Array) -> Array:
-    """Subtract from each task the mean of the others, at each step, eq. (4). [M, N, T]"""
-    M = len(advantages)
-    return (advantages - advantages.mean(0)) * (M / (M - 1)) if M > 1 else advantages
+class MetaGradient(NamedTuple):
+    """An estimator of the gradient of the return of a trial, in two parts.
 
-
-def outer_advantages(stages: list[Episodes], weights: list[float], score_term: bool) -> list[Array]:
-    """W + G of eq. (2) at every step of each stage, centred; without G, eq. (3). K+1 x [M, N, T]
-
-    `weights` multiply the rewards of each stage: all 1 for the return of the trial.
+    `advantages(stages, weights)` returns Adv of every step of each stage, or None for a stage that
+    has no outer objective. `gradients(adaptation, trial, outer)` differentiates the outer
+    objectives L_0 .. L_K.
     """
-    later = np.zeros(len(stages[0].rewards))  # G of each task, from the last stage backwards
-    found = []
+
+    advantages: Callable[[list[Episodes], list[float]], list[Any]]
+    gradients: Callable[[Adaptation, Trial, Objectives], Gradients]
+
+
+def leave_one_out(values: Array) -> Array:
+    """Subtract from the value of each task the mean of the other tasks, eq. (4). [M, N, T]
+
+    One task alone has no others, and its values stay.
+
+    >>> leave_one_out(np.array([1.0, 2.0, 6.0]).reshape(3, 1, 1)).ravel().tolist()
+    [-3.0, -1.5, 4.5]
+    """
+    M = len(values)
+    return (values - values.mean(0)) * (M / (M - 1)) if M > 1 else values
+
+
+def trial_advantages(stages: list[Episodes], weights: list[float]) -> list[Array]:
+    """Return W_t + R_{>k} of eq. (2) at every step of each stage, less eq. (4). K+1 x [M, N, T]
+
+    weights[k] multiplies the rewards of stage k; for the return of the whole trial all are 1.
+    """
+    later = np.zeros(len(stages[0].rewards))  # R_{>k} of each task, from the last stage backwards
+    result = []
     for stage, weight in zip(stages[::-1], weights[::-1], strict=True):
         rewards = weight * stage.rewards
-        found.append(leave_one_out(returns.discounted_returns(rewards, 1.0) + later[:, None, None]))
-        later = later + score_term * rewards.sum((-1, -2))
-    return found[::-1]
+        W = returns.discounted_returns(rewards, 1.0)
+        result.append(leave_one_out(W + later[:, None, None]))
+        later = later + rewards.sum((-1, -2))
+    return result[::-1]
 
 
-def outer_surrogates(
-    stages: list[Episodes], advantages: list[Array], shape: tuple[int, int]
-) -> list[Objective]:
-    """The surrogates of eq. (2) or (3) at phi_0 .. phi_K, summed over the episodes."""
-    pairs = zip(stages, advantages, strict=True)
+def episode_advantages(stages: list[Episodes], weights: list[float]) -> list[Array]:
+    """Return W_t of eq. (3) at every step of each stage, less eq. (4): no score term."""
     return [
-        objectives.reinforce_objective(rollouts.sum_over_visits(stage, A, shape))
-        for stage, A in pairs
+        leave_one_out(returns.discounted_returns(weight * stage.rewards, 1.0))
+        for stage, weight in zip(stages, weights, strict=True)
     ]
 
 
-def _in_both(inner: Adaptation, trial: Trial, v: adaptation.Iterates) -> Gradients:
-    """Gradients in theta, v_0, and in alpha, adaptation (6); sums over the tasks."""
-    in_alpha = adaptation.alpha_gradient(inner.policy, trial.path, trial.inner, v)
-    return trees.sum_tasks(v[0], trial.path[0]), in_alpha
+def outer_surrogates(
+    stages: list[Episodes], advantages: list[Any], shape: tuple[int, int]
+) -> list[Objective | None]:
+    """Return L_0 .. L_K of eqs. (2) and (3): each is the sum over the episodes of a stage."""
+    return [
+        None if Adv is None else reinforce_objective(rollouts.sum_over_visits(stage, Adv, shape))
+        for stage, Adv in zip(stages, advantages, strict=True)
+    ]
 
 
-def second_order(inner: Adaptation, trial: Trial, outer: Objectives) -> Gradients:
-    """Gradient of `outer` by the chain, adaptation (3): with G in it, eq. (2)."""
-    v = adaptation.adjoints(inner.policy, trial.path, trial.alpha, trial.inner, outer)
-    return _in_both(inner, trial, v)
+def _from_adjoints(adaptation: Adaptation, trial: Trial, v: Iterates) -> Gradients:
+    """Return the gradients in theta, which is v_0, and in alpha, adaptation (6)."""
+    return Gradients(
+        in_theta=trees.sum_tasks(v[0], trial.path[0]),
+        in_alpha=alpha_gradient(adaptation.policy, trial.path, trial.inner, v),
+    )
 
 
-def first_order(inner: Adaptation, trial: Trial, outer: Objectives) -> Gradients:
-    """Gradient of `outer` without Jacobians, eq. (3); that in alpha survives, meta_sgd (3)."""
-    return _in_both(inner, trial, adaptation.first_order_adjoints(inner.policy, trial.path, outer))
+def second_order(adaptation: Adaptation, trial: Trial, outer: Objectives) -> Gradients:
+    """Return the gradients of eq. (2) by the chain of adjoints, adaptation (3).
+
+    It is eq. (2) if the outer objectives are made from `trial_advantages`. From
+    `episode_advantages` the score term is missing.
+    """
+    v = adjoints(adaptation.policy, trial.path, trial.alpha, trial.inner, outer)
+    return _from_adjoints(adaptation, trial, v)
 
 
-def traced(inner: Adaptation, trial: Trial, outer: Objectives, weights: Weights) -> Gradients:
-    """Gradient of `outer` through inner steps with the Jacobian of an estimator, traced."""
-    M = len(trial.stages[0].rewards)
-    data = [Data(stage, np.ones(stage.rewards.shape[:2])) for stage in trial.stages[:-1]]
-    reference = [trees.broadcast_to_tasks(trial.path[0], M), *trial.path[1:]]
-    alpha = trees.scale(trees.map_leaves(np.ones_like, trial.path[0]), trial.alpha)
+def first_order(adaptation: Adaptation, trial: Trial, outer: Objectives) -> Gradients:
+    """Return the gradients of eq. (3), with the adjoints of adaptation (4).
 
-    def total(both: dict[str, Tree]) -> Any:
-        rule = estimators.InnerStep(inner.policy, both["alpha"], inner.baseline, inner.gamma)
-        phi, value = trees.broadcast_to_tasks(both["theta"], M), 0.0
-        for k, objective in enumerate(outer):
-            value = value + objective.value(inner.policy.logits(phi)).sum()
-            if k < len(data):
-                phi = estimators.inner_step(rule, phi, reference[k], data[k], weights)
-        return value
-
-    found = grad(total)({"theta": trial.path[0], "alpha": alpha})
-    return found["theta"], found["alpha"]
+    The gradient in alpha is adaptation (6) with these adjoints. It is not zero.
+    """
+    v = first_order_adjoints(adaptation.policy, trial.path, outer)
+    return _from_adjoints(adaptation, trial, v)
 
 
-def reptile(inner: Adaptation, trial: Trial, outer: Objectives) -> Gradients:
-    """Sum of the inner gradients, reptile (1); its expansion in alpha is reptile (2)."""
-    v = adaptation.first_order_adjoints(inner.policy, trial.path, [*trial.inner, None])
-    total = trees.sum_tasks(v[0], trial.path[0])
-    return trees.scale(total, step_sizes(inner, total, 1.0)), trees.map_leaves(np.zeros_like, total)
-
-
-META_GRADIENTS: dict[str, Callable[[Adaptation, Trial, Objectives], Gradients]] = {
-    "emaml": second_order,
-    "plain": second_order,
-    "fomaml": first_order,
-    "reptile": reptile,
-    "dice": partial(traced, weights=estimators.dice_weights),
-    "loaded_dice": partial(traced, weights=estimators.loaded_dice_weights),
-    "lvc": partial(traced, weights=estimators.lvc_weights),
-    "linearised_score": partial(traced, weights=estimators.linearised_weights),
-}
+emaml = MetaGradient(advantages=trial_advantages, gradients=second_order)  # eq. (2)
+plain = MetaGradient(advantages=episode_advantages, gradients=second_order)  # without score term
+fomaml = MetaGradient(advantages=episode_advantages, gradients=first_order)  # eq. (3)

@@ -1,176 +1,250 @@
-"""A trial of a learner that adapts: episodes in a row on a fresh task, with steps in between.
+"""A trial of a learner that adapts: episodes on one task, with inner steps between them.
 
-Stage k < K plays N_inner episodes with phi_k and steps on their surrogate L alone; stage K plays
-what remains of the N episodes with phi_K; where nothing remains, no step follows the last stage:
+A trial has N episodes on a task that the learner has never seen. The learner starts with the
+meta-parameters theta. It plays N_inner episodes, takes an inner step, and repeats this K times:
 
-    (1)  phi_{k+1} = phi_k + alpha grad L(phi_k; D_k),  D_k ~ phi_k,  phi_0 = theta
+    episodes     1 .. N_inner  |  .. 2 N_inner  |  ..  |  the rest of N
+    played with      phi_0     |      phi_1     |  ..  |      phi_K
+    data set          D_0      |       D_1      |  ..  |       D_K
+    and then      inner step   |   inner step   |  ..  |       end
+
+A column of this picture is called a stage. The inner step after stage k ascends a surrogate L of
+the episodes D_k of this stage:
+
+    (1)  phi_{k+1} = phi_k + alpha grad L(phi_k; D_k),  phi_0 = theta
                                                                   [Finn et al. 2017, alg. 3]
-    (2)  L(phi; D) = 1/N_inner sum_i sum_t log pi_phi(a_t|s_t) (W_t - b)
-                                                         [objectives (1); Finn et al. 2017, eq. 4]
+    (2)  L(phi; D) = 1/N_inner sum_{i in D} sum_t (W_{i,t} - b_{i,t}) log pi_phi(a_{i,t}|s_{i,t})
+                                              [objectives (1); Finn et al. 2017, eq. 4]
+
+In (2), i counts the episodes of the data set and t their steps. W is the return-to-go and b a
+baseline; both are data. In this module, D with an index is always a data set.
+
+If K N_inner = N, the trial ends after K stages. The last inner step would change nothing, so it
+is not taken.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
 from metarl_min.basics import trees
 from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.gradients import adaptation, objectives, returns
+from metarl_min.gradients import objectives, returns
+from metarl_min.gradients.adaptation import inner_step
 from metarl_min.gradients.objectives import Objective
 from metarl_min.mdps import policies, rollouts
-from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.policies import Policy, tabular
 from metarl_min.mdps.rollouts import Episodes, Sampler
-from metarl_min.tasks import Family
+from metarl_min.tasks import Family, shape_of
 
-DEFAULTS = {  # inner step size, discount and fixed baseline, by family; found on separate tasks
+DEFAULTS = {  # inner step size, discount and constant baseline of a family, by its name
     "bandit": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
     "correlated": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
     "gaussian": {"alpha": 2.0, "gamma": 1.0, "baseline": 0.0},
     "gridworld": {"alpha": 8.0, "gamma": 0.5, "baseline": 0.0},
+    "other": {"alpha": 1.0, "gamma": 0.5, "baseline": 0.0},  # every other family
 }
-OTHERWISE = {"alpha": 1.0, "gamma": 0.5, "baseline": 0.0}
+MOST_STEPS = 9  # the largest number of inner steps that is a default
 
 
 class Adaptation(NamedTuple):
-    """How a learner adapts. What is None depends on the family: see `DEFAULTS`."""
+    """How a learner adapts in the trials of one family. No field is None."""
 
-    policy: policies.Policy
-    alpha: Any  # the step size at the start of training
-    num_steps: int | None  # K
-    num_episodes: int  # N_inner, per step
-    baseline: Any  # mean, linear or a number
-    gamma: Any  # discount of W
-    adapt: tuple[str, ...] = ()  # names of the parameters that adapt; all, if none is named
+    family: Family
+    policy: Policy
+    alpha: float  # inner step size at the start of training
+    num_steps: int  # K
+    num_episodes: int  # N_inner
+    baseline: str | float  # mean, linear or a number
+    gamma: float  # discount of W
+    adapt: tuple[str, ...]  # names of the parameters that adapt; all adapt if it is empty
+    sizes: tuple[int, ...]  # number of episodes of each stage
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """Return the settings of `adaptation` that make this value again."""
+        return {
+            "policy": self.policy.word,
+            "alpha": self.alpha,
+            "inner_steps": self.num_steps,
+            "inner_episodes": self.num_episodes,
+            "baseline": self.baseline,
+            "gamma": self.gamma,
+            "adapt": ",".join(self.adapt),
+        }
 
 
 class Trial(NamedTuple):
-    """A trial with all that a meta-gradient needs of it."""
+    """One trial on each of M tasks, with everything that a meta-gradient needs."""
 
-    alpha: Any  # a number, or a tree: entry by entry
-    path: list[Tree]  # phi_0 .. phi_K; leaves [...] of phi_0, then [M, ...]
-    inner: list[Objective]  # the surrogates of D_0 .. D_{K-1}
-    stages: list[Episodes]  # D_0 .. D_K
+    alpha: Any  # step size: a number, or a tree with one for each parameter
+    path: list[Tree]  # phi_0 .. phi_K; leaves of phi_0 have no axis of tasks, the others [M, ..]
+    inner: list[Objective]  # the surrogates L of D_0 .. D_{K-1}
+    stages: list[Episodes]  # D_0 .. D_K, each [M, N, T]
 
 
-def settings(
-    policy: str, alpha: float | None, inner_steps: int | None, inner_episodes: int,
-    baseline: str, gamma: float | None, adapt: str,
-) -> Adaptation:  # fmt: skip
-    """Check and read the settings that every adapting learner has; TypeError or ValueError."""
+def parse_names(word: str) -> tuple[str, ...]:
+    """Return the names of a list that is separated by commas.
+
+    >>> parse_names("W2,b2"), parse_names("")
+    (('W2', 'b2'), ())
+    """
+    return tuple(word.split(",")) if word else ()
+
+
+def stage_sizes(num_episodes: int, num_steps: int, inner_episodes: int) -> tuple[int, ...]:
+    """Return the number of episodes of each stage: K times N_inner, and the rest of N.
+
+    >>> stage_sizes(num_episodes=10, num_steps=3, inner_episodes=2)
+    (2, 2, 2, 4)
+    """
+    most = num_episodes // inner_episodes
+    rule = f"inner_steps must be at most num_episodes // inner_episodes = {most}"
+    require(num_steps <= most, rule, num_steps)
+    rest = num_episodes - num_steps * inner_episodes
+    return (inner_episodes,) * num_steps + ((rest,) if rest else ())
+
+
+def _check_names(adapt: tuple[str, ...], policy: Policy, family: Family) -> None:
+    """Refuse names that are not parameters of the policy."""
+    if not isinstance(policy, Policy) or not isinstance(adapt, tuple):
+        rule = "policy must be a Policy and adapt a tuple of names"
+        raise TypeError(f"{rule}, got {policy!r} and {adapt!r}")
+    names = policy.init(np.random.default_rng(0), *shape_of(family)) if adapt else {}
+    rule = f"adapt must name some of {', '.join(names)}"
+    require(set(adapt) <= set(names), rule, ",".join(adapt))
+
+
+def adaptation(
+    family: Family,
+    *,
+    policy: Annotated[Policy, policies.parse] = tabular,
+    alpha: float | None = None,
+    inner_steps: int | None = None,
+    inner_episodes: int = 1,
+    baseline: Annotated[str | float, returns.parse_baseline] | None = None,
+    gamma: float | None = None,
+    adapt: Annotated[tuple[str, ...], parse_names] = (),
+) -> Adaptation:
+    """Check the settings of adaptation, and fill in those that depend on the family.
+
+    TypeError or ValueError if a setting is out of range.
+
+        policy          table, network or network:H with H hidden units
+        alpha           inner step size; by default that of trials.DEFAULTS for the family
+        inner_steps     number K of inner steps in a trial; by default at most 9, and as many as
+                        are followed by an episode
+        inner_episodes  number N_inner of episodes before each inner step
+        baseline        mean, linear or a number; by default that of trials.DEFAULTS
+        gamma           discount of the return-to-go in the inner surrogate; by default that of
+                        trials.DEFAULTS
+        adapt           names of the parameters that adapt, such as W2,b2; all if there is no name
+    """
+    N, size = family.num_episodes, whole("inner_episodes", inner_episodes)
+    defaults = DEFAULTS.get(family.name, DEFAULTS["other"])
+    K = min(MOST_STEPS, (N - 1) // size) if inner_steps is None else inner_steps
     rule = "inner_episodes must be at least 2 where the baseline is their mean"
-    require(baseline != "mean" or whole("inner_episodes", inner_episodes) > 1, rule, inner_episodes)
+    require(baseline != "mean" or size > 1, rule, size)
+    _check_names(adapt, policy, family)
     return Adaptation(
-        policies.parse(policy),
-        None if alpha is None else real("alpha", alpha),
-        None if inner_steps is None else whole("inner_steps", inner_steps, low=0),
-        whole("inner_episodes", inner_episodes),
-        returns.baseline_name(baseline),
-        None if gamma is None else real("gamma", gamma, 0, 1),
-        tuple(adapt.split(",")) if adapt else (),
+        family=family,
+        policy=policy,
+        alpha=real("alpha", defaults["alpha"] if alpha is None else alpha),
+        num_steps=whole("inner_steps", K, low=0),
+        num_episodes=size,
+        baseline=returns.check_baseline(defaults["baseline"] if baseline is None else baseline),
+        gamma=real("gamma", defaults["gamma"] if gamma is None else gamma, 0, 1),
+        adapt=adapt,
+        sizes=stage_sizes(N, K, size),
     )
 
 
-def resolve(inner: Adaptation, family: Family) -> Adaptation:
-    """Fill in what the settings leave to the family."""
-    given = {name: value for name, value in inner._asdict().items() if value is not None}
-    return Adaptation(**{**inner._asdict(), **DEFAULTS.get(family.name, OTHERWISE), **given})
+def only_adapted(adaptation: Adaptation, tree: Tree) -> Tree:
+    """Return the tree with zeros at the parameters that do not adapt."""
+    if not adaptation.adapt:
+        return tree
+    return {name: x if name in adaptation.adapt else np.zeros_like(x) for name, x in tree.items()}
 
 
-def stage_sizes(inner: Adaptation, family: Family) -> list[int]:
-    """Episodes of each stage: K times N_inner, then the rest. By default K = min(N - 1, 9)."""
-    N, size = family.num_episodes, inner.num_episodes
-    K = min(N - 1, 9, N // size) if inner.num_steps is None else inner.num_steps
-    rule = f"inner_steps must be at most num_episodes // inner_episodes = {N // size}"
-    require(N // size >= K, rule, K)
-    return [size] * K + [N - K * size] * (K * size < N)
+def step_sizes(adaptation: Adaptation, theta: Tree, alpha: Any) -> Any:
+    """Return alpha, with zeros at the parameters that do not adapt.
 
-
-def step_sizes(inner: Adaptation, theta: Tree, alpha: Any) -> Any:
-    """Return `alpha`, zero at the parameters that do not adapt (ANIL, Raghu et al. 2020)."""
-    if not inner.adapt:
+    With the last layer alone this is ANIL (Raghu et al. 2020).
+    """
+    if not adaptation.adapt:
         return alpha
-    rule = f"adapt must name some of {', '.join(theta)}"
-    require(set(inner.adapt) <= set(theta), rule, ",".join(inner.adapt))
-    adapts = {name: np.full_like(theta[name], name in inner.adapt) for name in theta}
-    return trees.scale(adapts, alpha)
+    return trees.scale(only_adapted(adaptation, trees.map_leaves(np.ones_like, theta)), alpha)
 
 
 def surrogate(
-    inner: Adaptation, episodes: Episodes, shape: tuple[int, int], dtype: Any = float
+    adaptation: Adaptation, episodes: Episodes, shape: tuple[int, int], dtype: Any = float
 ) -> Objective:
-    """The surrogate of every task, eq. (2), in the dtype of phi. `inner` must be resolved."""
-    W = returns.discounted_returns(episodes.rewards, inner.gamma)
-    baseline = returns.baseline(inner.baseline, episodes, W, shape[0])
-    C = objectives.advantage_table(episodes, W - baseline, shape)
+    """Return the surrogate of every task, eq. (2), for logits of this dtype.
+
+    An example: one pull of the second of two arms paid 1, and the baseline is 0.5. From theta = 0
+    the gradient is 0.5 (1{a} - pi(a)).
+
+    >>> from metarl_min.tasks.bandits import bandit
+    >>> once = Episodes(*[np.array([[[x]]]) for x in (0, 1, 1.0, True)])
+    >>> L = surrogate(adaptation(bandit(arms=2)), once, (1, 2))
+    >>> L.gradient(np.zeros((1, 1, 2)))
+    array([[[-0.25,  0.25]]])
+    """
+    W = returns.discounted_returns(episodes.rewards, adaptation.gamma)
+    b = returns.baseline(adaptation.baseline, episodes, W, shape[0])
+    C = objectives.advantage_table(episodes, W - b, shape)
     return objectives.reinforce_objective(C.astype(dtype, copy=False))
 
 
+def sample_greedily(
+    rng: Rng,
+    sampler: Sampler,
+    probs: Array,
+    num_episodes: int,
+    horizon: int,
+    population: int | None = None,
+) -> Episodes:
+    """Sample episodes of the policy that always takes a most probable action of `probs`."""
+    probs = policies.greedy(probs)
+    return rollouts.sample(rng, sampler, probs, num_episodes, horizon, population)
+
+
 def play(
-    rng: Rng, inner: Adaptation, family: Family, theta: Tree, alpha: Any, tasks: MDP,
-    greedy: bool = False,
-) -> Trial:  # fmt: skip
-    """Play one trial on each task, adapting by eq. (1)."""
-    tables = rollouts.sampler(tasks, family.reward_noise)
-    return play_tables(rng, inner, family, theta, alpha, tables, greedy)
+    rng: Rng,
+    adaptation: Adaptation,
+    sampler: Sampler,
+    theta: Tree,
+    alpha: Any,
+    population: int | None = None,
+    sample: Callable[..., Episodes] = rollouts.sample,
+) -> Trial:
+    """Play one trial on each task of the sampler, and adapt by eq. (1).
 
-
-def play_tables(
-    rng: Rng, inner: Adaptation, family: Family, theta: Tree, alpha: Any, tables: Sampler,
-    greedy: bool = False, members: int | None = None,
-) -> Trial:  # fmt: skip
-    """The same on tasks that are prepared; axes of theta before its own are theirs, or 1.
-
-    With `members` P of them start on each task, leaves of theta [P, M or 1, ..].
+    `sample` returns the episodes of a stage; it has the arguments of `rollouts.sample`. With a
+    population of P members, leaves of theta are [P, M or 1, ..] and the episodes [P, M, N, T].
     """
-    inner, sizes = resolve(inner, family), stage_sizes(inner, family)
-    alpha = step_sizes(inner, theta, alpha)
-    path, surrogates, stages = [theta], [], []
+    alpha, policy = step_sizes(adaptation, theta, alpha), adaptation.policy
     dtype = next(iter(theta.values())).dtype
-    for k, num_episodes in enumerate(sizes):
-        probs = policies.softmax(inner.policy.logits(path[k]))
-        probs = policies.greedy(probs) if greedy else probs
-        stages.append(rollouts.sample(rng, tables, probs, num_episodes, family.horizon, members))
-        if k + 1 < len(sizes):
-            surrogates.append(surrogate(inner, stages[k], tables.shape, dtype))
-            path.append(adaptation.inner_step(inner.policy, path[k], alpha, surrogates[k]))
-    return Trial(alpha, path, surrogates, stages)
+    path, inner = [theta], []
+    stages: list[Episodes] = []
+    for size in adaptation.sizes:
+        if stages:  # an inner step stands between two stages
+            inner.append(surrogate(adaptation, stages[-1], sampler.shape, dtype))
+            path.append(inner_step(policy, path[-1], alpha, inner[-1]))
+        probs = policies.softmax(policy.logits(path[-1]))
+        stages.append(sample(rng, sampler, probs, size, adaptation.family.horizon, population))
+    return Trial(alpha=alpha, path=path, inner=inner, stages=stages)
 
 
 def episodes(stages: list[Episodes]) -> Episodes:
-    """Join the stages of a trial. -> [..., N, T]"""
-    if len(stages) == 1:
-        return stages[0]
-    return Episodes._make(np.concatenate(parts, axis=-2) for parts in zip(*stages, strict=True))
+    """Return the episodes of a trial as one batch: the stages joined along the axis N."""
+    return Episodes._make(np.concatenate(fields, axis=-2) for fields in zip(*stages, strict=True))
 
 
 def per_episode(stages: list[Episodes]) -> Array:
-    """Mean return over the tasks of each episode of the trial. [N]"""
+    """Return the return of each episode of a trial, averaged over the tasks. [N]"""
     return np.mean(episodes(stages).rewards.sum(-1), axis=0)
-
-
-def best_alpha(returns_of: Callable[[float], float], start: float, most: int = 12) -> float:
-    """Return the best of a grid of factor 2 around `start`, widened until it is not at the edge.
-
-    On a plateau that goes on for `most` doublings the edge is returned.
-    """
-    grid = {power: returns_of(start * 2.0**power) for power in (-1, 0, 1)}
-    while True:
-        best = max(grid, key=lambda power: grid[power])
-        edge = best + 1 if best == max(grid) else best - 1
-        if min(grid) < best < max(grid) or abs(edge) > most:
-            return start * 2.0**best
-        grid[edge] = returns_of(start * 2.0**edge)
-
-
-def best_untrained_alpha(rng: Rng, inner: Adaptation, family: Family, theta: Tree) -> float:
-    """Return the step size of a control: the best for `theta` on 2,000 tasks of its own."""
-    tasks, start = family.sample(rng, 2000), abs(resolve(inner, family).alpha) or 1.0
-    seed = int(rng.integers(2**63))  # common random numbers for every alpha
-
-    def returns_of(alpha: float) -> float:
-        played = play(np.random.default_rng(seed), inner, family, theta, alpha, tasks)
-        return float(per_episode(played.stages).sum())
-
-    return best_alpha(returns_of, start)

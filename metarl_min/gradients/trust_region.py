@@ -1,23 +1,52 @@
-"""Trust regions: meta-updates whose length is measured in policies, not in parameters.
+"""Trust regions: meta-updates whose length is measured by the change of the policies.
 
-    (1)  A x = b:  x_0 = 0, p_0 = r_0 = b,  a = r_i.r_i / p_i.A p_i,  x_{i+1} = x_i + a p_i,
-         r_{i+1} = r_i - a A p_i,  p_{i+1} = r_{i+1} + (r_{i+1}.r_{i+1} / r_i.r_i) p_i
-                                                         [Hestenes and Stiefel 1952, eq. 3:1]
-    (2)  D = s.F s / 2 + O(|s|^3) a step s from its minimum 0, F = Hess D, so the full step is
+In this module, A is a positive definite matrix, x the solution of a linear system, r its residual
+and p a direction of search. The method of conjugate gradients needs products with A alone:
+
+    (1)  A x = b:  x_0 = 0,  p_0 = r_0 = b,  c_i = r_i.r_i / p_i.A p_i,
+         x_{i+1} = x_i + c_i p_i,  r_{i+1} = r_i - c_i A p_i,
+         p_{i+1} = r_{i+1} + (r_{i+1}.r_{i+1} / r_i.r_i) p_i   [Hestenes and Stiefel 1952, eq. 3:1]
+
+An update raises a surrogate L of theta. It keeps a divergence kl of the policies below max_kl; kl
+has its minimum 0 at the old theta, and s is the change of theta:
+
+    (2)  kl(theta + s) = s.F s / 2 + O(|s|^3),  F = Hess kl(theta),
          s = sqrt(2 max_kl / x.A x) x,  A x = grad L,  A = F + damping I
                                                               [Schulman et al. 2015, app. C]
-    (3)  theta + 0.8^j s, first where L rises and D <= max_kl  [Schulman et al. 2015, app. C]
-    (4)  L = sum_{s,a} C(s,a) r(s,a),  r = pi(a|s) / pi_old(a|s); where pi = pi_old its
-         gradient is objectives (3)                          [Schulman et al. 2015, eq. 14]
-    (5)  L = sum_{n,t} min(r A, clip(r, 1 - eps, 1 + eps) A)   [Schulman et al. 2017, eq. 7]
-    (6)    = sum_{s,a} C+ min(r, 1 + eps) + C- max(r, 1 - eps),  C+ and C- the sums of the
-         positive and of the negative A      [derivation: sign of A; r depends on s, a alone]
-    (7)  f(theta) = sum_k f_k(pi_{phi_k(theta)}, pi_old), phi_k by adaptation (1), pi_old the
-         policy that played stage k                           [Rothfuss et al. 2019, sec. 6]
-    (8)  D = mean over all visits of KL(pi_old || pi)(s)     [Schulman et al. 2015, eq. 14]
+    (3)  the update is theta + 0.8^j s, for the first j = 0, 1, .. where L rises and kl <= max_kl
+                                                              [Schulman et al. 2015, app. C]
 
-With the advantages of trial_gradients (2), (7) of (4) has its gradient at the old theta. Unlike
-ProMP, (5) has no KL penalty beside it, and the surrogates of the inner steps have no r.
+    Steps of (2): kl and its gradient are zero at the old theta, so F is its first Taylor term.
+    To first order L rises by s.grad L. Its maximum on s.A s / 2 = max_kl has grad L = c A s.
+    So s is a multiple of x, and s.A s = 2 max_kl gives the factor.
+
+The surrogate weighs the ratio of the new and the old probability of each action that was taken.
+C(s,a) is the sum of its advantages, as in objectives (2):
+
+    (4)  L = sum_{s,a} C(s,a) ratio(s,a),  ratio = pi(a|s) / pi_old(a|s)
+                                                             [Schulman et al. 2015, eq. 14]
+    (5)  L = sum_{n,t} min(ratio Adv, clip(ratio, 1 - eps, 1 + eps) Adv)
+                                                              [Schulman et al. 2017, eq. 7]
+    (6)  L = sum_{s,a} C+(s,a) min(ratio, 1 + eps) + C-(s,a) max(ratio, 1 - eps)  [derivation]
+
+    Steps of (6): C+ is the sum of the positive and C- the sum of the negative advantages.
+    For Adv > 0, (5) is Adv times the smaller of ratio and clip(ratio): it is min(ratio, 1 + eps).
+    For Adv < 0, (5) is Adv times the larger of the two, which is max(ratio, 1 - eps).
+    The ratio depends on s and a alone, so the advantages of all visits are added first.
+
+Where pi = pi_old, (4) and (5) have the gradient of REINFORCE, objectives (3): the gradient of the
+ratio is that of log pi.
+
+In a trial, theta acts on the policy of every stage through the inner steps. A function of theta is
+a sum of terms, one for each stage, of the new logits and of the logits that played the stage:
+
+    (7)  f(theta) = sum_k f_k(pi_{phi_k(theta)}, pi_old,k),  phi_k by adaptation (1)
+                                                             [Rothfuss et al. 2019, sec. 6]
+    (8)  kl = mean over all visits of KL(pi_old || pi)(s)       [Schulman et al. 2015, eq. 14]
+
+If the advantages are those of trial_gradients (2), the gradient of (7) with (4) at the old theta
+is trial_gradients (2). Two things differ from ProMP: there is no penalty on the KL beside (5), and
+the surrogates of the inner steps have no ratio.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,18 +64,34 @@ from metarl_min.gradients import adaptation
 from metarl_min.gradients.trials import Trial
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.policies import Policy, log_softmax
+from metarl_min.mdps.rollouts import Episodes
 
 
 class Info(NamedTuple):
-    """What a person wants to see of a step; if it was not accepted, theta is what it was."""
+    """The result of a step. A step that was not accepted leaves theta as it was."""
 
     accepted: bool
     improvement: float  # of the surrogate
-    kl: float  # the divergence, in nats
+    kl: float  # divergence from the old policies, in nats
+
+
+class StageTables(NamedTuple):
+    """The tables of one stage, each [M, S, A]; divided by M, their sums are means over tasks."""
+
+    plus: Array  # C+ of eq. (6)
+    minus: Array  # C- of eq. (6)
+    visits: Array  # number of visits of each pair
 
 
 def conjugate_gradient(product: Callable[[Array], Array], b: Array, num_iterations: int) -> Array:
-    """Solve A x = b, eq. (1), until |r| <= 1e-10 |b|; `product` is v -> A v, A definite. [D]"""
+    """Solve A x = b for a definite A by eq. (1); `product(v)` returns A v. [D] -> [D]
+
+    It stops early where the residual is at most 1e-10 |b|.
+
+    >>> A, b = np.array([[4.0, 1.0], [1.0, 3.0]]), np.array([1.0, 2.0])
+    >>> conjugate_gradient(lambda v: A @ v, b, num_iterations=2).round(6)
+    array([0.090909, 0.636364])
+    """
     x, r, p = np.zeros_like(b), b, b
     for _ in range(whole("num_iterations", num_iterations)):
         Ap, rr = product(p), r @ r
@@ -57,84 +102,116 @@ def conjugate_gradient(product: Callable[[Array], Array], b: Array, num_iteratio
     return x
 
 
-@np.errstate(all="ignore")  # what is not a number is refused
+@np.errstate(all="ignore")  # a point of the line search that is not finite is refused
 def step(
-    theta: Tree, surrogate: Callable[[Tree], Any], divergence: Callable[[Tree], Any],
-    max_kl: float, *, num_iterations: int = 10, damping: float = 1e-5,
-) -> tuple[Tree, Info]:  # fmt: skip
-    """Raise `surrogate` while `divergence` <= `max_kl`, eqs. (2), (3). Both are traceable."""
+    theta: Tree,
+    surrogate: Callable[[Tree], Any],
+    divergence: Callable[[Tree], Any],
+    max_kl: float,
+    *,
+    num_iterations: int = 10,
+    damping: float = 1e-5,
+) -> tuple[Tree, Info]:
+    """Raise `surrogate` while `divergence` <= `max_kl`, eqs. (2) and (3). Both are traceable."""
     require(real("max_kl", max_kl) > 0, "max_kl must be positive", max_kl)
     real("damping", damping, 0)
     start, kl = surrogate(trees.check(theta)), divergence(theta)
     fits = bool(np.isfinite(start) and abs(kl) < 1e-3 * max_kl)
     require(fits, "at theta surrogate must be finite and divergence 0", f"{start} and {kl}")
-    (flat, unravel), g = trees.ravel(theta), trees.ravel(grad(surrogate)(theta))[0]
-    F, _ = make_hvp(divergence)(theta)  # one trace, from which every product is read
+    flat, unravel = trees.ravel(theta)
+    g, _ = trees.ravel(grad(surrogate)(theta))
+    F, _ = make_hvp(divergence)(theta)  # one trace serves every product
     x = conjugate_gradient(lambda v: trees.ravel(F(unravel(v)))[0] + damping * v, g, num_iterations)
-    full = np.sqrt(2 * max_kl / max(x @ g, 1e-300)) * x  # x.A x = x.g, as r is orthogonal to x
+    full = np.sqrt(2 * max_kl / max(x @ g, 1e-300)) * x  # x.A x = x.g, because r is orthogonal to x
     for scale in 0.8 ** np.arange(15):
         new = unravel(flat + scale * full)
         improvement, kl = float(surrogate(new) - start), float(divergence(new))
         if 0 < improvement < np.inf and kl <= max_kl:
-            return new, Info(True, improvement, kl)
-    return theta, Info(False, 0.0, 0.0)
-
-
-def clipped_surrogate(logits: Any, reference: Array, plus: Array, minus: Array, eps: float) -> Any:
-    """Clipped surrogate, eq. (5), from its tables C+ and C-, eq. (6). [..., S, A] -> [...]"""
-    log_r = log_softmax(logits) - log_softmax(reference)
-    r = np.exp(np.minimum(log_r, 700.0))  # larger r have C = 0; 0 times inf is nan
-    return np.sum(plus * np.minimum(r, 1 + eps) + minus * np.maximum(r, 1 - eps), axis=(-1, -2))
+            return new, Info(accepted=True, improvement=improvement, kl=kl)
+    return theta, Info(accepted=False, improvement=0.0, kl=0.0)
 
 
 def importance_surrogate(logits: Any, reference: Array, C: Array) -> Any:
-    """Importance-weighted surrogate, eq. (4): eq. (6) with nothing to clip. [..., S, A] -> [...]"""
+    """Return the importance-weighted surrogate, eq. (4): eq. (6) with nothing to clip. -> [...]"""
     return clipped_surrogate(logits, reference, C, 0.0 * C, np.inf)
 
 
-def surrogate_tables(
-    episodes: rollouts.Episodes, advantages: Array, shape: tuple[int, int]
-) -> list[Array]:
-    """C+, C- of eq. (6) and the visits of a stage, divided by M. [M, N, T] -> 3 x [M, S, A]"""
-    weights = np.maximum(advantages, 0), np.minimum(advantages, 0), np.ones(advantages.shape)
-    return [rollouts.sum_over_visits(episodes, w / len(w), shape) for w in weights]
+def clipped_surrogate(logits: Any, reference: Array, plus: Array, minus: Array, eps: float) -> Any:
+    """Return the clipped surrogate of eq. (5) from its tables C+ and C-, eq. (6).
+
+    `reference` are the logits of pi_old. [..., S, A] -> [...]
+
+    >>> old, new = np.zeros((1, 2)), np.log([[0.75, 0.25]])  # the ratios are 1.5 and 0.5
+    >>> C = np.array([[1.0, 0.0]])
+    >>> print(clipped_surrogate(new, old, C, 0 * C, eps=0.2).round(6))
+    1.2
+    """
+    log_ratio = log_softmax(logits) - log_softmax(reference)
+    ratio = np.exp(np.minimum(log_ratio, 700.0))  # a larger ratio has C = 0, and 0 inf is NaN
+    terms = plus * np.minimum(ratio, 1 + eps) + minus * np.maximum(ratio, 1 - eps)
+    return np.sum(terms, axis=(-1, -2))
+
+
+def surrogate_tables(episodes: Episodes, advantages: Array, shape: tuple[int, int]) -> StageTables:
+    """Return C+ and C- of eq. (6) and the visits of one stage. advantages [M, N, T]"""
+    M = len(advantages)
+    return StageTables(
+        plus=rollouts.sum_over_visits(episodes, np.maximum(advantages, 0) / M, shape),
+        minus=rollouts.sum_over_visits(episodes, np.minimum(advantages, 0) / M, shape),
+        visits=rollouts.sum_over_visits(episodes, np.ones(advantages.shape) / M, shape),
+    )
+
+
+def trial_tables(
+    stages: Sequence[Episodes], advantages: Sequence[Array], shape: tuple[int, int]
+) -> list[StageTables]:
+    """Return the tables of every stage of a trial, eq. (6)."""
+    pairs = zip(stages, advantages, strict=True)
+    return [surrogate_tables(stage, Adv, shape) for stage, Adv in pairs]
 
 
 def surrogate_after_adaptation(
-    theta: Tree, policy: Policy, trial: Trial, alpha: Any, terms: Sequence[Any]
+    theta: Tree, policy: Policy, trial: Trial, terms: Sequence[Callable[[Any, Array], Any]]
 ) -> Any:
-    """Sum of `terms[k]` of new and old logits, eq. (7)."""
-    path = adaptation.inner_loop(policy, theta, alpha, trial.inner)
-    each = zip(terms, path, trial.path, strict=True)
-    return sum(np.sum(f(policy.logits(phi), policy.logits(old))) for f, phi, old in each)
+    """Return the sum over the stages of terms[k](new logits, old logits), eq. (7)."""
+    path = adaptation.inner_loop(policy, theta, trial.alpha, trial.inner)
+    total = 0.0
+    for term, new, old in zip(terms, path, trial.path, strict=True):
+        total = total + np.sum(term(policy.logits(new), policy.logits(old)))
+    return total
+
+
+def _weighted_kl(logits: Any, reference: Array, weights: Array) -> Any:
+    """Return the divergence of each state, times its share of the visits, eq. (8). [M, S]"""
+    return weights * policies.kl(reference, logits)
 
 
 def trpo_update(
-    policy: Policy, trial: Trial, alpha: Any, stages: Sequence[list[Array]], max_kl: float = 0.01
+    policy: Policy, trial: Trial, stages: Sequence[StageTables], max_kl: float = 0.01
 ) -> tuple[Tree, Info]:
-    """Return theta after a `step` on eq. (4) within eq. (8); `stages` from `sums`."""
-    total = sum(visits.sum() for *_, visits in stages)
-    gains = [partial(importance_surrogate, C=plus + minus) for plus, minus, _ in stages]
-    costs = [lambda z, old, v=v: v.sum(-1) / total * policies.kl(old, z) for *_, v in stages]
-    L, D = (
-        lambda theta, f=f: surrogate_after_adaptation(theta, policy, trial, alpha, f)
-        for f in (gains, costs)
-    )
-    return step(trial.path[0], L, D, max_kl)
+    """Return theta after a `step` that raises eq. (4) and keeps eq. (8) below `max_kl`."""
+    num_visits = sum(tables.visits.sum() for tables in stages)
+    gains = [partial(importance_surrogate, C=tables.plus + tables.minus) for tables in stages]
+    costs = [partial(_weighted_kl, weights=x.visits.sum(-1) / num_visits) for x in stages]
+    after = partial(surrogate_after_adaptation, policy=policy, trial=trial)
+    return step(trial.path[0], partial(after, terms=gains), partial(after, terms=costs), max_kl)
 
 
 @np.errstate(over="ignore")  # of cosh in the slope of a saturated tanh, which is 0
 def clipped_update(
-    policy: Policy, trial: Trial, alpha: Any, stages: Sequence[list[Array]], optimizer: Optimizer,
-    state: Any, eps: float = 0.3, num_epochs: int = 5,
-) -> tuple[Tree, Any]:  # fmt: skip
-    """Return theta and state after `num_epochs` ascents on eq. (5); `stages` from `sums`."""
+    policy: Policy,
+    trial: Trial,
+    stages: Sequence[StageTables],
+    optimizer: Optimizer,
+    state: Any,
+    eps: float = 0.3,
+    num_epochs: int = 5,
+) -> tuple[Tree, Any]:
+    """Return theta and the optimiser's state after `num_epochs` ascents of eq. (5)."""
     require(0 < real("eps", eps) < 1, "eps must be above 0 and below 1", eps)
-    terms, theta = (
-        [partial(clipped_surrogate, plus=p, minus=m, eps=eps) for p, m, _ in stages],
-        trial.path[0],
-    )
+    theta = trial.path[0]
+    terms = [partial(clipped_surrogate, plus=x.plus, minus=x.minus, eps=eps) for x in stages]
     for _ in range(whole("num_epochs", num_epochs)):
-        g = grad(surrogate_after_adaptation)(theta, policy, trial, alpha, terms)
+        g = grad(surrogate_after_adaptation)(theta, policy, trial, terms)
         theta, state = optimizer.update(theta, state, g)
     return theta, state

@@ -1,18 +1,20 @@
-"""Meta-SGD: a step size of its own for each parameter, learned beside the start.
+"""Meta-SGD: a step size for each parameter, learned beside the start.
 
-    (1)  phi_{k+1} = phi_k + alpha o grad J_k(phi_k), alpha of the shape of theta
-                                                            [Li et al. 2017, eq. 2]
-    (2)  dF/dalpha = sum_k v_{k+1} o grad J_k(phi_k), v the adjoints of adaptation (3)
-                                                            [chain rule; Li et al. 2017, sec. 3]
-    (3)  first order: (2) with the adjoints of adaptation (4): the derivative in alpha survives,
-         that in theta becomes first-order MAML             [derivation]
+The inner step is adaptation (1) with an alpha of the shape of theta, and the gradient in alpha is
+adaptation (6); all products are elementwise [Li et al. 2017, eq. 2 and sec. 3]. The update of both
+is outer_updates (1).
 
-The gradient is taken in alpha itself, not in its logarithm, so that a step size may change sign,
-as in the paper; it starts at the family's alpha everywhere.
+With estimator=fomaml the adjoints v_k of adaptation (4) take the place of those of (3). The
+derivative in theta is then that of first-order MAML. The derivative in alpha does not vanish; with
+K = 1 it is exact, because v_K is the same in (3) and (4).
+
+The gradient is taken in alpha itself and not in its logarithm, so that a step size may change its
+sign, as in the paper. All step sizes start at the alpha of the family.
 """
 
 from functools import partial
 
+from metarl_min.gradients.outer_updates import alpha_per_parameter
 from metarl_min.learners.maml import maml
 
-meta_sgd = partial(maml, learn_alpha="each")  # eq. (2); eq. (3) with estimator="fomaml"
+meta_sgd = partial(maml, learn_alpha=alpha_per_parameter)

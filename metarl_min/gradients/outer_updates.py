@@ -1,0 +1,229 @@
+"""Outer updates: how the meta-parameters theta move, given a trial on each of M tasks.
+
+An ascent follows the gradients of the objective F, averaged over the tasks. The inner step size
+alpha ascends too if it is learned:
+
+    (1)  theta <- theta + beta/M sum_tasks dF/dtheta,  alpha <- alpha + beta/M sum_tasks dF/dalpha
+                                                    [Finn et al. 2017, alg. 3; Li et al. 2017]
+
+An optimiser may replace beta times the mean by its own step. TRPO and the clipped surrogate move
+theta within a trust region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+
+from metarl_min.basics import trees
+from metarl_min.basics.arguments import real, require
+from metarl_min.basics.optimizers import OPTIMIZERS, Optimizer, adam
+from metarl_min.basics.trees import Tree
+from metarl_min.gradients import trust_region
+from metarl_min.gradients.trial_gradients import MetaGradient, outer_surrogates
+from metarl_min.gradients.trials import Adaptation, Trial, only_adapted
+from metarl_min.gradients.trust_region import StageTables
+
+
+class State(NamedTuple):
+    """The state of meta-training."""
+
+    theta: Tree
+    alpha: Any  # inner step size: a number, or a tree with one for each parameter
+    moments: Any  # state of the update of theta
+    alpha_moments: Any  # state of the update of alpha
+
+
+class Outer(NamedTuple):
+    """An outer update. It is given one term of the objective for each stage of the trial."""
+
+    words: dict[str, Any]  # the settings of `outer_of_words` that make it again
+    init: Callable[[Tree], Any]  # parameters -> moments
+    terms: Callable[..., list[Any]]  # (stages, advantages, (S, A)) -> one term for each stage
+    update: Callable[[Rules, State, Trial, list[Any]], State]
+
+
+class LearnAlpha(NamedTuple):
+    """A way to learn the inner step size, beside theta."""
+
+    start: Callable[[float, Tree], Any]  # (alpha, theta) -> alpha as it is learned
+    leaves: Callable[[Any], Tree]  # alpha -> the tree of the step sizes that ascend
+    gradient: Callable[[Tree], Tree]  # gradient for each parameter -> gradient of those leaves
+    value: Callable[[Any, Tree], Any]  # (alpha, leaves after a step) -> alpha after the step
+
+
+class Rules(NamedTuple):
+    """The settings of a learner that follows meta-gradients, all of them resolved."""
+
+    adaptation: Adaptation
+    estimator: MetaGradient
+    learn_alpha: LearnAlpha
+    outer: Outer
+    num_tasks: int  # M
+
+
+def start(rules: Rules, theta: Tree) -> State:
+    """Return the state at the start of training, from meta-parameters theta."""
+    alpha = rules.learn_alpha.start(rules.adaptation.alpha, theta)
+    return State(
+        theta=theta,
+        alpha=alpha,
+        moments=rules.outer.init(theta),
+        alpha_moments=rules.outer.init(rules.learn_alpha.leaves(alpha)),
+    )
+
+
+def _same(alpha: float, theta: Tree) -> float:
+    return alpha
+
+
+def _no_leaves(alpha_or_gradient: Any) -> Tree:
+    return {}
+
+
+def _unchanged(alpha: Any, leaves: Tree) -> Any:
+    return alpha
+
+
+def _one_leaf(alpha: float) -> Tree:
+    return {"alpha": np.array(alpha)}
+
+
+def _sum_of_entries(gradient: Tree) -> Tree:
+    return {"alpha": np.array(sum(leaf.sum() for leaf in gradient.values()))}
+
+
+def _number(alpha: float, leaves: Tree) -> float:
+    return float(leaves["alpha"])
+
+
+def _spread(alpha: float, theta: Tree) -> Tree:
+    return trees.map_leaves(lambda x: np.full_like(x, alpha), theta)
+
+
+def _tree(tree: Tree) -> Tree:
+    return tree
+
+
+def _new_leaves(alpha: Tree, leaves: Tree) -> Tree:
+    return leaves
+
+
+fixed_alpha = LearnAlpha(_same, leaves=_no_leaves, gradient=_no_leaves, value=_unchanged)
+one_alpha = LearnAlpha(_same, leaves=_one_leaf, gradient=_sum_of_entries, value=_number)
+alpha_per_parameter = LearnAlpha(_spread, leaves=_tree, gradient=_tree, value=_new_leaves)
+LEARN_ALPHA = {"no": fixed_alpha, "scalar": one_alpha, "each": alpha_per_parameter}
+
+
+def _ascend(
+    rules: Rules, state: State, trial: Trial, terms: list[Any], *, optimizer: Optimizer
+) -> State:
+    """Return the state after one ascent in theta and in alpha, eq. (1)."""
+    g = rules.estimator.gradients(rules.adaptation, trial, terms)
+    in_alpha = rules.learn_alpha.gradient(only_adapted(rules.adaptation, g.in_alpha))
+    mean = partial(trees.map_leaves, lambda leaf: leaf / rules.num_tasks)
+    theta, moments = optimizer.update(state.theta, state.moments, mean(g.in_theta))
+    leaves = rules.learn_alpha.leaves(state.alpha)
+    leaves, alpha_moments = optimizer.update(leaves, state.alpha_moments, mean(in_alpha))
+    alpha = rules.learn_alpha.value(state.alpha, leaves)
+    return State(theta=theta, alpha=alpha, moments=moments, alpha_moments=alpha_moments)
+
+
+def _step_within(
+    rules: Rules, state: State, trial: Trial, terms: list[StageTables], *, max_kl: float
+) -> State:
+    """Return the state after one step of TRPO on the sampled trials."""
+    theta, _ = trust_region.trpo_update(rules.adaptation.policy, trial, terms, max_kl)
+    return state._replace(theta=theta)
+
+
+def _ascend_clipped(
+    rules: Rules,
+    state: State,
+    trial: Trial,
+    terms: list[StageTables],
+    *,
+    clip: float,
+    optimizer: Optimizer,
+) -> State:
+    """Return the state after a few ascents on the clipped surrogate of the sampled trials."""
+    policy = rules.adaptation.policy
+    theta, moments = trust_region.clipped_update(
+        policy, trial, terms, optimizer, state.moments, clip
+    )
+    return state._replace(theta=theta, moments=moments)
+
+
+def _no_moments(theta: Tree) -> tuple[()]:
+    return ()
+
+
+def ascent(optimizer: Optimizer) -> Outer:
+    """Return one ascent along the gradient, eq. (1), by an optimiser such as `adam(0.05)`."""
+    return Outer(
+        words={"update": "ascent", **optimizer.words},
+        init=optimizer.init,
+        terms=outer_surrogates,
+        update=partial(_ascend, optimizer=optimizer),
+    )
+
+
+def trpo(max_kl: float = 0.01) -> Outer:
+    """Return one step that keeps the mean KL divergence below `max_kl`, trust_region (2)."""
+    require(real("max_kl", max_kl) > 0, "max_kl must be positive", max_kl)
+    return Outer(
+        words={"update": "trpo", "max_kl": max_kl},
+        init=_no_moments,
+        terms=trust_region.trial_tables,
+        update=partial(_step_within, max_kl=max_kl),
+    )
+
+
+def clipped(clip: float, optimizer: Optimizer) -> Outer:
+    """Return five ascents on the surrogate with clipped ratios, trust_region (5)."""
+    require(0 < real("clip", clip) < 1, "clip must be above 0 and below 1", clip)
+    return Outer(
+        words={"update": "clipped", "clip": clip, **optimizer.words},
+        init=optimizer.init,
+        terms=trust_region.trial_tables,
+        update=partial(_ascend_clipped, clip=clip, optimizer=optimizer),
+    )
+
+
+UPDATES = {"ascent": ascent, "trpo": trpo, "clipped": clipped}
+SETTINGS = {  # the settings that have an effect
+    ascent: ("optimizer", "beta"),
+    trpo: ("max_kl",),
+    clipped: ("clip", "optimizer", "beta"),
+}
+
+
+def outer_of_words(
+    *,
+    update: Annotated[Callable[..., Outer], UPDATES] = ascent,
+    optimizer: Annotated[Callable[[float], Optimizer] | None, OPTIMIZERS] = None,
+    beta: float | None = None,
+    max_kl: float | None = None,
+    clip: float | None = None,
+) -> Outer:
+    """Return the outer update of these settings. ValueError if a setting would have no effect.
+
+    update     ascent along the gradient, trpo (within a trust region), or clipped (ascents on
+               a surrogate with clipped ratios)
+    optimizer  optimiser of ascent and clipped; by default adam
+    beta       outer step size of ascent and clipped; by default 0.05
+    max_kl     largest mean KL divergence of trpo, in nats; by default 0.01
+    clip       largest distance of a ratio from 1 in clipped; by default 0.3
+    """
+    given = {"optimizer": optimizer, "beta": beta, "max_kl": max_kl, "clip": clip}
+    for name, value in given.items():
+        users = " or ".join(word for word, x in UPDATES.items() if name in SETTINGS[x])
+        allowed = value is None or name in SETTINGS[update]
+        require(allowed, f"{name} must come with update={users}", f"update={update.__name__}")
+    if update is trpo:
+        return trpo(0.01 if max_kl is None else max_kl)
+    chosen = (optimizer or adam)(0.05 if beta is None else beta)
+    return ascent(chosen) if update is ascent else clipped(0.3 if clip is None else clip, chosen)
