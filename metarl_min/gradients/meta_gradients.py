@@ -16,9 +16,8 @@ While (3) holds, the mean of n estimates is nearer to grad F if the estimator is
 - For the unbiased estimator this distance is tr Cov_unbiased / n.
 - The biased one is nearer while |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n.
 
-Autograd differentiates (1) as it stands: P(D) and phi_K(D) both depend on theta. The estimators
-are the same functions that a learner calls on sampled data. So a mistake that a formula hides, such
-as a sum in place of a mean, shows in (2). The same by loops: tests/estimators_by_hand.py.
+The estimators are the functions that a learner calls on sampled data. So a mistake that a formula
+hides, such as a sum in place of a mean, shows in (2). By loops: tests/estimators_by_hand.py.
 """
 
 from typing import Any, NamedTuple
@@ -27,9 +26,10 @@ import autograd.numpy as np
 import numpy as onp
 from autograd import value_and_grad
 
-from metarl_min.basics import expectations, trees
+from metarl_min.basics import trees
 from metarl_min.basics.arguments import floats, require
 from metarl_min.basics.checks import Report
+from metarl_min.basics.expectations import check_unbiased, moments
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.gradients import adaptation, estimators, mistakes
 from metarl_min.gradients.enumeration import AllDataSets, Data, enumerate_data_sets
@@ -83,7 +83,7 @@ def exact_gradients(problem: Problem) -> ExactGradients:
     sets, J = enumerate_data(problem), expected_return_objective(problem.task, problem.horizon)
 
     def F_N(theta: Tree) -> Any:
-        path, log_p = adapt(problem, theta, sets)
+        path, log_p = adapt(problem, theta, sets)  # both depend on theta
         return np.sum(np.exp(log_p) * J.value(policy.logits(path[-1])))
 
     value, gradient = value_and_grad(F_N)(theta)
@@ -97,11 +97,10 @@ def exact_gradients(problem: Problem) -> ExactGradients:
 
 def inputs_at(problem: Problem, path: list[Tree], data: list[Data]) -> EstimatorInputs:
     """Return the inputs of an estimator on given data; v and R are exact."""
-    policy = problem.inner.policy
-    J = expected_return_objective(problem.task, problem.horizon)
-    v = adaptation.gradient(policy, path[-1], J)
-    R = J.value(policy.logits(path[-1]))
-    return EstimatorInputs(inner=problem.inner, path=path, data=data, v=v, R=R)
+    inner, J = problem.inner, expected_return_objective(problem.task, problem.horizon)
+    v = adaptation.gradient(inner.policy, path[-1], J)
+    R = J.value(inner.policy.logits(path[-1]))
+    return EstimatorInputs(inner=inner, path=path, data=data, v=v, R=R)
 
 
 def enumerated_inputs(problem: Problem) -> tuple[EstimatorInputs, Array]:
@@ -139,7 +138,7 @@ def _errors(mean: Array, variance: float, gradient: Tree) -> Errors:
 
 def measure(estimates: Array, probability: Array, exact: ExactGradients) -> Moments:
     """Return the moments of estimates [M, D] by eq. (2), and their errors."""
-    mean, covariance = expectations.moments(estimates, probability)
+    mean, covariance = moments(estimates, probability)
     variance = float(onp.trace(covariance))
     return Moments(
         mean=mean,
@@ -173,8 +172,8 @@ def compare_estimators(
         problem = problem._replace(num_episodes=N)
         exact, (inputs, p) = exact_gradients(problem), enumerated_inputs(problem)
         estimates = {name: trees.flatten_tasks(g(*inputs)) for name, g in functions.items()}
-        moments = {name: measure(x, p, exact) for name, x in estimates.items()}
-        comparisons[N] = Comparison(exact=exact, moments=moments)
+        measured = {name: measure(x, p, exact) for name, x in estimates.items()}
+        comparisons[N] = Comparison(exact=exact, moments=measured)
     return comparisons
 
 
@@ -243,9 +242,7 @@ def check_meta_gradient(
         g = estimator(*inputs)
         _check_leaves(g, inputs.path[0])
         target = truths[f"grad {estimand}"]
-        reports.append(
-            expectations.check_unbiased(lambda g: g, (p, g), target, tolerance=tolerance)
-        )
+        reports.append(check_unbiased(lambda g: g, (p, g), target, tolerance=tolerance))
         estimates.append(trees.flatten_tasks(g))
         known.append(mistakes.candidates(inputs, one.num_episodes, truths))
         probabilities.append(p)

@@ -1,8 +1,13 @@
-"""What goes wrong in a meta-gradient, so that a wrong one can be called by its name.
+"""Frequent mistakes in an estimator of the meta-gradient, each with a name.
 
-A wrong estimator is often one of `estimators` times a forgotten or doubled factor, or the sum of
-a gradient and a score term of which one belongs to another, or has such a factor, or lacks the
-way through the earlier inner steps. There are some hundreds of these; all are made, by name.
+A wrong estimator often has one of three forms:
+
+- an estimator of `estimators`, times a factor that was forgotten or applied twice;
+- a gradient without a score term, plus a score term that belongs to another gradient;
+- such a sum in which the score term has a wrong factor, or stops at the first inner step.
+
+There are a few hundred combinations. `candidates` computes all of them on the given data, and
+`explain` finds those that are equal to an unknown estimator, so that a mistake is called by name.
 """
 
 from __future__ import annotations
@@ -12,108 +17,130 @@ import numpy as np
 from metarl_min.basics import trees
 from metarl_min.basics.checks import Report
 from metarl_min.basics.trees import Array, Tree
-from metarl_min.gradients import estimators
 from metarl_min.gradients.estimators import (
+    ESTIMATORS,
+    WEIGHTS,
     EstimatorInputs,
     Weights,
     plain_weights,
     through_inner_steps,
 )
 
-Rows = dict[str, Array]  # name -> estimates [M, D], or their mean [D]
-
-WEIGHTS: dict[str, Weights] = {
-    "dice": estimators.dice_weights,
-    "loaded_dice": estimators.loaded_dice_weights,
-    "lvc": estimators.lvc_weights,
-    "linearised_score": estimators.linearised_weights,
-}
+Candidates = dict[str, Array]  # name -> estimates [M, D], or their mean [D]
 
 
-def transposed(given: EstimatorInputs) -> Tree:
-    """Plain with its factors I + alpha H_k in the wrong order; right where K = 1."""
-    _, path, data, v, _ = given
-    for k, D in enumerate(data):
-        v = through_inner_steps(given[0], path[k : k + 2], [D], v, plain_weights)
+def transposed(inputs: EstimatorInputs) -> Tree:
+    """Return plain with its factors I + alpha H_k in the wrong order, which shows if K > 1."""
+    v = inputs.v
+    for k, D in enumerate(inputs.data):
+        v = through_inner_steps(inputs.inner, inputs.path[k : k + 2], [D], v, plain_weights)
     return v
 
 
 def score_term(
-    given: EstimatorInputs, num_steps: int | None = None, weights: Weights = plain_weights
+    inputs: EstimatorInputs, num_steps: int | None = None, weights: Weights = plain_weights
 ) -> Tree:
-    """What emaml adds, or the part of it that the first steps have: phi_1 and on held fixed."""
-    inner, path, data, v, R = given
-    end = len(data) if num_steps is None else num_steps
-    return through_inner_steps(inner, path[: end + 1], data[:end], trees.scale(v, 0.0), weights, R)
+    """Return the score term of estimators (3) for the given weights.
+
+    With `num_steps` only the first inner steps count: later phi_k are held fixed.
+    """
+    inner, path, data, v, R = inputs
+    last = len(data) if num_steps is None else num_steps
+    zero = trees.scale(v, 0.0)
+    return through_inner_steps(inner, path[: last + 1], data[:last], zero, weights, factor=R)
 
 
-def factors(named: dict[str, float]) -> dict[str, float]:
-    """One, minus one, every named number and its inverse, by name."""
-    products = {f"{name} times ": k for name, k in named.items()}
-    inverses = {f"1/{name} times ": 1 / k for name, k in named.items() if k}
+def factors(numbers: dict[str, float]) -> dict[str, float]:
+    """Return 1, -1, every number and its inverse; the names are prefixes such as "1/N times "."""
+    products = {f"{name} times ": k for name, k in numbers.items()}
+    inverses = {f"1/{name} times ": 1 / k for name, k in numbers.items() if k}
     return {"": 1.0, "-1 times ": -1.0, **products, **inverses}
 
 
-def explanations(given: EstimatorInputs, num_episodes: int, truths: dict[str, Tree]) -> Rows:
-    """What a function may turn out to be, the simplest first: {name: estimates [M, D]}."""
-    inner, _, data, _, R = given
-    numbers = {"N": num_episodes, "2": 2, "K": len(data), "alpha": inner.alpha, "M": len(R)}
-    scales = factors(numbers)
-    found = {name: trees.flatten_tasks(g(*given)) for name, (g, _) in estimators.ESTIMATORS.items()}
-    found["plain with transposed factors"] = trees.flatten_tasks(transposed(given))
-    gradients = {name: x for name, x in found.items() if name != "emaml"}  # without a score term
-    for name, truth in truths.items():
-        found[name] = np.tile(trees.ravel(truth)[0], (len(R), 1))
-    found = {k + name: scales[k] * x for k in scales for name, x in found.items()}
-    score, detached = (trees.flatten_tasks(score_term(given, steps)) for steps in (None, 1))
-    for name, x in gradients.items():
+def _with_score_terms(
+    inputs: EstimatorInputs, gradients: Candidates, scales: dict[str, float]
+) -> Candidates:
+    """Return every gradient plus every score term times every factor."""
+    score = trees.flatten_tasks(score_term(inputs))
+    detached = trees.flatten_tasks(score_term(inputs, num_steps=1))
+    sums = {}
+    for name, gradient in gradients.items():
         terms = {"the score term": score, "the score term with phi_1 .. detached": detached}
-        if name in WEIGHTS:
-            own = trees.flatten_tasks(score_term(given, weights=WEIGHTS[name]))
-            terms[f"the score term through {name}"] = own
-        found |= {f"{name} + {k}{s}": x + scales[k] * y for s, y in terms.items() for k in scales}
-    return found
+        if name in WEIGHTS and name != "plain":
+            own = score_term(inputs, weights=WEIGHTS[name])
+            terms[f"the score term through {name}"] = trees.flatten_tasks(own)
+        for term_name, term in terms.items():
+            for factor, k in scales.items():
+                sums[f"{name} + {factor}{term_name}"] = gradient + k * term
+    return sums
 
 
-def _same(x: Array, y: Array) -> bool:
+def candidates(inputs: EstimatorInputs, num_episodes: int, truths: dict[str, Tree]) -> Candidates:
+    """Return all estimators and mistakes by name, the simplest first. {name: [M, D]}
+
+    `truths` are exact gradients by name, such as "grad F_N"; they do not depend on the data.
+    """
+    M, K = len(inputs.R), len(inputs.data)
+    scales = factors({"N": num_episodes, "2": 2, "K": K, "alpha": inputs.inner.alpha, "M": M})
+    simple = {name: trees.flatten_tasks(g(*inputs)) for name, g in ESTIMATORS.items()}
+    simple["plain with transposed factors"] = trees.flatten_tasks(transposed(inputs))
+    gradients = {name: x for name, x in simple.items() if name != "emaml"}
+    for name, truth in truths.items():
+        simple[name] = np.tile(trees.ravel(truth)[0], (M, 1))
+    scaled = {factor + name: k * x for factor, k in scales.items() for name, x in simple.items()}
+    return scaled | _with_score_terms(inputs, gradients, scales)
+
+
+def _equal(x: Array, y: Array) -> bool:
+    """Return whether x is y to nine digits of the largest entry."""
     return bool(abs(x - y).max() <= 1e-9 * abs(y).max())
 
 
-def _recognise(mine: list[Array], known: list[Rows]) -> str:
-    """Names of what equals `mine` to 1e-9 on each of several problems, three at most."""
-    pairs = list(zip(mine, known, strict=True))
-    names = [name for name in known[0] if all(_same(x, there[name]) for x, there in pairs)]
+def _names_of(estimates: list[Array], known: list[Candidates]) -> str:
+    """Return the names of at most three candidates that are equal to the estimates on all problems.
+
+    Both lists have one entry for each problem.
+    """
+    pairs = list(zip(estimates, known, strict=True))
+    names = [name for name in known[0] if all(_equal(x, rows[name]) for x, rows in pairs)]
     return " = ".join(names[:3])
 
 
-def _common_factor(mine: list[Array], known: list[Rows], truth: str) -> float | None:
-    """The one number k with mean = k truth on all problems; None where none fits to 1e-9.
+def _common_factor(means: list[Array], known_means: list[Candidates], truth: str) -> float | None:
+    """Return the number k with mean = k truth on all problems; None where there is no such number.
 
-    None too where all that is known lies on one line, as with two arms: there each has some k.
+    None also where the means of all candidates lie on one line, as with two arms: there every
+    candidate is some multiple of the truth, so a factor explains nothing.
     """
-    mean = np.concatenate(mine)
-    others = {name: np.concatenate([there[name] for there in known]) for name in known[0]}
-    target = others[truth]
+    mean = np.concatenate(means)
+    rows = {name: np.concatenate([x[name] for x in known_means]) for name in known_means[0]}
+    target = rows[truth]
     k = float(mean @ target / (target @ target or 1.0))
-    on_a_line = np.linalg.matrix_rank(np.stack(list(others.values()))) < 2
-    return k if _same(mean, k * target) and not on_a_line else None
+    on_a_line = np.linalg.matrix_rank(np.stack(list(rows.values()))) < 2
+    return k if _equal(mean, k * target) and not on_a_line else None
 
 
 def explain(
-    report: Report, mine: list[Array], known: list[Rows], probabilities: list[Array], truth: str
+    report: Report,
+    estimates: list[Array],
+    known: list[Candidates],
+    probabilities: list[Array],
+    truth: str,
 ) -> Report:
-    """Complete a report by what estimates [M, D] equal on all problems, themselves or on average.
+    """Add to a report the names of the candidates that are equal to the estimates.
 
-    Only where nothing known fits is a factor of the gradient named `truth` looked for, and
-    nothing where the report has a remark of its own.
+    The lists have one entry for each problem: the estimates [M, D] to explain, the candidates, and
+    the probabilities [M] of the data sets. If no candidate is equal on every data set, candidates
+    with an equal mean are named. If there are none either, the report gets the factor between the
+    mean and the gradient `truth`. A report that has a remark already is returned as it is.
     """
     if report.remark:
         return report
-    if names := _recognise(mine, known):
+    if names := _names_of(estimates, known):
         return report._replace(factor=None, remark=f"it is {names}")
+    means = [p @ x for p, x in zip(probabilities, estimates, strict=True)]
     pairs = list(zip(probabilities, known, strict=True))
-    means = [p @ x for p, x in zip(probabilities, mine, strict=True)]
-    known_means = [{name: p @ x for name, x in there.items()} for p, there in pairs]
-    if names := _recognise(means, known_means):
+    known_means = [{name: p @ x for name, x in rows.items()} for p, rows in pairs]
+    if names := _names_of(means, known_means):
         return report._replace(factor=None, remark=f"it has the mean of {names}")
     return report._replace(factor=_common_factor(means, known_means, truth))

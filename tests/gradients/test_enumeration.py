@@ -1,4 +1,4 @@
-"""enumeration (1)-(2): every trajectory and every data set, against a list without short cuts."""
+"""enumeration (1)-(3): all trajectories and data sets, against lists without short cuts."""
 
 import itertools
 import math
@@ -6,19 +6,20 @@ from collections import Counter, defaultdict
 
 import estimators_by_hand as by_hand
 import numpy as np
+import problems
 import pytest
+from comparing import softmax
 from hypothesis import given
 from hypothesis import strategies as st
 
 from metarl_min.gradients import enumeration, meta_gradients
 from metarl_min.gradients.estimators import InnerStep
+from metarl_min.gradients.meta_gradients import Problem
 from metarl_min.mdps import policies
 from metarl_min.mdps.mdp import MDP
 from metarl_min.tasks.bandits import bandit_mdps
 
-SLIP = np.array([[[0.6, 0.4], [0.3, 0.7]], [[0.2, 0.8], [0.5, 0.5]]])
 MOVES = np.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
-TRAP = np.array([[[0.7, 0.3], [0.2, 0.8]], [[0.0, 1.0], [0.0, 1.0]]])
 BY_ACTION = np.array([[[1.0], [-0.5]], [[0.3], [2.0]]])
 BY_ARRIVAL = np.array([[[1.0, 0.2], [-0.5, 0.1]], [[0.3, 0.9], [2.0, -1.0]]])
 PAID_ONCE = np.array([[[1.0, 2.0], [0.5, 0.5]], [[7.0, 0.0], [7.0, 0.0]]])
@@ -31,19 +32,19 @@ def one(initial, transition, reward):
 
 CASES = {  # task, horizon, and the number of trajectories counted by hand
     "bandit of three arms": (bandit_mdps(np.array([[0.2, 0.9, 0.9]])), 1, 3),
-    "slip, fixed start, rewards of actions": (one(FIXED, SLIP, BY_ACTION), 2, 8),
-    "slip, fixed start, rewards of arrivals": (one(FIXED, SLIP, BY_ARRIVAL), 2, 16),
-    "slip, random start, rewards of actions": (one(RANDOM, SLIP, BY_ACTION), 2, 16),
-    "slip, random start, rewards of arrivals": (one(RANDOM, SLIP, BY_ARRIVAL), 2, 32),
+    "slip, fixed start, rewards of actions": (one(FIXED, problems.SLIP, BY_ACTION), 2, 8),
+    "slip, fixed start, rewards of arrivals": (one(FIXED, problems.SLIP, BY_ARRIVAL), 2, 16),
+    "slip, random start, rewards of actions": (one(RANDOM, problems.SLIP, BY_ACTION), 2, 16),
+    "slip, random start, rewards of arrivals": (one(RANDOM, problems.SLIP, BY_ARRIVAL), 2, 32),
     "no slip, fixed start": (one(FIXED, MOVES, BY_ARRIVAL), 2, 4),
     "no slip, fixed start, three steps": (one(FIXED, MOVES, BY_ACTION), 3, 8),
     # one step: actions 0 (paid by arrival: 2 ways) and 1 (paid alike: 1 way)
-    "trap, one step": (one(FIXED, TRAP, PAID_ONCE), 1, 3),
+    "trap, one step": (one(FIXED, problems.TRAP, PAID_ONCE), 1, 3),
     # two steps: 2 actions into the trap, then nothing more; 2 that stay, then 3 ways each
-    "trap, two steps": (one(FIXED, TRAP, PAID_ONCE), 2, 2 + 2 * 3),
-    "trap, three steps": (one(FIXED, TRAP, PAID_ONCE), 3, 2 + 2 * (2 + 2 * 3)),
+    "trap, two steps": (one(FIXED, problems.TRAP, PAID_ONCE), 2, 2 + 2 * 3),
+    "trap, three steps": (one(FIXED, problems.TRAP, PAID_ONCE), 3, 2 + 2 * (2 + 2 * 3)),
     # started in the trap an episode lives for its first step, whose action is told apart
-    "trap, random start": (one(RANDOM, TRAP, PAID_ONCE), 2, (2 + 2 * 3) + 2),
+    "trap, random start": (one(RANDOM, problems.TRAP, PAID_ONCE), 2, (2 + 2 * 3) + 2),
 }
 cases = pytest.mark.parametrize("name", CASES)
 
@@ -52,27 +53,26 @@ def logits_of(task, seed=0):
     return 0.6 * np.random.default_rng(seed).standard_normal(task.shape)
 
 
-def living(steps):
-    """What can be seen of an episode: its idle steps are all alike."""
+def visible(steps):
+    """What can be seen of an episode: the steps after its end are all alike."""
     return tuple((int(s), int(a), float(r)) if alive else None for s, a, r, alive in steps)
 
 
 def rows(episodes):
-    """The episodes [U, T] of the library as tuples."""
-    return [living(zip(*(x[u] for x in episodes), strict=True)) for u in range(len(episodes[0]))]
+    """The episodes [U, T] of the package as tuples."""
+    return [visible(zip(*(x[u] for x in episodes), strict=True)) for u in range(len(episodes[0]))]
 
 
 def distribution(task, horizon, params):
     """Probability of everything that can be seen, merged from the full list."""
-    found = defaultdict(float)
+    probabilities = defaultdict(float)
     for episode in by_hand.episodes(task, horizon):
-        found[living(episode.steps)] += by_hand.probability(params, [episode])
-    return found
+        probabilities[visible(episode.steps)] += by_hand.probability(params, [episode])
+    return probabilities
 
 
 def log_policy(logits, episodes):
-    probs = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-    return (np.log(probs)[episodes.states, episodes.actions] * episodes.alive).sum(-1)
+    return (np.log(softmax(logits))[episodes.states, episodes.actions] * episodes.alive).sum(-1)
 
 
 @cases
@@ -80,13 +80,13 @@ def log_policy(logits, episodes):
 def test_eq1_trajectories_are_those_of_the_full_list_with_their_probabilities(name):
     task, horizon, size = CASES[name]
     logits = logits_of(task)
-    found = enumeration.trajectories(task, horizon)
-    p = np.exp(found.log_chance + log_policy(logits, found.episodes))
+    listed = enumeration.trajectories(task, horizon)
+    p = np.exp(listed.log_chance + log_policy(logits, listed.episodes))
     truth = distribution(task, horizon, {"logits": logits})
-    assert len(found.log_chance) == size == len(truth)
-    assert found.episodes.states.shape == (size, horizon)
+    assert len(listed.log_chance) == size == len(truth)
+    assert listed.episodes.states.shape == (size, horizon)
     assert p.sum() == pytest.approx(1.0, abs=1e-14)
-    assert dict(zip(rows(found.episodes), p, strict=True)) == pytest.approx(truth, abs=1e-15)
+    assert dict(zip(rows(listed.episodes), p, strict=True)) == pytest.approx(truth, abs=1e-15)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
@@ -95,29 +95,30 @@ def test_eq1_probabilities_of_any_dense_task_sum_to_one(seed, S, A, horizon):
     rng = np.random.default_rng(seed)
     P, R = rng.dirichlet(np.ones(S), (S, A)), rng.normal(size=(S, A, 1))
     task = one(rng.dirichlet(np.ones(S)), P, R)
-    found = enumeration.trajectories(task, horizon)
-    p = np.exp(found.log_chance + log_policy(rng.normal(size=(S, A)), found.episodes))
+    listed = enumeration.trajectories(task, horizon)
+    p = np.exp(listed.log_chance + log_policy(rng.normal(size=(S, A)), listed.episodes))
     assert len(p) == S**horizon * A**horizon
     assert p.sum() == pytest.approx(1.0, abs=1e-13)
 
 
-def test_episodes_that_ended_are_told_as_the_sampler_tells_them():
+def test_episodes_that_ended_have_the_fields_that_the_sampler_gives_them():
     task, horizon, _ = CASES["trap, three steps"]
-    found = enumeration.trajectories(task, horizon).episodes
-    entered = found.states == 1
-    assert entered.any() and not found.alive[entered].any() and found.alive[~entered].all()
-    assert (found.rewards[~found.alive] == 0).all()
-    assert found.alive.dtype == bool and found.states.dtype.kind == "i"
+    episodes = enumeration.trajectories(task, horizon).episodes
+    entered = episodes.states == 1
+    assert entered.any() and not episodes.alive[entered].any() and episodes.alive[~entered].all()
+    assert (episodes.rewards[~episodes.alive] == 0).all()
+    assert episodes.alive.dtype == bool and episodes.states.dtype.kind == "i"
 
 
 @pytest.mark.parametrize(("kinds", "size"), [(1, 4), (2, 1), (2, 5), (3, 3), (4, 4)])
-def test_multisets_are_those_of_all_sequences_with_the_number_of_their_orders(kinds, size):
+@pytest.mark.verifies("enumeration.2")
+def test_eq2_counts_are_those_of_all_sequences_with_the_number_of_their_orders(kinds, size):
     sequences = itertools.product(range(kinds), repeat=size)
     truth = Counter(tuple(seq.count(k) for k in range(kinds)) for seq in sequences)
-    counts, log_ways = enumeration.compositions(kinds, size)
-    found = {tuple(row): math.exp(w) for row, w in zip(counts.tolist(), log_ways, strict=True)}
+    counts, log_orders = enumeration.compositions(kinds, size)
+    orders = {tuple(row): math.exp(x) for row, x in zip(counts.tolist(), log_orders, strict=True)}
     assert len(counts) == len(truth) and (counts.sum(-1) == size).all()
-    assert found == pytest.approx(truth, rel=1e-13)
+    assert orders == pytest.approx(truth, rel=1e-13)
 
 
 BANDIT = CASES["bandit of three arms"][:2]
@@ -137,39 +138,43 @@ def contents(stages):
 
 
 @pytest.mark.parametrize("name", DATA)
-@pytest.mark.verifies("enumeration.2")
-def test_eq2_data_sets_have_the_probability_of_all_their_orders(name):
+@pytest.mark.verifies("enumeration.2", "enumeration.3")
+def test_eqs2_and_3_data_sets_have_the_probability_of_all_their_orders(name):
     task, horizon, N, K = DATA[name]
     theta = {"logits": logits_of(task)}
-    problem = meta_gradients.Problem(
-        InnerStep(policies.tabular, 0.7, 0.3), theta, task, horizon, N, K
+    problem = Problem(
+        inner=InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.3),
+        theta=theta,
+        task=task,
+        horizon=horizon,
+        num_episodes=N,
+        num_steps=K,
     )
     truth = defaultdict(float)
     kinds = by_hand.episodes(task, horizon)
     for stages, p in by_hand.all_data(theta, kinds, N, K, by_hand.Rule(0.7, 0.3)):
-        truth[contents([[living(e.steps) for e in stage] for stage in stages])] += p
+        truth[contents([[visible(e.steps) for e in stage] for stage in stages])] += p
 
     sets = meta_gradients.enumerate_data(problem)
     _, log_p = meta_gradients.adapt(problem, theta, sets)
     assert len(sets.data) == K and log_p.shape == (len(truth),)
-    found = {}
+    probabilities = {}
     for m, p in enumerate(np.exp(log_p)):
         stages = []
         for D in sets.data:
-            seen = rows([x[m] for x in D.episodes])
-            times = D.counts[m]
-            assert times.sum() == N
-            stages.append([u for u, n in zip(seen, times, strict=True) for _ in range(n)])
-        found[contents(stages)] = p
-    assert found == pytest.approx(truth, rel=1e-12)
-    assert sum(found.values()) == pytest.approx(1.0, abs=1e-13)
+            listed, counts = rows([field[m] for field in D.episodes]), D.counts[m]
+            assert counts.sum() == N
+            stages.append([tau for tau, n in zip(listed, counts, strict=True) for _ in range(n)])
+        probabilities[contents(stages)] = p
+    assert probabilities == pytest.approx(truth, rel=1e-12)
+    assert sum(probabilities.values()) == pytest.approx(1.0, abs=1e-13)
 
 
 @pytest.mark.verifies("enumeration.2")
 def test_eq2_many_episodes_keep_their_probabilities():
     task, N = bandit_mdps(np.array([[0.2, 0.9]])), 1000
     sets = enumeration.enumerate_data_sets(task, 1, N, 1)
-    log_p = sets.log_ways + sets.data[0].counts @ np.log([0.25, 0.75])
+    log_p = sets.log_constant + sets.data[0].counts @ np.log([0.25, 0.75])
     assert len(log_p) == N + 1
     assert np.exp(log_p).sum() == pytest.approx(1.0, rel=1e-10)
     assert np.exp(log_p) @ sets.data[0].counts[:, 1] == pytest.approx(750.0, rel=1e-10)
@@ -187,10 +192,10 @@ def test_too_many_trajectories_are_refused_before_they_are_listed_and_the_size_i
         enumeration.trajectories(SLIPPING[0], 60)
 
 
-def test_what_is_listed_may_have_the_size_of_the_limit(monkeypatch):
+def test_a_list_may_have_the_size_of_the_limit(monkeypatch):
     task, horizon = CASES["slip, fixed start, rewards of arrivals"][:2]
     monkeypatch.setattr(enumeration, "LIMIT", 16)
-    assert len(enumeration.enumerate_data_sets(task, horizon, 1, 1).log_ways) == 16
+    assert len(enumeration.enumerate_data_sets(task, horizon, 1, 1).log_constant) == 16
     monkeypatch.setattr(enumeration, "LIMIT", 15)
     with pytest.raises(ValueError, match="at most 15 trajectories, got 16 of 2 steps"):
         enumeration.trajectories(task, horizon)
@@ -207,7 +212,7 @@ def test_what_is_listed_may_have_the_size_of_the_limit(monkeypatch):
         ({"num_steps": -1}, ValueError, "num_steps must be at least 0, got -1"),
     ],
 )
-def test_what_cannot_be_enumerated_is_refused_with_the_rule(change, error, message):
+def test_a_problem_that_cannot_be_enumerated_is_refused_with_the_rule(change, error, message):
     settings = {"task": BANDIT[0], "horizon": 1, "num_episodes": 1, "num_steps": 1}
     with pytest.raises(error, match=message):
         enumeration.enumerate_data_sets(**{**settings, **change})

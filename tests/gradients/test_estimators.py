@@ -1,34 +1,38 @@
-"""estimators (1)-(10): each data set alone, against full matrices and loops; consequences 1, 4, 5.
+"""estimators (1)-(10): each data set by itself, against full matrices and loops.
 
-A data set comes in two forms, counts of all trajectories and N sampled episodes; here it is mostly
-the second, in every order, so that both forms are tested against each other.
+A data set has two forms: counts of all trajectories, or N sampled episodes. Here it mostly has the
+second form, in every order, so that the two forms are tested against each other.
 """
 
 import itertools
+import pickle
 
 import estimators_by_hand as by_hand
 import numpy as np
+import problems
 import pytest
+from comparing import softmax
 
-from metarl_min.basics import trees
+from metarl_min.basics import expectations, trees
 from metarl_min.gradients import estimators, meta_gradients, objectives
 from metarl_min.gradients.enumeration import Data
-from metarl_min.gradients.estimators import InnerStep
+from metarl_min.gradients.estimators import ESTIMATORS, WEIGHTS, InnerStep
+from metarl_min.gradients.meta_gradients import Problem
 from metarl_min.mdps import policies
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks.bandits import bandit_mdps
 
-BANDIT = bandit_mdps(np.array([[0.2, 0.9]]))
+BANDIT = problems.TWO_ARMS
 THREE_ARMS = bandit_mdps(np.array([[0.2, 0.9, -0.6]]))
 SLIP = MDP(  # the rewards of a step do not depend on its arrival
     np.array([[1.0, 0.0]]),
-    np.array([[[[0.6, 0.4], [0.3, 0.7]], [[0.2, 0.8], [0.5, 0.5]]]]),
+    problems.SLIP[None],
     np.array([[[[1.0], [-0.5]], [[0.3], [2.0]]]]),
 )
-TRAP = MDP(  # nothing is left to do in state 1
+TRAP = MDP(  # state 1 is absorbing
     np.array([[1.0, 0.0]]),
-    np.array([[[[0.7, 0.3], [0.2, 0.8]], [[0.0, 1.0], [0.0, 1.0]]]]),
+    problems.TRAP[None],
     np.array([[[[1.0, 2.0], [-0.5, 0.4]], [[0.0, 0.0], [0.0, 0.0]]]]),
 )
 ALPHA = 0.7
@@ -45,7 +49,7 @@ PROBLEMS = {  # task, horizon, policy, episodes and number of inner steps
     "slip, network": (SLIP, 2, NETWORK, 1, 1),
     "bandit, network, two steps": (THREE_ARMS, 1, NETWORK, 1, 2),
 }
-problems = pytest.mark.parametrize("name", PROBLEMS)
+every_problem = pytest.mark.parametrize("name", PROBLEMS)
 baselines = pytest.mark.parametrize("baseline", [0.0, 0.4, "mean"])
 
 
@@ -55,15 +59,31 @@ def start(policy, task, seed=5):
     return trees.map_leaves(lambda x: 0.6 * rng.standard_normal(x.shape), theta)
 
 
+def inner_step_of(policy, baseline, gamma=1.0):
+    return InnerStep(policy=policy, alpha=ALPHA, baseline=baseline, gamma=gamma)
+
+
+def problem_of(inner, theta, task, horizon, N, K):
+    return Problem(
+        inner=inner, theta=theta, task=task, horizon=horizon, num_episodes=N, num_steps=K
+    )
+
+
+def estimates(estimator, problem):
+    """The estimates on every enumerated data set [M, D], and the probabilities [M]."""
+    inputs, p = meta_gradients.enumerated_inputs(problem)
+    return rows(estimator(*inputs)), p
+
+
 def sampled(stages_of_sets):
     """K `Data` of M data sets, N sampled episodes each, from lists of stages of episodes."""
-    found = []
+    data = []
     for stage in zip(*stages_of_sets, strict=True):
         steps = np.array([[e.steps for e in one] for one in stage])  # [M, N, T, 4]
         s, a, r, alive = np.moveaxis(steps, -1, 0)
         episodes = Episodes(s.astype(int), a.astype(int), r, alive.astype(bool))
-        found.append(Data(episodes, np.ones(s.shape[:2])))
-    return found
+        data.append(Data(episodes=episodes, counts=np.ones(s.shape[:2])))
+    return data
 
 
 def adapted(inner, theta, data, M):
@@ -75,11 +95,11 @@ def adapted(inner, theta, data, M):
 
 
 class Case:
-    """Every ordered data set of a problem, as the library and as the loops see it."""
+    """Every ordered data set of a problem, as the package and as the loops see it."""
 
     def __init__(self, name, baseline, gamma):
         self.task, self.horizon, policy, self.N, self.K = PROBLEMS[name]
-        self.inner, self.theta = InnerStep(policy, ALPHA, baseline, gamma), start(policy, self.task)
+        self.inner, self.theta = inner_step_of(policy, baseline, gamma), start(policy, self.task)
         kinds = by_hand.episodes(self.task, self.horizon)
         self.rule = by_hand.Rule(ALPHA, baseline, gamma)
         pairs = list(by_hand.all_data(self.theta, kinds, self.N, self.K, self.rule))
@@ -91,10 +111,10 @@ class Case:
         logits = policy.logits(self.path[-1])
         self.R, self.v = exact.value(logits), policy.pullback(self.path[-1], exact.gradient(logits))
 
-    def says(self, estimator, **options):
+    def estimates(self, estimator, **options):
         return rows(estimator(self.inner, self.path, self.data, self.v, self.R, **options))
 
-    def says_by_hand(self, kind, c=0.0):
+    def estimates_by_hand(self, kind, c=0.0):
         rest = self.rule, self.J, c
         return np.array([by_hand.estimate(kind, self.theta, x, *rest) for x in self.stages])
 
@@ -126,7 +146,7 @@ def differ(x, y, least=1e-4):
 # ---- each formula, data set by data set ----
 
 
-@problems
+@every_problem
 @baselines
 @pytest.mark.verifies("estimators.1")
 def test_eq1_the_inner_step_is_the_mean_over_episodes_of_scores_times_advantages(name, baseline):
@@ -137,17 +157,8 @@ def test_eq1_the_inner_step_is_the_mean_over_episodes_of_scores_times_advantages
         assert close(rows(x.path[k]), expected, 1e-13)
 
 
-@problems
-@pytest.mark.parametrize(
-    "weights",
-    [
-        estimators.plain_weights,
-        estimators.lvc_weights,
-        estimators.dice_weights,
-        estimators.loaded_dice_weights,
-        estimators.linearised_weights,
-    ],
-)
+@every_problem
+@pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
 @pytest.mark.verifies("estimators.1")
 def test_eq1_all_weights_make_the_same_step(name, weights):
     x = case(name, 0.4)
@@ -156,7 +167,7 @@ def test_eq1_all_weights_make_the_same_step(name, weights):
     assert close(rows(step), rows(x.path[1]), 1e-13)
 
 
-@problems
+@every_problem
 @baselines
 @pytest.mark.parametrize(
     "kind",
@@ -182,23 +193,22 @@ def test_eq1_all_weights_make_the_same_step(name, weights):
 )
 def test_eqs3_to_10_every_estimator_is_its_product_of_jacobians(name, baseline, kind):
     x = case(name, baseline)
-    estimator, _ = estimators.ESTIMATORS[kind]
-    assert close(x.says(estimator), x.says_by_hand(kind))
+    assert close(x.estimates(ESTIMATORS[kind]), x.estimates_by_hand(kind))
 
 
 @pytest.mark.parametrize("name", ["slip", "slip, one episode of three steps", "trap, two steps"])
 @pytest.mark.parametrize("baseline", [0.4, "mean"])
-@pytest.mark.parametrize("kind", estimators.ESTIMATORS)
+@pytest.mark.parametrize("kind", ESTIMATORS)
 @pytest.mark.verifies("estimators.6", "estimators.7")
 def test_a_discount_weighs_every_later_reward_and_its_ratios(name, baseline, kind):
     x = case(name, baseline, 0.8)
-    estimator, _ = estimators.ESTIMATORS[kind]
-    found = x.says(estimator)
-    assert close(found, x.says_by_hand(kind))
-    assert baseline == "mean" or differ(found, case(name, baseline).says(estimator), 0.01)
+    g = x.estimates(ESTIMATORS[kind])
+    assert close(g, x.estimates_by_hand(kind))
+    undiscounted = case(name, baseline).estimates(ESTIMATORS[kind])
+    assert baseline == "mean" or differ(g, undiscounted, 0.01)
 
 
-@pytest.mark.parametrize("kind", estimators.ESTIMATORS)
+@pytest.mark.parametrize("kind", ESTIMATORS)
 def test_each_parameter_may_have_a_step_size_of_its_own(kind):
     x = case("slip, two steps")
     sizes = np.array([[0.7, 0.1], [-0.3, 1.2]])
@@ -212,23 +222,23 @@ def test_each_parameter_may_have_a_step_size_of_its_own(kind):
     )
     rule = by_hand.Rule(sizes.ravel(), 0.0)
     truth = [by_hand.estimate(kind, x.theta, stages, rule, J) for stages in x.stages]
-    g = rows(estimators.ESTIMATORS[kind][0](inner, path, x.data, v, np.full(len(x.p), 0.5)))
+    g = rows(ESTIMATORS[kind](inner, path, x.data, v, np.full(len(x.p), 0.5)))
     assert close(g, np.array(truth))
 
 
 @pytest.mark.verifies("estimators.3", "estimators.9")
 def test_eq9_the_control_variate_is_taken_from_the_return():
     x = case("slip, two steps")
-    assert close(x.says(estimators.emaml, c=0.25), x.says_by_hand("emaml", 0.25))
-    assert differ(x.says(estimators.emaml, c=0.25), x.says(estimators.emaml), 0.1)
+    assert close(x.estimates(estimators.emaml, c=0.25), x.estimates_by_hand("emaml", 0.25))
+    assert differ(x.estimates(estimators.emaml, c=0.25), x.estimates(estimators.emaml), 0.1)
 
 
 @pytest.mark.verifies("estimators.9")
 def test_eq9_the_control_variate_may_be_one_number_for_each_data_set():
     x = case("bandit")
     c = np.linspace(-1, 1, len(x.p))
-    one_by_one = [x.says(estimators.emaml, c=float(c[m]))[m] for m in range(len(c))]
-    assert close(x.says(estimators.emaml, c=c), np.array(one_by_one), 1e-13)
+    one_by_one = [x.estimates(estimators.emaml, c=float(c[m]))[m] for m in range(len(c))]
+    assert close(x.estimates(estimators.emaml, c=c), np.array(one_by_one), 1e-13)
 
 
 @pytest.mark.verifies("estimators.10")
@@ -237,74 +247,73 @@ def test_eq10_first_order_is_the_outer_gradient_itself():
     assert estimators.fomaml(x.inner, x.path, x.data, x.v, x.R) is x.v
 
 
-def test_each_estimator_says_which_objective_it_is_meant_for():
-    meant = {name: objective for name, (_, objective) in estimators.ESTIMATORS.items()}
-    assert meant == {
-        "plain": None,
+def test_the_table_names_the_functions_of_the_module_and_their_objectives():
+    assert all(ESTIMATORS[name] is getattr(estimators, name) for name in ESTIMATORS)
+    assert list(ESTIMATORS)[:2] == ["plain", "emaml"] and len(ESTIMATORS) == 7
+    assert estimators.MEANT_FOR == {
         "emaml": "F_N",
         "dice": "F_inf",
         "loaded_dice": "F_inf",
         "lvc": "F_inf",
         "linearised_score": "F_N",
-        "fomaml": None,
     }
-    assert all(f.__name__ == name for name, (f, _) in estimators.ESTIMATORS.items())
 
 
-@pytest.mark.parametrize("kind", estimators.ESTIMATORS)
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_every_estimator_pickles(kind):
+    x = case("bandit")
+    again = pickle.loads(pickle.dumps(ESTIMATORS[kind]))
+    assert np.array_equal(x.estimates(again), x.estimates(ESTIMATORS[kind]))
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
 def test_without_inner_steps_every_estimator_is_the_outer_gradient(kind):
     theta = trees.broadcast_to_tasks(start(policies.tabular, SLIP), 3)
     v = trees.map_leaves(lambda x: np.arange(x.size, dtype=float).reshape(x.shape), theta)
-    estimator, _ = estimators.ESTIMATORS[kind]
-    g = estimator(InnerStep(policies.tabular, ALPHA, 0.0), [theta], [], v, np.ones(3))
+    g = ESTIMATORS[kind](inner_step_of(policies.tabular, 0.0), [theta], [], v, np.ones(3))
     assert g["logits"].tolist() == v["logits"].tolist()
 
 
 # ---- counts and copies ----
 
 
-@pytest.mark.parametrize("kind", estimators.ESTIMATORS)
+@pytest.mark.parametrize("kind", ESTIMATORS)
 @pytest.mark.parametrize("name", ["bandit", "slip", "slip, two steps", "trap", "slip, network"])
 @baselines
 def test_counts_and_copies_have_the_same_moments(name, baseline, kind):
     x = case(name, baseline)
-    problem = meta_gradients.Problem(x.inner, x.theta, x.task, x.horizon, x.N, x.K)
-    estimator, _ = estimators.ESTIMATORS[kind]
-    mean, covariance = meta_gradients.moments(*meta_gradients.estimates(estimator, problem))
-    copies = x.says(estimator)
+    problem = problem_of(x.inner, x.theta, x.task, x.horizon, x.N, x.K)
+    mean, covariance = expectations.moments(*estimates(ESTIMATORS[kind], problem))
+    copies = x.estimates(ESTIMATORS[kind])
     truth = sum(p * g for p, g in zip(x.p, copies, strict=True))
     second = sum(p * np.outer(g, g) for p, g in zip(x.p, copies, strict=True))
     assert close(mean, truth, 1e-13)
     assert np.abs(covariance - (second - np.outer(truth, truth))).max() < 1e-13
 
 
-@pytest.mark.parametrize("kind", estimators.ESTIMATORS)
+@pytest.mark.parametrize("kind", ESTIMATORS)
 @baselines
 def test_the_order_of_episodes_does_not_matter(kind, baseline):
     kinds = by_hand.episodes(SLIP, 2)[2:5]
     orders = [(list(order),) for order in itertools.permutations(kinds)]
-    inner, theta, data = (
-        InnerStep(policies.tabular, ALPHA, baseline),
-        start(policies.tabular, SLIP),
-        None,
-    )
+    inner, theta = inner_step_of(policies.tabular, baseline), start(policies.tabular, SLIP)
     data = sampled(orders)
     path = adapted(inner, theta, data, len(orders))
     v = trees.map_leaves(np.cos, path[-1])
-    g = rows(estimators.ESTIMATORS[kind][0](inner, path, data, v, np.full(len(orders), 0.8)))
+    g = rows(ESTIMATORS[kind](inner, path, data, v, np.full(len(orders), 0.8)))
     assert close(g, np.broadcast_to(g[0], g.shape), 1e-13)
 
 
-def test_episodes_that_never_occurred_change_nothing():
+def test_episodes_with_the_count_zero_change_nothing():
     theta = trees.broadcast_to_tasks(start(policies.tabular, SLIP), 1)
-    kinds, seen = by_hand.episodes(SLIP, 2), [1, 4, 4]
-    inner = InnerStep(policies.tabular, ALPHA, "mean")
-    (copies,) = sampled([([kinds[u] for u in seen],)])
+    kinds, drawn = by_hand.episodes(SLIP, 2), [1, 4, 4]
+    inner = inner_step_of(policies.tabular, "mean")
+    (copies,) = sampled([([kinds[u] for u in drawn],)])
     (listed,) = sampled([(kinds,)])
-    counted = listed._replace(counts=np.bincount(seen, minlength=len(kinds))[None])
+    counted = listed._replace(counts=np.bincount(drawn, minlength=len(kinds))[None])
     for D in (copies, counted):
-        b = estimators.baseline(inner, D)
-        W = np.array(by_hand.returns_to_go([kinds[u] for u in seen]))
+        b = estimators.baseline_per_step(inner, D)
+        W = np.array(by_hand.returns_to_go([kinds[u] for u in drawn]))
         assert b == pytest.approx(W.mean(0)[None, None], abs=1e-15)
         assert estimators.episode_weights(D).sum() == pytest.approx(1.0, abs=1e-15)
     weights = estimators.dice_weights
@@ -314,23 +323,15 @@ def test_episodes_that_never_occurred_change_nothing():
 
 # ---- Hessians ----
 
-WEIGHTS = {
-    "plain": estimators.plain_weights,
-    "lvc": estimators.lvc_weights,
-    "dice": estimators.dice_weights,
-    "loaded_dice": estimators.loaded_dice_weights,
-    "linearised_score": estimators.linearised_weights,
-}
-
 
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_where_the_ratios_are_one_every_weight_is_the_advantage_undiscounted_unless_told(name):
+def test_where_the_ratios_are_one_every_weight_is_the_advantage_undiscounted_by_default(name):
     rewards, b = np.array([[[1.0, -2.0, 4.0], [0.5, 0.0, 8.0]]]), np.array([[[0.5, 1.0, 2.0]]])
     undiscounted = np.array([[[3.0, 2.0, 4.0], [8.5, 8.0, 8.0]]]) - b
     halved = np.array([[[1.0, 0.0, 4.0], [2.5, 4.0, 8.0]]]) - b
-    weights, log_rho = WEIGHTS[name], np.zeros(rewards.shape)
-    np.testing.assert_allclose(weights(log_rho, rewards, b), undiscounted, atol=1e-14)
-    np.testing.assert_allclose(weights(log_rho, rewards, b, 0.5), halved, atol=1e-14)
+    weights, log_ratio = WEIGHTS[name], np.zeros(rewards.shape)
+    np.testing.assert_allclose(weights(log_ratio, rewards, b), undiscounted, atol=1e-14)
+    np.testing.assert_allclose(weights(log_ratio, rewards, b, 0.5), halved, atol=1e-14)
 
 
 def hessians(inner, path, data, weights):
@@ -353,8 +354,8 @@ def one(tree):
 def expected_hessian(kind, task, horizon, policy, N, baseline, theta=None):
     """Enumerated, and the exact one."""
     theta = start(policy, task) if theta is None else theta
-    inner = InnerStep(policy, ALPHA, baseline)
-    problem = meta_gradients.Problem(inner, theta, task, horizon, N, 1)
+    inner = inner_step_of(policy, baseline)
+    problem = problem_of(inner, theta, task, horizon, N, 1)
     sets = meta_gradients.enumerate_data(problem)
     path, log_p = meta_gradients.adapt(problem, theta, sets)
     H = hessians(inner, path, sets.data, WEIGHTS[kind])
@@ -377,34 +378,34 @@ LONG = [name for name in SETTINGS if name != "bandit"]
 @pytest.mark.parametrize(("N", "baseline"), [(1, 0.0), (1, 0.7), (2, -0.4)])
 @pytest.mark.verifies("estimators.6", "estimators.7", "estimators.8")
 def test_the_expected_hessian_is_exact(kind, setting, N, baseline):
-    found, exact = expected_hessian(kind, *SETTINGS[setting], N, baseline)
+    mean_hessian, exact = expected_hessian(kind, *SETTINGS[setting], N, baseline)
     assert np.abs(exact).max() > 0.01
-    assert np.abs(found - exact).max() < 1e-12
+    assert np.abs(mean_hessian - exact).max() < 1e-12
 
 
 @pytest.mark.parametrize("setting", LONG)
 @pytest.mark.verifies("estimators.5")
 def test_eq5_the_expected_hessian_of_lvc_is_not_exact_where_steps_follow_each_other(setting):
-    found, exact = expected_hessian("lvc", *SETTINGS[setting], 1, 0.0)
-    assert differ(found, exact, 0.01)
+    mean_hessian, exact = expected_hessian("lvc", *SETTINGS[setting], 1, 0.0)
+    assert differ(mean_hessian, exact, 0.01)
 
 
 @pytest.mark.parametrize("setting", LONG)
 @pytest.mark.parametrize("kind", ["dice", "loaded_dice"])
 def test_a_batch_mean_baseline_makes_the_expected_hessian_wrong(setting, kind):
-    found, exact = expected_hessian(kind, *SETTINGS[setting], 2, "mean")
-    assert differ(found, exact, 0.01)
+    mean_hessian, exact = expected_hessian(kind, *SETTINGS[setting], 2, "mean")
+    assert differ(mean_hessian, exact, 0.01)
 
 
 @pytest.mark.parametrize("kind", ["lvc", "loaded_dice", "linearised_score"])
 @pytest.mark.parametrize("name", ["bandit", "bandit, two steps", "bandit, network, two steps"])
 @baselines
 @pytest.mark.verifies("estimators.5")
-def test_at_horizon_one_lvc_and_all_like_it_are_dice_sample_by_sample(kind, name, baseline):
+def test_at_horizon_one_all_ratio_weights_are_dice_sample_by_sample(kind, name, baseline):
     x = case(name, baseline)
-    found, dice = (x.says(estimators.ESTIMATORS[k][0]) for k in (kind, "dice"))
-    assert close(found, dice, 1e-13)
-    assert baseline == "mean" or differ(dice, x.says(estimators.plain), 0.01)
+    dice = x.estimates(estimators.dice)
+    assert close(x.estimates(ESTIMATORS[kind]), dice, 1e-13)
+    assert baseline == "mean" or differ(dice, x.estimates(estimators.plain), 0.01)
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -413,7 +414,7 @@ def test_at_horizon_one_lvc_and_all_like_it_are_dice_sample_by_sample(kind, name
 def test_eq4_plain_misses_exactly_the_outer_product_of_scores_and_gradients(setting, baseline):
     task, horizon, policy = SETTINGS[setting]
     theta, N = start(policy, task), 2 if len(by_hand.episodes(task, horizon)) < 20 else 1
-    found, exact = expected_hessian("plain", task, horizon, policy, N, baseline)
+    mean_hessian, exact = expected_hessian("plain", task, horizon, policy, N, baseline)
     missing = 0.0
     for stage in by_hand.every_stage(by_hand.episodes(task, horizon), N):
         p = by_hand.probability(theta, stage)
@@ -421,35 +422,33 @@ def test_eq4_plain_misses_exactly_the_outer_product_of_scores_and_gradients(sett
             g = by_hand.inner_gradient(theta, [episode], by_hand.Rule(ALPHA, baseline))
             missing = missing + p * np.outer(by_hand.sum_of_scores(theta, [episode]), g) / N
     assert np.abs(missing).max() > 0.05
-    assert np.abs(found + missing - exact).max() < 1e-12
+    assert np.abs(mean_hessian + missing - exact).max() < 1e-12
 
 
 @pytest.mark.verifies("estimators.6")
 def test_eq6_the_hessian_of_dice_is_that_of_foerster_written_out():
     """1/N sum_i sum_l r_l (S_l S_l^T + sum_{t<=l} Hess log pi), S_l the sum of scores up to l."""
     theta = start(policies.tabular, SLIP)
-    inner, kinds = InnerStep(policies.tabular, ALPHA, 0.0), by_hand.episodes(SLIP, 3)
+    inner, kinds = inner_step_of(policies.tabular, 0.0), by_hand.episodes(SLIP, 3)
     stages = [([kinds[i], kinds[j]],) for i, j in [(0, 5), (17, 40), (63, 63)]]
     data = sampled(stages)
     H = hessians(inner, adapted(inner, theta, data, 3), data, estimators.dice_weights)
     score, curvature = by_hand.scores(theta).real, by_hand.curvatures(theta)
-    for (stage,), found in zip(stages, H, strict=True):
+    for (stage,), estimate in zip(stages, H, strict=True):
         truth = np.zeros((4, 4))
         for steps, _ in stage:
             S, C = np.zeros(4), np.zeros((4, 4))
             for s, a, r, _ in steps:
                 S, C = S + score[s, a], C + curvature[s, a]
                 truth += r * (np.outer(S, S) + C) / 2
-        assert close(found, truth, 1e-13)
+        assert close(estimate, truth, 1e-13)
 
 
 def test_loaded_dice_varies_less_than_dice_with_a_good_baseline():
     """Every step pays about 1 and half of the episode is left on average: 1.5 of 2."""
     steady = SLIP._replace(reward=1.0 + 0.1 * SLIP.reward)
     theta = start(policies.tabular, SLIP)
-    problem = meta_gradients.Problem(
-        InnerStep(policies.tabular, ALPHA, 1.5), theta, steady, 2, 2, 1
-    )
+    problem = problem_of(inner_step_of(policies.tabular, 1.5), theta, steady, 2, 2, 1)
     sets = meta_gradients.enumerate_data(problem)
     path, log_p = meta_gradients.adapt(problem, theta, sets)
     p, spread = np.exp(log_p), {}
@@ -459,7 +458,7 @@ def test_loaded_dice_varies_less_than_dice_with_a_good_baseline():
         spread[kind] = float(np.einsum("m,mij->", p, (H - mean) ** 2))
     assert 0 < spread["loaded_dice"] < 0.5 * spread["dice"]
     measured = {
-        kind: np.trace(meta_gradients.moments(*meta_gradients.estimates(f, problem))[1])
+        kind: np.trace(expectations.moments(*estimates(f, problem))[1])
         for kind, f in (("dice", estimators.dice), ("loaded_dice", estimators.loaded_dice))
     }
     assert 0 < measured["loaded_dice"] < 0.9 * measured["dice"]
@@ -469,8 +468,8 @@ def test_loaded_dice_varies_less_than_dice_with_a_good_baseline():
 
 
 def fisher(theta):
-    """Of the only state of a bandit."""
-    p = np.exp(theta["logits"][0]) / np.exp(theta["logits"][0]).sum()
+    """The Fisher matrix of the only state of a bandit."""
+    p = softmax(theta["logits"][0])
     return np.diag(p) - np.outer(p, p)
 
 
@@ -480,22 +479,22 @@ def test_consequence1_the_plain_hessian_of_a_bandit_is_minus_the_mean_advantage_
     baseline,
 ):
     theta, kinds = start(policies.tabular, THREE_ARMS), by_hand.episodes(THREE_ARMS, 1)
-    inner, stages = InnerStep(policies.tabular, ALPHA, baseline), by_hand.every_stage(kinds, 3)
+    inner, stages = inner_step_of(policies.tabular, baseline), by_hand.every_stage(kinds, 3)
     data = sampled([(stage,) for stage in stages])
     H = hessians(inner, adapted(inner, theta, data, len(stages)), data, estimators.plain_weights)
-    for stage, found in zip(stages, H, strict=True):
+    for stage, estimate in zip(stages, H, strict=True):
         mean = np.mean([r for episode in stage for _, _, r, _ in episode.steps])
-        assert np.abs(found + (mean - baseline) * fisher(theta)).max() < 1e-14
+        assert np.abs(estimate + (mean - baseline) * fisher(theta)).max() < 1e-14
 
 
 @pytest.mark.parametrize(("N", "K"), [(1, 1), (2, 1), (3, 1), (8, 1), (2, 2), (3, 2)])
 def test_consequence1_with_a_batch_mean_plain_is_first_order_sample_by_sample(N, K):
     theta = start(policies.tabular, THREE_ARMS)
-    inner = InnerStep(policies.tabular, ALPHA, "mean")
-    problem = meta_gradients.Problem(inner, theta, THREE_ARMS, 1, N, K)
-    plain, _ = meta_gradients.estimates(estimators.plain, problem)
-    fomaml, _ = meta_gradients.estimates(estimators.fomaml, problem)
-    dice, _ = meta_gradients.estimates(estimators.dice, problem)
+    inner = inner_step_of(policies.tabular, "mean")
+    problem = problem_of(inner, theta, THREE_ARMS, 1, N, K)
+    plain, _ = estimates(estimators.plain, problem)
+    fomaml, _ = estimates(estimators.fomaml, problem)
+    dice, _ = estimates(estimators.dice, problem)
     assert np.abs(plain - fomaml).max() < 1e-15
     assert N == 1 or differ(dice, fomaml, 0.01)
 
@@ -504,10 +503,10 @@ def test_consequence1_without_a_baseline_a_constant_reward_moves_plain_but_not_t
     theta, second_order, exact = start(policies.tabular, BANDIT), [], []
     for constant in (0.0, 1.0):
         task = BANDIT._replace(reward=BANDIT.reward + constant)
-        inner = InnerStep(policies.tabular, ALPHA, 0.0)
-        problem = meta_gradients.Problem(inner, theta, task, 1, 2, 1)
-        plain, p = meta_gradients.estimates(estimators.plain, problem)
-        fomaml, _ = meta_gradients.estimates(estimators.fomaml, problem)
+        inner = inner_step_of(policies.tabular, 0.0)
+        problem = problem_of(inner, theta, task, 1, 2, 1)
+        plain, p = estimates(estimators.plain, problem)
+        fomaml, _ = estimates(estimators.fomaml, problem)
         second_order.append(p @ (plain - fomaml))
         exact.append(meta_gradients.exact_gradients(problem).grad_F_inf["logits"])
     assert differ(second_order[0], second_order[1], 0.02)
@@ -517,13 +516,13 @@ def test_consequence1_without_a_baseline_a_constant_reward_moves_plain_but_not_t
 # ---- consequence 4 ----
 
 
-@problems
+@every_problem
 def test_consequence4_with_a_batch_mean_of_one_episode_nothing_adapts(name):
     task, horizon, policy, _, _ = PROBLEMS[name]
     theta, kinds = start(policy, task), by_hand.episodes(task, horizon)
     data = sampled([([episode],) for episode in kinds])
     for baseline, moves in (("mean", False), (0.0, True)):
-        before, after = adapted(InnerStep(policy, ALPHA, baseline), theta, data, len(kinds))
+        before, after = adapted(inner_step_of(policy, baseline), theta, data, len(kinds))
         assert (
             differ(rows(after), rows(before), 0.01)
             if moves
@@ -531,11 +530,9 @@ def test_consequence4_with_a_batch_mean_of_one_episode_nothing_adapts(name):
         )
 
 
-def test_consequence4_then_the_return_after_adaptation_is_that_of_the_start():
+def test_consequence4_then_the_return_after_adaptation_is_the_return_of_the_start():
     theta = start(policies.tabular, SLIP)
-    problem = meta_gradients.Problem(
-        InnerStep(policies.tabular, ALPHA, "mean"), theta, SLIP, 2, 1, 2
-    )
+    problem = problem_of(inner_step_of(policies.tabular, "mean"), theta, SLIP, 2, 1, 2)
     exact, J = meta_gradients.exact_gradients(problem), by_hand.outer(SLIP, 2)
     assert pytest.approx(J.value(theta), abs=1e-14) == exact.F_N
     assert close(exact.grad_F_N["logits"].ravel(), J.gradient(theta))
@@ -562,13 +559,13 @@ def test_the_ratios_are_one_at_the_reference_and_move_away_from_it(kind):
 
 def test_log_probability_is_that_of_the_actions_of_living_steps():
     x = case("trap")
-    found = estimators.log_probability(x.inner, x.path[0], x.data[0])
-    probs = np.exp(x.theta["logits"]) / np.exp(x.theta["logits"]).sum(-1, keepdims=True)
+    log_p = estimators.log_probability(x.inner, x.path[0], x.data[0])
+    probs = softmax(x.theta["logits"])
     truth = [
         sum(np.log(probs[s, a]) for e in stage for s, a, _, alive in e.steps if alive)
         for (stage,) in x.stages
     ]
-    assert found == pytest.approx(truth, abs=1e-14)
+    assert log_p == pytest.approx(truth, abs=1e-14)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.01, 0.5])
@@ -576,7 +573,7 @@ def test_log_probability_is_that_of_the_actions_of_living_steps():
 def test_eq6_and_7_are_eq4_at_the_reference_however_small_the_discount_and_long_the_episode(
     weights, gamma
 ):
-    rewards, log_rho = np.random.default_rng(0).normal(size=(2, 1, 1, 1200))
+    rewards, log_ratio = np.random.default_rng(0).normal(size=(2, 1, 1, 1200))
     b = np.full((1, 1, 1), 0.3)
-    found = weights(0.0 * log_rho, rewards, b, gamma)
-    assert np.allclose(found, estimators.plain_weights(log_rho, rewards, b, gamma), atol=1e-12)
+    w = weights(0.0 * log_ratio, rewards, b, gamma)
+    assert np.allclose(w, estimators.plain_weights(log_ratio, rewards, b, gamma), atol=1e-12)
