@@ -1,27 +1,46 @@
-"""Small recurrent policies, and a check of any backward pass that was written by hand."""
+"""Small recurrent policies, a trial that one of them played, and a check of a backward pass."""
 
 import autograd.numpy as np
 import numpy as onp
 from numpy.testing import assert_allclose
+from problems import small_grid
 
 from metarl_min.basics import trees
 from metarl_min.basics.checks import assert_derivative
-from metarl_min.memory import cells, recurrent_policies
+from metarl_min.memory import cells, recurrent_agents, recurrent_policies
+from metarl_min.tasks import play_trial
 
-T, M, K, H, A = 5, 3, 4, 6, 2
+T, M, INPUTS, H, A = 5, 3, 4, 6, 2
 CELLS = list(recurrent_policies.CELLS)
 
 
+def moved(params, size, rng):
+    """Parameters at a distance from the initial ones, where no entry is zero."""
+    return trees.map_leaves(lambda x: x + size * rng.normal(size=x.shape), params)
+
+
 def made(cell, seed=0):
+    """A policy in float64, parameters, observations and the generator that drew them."""
     rng = onp.random.default_rng(seed)
-    policy = recurrent_policies.recurrent(cell, H, "float64")
-    params = trees.map_leaves(lambda x: x + 0.3 * rng.normal(size=x.shape), policy.init(rng, K, A))
-    return policy, params, rng.normal(size=(T, M, K)), rng
+    policy = recurrent_policies.CELLS[cell](H, "float64")
+    params = moved(policy.init(rng, INPUTS, A), 0.3, rng)
+    return policy, params, rng.normal(size=(T, M, INPUTS)), rng
 
 
 def parts(memory):
     """All arrays of a memory, h first."""
     return memory if isinstance(memory, cells.GRUStep) else (memory,)
+
+
+def played(seed=0):
+    """Six tasks, a GRU, its parameters, and the trace and the episodes of a trial on each task."""
+    family = small_grid(terminate=1)
+    tasks = family.sample(onp.random.default_rng(0), 6)
+    policy = recurrent_policies.gru(5, "float64")
+    theta = policy.init(onp.random.default_rng(1), sum(tasks.shape) + 2, tasks.shape[1])
+    agent = recurrent_agents.recording_agent(policy, theta, tasks.shape)
+    episodes, memory = play_trial(onp.random.default_rng(seed), family, tasks, agent)
+    return tasks, policy, theta, recurrent_agents.trace(memory), episodes
 
 
 def assert_gradient_of_a_trial(policy, params, x, u, v):

@@ -1,12 +1,13 @@
-"""A memory-augmented network: RL^2 whose memory is rows addressed by content.
+"""A memory-augmented network: RL^2 with an external memory.
 
-What it sees, what it ascends and when are those of `recurrent`; only the network is another, that
-of `external_memory`. What has to be bound (this cue, that arm) has a row of its own there.
-                                                          [Santoro et al. 2016; Graves et al. 2014]
+The learner is rl2, with one difference. Its policy is that of `external_memory`, which writes to
+the rows of a memory and reads them by their content. The words of the command line are those of
+rl2, without `cell`.                                    [Santoro et al. 2016; Graves et al. 2014]
 """
 
 from functools import partial
 
 from metarl_min.learners.rl2 import rl2
+from metarl_min.memory import external_memory
 
-mann = partial(rl2, cell="memory")
+mann = partial(rl2, cell=external_memory.policy)

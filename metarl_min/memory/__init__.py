@@ -1,9 +1,10 @@
 """Learning that happens in a memory.
 
 cells               recurrent cells and back-propagation through time
-recurrent_policies  a recurrent cell with heads for actions and values
-addressing          reading and writing rows by their content
-external_memory     a network beside rows that are addressed by content
-actor_critic        advantages over a trial, and the gradients of actor and critic
-recurrent_agents    a recurrent policy as a player of a trial
+recurrent_policies  a recurrent cell with heads for logits and values
+actor_critic        advantages over a trial, and the gradients in logits and values
+recurrent_agents    a recurrent policy that plays a trial
+recurrent_training  the ascents on one batch of trials
+addressing          reading and writing the rows of a memory by their content
+external_memory     a recurrent policy that reads and writes an external memory
 """

@@ -1,25 +1,57 @@
-"""A memory of N rows: how it is addressed by content, read and written.
+"""An external memory: how its rows are found by their content, read and written.
 
-Row i holds M_i and is found at the address A_i; k is a key, q a vector to write, w are weights of
-the rows (w >= 0, sum 1; nothing was read before the first step, so there w^r_{t-1} = 0):
+The memory has several rows. Row i has an address and a content, which are vectors. In this module
+R is the number of rows, and W is the number of entries of a vector. At each step a network gives a
+key, a vector to write, a gate in (0, 1) and a strength of at least 1. This module has the functions
+that read and write, each with its gradient: g is the gradient of a number f in the result of the
+function, and the equation gives the gradients in its arguments. [Graves et al. 2014] is the paper
+of the neural Turing machine.
 
-    (1)  K_i = k.A_i / (|k| |A_i|), lengths below 1e-3 taken as 1e-3: 0 at an address of zeros
-                                                           [Graves et al. 2014, eq. 6]
-    (2)  w^r = softmax(b K), b >= 1 the strength of the key  [Graves et al. 2014, eq. 5]
-    (3)  read: r = sum_i w^r_i M_i                         [Graves et al. 2014, eq. 2]
-    (4)  least used: w^l is 1 at the row of smallest usage, the first of equals, 0 elsewhere
-                                                           [Santoro et al. 2016, eq. 6]
-    (5)  w^w = s w^r_{t-1} + (1 - s) w^l_{t-1}, s in (0, 1) the gate
-                                                           [Santoro et al. 2016, eq. 7]
-    (6)  write: M_i <- (1 - w^l_i) M_i + w^w_i q, and A_i likewise with k_{t-1} for q
-                                                           [Santoro et al. 2016, eq. 8]
-    (7)  usage: u <- 0.95 u + w^r + w^w                    [Santoro et al. 2016, eq. 5]
-    (8)  interpolation: g w + (1 - g) w_{t-1}              [Graves et al. 2014, eq. 7]
-    (9)  shift: w~_i = sum_j w_j p(i - j), indices modulo N  [Graves et al. 2014, eq. 8]
-    (10)  sharpening: w_i^c / sum_j w_j^c, c >= 1           [Graves et al. 2014, eq. 9]
+How similar is the key to each address? The answer is the cosine of the angle between them:
 
-Usage is how much a row was read and written of late. (8)-(10), which move a focus by place as the
-neural Turing machine does, are here for whoever follows its paper.
+    (1)  similarity_i = key . address_i / (|key| |address_i|)         [Graves et al. 2014, eq. 6]
+
+A length below 1e-3 counts as 1e-3, so the similarity to an address of zeros is 0.
+
+    (2)  df/dkey = sum_i g_i (address_i / (|key| |address_i|) - similarity_i key / |key|^2),
+         df/daddress_i = g_i (key / (|key| |address_i|) - similarity_i address_i / |address_i|^2)
+                                                                      [derivation]
+
+The steps of (2) are these:
+    the derivative of key . address_i in the key is address_i            (first term);
+    d|key|/dkey = key / |key|, so 1 / |key| has the derivative
+    -key / |key|^3, and the other factors of (1) make it
+    -similarity_i key / |key|^2                                          (second term);
+    a length that counts as 1e-3 is a constant, and has no second term;
+    key and address_i change places in df/daddress_i.
+
+A row is read in proportion to its weight. The weights are positive and their sum is 1:
+
+    (3)  reading = softmax(strength similarity)                       [Graves et al. 2014, eq. 5]
+    (4)  y_i = reading_i (g_i - sum_j reading_j g_j),
+         df/dstrength = sum_i y_i similarity_i,  df/dsimilarity = strength y     [chain rule]
+    (5)  read = sum_i reading_i content_i                             [Graves et al. 2014, eq. 2]
+    (6)  df/dreading_i = g . content_i,  df/dcontent_i = reading_i g             [chain rule]
+
+In (4), y is the gradient in the argument of the softmax, policies (3).
+
+A vector is written to the row that was used least, to the rows that were read at the last step, or
+partly to both, as the gate says. The usage of a row is a running sum of its weights:
+
+    (7)  least_i = 1 at the first row with the smallest usage, else 0
+                                                                      [Santoro et al. 2016, eq. 6]
+    (8)  writing = gate last_reading + (1 - gate) least               [Santoro et al. 2016, eq. 7]
+    (9)  df/dgate = sum_i g_i (last_reading_i - least_i),
+         df/dlast_reading = gate g                                               [chain rule]
+    (10)  row_i <- (1 - least_i) row_i + writing_i vector             [Santoro et al. 2016, eq. 8]
+    (11)  df/drow_i = (1 - least_i) g_i,  df/dwriting_i = g_i . vector,
+          df/dvector = sum_i writing_i g_i                                       [chain rule]
+    (12)  usage <- 0.95 usage + reading + writing                     [Santoro et al. 2016, eq. 5]
+
+The same least, from the usage before the step, appears in (8) and (10). So only the least used row
+is erased; to the other rows the vector is added. Before the first step all arrays are zeros.
+Equation (7) is constant between its jumps. Therefore least has no gradient, and neither has usage,
+because only (7) uses it.
 """
 
 from typing import Any
@@ -29,34 +61,78 @@ import numpy as onp
 from autograd.tracer import getval
 
 from metarl_min.basics.trees import Array
-from metarl_min.mdps.policies import softmax
+from metarl_min.mdps.policies import softmax, softmax_pullback
 
 DECAY, SHORTEST = 0.95, 1e-3
 
 
-def similarity(key: Any, keys: Any) -> Any:
-    """Cosine of the angle between key and addresses, eq. (1). [..., W], [..., N, W] -> [..., N]
+def similarity(key: Any, addresses: Any) -> Any:
+    """Return the cosine of the key with each address, eq. (1). [..., W], [..., R, W] -> [..., R]
 
     >>> similarity(np.array([2.0, 0.0]), np.array([[3.0, 0.0], [0.0, 1.0], [0.0, 0.0]]))
     array([1., 0., 0.])
     """
-    squares = [np.maximum(np.sum(x * x, axis=-1), SHORTEST**2) for x in (key, keys)]
-    products = np.matmul(keys, key[..., None])[..., 0]
-    return products / np.sqrt(squares[0][..., None] * squares[1])
+    key_square = np.maximum(np.sum(key * key, axis=-1), SHORTEST**2)
+    address_squares = np.maximum(np.sum(addresses * addresses, axis=-1), SHORTEST**2)
+    products = np.matmul(addresses, key[..., None])[..., 0]
+    return products / np.sqrt(key_square[..., None] * address_squares)
 
 
-def content_weights(strength: Any, similar: Any) -> Any:
-    """Weights by content, eq. (2). strength [...], similarity [..., N] -> [..., N]"""
-    return softmax(strength[..., None] * similar)
+def similarity_pullback(
+    key: Array, addresses: Array, similarities: Array, g: Array
+) -> tuple[Array, Array]:
+    """Return the gradients in the key [..., W] and in the addresses [..., R, W], eq. (2).
+
+    `similarities` are those of eq. (1), and g [..., R] is the gradient in them.
+    """
+    key_square = onp.sum(key * key, axis=-1, keepdims=True)
+    address_squares = onp.einsum("...rw,...rw->...r", addresses, addresses)
+    key_bounded = onp.maximum(key_square, SHORTEST**2)
+    addresses_bounded = onp.maximum(address_squares, SHORTEST**2)
+    first = g / onp.sqrt(key_bounded * addresses_bounded)
+    second = g * similarities
+    in_key = second.sum(-1, keepdims=True) * (key_square == key_bounded) / key_bounded
+    in_addresses = second * (address_squares == addresses_bounded) / addresses_bounded
+    key_gradient = onp.einsum("...r,...rw->...w", first, addresses) - in_key * key
+    address_gradient = first[..., None] * key[..., None, :] - in_addresses[..., None] * addresses
+    return key_gradient, address_gradient
 
 
-def read(weights: Any, rows: Any) -> Any:
-    """What the weights point at, eq. (3). [..., N], [..., N, W] -> [..., W]"""
-    return np.matmul(weights[..., None, :], rows)[..., 0, :]
+def content_weights(strength: Any, similarities: Any) -> Any:
+    """Return the weights of reading, eq. (3). strength [...], similarities [..., R] -> [..., R]"""
+    return softmax(strength[..., None] * similarities)
+
+
+def content_weights_pullback(
+    strength: Array, similarities: Array, reading: Array, g: Array
+) -> tuple[Array, Array]:
+    """Return the gradients in the strength [...] and in the similarities [..., R], eq. (4).
+
+    `reading` are the weights of eq. (3), and g [..., R] is the gradient in them.
+    """
+    y = softmax_pullback(reading, g)
+    return onp.sum(y * similarities, axis=-1), strength[..., None] * y
+
+
+def read(reading: Any, contents: Any) -> Any:
+    """Return the mean of the contents under the weights, eq. (5). [..., R], [..., R, W] -> [..., W]
+
+    >>> read(np.array([0.75, 0.25]), np.array([[4.0, 0.0], [0.0, 8.0]]))
+    array([3., 2.])
+    """
+    return np.matmul(reading[..., None, :], contents)[..., 0, :]
+
+
+def read_pullback(reading: Array, contents: Array, g: Array) -> tuple[Array, Array]:
+    """Return the gradients in the weights [..., R] and in the contents [..., R, W], eq. (6).
+
+    g [..., W] is the gradient in the vector that was read.
+    """
+    return onp.einsum("...w,...rw->...r", g, contents), reading[..., None] * g[..., None, :]
 
 
 def least_used(usage: Any) -> Array:
-    """Weights of the row to be overwritten, eq. (4), without a derivative. [..., N]
+    """Return 1 at the first row with the smallest usage, else 0, eq. (7). [..., R] -> [..., R]
 
     >>> least_used(np.array([0.2, 0.1, 0.1]))
     array([0., 1., 0.])
@@ -66,36 +142,43 @@ def least_used(usage: Any) -> Array:
     return chosen.astype(usage.dtype)
 
 
-def write_weights(gate: Any, reading: Any, least: Any) -> Any:
-    """Weights of a write, eq. (5): where was read last, or where nobody looks. [..., N]"""
-    return gate[..., None] * reading + (1 - gate[..., None]) * least
+def write_weights(gate: Any, last_reading: Any, least: Any) -> Any:
+    """Return the weights of writing, eq. (8). gate [...], the others [..., R] -> [..., R]"""
+    return gate[..., None] * last_reading + (1 - gate[..., None]) * least
 
 
-def write(rows: Any, least: Any, weights: Any, vector: Any) -> Any:
-    """Rows after the write, eq. (6). [..., N, W]"""
-    return (1 - least)[..., None] * rows + weights[..., None] * vector[..., None, :]
+def write_weights_pullback(
+    gate: Array, last_reading: Array, least: Array, g: Array
+) -> tuple[Array, Array]:
+    """Return the gradients in the gate [...] and in the last weights of reading, eq. (9).
 
-
-def update_usage(usage: Any, reading: Any, written: Any) -> Any:
-    """Usage after a step, eq. (7). [..., N]"""
-    return DECAY * usage + reading + written
-
-
-def interpolate(gate: Any, weights: Any, before: Any) -> Any:
-    """Between new weights and those of the step before, eq. (8). gate [...] -> [..., N]"""
-    return gate[..., None] * weights + (1 - gate[..., None]) * before
-
-
-def shift(weights: Any, chances: dict[int, Any]) -> Any:
-    """Weights moved by each offset with its chance, in a circle, eq. (9). [..., N]
-
-    >>> shift(np.array([1.0, 0.0, 0.0]), {1: 0.75, -1: 0.25})
-    array([0.  , 0.75, 0.25])
+    g [..., R] is the gradient in the weights of writing.
     """
-    return sum(chance * np.roll(weights, offset, axis=-1) for offset, chance in chances.items())
+    return onp.sum(g * (last_reading - least), axis=-1), gate[..., None] * g
 
 
-def sharpen(weights: Any, power: Any) -> Any:
-    """Weights with their contrast raised, eq. (10). power [...] -> [..., N]"""
-    raised = weights ** power[..., None]
-    return raised / np.sum(raised, axis=-1, keepdims=True)
+def write(rows: Any, least: Any, writing: Any, vector: Any) -> Any:
+    """Return addresses or contents after a write, eq. (10). [..., R, W], the vector [..., W]
+
+    >>> write(np.array([[1.0], [2.0]]), np.array([1.0, 0.0]), np.array([0.5, 0.5]), np.array([8.0]))
+    array([[4.],
+           [6.]])
+    """
+    return (1 - least)[..., None] * rows + writing[..., None] * vector[..., None, :]
+
+
+def write_pullback(
+    least: Array, writing: Array, vector: Array, g: Array
+) -> tuple[Array, Array, Array]:
+    """Return the gradients in the rows before, in the weights and in the vector, eq. (11).
+
+    g [..., R, W] is the gradient in the rows after the write -> [..., R, W], [..., R], [..., W]
+    """
+    in_rows = (1 - least)[..., None] * g
+    in_writing = onp.einsum("...rw,...w->...r", g, vector)
+    return in_rows, in_writing, onp.einsum("...r,...rw->...w", writing, g)
+
+
+def update_usage(usage: Any, reading: Any, writing: Any) -> Any:
+    """Return the usage after a step, eq. (12). [..., R]"""
+    return DECAY * usage + reading + writing

@@ -1,22 +1,38 @@
-"""A network beside an external memory: what a step of it does, and its way back through time.
+"""A recurrent policy with an external memory, and the gradient of its steps.
 
-The controller, a GRU, sees the observation and what was read last. It writes a vector by
-addressing (4)-(6) at the key of the step before: what an action brought is found where its state
-was looked up. Santoro et al. write the key itself; addresses of their own are those of Miller et
-al. 2016 and of Ritter et al. 2018, without which binding was not learned. It reads by addressing
-(1)-(3), and its state and what it reads feed logits and value.
+At each step the controller, a GRU, receives the observation and the vector that was read at the
+last step. From its new hidden state h it computes an interface to the memory of `addressing`:
 
-Backwards, in the symbols of addressing, g_x for df/dx, and what comes from later added in:
+    (1)  (y_key, y_vector, y_gate, y_strength) = h interface + interface_bias,
+         key = tanh(y_key),  vector = tanh(y_vector),  gate = s(y_gate),
+         strength = 1 + log(1 + exp(y_strength)),  s(y) = 1 / (1 + exp(-y))
+                                                        [Graves et al. 2014; Graves et al. 2016]
 
-    (1)  reading and its weights:  g_w,i = g_r.M_i,  g_M,i = w^r_i g_r;  y = b K has
-         g_y = w^r o (g_w - sum_i w^r_i g_w,i),  g_b = g_y.K,  g_K = b g_y
-                                                            [chain rule, addressing (2), (3)]
-    (2)  similarity:  g_k = sum_i g_K,i (A_i / (|k||A_i|) - K_i k / |k|^2),
-         g_A,i = g_K,i (k / (|k||A_i|) - K_i A_i / |A_i|^2), no second term at a length below 1e-3
-                                                            [chain rule, addressing (1)]
-    (3)  writing:  (1 - w^l_i) g_M,i to the rows before,  g_q = sum_i w^w_i g_M,i,  in A likewise;
-         g_w,i = g_M,i.q + g_A,i.k_{t-1},  of which s g_w to w^r_{t-1},
-         g_s = g_w.(w^r_{t-1} - w^l)                        [chain rule, addressing (5), (6)]
+Then it writes, and then it reads. It writes `vector` to the contents and the key of the LAST step
+to the addresses, by addressing (7)-(10). In a trial the outcome of an action is observed one step
+after the state in which the action was taken. So the vector, which can hold the outcome, is stored
+at the key of that state. The controller finds it when it computes a similar key again. It reads
+with the new key, by addressing (1)-(5). The logits and the value are linear in (h, read).
+
+This differs from Santoro et al. 2016, who write the key itself, so that a row is its own address.
+Addresses apart from contents are those of Miller et al. 2016 and Ritter et al. 2018. Without them
+the network did not learn which action is right for which state.
+
+The gradient goes back through the steps. Each step applies the pullbacks of addressing (2)-(11) in
+the reverse order of its functions, then that of (1), then that of the GRU, cells (4):
+
+    (2)  df/dy_key = (1 - key^2) * df/dkey,  df/dy_vector = (1 - vector^2) * df/dvector,
+         df/dy_gate = gate (1 - gate) df/dgate,
+         df/dy_strength = (1 - exp(1 - strength)) df/dstrength                   [derivation]
+
+The steps of (2) are these:
+    tanh' = 1 - tanh^2 and s' = s (1 - s)                        (key, vector, gate);
+    the derivative of log(1 + exp(y)) is s(y);
+    exp(strength - 1) = 1 + exp(y), and s(y) = 1 - 1 / (1 + exp(y)),
+    so s(y) = 1 - exp(1 - strength)                              (strength).
+
+The gradient is computed by hand for its speed: a trace by autograd takes about four times as long.
+The axes R and W are those of `addressing`.
 """
 
 from functools import partial
@@ -26,25 +42,15 @@ import autograd.numpy as np
 import numpy as onp
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.arguments import whole
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.mdps.policies import sum_over_actions
 from metarl_min.memory import addressing, cells, recurrent_policies
-from metarl_min.memory.addressing import (
-    content_weights,
-    least_used,
-    read,
-    similarity,
-    update_usage,
-    write,
-    write_weights,
-)
 from metarl_min.memory.cells import GRUStep, sigmoid
 from metarl_min.memory.recurrent_policies import RecurrentPolicy
 
 
 class Interface(NamedTuple):
-    """What the controller asks of the memory."""
+    """What the controller sends to the memory at one step, eq. (1); or gradients in it."""
 
     key: Any  # [..., M, W]
     vector: Any  # [..., M, W]
@@ -53,130 +59,186 @@ class Interface(NamedTuple):
 
 
 class StepCache(NamedTuple):
-    """What a step went through, kept for the way back."""
+    """Arrays of one step that its gradient needs again."""
 
-    gated: GRUStep
-    control: Interface
-    least: Any  # [..., M, N]
-    written: Any  # [..., M, N]
-    similar: Any  # [..., M, N]
+    gru: GRUStep
+    interface: Interface
+    least: Any  # [..., M, R]
+    writing: Any  # [..., M, R]
+    similarities: Any  # [..., M, R]
 
 
 class Memory(NamedTuple):
-    """All that a trial leaves behind, for M tasks; [..., M] before each axis."""
+    """The memory of the policy after a step; or gradients in it."""
 
-    hidden: Any  # [H] of the controller
-    key: Any  # [W] of the last reading
-    keys: Any  # [N, W] where each row is found
-    rows: Any  # [N, W] what it holds
-    usage: Any  # [N]
-    reading: Any  # [N] weights of the last reading
-    read: Any  # [W]
-    through: StepCache | None = None
+    hidden: Any  # [..., M, H] hidden state of the controller
+    key: Any  # [..., M, W] key of the step
+    addresses: Any  # [..., M, R, W]
+    contents: Any  # [..., M, R, W]
+    usage: Any  # [..., M, R]
+    reading: Any  # [..., M, R] weights of reading
+    read: Any  # [..., M, W] vector that was read
+    cache: Any = None  # StepCache of the step; None before the first step
 
 
 def _init(rng: Rng, num_inputs: int, num_actions: int, H: int, W: int, dtype: str) -> Tree:
-    params = recurrent_policies.recurrent("gru", H, "float64").init(
-        rng, num_inputs + W, num_actions
-    )
-    of_read = 0.01 * recurrent_policies.orthogonal(rng, W, num_actions), onp.zeros((W, 1))
-    params["V"] = onp.concatenate([params["V"], onp.concatenate(of_read, axis=1)])
-    params["K"] = recurrent_policies.glorot_uniform(rng, H, 2 * W + 2)
-    params["k"] = onp.zeros(2 * W + 2)
+    """Return initial parameters: those of a GRU that sees W more inputs, and the interface."""
+    gru = recurrent_policies.gru(H, "float64")
+    params = gru.init(rng, num_inputs + W, num_actions)
+    logits_of_read = 0.01 * recurrent_policies.orthogonal(rng, W, num_actions)
+    heads_of_read = onp.concatenate([logits_of_read, onp.zeros((W, 1))], axis=1)
+    params["V"] = onp.concatenate([params["V"], heads_of_read])  # rows for h, then for `read`
+    params["interface"] = recurrent_policies.glorot_uniform(rng, H, 2 * W + 2)
+    params["interface_bias"] = onp.zeros(2 * W + 2)
     return {name: leaf.astype(dtype) for name, leaf in params.items()}
 
 
-def _initial_memory(params: Tree, num_tasks: int, N: int) -> Memory:
-    (*leading, H, columns), dtype = params["K"].shape, params["K"].dtype
+def _initial_memory(params: Tree, num_tasks: int, R: int) -> Memory:
+    """Return the memory before a trial: zeros."""
+    *leading, H, columns = params["interface"].shape
     W, axes = columns // 2 - 1, (*leading, num_tasks)
-    shapes = (H,), (W,), (N, W), (N, W), (N,), (N,), (W,)
-    empty = (onp.zeros((*axes, *own), dtype) for own in shapes)
-    return Memory._make((*empty, None))
+    zeros = partial(onp.zeros, dtype=params["interface"].dtype)
+    return Memory(
+        hidden=zeros((*axes, H)),
+        key=zeros((*axes, W)),
+        addresses=zeros((*axes, R, W)),
+        contents=zeros((*axes, R, W)),
+        usage=zeros((*axes, R)),
+        reading=zeros((*axes, R)),
+        read=zeros((*axes, W)),
+    )
 
 
-def _control(params: Tree, hidden: Any) -> Interface:
-    out = np.matmul(hidden, params["K"]) + params["k"][..., None, :]
-    W, gate, strength = params["K"].shape[-1] // 2 - 1, sigmoid(out[..., -2]), out[..., -1]
-    key, vector = np.tanh(out[..., :W]), np.tanh(out[..., W : 2 * W])
-    return Interface(key, vector, gate, 1 + np.logaddexp(0, strength))
+def _interface(params: Tree, hidden: Any) -> Interface:
+    """Return the interface of eq. (1). hidden [..., M, H]"""
+    y = np.matmul(hidden, params["interface"]) + params["interface_bias"][..., None, :]
+    W = y.shape[-1] // 2 - 1
+    return Interface(
+        key=np.tanh(y[..., :W]),
+        vector=np.tanh(y[..., W : 2 * W]),
+        gate=sigmoid(y[..., -2]),
+        strength=1 + np.logaddexp(0, y[..., -1]),
+    )
+
+
+def interface_pullback(interface: Interface, g: Interface) -> Array:
+    """Return the gradient in y of eq. (1) from the gradient in the interface, eq. (2).
+
+    -> [M, 2 W + 2]
+    """
+    key, vector, gate, strength = interface
+    columns = [
+        g.key * (1 - key**2),
+        g.vector * (1 - vector**2),
+        (g.gate * gate * (1 - gate))[:, None],
+        (g.strength * -onp.expm1(1 - strength))[:, None],
+    ]
+    return onp.concatenate(columns, axis=-1)
 
 
 def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
-    gated = cells.gru_step(params, memory.hidden, np.concatenate([x, memory.read], axis=-1))
-    control = _control(params, gated.h)
-    least = least_used(memory.usage)
-    written = write_weights(control.gate, memory.reading, least)
-    keys = write(memory.keys, least, written, memory.key)
-    rows = write(memory.rows, least, written, control.vector)
-    similar = similarity(control.key, keys)
-    reading = content_weights(control.strength, similar)
-    found = read(reading, rows)
-    heads = np.matmul(np.concatenate([gated.h, found], axis=-1), params["V"])
-    heads = heads + params["d"][..., None, :]
-    usage = update_usage(memory.usage, reading, written)
-    through = StepCache(gated, control, least, written, similar)
-    after = Memory(gated.h, control.key, keys, rows, usage, reading, found, through)
-    return after, heads[..., :-1], heads[..., -1]
+    """Return memory, logits and values after one step: write, then read. x [..., M, I]"""
+    gru = cells.gru_step(params, memory.hidden, np.concatenate([x, memory.read], axis=-1))
+    interface = _interface(params, gru.h)
+    least = addressing.least_used(memory.usage)
+    writing = addressing.write_weights(interface.gate, memory.reading, least)
+    addresses = addressing.write(memory.addresses, least, writing, memory.key)
+    contents = addressing.write(memory.contents, least, writing, interface.vector)
+    similarities = addressing.similarity(interface.key, addresses)
+    reading = addressing.content_weights(interface.strength, similarities)
+    read = addressing.read(reading, contents)
+    logits, values = recurrent_policies.heads(params, np.concatenate([gru.h, read], axis=-1))
+    after = Memory(
+        hidden=gru.h,
+        key=interface.key,
+        addresses=addresses,
+        contents=contents,
+        usage=addressing.update_usage(memory.usage, reading, writing),
+        reading=reading,
+        read=read,
+        cache=StepCache(gru, interface, least, writing, similarities),
+    )
+    return after, logits, values
 
 
-def _pullback(before: Memory, after: Memory, through: StepCache, g: Memory) -> tuple[Array, Memory]:
-    """Gradient in the controls before their squashing and in the memory before, eqs. (1)-(3)."""
-    _, (key, vector, gate, strength), least, written, K = through
-    keys, w = after.keys, after.reading
-    g_w = g.reading + onp.einsum("mw,mnw->mn", g.read, after.rows)
-    g_rows = g.rows + w[..., None] * g.read[:, None]
-    g_y = w * (g_w - sum_over_actions(w * g_w))
-    g_K = strength[:, None] * g_y
-    a2, c2 = onp.sum(key * key, axis=-1, keepdims=True), onp.einsum("mnw,mnw->mn", keys, keys)
-    long = onp.maximum(a2, addressing.SHORTEST**2), onp.maximum(c2, addressing.SHORTEST**2)
-    scaled, turned = g_K / onp.sqrt(long[0] * long[1]), g_K * K
-    g_key = g.key + onp.einsum("mn,mnw->mw", scaled, keys)
-    g_key -= sum_over_actions(turned) * (a2 == long[0]) / long[0] * key
-    g_keys = g.keys + scaled[..., None] * key[:, None]
-    g_keys -= (turned * (c2 == long[1]) / long[1])[..., None] * keys
-    g_written = onp.einsum("mnw,mw->mn", g_rows, vector)
-    g_written += onp.einsum("mnw,mw->mn", g_keys, before.key)
-    g_vector, g_earlier = (onp.einsum("mn,mnw->mw", written, g_x) for g_x in (g_rows, g_keys))
-    g_gate = onp.sum(g_written * (before.reading - least), axis=-1)
-    g_strength = onp.sum(g_y * K, axis=-1)
-    out = onp.concatenate([
-        g_key * (1 - key**2), g_vector * (1 - vector**2),
-        (g_gate * gate * (1 - gate))[:, None], (g_strength * -onp.expm1(1 - strength))[:, None],
-    ], axis=-1)  # fmt: skip
-    kept = (1 - least)[..., None]
-    reading = gate[:, None] * g_written
-    return out, Memory(g.hidden, g_earlier, kept * g_keys, kept * g_rows, g.usage, reading, g.read)
+def memory_pullback(before: Memory, after: Memory, g: Memory) -> tuple[Interface, Memory]:
+    """Return the gradients in the interface and in the memory before a step, addressing (2)-(11).
+
+    g is the gradient in the memory after the step. The parts `hidden` and `read` of the result are
+    still those of g, because the gradient in them goes through the controller.
+    """
+    _, (key, vector, gate, strength), least, writing, similarities = after.cache
+    reading_gradient, content_gradient = addressing.read_pullback(
+        after.reading, after.contents, g.read
+    )
+    strength_gradient, similarity_gradient = addressing.content_weights_pullback(
+        strength, similarities, after.reading, g.reading + reading_gradient
+    )
+    key_gradient, address_gradient = addressing.similarity_pullback(
+        key, after.addresses, similarities, similarity_gradient
+    )
+    old_contents, from_contents, vector_gradient = addressing.write_pullback(
+        least, writing, vector, g.contents + content_gradient
+    )
+    old_addresses, from_addresses, old_key = addressing.write_pullback(
+        least, writing, before.key, g.addresses + address_gradient
+    )
+    gate_gradient, old_reading = addressing.write_weights_pullback(
+        gate, before.reading, least, from_contents + from_addresses
+    )
+    interface = Interface(
+        key=g.key + key_gradient,
+        vector=vector_gradient,
+        gate=gate_gradient,
+        strength=strength_gradient,
+    )
+    return interface, g._replace(
+        key=old_key, addresses=old_addresses, contents=old_contents, reading=old_reading
+    )
 
 
-def _gradient(params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array) -> Tree:
-    """Gradient in all parameters from that in logits and values, back through time."""
-    found = trees.map_leaves(onp.zeros_like, params)
-    u = onp.concatenate([u_logits, u_values[..., None]], axis=-1)
+def memory_gradient(
+    params: Tree, x: Array, memories: Any, logit_gradients: Array, value_gradients: Array
+) -> Tree:
+    """Return the gradient in all parameters, back through the steps, by eq. (2) and cells (4), (5).
+
+    The arguments are those of `recurrent_policies.gradient`.
+    """
+    gradient = trees.map_leaves(onp.zeros_like, params)
+    head_gradients = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
     H, g = len(params["U"]), Memory(*map(onp.zeros_like, memories[0][:-1]))
     for t in range(len(x) - 1, -1, -1):
-        before, after = memories[t], memories[t + 1]
-        seen = onp.concatenate([after.hidden, after.read], axis=-1)
-        g_seen = u[t] @ params["V"].T
-        g = g._replace(hidden=g.hidden + g_seen[:, :H], read=g.read + g_seen[:, H:])
-        out, g = _pullback(before, after, after.through, g)
-        inputs = onp.concatenate([x[t], before.read], axis=-1)
-        g_hidden = g.hidden + out @ params["K"].T
-        gru = params["U"], before.hidden, after.through.gated
-        in_y, in_w, hidden = cells.gru_pullback(*gru, g_hidden)
-        g = g._replace(hidden=hidden, read=(in_y @ params["W"].T)[:, x.shape[-1] :])
-        for name, y, z in (("W", inputs, in_y), ("U", before.hidden, in_w), ("V", seen, u[t]),
-                           ("K", after.hidden, out)):  # fmt: skip
-            found[name] += y.T @ z
-        for name, z in (("b", in_y), ("c", in_w[:, 2 * H :]), ("d", u[t]), ("k", out)):
-            found[name] += z.sum(0)
-    return found
+        before, after, in_heads = memories[t], memories[t + 1], head_gradients[t]
+        in_features = in_heads @ params["V"].T  # gradient in (h, read)
+        g = g._replace(hidden=g.hidden + in_features[:, :H], read=g.read + in_features[:, H:])
+        in_interface, earlier = memory_pullback(before, after, g)
+        y = interface_pullback(after.cache.interface, in_interface)
+        in_hidden = g.hidden + y @ params["interface"].T
+        gru = cells.gru_pullback(params["U"], before.hidden, after.cache.gru, in_hidden)
+        in_inputs = gru.input @ params["W"].T  # gradient in (x, read of the last step)
+        g = earlier._replace(hidden=gru.hidden, read=in_inputs[:, x.shape[-1] :])
+        gradient["W"] += onp.concatenate([x[t], before.read], axis=-1).T @ gru.input
+        gradient["U"] += before.hidden.T @ gru.recurrent
+        gradient["V"] += onp.concatenate([after.hidden, after.read], axis=-1).T @ in_heads
+        gradient["interface"] += after.hidden.T @ y
+        gradient["b"] += gru.input.sum(0)
+        gradient["c"] += gru.recurrent[:, 2 * H :].sum(0)
+        gradient["d"] += in_heads.sum(0)
+        gradient["interface_bias"] += y.sum(0)
+    return gradient
 
 
 def policy(
     hidden: int = 32, rows: int = 8, width: int = 16, dtype: str = "float32"
 ) -> RecurrentPolicy:
-    """A controller of `hidden` units beside `rows` rows of `width` entries, addressing (1)-(7)."""
-    require(dtype in ("float32", "float64"), "dtype must be float32 or float64", repr(dtype))
-    init = partial(_init, H=whole("hidden", hidden), W=whole("width", width), dtype=dtype)
-    empty = partial(_initial_memory, N=whole("rows", rows))
-    return RecurrentPolicy(init, empty, _step, _gradient)
+    """Return the policy of a controller with `hidden` units and a memory, addressing (1)-(12).
+
+    The memory has R = `rows` rows. Each address and each content has W = `width` entries.
+    """
+    dtype = recurrent_policies.require_float(dtype)
+    return RecurrentPolicy(
+        init=partial(_init, H=whole("hidden", hidden), W=whole("width", width), dtype=dtype),
+        initial_memory=partial(_initial_memory, R=whole("rows", rows)),
+        step=_step,
+        gradient=memory_gradient,
+    )

@@ -1,10 +1,22 @@
-"""A network with a memory as an Agent: what it sees at each step of a trial, and what is kept.
+"""A recurrent policy as an agent: what it observes in a trial, and the trace that it leaves.
 
-    (1)  h_{t+1} = f(h_t, x_t), x_t = (state, previous action, previous reward, start of an
-         episode): kept through the episodes of a trial, empty on the next task
-                                                          [Duan et al. 2016; Wang et al. 2016]
+The policy keeps its memory h through all episodes of a trial. Only a new task starts with an empty
+memory. So the policy can use in a later episode the rewards that it saw in an earlier one:
 
-Time runs over all steps of a trial, one row of D = N T.
+    episode        1         1         1         2         2
+    start          1         0         0         1         0
+    x_t           x_0       x_1       x_2       x_3       x_4
+    memory   h_0 ---> h_1 ---> h_2 ---> h_3 ---> h_4 ---> h_5
+    action        a_0       a_1       a_2       a_3       a_4
+
+    (1)  h_{t+1} = f(h_t, x_t),
+         x_t = (1{s_t}, 1{a_{t-1}}, r_{t-1}, start_t)        [Duan et al. 2016; Wang et al. 2016]
+
+Here 1{s} is the one-hot vector of the state s, and start_t is 1 at the first step of an episode.
+At the first step of the trial the previous action and reward are zeros. Duan et al. give the policy
+a bit that says that the last episode has ended; start_t is this bit.
+
+The time of a trial runs over all its N T steps.
 """
 
 from __future__ import annotations
@@ -14,80 +26,132 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.mdps.rollouts import Agent
+from metarl_min.mdps.agents import Agent
 from metarl_min.memory.recurrent_policies import RecurrentPolicy
 
 
-class Memory(NamedTuple):
-    """What goes from step to step of a trial, for all tasks at once."""
+class Step(NamedTuple):
+    """One step of the policy in a trial."""
 
-    memory: Any
-    previous: Array  # [M, A + 1] one-hot previous action, previous reward
-    starts: bool
+    observation: Array  # [M, I]
+    policy_memory: Any  # h_t, memory of the policy before the step
+    logits: Array  # [M, A]
+    values: Array  # [M]
+
+
+class Memory(NamedTuple):
+    """The memory of the agent: all that it carries from step to step of a trial."""
+
+    policy_memory: Any  # h_t, for all M tasks
+    previous_step: Array  # [M, A + 1] one-hot previous action, previous reward
+    episode_starts: bool
+    steps: tuple[Step, ...] | None  # every step of the trial so far; None if none is recorded
 
 
 class Trace(NamedTuple):
-    """Every step of a trial, time first, filled as it is played."""
+    """All steps of a trial, time first."""
 
-    observations: list[Array]  # [M, I]
-    memories: list[Any]  # before each step, and after the last
-    logits: list[Array]  # [M, A]
-    values: list[Array]  # [M]
+    observations: Array  # [N T, M, I]
+    policy_memories: list[Any]  # [N T + 1] before each step, and after the last
+    logits: Array  # [N T, M, A]
+    values: Array  # [N T, M]
 
 
-def observation(states: Array, previous: Array, starts: bool, num_states: int) -> Array:
-    """One-hot state and previous action, previous reward, start of an episode. [M, S + A + 2]"""
-    x = np.zeros((len(states), num_states + previous.shape[-1] + 1), previous.dtype)
+def observation(states: Array, previous_step: Array, starts: bool, num_states: int) -> Array:
+    """Return the observations x_t of eq. (1). states [M], previous_step [M, A + 1] -> [M, I]
+
+    There are I = S + A + 2 inputs.
+
+    >>> observation(np.array([1]), np.array([[0.0, 1.0, 0.5]]), True, num_states=2)
+    array([[0. , 1. , 0. , 1. , 0.5, 1. ]])
+    """
+    x = np.zeros((len(states), num_states + previous_step.shape[-1] + 1), previous_step.dtype)
     x[np.arange(len(states)), states] = 1
-    x[:, num_states:-1] = previous
+    x[:, num_states:-1] = previous_step
     x[:, -1] = starts
     return x
 
 
 def sample_actions(rng: Rng, logits: Array) -> Array:
-    """Actions of a softmax policy by inversion, rollouts (1). [M, A] -> [M]"""
+    """Draw an action of the softmax of each row, by inversion, rollouts (1). [M, A] -> [M]"""
     columns = np.ascontiguousarray(logits.T)
     sums = np.exp(columns - columns.max(0)).cumsum(0)
     u = rng.random(sums.shape[1:]) * sums[-1]
     return np.asarray((u >= sums).sum(0))
 
 
+def greedy_actions(rng: Rng, logits: Array) -> Array:
+    """Return the most probable action of each row. [M, A] -> [M]"""
+    return np.asarray(np.argmax(logits, axis=-1))
+
+
+def _begin_episode(rng: Rng, memory: Memory) -> Memory:
+    """Mark the start of an episode, and keep the memory of the policy."""
+    return memory._replace(episode_starts=True)
+
+
+def _observe(
+    memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array
+) -> Memory:
+    """Keep the action and the reward of the step for the next observation, eq. (1)."""
+    previous_step = np.zeros_like(memory.previous_step)
+    previous_step[np.arange(len(actions)), actions] = 1
+    previous_step[:, -1] = rewards
+    return memory._replace(previous_step=previous_step, episode_starts=False)
+
+
 def agent(
-    policy: RecurrentPolicy, theta: Tree, shape: tuple[int, int], greedy: bool,
-    record: Trace | None = None,
-) -> Agent:  # fmt: skip
-    """Play `theta` with the memory of eq. (1), keeping every step in `record`, if given."""
+    policy: RecurrentPolicy, theta: Tree, shape: tuple[int, int], greedy: bool = False
+) -> Agent:
+    """Return the agent that plays the policy with the parameters `theta`, eq. (1).
+
+    `shape` is (S, A). A greedy agent takes the most probable action and draws none.
+    """
     (S, A), dtype = shape, next(iter(theta.values())).dtype
+    choose = greedy_actions if greedy else sample_actions
 
-    def start(num_tasks: int) -> Memory:
-        memory = policy.initial_memory(theta, num_tasks)  # empty on every task
-        if record is not None:
-            record.memories.append(memory)
-        return Memory(memory, np.zeros((num_tasks, A + 1), dtype), True)
+    def start(num_rows: int) -> Memory:
+        return Memory(
+            policy_memory=policy.initial_memory(theta, num_rows),
+            previous_step=np.zeros((num_rows, A + 1), dtype),
+            episode_starts=True,
+            steps=None,
+        )
 
-    def begin(rng: Rng, carry: Memory) -> Memory:
-        return carry._replace(starts=True)  # the memory is kept
+    def act(rng: Rng, memory: Memory, states: Array) -> tuple[Array, Memory]:
+        x = observation(states, memory.previous_step, memory.episode_starts, S)
+        policy_memory, logits, values = policy.step(theta, memory.policy_memory, x)
+        steps = memory.steps
+        if steps is not None:
+            steps = (*steps, Step(x, memory.policy_memory, logits, values))
+        return choose(rng, logits), memory._replace(policy_memory=policy_memory, steps=steps)
 
-    latest: list[Any] = []  # the memory, from `act` to `observe`
+    return Agent(start, _begin_episode, act, _observe)
 
-    def act(rng: Rng, carry: Memory, states: Array) -> Array:
-        x = observation(states, carry.previous, carry.starts, S)
-        memory, logits, values = policy.step(theta, carry.memory, x)
-        latest[:] = [memory]
-        if record is not None:
-            for kept, new in zip(record, (x, memory, logits, values), strict=True):
-                kept.append(new)
-        return np.argmax(logits, axis=-1) if greedy else sample_actions(rng, logits)
 
-    def observe(carry: Memory, states: Array, actions: Array, rewards: Array, _: Array) -> Memory:
-        previous = np.zeros_like(carry.previous)
-        previous[np.arange(len(actions)), actions] = 1
-        previous[:, -1] = rewards
-        return Memory(latest[0], previous, False)
+def recording_agent(
+    policy: RecurrentPolicy, theta: Tree, shape: tuple[int, int], greedy: bool = False
+) -> Agent:
+    """Return an agent that plays like `agent`, and whose memory holds every step of the trial."""
+    player = agent(policy, theta, shape, greedy)
 
-    return Agent(start, begin, act, observe)
+    def start(num_rows: int) -> Memory:
+        return player.start(num_rows)._replace(steps=())
+
+    return player._replace(start=start)
+
+
+def trace(memory: Memory) -> Trace:
+    """Return all steps of a trial, from the last memory of a recording agent."""
+    steps = memory.steps or ()
+    return Trace(
+        observations=np.stack([step.observation for step in steps]),
+        policy_memories=[*(step.policy_memory for step in steps), memory.policy_memory],
+        logits=np.stack([step.logits for step in steps]),
+        values=np.stack([step.values for step in steps]),
+    )
 
 
 def time_first(x: Array) -> Array:
-    """[M, N, T] -> [N T, M]"""
+    """Return an array of a trial with its steps as the first axis. [M, N, T] -> [N T, M]"""
     return np.ascontiguousarray(x.reshape(len(x), -1).T)

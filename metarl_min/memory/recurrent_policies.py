@@ -1,14 +1,24 @@
-"""Policies with a memory: a recurrent cell, its heads, how it starts, and the way back of a trial.
+"""Policies with a memory: a recurrent cell, and the logits and the value that it computes.
 
-h' memory after the step, z logits, v value:
+A recurrent policy sees one observation x at each step and keeps a memory from step to step. The
+memory of a simple cell is its hidden state h. After the step, two heads read the new hidden state
+h': one computes the logits z of the actions, the other the value v. Both are columns of one matrix
+V with the biases d. In this module, V and d are these parameters.
 
     (1)  (z, v) = h' V + d                                             [Wang et al. 2016]
-    (2)  orthogonal: Q of the QR decomposition of a normal matrix, signs by the diagonal of R
-                                                                  [Saxe et al. 2014; Mezzadri 2007]
-    (3)  Glorot uniform: U(-l, l), l = sqrt(6 / (inputs + outputs))  [Glorot and Bengio 2010]
 
-Cells are cells (1)-(3). Whoever trains a policy sees `MemoryPolicy` alone: what its memory is,
-and whether its gradient is a formula or a trace, is its own affair.
+The initial parameters are random. U is orthogonal, so that h U has the length of h. W is uniform,
+with a variance that depends on its numbers of rows and columns:
+
+    (2)  Q of the QR decomposition of a matrix of normal numbers, each column times the sign of
+         the diagonal entry of R                          [Saxe et al. 2014; Mezzadri 2007]
+    (3)  uniform on (-l, l), l = sqrt(6 / (rows + columns))      [Glorot and Bengio 2010]
+
+The signs in (2) make Q uniform among all orthogonal matrices. The columns of V for the logits are
+100 times smaller than in (2), so that the first policy is nearly uniform.
+
+The learner sees a policy through `RecurrentPolicy` alone. What the memory is, and how the gradient
+is computed, concerns the policy only.
 """
 
 from collections.abc import Callable
@@ -21,30 +31,36 @@ from autograd import grad
 
 from metarl_min.basics.arguments import require, whole
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.memory.cells import (
-    GRUStep,
-    backpropagate_through_time,
-    gru_reset_after,
-    gru_reset_before,
-    gru_step,
-    rnn,
-)
+from metarl_min.memory import cells
+from metarl_min.memory.cells import GRUStep
 
 
 class RecurrentPolicy(NamedTuple):
-    """A policy that sees its history through a memory; `gradient` None: traced."""
+    """A policy with a memory, as functions of its parameters."""
 
     init: Callable[[Rng, int, int], Tree]  # rng, I inputs, A actions -> parameters
-    initial_memory: Callable[[Tree, int], Any]  # parameters, num_tasks -> memory
+    initial_memory: Callable[[Tree, int], Any]  # parameters, num_tasks -> memory before a trial
     step: Callable[[Tree, Any, Any], tuple[Any, Any, Any]]
     # parameters, memory, observations [..., M, I] -> memory, logits [..., M, A], values [..., M]
     gradient: Callable[[Tree, Array, Any, Array, Array], Tree] | None = None
-    # parameters, observations [T, M, I], memories before each step and after the last
-    # [T + 1], df/dlogits [T, M, A], df/dvalues [T, M] -> df/dparameters
+    # as `gradient` below, computed by hand; None: by autograd
+
+
+Network = Callable[[int], RecurrentPolicy]  # the number of hidden units -> policy
 
 
 def unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], Any, Any]:
-    """Memories [T + 1], logits [T, M, A] and values [T, M] of a trial. x [T, M, I]"""
+    """Return the memories, the logits and the values of a policy that sees the observations `x`.
+
+    x [T, M, I] -> memories before each step and after the last [T + 1], logits [T, M, A],
+    values [T, M]
+
+    >>> policy = gru(hidden=8)
+    >>> params = policy.init(onp.random.default_rng(0), 4, 2)
+    >>> memories, logits, values = unroll(policy, params, onp.zeros((5, 3, 4), "float32"))
+    >>> len(memories), logits.shape, values.shape
+    (6, (5, 3, 2), (5, 3))
+    """
     memories: list[Any] = [policy.initial_memory(params, x.shape[1])]
     logits: list[Any] = []
     values: list[Any] = []
@@ -57,87 +73,146 @@ def unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], An
 
 
 def gradient(
-    policy: RecurrentPolicy, params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array
+    policy: RecurrentPolicy,
+    params: Tree,
+    x: Array,
+    memories: Any,
+    logit_gradients: Array,
+    value_gradients: Array,
 ) -> Tree:
-    """Gradient in the parameters from that in logits and values: by hand, or else traced."""
+    """Return the gradient in the parameters from the gradients in the logits and the values.
+
+    The observations x [T, M, I] and the memories [T + 1] are those of `unroll`; the gradients are
+    [T, M, A] and [T, M]. A policy without a gradient by hand is unrolled again and traced.
+    """
     if policy.gradient is not None:
-        return policy.gradient(params, x, memories, u_logits, u_values)
+        return policy.gradient(params, x, memories, logit_gradients, value_gradients)
 
-    def linear(params: Tree) -> Any:
+    def linear_function(params: Tree) -> Any:  # its gradient is the one that is sought
         _, logits, values = unroll(policy, params, x)
-        return np.sum(logits * u_logits) + np.sum(values * u_values)
+        return np.sum(logits * logit_gradients) + np.sum(values * value_gradients)
 
-    found: Tree = grad(linear)(params)
-    return found
-
-
-def _heads(params: Tree, h: Any) -> tuple[Any, Any]:
-    """Logits and values, eq. (1)."""
-    heads = np.matmul(h, params["V"]) + params["d"][..., None, :]
-    return heads[..., :-1], heads[..., -1]
+    traced: Tree = grad(linear_function)(params)
+    return traced
 
 
 def orthogonal(rng: Rng, rows: int, columns: int) -> Array:
-    """Orthonormal columns or rows, whichever are fewer, eq. (2)."""
+    """Return a random matrix with orthonormal columns, or rows if there are fewer rows, eq. (2)."""
     Q, R = onp.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
     Q = Q * onp.sign(onp.diag(R))
     return Q if rows >= columns else onp.ascontiguousarray(Q.T)
 
 
 def glorot_uniform(rng: Rng, rows: int, columns: int) -> Array:
-    """Uniform with a variance that keeps signals' size, eq. (3)."""
+    """Return a random matrix [rows, columns] of uniform numbers, eq. (3)."""
     limit = onp.sqrt(6 / (rows + columns))
     return rng.uniform(-limit, limit, (rows, columns))
 
 
-CELLS = {"gru": (gru_reset_after, 3), "gru_before": (gru_reset_before, 3), "rnn": (rnn, 1)}
+def require_float(dtype: str) -> str:
+    """Return `dtype`; ValueError unless it is float32 or float64."""
+    require(dtype in ("float32", "float64"), "dtype must be float32 or float64", repr(dtype))
+    return dtype
 
 
-def _init(rng: Rng, num_inputs: int, num_actions: int, cell: str, H: int, dtype: Any) -> Tree:
-    parts = CELLS[cell][1]
-    W = onp.concatenate([glorot_uniform(rng, num_inputs, H) for _ in range(parts)], axis=1)
-    U = onp.concatenate([orthogonal(rng, H, H) for _ in range(parts)], axis=1)
-    V = onp.concatenate([0.01 * orthogonal(rng, H, num_actions), orthogonal(rng, H, 1)], axis=1)
-    params = {"W": W, "b": onp.zeros(parts * H), "U": U, "V": V, "d": onp.zeros(num_actions + 1)}
-    if cell == "gru":
-        params["c"] = onp.zeros(H)
-    return {name: leaf.astype(dtype) for name, leaf in params.items()}
+def heads(params: Tree, h: Any) -> tuple[Any, Any]:
+    """Return logits [..., M, A] and values [..., M] from the hidden states [..., M, H], eq. (1)."""
+    columns = np.matmul(h, params["V"]) + params["d"][..., None, :]
+    return columns[..., :-1], columns[..., -1]
 
 
-def _initial_memory(params: Tree, num_tasks: int) -> Array:
+def _initial_hidden(params: Tree, num_tasks: int) -> Array:
+    """Return the hidden state before a trial: zeros [..., M, H]."""
     U = params["U"]
     return onp.zeros((*U.shape[:-2], num_tasks, U.shape[-2]), U.dtype)
 
 
-def _initial_gated(params: Tree, num_tasks: int) -> GRUStep:
-    """Empty: no step came before."""
-    return GRUStep(*[_initial_memory(params, num_tasks)] * 5)
+Cell = Callable[[Tree, Any, Any], Any]  # parameters, h, x -> h'
 
 
-def _step(params: Tree, h: Any, x: Any, cell: str) -> tuple[Any, Any, Any]:
-    h = CELLS[cell][0](params, h, x)
-    return h, *_heads(params, h)
+def _init(rng: Rng, num_inputs: int, num_actions: int, num_blocks: int, H: int, dtype: str) -> Tree:
+    """Return initial parameters of a cell with blocks of H columns and its heads, eqs. (1)-(3)."""
+    W = [glorot_uniform(rng, num_inputs, H) for _ in range(num_blocks)]
+    U = [orthogonal(rng, H, H) for _ in range(num_blocks)]
+    V = [0.01 * orthogonal(rng, H, num_actions), orthogonal(rng, H, 1)]
+    params = {
+        "W": onp.concatenate(W, axis=1),
+        "b": onp.zeros(num_blocks * H),
+        "U": onp.concatenate(U, axis=1),
+        "V": onp.concatenate(V, axis=1),
+        "d": onp.zeros(num_actions + 1),
+    }
+    return {name: leaf.astype(dtype) for name, leaf in params.items()}
 
 
-def _step_gated(params: Tree, memory: GRUStep, x: Any) -> tuple[GRUStep, Any, Any]:
-    memory = gru_step(params, memory.h, x)
-    return memory, *_heads(params, memory.h)
+def _step(params: Tree, h: Any, x: Any, cell: Cell) -> tuple[Any, Any, Any]:
+    h = cell(params, h, x)
+    return h, *heads(params, h)
 
 
-def gru_gradient(params: Tree, x: Array, memories: Any, u_logits: Array, u_values: Array) -> Tree:
-    """Gradient in all parameters from that in logits and values, eq. (1), cells (4), (5)."""
-    W, U, V = (params[name] for name in "WUV")
-    u, h = onp.concatenate([u_logits, u_values[..., None]], axis=-1), [m.h for m in memories]
-    _, *found, _ = backpropagate_through_time(x, W, U, h, memories[1:], u @ V.T)
-    in_V = sum(after.T @ u_t for after, u_t in zip(h[1:], u, strict=True))
-    return dict(zip("WbUcVd", (*found, in_V, u.sum((0, 1))), strict=True))
+def _traced_policy(cell: Cell, num_blocks: int, hidden: int, dtype: str) -> RecurrentPolicy:
+    """Return the policy of a cell whose memory is its hidden state, with gradients by autograd."""
+    H, dtype = whole("hidden", hidden), require_float(dtype)
+    return RecurrentPolicy(
+        init=partial(_init, num_blocks=num_blocks, H=H, dtype=dtype),
+        initial_memory=_initial_hidden,
+        step=partial(_step, cell=cell),
+    )
 
 
-def recurrent(cell: str = "gru", hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
-    """A cell of `hidden` units, gru (reset after), gru_before or rnn, with heads by eq. (1)."""
-    require(cell in CELLS, f"cell must be one of {', '.join(CELLS)}", repr(cell))
-    require(dtype in ("float32", "float64"), "dtype must be float32 or float64", repr(dtype))
-    init = partial(_init, cell=cell, H=whole("hidden", hidden), dtype=dtype)
-    if cell == "gru":
-        return RecurrentPolicy(init, _initial_gated, _step_gated, gru_gradient)
-    return RecurrentPolicy(init, _initial_memory, partial(_step, cell=cell))
+def rnn(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
+    """Return a policy with the simple cell, the cell of cells (1)."""
+    return _traced_policy(cells.rnn, 1, hidden, dtype)
+
+
+def gru_reset_before(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
+    """Return a policy with the GRU that resets before the product, the cell of cells (2)."""
+    return _traced_policy(cells.gru_reset_before, 3, hidden, dtype)
+
+
+def _gru_init(rng: Rng, num_inputs: int, num_actions: int, H: int, dtype: str) -> Tree:
+    return _init(rng, num_inputs, num_actions, 3, H, dtype) | {"c": onp.zeros(H, dtype)}
+
+
+def _gru_initial_memory(params: Tree, num_tasks: int) -> GRUStep:
+    """Return the memory before a trial: no step came before, so its gates have no meaning."""
+    zeros = _initial_hidden(params, num_tasks)
+    return GRUStep(h=zeros, r=zeros, u=zeros, n=zeros, q=zeros)
+
+
+def _gru_step(params: Tree, memory: GRUStep, x: Any) -> tuple[GRUStep, Any, Any]:
+    memory = cells.gru_step(params, memory.h, x)
+    return memory, *heads(params, memory.h)
+
+
+def gru_gradient(
+    params: Tree, x: Array, memories: Any, logit_gradients: Array, value_gradients: Array
+) -> Tree:
+    """Return the gradient of the GRU in all parameters, by eq. (1), cells (4) and cells (5).
+
+    The derivative of h' V in V is h', and in h' it is V. The arguments are those of `gradient`.
+    """
+    head_gradients = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
+    hidden, steps = [memory.h for memory in memories], memories[1:]
+    hidden_gradients = head_gradients @ params["V"].T
+    through_cell = cells.backpropagate_through_time(params, x, hidden, steps, hidden_gradients)
+    in_V = sum(step.h.T @ g for step, g in zip(steps, head_gradients, strict=True))
+    return {**through_cell, "V": in_V, "d": head_gradients.sum((0, 1))}
+
+
+def gru(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
+    """Return a policy with the GRU that resets after the product, the cell of cells (3).
+
+    Its memory holds the gates of the last step besides the hidden state. The gradient by hand
+    reads them, and need not compute them again.
+    """
+    H, dtype = whole("hidden", hidden), require_float(dtype)
+    return RecurrentPolicy(
+        init=partial(_gru_init, H=H, dtype=dtype),
+        initial_memory=_gru_initial_memory,
+        step=_gru_step,
+        gradient=gru_gradient,
+    )
+
+
+CELLS: dict[str, Network] = {"gru": gru, "gru_reset_before": gru_reset_before, "rnn": rnn}

@@ -1,4 +1,4 @@
-"""Addressing by content, reading, writing and moving a focus, against cases by hand."""
+"""Addressing by content, reading and writing, against cases by hand and against differences."""
 
 import math
 
@@ -6,9 +6,13 @@ import autograd.numpy as np
 import numpy as onp
 import pytest
 from autograd import grad
+from comparing import rng
 from numpy.testing import assert_allclose
 
+from metarl_min.basics.checks import assert_derivative
 from metarl_min.memory import addressing
+
+M, R, W = 2, 3, 4
 
 
 @pytest.mark.verifies("addressing.1")
@@ -22,7 +26,21 @@ def test_rows_of_zeros_and_a_key_of_zeros_are_like_nothing_and_have_a_gradient()
         assert onp.isfinite(g).all()
 
 
-@pytest.mark.verifies("addressing.2", "addressing.3")
+@pytest.mark.verifies("addressing.2")
+@pytest.mark.parametrize("lengths", [(1, 1), (4e-4, 1), (1, 4e-4), (4e-4, 4e-4)])
+def test_the_gradient_of_the_similarity_is_its_derivative_also_below_the_least_length(lengths):
+    draw = rng(1)
+    key, addresses = draw.normal(size=(M, W)), draw.normal(size=(M, R, W))
+    key = lengths[0] * key / onp.linalg.norm(key, axis=-1, keepdims=True)
+    addresses[:, 0] *= lengths[1] / onp.linalg.norm(addresses[:, 0], axis=-1, keepdims=True)
+    g = draw.normal(size=(M, R))
+    similarities = addressing.similarity(key, addresses)
+    found = addressing.similarity_pullback(key, addresses, similarities, g)
+    assert_derivative(lambda x: np.sum(g * addressing.similarity(x, addresses)), found[0], key)
+    assert_derivative(lambda x: np.sum(g * addressing.similarity(key, x)), found[1], addresses)
+
+
+@pytest.mark.verifies("addressing.3", "addressing.5")
 def test_the_weights_point_at_the_row_that_is_like_the_key():
     rows = onp.array([[1.0, 0.0], [0.0, 2.0]])
     similar = addressing.similarity(onp.array([3.0, 0.0]), rows)
@@ -31,8 +49,32 @@ def test_the_weights_point_at_the_row_that_is_like_the_key():
     assert_allclose(addressing.read(weights, rows), [0.8, 0.4], rtol=1e-14)
 
 
-@pytest.mark.verifies("addressing.4", "addressing.5", "addressing.6")
-@pytest.mark.verifies("addressing.7")
+@pytest.mark.verifies("addressing.4")
+def test_the_gradient_of_the_weights_is_their_derivative():
+    draw = rng(2)
+    strength, similar, g = 1 + draw.random(M), draw.normal(size=(M, R)), draw.normal(size=(M, R))
+    reading = addressing.content_weights(strength, similar)
+    found = addressing.content_weights_pullback(strength, similar, reading, g)
+    assert_derivative(
+        lambda x: np.sum(g * addressing.content_weights(x, similar)), found[0], strength
+    )
+    assert_derivative(
+        lambda x: np.sum(g * addressing.content_weights(strength, x)), found[1], similar
+    )
+
+
+@pytest.mark.verifies("addressing.6")
+def test_the_gradient_of_a_reading_is_its_derivative():
+    draw = rng(3)
+    reading, contents = draw.random((M, R)), draw.normal(size=(M, R, W))
+    g = draw.normal(size=(M, W))
+    found = addressing.read_pullback(reading, contents, g)
+    assert_derivative(lambda x: np.sum(g * addressing.read(x, contents)), found[0], reading)
+    assert_derivative(lambda x: np.sum(g * addressing.read(reading, x)), found[1], contents)
+
+
+@pytest.mark.verifies("addressing.7", "addressing.8", "addressing.10")
+@pytest.mark.verifies("addressing.12")
 def test_three_writes_by_hand():
     usage, reading = onp.array([0.0, 0.0]), onp.array([0.25, 0.75])
     rows, gate = onp.array([[1.0], [2.0]]), onp.array(0.4)
@@ -50,13 +92,39 @@ def test_three_writes_by_hand():
     )
 
 
-@pytest.mark.verifies("addressing.8", "addressing.9", "addressing.10")
-def test_a_focus_moves_and_sharpens():
-    new, old = onp.array([0.5, 0.5, 0.0]), onp.array([0.0, 0.0, 1.0])
-    assert_allclose(addressing.interpolate(onp.array(0.8), new, old), [0.4, 0.4, 0.2], rtol=1e-15)
-    weights, chances = onp.array([0.7, 0.2, 0.1]), {-1: 0.1, 0: 0.6, 1: 0.3}
-    truth = [sum(weights[j] * chances.get((i - j + 1) % 3 - 1, 0) for j in range(3))
-             for i in range(3)]  # fmt: skip
-    assert_allclose(addressing.shift(weights, chances), truth, rtol=1e-15)
-    sharp = addressing.sharpen(onp.array([0.5, 0.25, 0.25]), onp.array(2.0))
-    assert_allclose(sharp, [2 / 3, 1 / 6, 1 / 6], rtol=1e-15)
+@pytest.mark.verifies("addressing.9")
+def test_the_gradient_of_the_weights_of_a_write_is_their_derivative():
+    draw = rng(4)
+    gate, last, g = draw.random(M), draw.random((M, R)), draw.normal(size=(M, R))
+    least = addressing.least_used(draw.random((M, R)))
+    found = addressing.write_weights_pullback(gate, last, least, g)
+    assert_derivative(
+        lambda x: np.sum(g * addressing.write_weights(x, last, least)), found[0], gate
+    )
+    assert_derivative(
+        lambda x: np.sum(g * addressing.write_weights(gate, x, least)), found[1], last
+    )
+
+
+@pytest.mark.verifies("addressing.11")
+def test_the_gradient_of_a_write_is_its_derivative():
+    draw = rng(5)
+    rows, writing = draw.normal(size=(M, R, W)), draw.random((M, R))
+    vector, g = draw.normal(size=(M, W)), draw.normal(size=(M, R, W))
+    least = addressing.least_used(draw.random((M, R)))
+    found = addressing.write_pullback(least, writing, vector, g)
+    assert_derivative(
+        lambda x: np.sum(g * addressing.write(x, least, writing, vector)), found[0], rows
+    )
+    assert_derivative(
+        lambda x: np.sum(g * addressing.write(rows, least, x, vector)), found[1], writing
+    )
+    assert_derivative(
+        lambda x: np.sum(g * addressing.write(rows, least, writing, x)), found[2], vector
+    )
+
+
+@pytest.mark.verifies("addressing.7")
+def test_usage_has_no_gradient_because_the_least_used_row_has_none():
+    usage = onp.array([0.3, 0.1, 0.2])
+    assert not grad(lambda x: np.sum(addressing.least_used(x)) + 0 * np.sum(x))(usage).any()

@@ -1,14 +1,14 @@
-"""Recurrent cells against loops over single numbers, and their backward pass against traces."""
+"""Recurrent cells against loops over single numbers, and their gradients against differences."""
 
 import math
 
 import autograd.numpy as np
 import numpy as onp
 import pytest
-from autograd import grad
 from numpy.testing import assert_allclose
 from recurrent_policies import CELLS, A, H, M, T, assert_gradient_of_a_trial, made, parts
 
+from metarl_min.basics.checks import assert_derivative
 from metarl_min.memory import cells, recurrent_policies
 
 
@@ -61,41 +61,40 @@ def test_the_gradient_by_hand_is_that_of_the_traced_form_and_of_differences(cell
     assert_gradient_of_a_trial(policy, params, x, u, v)
 
 
-def scanned():
+@pytest.mark.verifies("cells.4")
+def test_the_pullback_of_a_step_is_its_derivative_in_every_coordinate():
     _, params, x, rng = made("gru")
-    args = [x, *(params[name] for name in "WbUc"), rng.normal(size=(M, H))]
-    return args, rng.normal(size=(T, M, H))
+    h, direction = rng.normal(size=(M, H)), rng.normal(size=(M, H))
+    step = cells.gru_step(params, h, x[0])
+    found = cells.gru_pullback(params["U"], h, step, direction)
 
+    def f(h=h, **shifts):  # what is added to x W + b, to the blocks r, u of h U and to q
+        y, w = x[0] @ params["W"] + params["b"], h @ params["U"]
+        y, w = y + shifts.get("y", 0), w + shifts.get("w", 0)
+        r, u = (1 / (1 + np.exp(-y[:, part] - w[:, part])) for part in (slice(H), slice(H, 2 * H)))
+        n = np.tanh(y[:, 2 * H :] + r * (w[:, 2 * H :] + params["c"]))
+        return np.sum((u * h + (1 - u) * n) * direction)
 
-@pytest.mark.verifies("cells.4", "cells.5")
-@pytest.mark.parametrize("argument", range(6))
-def test_the_scan_as_one_node_is_the_traced_scan_to_second_order(argument):
-    args, u = scanned()
-    direction = onp.random.default_rng(1).normal(size=args[argument].shape)
-    assert_allclose(cells.scan(*args), cells.traced_scan(*args), atol=0)
-
-    def first(way, *args):
-        return grad(lambda *a: np.sum(way(*a) ** 2 * u), argument)(*args)
-
-    def second(way, *args):
-        return grad(lambda *a: np.sum(first(way, *a) * direction), argument)(*args)
-
-    for order in (first, second):
-        found, truth = (order(way, *args) for way in (cells.scan, cells.traced_scan))
-        assert abs(truth).max() > 0.01
-        assert_allclose(found, truth, rtol=1e-10, atol=1e-11)
+    assert_derivative(f, found.hidden, h)
+    for name, gradient in (("y", found.input), ("w", found.recurrent)):
+        assert_derivative(lambda z, name=name: f(**{name: z}), gradient, onp.zeros((M, 3 * H)))
 
 
 @pytest.mark.verifies("cells.4", "cells.5")
 def test_back_propagation_is_that_of_a_loop_over_units():
-    (x, W, b, U, c, h), u = scanned()
-    after = cells.scan(x, W, b, U, c, h)
-    found = cells.backward(x, W, b, U, c, h, after, u)
-    in_x, in_W, in_b, in_U, in_c, in_h = truth = [onp.zeros_like(y) for y in (x, W, b, U, c, h)]
+    _, params, x, rng = made("gru")
+    W, b, U, c = (params[name] for name in "WbUc")
+    h, outside = rng.normal(size=(M, H)), rng.normal(size=(T, M, H))
+    hidden, steps = [h], []
+    for t in range(T):
+        steps.append(cells.gru_step(params, hidden[t], x[t]))
+        hidden.append(steps[t].h)
+    found = cells.backpropagate_through_time(params, x, hidden[:T], steps, outside)
+    truth = {name: onp.zeros_like(params[name]) for name in "WbUc"}
     for m in range(M):
         later = onp.zeros(H)  # df/dh_t from the steps after t
         for t in range(T - 1, -1, -1):
-            before, g = after[t - 1, m] if t else h[m], u[t, m] + later
+            before, g = hidden[t][m], outside[t, m] + later
             y, w = x[t, m] @ W + b, before @ U
             later = onp.zeros(H)
             for k in range(H):
@@ -105,14 +104,13 @@ def test_back_propagation_is_that_of_a_loop_over_units():
                 in_n, in_z = g[k] * (1 - z) * (1 - n**2), g[k] * (before[k] - n) * z * (1 - z)
                 in_r = in_n * q * r * (1 - r)
                 later[k] += g[k] * z
-                in_c[k] += in_n * r
+                truth["c"][k] += in_n * r
                 pulls = {k: (in_r, in_r), H + k: (in_z, in_z), 2 * H + k: (in_n, in_n * r)}
                 for j, (in_y, in_w) in pulls.items():
-                    in_x[t, m] += in_y * W[:, j]
-                    in_W[:, j] += in_y * x[t, m]
-                    in_b[j] += in_y
-                    in_U[:, j] += in_w * before
+                    truth["W"][:, j] += in_y * x[t, m]
+                    truth["b"][j] += in_y
+                    truth["U"][:, j] += in_w * before
                     later += in_w * U[:, j]
-        in_h[m] = later
-    for one, other in zip(found, truth, strict=True):
-        assert_allclose(one, other, rtol=1e-12, atol=1e-13)
+    assert found.keys() == truth.keys()
+    for name in truth:
+        assert_allclose(found[name], truth[name], rtol=1e-12, atol=1e-13)

@@ -1,9 +1,84 @@
-"""Actions of a network with a memory, by every uniform number that could have been drawn."""
+"""What a recurrent agent observes, keeps and records, and how it draws its actions."""
 
 import numpy as np
-from numpy.testing import assert_array_equal
+import pytest
+from comparing import rng
+from numpy.testing import assert_allclose, assert_array_equal
+from problems import small_grid
+from recurrent_policies import played
 
-from metarl_min.memory import recurrent_agents
+from metarl_min.mdps import agents, rollouts
+from metarl_min.memory import external_memory, recurrent_agents, recurrent_policies
+from metarl_min.tasks import play_trial
+
+
+@pytest.mark.verifies("recurrent_agents.1")
+def test_each_step_sees_its_state_and_what_the_step_before_did_and_was_paid():
+    tasks, policy, theta, trace, episodes = played()
+    S, A = tasks.shape
+    states, actions, rewards = (recurrent_agents.time_first(x) for x in episodes[:3])
+    for t, x in enumerate(trace.observations):
+        truth = np.zeros((6, S + A + 2))
+        for m in range(6):
+            truth[m, states[t, m]] = 1
+            if t:
+                truth[m, S + actions[t - 1, m]] = 1
+                truth[m, S + A] = rewards[t - 1, m]
+            truth[m, S + A + 1] = t % 4 == 0
+        assert_allclose(x, truth, atol=0)
+    memories, logits, values = recurrent_policies.unroll(policy, theta, trace.observations)
+    assert not memories[0].h.any() and memories[4].h.any()  # empty on a task, kept in an episode
+    assert_allclose([m.h for m in trace.policy_memories], [m.h for m in memories], atol=0)
+    assert_allclose(trace.logits, logits, atol=0)
+    assert_allclose(trace.values, values, atol=0)
+
+
+def test_an_agent_that_records_plays_like_one_that_does_not_and_this_one_keeps_no_step():
+    tasks, policy, theta, trace, episodes = played(3)
+    agent = recurrent_agents.agent(policy, theta, tasks.shape)
+    again, memory = play_trial(rng(3), small_grid(terminate=1), tasks, agent)
+    for x, y in zip(again, episodes, strict=True):
+        assert_array_equal(x, y)
+    assert memory.steps is None
+    assert_array_equal(memory.policy_memory.h, trace.policy_memories[-1].h)
+
+
+def test_a_memory_is_a_value_that_no_later_step_changes():
+    tasks, policy, theta, _, _ = played()
+    agent = recurrent_agents.recording_agent(policy, theta, tasks.shape)
+    first, states = agent.begin_episode(rng(), agent.start(6)), np.arange(6)
+    actions, second = agent.act(rng(), first, states)
+    third = agent.observe(second, states, actions, np.ones(6), states)
+    agent.act(rng(), third, states)
+    assert first.steps == () and len(second.steps) == len(third.steps) == 1
+    assert not first.previous_step.any() and not second.previous_step.any()
+    assert not first.policy_memory.h.any() and first.episode_starts and not third.episode_starts
+
+
+def noise_at(call, extra):
+    """Noise that adds `extra` to all rewards of one call."""
+    calls = iter(range(1000))
+    return lambda rng, mean: mean + extra * (next(calls) == call)
+
+
+@pytest.mark.parametrize("network", ["gru", "external memory"])
+def test_a_reward_is_seen_at_the_next_decision_and_not_before(network):
+    """Perturbed at step 5, in the middle of the second episode: alignment by construction."""
+    tasks, policy, theta, _, _ = played()
+    if network == "external memory":
+        policy = external_memory.policy(5, 3, 4, "float64")
+        theta = policy.init(rng(1), sum(tasks.shape) + 2, tasks.shape[1])
+    traces = []
+    for extra in (0.0, 7.0):
+        agent = recurrent_agents.recording_agent(policy, theta, tasks.shape, greedy=True)
+        sampler = rollouts.sampler(tasks, noise_at(5, extra))
+        traces.append(recurrent_agents.trace(agents.play(rng(0), sampler, agent, 3, 4)[1]))
+    one, other = traces
+    for t in range(12):
+        same = [np.array_equal(one.logits[t], other.logits[t]),
+                np.array_equal(one.values[t], other.values[t])]  # fmt: skip
+        assert all(same) is (t < 6) or t > 6
+    assert np.array_equal(one.observations[5], other.observations[5])
 
 
 class Given:

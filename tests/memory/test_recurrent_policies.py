@@ -5,7 +5,7 @@ import math
 import numpy as onp
 import pytest
 from numpy.testing import assert_allclose
-from recurrent_policies import CELLS, A, H, K, M, T, made, parts
+from recurrent_policies import CELLS, INPUTS, A, H, M, T, made, parts
 
 from metarl_min.basics import trees
 from metarl_min.memory import recurrent_policies
@@ -38,9 +38,9 @@ def test_initial_products_are_orthonormal_and_inputs_within_their_limit():
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_training_is_in_single_precision_throughout(cell):
-    policy = recurrent_policies.recurrent(cell, H)
-    params = policy.init(onp.random.default_rng(0), K, A)
-    x = onp.ones((T, M, K), onp.float32)
+    policy = recurrent_policies.CELLS[cell](H)
+    params = policy.init(onp.random.default_rng(0), INPUTS, A)
+    x = onp.ones((T, M, INPUTS), onp.float32)
     memories, logits, values = recurrent_policies.unroll(policy, params, x)
     g = recurrent_policies.gradient(policy, params, x, memories, logits, values)
     leaves = [
@@ -53,8 +53,26 @@ def test_training_is_in_single_precision_throughout(cell):
     assert {leaf.dtype for leaf in leaves} == {onp.dtype("float32")}
 
 
-def test_unknown_cells_and_dtypes_are_refused():
-    with pytest.raises(ValueError, match="cell must be one of gru, gru_before, rnn, got 'lstm'"):
-        recurrent_policies.recurrent("lstm")
+@pytest.mark.verifies("recurrent_policies.1", "recurrent_policies.2", "recurrent_policies.3")
+def test_a_network_starts_orthogonal_within_glorot_and_nearly_uniform():
+    policy, H, observed = recurrent_policies.gru(16, "float64"), 16, 7
+    rng = onp.random.default_rng(0)
+    theta = policy.init(rng, observed, 5)
+    U, W = onp.split(theta["U"], 3, axis=1), onp.split(theta["W"], 3, axis=1)
+    for block in U:
+        assert_allclose(block.T @ block, onp.eye(H), atol=1e-12)
+    assert abs(U[0] - U[1]).max() > 0.1 < abs(U[1] - U[2]).max()
+    limit = onp.sqrt(6 / (observed + H))
+    for block in W:
+        assert 0.9 * limit < abs(block).max() <= limit
+    x = rng.normal(size=(20, observed))
+    logits = policy.step(theta, policy.initial_memory(theta, 20), x)[1]
+    assert 0 < onp.ptp(logits, axis=-1).max() < 0.1
+
+
+@pytest.mark.parametrize("network", recurrent_policies.CELLS.values())
+def test_settings_out_of_range_are_refused(network):
+    with pytest.raises(ValueError, match="hidden must be at least 1, got 0"):
+        network(0)
     with pytest.raises(ValueError, match="dtype must be float32 or float64, got 'int8'"):
-        recurrent_policies.recurrent(dtype="int8")
+        network(dtype="int8")

@@ -1,0 +1,128 @@
+"""Ascents on a batch against Adam on traced gradients, the schedules, and what is refused."""
+
+import autograd.numpy as np
+import numpy as onp
+import pytest
+from autograd import grad
+from numpy.testing import assert_allclose
+from recurrent_policies import played
+
+from metarl_min.basics import optimizers, trees
+from metarl_min.mdps import policies
+from metarl_min.memory import actor_critic, recurrent_policies, recurrent_training
+from metarl_min.memory.recurrent_agents import time_first
+
+SETTINGS = recurrent_training.Settings(
+    hidden=5, num_tasks=6, iterations=10, gamma=0.9, gae_lambda=0.7,
+    scale=2.0, entropy=0.3, beta=0.05, max_norm=1e3,
+)  # fmt: skip
+
+
+@pytest.mark.verifies("recurrent_training.1")
+def test_the_entropy_bonus_ends_halfway():
+    found = [recurrent_training.schedule(0.01, 0.1, done) for done in (0, 0.25, 0.5, 0.75, 1, 2)]
+    truth = [(0.01, 0.1), (0.0075, 0.05), (0.005, 0), (0.0025, 0), (0, 0), (0, 0)]
+    assert_allclose(found, truth, atol=1e-16)
+
+
+def start(theta, iteration=0):
+    optimizer = optimizers.adam(0.0).init(theta)
+    return recurrent_training.State(theta=theta, optimizer=optimizer, iteration=iteration)
+
+
+def test_what_happens_after_the_end_of_an_episode_carries_no_gradient():
+    _, policy, theta, trace, episodes = played(3)
+    assert not episodes.alive.all()
+    other = episodes.rewards + ~episodes.alive * 9.0
+    first, second = (
+        recurrent_training.ascend(policy, SETTINGS, start(theta), trace, episodes, r)
+        for r in (episodes.rewards, other)
+    )
+    for name in theta:
+        assert_allclose(first.theta[name], second.theta[name], atol=0)
+
+
+@pytest.mark.verifies("recurrent_training.1", "recurrent_training.2")
+@pytest.mark.parametrize("epochs", [1, 3])
+@pytest.mark.parametrize("max_norm", [1e-3, 1e3])
+def test_an_update_is_adam_on_the_gradient_of_the_whole_surrogate(epochs, max_norm):
+    """The mean over all steps of what actor_critic (1)-(4) differentiates, cut by (5)."""
+    _, policy, theta, trace, episodes = played(3)
+    update = recurrent_training.ppo(epochs=epochs, clip=0.02)
+    settings = SETTINGS._replace(max_norm=max_norm, update=update)
+    moments = (
+        optimizers.adam(0.0)
+        .init(theta)
+        ._replace(  # not at rest
+            num_updates=2,
+            m=trees.map_leaves(lambda x: 1e-3 + 0 * x, theta),
+            v=trees.map_leaves(lambda x: 1e-6 + 0 * x, theta),
+        )
+    )
+    state = recurrent_training.State(theta=theta, optimizer=moments, iteration=2)
+    found = recurrent_training.ascend(policy, settings, state, trace, episodes, episodes.rewards)
+
+    x, alive = trace.observations, time_first(episodes.alive)
+    onehot = onp.eye(5)[time_first(episodes.actions)]
+    r = 2.0 * time_first(episodes.rewards)
+    A = actor_critic.advantages(r, trace.values, alive, 0.9, 0.7)
+    old = np.sum(policies.log_softmax(trace.logits) * onehot, -1)
+    target = A + trace.values
+
+    def surrogate(theta):
+        _, z, v = recurrent_policies.unroll(policy, theta, x)
+        ratio = np.exp(np.sum(policies.log_softmax(z) * onehot, -1) - old)
+        gain = np.minimum(ratio * A, np.clip(ratio, 0.98, 1.02) * A)
+        return np.mean(alive * (gain + 0.18 * policies.entropy(z) - (target - v) ** 2 / 4))
+
+    truth, adam = theta, optimizers.adam(0.04)
+    for _ in range(epochs):
+        g = grad(surrogate)(truth)
+        norm = onp.sqrt(sum((leaf**2).sum() for leaf in g.values()))
+        assert (norm > max_norm) == (max_norm < 1)
+        g = trees.scale(g, min(1.0, max_norm / norm))
+        truth, moments = adam.update(truth, moments, g)
+    assert found.optimizer.num_updates == 2 + epochs
+    for name in theta:
+        assert_allclose(found.theta[name], truth[name], rtol=1e-8, atol=1e-10)
+        assert_allclose(found.optimizer.m[name], moments.m[name], rtol=1e-7, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"hidden": 0}, "hidden must be at least 1, got 0"),
+        ({"num_tasks": 0}, "num_tasks must be at least 1, got 0"),
+        ({"iterations": 0}, "iterations must be at least 1, got 0"),
+        ({"gamma": 1.01}, "gamma must be finite, from 0 to 1, got 1.01"),
+        ({"gae_lambda": -0.01}, "gae_lambda must be finite, from 0 to 1, got -0.01"),
+        ({"beta": -1}, "beta must be"),
+        ({"entropy": -1}, "entropy must be"),
+        ({"scale": 0}, "scale must be positive, got 0"),
+        ({"max_norm": 0}, "max_norm must be positive, got 0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(changes, rule):
+    with pytest.raises(ValueError, match=rule):
+        recurrent_training.check(SETTINGS._replace(**changes))
+
+
+def test_an_update_that_is_only_a_name_is_refused():
+    with pytest.raises(TypeError, match="update must be a2c or ppo"):
+        recurrent_training.check(SETTINGS._replace(update="ppo"))
+
+
+def test_an_update_is_made_again_from_its_words():
+    for update in (recurrent_training.a2c, recurrent_training.ppo(epochs=2, clip=0.1)):
+        assert recurrent_training.update_of_words(**update.words) == update
+    assert recurrent_training.update_of_words(update="ppo") == recurrent_training.ppo(4, 0.2)
+
+
+def test_words_of_ppo_are_refused_without_it():
+    rule = "epochs and clip must not be given without update=ppo, .*, got clip"
+    with pytest.raises(ValueError, match=rule):
+        recurrent_training.update_of_words(clip=0.2)
+    with pytest.raises(ValueError, match="clip must be positive, got 0"):
+        recurrent_training.update_of_words(update="ppo", clip=0)
+    with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
+        recurrent_training.update_of_words(update="ppo", epochs=0)
