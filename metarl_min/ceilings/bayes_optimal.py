@@ -40,7 +40,7 @@ from metarl_min.learners import Learner
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.agents import Agent, keep_memory
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import BetaArms, CorrelatedArms, Family, Hypotheses, Unsupported
+from metarl_min.tasks import BetaArms, CorrelatedArms, Family, Hypotheses, require_support
 
 __all__ = ["Ceiling", "bayes_optimal", "expected_random", "regret", "solve"]
 
@@ -88,11 +88,11 @@ def solve(family: Family) -> Ceiling:
     if _is_bernoulli_bandit(family):
         beta = isinstance(family.prior, BetaArms)
         return beta_arms.solve(family) if beta else correlated_arms.solve(family)
-    if isinstance(family.prior, Hypotheses) and family.reward_noise is rollouts.deterministic:
-        return _solve_candidates(family)
+    noise_free = family.reward_noise is rollouts.deterministic
     rule = "no exact ceiling but for Bernoulli arms and for hypotheses with noise-free rewards"
-    kind = type(family.prior).__name__
-    raise Unsupported(f"{rule}, got {family.name} with a prior of {kind}")
+    got = f"{family.name} with a prior of {type(family.prior).__name__}"
+    require_support(isinstance(family.prior, Hypotheses) and noise_free, rule, got)
+    return _solve_candidates(family)
 
 
 def regret(ceiling: Ceiling, episodes: Episodes) -> Array:

@@ -44,7 +44,7 @@ import numpy as np
 from metarl_min.ceilings import TooLarge, beta_arms, expected_random, format_count, normal_bounds
 from metarl_min.ceilings.beta_integrals import expected_best_mean
 from metarl_min.mdps import rollouts
-from metarl_min.tasks import BetaArms, Family, Unsupported, prior_means
+from metarl_min.tasks import BetaArms, Family, prior_means, require_support
 
 MAX_OPERATIONS = 4_000_000_000  # numbers computed for one of the bounds
 MAX_ENTRIES = 10_000_000  # entries of the tables of (4)
@@ -161,8 +161,7 @@ def bounds(family: Family) -> Bounds:
     """
     if is_beta_bandit(family):
         return beta_bounds(family)
-    if normal_bounds.applies_to(family):
-        return Bounds(**normal_bounds.bounds(family)._asdict(), random=expected_random(family))
     rule = "bounds are known for Bernoulli arms with Beta priors and for normal rewards"
-    kind = type(family.prior).__name__
-    raise Unsupported(f"{rule}, got {family.name} with a prior of {kind}")
+    got = f"{family.name} with a prior of {type(family.prior).__name__}"
+    require_support(normal_bounds.applies_to(family), rule, got)
+    return Bounds(**normal_bounds.bounds(family)._asdict(), random=expected_random(family))

@@ -31,7 +31,7 @@ from metarl_min.basics.trees import Array
 from metarl_min.ceilings import Ceiling, expected_random, require_table_fits
 from metarl_min.ceilings.outcomes import LIMIT, Outcomes, find, outcomes, without_arrival
 from metarl_min.mdps import mdp as exact
-from metarl_min.tasks import Family, Unsupported, expected_under_prior, shared_initial
+from metarl_min.tasks import Family, expected_under_prior, require_support, shared_initial
 
 
 class Beliefs(NamedTuple):
@@ -72,9 +72,8 @@ def _predict(
             break
         visited = visited | reached
     gap = float(_agreement_gap(listed, subset)[occurs].max())
-    if gap >= 1e-12:
-        rule = "no exact ceiling unless the possible hypotheses agree on each possible arrival's"
-        raise Unsupported(f"{rule} chance, got chances that differ by {gap:.3g}")
+    rule = "no exact ceiling unless the possible hypotheses agree on each possible arrival's chance"
+    require_support(gap < 1e-12, rule, f"chances that differ by {gap:.3g}")
     return np.where(occurs, probs, 0.0), visited
 
 

@@ -1,5 +1,6 @@
-"""Bounds of Beta arms, eqs. (1)-(4) of bounds."""
+"""Bounds of Beta arms, eqs. (1)-(4), against the ceiling and recursion in rational numbers."""
 
+import math
 from fractions import Fraction
 from functools import cache
 
@@ -7,54 +8,58 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metarl_min.ceilings import bayes_optimal, beta_arms, bounds
-from metarl_min.tasks import BetaArms, make
+from metarl_min.ceilings import TooLarge, beta_arms, bounds
+from metarl_min.mdps import rollouts
+from metarl_min.tasks import BetaArms, Unsupported
+from metarl_min.tasks.bandits import bandit, correlated, gaussian
+from metarl_min.tasks.gridworlds import gridworld
 
 PRIORS = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=3)
 quick = settings(derandomize=True, deadline=None, max_examples=25)
 
 
 def family_of(pairs, pulls):
-    text = "/".join(f"{a},{b}" for a, b in pairs)
-    return make("bandit", {"arms": str(len(pairs)), "pulls": str(pulls), "prior": text})
+    return bandit(arms=len(pairs), pulls=pulls, prior=tuple(pairs))
 
 
-@pytest.mark.verifies("bounds.1")
-@pytest.mark.verifies("bounds.2")
-@pytest.mark.verifies("bounds.3")
-@pytest.mark.verifies("bounds.4")
+@pytest.mark.verifies("bounds.1", "bounds.2", "bounds.3", "bounds.4")
 @quick
 @given(PRIORS, st.integers(1, 7))
 def test_the_optimum_lies_between_each_of_its_bounds(pairs, pulls):
     family = family_of(pairs, pulls)
-    value, prior = bayes_optimal.solve(family).value, family.prior
-    for price in (0.0, 0.3, 0.7, 1.0):
-        assert bounds.relaxed(prior, pulls, price) >= value - 1e-12
-    assert bounds.one_after_the_other(prior, pulls) <= value + 1e-12
+    value, prior = beta_arms.solve(family).value, family.prior
+    for multiplier in (0.0, 0.3, 0.7, 1.0):
+        assert bounds.whittle_relaxation(prior, pulls, multiplier) >= value - 1e-12
+    assert bounds.never_return_value(prior, pulls) <= value + 1e-12
     two = BetaArms(prior.a[:2], prior.b[:2])
-    assert bayes_optimal.solve(family._replace(prior=two)).value <= value + 1e-12
-    found = bounds.bounds(family)
-    assert found.lower - 1e-12 <= value <= found.upper + 1e-12
-    assert found.upper <= found.known_task and found.random <= found.lower + 1e-12
+    assert beta_arms.solve(family._replace(prior=two)).value <= value + 1e-12
+    bracket = bounds.bounds(family)
+    assert bracket.lower - 1e-12 <= value <= bracket.upper + 1e-12
+    assert bracket.upper <= bracket.known_task and bracket.random <= bracket.lower + 1e-12
+
+
+@pytest.mark.verifies("bounds.1")
+def test_eq1_the_best_of_two_uniform_arms_pays_two_thirds_a_pull():
+    assert bounds.bounds(bandit(arms=2, pulls=30)).known_task == pytest.approx(20, abs=1e-10)
 
 
 @pytest.mark.verifies("bounds.2")
 @quick
 @given(PRIORS, st.integers(1, 5), st.integers(0, 8))
 def test_eq2_is_the_recursion_in_rational_numbers(pairs, pulls, eighths):
-    price = Fraction(eighths, 8)
+    multiplier = Fraction(eighths, 8)
 
     @cache
-    def worth(a, b, left):
+    def worth(a, b, pulls_left):
         p = Fraction(a, a + b)
-        if left == 0:
+        if pulls_left == 0:
             return Fraction(0)
-        more = p * worth(a + 1, b, left - 1) + (1 - p) * worth(a, b + 1, left - 1)
-        return max(Fraction(0), p - price + more)
+        later = p * worth(a + 1, b, pulls_left - 1) + (1 - p) * worth(a, b + 1, pulls_left - 1)
+        return max(Fraction(0), p - multiplier + later)
 
-    expected = pulls * price + sum(worth(a, b, pulls) for a, b in pairs)
-    found = bounds.relaxed(family_of(pairs, pulls).prior, pulls, float(price))
-    assert found == pytest.approx(float(expected), abs=1e-12)
+    expected = pulls * multiplier + sum(worth(a, b, pulls) for a, b in pairs)
+    bound = bounds.whittle_relaxation(family_of(pairs, pulls).prior, pulls, float(multiplier))
+    assert bound == pytest.approx(float(expected), abs=1e-12)
 
 
 @pytest.mark.verifies("bounds.3")
@@ -64,43 +69,56 @@ def test_eq3_is_the_recursion_in_rational_numbers(pairs, pulls):
     order = sorted(pairs, key=lambda pair: Fraction(pair[0], sum(pair)))
 
     @cache
-    def worth(i, a, b, left):
-        if left == 0:
+    def worth(i, a, b, m):
+        if m == 0:
             return Fraction(0)
         p = Fraction(a, a + b)
-        pulled = p * (1 + worth(i, a + 1, b, left - 1)) + (1 - p) * worth(i, a, b + 1, left - 1)
-        leave = [worth(i + 1, *order[i + 1], left)] if i + 1 < len(order) else []
-        return max(pulled, *leave) if leave else pulled
+        pulled = p * (1 + worth(i, a + 1, b, m - 1)) + (1 - p) * worth(i, a, b + 1, m - 1)
+        return max(pulled, worth(i + 1, *order[i + 1], m)) if i + 1 < len(order) else pulled
 
-    found = bounds.one_after_the_other(family_of(pairs, pulls).prior, pulls)
-    assert found == pytest.approx(float(worth(0, *order[0], pulls)), abs=1e-12)
+    bound = bounds.never_return_value(family_of(pairs, pulls).prior, pulls)
+    assert bound == pytest.approx(float(worth(0, *order[0], pulls)), abs=1e-12)
+
+
+@pytest.mark.verifies("bounds.4")
+def test_eq4_takes_the_best_arms_where_all_do_not_fit(monkeypatch):
+    family = family_of([(1, 1), (1, 1), (1, 3), (2, 1)], 5)
+    two = family_of([(2, 1), (1, 1)], 5)
+    monkeypatch.setattr(bounds, "MAX_ENTRIES", beta_arms.size(two.prior, 5))
+    best = bounds.best_subset_value(family)
+    assert best <= beta_arms.solve(family).value
+    assert best == pytest.approx(beta_arms.solve(two).value)
+    monkeypatch.setattr(bounds, "MAX_ENTRIES", 0)
+    assert bounds.best_subset_value(family) == pytest.approx(5 * 2 / 3)
+
+
+def test_golden_section_finds_a_minimum_inside_and_at_both_ends():
+    for point, expected in ((0.3, 2.0), (-1.0, 3.0), (2.0, 3.0)):
+        minimum = bounds.golden_section_minimum(lambda x, p=point: (x - p) ** 2 + 2, 0.0, 1.0)
+        assert minimum == pytest.approx(expected, abs=1e-12)
+    assert bounds.golden_section_minimum(lambda x: abs(x - math.e / 4), 0.0, 1.0) < 1e-9
 
 
 def test_one_arm_leaves_no_gap():
-    found = bounds.bounds(family_of([(2, 3)], 20))
-    assert found.lower == pytest.approx(8, abs=1e-12)
-    assert found.upper == pytest.approx(8, abs=1e-7)
+    bracket = bounds.bounds(family_of([(2, 3)], 20))
+    assert bracket.lower == pytest.approx(8, abs=1e-12)
+    assert bracket.upper == pytest.approx(8, abs=1e-7)
 
 
 def test_many_arms_leave_a_small_gap():
-    found = bounds.bounds(make("bandit", {"arms": "20", "pulls": "60"}))
-    assert 0 < found.upper - found.lower < 2
+    bracket = bounds.bounds(bandit(arms=20, pulls=60))
+    assert 0 < bracket.upper - bracket.lower < 2
 
 
-def test_a_part_of_the_arms_is_used_where_all_do_not_fit(monkeypatch):
-    family = family_of([(1, 1), (1, 1), (1, 3), (2, 1)], 5)
-    two = family_of([(2, 1), (1, 1)], 5)
-    monkeypatch.setattr(bounds, "SMALL", beta_arms.size(two.prior, 5))
-    best = bounds.best_of_some(family)
-    assert best <= bayes_optimal.solve(family).value
-    assert best == pytest.approx(bayes_optimal.solve(two).value)
-    monkeypatch.setattr(bounds, "SMALL", 0)
-    assert bounds.best_of_some(family) == pytest.approx(5 * 2 / 3)
+def test_only_beta_arms_and_normal_rewards_have_bounds():
+    assert bounds.applies_to(bandit()) and bounds.applies_to(gaussian())
+    others = (gridworld(), correlated(), bandit()._replace(reward_noise=rollouts.deterministic))
+    for family in others:
+        assert not bounds.applies_to(family)
+        with pytest.raises(Unsupported, match="bounds are known for Bernoulli arms with Beta pri"):
+            bounds.bounds(family)
 
 
-def test_what_is_refused():
-    with pytest.raises(ValueError, match="bounds are known for Bernoulli arms with Beta priors"):
-        bounds.bounds(make("gridworld", {}))
-    family = make("bandit", {"arms": "20", "pulls": "10000"})
-    with pytest.raises(ValueError, match=r"at most 4,000,000,000 numbers, got 6,666,666,666,666"):
-        bounds.bounds(family)
+def test_bounds_that_take_too_long_are_refused_by_their_number():
+    with pytest.raises(TooLarge, match=r"at most 4,000,000,000 numbers, got 6,666,666,666,666"):
+        bounds.bounds(bandit(arms=20, pulls=10000))

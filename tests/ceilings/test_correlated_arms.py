@@ -1,50 +1,46 @@
-"""Correlated arms, eqs. (1)-(3) of posteriors."""
+"""Correlated arms, eqs. (1)-(3), against recursion over histories in rational numbers."""
 
-import math
 import pickle
 from fractions import Fraction
 from functools import cache
 
 import numpy as np
 import pytest
+from comparing import rng, within_errors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metarl_min.baselines import bandits, posterior_sampling
-from metarl_min.ceilings import bayes_optimal, correlated_arms
+from metarl_min.ceilings import TooLarge, bayes_optimal, correlated_arms
 from metarl_min.mdps import rollouts
-from metarl_min.tasks import MirroredArms, family_of_candidates, make
-from metarl_min.tasks.bandits import bandit_mdps
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
+from metarl_min.tasks import CorrelatedArms, family_of_candidates
+from metarl_min.tasks.bandits import bandit_mdps, correlated
 
 
 def finite(means, weights, pulls):
-    mdps_, weights = bandit_mdps(np.array(means, float)), np.array(weights, float)
-    noise = rollouts.bernoulli
-    return family_of_candidates("finite", {}, mdps_, weights, 1, pulls, noise)
+    """Finitely many sets of means."""
+    mdps, weights = bandit_mdps(np.array(means, float)), np.array(weights, float)
+    return family_of_candidates("finite", {}, mdps, weights, 1, pulls, rollouts.bernoulli)
 
 
 def by_history(means, weights, pulls):
-    """Q as a function of the history, by Bayes' rule in rational numbers."""
+    """Q before the first pull, by Bayes' rule and recursion in rational numbers."""
 
     @cache
-    def q(belief, left):
-        found = []
+    def q(belief, pulls_left):
+        values = []
         for i in range(len(means[0])):
             win = sum(b * m[i] for b, m in zip(belief, means, strict=True))
             value = win
-            for chance, side in ((win, 1), (1 - win, 0)):
-                if chance and left > 1:
-                    after = tuple(
-                        b * (m[i] if side else 1 - m[i]) / chance
+            for probability, won in ((win, True), (1 - win, False)):
+                if probability and pulls_left > 1:
+                    posterior = tuple(
+                        b * (m[i] if won else 1 - m[i]) / probability
                         for b, m in zip(belief, means, strict=True)
                     )
-                    value += chance * max(q(after, left - 1))
-            found.append(value)
-        return found
+                    value += probability * max(q(posterior, pulls_left - 1))
+            values.append(value)
+        return values
 
     return q(tuple(weights), pulls)
 
@@ -63,13 +59,13 @@ def test_eq1_finitely_many_sets_have_the_values_of_the_recursion(num_sets, arms,
         )
     )  # fmt: skip
     weights = [Fraction(n, sum(range(num_sets + 1))) for n in range(1, num_sets + 1)]
-    ceiling = bayes_optimal.solve(finite(means, weights, pulls))
+    ceiling = correlated_arms.solve(finite(means, weights, pulls))
     expected = by_history(means, weights, pulls)
-    found = ceiling.action_values(ceiling.start(1), None)[0]
-    np.testing.assert_allclose(found, [float(q) for q in expected], atol=1e-12)
+    q = ceiling.action_values(ceiling.start(1), None)[0]
+    np.testing.assert_allclose(q, [float(x) for x in expected], atol=1e-12)
     assert ceiling.value == pytest.approx(float(max(expected)), abs=1e-12)
-    told = sum(w * max(m) for w, m in zip(weights, means, strict=True))
-    assert ceiling.known_task == pytest.approx(float(pulls * told), abs=1e-12)
+    best_mean = sum(w * max(m) for w, m in zip(weights, means, strict=True))
+    assert ceiling.known_task == pytest.approx(float(pulls * best_mean), abs=1e-12)
 
 
 @pytest.mark.verifies("correlated_arms.1")
@@ -77,48 +73,46 @@ def test_eq1_sets_that_differ_little_stay_apart():
     means = [[Fraction(50, 100), Fraction(51, 100)], [Fraction(51, 100), Fraction(49, 100)]]
     weights = [Fraction(1, 2)] * 2
     expected = max(by_history(means, weights, 6))
-    found = bayes_optimal.solve(finite(means, weights, 6)).value
-    assert found == pytest.approx(float(expected), abs=1e-12)
+    value = correlated_arms.solve(finite(means, weights, 6)).value
+    assert value == pytest.approx(float(expected), abs=1e-12)
 
 
 @pytest.mark.verifies("correlated_arms.1")
 @pytest.mark.parametrize("kind", ["easy", "medium", "hard"])
-def test_eq1_two_mirrored_sets_leave_one_belief_more_per_pull(kind):
-    layers = correlated_arms.hypothesis_layers(make("correlated", {"kind": kind, "pulls": "30"}))
-    assert [len(layer.win) for layer in layers] == [n + 1 for n in range(30)]
+def test_eq1_two_opposite_sets_have_one_belief_more_after_each_pull(kind):
+    layers = correlated_arms.candidate_layers(correlated(kind=kind, pulls=30))
+    assert [len(layer.win_probability) for layer in layers] == [n + 1 for n in range(30)]
 
 
 @pytest.mark.verifies("correlated_arms.2")
 @pytest.mark.parametrize(("a", "b"), [(1, 1), (2, 3)])
-def test_eq2_mirrored_arms_have_the_values_of_the_recursion(a, b):
-    def q(k, n, left):
+def test_eq2_arms_with_means_p_and_1_minus_p_have_the_values_of_the_recursion(a, b):
+    def q(k, n, pulls_left):
         win = Fraction(a + k, a + b + n)
-        if left == 0:
+        if pulls_left == 0:
             return [Fraction(0)]
-        up, down = max(q(k + 1, n + 1, left - 1)), max(q(k, n + 1, left - 1))
+        up, down = max(q(k + 1, n + 1, pulls_left - 1)), max(q(k, n + 1, pulls_left - 1))
         return [win * (1 + up) + (1 - win) * down, (1 - win) * (1 + down) + win * up]
 
-    family = make("correlated", {"pulls": "6"})._replace(prior=MirroredArms(float(a), float(b)))
-    ceiling = bayes_optimal.solve(family)
-    belief, seen = ceiling.start(5), np.zeros(5, int)
-    draw = rng()
+    family = correlated(pulls=6)._replace(prior=CorrelatedArms(float(a), float(b)))
+    ceiling = correlated_arms.solve(family)
+    belief, signs, draw = ceiling.start(5), np.zeros(5, int), rng()
     for n in range(6):
-        expected = [[float(x) for x in q(int(k), n, 6 - n)] for k in seen]
-        found = ceiling.action_values(belief, None)
-        np.testing.assert_allclose(found, expected, atol=1e-13)
+        expected = [[float(x) for x in q(int(k), n, 6 - n)] for k in signs]
+        np.testing.assert_allclose(ceiling.action_values(belief, None), expected, atol=1e-13)
         actions, rewards = draw.integers(0, 2, 5), draw.integers(0, 2, 5)
         belief = ceiling.observe(belief, None, actions, rewards.astype(float), None)
-        seen += np.where(actions == 0, rewards, 1 - rewards)
+        signs += np.where(actions == 0, rewards, 1 - rewards)
 
 
 @pytest.mark.verifies("correlated_arms.2")
-def test_eq2_whoever_follows_the_evidence_earns_the_value():
+def test_eq2_the_player_that_follows_the_evidence_earns_the_value():
     pulls = 12
     by_hand = sum(
         Fraction(sum(max(k + 1, n - k + 1) for k in range(n + 1)), (n + 1) * (n + 2))
         for n in range(pulls)
     )
-    ceiling = bayes_optimal.solve(make("correlated", {"pulls": str(pulls)}))
+    ceiling = correlated_arms.solve(correlated(pulls=pulls))
     assert ceiling.value == pytest.approx(float(by_hand), abs=1e-12)
 
 
@@ -128,13 +122,13 @@ def test_eq3_is_the_mean_of_the_better_arm(a, b):
     p = (np.arange(200_000) + 0.5) / 200_000
     weight = p ** (a - 1) * (1 - p) ** (b - 1)
     expected = (weight @ np.maximum(p, 1 - p)) / weight.sum()
-    found = correlated_arms.expected_best_mirrored(MirroredArms(a, b))
-    assert found == pytest.approx(expected, abs=2e-3 if a < 1 else 1e-9)
+    best = correlated_arms.expected_best_correlated(CorrelatedArms(a, b))
+    assert best == pytest.approx(expected, abs=2e-3 if a < 1 else 1e-9)
 
 
 FAMILIES = {
-    "uniform": make("correlated", {"pulls": "20"}),
-    "hard": make("correlated", {"kind": "hard", "pulls": "20"}),
+    "uniform": correlated(pulls=20),
+    "hard": correlated(kind="hard", pulls=20),
     "three sets": finite([[0, 0.5, 1], [0.9, 0.2, 0.1], [0.5, 0.6, 0.4]], [0.25, 0.5, 0.25], 6),
 }
 
@@ -142,23 +136,27 @@ FAMILIES = {
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_player_earns_the_value_and_nobody_more(name):
     family = FAMILIES[name]
-    ceiling = bayes_optimal.solve(family)
-    player = pickle.loads(pickle.dumps(bayes_optimal.bayes_optimal(ceiling)))
+    ceiling = correlated_arms.solve(family)
+    player = pickle.loads(pickle.dumps(bayes_optimal.bayes_optimal(family, ceiling)))
     tasks = family.sample(rng(1), 4000)
     assert ceiling.random <= ceiling.value <= ceiling.known_task
-    for learner in (player, posterior_sampling.random(), bandits.ucb1()):
-        trial = learner.trial(rng(2), learner.init(rng(), family), family, tasks)
+    for learner in (player, posterior_sampling.random(family), bandits.ucb1(family)):
+        trial = learner.trial(rng(2), learner.init(rng()), tasks)
         returns, regret = trial.rewards.sum((1, 2)), bayes_optimal.regret(ceiling, trial)
-        difference = ceiling.value - regret - returns
-        assert abs(difference.mean()) < 5 * difference.std() / math.sqrt(4000)
+        assert within_errors(ceiling.value - regret - returns, 0)
         assert regret.max() < 1e-8 if learner is player else regret.min() > -1e-9
 
 
-def test_what_is_impossible_or_too_large_is_refused(monkeypatch):
-    sure = bayes_optimal.solve(finite([[1.0, 0.5]], [1.0], 3))
-    step = (sure.start(1), None, np.zeros(1, int), np.zeros(1), None)
+def test_an_impossible_reward_is_refused():
+    certain = correlated_arms.solve(finite([[1.0, 0.5]], [1.0], 3))
+    step = (certain.start(1), None, np.zeros(1, int), np.zeros(1), None)
     with pytest.raises(ValueError, match="possible under the prior, got an impossible step 0"):
-        sure.observe(*step)
+        certain.observe(*step)
+
+
+def test_too_many_beliefs_are_refused(monkeypatch):
     monkeypatch.setattr(correlated_arms, "LIMIT", 100)
-    with pytest.raises(ValueError, match=r"at most 100 table entries, got at least \d+ \("):
-        bayes_optimal.solve(FAMILIES["three sets"])
+    with pytest.raises(TooLarge, match=r"at most 100 table entries, got at least \d+ \("):
+        correlated_arms.solve(FAMILIES["three sets"])
+    with pytest.raises(TooLarge, match=r"at most 100 table entries, got 1,260 \("):
+        correlated_arms.solve(FAMILIES["uniform"])

@@ -1,158 +1,170 @@
-"""Bounds where rewards are normal, against closed forms, finer sums and players."""
+"""Bounds where rewards are normal, eqs. (1)-(5), against closed forms, sums and players."""
 
 import math
 from functools import partial
 
 import numpy as np
 import pytest
+from comparing import assert_mean, rng
 from numpy.testing import assert_allclose
 
-from metarl_min import evaluation
-from metarl_min.baselines import dirichlet_mdps
-from metarl_min.baselines import posterior_sampling as players
+from metarl_min.baselines import dirichlet_mdps, posterior_sampling
 from metarl_min.ceilings import bounds, normal_bounds
-from metarl_min.mdps import rollouts
+from metarl_min.mdps import agents, rollouts
+from metarl_min.mdps.agents import Agent, keep_memory
 from metarl_min.mdps.mdp import optimal_return
-from metarl_min.mdps.rollouts import Agent
-from metarl_min.tasks import GaussianArms, make
+from metarl_min.tasks import GaussianArms, play_trial
+from metarl_min.tasks.bandits import gaussian
+from metarl_min.tasks.random_mdps import mdp
+
+
+def maximum_of_two(m, s, k, t):
+    """The expected maximum of N(m, s^2) and N(k, t^2) [Clark 1961]."""
+    spread = math.hypot(s, t)
+    z = (m - k) / spread
+    cdf = 0.5 * (1 + math.erf(z / math.sqrt(2)))
+    density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    return m * cdf + k * (1 - cdf) + spread * density
 
 
 @pytest.mark.verifies("normal_bounds.1")
-def test_the_expected_maximum_of_normals_in_closed_form():
+def test_eq1_the_expected_maximum_of_normals_in_closed_form():
     e = normal_bounds.expected_max
     assert e(np.zeros(3), np.ones(3)) == pytest.approx(1.5 / math.sqrt(math.pi), abs=1e-12)
     for (m, s), (k, t) in [((0.3, 1.0), (-0.2, 2.0)), ((5.0, 0.1), (4.9, 0.3)), ((1, 1), (0.5, 0))]:
-        spread = math.hypot(s, t)  # of two normals [Clark 1961]
-        z = (m - k) / spread
-        cdf, density = (
-            0.5 * (1 + math.erf(z / math.sqrt(2))),
-            math.exp(-z * z / 2) / math.sqrt(2 * math.pi),
-        )
         two = e(np.array([m, k], float), np.array([s, t], float))
-        assert two == pytest.approx(m * cdf + k * (1 - cdf) + spread * density, abs=1e-11)
+        assert two == pytest.approx(maximum_of_two(m, s, k, t), abs=1e-11)
     assert e(np.array([1.0, 3.0]), np.zeros(2)) == 3
     assert e(np.array([-20.0, 0.0]), np.array([1.0, 0.0])) == pytest.approx(0, abs=1e-12)
     assert e(np.zeros(50), np.ones(50)) == pytest.approx(2.2490736, abs=1e-6)  # Harter 1961
     assert e(np.array([0.0, 1e6]), np.ones(2)) == pytest.approx(1e6, abs=1e-8)
-    half = 1 / math.sqrt(2 * math.pi)  # of two arms that know their mean, the sharper all but 0
-    assert e(np.zeros(2), np.array([1.0, 1e-3])) == pytest.approx(
-        half * math.hypot(1, 1e-3), abs=1e-10
-    )
+    half = 1 / math.sqrt(2 * math.pi)
+    almost_one = e(np.zeros(2), np.array([1.0, 1e-3]))  # the second one is nearly the constant 0
+    assert almost_one == pytest.approx(half * math.hypot(1, 1e-3), abs=1e-10)
 
 
-def commit(m, prior):
-    """An agent that pulls each arm `m` times, then the one with the best posterior mean."""
+def commit(pulls_each, prior):
+    """An agent that pulls each arm `pulls_each` times, then that of the best posterior mean.
+
+    Its memory is the number of pulls so far, and the sums of the first rewards of each arm.
+    """
     A = len(prior.mean)
     s2, noise2 = prior.std**2, prior.noise**2
 
     def act(rng, memory, states):
-        t, paid = memory
-        if t < m * A:
-            return np.full(len(states), t % A)
-        return np.argmax((prior.mean * noise2 + s2 * paid) / (noise2 + m * s2), axis=1)
+        t, sums = memory
+        if t < pulls_each * A:
+            return np.full(len(states), t % A), memory
+        posterior_means = (prior.mean * noise2 + s2 * sums) / (noise2 + pulls_each * s2)
+        return np.argmax(posterior_means, axis=1), memory
 
     def observe(memory, states, actions, rewards, arrivals):
-        t, paid = memory
-        return t + 1, paid + (t < m * A) * np.eye(A)[actions] * rewards[:, None]
+        t, sums = memory
+        explores = t < pulls_each * A
+        return t + 1, sums + explores * np.eye(A)[actions] * rewards[:, None]
 
-    return Agent(lambda M: (0, np.zeros((M, A))), rollouts.keep_memory, act, observe)
-
-
-@pytest.mark.verifies("normal_bounds.3")
-def test_explore_then_commit_earns_what_its_formula_says():
-    prior = GaussianArms(np.array([0.5, 0.0, 0.2]), np.array([0.3, 1.0, 0.6]), 0.8)
-    pulls, M = 20, 100_000
-    family = make("gaussian", {"arms": "3", "pulls": str(pulls), "noise": "0.8"})
-    rng, means = np.random.default_rng(3), []
-    tasks = family.sample(rng, M)
-    mean = rng.normal(prior.mean, prior.std, (M, 3))
-    tasks = tasks._replace(reward=mean[:, None, :, None])
-    tables = rollouts.sampler(tasks, partial(rollouts.gaussian, std=0.8))
-    for m in range(1, 7):
-        total = rollouts.play(rng, tables, commit(m, prior), pulls, 1).rewards.sum((1, 2))
-        s2 = prior.std**2
-        std = np.sqrt(m * s2**2 / (m * s2 + 0.64))
-        formula = m * 0.7 + (pulls - 3 * m) * normal_bounds.expected_max(prior.mean, std)
-        assert abs(total.mean() - formula) < 5 * total.std() / math.sqrt(M)
-        means.append(formula)
-    assert normal_bounds.explore_then_commit(prior, pulls) == pytest.approx(max(means), abs=1e-12)
-    assert normal_bounds.explore_then_commit(prior, 2) == 1  # no time to explore
+    return Agent(
+        start=lambda num_rows: (0, np.zeros((num_rows, A))),
+        begin_episode=keep_memory,
+        act=act,
+        observe=observe,
+    )
 
 
 @pytest.mark.verifies("normal_bounds.2")
-def test_known_arms_leave_no_gap_and_sure_rewards_a_small_one():
+def test_eq2_known_arms_leave_no_gap_and_certain_rewards_a_small_one():
     prior = GaussianArms(np.array([1.0, 2.0]), np.zeros(2), 1.0)
-    family = make("gaussian", {"arms": "2", "pulls": "7"})._replace(prior=prior)
+    family = gaussian(arms=2, pulls=7)._replace(prior=prior)
     assert bounds.bounds(family)[:3] == (14, 14, 14)
-    found = bounds.bounds(make("gaussian", {"arms": "3", "pulls": "100", "noise": "0"}))
-    assert_allclose(found.upper, 150 / math.sqrt(math.pi), atol=1e-9)
-    assert_allclose(found.lower, 97 * 1.5 / math.sqrt(math.pi), atol=1e-9)
-
-
-@pytest.mark.verifies("normal_bounds.4", "normal_bounds.5")
-def test_bounds_of_random_mdps_hold_for_the_told_and_for_a_player():
-    family = make("mdp", {"states": "3", "actions": "2", "horizon": "4", "episodes": "6"})
-    found = bounds.bounds(family)
-    assert found.known_task is None and found.random == 24 < found.lower < found.upper
-    told = 6 * optimal_return(family.sample(np.random.default_rng(0), 4000), 4)
-    error = told.std() / math.sqrt(4000)
-    assert told.mean() - 5 * error < found.upper
-    for player in (dirichlet_mdps.beb(1.0), players.psrl()):
-        state = player.init(np.random.default_rng(0), family)
-        scores = evaluation.evaluate(player, state, family, num_tasks=2000, seed=1)
-        assert scores.value < found.upper + 5 * scores.stderr
-    one = bounds.bounds(make("mdp", {"states": "1", "actions": "2", "horizon": "1"}))
-    arm = bounds.bounds(make("gaussian", {"arms": "2", "pulls": "10", "mean": "1"}))
-    assert one[:2] == pytest.approx(arm[:2], abs=1e-12)
-
-
-@pytest.mark.verifies("normal_bounds.5")
-def test_the_first_actions_of_an_mdp_are_a_bandit():
-    prior, N, T, M = GaussianArms(np.ones(2), np.ones(2), 1.0), 6, 4, 50_000
-    family = make("mdp", {"states": "3", "actions": "2", "horizon": "4", "episodes": "6"})
-    first = commit(1, prior)
-
-    def act(rng, memory, states):
-        return first.act(rng, memory[0], states) if memory[1] else rng.integers(2, size=len(states))
-
-    def observe(memory, states, actions, rewards, arrivals):
-        inner = first.observe(memory[0], states, actions, rewards, arrivals)
-        return (inner, False) if memory[1] else memory
-
-    agent = Agent(
-        lambda M: (first.start(M), True), lambda rng, memory: (memory[0], True), act, observe
-    )
-    rng = np.random.default_rng(0)
-    tables = rollouts.sampler(family.sample(rng, M), family.reward_noise)
-    total = rollouts.play(rng, tables, agent, N, T).rewards.sum((1, 2))
-    e = 1 / math.sqrt(math.pi)  # of two standard normals; m = 1 has posterior std sqrt(1 / 2)
-    formula = N * (T - 1) + 2 + (N - 2) * (1 + e * math.sqrt(0.5))
-    assert abs(total.mean() - formula) < 5 * total.std() / math.sqrt(M)
-    assert bounds.bounds(family).lower == pytest.approx(formula, abs=1e-9)
-
-
-def test_other_noise_has_no_bounds_here():
-    family = make("gaussian", {})
-    assert normal_bounds.has(family)
-    assert not normal_bounds.has(family._replace(reward_noise=rollouts.bernoulli))
-    assert not normal_bounds.has(family._replace(horizon=2))
-
-
-@pytest.mark.verifies("normal_bounds.4")
-def test_the_upper_bound_of_an_mdp_by_hand():
-    """One action: the first pair pays 1 on average, the better of two 1 + 1 / sqrt(pi)."""
-    family = make("mdp", {"states": "2", "actions": "1", "horizon": "3", "episodes": "2"})
-    _, upper, _ = normal_bounds.bracket(family)
-    assert upper == pytest.approx(2 * (1 + 2 * (1 + 1 / math.sqrt(math.pi))), rel=1e-12)
+    bracket = bounds.bounds(gaussian(arms=3, pulls=100, noise=0.0))
+    assert_allclose(bracket.upper, 150 / math.sqrt(math.pi), atol=1e-9)
+    assert_allclose(bracket.lower, 97 * 1.5 / math.sqrt(math.pi), atol=1e-9)
 
 
 @pytest.mark.verifies("normal_bounds.3")
-def test_the_best_number_of_pulls_before_committing_lies_within():
+def test_eq3_explore_then_commit_earns_what_its_formula_says():
+    prior = GaussianArms(np.array([0.5, 0.0, 0.2]), np.array([0.3, 1.0, 0.6]), 0.8)
+    pulls, M, draw, values = 20, 100_000, rng(3), []
+    tasks = gaussian(arms=3, pulls=pulls, noise=0.8).sample(draw, M)
+    tasks = tasks._replace(reward=draw.normal(prior.mean, prior.std, (M, 3))[:, None, :, None])
+    sampler = rollouts.sampler(tasks, partial(rollouts.gaussian, std=0.8))
+    for j in range(1, 7):
+        episodes, _ = agents.play(draw, sampler, commit(j, prior), pulls, 1)
+        s2 = prior.std**2
+        std = np.sqrt(j * s2**2 / (j * s2 + 0.64))
+        value = j * 0.7 + (pulls - 3 * j) * normal_bounds.expected_max(prior.mean, std)
+        assert_mean(episodes.rewards.sum((1, 2)), value)
+        values.append(value)
+    assert normal_bounds.explore_then_commit(prior, pulls) == pytest.approx(max(values), abs=1e-12)
+    assert normal_bounds.explore_then_commit(prior, 2) == 1  # no time to explore
+
+
+@pytest.mark.verifies("normal_bounds.3")
+def test_eq3_the_best_number_of_pulls_before_committing_lies_within():
     prior = GaussianArms(np.zeros(2), np.ones(2), 3.0)
-    earned = [
-        (40 - 2 * m) * math.sqrt(2 / math.pi) * math.sqrt(m / (m + 9)) / math.sqrt(2)
-        for m in range(1, 21)
+    values = [
+        (40 - 2 * j) * math.sqrt(2 / math.pi) * math.sqrt(j / (j + 9)) / math.sqrt(2)
+        for j in range(1, 21)
     ]
-    assert 1 < np.argmax(earned) + 1 < 20
-    found = normal_bounds.explore_then_commit(prior, 40)
-    assert found == pytest.approx(max(earned), rel=1e-10)
+    assert 1 < np.argmax(values) + 1 < 20
+    value = normal_bounds.explore_then_commit(prior, 40)
+    assert value == pytest.approx(max(values), rel=1e-10)
+
+
+@pytest.mark.verifies("normal_bounds.4", "normal_bounds.5")
+def test_bounds_of_random_mdps_hold_for_known_tasks_and_for_players():
+    family = mdp(states=3, actions=2, horizon=4, episodes=6)
+    bracket = bounds.bounds(family)
+    assert bracket.known_task is None and bracket.random == 24 < bracket.lower < bracket.upper
+    known = 6 * optimal_return(family.sample(rng(), 4000), 4)
+    assert known.mean() - 5 * known.std() / math.sqrt(4000) < bracket.upper
+    for player in (dirichlet_mdps.beb(family, 1.0), posterior_sampling.psrl(family)):
+        tasks = family.sample(rng(1), 2000)
+        returns = player.trial(rng(2), player.init(rng()), tasks).rewards.sum((1, 2))
+        assert returns.mean() < bracket.upper + 5 * returns.std() / math.sqrt(2000)
+    one = bounds.bounds(mdp(states=1, actions=2, horizon=1))
+    arms = bounds.bounds(gaussian(arms=2, pulls=10, mean=1.0))
+    assert one[:2] == pytest.approx(arms[:2], abs=1e-12)
+
+
+@pytest.mark.verifies("normal_bounds.4")
+def test_eq4_the_upper_bound_of_an_mdp_by_hand():
+    """One action: the first pair pays 1 on average, the better of two 1 + 1 / sqrt(pi)."""
+    bracket = normal_bounds.bounds(mdp(states=2, actions=1, horizon=3, episodes=2))
+    assert bracket.upper == pytest.approx(2 * (1 + 2 * (1 + 1 / math.sqrt(math.pi))), rel=1e-12)
+
+
+@pytest.mark.verifies("normal_bounds.5")
+def test_eq5_the_first_actions_of_an_mdp_are_a_bandit():
+    N, T, M = 6, 4, 50_000
+    family = mdp(states=3, actions=2, horizon=T, episodes=N)
+    first = commit(1, GaussianArms(np.ones(2), np.ones(2), 1.0))
+
+    def act(rng, memory, states):
+        inner, is_first = memory
+        actions = first.act(rng, inner, states)[0] if is_first else rng.integers(2, size=M)
+        return actions, memory
+
+    def observe(memory, *step):
+        inner, is_first = memory
+        return (first.observe(inner, *step) if is_first else inner), False
+
+    agent = Agent(
+        start=lambda num_rows: (first.start(num_rows), True),
+        begin_episode=lambda rng, memory: (memory[0], True),
+        act=act,
+        observe=observe,
+    )
+    draw = rng()
+    episodes, _ = play_trial(draw, family, family.sample(draw, M), agent)
+    e = 1 / math.sqrt(math.pi)  # of two standard normals; j = 1 has posterior std sqrt(1 / 2)
+    value = N * (T - 1) + 2 + (N - 2) * (1 + e * math.sqrt(0.5))
+    assert_mean(episodes.rewards.sum((1, 2)), value)
+    assert bounds.bounds(family).lower == pytest.approx(value, abs=1e-9)
+
+
+def test_other_noise_and_longer_episodes_have_no_bounds_here():
+    family = gaussian()
+    assert normal_bounds.applies_to(family)
+    assert not normal_bounds.applies_to(family._replace(reward_noise=rollouts.bernoulli))
+    assert not normal_bounds.applies_to(family._replace(horizon=2))
