@@ -12,16 +12,15 @@ from itertools import pairwise
 import autograd.numpy as np
 from autograd import grad
 
-from metarl_min import learners, tasks
 from metarl_min.basics import trees
 from metarl_min.gradients import adaptation, objectives
-from metarl_min.mdps import policies
-from metarl_min.tasks import bandits
+from metarl_min.learners.maml import maml
+from metarl_min.mdps.policies import tabular
+from metarl_min.tasks.bandits import bandit, bandit_mdps
 
 rng = np.random.default_rng(0)
-sizes = [1, 32, 32, 5]
 theta = {}
-for layer, (n, m) in enumerate(pairwise(sizes)):
+for layer, (n, m) in enumerate(pairwise([1, 32, 32, 5])):
     theta[f"W{layer}"] = rng.uniform(-1, 1, (n, m)) * np.sqrt(6 / (n + m))
     theta[f"b{layer}"] = np.zeros(m)
 
@@ -37,59 +36,61 @@ def logits(params, observation):
 
 means = rng.uniform(size=(400, 5))
 means = np.concatenate([np.roll(means, k, axis=1) for k in range(5)])  # no arm is special
-J = objectives.expected_return_objective(bandits.bandit_mdps(means), 1)
+J = objectives.expected_return_objective(bandit_mdps(means), horizon=1)
 
 
 def one_step(observation, alpha):
-    """Return per 100 pulls before and after one exact inner step, and the leaves that moved."""
+    """Return the gain per 100 pulls of one exact inner step, and the leaves that it moves."""
+
+    def value(params):
+        return J.value(logits(params, observation))
+
     start = trees.broadcast_to_tasks(theta, J.num_tasks)
-    g = grad(lambda params: np.sum(J.value(logits(params, observation))))(start)
-    moved = [name for name in theta if np.any(g[name] != 0)]
+    g = grad(lambda params: np.sum(value(params)))(start)
     adapted = trees.add_scaled(start, alpha, g)
-    before, after = (100 * np.mean(J.value(logits(p, observation))) for p in (start, adapted))
-    return before, after, moved
+    gain = 100 * np.mean(value(adapted)) - 100 * np.mean(value(start))
+    return gain, 100 * np.mean(value(adapted)), [name for name in theta if np.any(g[name] != 0)]
 
 
 # %% [markdown]
-# With the observation 0 every hidden unit is relu(0) = 0: it passes nothing on and nothing back.
+# With the observation 0 every hidden unit is relu(0) = 0. It passes no signal on and no gradient
+# back.
 
 # %%
-before, after, moved = one_step(observation=0.0, alpha=0.5)
-before_1, after_1, moved_1 = one_step(observation=1.0, alpha=0.5)
-gain_0, gain_1 = after - before, after_1 - before_1
+gain_0, adapted_return, moved = one_step(observation=0.0, alpha=0.5)
+gain_1, _, moved_1 = one_step(observation=1.0, alpha=0.5)
 print(f"observation 0: moves {moved}, gains {gain_0:.3f} per 100 pulls")
 print(f"observation 1: moves {moved_1}, gains {gain_1:.3f} per 100 pulls")
 assert moved == ["b2"] and moved_1 == list(theta)
 assert np.allclose([gain_0, gain_1], [0.679, 3.914], atol=1e-3)
 
 # %% [markdown]
-# So the network is a table of five logits. Its meta-gradient is zero: where no arm is special the
-# uniform start is stationary. What could be learned is the step size, and that is fixed.
+# So the network is a table of five logits. Its meta-gradient is zero: if no arm is special, the
+# uniform start is stationary. The step size could be learned, but it is fixed.
 
 # %%
 table = {"logits": np.zeros((1, 5))}
-adapted = adaptation.adapted_return(policies.tabular, table, 0.5, 1, J)
-meta = adaptation.meta_gradient_by_hessian_products(policies.tabular, table, 0.5, 1, J)["logits"]
-assert np.isclose(100 * adapted, after, atol=1e-10) and np.abs(meta).max() < 1e-14
+return_of_table = adaptation.adapted_return(tabular, table, 0.5, 1, J)
+meta_gradient = adaptation.meta_gradient_by_hessian_products(tabular, table, 0.5, 1, J)
+assert np.isclose(100 * return_of_table, adapted_return, atol=1e-10)
+assert np.abs(meta_gradient["logits"]).max() < 1e-14
 
 # %% [markdown]
 # The same adaptation on 100 sampled pulls, then 100 more pulls, with larger steps:
 
 # %%
-family = tasks.make("bandit", {"pulls": "200"})
-sampled = {}
+family, gains = bandit(pulls=200), {}
 for alpha in (0.5, 4.0, 32.0):
-    words = {"alpha": str(alpha), "inner_steps": "1", "inner_episodes": "100"}
-    maml = learners.make("maml", words)
-    played = maml.trial(rng, maml.init(rng, family), family, family.sample(rng, 2000))
-    per_pull = played.rewards.mean(0)
-    sampled[alpha] = per_pull[100:].sum() - per_pull[:100].sum()
-    print(f"alpha {alpha:4.1f}: {sampled[alpha]:6.2f} more per 100 pulls after the step")
-assert np.allclose(list(sampled.values()), [0.7, 5.4, 25.6], atol=1.0)  # standard errors below 0.35
+    learner = maml(family, alpha=alpha, inner_steps=1, inner_episodes=100)
+    episodes = learner.trial(rng, learner.init(rng), family.sample(rng, 2000))
+    per_pull = episodes.rewards.mean(0)
+    gains[alpha] = per_pull[100:].sum() - per_pull[:100].sum()
+    print(f"alpha {alpha:4.1f}: {gains[alpha]:6.2f} more per 100 pulls after the step")
+assert np.allclose(list(gains.values()), [0.7, 5.4, 25.6], atol=1.0)  # standard errors below 0.35
 
 # %%
 print(
     f"Answer: {len(moved)} of {len(theta)} parameter arrays has a gradient, the last bias; its "
     f"meta-gradient is zero, and a step of 0.5 gains {gain_0:.2f} per 100 pulls. Observing 1 moves "
-    f"all {len(moved_1)} and gains {gain_1:.1f}; a table with a step of 32, {sampled[32.0]:.0f}."
+    f"all {len(moved_1)} and gains {gain_1:.1f}; a table with a step of 32, {gains[32.0]:.0f}."
 )

@@ -4,8 +4,8 @@
 # openai/evolution-strategies-starter#24: the paper divides the sum of returns times noise by sigma,
 # the code does not. Is the result still a gradient, and does it matter?
 #
-# On a linear and on a quadratic return the expectation is a finite sum: the 2 D points +- sqrt(D)
-# e_i have the mean, covariance and third moments of the normal noise. sigma = 0.02.
+# For a linear and for a quadratic return the expectation is a finite sum: the 2 D points
+# +- sqrt(D) e_i have the mean, covariance and third moments of the normal noise. sigma = 0.02.
 
 # %%
 from functools import partial
@@ -38,30 +38,28 @@ def term(eps, f, divide_by):
 # %%
 factors = {}
 for name, f in RETURNS.items():
-    off, right = (
-        expectations.check_unbiased(partial(term, f=f, divide_by=divide_by), outcomes, goal)
-        for divide_by in (1.0, sigma)
-    )
-    factors[name] = off.factor
-    print(f"{name}: undivided {off.factor:.6f} times the gradient; divided: {right}")
-    assert right and not off and np.isclose(off.factor, sigma, rtol=1e-10)
+    undivided = expectations.check_unbiased(partial(term, f=f, divide_by=1.0), outcomes, goal)
+    divided = expectations.check_unbiased(partial(term, f=f, divide_by=sigma), outcomes, goal)
+    factors[name] = undivided.factor
+    print(f"{name}: undivided {undivided.factor:.6f} times the gradient; divided: {divided}")
+    assert divided and not undivided and np.isclose(undivided.factor, sigma, rtol=1e-10)
 
 # %% [markdown]
-# Adam does not see a constant factor: its step is the same but for epsilon.
+# A constant factor does not change the step of Adam, apart from its epsilon.
 
 # %%
-adam, found = optimizers.adam(0.01), []
+adam, ends = optimizers.adam(0.01), []
 for scale in (1.0, sigma):
     x, state = {"x": theta}, adam.init({"x": theta})
     for _ in range(100):
         x, state = adam.update(x, state, {"x": scale * (goal - x["x"])})
-    found.append(x["x"])
-gap = np.abs(found[0] - found[1]).max() / np.abs(found[0]).max()
+    ends.append(x["x"])
+gap = np.abs(ends[0] - ends[1]).max() / np.abs(ends[0]).max()
 print(f"after 100 steps of Adam: relative difference {gap:.0e}")
 assert 1e-8 < gap < 1e-5
 
 # %% [markdown]
-# Weight decay does see it: ascent then rests where scale * (goal - x) = l2 * x. Here l2 = 0.005.
+# With weight decay it matters: ascent ends where scale * (goal - x) = l2 * x. Here l2 = 0.005.
 
 # %%
 l2, rest = 0.005, {}
@@ -74,8 +72,8 @@ print(f"with weight decay it ends at {rest[1.0]:.3f} of the goal, undivided at {
 assert np.allclose([rest[1.0], rest[sigma]], [1 / 1.005, 0.02 / 0.025], rtol=1e-12)
 
 # %% [markdown]
-# But the code does not sum returns: it sums their centred ranks, and ranks hold no sigma that could
-# be divided out. Normal noise, the linear return, sigma and ten times sigma:
+# But the code does not sum returns. It sums their centred ranks, and ranks do not depend on sigma,
+# so there is no sigma to divide by. Normal noise, the linear return, sigma and ten times sigma:
 
 # %%
 eps, lengths = rng.standard_normal((200, D)), []
@@ -89,8 +87,8 @@ assert np.isclose(raw, 10, rtol=1e-12) and ranked == 1
 
 # %%
 print(
-    f"Answer: of returns, yes: undivided it is {factors['quadratic']:.2f} = sigma times the "
-    f"gradient, which Adam undoes (to {gap:.0e}) but weight decay does not ({rest[sigma]:.2f} of "
-    f"the optimum instead of {rest[1.0]:.3f}). Of ranks, no: at ten times sigma their sum is "
-    f"{ranked:.0f} times as long, that of returns {raw:.0f} times."
+    f"Answer: a sum of returns, yes: undivided it is {factors['quadratic']:.2f} = sigma times the "
+    f"gradient. Adam removes this factor (to {gap:.0e}), but with weight decay ascent ends at "
+    f"{rest[sigma]:.2f} of the optimum instead of {rest[1.0]:.3f}. A sum of ranks, no: ten times "
+    f"sigma makes it {ranked:.0f} times as long, and a sum of returns {raw:.0f} times."
 )

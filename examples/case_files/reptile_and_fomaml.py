@@ -4,40 +4,39 @@
 # dragen1860/Reptile-Pytorch#2: the code sums the gradients at the adapted parameters instead of
 # moving towards them. Is that Reptile?
 #
-# After K inner steps Reptile's direction is (phi_K - theta) / alpha, first-order MAML's the
-# gradient at phi_K, both averaged over tasks: forty bandits of four arms, exact inner gradients.
+# After K inner steps the direction of Reptile is (phi_K - theta) / alpha. The direction of
+# first-order MAML is the gradient at phi_K. Both are averaged over the tasks: forty bandits of four
+# arms, with exact inner gradients.
 
 # %%
 import numpy as np
 
 from metarl_min.gradients import adaptation, objectives
-from metarl_min.mdps import policies
-from metarl_min.tasks import bandits
+from metarl_min.mdps.policies import tabular
+from metarl_min.tasks.bandits import bandit_mdps
 
 rng = np.random.default_rng(0)
-J = objectives.expected_return_objective(bandits.bandit_mdps(rng.uniform(size=(40, 4))), 1)
+J = objectives.expected_return_objective(bandit_mdps(rng.uniform(size=(40, 4))), horizon=1)
 start = np.array([[0.4, -0.3, 0.1, 0.2]])
 theta = {"logits": start}
 
 
 def reptile(alpha, K):
-    adapted = adaptation.inner_loop(policies.tabular, theta, alpha, [J] * K)[-1]["logits"]
+    adapted = adaptation.inner_loop(tabular, theta, alpha, [J] * K)[-1]["logits"]
     return np.mean(adapted - start, axis=0) / alpha
 
 
 def fomaml(alpha, K):
-    return adaptation.first_order_meta_gradient(policies.tabular, theta, alpha, K, J)["logits"]
+    return adaptation.first_order_meta_gradient(tabular, theta, alpha, K, J)["logits"]
 
 
 def maml(alpha, K):
-    return adaptation.meta_gradient_by_hessian_products(policies.tabular, theta, alpha, K, J)[
-        "logits"
-    ]
+    return adaptation.meta_gradient_by_hessian_products(tabular, theta, alpha, K, J)["logits"]
 
 
 # %% [markdown]
-# Reptile adds up all gradients on the way, theta's included; first-order MAML is the last of them.
-# So Reptile with one step is first-order MAML with *none*: the average policy gradient.
+# Reptile is the sum of the gradients at phi_0 .. phi_{K-1}. First-order MAML is the gradient at
+# phi_K. So Reptile with one step is first-order MAML with *no* step: the average policy gradient.
 
 # %%
 for K in (1, 2, 3, 5):
@@ -56,21 +55,22 @@ assert np.allclose(list(angle.values()), [2.6, 19.2, 27.7], atol=0.1)
 
 # %% [markdown]
 # ## Small steps
-# Nichol et al. 2018 expand each in alpha: a multiple of AvgGrad, plus alpha times a multiple of
-# AvgGradInner (here the mean over tasks of Hessian times gradient), the part that learns to adapt.
-# They count gradients: with k of them Reptile takes k inner steps, the others k - 1. The slope at
-# alpha = 0 is measured by Richardson extrapolation.
+# Nichol et al. 2018 expand each direction in alpha: a multiple of AvgGrad, plus alpha times a
+# multiple of AvgGradInner (here the mean over tasks of Hessian times gradient). The second part is
+# the one that learns to adapt. They count gradients: with k gradients Reptile takes k inner steps,
+# MAML and FOMAML take k - 1. The slope at alpha = 0 is measured by Richardson extrapolation.
 
 # %%
 inner = np.mean(J.hessian_product(start, J.gradient(start)), axis=0)
 
 
 def slope(direction, h=0.02):
-    wide, near = ((direction(x) - direction(-x)) / (2 * x) for x in (h, h / 2))
+    wide = (direction(h) - direction(-h)) / (2 * h)
+    near = (direction(h / 2) - direction(-h / 2)) / h
     return (4 * near - wide) / 3
 
 
-KINDS = {  # and the multiple of AvgGradInner for each AvgGrad, by the paper
+KINDS = {  # direction, and the multiple of AvgGradInner for each AvgGrad in the paper
     "MAML": (maml, lambda k: 2 * (k - 1)),
     "FOMAML": (fomaml, lambda k: k - 1),
     "Reptile": (reptile, lambda k: (k - 1) / 2),
@@ -89,8 +89,8 @@ for name, (kind, expected) in KINDS.items():
 
 # %%
 print(
-    f"Answer: no. Reptile with K steps is the sum of first-order MAML with 0 .. K - 1 steps: at "
+    f"Answer: no. Reptile with K steps is the sum of first-order MAML with 0 .. K - 1 steps. At "
     f"alpha = 4 and K = 3 they are {angle[3]:.1f} degrees apart. With 2 gradients the part that "
-    f"learns to adapt weighs {ratio['MAML', 2]:.2f}, {ratio['FOMAML', 2]:.2f} and "
-    f"{ratio['Reptile', 2]:.2f} alpha in MAML, FOMAML and Reptile."
+    f"learns to adapt has the weight {ratio['MAML', 2]:.2f} alpha in MAML, "
+    f"{ratio['FOMAML', 2]:.2f} alpha in FOMAML and {ratio['Reptile', 2]:.2f} alpha in Reptile."
 )
