@@ -44,7 +44,7 @@ from autograd.extend import defvjp, primitive
 
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
-from metarl_min.mdps import rollouts, values
+from metarl_min.mdps import prepared_mdps, rollouts, values
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import (
     log_softmax,
@@ -53,6 +53,7 @@ from metarl_min.mdps.policies import (
     softmax_pullback,
     sum_over_actions,
 )
+from metarl_min.mdps.prepared_mdps import PreparedMDP
 from metarl_min.mdps.rollouts import Episodes
 
 
@@ -124,22 +125,22 @@ def reinforce_hessian_product(logits: Array, v: Array, C: Array) -> Array:
     return -softmax_pullback(softmax(logits), v) * sum_over_actions(C)
 
 
-def expected_return(logits: Any, problem: values.PreparedMDP) -> Any:
+def expected_return(logits: Any, problem: PreparedMDP) -> Any:
     """Return the expected return J of the softmax policy, values (2). [..., S, A] -> [...]"""
-    return values.value(values.broadcast(softmax(logits), problem), problem)
+    return values.prepared_return(prepared_mdps.broadcast(softmax(logits), problem), problem)
 
 
-def expected_return_gradient(logits: Any, problem: values.PreparedMDP) -> Any:
+def expected_return_gradient(logits: Any, problem: PreparedMDP) -> Any:
     """Return the gradient of J in the logits, eq. (5). [..., S, A]"""
-    probs = values.broadcast(softmax(logits), problem)
-    return softmax_pullback(probs, values.gradient(probs, problem))
+    probs = prepared_mdps.broadcast(softmax(logits), problem)
+    return softmax_pullback(probs, values.prepared_gradient(probs, problem))
 
 
-def expected_return_hessian_product(logits: Array, v: Array, problem: values.PreparedMDP) -> Array:
+def expected_return_hessian_product(logits: Array, v: Array, problem: PreparedMDP) -> Array:
     """Return the Hessian of J in the logits, times v, eq. (6). [..., S, A]"""
-    probs = values.broadcast(softmax(logits), problem)
+    probs = prepared_mdps.broadcast(softmax(logits), problem)
     delta_probs = softmax_pullback(probs, v)
-    g, delta_g = values.gradient_and_derivative(probs, delta_probs, problem)
+    g, delta_g = values.prepared_derivatives(probs, delta_probs, problem)
     delta_mean = sum_over_actions(delta_probs * g + probs * delta_g)
     return delta_probs * (g - sum_over_actions(probs * g)) + probs * (delta_g - delta_mean)
 
@@ -155,7 +156,7 @@ class Objective(NamedTuple):
 
 def expected_return_objective(tasks: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
     """Return the expected return on each task, with its derivatives by eqs. (5) and (6)."""
-    problem = values.prepare(tasks, horizon, gamma)
+    problem = prepared_mdps.prepare(tasks, horizon, gamma)
     require(len(problem.leading) == 1, "tasks must have one leading axis [M]", problem.leading)
     return Objective(
         num_tasks=problem.leading[0],

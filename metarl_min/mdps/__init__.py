@@ -1,8 +1,9 @@
 """One finite MDP: its arrays, the value of a policy in it, and sampled episodes.
 
-mdp       the three arrays of a finite MDP, and the optimum of a known task
-policies  softmax policies: a table of logits or a network
-values    the exact return of a policy, its gradient and its Hessian
-rollouts  sampled episodes of a memoryless policy, many tasks at once
-agents    players with a memory, and how they play a trial
+mdp            the three arrays of a finite MDP, and the optimum of a known task
+policies       softmax policies: a table of logits or a network
+prepared_mdps  an MDP that is checked, with its horizon and discount
+values         the exact return of a policy, its gradient and its Hessian
+rollouts       sampled episodes of a memoryless policy, many tasks at once
+agents         players with a memory, and how they play a trial
 """

@@ -1,10 +1,22 @@
-"""The finite MDP: a value of three arrays, valid from the moment it exists.
+"""One finite MDP, as a record of three arrays, and the optimum of a known task.
 
-    (1)  r(s,a) = sum_s' P(s'|s,a) R(s,a,s')                                    [definition]
-    (2)  Q*_k(s,a) = r(s,a) + gamma sum_s' P(s'|s,a) max_a' Q*_{k-1}(s',a'), with k steps to go
+rho(s) is the probability that an episode starts in state s. Action a in state s leads to the next
+state s' with probability P(s'|s,a), and the mean reward of that step is r(s,a,s'). Its mean over
+the next state is
+
+    (1)  r(s,a) = sum_s' P(s'|s,a) r(s,a,s')                                    [definition]
+
+Q*_k(s,a) is the expected return of k more steps that begin with action a in state s, if all later
+actions are best. In this module, k is the number of steps to go:
+
+    (2)  Q*_k(s,a) = r(s,a) + gamma sum_s' P(s'|s,a) max_a' Q*_{k-1}(s',a'),  Q*_0 = 0
                                                            [Sutton and Barto 2018, eq. 4.10]
 
-A bandit has one state; a batch of M tasks is the same arrays with a leading axis [M].
+A bandit is an MDP with one state and episodes of one step. A batch of M tasks is the same record,
+whose arrays have a leading axis [M].
+
+In this package `np` is autograd.numpy, whose functions can be differentiated, and `onp` is NumPy.
+`isbox(x)` is true while autograd differentiates with respect to x.
 """
 
 from typing import Any, NamedTuple
@@ -19,15 +31,20 @@ from metarl_min.basics.trees import Array
 
 class _Arrays(NamedTuple):
     initial: Array  # [..., S] probability of the first state
-    transition: Array  # [..., S, A, S] probability of the arrival
-    reward: Array  # [..., S, A, S] mean reward; an axis of length 1 where it does not matter
+    transition: Array  # [..., S, A, S] probability of the next state
+    reward: Array  # [..., S, A, S] mean reward; length 1 in an axis on which it does not depend
 
 
 class MDP(_Arrays):
-    """One finite MDP, or a batch of them along leading axes; valid from the moment it exists.
+    """One finite MDP, or a batch of them along leading axes.
 
-    Leading axes are equal or 1 (shared by all tasks). ValueError on shapes that do not fit, rows
-    that are not probabilities, values that are not finite. Arrays under a trace are taken as is.
+    Leading axes are equal, or of length 1 in an array that all tasks share. ValueError if shapes
+    do not fit, if rows are not probabilities, or if a value is not finite. Arrays that autograd
+    differentiates are not checked.
+
+    >>> arms = onp.array([[[0.2], [0.9]]])  # one state, two actions, any next state
+    >>> MDP(initial=onp.ones(1), transition=onp.ones((1, 2, 1)), reward=arms).shape
+    (1, 2)
     """
 
     __slots__ = ()
@@ -37,8 +54,8 @@ class MDP(_Arrays):
             _check(initial, transition, reward)
         return super().__new__(cls, initial, transition, reward)
 
-    def _replace(self, **new: Array) -> "MDP":  # that of a NamedTuple would not check
-        return MDP(**{**self._asdict(), **new})
+    def _replace(self, **new: Array) -> "MDP":
+        return MDP(**{**self._asdict(), **new})  # NamedTuple._replace would bypass the check
 
     @property
     def leading(self) -> tuple[int, ...]:
@@ -56,6 +73,7 @@ def _leading(initial: Array, transition: Array, reward: Array) -> tuple[int, ...
 
 
 def _check(initial: Array, transition: Array, reward: Array) -> None:
+    """Raise a TypeError or ValueError unless the three arrays are an MDP."""
     probabilities("initial", initial)
     probabilities("transition", transition)
     floats("reward", reward)
@@ -64,46 +82,60 @@ def _check(initial: Array, transition: Array, reward: Array) -> None:
     rule = f"{names} must have shapes {axes}"
     fits = min(initial.ndim - 1, transition.ndim - 3, reward.ndim - 3) >= 0
     require(fits and min(initial.size, transition.size, reward.size) > 0, rule, shapes)
-    S, A, arrivals = transition.shape[-3:]
-    trailing = all(r in (1, n) for r, n in zip(reward.shape[-3:], (S, A, S), strict=True))
-    require(initial.shape[-1] == S == arrivals and trailing, rule, shapes)
+    S, A, num_next = transition.shape[-3:]
+    reward_fits = all(r in (1, n) for r, n in zip(reward.shape[-3:], (S, A, S), strict=True))
+    require(initial.shape[-1] == S == num_next and reward_fits, rule, shapes)
     try:
         _leading(initial, transition, reward)
     except ValueError:
         raise ValueError(f"leading axes of {names} must be equal or 1, got {shapes}") from None
 
 
+def _take(array: Array, index: Any) -> Array:
+    """Return the tasks `index` of an array [M, S, A, S], or the array itself if tasks share it."""
+    return array if array.ndim == 3 or len(array) == 1 else array[index]
+
+
 def take_tasks(mdp: MDP, index: Any) -> MDP:
-    """Return the tasks `index` [n] of a batch [M]; arrays of length 1 stay shared by all tasks."""
+    """Return some tasks of a batch [M], by their positions. index [n] -> a batch [n]
+
+    Transitions and rewards that all tasks share stay shared. The first states get the axis [n] in
+    any case, so that the number of tasks is known even if the tasks share all arrays.
+    """
     require(len(mdp.leading) == 1, "mdp must have one axis of tasks", mdp.leading)
     require(onp.ndim(index) == 1, "index must have one axis", onp.shape(index))
     initial = onp.broadcast_to(mdp.initial, mdp.leading + mdp.initial.shape[-1:])[index]
-    return MDP._make([initial, *(x if len(x) == 1 else x[index] for x in mdp[1:])])
+    return MDP._make([initial, _take(mdp.transition, index), _take(mdp.reward, index)])
 
 
 def absorbing(mdp: MDP) -> Array:
-    """Whether every action stays and pays 0. [..., S]"""
+    """Return whether a state is absorbing: every action stays there and pays 0. [..., S]"""
     stays = mdp.transition == onp.eye(mdp.shape[0])[:, None]
     return (stays & ((mdp.reward == 0) | (mdp.transition == 0))).all((-1, -2))
 
 
 def expected_rewards(mdp: MDP) -> Any:
-    """Mean reward of each state and action, eq. (1). [..., S, A]"""
+    """Return the mean reward of each state and action, eq. (1). [..., S, A]"""
     return np.sum(mdp.transition * mdp.reward, axis=-1)
 
 
 def optimal_action_values(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:
-    """Q* with H, H-1, .., 1 steps to go, eq. (2). [..., H, S, A]"""
+    """Return Q* with T, T-1, .., 1 steps to go, eq. (2). [..., T, S, A]"""
     real("gamma", gamma, 0, 1)
     rewards = expected_rewards(mdp)
     layers = [rewards]
     for _ in range(whole("horizon", horizon) - 1):
-        arrivals = onp.matmul(mdp.transition, layers[-1].max(-1)[..., None, :, None])[..., 0]
-        layers.append(rewards + gamma * arrivals)
+        best = layers[-1].max(-1)[..., None, :, None]  # [..., 1, S, 1]
+        layers.append(rewards + gamma * onp.matmul(mdp.transition, best)[..., 0])
     return onp.stack(layers[::-1], axis=-3)
 
 
 def optimal_return(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:
-    """Expected return of the best policy for the known task, time-dependent. [...]"""
+    """Return the expected return of the best policy, which knows the task and the time. [...]
+
+    >>> arms = onp.array([[[0.25], [0.75]]])
+    >>> float(optimal_return(MDP(onp.ones(1), onp.ones((1, 2, 1)), arms), horizon=10))
+    7.5
+    """
     best = optimal_action_values(mdp, horizon, gamma)[..., 0, :, :].max(-1)
     return onp.sum(mdp.initial * best, axis=-1)

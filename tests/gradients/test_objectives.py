@@ -23,7 +23,7 @@ from metarl_min.gradients.objectives import (
     reinforce_hessian_product,
     reinforce_per_step,
 )
-from metarl_min.mdps import values
+from metarl_min.mdps import prepared_mdps
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
 
@@ -283,18 +283,6 @@ def test_the_batch_mean_of_n_episodes_shrinks_the_gradient_by_one_nth(task):
     assert_allclose(expectation(p, one, 0 * W[: len(p), :1], z), 0, atol=0)
 
 
-@pytest.mark.verifies("returns.4", "objectives.2")
-def test_gae_at_lambda_one_leaves_the_gradient_exact_whatever_the_values_of_the_states_are():
-    task = TASKS["two states"]
-    z = logits(task)
-    p, episodes = everything(task, z, horizon=3)
-    of_state = onp.array([3.0, -2.0])[episodes.states]
-    values = onp.concatenate([of_state, onp.zeros((len(p), 1, 1))], axis=-1)
-    A = returns.gae(episodes.rewards, values, gamma=1.0, gae_lambda=1.0)
-    truth = exact_gradient(task, z, horizon=3, gamma=1.0)
-    assert_allclose(expectation(p, episodes, A, z), truth, atol=1e-13)
-
-
 # ---- eqs. (5), (6): the expected return and its derivatives ----
 
 
@@ -304,7 +292,7 @@ def test_gae_at_lambda_one_leaves_the_gradient_exact_whatever_the_values_of_the_
 def test_eq5_is_the_gradient_of_the_sum_over_all_trajectories(task, horizon, gamma):
     task = TASKS[task]
     z = logits(task)
-    problem = values.prepare(task, horizon, gamma)
+    problem = prepared_mdps.prepare(task, horizon, gamma)
     truth = exact_gradient(task, z, horizon, gamma)
     value = oracle.expected_return(task, plain_forms.softmax(z), horizon, gamma)
     assert expected_return(z, problem) == pytest.approx(value, rel=1e-12)
@@ -318,7 +306,7 @@ def test_eq5_is_the_gradient_of_the_sum_over_all_trajectories(task, horizon, gam
 def test_eq6_is_the_second_derivative_by_plain_tracing_and_by_differences(task, horizon, gamma):
     task = TASKS[task]
     z, v, w = logits(task), logits(task, 24), logits(task, 25)
-    problem, num_steps = values.prepare(task, horizon, gamma), horizon or 60
+    problem, num_steps = prepared_mdps.prepare(task, horizon, gamma), horizon or 60
 
     def plain(z):
         return plain_forms.expected_return(plain_forms.softmax(z), task, num_steps, gamma)
@@ -364,7 +352,7 @@ def test_a_batch_of_tasks_is_its_tasks_one_at_a_time_also_with_shared_logits():
     assert J.num_tasks == 3
     z, v = drawn(31, (3,), 1, 1, 2, 2)[0], drawn(32, (3,), 1, 1, 2, 2)[0]
     for m, (task, _) in enumerate(singles):
-        problem = values.prepare(task, 3, 0.9)
+        problem = prepared_mdps.prepare(task, 3, 0.9)
         assert_allclose(J.value(z)[m], expected_return(z[m], problem), rtol=1e-13)
         assert_allclose(J.gradient(z)[m], expected_return_gradient(z[m], problem), atol=1e-14)
         alone = expected_return_hessian_product(z[m], v[m], problem)

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as onp
 import pytest
+from comparing import close
 from enumerate_trajectories import (
     best_deterministic,
     random_batch,
@@ -11,20 +12,13 @@ from enumerate_trajectories import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from problems import FIXED_START, REWARD_BEFORE_TRAP, REWARD_BY_ARRIVAL, TRAP, corridor
 
 from metarl_min.mdps import mdp
 from metarl_min.mdps.mdp import MDP
 
 seeds = st.integers(0, 10_000)
 few = settings(max_examples=15)
-
-
-def close(x, y, tolerance=1e-13):
-    return onp.shape(x) == onp.shape(y) and onp.allclose(x, y, rtol=tolerance, atol=tolerance)
-
-
-def tangent(seed, probs):
-    return onp.random.default_rng(seed).normal(size=probs.shape)
 
 
 FITS = {
@@ -142,7 +136,7 @@ def test_leading_axes_are_the_tasks_or_one(size):
     assert task.leading == (size,) and task.shape == (2, 3)
 
 
-def test_select_takes_tasks_and_keeps_shared_axes_shared():
+def test_take_tasks_takes_tasks_and_keeps_shared_axes_shared():
     rewards = onp.arange(4.0).reshape(4, 1, 1, 1) * onp.ones((4, 2, 3, 1))
     task = MDP(onp.full((1, 2), 0.5), onp.full((1, 2, 3, 2), 0.5), rewards)
     some = mdp.take_tasks(task, onp.array([3, 1, 1]))
@@ -153,6 +147,28 @@ def test_select_takes_tasks_and_keeps_shared_axes_shared():
     picked = mdp.take_tasks(full, onp.array([2, 0]))
     assert onp.array_equal(picked.transition[0], single[2][0].transition)
     assert onp.array_equal(picked.initial[1], single[0][0].initial)
+
+
+@pytest.mark.parametrize("field", ["transition", "reward"])
+def test_an_array_without_an_axis_of_tasks_is_shared_and_stays_so(field):
+    batch, _, _ = random_batch(3, 4, 3, 2)
+    mixed = batch._replace(**{field: getattr(batch, field)[0]})
+    some = mdp.take_tasks(mixed, onp.array([2, 0]))
+    assert some.leading == (2,)
+    assert onp.array_equal(getattr(some, field), getattr(batch, field)[0])
+    for other in {"initial", "transition", "reward"} - {field}:
+        assert onp.array_equal(getattr(some, other), getattr(batch, other)[[2, 0]])
+
+
+def test_a_state_is_absorbing_if_every_action_stays_and_pays_nothing():
+    trap = MDP(FIXED_START, TRAP, REWARD_BEFORE_TRAP)
+    assert mdp.absorbing(trap).tolist() == [False, True]
+    assert mdp.absorbing(corridor()).tolist() == [False, False, True]
+    paid = trap._replace(reward=REWARD_BY_ARRIVAL)
+    assert mdp.absorbing(paid).tolist() == [False, False]
+    unpaid_elsewhere = trap._replace(reward=onp.array([[[1.0, 2.0]] * 2, [[7.0, 0.0]] * 2]))
+    assert mdp.absorbing(unpaid_elsewhere).tolist() == [False, True]  # 7 is never paid
+    assert mdp.absorbing(MDP(*[x[None] for x in trap])).tolist() == [[False, True]]
 
 
 @pytest.mark.parametrize("function", [mdp.optimal_return, mdp.optimal_action_values])

@@ -6,6 +6,7 @@ import autograd.numpy as np
 import numpy as onp
 import pytest
 from autograd import grad
+from comparing import close
 from enumerate_trajectories import (
     discounted_forever,
     expected_return,
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metarl_min.basics import checks
-from metarl_min.mdps import mdp, values
+from metarl_min.mdps import mdp, prepared_mdps, values
 from metarl_min.mdps.mdp import MDP
 
 FORMS = {"closed": values.expected_return, "traced": values.expected_return_by_recursion}
@@ -27,10 +28,6 @@ HORIZONS = [1, 2, 3]
 ENDLESS = [(None, 0.6), (None, 0.3)]
 seeds = st.integers(0, 10_000)
 few = settings(max_examples=15)
-
-
-def close(x, y, tolerance=1e-13):
-    return onp.shape(x) == onp.shape(y) and onp.allclose(x, y, rtol=tolerance, atol=tolerance)
 
 
 def tangent(seed, probs):
@@ -107,7 +104,7 @@ def test_occupancy_is_the_discounted_probability_of_each_state(seed, horizon, ga
     assert close(visited.sum(-1), gamma ** onp.arange(horizon))
 
 
-@pytest.mark.verifies("values.4")
+@pytest.mark.verifies("values.4", "values.7")
 @few
 @given(seeds, st.sampled_from(HORIZONS), st.floats(0, 1))
 def test_the_gradient_is_the_product_rule_over_all_trajectories(seed, horizon, gamma):
@@ -118,7 +115,7 @@ def test_the_gradient_is_the_product_rule_over_all_trajectories(seed, horizon, g
         assert close(grad(form, 1)(task, probs, horizon, gamma), exact)
 
 
-@pytest.mark.verifies("values.5")
+@pytest.mark.verifies("values.5", "values.7")
 @few
 @given(seeds, st.sampled_from(HORIZONS), st.floats(0, 1))
 def test_the_hessian_product_is_the_product_rule_twice(seed, horizon, gamma):
@@ -130,6 +127,16 @@ def test_the_hessian_product_is_the_product_rule_twice(seed, horizon, gamma):
         inner = grad(form, 1)
         along = grad(lambda p, f=inner: np.sum(f(task, p, horizon, gamma) * v))(probs)
         assert close(along, exact)
+
+
+@pytest.mark.verifies("values.4", "values.7")
+@pytest.mark.parametrize(("horizon", "gamma"), [(1, 1.0), (2, 0.9), (6, 1.0), (6, 0.7)])
+def test_the_gradient_is_the_sum_over_time_of_occupancy_times_q(horizon, gamma):
+    batch, probs, _ = random_batch(18, 3, 4, 3)
+    d = values.occupancy(batch, probs, horizon, gamma)
+    q = values.action_values(batch, probs, horizon, gamma)
+    total = sum(d[:, t, :, None] * q[:, t] for t in range(horizon))
+    assert close(values.policy_gradient(batch, probs, horizon, gamma), total)
 
 
 # ---- an infinite horizon ----
@@ -259,7 +266,7 @@ def test_derivatives_have_the_leading_axes_of_the_policies_whoever_has_them(hori
     many = onp.repeat(probs[None], 3, axis=0)
     for slope in (
         values.policy_gradient(task, many, horizon),
-        values.gradient_and_derivative(many, many, values.prepare(task, horizon))[0],
+        values.prepared_derivatives(many, many, prepared_mdps.prepare(task, horizon))[0],
     ):
         assert slope.shape == (3, 2, 2)
         assert all(close(row, gradient(task, probs, horizon)) for row in slope)
@@ -411,30 +418,33 @@ class Numbers(NamedTuple):
     reward: onp.ndarray
 
 
-# ---- prepared problems ----
+# ---- prepared MDPs ----
 
 
 @few
 @given(seeds, st.sampled_from([(1, 1.0), (3, 0.8), (None, 0.6)]))
-def test_a_prepared_problem_gives_what_the_public_functions_give(seed, setting):
+def test_the_prepared_functions_give_what_the_public_functions_give(seed, setting):
     batch, _, _ = random_batch(seed, 3)
     shared = onp.random.default_rng(seed).dirichlet(onp.ones(2), (1, 2))
-    prepared = values.prepare(batch, *setting)
-    probs = values.broadcast(shared, prepared)
+    prepared = prepared_mdps.prepare(batch, *setting)
+    probs = prepared_mdps.broadcast(shared, prepared)
     v = tangent(seed, probs)
-    assert probs.shape == (3, 2, 2)
-    assert values.broadcast(probs, prepared) is probs
-    assert close(values.value(probs, prepared), values.expected_return(batch, shared, *setting))
-    slopes, along = values.gradient_and_derivative(probs, v, prepared)
-    for slope in (slopes, values.gradient(probs, prepared)):
+    exact = values.expected_return(batch, shared, *setting)
+    assert close(values.prepared_return(probs, prepared), exact)
+    slopes, along = values.prepared_derivatives(probs, v, prepared)
+    for slope in (slopes, values.prepared_gradient(probs, prepared)):
         assert close(slope, values.policy_gradient(batch, probs, *setting))
     assert close(along, values.hessian_product(batch, probs, v, *setting))
 
 
 def test_broadcasting_a_shared_policy_sums_its_gradient_over_the_tasks():
     batch, probs, single = random_batch(17, 3)
-    prepared = values.prepare(batch, 2)
-    slope = grad(lambda p: np.sum(values.value(values.broadcast(p, prepared), prepared)))(probs[0])
+    prepared = prepared_mdps.prepare(batch, 2)
+
+    def total(p):
+        return np.sum(values.prepared_return(prepared_mdps.broadcast(p, prepared), prepared))
+
+    slope = grad(total)(probs[0])
     assert close(slope, sum(gradient(task, probs[0], 2) for task, _ in single))
 
 
@@ -489,25 +499,6 @@ def test_every_function_refuses_what_does_not_fit(name, arguments, error, messag
     good = {"mdp": MDP(**FITS), "probs": onp.full((2, 3), 1 / 3), "horizon": 3, "gamma": 1.0}
     with pytest.raises(error, match=message):
         FUNCTIONS[name](*{**good, **arguments}.values())
-
-
-@pytest.mark.parametrize(
-    ("setting", "error", "message"),
-    [
-        ((0,), ValueError, "horizon must be at least 1, got 0"),
-        ((True,), TypeError, "horizon must be a whole number, got True"),
-        ((None,), ValueError, "gamma must be below 1 where the horizon is infinite, got 1"),
-        ((2, 1.5), ValueError, "gamma must be finite, from 0 to 1, got 1.5"),
-    ],
-)
-def test_the_traced_form_and_prepared_problems_refuse_bad_horizons_and_discounts(
-    setting, error, message
-):
-    task, probs = random_mdp(0)
-    with pytest.raises(error, match=message):
-        values.expected_return_by_recursion(task, probs, *setting)
-    with pytest.raises(error, match=message):
-        values.prepare(task, *setting)
 
 
 def test_the_direction_must_have_the_shape_of_the_policy():
