@@ -27,10 +27,10 @@ from metarl_min.mdps import rollouts
 from metarl_min.mdps.agents import Agent, keep_memory
 from metarl_min.tasks import (
     BetaArms,
+    CorrelatedArms,
     Family,
     GaussianArms,
     Hypotheses,
-    MirroredArms,
     prior_means,
     require_support,
 )
@@ -125,7 +125,7 @@ def ucb1(family: Family) -> Learner:
     prior, bernoulli = family.prior, family.reward_noise is rollouts.bernoulli
     states, arms = prior.mdps.shape if isinstance(prior, Hypotheses) else (1, 2)
     arms = len(prior.a) if isinstance(prior, BetaArms) else arms
-    bandit = isinstance(prior, BetaArms | MirroredArms | Hypotheses) and states == 1
+    bandit = isinstance(prior, BetaArms | CorrelatedArms | Hypotheses) and states == 1
     got = f"{family.name} with {type(prior).__name__} and horizon {family.horizon}"
     require_support(bandit and bernoulli and family.horizon == 1, rule, got)
     return learner_of_agent(family, agent(arms, _act_by_bounds))
@@ -140,7 +140,7 @@ def best_prior_arm(family: Family) -> Learner:
 
     Unsupported if the family has no prior over arms.
     """
-    known = isinstance(family.prior, BetaArms | GaussianArms | MirroredArms)
+    known = isinstance(family.prior, BetaArms | GaussianArms | CorrelatedArms)
     rule = "best_prior_arm plays Beta, Gaussian and mirrored arms"
     require_support(known, rule, type(family.prior).__name__)
     means = prior_means(family.prior)

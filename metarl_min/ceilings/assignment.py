@@ -4,7 +4,8 @@ Goal g in step j is worth c(g,j). An assignment gives each goal at most one step
 step at most one goal. For every choice of numbers l_j >= 0, one for each step:
 
     (1)  sum of c(g,j_g) over the assigned goals
-         <= sum_j l_j + sum_g max(0, max_j (c(g,j) - l_j))     [weak duality, Kuhn 1955, sec. 2]
+         <= sum_j l_j + sum_g max(0, max_j (c(g,j) - l_j)),  l >= 0
+                                                               [weak duality, Kuhn 1955, sec. 2]
     (2)  with equality for the best assignment and its dual variables l
                                                                [strong duality, Kuhn 1955, sec. 2]
 
@@ -54,7 +55,7 @@ def _shortest_path(cost: Array, u: Array, v: Array, row_of: Array, start: int) -
 
 
 def assignment_duals(worth: Array) -> Array:
-    """Return the l of eq. (2): the dual variables of the best assignment. [G, B] -> [B]
+    """Return the l for which (1) is an equality, eqs. (1) and (2). worth [G, B] -> l [B]
 
     The goals are assigned one after another, each along a shortest augmenting path. The cost of an
     assignment is minus its worth. One column of cost 0 for each goal stands for "no step".

@@ -75,7 +75,7 @@ def successor(
 def _values_of_rows(
     prior: BetaArms, table: Numbering, next_values: Array, rows: slice, total: int
 ) -> Array:
-    """Return V of the sequences with the numbers `rows` among those of `total` pulls, eq. (2)."""
+    """Return V of the sequences `rows` of those with `total` pulls, eqs. (1) and (2). -> [B]"""
     places = unrank(table, rows.start, rows.stop, total)
     suffix, best = suffix_ranks(table, places), np.full(len(places[0]), -np.inf)
     for i, (arm, x) in enumerate(zip(table.order, places, strict=True)):
@@ -125,7 +125,7 @@ def _values_of_counts(table: Numbering, values: list[Array], counts: Array, tota
 def _action_values(
     counts: Array, states: Array, prior: BetaArms, table: Numbering, values: list[Array]
 ) -> Array:
-    """Return Q, the arguments of the maximum in eq. (2). counts [M, A, 2] -> [M, A]"""
+    """Return Q, the terms of the maximum in eq. (2), with eq. (1). counts [M, A, 2] -> [M, A]"""
     total, A = int(counts[0].sum()), counts.shape[1]
     p = (prior.a + counts[..., 0]) / (prior.a + prior.b + counts.sum(-1))
     columns = []

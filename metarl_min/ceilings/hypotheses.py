@@ -57,7 +57,9 @@ def _agreement_gap(listed: Outcomes, subset: Array) -> Array:
 def _predict(
     listed: Outcomes, weights: Array, subset: Array, visited: Array
 ) -> tuple[Array, Array]:
-    """Return p(o|b) of a subset [O], 0 in states that it never visits, and its states [S].
+    """Return p(o|b) of a subset, ceilings (1), and whether it can occur in each state. [O], [S]
+
+    p(o|b) is set to 0 in states in which the subset cannot occur.
 
     `visited` holds the states in which the subset begins. Steps that contradict no possible
     candidate keep the subset, and their arrivals are visited too. `Unsupported` if the candidates

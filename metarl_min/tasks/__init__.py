@@ -73,9 +73,6 @@ class CorrelatedArms(NamedTuple):
     b: float  # second parameter
 
 
-MirroredArms = CorrelatedArms  # the old name, while it is still imported
-
-
 class Hypotheses(NamedTuple):
     """The prior of finitely many candidate tasks."""
 

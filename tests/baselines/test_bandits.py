@@ -172,7 +172,7 @@ def test_a_player_is_a_learner_that_pickles_and_remembers_within_a_trial_alone(m
 @pytest.mark.parametrize(
     ("make_learner", "name", "words", "rule"),
     [
-        (bandits.thompson, "correlated", {}, "thompson plays .* MirroredArms"),
+        (bandits.thompson, "correlated", {}, "thompson plays .* CorrelatedArms"),
         (bandits.thompson, "gridworld", {}, "thompson plays .* Hypotheses"),
         (bandits.ucb1, "gaussian", {}, "ucb1 plays Bernoulli bandits.* got gaussian"),
         (bandits.ucb1, "gridworld", {"horizon": "1"}, "ucb1 plays Bernoulli bandits"),
