@@ -124,7 +124,7 @@ def test_which_estimator_learns_best_is_measured_as_the_readme_says():
     """One of its eighty runs, within the spread of its five seeds: all take minutes."""
     module = load("which_estimator_learns_best.py")
     lines = readme_block("estimators").splitlines()
-    assert [line.split()[0] for line in lines[1:]] == list(module.DIRECTIONS)
+    assert [line.split()[0] for line in lines[1:]] == list(module.META_GRADIENTS)
     published = {line.split()[0]: pairs(line) for line in lines[1:]}
     mean, error = published["plain"][0]
     assert abs(module.score(("bandit", "plain", 0)) - mean) < 5 * 5**0.5 * error + 0.005
