@@ -1,7 +1,8 @@
-"""The oracle: one small MDP, every trajectory written out, in plain Python.
+"""An independent computation of values and derivatives: every trajectory of one small MDP.
 
-Nothing here is taken from the library. `initial` [S], `transition` [S][A][S], `reward` [S][A][S]
-and `policy` [S][A] are indexed one number at a time; a policy may be a list of H such tables.
+The functions are plain Python and call no function of the package. `initial` [S], `transition`
+[S][A][S], `reward` [S][A][S] and `policy` [S][A] are indexed one number at a time. A policy that
+depends on time is a list of T such tables.
 """
 
 from itertools import permutations, product
@@ -12,7 +13,7 @@ from metarl_min.mdps.mdp import MDP
 
 
 def random_mdp(seed, num_states=2, num_actions=2):
-    """A dense MDP and a policy, from NumPy's Dirichlet sampler."""
+    """An MDP without zeros and a policy, from NumPy's Dirichlet sampler."""
     rng = np.random.default_rng(seed)
     S, A = num_states, num_actions
     return (
@@ -26,14 +27,17 @@ def random_mdp(seed, num_states=2, num_actions=2):
 
 
 def random_batch(seed, num_tasks, num_states=2, num_actions=2):
-    """The same with a leading axis of tasks, and the list of the single ones."""
+    """A batch of random MDPs, a policy for each, and the list of the single (MDP, policy)."""
     single = [random_mdp([seed, m], num_states, num_actions) for m in range(num_tasks)]
     stacked = MDP(*(np.stack(x) for x in zip(*(mdp for mdp, _ in single), strict=True)))
     return stacked, np.stack([probs for _, probs in single]), single
 
 
 def trajectories(mdp, horizon):
-    """Yield (states, actions, arrivals, probability without the policy's factors)."""
+    """Yield (states, actions, next states, p) of each trajectory.
+
+    p is its probability without the factors of the policy.
+    """
     S, A = len(mdp.transition), len(mdp.transition[0])
     for path in product(range(S), repeat=horizon + 1):
         for actions in product(range(A), repeat=horizon):
@@ -45,6 +49,7 @@ def trajectories(mdp, horizon):
 
 
 def discounted_return(mdp, states, actions, arrivals, gamma):
+    """The discounted return of one trajectory."""
     total = 0.0
     for t, (s, a, z) in enumerate(zip(states, actions, arrivals, strict=True)):
         total += gamma**t * float(mdp.reward[s][a][z if len(mdp.reward[s][a]) > 1 else 0])
@@ -52,7 +57,7 @@ def discounted_return(mdp, states, actions, arrivals, gamma):
 
 
 def expected_return(mdp, policy, horizon, gamma=1.0):
-    """Sum over all trajectories of probability times return."""
+    """The sum over all trajectories of probability times return."""
     total = 0.0
     tables = policy if np.ndim(policy) == 3 else [policy] * horizon
     for states, actions, arrivals, p in trajectories(mdp, horizon):
@@ -63,10 +68,12 @@ def expected_return(mdp, policy, horizon, gamma=1.0):
 
 
 def last_rewards(mdp, horizon, gamma):
-    """Yield (states, actions, value) up to each step: gamma^t p r of its reward alone.
+    """Yield (states, actions, value) of each trajectory of 1, 2, .., T steps.
 
-    Off the simplex J has many extensions; the one of the recursions, in which no factor after a
-    reward touches it, is J = sum_t gamma^t sum over trajectories of t + 1 steps.
+    The value is gamma^t p r of its last reward. If the rows of a policy do not sum to one, J can
+    be continued in many ways. The recursions of the package continue it so that no factor of the
+    policy after a reward multiplies it: J is the sum over t of gamma^t times the last rewards of
+    all trajectories of t + 1 steps.
     """
     for steps in range(1, horizon + 1):
         for states, actions, arrivals, p in trajectories(mdp, steps):
@@ -75,7 +82,10 @@ def last_rewards(mdp, horizon, gamma):
 
 
 def gradient(mdp, policy, horizon, gamma=1.0):
-    """Its derivative in each pi(a|s): the product rule, one factor left out at a time. [S, A]"""
+    """The derivative of J in each pi(a|s), by the product rule. [S, A]
+
+    Each term leaves out one factor of the policy.
+    """
     result = np.zeros(np.shape(policy))
     for states, actions, value in last_rewards(mdp, horizon, gamma):
         for left_out in range(len(states)):
@@ -87,7 +97,10 @@ def gradient(mdp, policy, horizon, gamma=1.0):
 
 
 def hessian_product(mdp, policy, v, horizon, gamma=1.0):
-    """Its second derivative along v: two factors left out, the second replaced by v. [S, A]"""
+    """The second derivative of J along v, by the product rule. [S, A]
+
+    Each term leaves out one factor of the policy and replaces another by the entry of v.
+    """
     result = np.zeros(np.shape(policy))
     for states, actions, value in last_rewards(mdp, horizon, gamma):
         for left_out, moved in permutations(range(len(states)), 2):
@@ -99,7 +112,10 @@ def hessian_product(mdp, policy, v, horizon, gamma=1.0):
 
 
 def occupancy(mdp, policy, horizon, gamma=1.0):
-    """Discounted probability of each state at each time, from trajectories of t steps. [H, S]"""
+    """The discounted probability of each state at each time. [T, S]
+
+    It is the sum over all trajectories of t steps that end in the state.
+    """
     result = np.zeros((horizon, len(mdp.initial)))
     result[0] = mdp.initial
     for t in range(1, horizon):
@@ -111,7 +127,10 @@ def occupancy(mdp, policy, horizon, gamma=1.0):
 
 
 def discounted_forever(mdp, policy, gamma, steps=80):
-    """Return of an endless episode, step by step, until gamma^t is nothing; complex too."""
+    """The return of an episode without end, step by step until gamma^t is negligible.
+
+    The policy and the MDP may be complex.
+    """
     S, A = len(mdp.transition), len(mdp.transition[0])
     here, total = list(mdp.initial), 0.0
     for t in range(steps):
@@ -125,7 +144,10 @@ def discounted_forever(mdp, policy, gamma, steps=80):
 
 
 def best_deterministic(mdp, horizon, gamma=1.0):
-    """Return of the best of all deterministic policies that may depend on time, one by one."""
+    """The return of the best deterministic policy that may depend on time.
+
+    All such policies are tried.
+    """
     S, A = len(mdp.transition), len(mdp.transition[0])
     rules = [np.eye(A)[list(choice)] for choice in product(range(A), repeat=S)]
     policies = product(rules, repeat=horizon)

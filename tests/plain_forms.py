@@ -1,19 +1,21 @@
-"""The mathematics of policies and objectives written down plainly: one task, loops, nothing shared.
+"""Plain forms: the mathematics of policies, objectives and sampling for one task, with loops.
 
-Tests hold the package against these. All of them accept complex arrays (for complex steps) and
-traced ones (for autograd inside autograd), and none of them calls the package.
+Tests hold the package against these functions, which call no function of the package. All but
+`draw`, `absorbing` and `sample` accept complex arrays (for complex steps) and arrays that autograd
+is tracing (for derivatives of derivatives).
 """
 
 import autograd.numpy as np
 
 
 def softmax(z):
+    """The softmax along the last axis."""
     weights = np.exp(z)
     return weights / np.sum(weights, axis=-1, keepdims=True)
 
 
 def network_logits(params):
-    """Feed one one-hot state after the other through the layers. -> [S, A]"""
+    """The logits of a network with one hidden layer, for one state after the other. [S, A]"""
     rows = []
     for one_hot in np.eye(params["W1"].shape[0]):
         hidden = np.tanh(np.dot(one_hot, params["W1"]) + params["b1"])
@@ -22,7 +24,7 @@ def network_logits(params):
 
 
 def expected_return(probs, mdp, horizon, gamma):
-    """Back up the value of one MDP from the last step to the first. probs [S, A]"""
+    """The expected return of a policy [S, A] in one MDP, from the last step to the first."""
     rewards = np.sum(mdp.transition * mdp.reward, axis=-1)
     values = np.zeros(len(mdp.initial))
     for _ in range(horizon):
@@ -31,7 +33,10 @@ def expected_return(probs, mdp, horizon, gamma):
 
 
 def surrogate(probs, episodes, advantages):
-    """Mean over episodes of the sum of log pi(a_t|s_t) A_t over living steps; arrays [N, T]."""
+    """The mean over episodes of the sum over steps of log pi(a_t|s_t) Adv_t. arrays [N, T]
+
+    Steps that are not alive do not count.
+    """
     num_episodes, horizon = advantages.shape
     total = 0.0
     for n in range(num_episodes):
@@ -43,7 +48,7 @@ def surrogate(probs, episodes, advantages):
 
 
 def derivative_along(function, x, v, h=1e-3):
-    """Derivative of a function of a dict along the dict v, by differences of fourth order."""
+    """The derivative of a function of a dict along the dict v, by fourth-order differences."""
 
     def at(k):
         return function({name: x[name] + k * h * v[name] for name in x})

@@ -1,6 +1,8 @@
-"""What a public function may be given: the rule is stated, then what it got.
+"""Checks of arguments: an error states the rule, and then the value that broke it.
 
-Every public edge calls these, outside traced code. Nothing is silently repaired.
+Public functions call these checks on their arguments, outside of code that autograd traces. No
+check changes or repairs a value. A check returns the value that it has checked, so that it can
+stand where the value is used: `horizon=whole("horizon", horizon)`.
 """
 
 import numbers
@@ -10,7 +12,7 @@ import numpy as np
 
 
 def require(condition: bool, rule: str, got: object) -> None:
-    """Raise a ValueError that states the `rule` and the value, unless `condition` holds.
+    """Raise a ValueError with the rule and the value, unless the condition holds.
 
     >>> require(-1 > 0, "sigma must be positive", -1)
     Traceback (most recent call last):
@@ -21,7 +23,10 @@ def require(condition: bool, rule: str, got: object) -> None:
 
 
 def whole(name: str, value: Any, low: int = 1) -> int:
-    """Return `value` as an int; TypeError unless a whole number, ValueError below `low`."""
+    """Return the value as an int.
+
+    TypeError unless it is a whole number, ValueError if it is below `low`.
+    """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
     number = int(value)
@@ -30,7 +35,10 @@ def whole(name: str, value: Any, low: int = 1) -> int:
 
 
 def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> float:
-    """Return `value` as a float; TypeError unless a real number, ValueError outside [low, high]."""
+    """Return the value as a float.
+
+    TypeError unless it is a real number, ValueError unless it is finite and in [low, high].
+    """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {value!r}")
     number, bounded = float(value), np.isfinite([low, high]).any()
@@ -40,25 +48,29 @@ def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> f
 
 
 def floats(name: str, value: Any) -> np.ndarray:
-    """Return `value`, an array of finite floats; TypeError for any other dtype (also integers)."""
+    """Return the value, an array of floats.
+
+    TypeError for another dtype, also for integers; ValueError unless all floats are finite.
+    """
     if not isinstance(value, np.ndarray) or not np.issubdtype(value.dtype, np.floating):
         kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
         raise TypeError(f"{name} must be an array of floats, got {kind}")
-    wrong = value[~np.isfinite(value)]
-    require(not wrong.size, f"{name} must be finite", wrong[:1])
+    not_finite = value[~np.isfinite(value)]
+    require(not not_finite.size, f"{name} must be finite", not_finite[:1])
     return value
 
 
 def probabilities(name: str, value: Any) -> np.ndarray:
-    """Return `value` [..., n], rows >= 0 that sum to one within 1.5e-8; else ValueError.
+    """Return the value [..., n], an array whose rows are probabilities.
 
-    Of float32 within 3.5e-4: the square root of what the dtype resolves.
+    ValueError if an entry is negative, or if the sum of a row differs from one by more than
+    1.5e-8 (3.5e-4 for float32): the square root of what the dtype resolves.
     """
     require(floats(name, value).ndim > 0, f"{name} must have an axis", value)
     require(bool((value >= 0).all()), f"{name} must not be negative", value.min(initial=0.0))
     error = np.abs(value @ np.ones(value.shape[-1]) - 1).max(initial=0.0)
-    resolved = np.sqrt(np.finfo(value.dtype).eps)
+    allowed = np.sqrt(np.finfo(value.dtype).eps)
     require(
-        error <= resolved, f"rows of {name} must sum to one", f"a row that is off by {error:.3g}"
+        error <= allowed, f"rows of {name} must sum to one", f"a row that is off by {error:.3g}"
     )
     return value

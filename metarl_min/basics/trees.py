@@ -1,8 +1,9 @@
-"""Parameters: flat dicts of float arrays, each treated as one vector.
+"""Parameters: flat dicts of float arrays, which the functions here treat as vectors.
 
-A dict because autograd differentiates dicts natively. Leaves may carry leading axes ([M] tasks,
-[P] population); every function works on traced values too. A flat vector appears only at
-linear-algebra borders, through `ravel`.
+A dict is called a tree and its arrays are called leaves. Parameters are dicts because autograd
+differentiates dicts directly. The leaves may have leading axes, [M] for tasks or [P] for a
+population. Every function accepts leaves that autograd is tracing. One flat vector [D] is needed
+only for linear algebra, and `ravel` makes it.
 """
 
 from collections.abc import Callable
@@ -14,12 +15,12 @@ import numpy as onp
 from metarl_min.basics import arguments
 
 Array = onp.ndarray
-Tree = dict[str, Any]  # name -> float array; while tracing, autograd's boxes of them
+Tree = dict[str, Any]  # name -> float array, or the box of one while autograd is tracing
 Rng = onp.random.Generator
 
 
 def check(tree: Tree) -> Tree:
-    """Return `tree`, a non-empty dict of finite float arrays; else TypeError or ValueError."""
+    """Return the tree; TypeError or ValueError unless it is a non-empty dict of finite floats."""
     if not isinstance(tree, dict) or not tree:
         raise TypeError(f"parameters must be a non-empty dict of float arrays, got {tree!r}")
     for name, leaf in tree.items():
@@ -28,19 +29,23 @@ def check(tree: Tree) -> Tree:
 
 
 def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
-    """Apply `function` to each leaf of `tree` and the leaves of that name in `others`."""
+    """Return the tree of function(leaf, ..), called with the leaves of one name in all trees.
+
+    >>> map_leaves(max, {"a": 1.0, "b": 2.0}, {"b": 5.0, "a": 0.0})
+    {'a': 1.0, 'b': 5.0}
+    """
     return {name: function(tree[name], *(other[name] for other in others)) for name in tree}
 
 
 def scale(tree: Tree, factor: Any) -> Tree:
-    """Return `factor * tree`; the factor is a number, or a tree of one for each entry."""
-    if hasattr(factor, "keys"):
+    """Return factor * tree. The factor is a number, or a tree with a factor for each entry."""
+    if hasattr(factor, "keys"):  # a dict, or autograd's box of one
         return map_leaves(lambda x, y: x * y, tree, factor)
     return map_leaves(lambda x: factor * x, tree)
 
 
 def add_scaled(tree: Tree, factor: Any, direction: Tree) -> Tree:
-    """Return `tree + factor * direction`; the factor is a number or a tree.
+    """Return tree + factor * direction. The factor is a number or a tree.
 
     >>> add_scaled({"w": np.array([1.0, 2.0])}, 0.5, {"w": np.array([2.0, 2.0])})
     {'w': array([2., 3.])}
@@ -49,26 +54,33 @@ def add_scaled(tree: Tree, factor: Any, direction: Tree) -> Tree:
 
 
 def dot(tree: Tree, other: Tree) -> Any:
-    """Return the inner product of two trees, summed over every axis and leaf."""
+    """Return the inner product of two trees, a sum over all axes of all leaves."""
     return sum(np.sum(tree[name] * other[name]) for name in tree)
 
 
 def sum_tasks(tree: Tree, like: Tree | None = None) -> Tree:
-    """Sum every leaf over its leading axis, or over all leading axes that `like` has not."""
+    """Return the tree with every leaf summed over its first axis.
+
+    With a tree `like`, sum over all leading axes that the leaves of `like` do not have.
+    """
     if like is None:
         return map_leaves(lambda x: np.sum(x, axis=0), tree)
     return map_leaves(lambda x, y: np.sum(x, axis=tuple(range(x.ndim - y.ndim))), tree, like)
 
 
 def broadcast_to_tasks(tree: Tree, num_tasks: int) -> Tree:
-    """Give every leaf a leading axis of tasks; traced, so the gradient sums over them."""
+    """Return the tree with a copy of every leaf for each task, [M, ...].
+
+    Autograd traces the copies, so a gradient in the tree is the sum of the gradients of the tasks.
+    """
     return map_leaves(lambda x: x + onp.zeros((num_tasks, *onp.shape(x)), dtype=x.dtype), tree)
 
 
 def ravel(tree: Tree) -> tuple[Array, Callable[[Array], Tree]]:
-    """Return the leaves as one vector [D], in the order of their names, and the way back.
+    """Return the leaves as one vector [D], and the function that makes a tree of such a vector.
 
-    The way back also takes vectors side by side, [..., D]: leaves get their leading axes.
+    Leaves are in the order of their names. The function also accepts several vectors, [..., D];
+    then the leaves have these leading axes.
 
     >>> vector, unravel = ravel({"b": np.zeros(1), "a": np.ones((2, 1))})
     >>> vector, unravel(vector)["a"].shape

@@ -119,3 +119,39 @@ def test_every_function_works_on_traced_trees():
     gradient = grad(function)(x)
     for name in x:
         assert onp.allclose(gradient[name], (1 + 4 * x[name]) * y[name].sum(0), atol=1e-13)
+
+
+def test_scale_takes_a_number_or_a_factor_for_each_entry():
+    x = {"w": onp.array([1.0, 2.0]), "b": onp.array([3.0])}
+    assert {name: leaf.tolist() for name, leaf in trees.scale(x, 2.0).items()} == {
+        "w": [2.0, 4.0],
+        "b": [6.0],
+    }
+    factors = {"b": onp.array([0.5]), "w": onp.array([10.0, 100.0])}
+    assert {name: leaf.tolist() for name, leaf in trees.scale(x, factors).items()} == {
+        "w": [10.0, 200.0],
+        "b": [1.5],
+    }
+
+
+def test_a_tree_of_factors_can_be_traced():
+    x, factors = tree(5), tree(6)
+    gradient = grad(lambda f: trees.dot(trees.add_scaled(x, f, x), x))(factors)
+    for name in x:
+        assert onp.allclose(gradient[name], x[name] ** 2, atol=1e-14)
+
+
+def test_sum_tasks_sums_the_axes_that_the_other_tree_does_not_have():
+    wide, like = tree(7, 4, 5), tree(8)
+    summed = trees.sum_tasks(wide, like)
+    assert all(onp.allclose(summed[name], wide[name].sum((0, 1)), atol=1e-14) for name in like)
+    same = trees.sum_tasks(like, like)
+    assert all(onp.array_equal(same[name], like[name]) for name in like)
+
+
+def test_flatten_tasks_gives_the_vector_of_each_task():
+    wide = tree(9, 4)
+    rows = trees.flatten_tasks(wide)
+    for m in range(4):
+        vector, _ = trees.ravel({name: leaf[m] for name, leaf in wide.items()})
+        assert onp.array_equal(rows[m], vector)
