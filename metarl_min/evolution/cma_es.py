@@ -3,7 +3,7 @@
 In this module, m is the mean of the distribution, C its covariance, y a step, w a weight of a
 rank, and g the number of the generation. theta has D entries. The P points x_1 .. x_P of a
 generation are sorted, the best first. y_i = (x_i - m) / sigma is the step to a point, and
-<y> = sum_i w_i y_i is the weighted step. chi = E|N(0, I)| is the expected length of a normal vector.
+<y> = sum_i w_i y_i is their weighted mean. chi = E|N(0, I)| is the mean length of a normal vector.
 
     (1)  x ~ m + sigma N(0, C)                                     [Hansen 2016, eq. 5]
     (2)  w_i in proportion to ln((P + 1) / 2) - ln i for i <= P // 2, else 0; their sum is 1;

@@ -82,7 +82,8 @@ def _remember(name: bytes, state: Any) -> None:
     """Keep a state in this process, and drop the oldest ones."""
     _STATES.setdefault(name, state)
     while len(_STATES) > MOST_STATES:
-        _STATES.pop(list(_STATES)[0], None)  # another thread may have dropped it
+        oldest, *_ = list(_STATES)  # a copy, because other threads may use this cache
+        _STATES.pop(oldest, None)
 
 
 def evaluate_slice(start: int, stop: int, request: Request, state: Any) -> Array | None:

@@ -63,29 +63,22 @@ def play(rng: Rng, agent: Agent, family: Family, tasks: MDP, population: int) ->
     return episodes
 
 
-def _batched_memory(
-    thetas: Tree, num_rows: int, *, policy: RecurrentPolicy, population: int
-) -> Any:
-    return policy.initial_memory(thetas, num_rows // population)
-
-
-def _batched_step(
-    thetas: Tree, memory: Any, x: Array, *, policy: RecurrentPolicy, population: int
-) -> tuple[Any, Array, Array]:
-    members_first = x.reshape(population, -1, x.shape[-1])
-    memory, logits, values = policy.step(thetas, memory, members_first)
-    return memory, logits.reshape(len(x), -1), values.reshape(len(x))
-
-
 def batched_over_population(policy: RecurrentPolicy, population: int) -> RecurrentPolicy:
     """Return the policy whose parameters are [P, ..] and whose rows are (member, task).
 
     Inside, rows have the axes [P, M]. So a product with weights is P products of matrices, and
     the result of a member has the same bits whatever the other members are.
     """
-    batch = {"policy": policy, "population": population}
-    memory, step = partial(_batched_memory, **batch), partial(_batched_step, **batch)
-    return RecurrentPolicy(init=policy.init, initial_memory=memory, step=step)
+
+    def initial_memory(thetas: Tree, num_rows: int) -> Any:
+        return policy.initial_memory(thetas, num_rows // population)
+
+    def step(thetas: Tree, memory: Any, x: Array) -> tuple[Any, Array, Array]:
+        rows_of_members = x.reshape(population, -1, x.shape[-1])
+        memory, logits, values = policy.step(thetas, memory, rows_of_members)
+        return memory, logits.reshape(len(x), -1), values.reshape(len(x))
+
+    return RecurrentPolicy(init=policy.init, initial_memory=initial_memory, step=step)
 
 
 def _recurrent_init(rng: Rng, *, family: Family, policy: RecurrentPolicy) -> Tree:
@@ -104,10 +97,10 @@ def _recurrent_trial(
 
 
 def recurrent_player(family: Family, hidden: int) -> Player:
-    """Return the player that evolves the weights of a GRU, which plays as RL^2 does."""
-    made = {"family": family, "policy": recurrent_policies.gru(hidden)}
+    """Return the player whose parameters are the weights of a GRU, which plays as RL^2 does."""
+    policy = recurrent_policies.gru(hidden)
     return Player(
         family=family,
-        init=partial(_recurrent_init, **made),
-        trial=partial(_recurrent_trial, **made),
+        init=partial(_recurrent_init, family=family, policy=policy),
+        trial=partial(_recurrent_trial, family=family, policy=policy),
     )

@@ -113,7 +113,7 @@ ESTIMATORS = {
 
 
 def num_directions(estimator: Estimator, population: int) -> int:
-    """Return n, the number of directions of a population; ValueError where it is no whole number."""
+    """Return n, the number of directions that a population has; ValueError if it fits none."""
     n, rest = divmod(population - estimator.num_centres, len(estimator.signs))
     rule = "population must be at least 2, and even with antithetic directions"
     require(population > 1 and rest == 0, rule, population)

@@ -159,7 +159,7 @@ def evolve(
 ) -> Learner:
     """Return the learner that searches the parameters of any player by eq. (1)."""
     check(search)
-    rules = {
+    rules: dict[str, Any] = {
         "player": player,
         "search": search._replace(executor=None),  # workers receive it
         "optimizer": search.optimizer(search.beta),

@@ -1,166 +1,189 @@
-"""ES-MAML: an initialisation whose fitness is what it earns while it adapts, without a derivative.
+"""ES-MAML: evolution of a start that adapts; its fitness is its return while it adapts.
 
-    (1)  F(theta) = E sum_k G_k,  G_k the return of stage k, phi_0 = theta: evolution ascends it
+A trial has the stages 0 .. K of trials. A member plays stage k with phi_k and starts from
+phi_0 = theta. With R_k the return of stage k, evolution ascends
+
+    (1)  F(theta) = E sum_k R_k
                               [after Song et al. 2020, where the last stage alone counts]
-    (2)  gradient: phi_{k+1} = phi_k + alpha grad of the surrogate of stage k, trials (1)
-                              [Finn et al. 2017; Song et al. 2020 step by evolution here too]
-    (3)  hill climbing: stage k plays x_k = phi_k + alpha e_k, e_0 = 0, e ~ N(0, I), and phi_{k+1}
-         is the x_j, j <= k, of greatest return, the last of equals; the last stage plays its
-         phi_k, without e_k
+
+The parameters are adapted between the stages in one of two ways:
+
+    (2)  gradient: phi_{k+1} = phi_k + alpha grad L(phi_k; D_k), the inner step trials (1)
+                              [Finn et al. 2017; Song et al. 2020 evolve this step too]
+    (3)  hill climbing: stage k plays x_k = phi_k + alpha e_k with e_k ~ N(0, I), but e_0 = 0;
+         phi_{k+1} is the x_j, j <= k, with the greatest R_j, and of equal ones the last;
+         the last stage plays phi_K itself
                               [after Song et al. 2020, sec. 3.3.2, where the first of equals stays]
 
-alpha evolves beside theta, as the power of 2 by which it differs from the family's: a parameter
-`log2_alpha` of one entry.
+The step size evolves together with theta. The parameter `log2_alpha`, one number, is the power of
+2 by which the step size differs from its start.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
 
-from metarl_min.basics import trees
-from metarl_min.basics.arguments import real, require
+from metarl_min.basics import trees, words
+from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.evolution import players
 from metarl_min.evolution.players import Player
-from metarl_min.gradients import trials
+from metarl_min.gradients import controls, returns, trials
 from metarl_min.gradients.trials import Adaptation
-from metarl_min.learners import Learner, es
+from metarl_min.learners import Control, Learner
+from metarl_min.learners.es import Search, State, evolve
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.policies import Policy, tabular
 from metarl_min.mdps.rollouts import Episodes, Sampler
 from metarl_min.tasks import Family
 
-NEVER = -np.inf  # the log2_alpha of a start that does not adapt
+Sample = Callable[..., Episodes]  # the arguments of `rollouts.sample` -> episodes
+NO_STEP = -np.inf  # the log2_alpha of a start that does not adapt
 
 
-class Untrained(NamedTuple):
-    """A state that was not evolved, with the step size that is best for it."""
-
-    theta: Tree
-    alpha: float
-
-
-def _init(rng: Rng, family: Family, inner: Adaptation) -> Tree:
-    inner = trials.resolve(inner, family)
-    trials.stage_sizes(inner, family)  # refuses an inner_steps that does not fit
-    theta = inner.policy.init(rng, *family.sample(rng, 1).shape) | {"log2_alpha": np.zeros(1)}
-    return trees.map_leaves(np.float32, theta)
-
-
-def _against(x: Array, like: Array) -> Array:
-    """One number for each (member, task), against leaves of any shape. -> [P, M, 1, ..]"""
-    return x.reshape(*x.shape, *[1] * (like.ndim - x.ndim))
+def _per_member(x: Array, leaf: Array) -> Array:
+    """Give x [P, M] axes of length 1, so that it multiplies the leaves [P, M, ..]."""
+    return x.reshape(*x.shape, *[1] * (leaf.ndim - x.ndim))
 
 
 def by_gradient(
-    rng: Rng,
-    inner: Adaptation,
-    family: Family,
-    theta: Tree,
-    alpha: Array,
-    tables: Sampler,
-    greedy: bool,
+    rng: Rng, adaptation: Adaptation, sampler: Sampler, theta: Tree, alpha: Array, sample: Sample
 ) -> Episodes:
     """Play a trial that adapts by eq. (2). theta [P, 1, ..], alpha [P, 1] -> [P, M, N, T]"""
-    sizes = trees.map_leaves(lambda x: _against(alpha, x), theta)
-    played = trials.play_tables(rng, inner, family, theta, sizes, tables, greedy, len(alpha))
-    return trials.episodes(played.stages)
+    steps = trees.map_leaves(lambda x: _per_member(alpha, x), theta)
+    trial = trials.play(rng, adaptation, sampler, theta, steps, len(alpha), sample)
+    return trials.episodes(trial.stages)
 
 
 def by_hill_climbing(
-    rng: Rng,
-    inner: Adaptation,
-    family: Family,
-    theta: Tree,
-    alpha: Array,
-    tables: Sampler,
-    greedy: bool,
+    rng: Rng, adaptation: Adaptation, sampler: Sampler, theta: Tree, alpha: Array, sample: Sample
 ) -> Episodes:
     """Play a trial that adapts by eq. (3). theta [P, 1, ..], alpha [P, 1] -> [P, M, N, T]"""
-    sizes, best, found, stages = trials.stage_sizes(inner, family), theta, -np.inf, []
-    M = tables.leading[-1]
-    for k, num_episodes in enumerate(sizes):
+    P, M, last = len(alpha), sampler.leading[-1], len(adaptation.sizes) - 1
+    best, best_return, stages = theta, -np.inf, []
+    for k, num_episodes in enumerate(adaptation.sizes):
         x = best
-        if 0 < k < len(sizes) - 1:
+        if 0 < k < last:
             e = trees.map_leaves(lambda y: rng.standard_normal((M, *y.shape[2:])), best)
-            x = trees.map_leaves(lambda y, e: y + _against(alpha, y) * e, best, e)
-        probs = policies.softmax(inner.policy.logits(x))
-        probs = policies.greedy(probs) if greedy else probs
-        stages.append(rollouts.sample(rng, tables, probs, num_episodes, family.horizon, len(alpha)))
-        paid = stages[-1].rewards.sum((-2, -1))
-        better = paid >= found
-        best = trees.map_leaves(lambda y, z, b=better: np.where(_against(b, y), y, z), x, best)
-        found = np.maximum(paid, found)
+            x = trees.map_leaves(lambda y, e: y + _per_member(alpha, y) * e, best, e)
+        probs = policies.softmax(adaptation.policy.logits(x))
+        stages.append(sample(rng, sampler, probs, num_episodes, adaptation.family.horizon, P))
+        stage_return = stages[-1].rewards.sum((-2, -1))
+        better = stage_return >= best_return
+        best = trees.map_leaves(
+            lambda y, z, better=better: np.where(_per_member(better, y), y, z), x, best
+        )
+        best_return = np.maximum(stage_return, best_return)
     return trials.episodes(stages)
 
 
-ADAPTATION = {"gradient": by_gradient, "hill_climbing": by_hill_climbing}
+WAYS = {"gradient": by_gradient, "hill_climbing": by_hill_climbing}
+
+
+def _init(rng: Rng, *, adaptation: Adaptation) -> Tree:
+    S, A = adaptation.family.sample(rng, 1).shape
+    theta = adaptation.policy.init(rng, S, A) | {"log2_alpha": np.zeros(1)}
+    return trees.map_leaves(np.float32, theta)
 
 
 def _trial(
-    rng: Rng, thetas: Tree, family: Family, tasks: MDP, greedy: bool = False, *,
-    inner: Adaptation, adaptation: str,
-) -> Episodes:  # fmt: skip
-    inner, tables = trials.resolve(inner, family), rollouts.sampler(tasks, family.reward_noise)
-    each = trees.map_leaves(lambda x: x[:, None], thetas)
-    alpha = inner.alpha * 2.0 ** each.pop("log2_alpha")[..., 0]
-    return ADAPTATION[adaptation](rng, inner, family, each, alpha, tables, greedy)
+    rng: Rng, thetas: Tree, tasks: MDP, greedy: bool = False, *, adaptation: Adaptation, way: Any
+) -> Episodes:
+    sampler = rollouts.sampler(tasks, adaptation.family.reward_noise)
+    theta = {name: x[:, None] for name, x in thetas.items() if name != "log2_alpha"}
+    alpha = adaptation.alpha * 2.0 ** thetas["log2_alpha"]
+    sample = trials.sample_greedily if greedy else rollouts.sample
+    return way(rng, adaptation, sampler, theta, alpha, sample)
 
 
-def _before(state: Any) -> Any:
-    return state._replace(theta=state.theta | {"log2_alpha": np.full(1, NEVER)})
+def adapting_player(adaptation: Adaptation, way: Callable[..., Episodes] = by_gradient) -> Player:
+    """Return the player whose members adapt in their trials, by eq. (2) or eq. (3)."""
+    return Player(
+        family=adaptation.family,
+        init=partial(_init, adaptation=adaptation),
+        trial=partial(_trial, adaptation=adaptation, way=way),
+    )
 
 
-def _control(rng: Rng, state: Any, family: Family, player: Player, inner: Adaptation) -> Untrained:
-    """The untrained start with the alpha that pays best on 2,000 tasks of its own."""
-    theta, tasks, seed = player.init(rng, family), family.sample(rng, 2000), rng.integers(2**62)
-    start = trials.resolve(inner, family).alpha
+def _without_adaptation(state: State) -> State:
+    """Return the state whose step size is zero."""
+    return state._replace(theta=state.theta | {"log2_alpha": np.full(1, NO_STEP)})
+
+
+def _untrained_control(
+    rng: Rng, *, player: Player, start: float, init: Callable[[Rng], State]
+) -> Control:
+    """Return an untrained start with the step size that is best for it; `start` is the first."""
+    state = init(rng)
 
     def with_alpha(alpha: float) -> Tree:
-        return theta | {"log2_alpha": np.log2([alpha / start])}
+        return state.theta | {"log2_alpha": np.log2([alpha / start])}
 
-    def returns_of(alpha: float) -> float:
-        rng = np.random.default_rng(seed)
-        episodes = players.play_one(player, rng, with_alpha(alpha), family, tasks)
-        return float(episodes.rewards.sum((1, 2)).mean())
+    def play_trial(rng: Rng, alpha: float, tasks: MDP) -> Episodes:
+        return players.play_one(player, rng, with_alpha(alpha), tasks)
 
-    alpha = trials.best_alpha(returns_of, start)
-    return Untrained(with_alpha(alpha), alpha)
+    alpha = controls.best_untrained_alpha(rng, player.family, start, play_trial)
+    return Control(state=state._replace(theta=with_alpha(alpha)), alpha=alpha)
 
 
-def _iterations(family: Family) -> tuple[int, int]:
-    return (150, 1000) if family.horizon == 1 else (35, 1000)
+def _without_effect(way: Any, adaptation: Adaptation) -> tuple[str, ...]:
+    """Return the names of the settings that have no effect beside the others."""
+    if adaptation.num_steps == 0:
+        return "alpha", "baseline", "gamma"
+    return ("baseline", "gamma") if way is by_hill_climbing else ()
+
+
+SEARCH = Search(beta=0.05)
 
 
 def es_maml(
-    *, adaptation: str = "gradient", policy: str = "table", alpha: float | None = None,
-    inner_steps: int | None = None, inner_episodes: int = 1, baseline: str = "",
-    gamma: float | None = None, population: int = 64, num_tasks: int = 32, sigma: float = 0.3,
-    beta: float = 0.05, optimizer: str = "adam", estimator: str = "antithetic",
-    directions: str = "gaussian", shaping: str = "ranks", decay: float = 0.0,
-    executor: Any = None, num_slices: int = 8,
-) -> Learner:  # fmt: skip
-    """Evolve a start and its step size, eqs. (1)-(3); `adaptation` gradient or hill_climbing.
+    family: Family,
+    *,
+    adaptation: Annotated[Callable[..., Episodes], WAYS] = by_gradient,
+    policy: Annotated[Policy, policies.parse] = tabular,
+    alpha: float | None = None,
+    inner_steps: int | None = None,
+    inner_episodes: int = 1,
+    baseline: Annotated[str | float, returns.parse_baseline] | None = None,
+    gamma: float | None = None,
+    **search: Annotated[Any, SEARCH],
+) -> Learner:
+    """Return a learner that evolves a start and its step size, eqs. (1)-(3).
 
-    `policy` to `gamma` are those of `maml` (alpha > 0, of a hill climber 1), the rest those of
-    `evolution.es`. ValueError or TypeError out of range.
+    adaptation      gradient or hill_climbing
+    policy          table, network or network:H with H hidden units
+    alpha           first step size, positive; by default that of `maml`, and 1 for hill_climbing
+    inner_steps     number K of adaptations in a trial; by default that of `maml`
+    inner_episodes  number of episodes before each adaptation
+    baseline        mean, linear or a number, of the gradient; by default that of `maml`
+    gamma           discount of the return-to-go, of the gradient; by default that of `maml`
+
+    `search` holds fields of `es.Search`. TypeError or ValueError if a setting is out of range, or
+    has no effect beside the others.
     """
-    rule = f"adaptation must be one of {', '.join(ADAPTATION)}"
-    require(adaptation in ADAPTATION, rule, repr(adaptation))
-    require(alpha is None or real("alpha", alpha) > 0, "alpha must be positive", alpha)
-    if alpha is None and adaptation == "hill_climbing":
-        alpha = 1.0  # a step of noise, not along a gradient
-    inner = trials.settings(policy, alpha, inner_steps, inner_episodes, baseline, gamma, "")
-    player = Player(
-        partial(_init, inner=inner), partial(_trial, inner=inner, adaptation=adaptation)
-    )
-    learner = es.evolve(
-        player, _iterations, population=population, num_tasks=num_tasks, sigma=sigma, beta=beta,
-        optimizer=optimizer, estimator=estimator, directions=directions, shaping=shaping,
-        decay=decay, executor=executor, num_slices=num_slices,
+    if adaptation not in WAYS.values():
+        raise TypeError(f"adaptation must be by_gradient or by_hill_climbing, got {adaptation!r}")
+    given: dict[str, Any] = {"alpha": alpha, "baseline": baseline, "gamma": gamma}
+    first = 1.0 if alpha is None and adaptation is by_hill_climbing else alpha
+    inner = trials.adaptation(
+        family, **given | {"alpha": first}, policy=policy, inner_steps=inner_steps,
+        inner_episodes=inner_episodes,
     )  # fmt: skip
-    control = partial(_control, player=player, inner=inner)
-    return learner._replace(before=_before, control=control)
+    require(inner.alpha > 0, "alpha must be positive", inner.alpha)
+    unused = _without_effect(adaptation, inner)
+    for name in unused:
+        rule = f"{name} has no effect beside the other settings, and must be left out"
+        require(given[name] is None, rule, given[name])
+    player = adapting_player(inner, adaptation)
+    resolved = Search(**(SEARCH._asdict() | search))
+    values = inner.words | {"policy": policy, "adaptation": adaptation} | resolved._asdict()
+    settings = words.describe(es_maml, values)
+    settings = {name: word for name, word in settings.items() if name not in unused}
+    learner = evolve(player, resolved, 1000, settings)
+    control = partial(_untrained_control, player=player, start=inner.alpha, init=learner.init)
+    return learner._replace(without_adaptation=_without_adaptation, untrained_control=control)

@@ -43,7 +43,9 @@ def test_a_slice_is_tried_three_times(tmp_path):
 
 @pytest.mark.parametrize("value", [3, "dask"])
 def test_what_makes_no_executor_is_refused(value):
-    with pytest.raises(ValueError, match="executor must be None, a concurrent.futures.Executor or"):
+    with pytest.raises(
+        ValueError, match=r"executor must be None, a concurrent.futures.Executor or"
+    ):
         executors.check(value)
     for good in (None, ThreadPoolExecutor, Executor()):
         assert executors.check(good) is good

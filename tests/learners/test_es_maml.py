@@ -2,144 +2,209 @@
 
 import numpy as np
 import pytest
+from comparing import rng
 from numpy.testing import assert_allclose, assert_array_equal
+from problems import small_bandit, small_grid
 
-from metarl_min import learners, tasks, training
+from metarl_min import learners, training
+from metarl_min.basics import words
 from metarl_min.evolution import players
 from metarl_min.gradients import trials
-from metarl_min.learners import es_maml
+from metarl_min.learners import es_maml as module
+from metarl_min.learners.es_maml import by_hill_climbing, es_maml
 from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps.policies import mlp, tabular
+from metarl_min.tasks.gridworlds import gridworld
 
-GRID = {"size": "3", "start": "4", "horizon": "4", "episodes": "4"}
+GRID = gridworld(size=3, start=4, horizon=4, episodes=4)
+FAMILIES = {"bandit": small_bandit(arms=2, pulls=4), "gridworld": GRID}
+SMALL = {"population": 4, "num_tasks": 3}
+POLICIES = {"table": tabular, "network": mlp(3)}
+every_way = pytest.mark.parametrize("way", module.WAYS)
+every_policy = pytest.mark.parametrize("policy", POLICIES)
 
 
-def rng(seed=0):
-    return np.random.default_rng(seed)
-
-
-def made(words, name="gridworld"):
-    family = tasks.make(name, GRID if name == "gridworld" else {"arms": "2", "pulls": "4"})
-    learner = learners.make("es_maml", {"population": "4", "num_tasks": "3"} | words)
-    return family, learner
+def different_members(player, num_members=4):
+    """Parameters [P, ..] of members that act differently."""
+    theta = player.init(rng())
+    return {name: rng(4).normal(size=(num_members, *x.shape)) for name, x in theta.items()}
 
 
 @pytest.mark.verifies("es_maml.1", "es_maml.2")
-@pytest.mark.parametrize("name", ["bandit", "gridworld"])
+@pytest.mark.parametrize("name", FAMILIES)
 def test_a_member_adapts_as_maml_does(name):
-    family, learner = made({"alpha": "2"}, name)
-    state = learner.init(rng(), family)
+    family = FAMILIES[name]
+    learner, adaptation = es_maml(family, alpha=2.0, **SMALL), trials.adaptation(family, alpha=2.0)
+    state = learner.init(rng())
     theta = {"logits": rng(1).normal(size=state.theta["logits"].shape)}
     evolved = state._replace(theta=theta | {"log2_alpha": np.array([-1.0])})
-    batch, inner = (
-        family.sample(rng(2), 5),
-        learner.trial.keywords["player"].trial.keywords["inner"],
-    )
-    found = learner.trial(rng(3), evolved, family, batch)
-    truth = trials.play(rng(3), inner, family, theta, 1.0, batch)
-    for x, y in zip(found, trials.episodes(truth.stages), strict=True):
+    batch = family.sample(rng(2), 5)
+    sampler = rollouts.sampler(batch, family.reward_noise)
+    result = learner.trial(rng(3), evolved, batch)
+    truth = trials.play(rng(3), adaptation, sampler, theta, 1.0)  # 2^-1 times alpha
+    for x, y in zip(result, trials.episodes(truth.stages), strict=True):
         assert_array_equal(x, y)
-    fixed = learner.trial(rng(3), learner.before(evolved), family, batch)
-    truth = trials.play(rng(3), inner, family, theta, 0.0, batch)
+    fixed = learner.trial(rng(3), learner.without_adaptation(evolved), batch)
+    truth = trials.play(rng(3), adaptation, sampler, theta, 0.0)
     assert_array_equal(fixed.actions, trials.episodes(truth.stages).actions)
+
+
+@pytest.mark.verifies("es_maml.1")
+def test_the_fitness_is_the_return_of_all_stages():
+    player = module.adapting_player(trials.adaptation(GRID))
+    thetas = different_members(player)
+    returns = players.returns(player, thetas, 11, 3)
+    tasks = GRID.sample(rng([11, 0]), 3)
+    episodes = player.trial(rng([11, 1]), thetas, tasks)
+    assert_allclose(returns.sum(-1), episodes.rewards.sum((2, 3)).mean(1), rtol=1e-13)
 
 
 @pytest.mark.verifies("es_maml.3")
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("size", [1, 2])  # episodes of a stage, of which there are four
+@pytest.mark.parametrize("size", [1, 2])  # episodes of a stage; there are four stages
 def test_hill_climbing_keeps_what_paid_best(seed, size):
-    family = tasks.make("gridworld", GRID | {"episodes": str(4 * size)})
-    steps = 3 if size == 1 else None
-    inner = trials.resolve(trials.settings("table", 0.7, steps, size, "", None, ""), family)
+    family = gridworld(size=3, start=4, horizon=4, episodes=4 * size)
+    adaptation = trials.adaptation(family, inner_steps=3, inner_episodes=size)
     M, batch = 4, family.sample(rng(seed), 4)
-    theta = {"logits": rng(5).normal(size=(M, 9, 5))}
-    tables = rollouts.sampler(batch, family.reward_noise)
-    found = es_maml.by_hill_climbing(
-        rng(seed), inner, family, {"logits": theta["logits"][None]}, np.full((1, M), 0.7), tables,
-        False,
-    )  # fmt: skip
+    logits = rng(5).normal(size=(M, 9, 5))
+    sampler = rollouts.sampler(batch, family.reward_noise)
+    result = by_hill_climbing(
+        rng(seed),
+        adaptation,
+        sampler,
+        {"logits": logits[None]},
+        np.full((1, M), 0.7),
+        rollouts.sample,
+    )
     again = rng(seed)
-    best, paid, stages = theta["logits"].copy(), np.full(M, -np.inf), []
+    best, greatest, stages = logits.copy(), np.full(M, -np.inf), []
     for k in range(4):
         e = again.standard_normal((M, 9, 5)) if k in (1, 2) else 0.0
         x = best + 0.7 * e
-        stages.append(rollouts.sample(again, tables, policies.softmax(x), size, 4))
+        stages.append(rollouts.sample(again, sampler, policies.softmax(x), size, 4))
         for m in range(M):
             total = stages[-1].rewards[m].sum()
-            if total >= paid[m]:
-                best[m], paid[m] = x[m], total
+            if total >= greatest[m]:
+                best[m], greatest[m] = x[m], total
     truth = trials.episodes(stages)
-    assert_allclose(found.rewards[0], truth.rewards, atol=0)
-    assert_array_equal(found.actions[0], truth.actions)
+    assert_allclose(result.rewards[0], truth.rewards, atol=0)
+    assert_array_equal(result.actions[0], truth.actions)
 
 
-@pytest.mark.parametrize("policy", ["table", "network:3"])
-@pytest.mark.parametrize("adaptation", es_maml.ADAPTATION)
-def test_a_member_earns_the_same_whoever_else_adapts(adaptation, policy):
-    family, learner = made({"adaptation": adaptation, "policy": policy, "alpha": "2"})
-    player = learner.trial.keywords["player"]
-    theta = player.init(rng(), family)
-    thetas = {name: rng(4).normal(size=(4, *x.shape)) for name, x in theta.items()}
-    found = players.returns(player, family, thetas, 11, 3)
-    assert found.shape == (4, 4) and len(np.unique(found.sum(1))) == 4
+@every_policy
+@every_way
+def test_a_member_earns_the_same_whoever_else_adapts(way, policy):
+    adaptation = trials.adaptation(GRID, policy=POLICIES[policy], alpha=2.0)
+    player = module.adapting_player(adaptation, module.WAYS[way])
+    thetas = different_members(player)
+    returns = players.returns(player, thetas, 11, 3)
+    assert returns.shape == (4, 4) and len(np.unique(returns.sum(1))) == 4
     for p in range(4):
         one = {name: x[p : p + 1] for name, x in thetas.items()}
-        assert_array_equal(players.returns(player, family, one, 11, 3)[0], found[p])
+        assert_array_equal(players.returns(player, one, 11, 3)[0], returns[p])
 
 
-@pytest.mark.parametrize("policy", ["table", "network:3"])
+@every_way
+def test_a_greedy_player_draws_no_actions(way):
+    """In a grid without chance, a trial without steps repeats itself for any generator."""
+    family = small_grid()
+    player = module.adapting_player(trials.adaptation(family), module.WAYS[way])
+    theta = {name: x[0] for name, x in different_members(player, 1).items()}
+    theta = theta | {"log2_alpha": np.full(1, module.NO_STEP)}
+    batch = family.sample(rng(1), 5)
+    for greedy in (True, False):
+        one = players.play_one(player, rng(2), theta, batch, greedy)
+        other = players.play_one(player, rng(3), theta, batch, greedy)
+        assert np.array_equal(one.actions, other.actions) == greedy
+
+
+@every_policy
 def test_it_adapts_and_evolves_in_float32(policy):
-    family, learner = made({"policy": policy, "population": "4"})
-    state, _ = learner.step(rng(1), learner.init(rng(), family), family)
+    learner = es_maml(GRID, policy=POLICIES[policy], **SMALL)
+    state, _ = learner.step(rng(1), learner.init(rng()))
     assert {x.dtype for x in state.theta.values()} == {np.dtype("float32")}
     theta = {name: x for name, x in state.theta.items() if name != "log2_alpha"}
-    inner = learner.trial.keywords["player"].trial.keywords["inner"]
-    played = trials.play(rng(), inner, family, theta, 1.0, family.sample(rng(), 3))
-    assert {x.dtype for phi in played.path for x in phi.values()} == {np.dtype("float32")}
-    assert np.abs(played.path[-1][min(theta)] - theta[min(theta)]).max() > 0
+    adaptation = trials.adaptation(GRID, policy=POLICIES[policy])
+    sampler = rollouts.sampler(GRID.sample(rng(), 3), GRID.reward_noise)
+    path = trials.play(rng(), adaptation, sampler, theta, 1.0).path
+    assert {x.dtype for phi in path for x in phi.values()} == {np.dtype("float32")}
+    assert np.abs(path[-1][min(theta)] - theta[min(theta)]).max() > 0
 
 
 def test_a_hill_climber_starts_with_steps_of_one_and_a_gradient_with_those_of_the_family():
-    for words, start in (
-        ({"adaptation": "hill_climbing"}, 1.0),
-        ({"adaptation": "hill_climbing", "alpha": "3"}, 3.0),
+    for settings, start in (
+        ({"adaptation": by_hill_climbing}, 1.0),
+        ({"adaptation": by_hill_climbing, "alpha": 3.0}, 3.0),
         ({}, 8.0),
     ):
-        family, learner = made(words)
-        inner = learner.trial.keywords["player"].trial.keywords["inner"]
-        assert trials.resolve(inner, family).alpha == start
+        assert es_maml(GRID, **settings).settings["alpha"] == start
 
 
-@pytest.mark.parametrize("adaptation", es_maml.ADAPTATION)
-def test_it_beats_its_control(adaptation):
-    family = tasks.make("gridworld", GRID | {"goals": "0,2", "episodes": "3", "horizon": "6"})
-    learner = learners.make("es_maml", {"adaptation": adaptation, "num_tasks": "16"})
-    state = training.train(learner, family, iterations=40, seed=0)
-    control = learner.control(rng(4), state, family)
-    assert control.alpha > 0 and not control.theta["logits"].any()
+@every_way
+def test_it_beats_its_control(way):
+    family = gridworld(size=3, start=4, horizon=6, episodes=3, goals=(0, 2))
+    learner = es_maml(family, adaptation=module.WAYS[way], num_tasks=16)
+    state = training.train(learner, 40, seed=0)
+    control = learner.untrained_control(rng(4))
+    assert control.alpha > 0 and not control.state.theta["logits"].any()
     batch = family.sample(rng(9), 2000)
     evolved, untrained = (
-        learner.trial(rng(8), x, family, batch).rewards.sum((1, 2)) for x in (state, control)
+        learner.trial(rng(8), x, batch).rewards.sum((1, 2)) for x in (state, control.state)
     )
     error = np.hypot(evolved.std(), untrained.std()) / np.sqrt(2000)
     assert evolved.mean() > untrained.mean() + 5 * error
 
 
-def test_settings_out_of_range_are_refused():
+@every_way
+def test_it_keeps_to_the_protocol(way):
+    learners.check(es_maml(FAMILIES["bandit"], adaptation=module.WAYS[way], **SMALL))
+
+
+@pytest.mark.parametrize(
+    ("settings", "unused"),
+    [
+        ({}, set()),
+        ({"adaptation": by_hill_climbing, "policy": mlp(3)}, {"baseline", "gamma"}),
+        ({"inner_steps": 0}, {"alpha", "baseline", "gamma"}),
+    ],
+)
+def test_its_settings_make_it_again(settings, unused):
+    learner = es_maml(GRID, **settings, **SMALL)
+    assert words.keys(es_maml).keys() - learner.settings.keys() == unused
+    text = {name: str(word) for name, word in learner.settings.items()}
+    assert es_maml(GRID, **words.parse_words("es_maml", es_maml, text)).settings == learner.settings
+
+
+def test_every_word_has_a_meaning():
+    assert all(key.meaning for key in words.keys(es_maml).values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "rule"),
+    [
+        ({"inner_steps": 9}, "inner_steps must be at most"),
+        ({"alpha": 0.0}, "alpha must be positive, got 0"),
+        ({"alpha": -1.0}, "alpha must be positive, got -1"),
+        ({"alpha": np.inf}, "alpha must be"),
+        ({"inner_steps": 0, "alpha": 2.0}, "alpha has no effect beside the other settings"),
+        ({"adaptation": by_hill_climbing, "gamma": 0.5}, "gamma has no effect beside"),
+        ({"adaptation": by_hill_climbing, "baseline": 0.5}, "baseline has no effect beside"),
+    ],
+)
+def test_settings_out_of_range_or_without_effect_are_refused(settings, rule):
+    with pytest.raises(ValueError, match=rule):
+        es_maml(GRID, **settings)
+
+
+def test_a_way_to_adapt_by_name_is_a_word_and_no_value():
+    with pytest.raises(TypeError, match="adaptation must be by_gradient or by_hill_climbing"):
+        es_maml(GRID, adaptation="gradient")
     with pytest.raises(ValueError, match="adaptation must be one of gradient, hill_climbing"):
-        made({"adaptation": "newton"})
-    family, learner = made({"inner_steps": "9"})
-    with pytest.raises(ValueError, match="inner_steps must be at most"):
-        learner.init(rng(), family)
+        words.parse_words("es_maml", es_maml, {"adaptation": "newton"})
 
 
 def test_the_step_size_of_a_control_is_searched():
-    family, learner = made({"alpha": "0.01"})
-    state = learner.init(rng(), family)
-    control = learner.control(rng(1), state, family)
+    learner = es_maml(GRID, alpha=0.01, **SMALL)
+    control = learner.untrained_control(rng(1))
     assert control.alpha > 0.1  # a start so small that it does not adapt
-
-
-@pytest.mark.parametrize("alpha", [0.0, -1.0, np.inf])
-def test_a_step_size_that_is_not_positive_is_refused(alpha):
-    with pytest.raises(ValueError, match="alpha must be"):
-        es_maml.es_maml(alpha=alpha)
+    assert control.alpha == pytest.approx(0.01 * 2.0 ** control.state.theta["log2_alpha"][0])

@@ -1,7 +1,4 @@
-"""A genetic algorithm: every draw of a small case is fed in, so distributions are exact."""
-
-import itertools
-from types import SimpleNamespace
+"""A genetic algorithm: its generations, its schedule, settings, and training."""
 
 import numpy as np
 import pytest
@@ -12,87 +9,30 @@ from problems import small_bandit, small_grid
 
 from metarl_min import learners, training
 from metarl_min.basics import words
+from metarl_min.evolution.genetic_operators import (
+    CROSSOVER,
+    SELECTION,
+    one_point_crossover,
+    tournament,
+)
 from metarl_min.learners import ga as module
 from metarl_min.learners.ga import Breeding, ga
 from metarl_min.tasks.bandits import bandit
 
 BANDIT = small_bandit(arms=2, pulls=3)
-FITNESS = np.array([0.3, 0.9, 0.1, 0.6])
 
 
-def every(draws):
-    """An rng whose `integers` are all of `draws`."""
-    return SimpleNamespace(integers=lambda *a, size: np.reshape(draws, size))
-
-
-@pytest.mark.verifies("ga.1")
-def test_truncation_draws_the_best_alike():
-    found = module.truncation(every([0, 1]), FITNESS, 2, 2)
-    assert_array_equal(found, [1, 3])
-    many = module.truncation(rng(), FITNESS, 30_000, 3)
-    counts = np.bincount(many, minlength=4) / 30_000
-    assert_allclose(counts, [1 / 3, 1 / 3, 0, 1 / 3], atol=5 * np.sqrt(2 / 9 / 30_000))
+def bred(trial=toy_players.linear_trial, iterations=600, **settings):
+    """A genetic search of two numbers."""
+    small = Breeding(population=8, num_tasks=2, elites=2, pressure=3, chance=1.0, sigma=0.5)
+    player = toy_players.toy_player(BANDIT, trial, toy_players.normal_start)
+    return module.genetic_search(player, small._replace(**settings), iterations)
 
 
 @pytest.mark.verifies("ga.2")
-@pytest.mark.parametrize("K", [1, 2, 3])
-def test_a_tournament_is_won_with_its_chance(K):
-    draws = list(itertools.product(range(4), repeat=K))
-    winners = module.tournament(every(draws), FITNESS, len(draws), K)
-    for better, member in enumerate((1, 3, 0, 2)):
-        chance = ((4 - better) ** K - (4 - better - 1) ** K) / 4**K
-        assert np.mean(winners == member) == pytest.approx(chance, abs=1e-15)
-    assert module.tournament(rng(), FITNESS, 5, 2).shape == (5,)
-
-
-@pytest.mark.verifies("ga.3")
-def test_uniform_crossover_has_every_mask_once():
-    masks = np.array(list(itertools.product([0.25, 0.75], repeat=3)))
-    one, other = np.ones((8, 3)), np.zeros((8, 3))
-    fixed = SimpleNamespace(random=lambda shape: masks.reshape(shape))
-    children = module.uniform_crossover(fixed, one, other)
-    assert_array_equal(children, masks < 0.5)
-    assert len(np.unique(children, axis=0)) == 8
-
-
-@pytest.mark.verifies("ga.4")
-def test_one_point_crossover_cuts_once_and_between_entries():
-    children = module.one_point_crossover(rng(), np.ones((9000, 4)), np.zeros((9000, 4)))
-    kinds, counts = np.unique(children, axis=0, return_counts=True)
-    assert_array_equal(kinds, [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]])
-    assert_allclose(counts / 9000, np.full(3, 1 / 3), atol=5 * np.sqrt(2 / 9 / 9000))
-    children = module.one_point_crossover(rng(), np.ones((2, 1)), np.zeros((2, 1)))
-    assert_array_equal(children, [[1], [1]])
-
-
-@pytest.mark.verifies("ga.5")
-def test_mutation_moves_the_chosen_entries_by_a_normal():
-    x, normal = np.array([[1.0, 2.0, 3.0]]), np.array([[0.5, -1.0, 2.0]])
-    fixed = SimpleNamespace(
-        random=lambda shape: np.array([[0.05, 0.2, 0.1]]), standard_normal=lambda shape: normal
-    )
-    assert_allclose(module.mutate(fixed, x, 0.1, 0.2), [[1.1, 2.0, 3.0]], rtol=1e-15)
-    same = module.mutate(rng(), x, 0.0, 0.2)
-    assert_array_equal(same, x)
-    many = module.mutate(rng(), np.zeros((100_000, 1)), 0.3, 2.0)
-    assert np.mean(many != 0) == pytest.approx(0.3, abs=5 * np.sqrt(0.21 / 1e5))
-    assert many[many != 0].std() == pytest.approx(2, abs=5 * 2 / np.sqrt(6e4))
-    assert module.mutate(rng(), x.astype("f4"), 1.0, 1.0).dtype == "float32"
-
-
-def bred(trial=toy_players.linear_trial, **settings):
-    """A genetic search of two numbers."""
-    small = Breeding(
-        population=8, num_tasks=2, elites=2, pressure=3, chance=1.0, sigma=0.5, iterations=600
-    )
-    player = toy_players.toy_player(BANDIT, trial, toy_players.normal_start)
-    return module.genetic_search(player, small._replace(**settings))
-
-
-@pytest.mark.verifies("ga.7")
 def test_the_step_of_mutation_falls_to_a_tenth():
-    breeding = Breeding(sigma=0.5, num_tasks=3, iterations=100)
-    pairs = [module.schedule(breeding, i) for i in (0, 50, 100, 200)]
+    breeding = Breeding(sigma=0.5, num_tasks=3)
+    pairs = [module.schedule(breeding, i, 100) for i in (0, 50, 100, 200)]
     truth = [(0.5, 3), (0.5 / np.sqrt(10), 12), (0.05, 48), (0.05, 48)]
     assert_allclose(pairs, truth, rtol=1e-14)
     spreads = []
@@ -105,22 +45,19 @@ def test_the_step_of_mutation_falls_to_a_tenth():
     assert_allclose(spreads, np.outer([1, 0.1, 0.1], [1, 1]), rtol=0.2)
 
 
-@pytest.mark.verifies("ga.7")
+@pytest.mark.verifies("ga.2")
 def test_a_run_costs_as_much_as_its_docstring_says():
-    breeding = Breeding(num_tasks=1000, iterations=10_000)
-    mean = np.mean([module.schedule(breeding, i)[1] for i in range(10_000)]) / 1000
+    breeding = Breeding(num_tasks=1000)
+    mean = np.mean([module.schedule(breeding, i, 10_000)[1] for i in range(10_000)]) / 1000
     assert mean == pytest.approx(15 / np.log(16), rel=1e-3) and round(mean, 1) == 5.4
 
 
-@pytest.mark.verifies("ga.6")
-@pytest.mark.parametrize("selection", module.SELECTION)
-@pytest.mark.parametrize("crossover", module.CROSSOVER)
+@pytest.mark.verifies("ga.1")
+@pytest.mark.parametrize("selection", SELECTION)
+@pytest.mark.parametrize("crossover", CROSSOVER)
 def test_the_best_never_die(selection, crossover):
-    learner, best = (
-        bred(selection=module.SELECTION[selection], crossover=module.CROSSOVER[crossover]),
-        -np.inf,
-    )
-    state = learner.init(rng())
+    learner = bred(selection=SELECTION[selection], crossover=CROSSOVER[crossover])
+    state, best = learner.init(rng()), -np.inf
     for i in range(20):
         before = state.population["x"]
         fitness = before @ toy_players.SLOPE
@@ -134,7 +71,7 @@ def test_the_best_never_die(selection, crossover):
     assert best > 5  # and it climbs
 
 
-@pytest.mark.verifies("ga.7")
+@pytest.mark.verifies("ga.2")
 def test_late_fitness_is_judged_on_sixteen_times_the_tasks():
     learner = bred(toy_players.counting_trial, iterations=4)
     state = learner.init(rng())
@@ -195,8 +132,8 @@ def test_its_schedule_is_as_long_as_its_training_unless_it_is_given():
 
 
 def test_its_settings_make_it_again():
-    one_point = module.one_point_crossover
-    learner = ga(BANDIT, population=6, pressure=3, crossover=one_point, selection=module.tournament)
+    settings = {"crossover": one_point_crossover, "selection": tournament}
+    learner = ga(BANDIT, population=6, pressure=3, **settings)
     assert learner.settings == {
         "hidden": 8,
         "population": 6,
