@@ -41,7 +41,7 @@ Skip (9) at first reading: only exact second-order meta-gradients need it. It is
     (9)  delta h = (1 - h^2) * (V1 + c1),  delta z = delta h W2 + h V2 + c2,
          delta u = (d2f/dz2) delta z,
          delta g = (delta u W2^T + u V2^T) * (1 - h^2) - 2 (u W2^T) * h * delta h,
-         and the Hessian of f times v is  delta g,  sum_s delta g(s),
+         and the Hessian of f times v is, for W1, b1, W2 and b2:  delta g,  sum_s delta g(s),
          delta h^T u + h^T delta u,  sum_s delta u(s)                      [Pearlmutter 1994]
 
     Steps of (9): each line is the product rule in the formula of (7) or (8) with the same letter.

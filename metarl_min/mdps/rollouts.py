@@ -1,10 +1,10 @@
 """Sampled episodes of a memoryless policy: all episodes of all tasks advance together.
 
-The arrays of the tasks are flattened into tables, so that a step is a few look-ups. A `row` is a
-state of a task, and a `pair` is an action in it. Z states at most can follow a pair (in this
-module, Z is that number), and an `arrival` is one of them. Each is an index:
+The arrays of the tasks are flattened into tables, so that a step is a few look-ups. A row is a
+state of a task, a pair is an action in such a state, and an arrival is one of the states that can
+follow. In this module, Z is the largest number of states that can follow a pair. The indices are
 
-    row = task S + state,  pair = row A + action,  arrival = pair Z + z,  z from 0 to Z - 1
+    row = task S + state,    pair = row A + action,    arrival = pair Z + z,  z = 0, .., Z - 1
 
 First states, actions and arrivals are drawn by inversion. With u uniform on [0, 1), the action is
 
@@ -12,8 +12,8 @@ First states, actions and arrivals are drawn by inversion. With u uniform on [0,
 
 Then u lies in an interval of length pi(a|s). An action of probability zero is never drawn.
 
-The gradient of a memoryless policy needs little of the episodes: it needs a number c of each step,
-such as the advantage of its action, summed over the visits of each state and action:
+A policy gradient needs only one table of the episodes. Each step has a number c, such as the
+advantage of its action, and the table holds the sums of c over the visits of each pair:
 
     (2)  C(s,a) = sum_{n,t} alive_{n,t} c_{n,t} 1{s_{n,t} = s, a_{n,t} = a}       [definition]
 
@@ -47,7 +47,7 @@ class Episodes(NamedTuple):
 
 
 class Sampler(NamedTuple):
-    """The tables of M tasks; Z, row, pair and arrival are those of the module's docstring."""
+    """The tables of M tasks; the docstring of the module says what row, pair and arrival are."""
 
     leading: tuple[int, ...]  # leading axes of the tasks, whose product is M
     shape: tuple[int, int]  # (S, A)
@@ -130,7 +130,7 @@ class CommonRandomNumbers(NamedTuple):
 
 
 def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
-    """Return the leading axes of the episodes: of the tasks, below P if there is a population."""
+    """Return the leading axes of episodes: P for a population, then the axes of the tasks."""
     members = () if population is None else (whole("population", population),)
     return (*members, *tables.leading)
 
@@ -138,7 +138,7 @@ def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
     """Draw by inversion, eq. (1), from the columns `index` of a cumulative table.
 
-    cumulative [n - 1, columns]; index of any shape; u of that shape, or of its last axes.
+    cumulative [n - 1, columns]; index has any shape; u has that shape, or its last axes.
     """
     return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
 
@@ -186,7 +186,7 @@ def _walk(
     S, A = tables.shape
     task = np.repeat(np.arange(math.prod(tables.leading)), num_episodes)
     row = np.broadcast_to(first_states(rng, tables, task), (len(first_column), len(task)))
-    to_column = np.repeat(first_column, num_episodes, axis=1) - task * S
+    to_column = np.repeat(first_column, num_episodes, axis=1) - task * S  # column minus row
     u = rng.random((horizon, len(task)))
     rows, actions, arrivals = np.empty((3, horizon, *row.shape), np.intp)
     for t in range(horizon):

@@ -7,6 +7,7 @@ import numpy as onp
 import plain_forms
 import pytest
 from autograd import grad
+from comparing import rng
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -34,10 +35,6 @@ tables = arrays(float, array_shapes(min_dims=2, max_dims=4, max_side=4), element
 pairs = array_shapes(min_dims=2, max_dims=3, max_side=4).flatmap(
     lambda shape: st.tuples(*[arrays(float, shape, elements=st.floats(-5, 5))] * 2)
 )
-
-
-def rng(seed=0):
-    return onp.random.default_rng(seed)
 
 
 def draw(seed, *shape):
