@@ -1,9 +1,10 @@
-"""Estimators of the meta-gradient written a second time: ordered episodes, loops, full matrices.
+"""The plain form of `enumeration`, `estimators` and `meta_gradients`: loops and full matrices.
 
-An episode is a list of steps (state, action, reward, alive) with the chance of its arrivals; all
-arrivals and all actions are listed, those after an absorbing state too. Jacobians of the inner
-step are built from scores and curvatures of log pi, so no trace is involved; complex parameters
-pass through everything: a complex step differentiates F_N.
+A data set is a list of N episodes, in their order. An episode is a list of steps (state, action,
+reward, alive) with the probability of its arrivals. All arrivals and all actions are listed, those
+after an absorbing state too. The Jacobian of the inner step is a matrix, built from the gradients
+(scores) and Hessians (curvatures) of log pi, so nothing is traced. Every function accepts complex
+parameters, so a complex step differentiates F_N. `stages` is a list of K data sets.
 """
 
 import itertools
@@ -16,38 +17,38 @@ import numpy as np
 
 class Episode(NamedTuple):
     steps: tuple  # of (state, action, reward, alive)
-    chance: float
+    chance: float  # c_tau of enumeration (1), the probability of its arrivals
 
 
 class Rule(NamedTuple):
-    """Of the inner step."""
+    """The settings of the inner step."""
 
-    alpha: float  # or one for each entry, [D]
-    baseline: float  # or mean
+    alpha: float  # or an array [D], a step size for each entry
+    baseline: float  # or "mean"
     gamma: float = 1.0
 
 
 def remembered(function):
-    """Compute a function of the parameters once for each of them."""
-    found = {}
+    """A function of the parameters that computes each value once, and then looks it up."""
+    values = {}
 
     def call(params):
         leaves = [(name, np.asarray(params[name])) for name in sorted(params)]
         key = tuple((name, x.shape, x.dtype.str, x.tobytes()) for name, x in leaves)
-        if key not in found:
-            found[key] = function(params)
-        return found[key]
+        if key not in values:
+            values[key] = function(params)
+        return values[key]
 
     return call
 
 
 def episodes(task, horizon):
-    """Every episode of an MDP of leading axis [1], last arrivals and idle actions told apart."""
+    """Every episode of an MDP with the leading axis [1], enumeration (1) without short cuts."""
     initial, P = task.initial[0], task.transition[0]
     R = np.broadcast_to(task.reward[0], P.shape)
     S, A = P.shape[:2]
     absorbing = [all(P[s, a, s] == 1 and R[s, a, s] == 0 for a in range(A)) for s in range(S)]
-    found = []
+    episodes = []
     for states in itertools.product(range(S), repeat=horizon + 1):
         for actions in itertools.product(range(A), repeat=horizon):
             chance, alive, steps = initial[states[0]], True, []
@@ -56,15 +57,17 @@ def episodes(task, horizon):
                 steps.append((s, a, float(R[s, a, arrival]), alive))
                 alive = alive and not absorbing[arrival]
             if chance > 0:
-                found.append(Episode(tuple(steps), float(chance)))
-    return found
+                episodes.append(Episode(steps=tuple(steps), chance=float(chance)))
+    return episodes
 
 
 def flat(params):
+    """The leaves of the parameters as one vector [D], in the order of their names."""
     return np.concatenate([np.ravel(params[name]) for name in sorted(params)])
 
 
 def like(params, vector):
+    """A vector [D] as leaves with the names and shapes of the parameters."""
     rebuilt, at = {}, 0
     for name in sorted(params):
         size = np.size(params[name])
@@ -90,7 +93,7 @@ def curvatures(params):
 
 
 def probability(params, stage):
-    """Chance of a list of episodes, in their order."""
+    """P(D|phi) of a list of episodes, in their order: enumeration (2) without the factorials."""
     probs, total = by_hand.softmax(by_hand.logits(params)), 1.0
     for episode in stage:
         total = total * episode.chance
@@ -100,6 +103,7 @@ def probability(params, stage):
 
 
 def returns_to_go(stage, gamma=1.0):
+    """W_t of every step of every episode. [N][T]"""
     return [
         [sum(gamma**k * r for k, (_, _, r, _) in enumerate(steps[t:])) for t in range(len(steps))]
         for steps, _ in stage
@@ -107,7 +111,7 @@ def returns_to_go(stage, gamma=1.0):
 
 
 def advantages(stage, rule):
-    """W_t - b and b, step by step. [N, T], [T]"""
+    """W_t - b_t of every step, and b_t. [N, T], [T]"""
     W = np.array(returns_to_go(stage, rule.gamma))
     b = W.mean(0) if rule.baseline == "mean" else np.full(W.shape[1], rule.baseline)
     return W - b, b
@@ -124,11 +128,15 @@ def inner_gradient(params, stage, rule):
 
 
 def step(params, stage, rule):
+    """The inner step, estimators (1)."""
     return like(params, flat(params) + rule.alpha * inner_gradient(params, stage, rule))
 
 
 def derivative_of_weight(kind, t, score, A, rewards, b, gamma):
-    """dw_t/dtheta for the ratios of each estimator, by hand. score [T, D] -> [D]"""
+    """dw_t/dphi of estimators (4)-(8), by hand. score [T, D] -> [D]
+
+    The derivative of ratio_t is the score of step t; of box_t, the sum S[t] of the scores so far.
+    """
     S, T = np.cumsum(score, axis=0), len(A)
     if kind == "lvc":
         return A[t] * score[t]
@@ -143,7 +151,7 @@ def derivative_of_weight(kind, t, score, A, rewards, b, gamma):
 
 
 def hessian(kind, params, stage, rule):
-    """d ghat / d theta as an estimator understands it. [D, D]"""
+    """The derivative of the inner gradient, by the product rule, for an estimator. [D, D]"""
     score, curvature = scores(params).real, curvatures(params)
     advantage, b = advantages(stage, rule)
     total = np.zeros((score.shape[-1],) * 2)
@@ -158,19 +166,21 @@ def hessian(kind, params, stage, rule):
 
 
 def sum_of_scores(params, stage):
+    """The gradient of log P(D|phi). [D]"""
     score = scores(params).real
     return sum(alive * score[s, a] for episode in stage for s, a, _, alive in episode.steps)
 
 
 def path(theta, stages, rule):
-    found = [theta]
+    """phi_0 .. phi_K."""
+    iterates = [theta]
     for stage in stages:
-        found.append(step(found[-1], stage, rule))
-    return [{name: np.real(leaf) for name, leaf in phi.items()} for phi in found]
+        iterates.append(step(iterates[-1], stage, rule))
+    return [{name: np.real(leaf) for name, leaf in phi.items()} for phi in iterates]
 
 
 class Outer(NamedTuple):
-    """J by the trajectories of `adaptation_by_hand`; functions of the parameters."""
+    """The expected return J by a sum over trajectories; three functions of the parameters."""
 
     value: Callable
     gradient: Callable  # [D]
@@ -196,25 +206,30 @@ def outer(task, horizon):
 
 
 def estimate(kind, theta, stages, rule, J, c=0.0):
-    """What the estimator `kind` says of the data `stages`, by products of full matrices. [D]"""
+    """The estimate g of estimators (3) on the data sets `stages`, by products of matrices. [D]
+
+    `from_theta` is the Jacobian d phi_k / d theta. Each inner step multiplies it by I + alpha H.
+    """
     phis = path(theta, stages, rule)
     g = J.gradient(phis[-1])
     if kind == "fomaml":
         return g
-    from_theta, score = np.eye(len(g)), 0.0  # d phi_k / d theta
+    from_theta, score = np.eye(len(g)), 0.0
     for phi, stage in zip(phis, stages, strict=False):
         score = score + from_theta.T @ sum_of_scores(phi, stage)
         step_sizes = np.reshape(rule.alpha, (-1, 1))
         from_theta = (np.eye(len(g)) + step_sizes * hessian(kind, phi, stage, rule)) @ from_theta
-    return from_theta.T @ g + (score * (J.value(phis[-1]) - c) if kind == "emaml" else 0.0)
+    score_term = score * (J.value(phis[-1]) - c) if kind == "emaml" else 0.0
+    return from_theta.T @ g + score_term
 
 
 def every_stage(kinds, num_episodes):
+    """Every ordered list of N episodes."""
     return list(itertools.product(kinds, repeat=num_episodes))
 
 
 def adapted_return(theta, kinds, num_episodes, num_steps, rule, J):
-    """F_N: the sum over all data of probability times return; theta may be complex."""
+    """F_N by meta_gradients (1): a sum of probability times return, by recursion over steps."""
     if num_steps == 0:
         return J.value(theta)
     total = 0.0
@@ -226,7 +241,7 @@ def adapted_return(theta, kinds, num_episodes, num_steps, rule, J):
 
 
 def all_data(theta, kinds, num_episodes, num_steps, rule):
-    """Yield (stages, probability) of every ordered data set."""
+    """Yield (stages, probability) of all ordered data sets, enumeration (3)."""
     if num_steps == 0:
         yield (), 1.0
         return
