@@ -1,4 +1,4 @@
-"""A ceiling: the best expected return of a trial that any player of a family can reach.
+"""Ceilings: the largest expected return that any player can reach in a trial of a family.
 
     beta_integrals   the expected mean of the best of some Beta arms
     arm_records      the records of Bernoulli arms, numbered without a gap
@@ -30,14 +30,14 @@ b_o is the belief after the outcome o. V is 0 after the last step of the trial. 
 keeps the belief and draws a new first state. So after the last step of an episode, the mean
 sum_s rho(s) V_{t+1}(b_o,s) takes the place of V_{t+1}(b_o,s') in (2).
 
-The uniformly random player is the other end of the scale. Its expected return over N episodes of
-T steps is, for a finite set of candidate tasks, and for arms and random MDPs:
+Scores also need the expected return of the uniformly random player over a trial of N episodes of
+T steps. It is (3) for a finite set of candidate tasks, and (4) for arms and for random MDPs:
 
     (3)  random = N sum_g w(g) J_g(pi),  pi(a|s) = 1 / A                        [definition]
     (4)  random = N T (prior mean of the reward, averaged over the actions)     [derivation]
 
     Steps of (4). Every step of the random player takes each action with probability 1 / A.
-    An arm has one state, so a step pays the average of the prior means of the arms.
+    A bandit has one state, so a step pays the average of the prior means of its arms.
     In a random MDP all pairs (s, a) have the same prior mean of the reward. The rewards are
     independent of the transitions, so the state of a step says nothing about its rewards.
     The N T steps therefore pay the same in expectation, and expectations add.
@@ -63,14 +63,16 @@ class TooLarge(ValueError):
 class Ceiling(NamedTuple):
     """The optimum of one family, and the action values (2) along any history.
 
-    A `belief` is the belief of M tasks at the same time of the trial. Its type depends on the
-    solver, and no function changes it.
+    A `belief` holds the beliefs of M tasks at the same time of the trial. Its type depends on the
+    solver. `observe` returns a new belief and changes nothing. Its `arrivals` are None where they
+    are not known: Episodes do not hold the last arrival of an episode. `determined_by_episodes`
+    is True if the values (2) along a history never depend on these missing arrivals.
     """
 
     value: float  # expected return of the Bayes-optimal player over one trial
     known_task: float  # expected return of the best player that is told the task
     random: float  # expected return of the uniformly random player
-    determined_by_episodes: bool  # whether Episodes alone determine (2) along every history
+    determined_by_episodes: bool  # whether Episodes alone determine Q along a history
     start: Callable[[int], Any]  # num_tasks -> belief before the trial
     observe: Callable[..., Any]  # (belief, states, actions, rewards, arrivals or None) -> belief
     action_values: Callable[[Any, Array], Array]  # (belief, states [M]) -> [M, A] Q of eq. (2)
@@ -87,7 +89,7 @@ def expected_random(family: Family) -> float:
 
 
 def format_count(size: int) -> str:
-    """Write a size with separators; Python refuses to print more than some thousand digits.
+    """Return a size as text; Python refuses to print more than some thousand digits.
 
     >>> format_count(4000), format_count(10**5000)
     ('4,000', 'more than 1e99')
@@ -98,7 +100,7 @@ def format_count(size: int) -> str:
 def require_table_fits(family: Family, size: int, limit: int, prefix: str = "") -> None:
     """Raise `TooLarge` unless `size` table entries of 8 bytes are at most `limit`.
 
-    The message names the size; `prefix` stands before it, for a size that is still growing.
+    The message names the size. `prefix` is text before the size, such as "at least ".
     """
     if size > limit:
         rule = f"the exact ceiling of {family.name} may have at most {limit:,} table entries"

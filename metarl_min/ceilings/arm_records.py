@@ -1,17 +1,19 @@
-"""The records of Bernoulli arms: which ones exist, and a number for each without a gap.
+"""The records of Bernoulli arms, and a numbering of them without a gap.
 
 The record of one arm is the number of its wins (rewards of 1) and losses (rewards of 0). One
-integer x stands for it, and an arm with t pulls has the integers t (t + 1) / 2 .. t (t + 3) / 2:
+integer x represents it. The records with t pulls have the integers t (t + 1) / 2 .. t (t + 3) / 2:
 
     (1)  x = t (t + 1) / 2 + wins,  t = wins + losses                        [definition]
 
 So records with fewer pulls have smaller integers, and an arm that was never pulled has x = 0. In
-this module, x and y are records, and z marks the pulls in a power series.
+this module, x and y are records, t(y) is the number of pulls of record y, and z is the variable
+of a power series.
 
 Arms with equal priors are exchangeable: the value of a bandit does not change when two of them
-swap their records. The arms are therefore ordered so that equal priors stand side by side, and
-the records of a group of equal priors are sorted, x_i >= x_{i+1}. A sorted sequence stands for
-all its orders. r_i is the number of pulls of the arms i, i + 1, .., A together.
+swap their records. The arms are therefore numbered so that arms with equal priors, a group, are
+neighbours. A sequence x_1 .. x_A of records is sorted if x_i >= x_{i+1} within each group. One
+sorted sequence represents all orders of the same records. r_i is the number of pulls of the arms
+i .. A together.
 
     (2)  F_i(x,r) = sum_{y <= x, t(y) <= r} F_{i+1}(y', r - t(y)),  F_{A+1}(x,r) = 1{r = 0},
          y' = y if arm i + 1 has the prior of arm i, else y' = infinity      [derivation]
@@ -20,7 +22,9 @@ all its orders. r_i is the number of pulls of the arms i, i + 1, .., A together.
          prod over groups of [q^m] prod_{n >= 0} (1 - q z^n)^-(n+1)          [derivation]
 
 F_i(x,r) counts the sorted sequences of the arms i .. A with r pulls in which arm i has a record
-of at most x. [q^m] takes the coefficient of q^m, and m is the number of arms in a group.
+of at most x; x = infinity is no restriction. The rank of a sequence is the number of sorted
+sequences with as many pulls that come earlier in lexicographic order. [q^m] takes the coefficient
+of q^m, and m is the number of arms in a group.
 
     Steps of (2). No arm remains after arm A, so one empty sequence exists, and it has 0 pulls.
     Arm i may have any record y <= x with at most r pulls. The other arms share r - t(y) pulls.
@@ -30,7 +34,8 @@ of at most x. [q^m] takes the coefficient of q^m, and m is the number of arms in
 
     Steps of (3). A sequence comes earlier if it is smaller at the first place i of difference.
     It agrees with x_1 .. x_{i-1} before place i, so r_i pulls remain for the arms i .. A.
-    F_i(x_i - 1, r_i) sequences are smaller at place i. The places i exclude each other.
+    F_i(x_i - 1, r_i) sequences are smaller at place i. The numbers of all places add up,
+    because each sequence has only one first place of difference.
 
     Steps of (4). An arm with n pulls has one of n + 1 records: 0 .. n wins.
     A sorted group is a multiset of records. One record with n pulls, used any number of times,
@@ -51,7 +56,7 @@ from metarl_min.tasks import BetaArms
 
 
 class Numbering(NamedTuple):
-    """The table of F, eq. (2), for up to n pulls. A place is an arm in the order of the priors.
+    """The table of F, eq. (2), for up to n pulls. A place is the number of an arm in a sequence.
 
     In the shapes, X is the number of records of one arm with at most n pulls.
     """
@@ -63,7 +68,7 @@ class Numbering(NamedTuple):
 
 
 def group_places(prior: BetaArms) -> tuple[Array, Array]:
-    """Order the arms so that equal priors stand side by side. -> order [A], group_start [A]"""
+    """Return the order of the arms in a sequence, and the first place of each group. [A], [A]"""
     pairs = np.stack(prior, axis=-1)
     _, group = np.unique(pairs, axis=0, return_inverse=True)
     order = np.argsort(group.reshape(-1), kind="stable")
@@ -104,7 +109,7 @@ def numbering(prior: BetaArms, pulls: int) -> Numbering:
 
 
 def rank(table: Numbering, places: list[Array], total: int) -> Array:
-    """Return the number of sorted sequences of `total` pulls, eq. (3). A arrays [B] -> [B]"""
+    """Return the rank of B sequences of `total` pulls, eq. (3). One array [B] a place -> [B]"""
     remaining, number = np.full(places[0].shape, total), np.zeros(places[0].shape, np.int64)
     for count_below, x in zip(table.count_below, places, strict=True):
         number += count_below[x, remaining]
@@ -113,11 +118,12 @@ def rank(table: Numbering, places: list[Array], total: int) -> Array:
 
 
 def unrank(table: Numbering, start: int, stop: int, total: int) -> list[Array]:
-    """Return the sequences with the numbers start .. stop - 1, eq. (3). -> A arrays [B]
+    """Return the sequences with the ranks start .. stop - 1, eq. (3). -> one array [B] a place
 
-    At each place, x is the largest record with F_i(x - 1, r) <= the number that remains. The
-    middle places have a different r in each row. There the columns of F are laid end to end, and
-    raised so that the whole line rises: one search on the line then serves all rows.
+    At each place, x is the largest record with F_i(x - 1, r) <= the part of the rank that the
+    earlier places do not explain. The middle places have a different r in each row. There, one
+    array `line` holds the columns of F one after another. A multiple of `step` is added to each
+    column so that `line` increases, and one search in it serves all rows.
     """
     number, remaining, places = np.arange(start, stop), np.full(stop - start, total), []
     X, width = len(table.pulls_of), table.count_below.shape[-1]
@@ -161,5 +167,5 @@ def number_of_records(sizes: list[int], pulls: int) -> list[int]:
     series = [1] + [0] * pulls
     for size in sizes:
         group = _group_counts(size, pulls)
-        series = [sum(series[u] * group[t - u] for u in range(t + 1)) for t in range(pulls + 1)]
+        series = [sum(series[n] * group[t - n] for n in range(t + 1)) for t in range(pulls + 1)]
     return series

@@ -44,7 +44,7 @@ ROWS = 2**17  # records computed at once: a bound on the memory, and few enough 
 
 
 def suffix_ranks(table: Numbering, places: list[Array]) -> list[Array]:
-    """Return the terms i .. A of the rank, arm_records (3), for i = 1 .. A + 1. -> [B] each"""
+    """Return the sum of the terms i .. A of the rank, arm_records (3), for each i. -> [B] each"""
     remaining, suffix = 0 * places[0], [0 * places[0]]
     for count_below, x in zip(table.count_below[::-1], places[::-1], strict=True):
         remaining = remaining + table.pulls_of[x]
@@ -57,8 +57,8 @@ def successor(
 ) -> Array:
     """Return the rank among `total` pulls after the record at place i has become x. -> [B]
 
-    The larger record moves towards the start of its group until the group is sorted again. The
-    places after i keep their records and their terms of the rank, which `suffix` holds.
+    The new record moves towards the start of its group until the group is sorted again. The places
+    after i do not change, and `suffix` holds their part of the rank.
     """
     moved = [*places[:i], x]
     for j in range(i, table.group_start[i], -1):

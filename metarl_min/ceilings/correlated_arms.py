@@ -1,20 +1,20 @@
 """The ceiling of Bernoulli arms whose means depend on each other.
 
-There are two cases. In the first, the means are one of finitely many sets, the candidate tasks g:
-arm i pays 1 with probability p_g(i) in candidate g. b is the belief, b_i1 is the belief after a
-reward of 1 from arm i, and b_i0 the belief after a reward of 0. In the second case, two arms have
-the means p and 1 - p. In this module, a and b without an argument are the parameters of the Beta
-prior of p.
+In the first case, the means are one of finitely many sets, the candidate tasks g. Arm i pays 1
+with probability p_g(i) in candidate g. b is the belief before a pull of arm i. The belief is b_i1
+after a reward of 1 and b_i0 after a reward of 0:
 
     (1)  b_i1(g) = b(g) p_g(i) / p(1|i),  b_i0(g) = b(g) (1 - p_g(i)) / (1 - p(1|i)),
-         p(1|i) = sum_g b(g) p_g(i)                                 [Bayes; ceilings (1)]
-    (2)  means (p, 1 - p), p ~ Beta(a, b):  after n pulls with k signs of a large p,
-         p ~ Beta(a + k, b + n - k)                                          [derivation]
+         p(1|i) = sum_g b(g) p_g(i)                            [Bayes' rule, ceilings (1)]
+
+In the second case, two arms have the means p and 1 - p, and p has the prior Beta(a, b). In this
+module, a and b without an argument are the parameters of this prior. A sign of a large p is a win
+of the first arm or a loss of the second arm. I_x is the distribution function of a Beta variable
+(beta_integrals (1)):
+
+    (2)  p ~ Beta(a + k, b + n - k) after n pulls with k signs of a large p  [derivation]
     (3)  E[max(p, 1 - p)] = (a (1 - I_1/2(a + 1,b)) + b I_1/2(a,b + 1)) / (a + b)
                                                                              [derivation]
-
-A sign of a large p is a win of the first arm or a loss of the second arm. I_x is the distribution
-function of a Beta variable (beta_integrals (1)).
 
     Steps of (2). A win of the first arm has the probability p.
     A loss of the second arm has the probability 1 - (1 - p) = p as well.

@@ -13,9 +13,9 @@ C is the set of the possible candidates:
     All g in C have the same product, because they agree on every factor.
     Normalisation cancels the common product, so only the prior weights remain.
 
-In this module, b is a belief. By (2) a belief is a subset of the candidates, and only finitely
-many subsets can occur. So ceilings (2) is a table over times, subsets, states and actions. In the
-shapes, B is the number of subsets and O the number of outcomes.
+In this module, b is a belief and C is a set. By (2) a belief is a subset of the candidates, and
+only finitely many subsets can occur. So ceilings (2) is a table over times, subsets, states and
+actions. In the shapes, B is the number of subsets and O the number of outcomes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from metarl_min.tasks import Family, expected_under_prior, require_support, shar
 
 
 class Beliefs(NamedTuple):
-    """The subsets that can occur, eq. (1), numbered from 0, the prior. Or one row of the arrays."""
+    """The subsets that can occur, eq. (1). Subset 0 is the prior."""
 
     successor: Array  # [B, O] number of the subset after an outcome; -1 where it is impossible
     probs: Array  # [B, O] p(o|b) of ceilings (1)
@@ -82,8 +82,8 @@ def _predict(
 def beliefs(family: Family, listed: Outcomes, limit: int = LIMIT) -> Beliefs:
     """List the subsets that can occur, eq. (1), larger ones before smaller ones.
 
-    Each outcome leads to the intersection of the subset with the candidates that allow it. A
-    subset is expanded only after all larger ones, so its first states are complete by then.
+    After an outcome, only the candidates that allow it remain. A subset is expanded after all
+    larger ones, because they may lead to it and add states in which it begins.
     """
     weights, first_states = family.prior.weights, shared_initial(family.prior) > 0
     restarts = first_states if family.num_episodes > 1 else np.zeros_like(first_states)
@@ -107,9 +107,9 @@ def beliefs(family: Family, listed: Outcomes, limit: int = LIMIT) -> Beliefs:
             leads_to_j = (kind == u) & (probs > 0)
             successor[leads_to_j] = j
             visited[j] = visited[j] | np.isin(np.arange(len(restarts)), listed.arrival[leads_to_j])
-        rows[k] = Beliefs(successor, probs)
+        rows[k] = successor, probs
     in_order = [rows[k] for k in sorted(rows)]
-    return Beliefs(np.stack([x.successor for x in in_order]), np.stack([x.probs for x in in_order]))
+    return Beliefs(np.stack([row[0] for row in in_order]), np.stack([row[1] for row in in_order]))
 
 
 def backward_induction(family: Family, listed: Outcomes, table: Beliefs) -> Array:

@@ -1,8 +1,8 @@
 """The best walk in search of a goal, by branch and bound.
 
-A walk is a fixed sequence of actions in a grid without chance. It is worth w_g B_g(t) for each
-goal g at which it first arrives in step t (goal_search (1)). After t steps of a walk, the goals
-that it has not seen can add at most the right side of
+A walk is a fixed sequence of actions in a grid without chance. It has seen a goal once it has
+arrived there. A first arrival at goal g in step t is worth w_g B_g(t) (goal_search (1)). After t
+steps of a walk, the goals that it has not seen can add at most the right side of
 
     (1)  sum over unseen g of w_g B_g(t_g)
          <= sum_{j >= t} l_j + sum over unseen g of max(0, max_j (w_g B_g(j) - l_j)),  l >= 0,
@@ -15,11 +15,12 @@ that it has not seen can add at most the right side of
 
 Walks that are in the same cell at the same time and have seen the same goals are one state of the
 search, and only the best of them is kept. A first pass keeps at most `BEAM` states after each
-step; it yields a candidate walk. A second pass drops every state whose bound (1) does not exceed
-the worth of the candidate. It finds a better walk, or proves that the candidate is the best.
+step. Its best walk is the incumbent. A second pass drops every state whose bound (1) does not
+exceed the worth of the incumbent. It finds a better walk, or proves that the incumbent is best.
 
-Each state takes the smaller bound of two choices of l: the dual variables of the best assignment
-(assignment (2)) from the start of the trial, and from the state of the candidate at this time.
+Two choices of l give two bounds for each state, and the smaller one is used. Both are the dual
+variables of a best assignment (assignment (2)). One assignment begins at the start of the trial,
+the other one in the state of the incumbent at the same time.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from metarl_min.basics.trees import Array
 from metarl_min.ceilings import TooLarge
 from metarl_min.ceilings.assignment import assignment_duals
 
-BEAM = 2000  # states kept after each step by the first pass
+BEAM = 2000  # states that the first pass keeps after each step
 MAX_STATES = 20_000_000  # states of a search, of 40 bytes each
 NO_FLOOR = -1e300  # below the worth of every walk
 
