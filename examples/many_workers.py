@@ -6,8 +6,8 @@
     mpiexec -n 3 python -m mpi4py.futures examples/many_workers.py mpi
                                               after pip install mpi4py mpich
 
-Any `concurrent.futures.Executor` will do. The three engines below are ten lines each at most; the
-library knows none of them, and a script that wants one installs it.
+Any `concurrent.futures.Executor` can evaluate a population. Each of the three engines below takes
+at most ten lines. The library knows none of them; a script that needs one installs it.
 """
 
 import json
@@ -23,48 +23,49 @@ from pathlib import Path
 
 import numpy as np
 
-from metarl_min import tasks, training
-from metarl_min.learners.es import advance, es
+from metarl_min import training
+from metarl_min.learners.es import Search, apply_update, es
 from metarl_min.learners.ga import ga
+from metarl_min.tasks.bandits import bandit
 
-FAMILY = tasks.make("bandit", {"arms": "2", "pulls": "10", "prior": "1,1"})
+FAMILY = bandit(arms=2, pulls=10)
 
 
 def dask(address):
-    """A cluster of Dask at this address, or one that `dask scheduler` wrote to a file."""
+    """Return the executor of a Dask cluster; `address` holds the keywords of `Client`."""
     from distributed import Client
 
     return Client(**address).get_executor()
 
 
 class Ray(Executor):
-    """Ray, after `ray.init()`."""
+    """An executor of Ray, after `ray.init()`."""
 
     def __init__(self):
         import ray
 
-        self.call = ray.remote(lambda work, *part: work(*part))
+        self.call = ray.remote(lambda task, *part: task(*part))
 
-    def submit(self, work, *part):
-        return self.call.remote(work, *part).future()
+    def submit(self, task, *part):
+        return self.call.remote(task, *part).future()
 
 
 def mpi():
-    """MPI, in a script that was started as above."""
+    """Return the executor of MPI, in a script that was started as above."""
     from mpi4py.futures import MPIPoolExecutor
 
     return MPIPoolExecutor()
 
 
 class Counting(Executor):
-    """Another executor, and how many bytes went there and back."""
+    """An executor that counts the bytes to another executor and back."""
 
     def __init__(self, pool):
         self.pool, self.sent, self.back = pool, 0, []
 
-    def submit(self, work, *part):
-        self.sent += len(pickle.dumps((work, part)))
-        future = self.pool.submit(work, *part)
+    def submit(self, task, *part):
+        self.sent += len(pickle.dumps((task, part)))
+        future = self.pool.submit(task, *part)
         self.back.append(future)
         return future
 
@@ -72,70 +73,98 @@ class Counting(Executor):
         return self.sent + sum(len(pickle.dumps(future.result())) for future in self.back)
 
 
-def trained(executor=None, generations=6, report=training.ignore, make=es, **settings):
-    learner = make(executor=executor, **settings)
-    return training.train(learner, FAMILY, iterations=generations, seed=0, report=report)
+def trained(executor=None, generations=6, on_iteration=training.no_report, make=es, **settings):
+    """Return the state of a search after some generations."""
+    learner = make(FAMILY, executor=executor, **settings)
+    return training.train(learner, generations, seed=0, on_iteration=on_iteration)
 
 
 def bytes_per_generation(pool, make, hidden, population):
-    """Of a generation in which every worker knows the state before, and of all parameters."""
-    counted, seen = Counting(pool), []
+    """Return the bytes of one generation, and the bytes of all parameters.
+
+    In the cheapest generation every worker holds the state before.
+    """
+    counted, totals = Counting(pool), []
     state = trained(
-        counted, 8, lambda i, info: seen.append(counted.bytes()), hidden=hidden,
-        make=make, population=population, num_tasks=2, num_slices=2,
-    )  # fmt: skip
-    return int(min(np.diff(seen))), sum(leaf.nbytes for leaf in state[0].values())
+        counted,
+        8,
+        lambda i, info: totals.append(counted.bytes()),
+        hidden=hidden,
+        make=make,
+        population=population,
+        num_tasks=2,
+        num_slices=2,
+    )
+    return int(min(np.diff(totals))), sum(leaf.nbytes for leaf in state[0].values())
 
 
 def seconds(executor, population, **settings):
-    """Per generation, the first left out."""
+    """Return the median of the seconds of a generation, the first one excluded."""
     times = []
-    trained(
-        executor, 6, lambda i, info: times.append(time.perf_counter()), population=population,
-        **settings,
-    )  # fmt: skip
+
+    def note(iteration, info):
+        times.append(time.perf_counter())
+
+    trained(executor, 6, note, population=population, **settings)
     return float(np.median(np.diff(times)))
 
 
 def model(workers, member, update, message):
-    """Seconds of a generation: members side by side; a worker first takes the step that it missed,
-    and this process the next; messages one after the other.
+    """Return the seconds of a generation on this number of workers.
+
+    The workers evaluate members at the same time. A worker first repeats the last update, and this
+    process takes the next one. Messages are sent one after the other.
     """
     return member / workers + 2 * update + message * workers
 
 
+def print_bytes():
+    """Print the bytes of a generation; return the rows of the table."""
+    rows = []
+    print("bytes there and back in a generation, two slices, one worker")
+    print("    units  population  bytes  of all parameters")
+    with ProcessPoolExecutor(1) as pool:
+        for make, hidden, population in ((es, 8, 64), (es, 64, 64), (es, 8, 256), (ga, 64, 64)):
+            sent, parameters = bytes_per_generation(pool, make, hidden, population)
+            rows.append((hidden, population, sent, parameters))
+            print(f"{make.__name__}  {hidden:5}  {population:10}  {sent:5}  {parameters:17}")
+    return rows
+
+
+def seconds_of_update(population):
+    """Return the seconds in which `es` computes its next state from the fitness."""
+    search = Search(population=population)
+    state = trained(None, 1, population=population)
+    fitness = np.random.default_rng(0).random(population)
+    started = time.perf_counter()
+    for _ in range(5):
+        apply_update(state, 1, fitness, search, search.optimizer(search.beta))
+    return (time.perf_counter() - started) / 5
+
+
+def seconds_of_message(population):
+    """Return the seconds in which a worker receives the fitness of all members and answers."""
+    with ProcessPoolExecutor(1) as pool:
+        pool.submit(len, np.zeros(population)).result()
+        started = time.perf_counter()
+        for _ in range(200):
+            pool.submit(len, np.zeros(population)).result()
+        return (time.perf_counter() - started) / 200
+
+
 def local():
     """Print the two tables of this machine; return the bytes."""
-    rows = []
-    with ProcessPoolExecutor(1) as pool:
-        print("bytes there and back in a generation, two slices, one worker")
-        print("    units  population  bytes  of all parameters")
-        for make, hidden, population in ((es, 8, 64), (es, 64, 64), (es, 8, 256), (ga, 64, 64)):
-            found, parameters = bytes_per_generation(pool, make, hidden, population)
-            rows.append((hidden, population, found, parameters))
-            print(f"{make.__name__}  {hidden:5}  {population:10}  {found:5}  {parameters:17}")
-    population, work = 256, {"num_tasks": 512}
-    alone = seconds(None, population, **work)
-    print(f"\npopulation {population}, {work['num_tasks']} tasks, seconds of a generation")
+    rows = print_bytes()
+    population, large, num_tasks = 256, 10_000, 512
+    alone = seconds(None, population, num_tasks=num_tasks)
+    print(f"\npopulation {population}, {num_tasks} tasks, seconds of a generation")
     print(f"this process: {alone:.3f} s")
     for workers in (1, 2):
         with ProcessPoolExecutor(workers) as pool:
-            found = seconds(pool, population, **work)
-        print(f"{workers} workers: {found:.3f} s, speed-up {alone / found:.2f}")
-    rules = es(population=population).step.keywords["rules"]
-    state = trained(None, 1, population=population)
-    fitness, started = np.random.default_rng(0).random(population), time.perf_counter()
-    for _ in range(5):
-        advance(state, 1, fitness, rules)
-    update = (time.perf_counter() - started) / 5
-    large, member = 10_000, alone / population
-    with ProcessPoolExecutor(1) as pool:  # a message tells the fitness of all
-        pool.submit(len, np.zeros(large)).result()
-        started = time.perf_counter()
-        for _ in range(200):
-            pool.submit(len, np.zeros(large)).result()
-        message = (time.perf_counter() - started) / 200
-    update *= large / population
+            elsewhere = seconds(pool, population, num_tasks=num_tasks)
+        print(f"{workers} workers: {elsewhere:.3f} s, speed-up {alone / elsewhere:.2f}")
+    update = seconds_of_update(population) * large / population
+    member, message = alone / population, seconds_of_message(large)
     print(f"\na model, not a measurement: population {large}, member {member * 1e3:.2f} ms,")
     print(f"update {update * 1e3:.1f} ms, message {message * 1e3:.2f} ms")
     for workers in (1, 10, 100, 1000):
@@ -144,15 +173,16 @@ def local():
     return rows
 
 
-def same_bits(executor, report=training.ignore):
-    """Whether 12 generations elsewhere end where those in this process do."""
-    theta, other = trained(generations=12).theta, trained(executor, 12, report).theta
+def same_bits(executor, on_iteration=training.no_report):
+    """Return whether 12 generations elsewhere have the same result as in this process."""
+    theta, other = trained(generations=12).theta, trained(executor, 12, on_iteration).theta
     same = all(np.array_equal(theta[name], other[name]) for name in theta)
     print(f"12 generations, the same bits as in one process: {same}")
     return same
 
 
 def on_ray():
+    """Train on Ray, and compare the bits."""
     import ray
 
     ray.init(include_dashboard=False)
@@ -160,6 +190,7 @@ def on_ray():
 
 
 def on_mpi():
+    """Train on MPI, and compare the bits."""
     with mpi() as pool:
         return same_bits(pool)
 
@@ -168,11 +199,12 @@ def processes(folder):
     """Start a scheduler and two workers of Dask, each a process; return them and the address."""
     address = Path(folder) / "scheduler.json"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
-    common = [sys.executable, "-m", "distributed.cli.dask_"]
-    scheduler = [*common[:2], common[2] + "scheduler", "--host", "127.0.0.1", "--port", "0",
-                 "--scheduler-file", str(address), "--no-dashboard"]  # fmt: skip
-    worker = [*common[:2], common[2] + "worker", "--scheduler-file", str(address), "--nthreads",
-              "1", "--no-dashboard", "--no-nanny", "--local-directory", folder]  # fmt: skip
+    python = [sys.executable, "-m"]
+    file = ["--scheduler-file", str(address), "--no-dashboard"]
+    scheduler = [*python, "distributed.cli.dask_scheduler", *file]
+    scheduler += ["--host", "127.0.0.1", "--port", "0"]
+    worker = [*python, "distributed.cli.dask_worker", *file, "--local-directory", folder]
+    worker += ["--nthreads", "1", "--no-nanny"]
     started = [subprocess.Popen(scheduler, **quiet)]
     while not address.exists() or not address.read_text().strip():
         time.sleep(0.1)
