@@ -104,3 +104,62 @@ def relative_error(gradient, truth):
     assert set(gradient) == set(truth)
     assert all(gradient[name].shape == truth[name].shape for name in truth)
     return max(np.abs(gradient[name] - truth[name]).max() for name in truth) / scale
+
+
+# ---- trials of one task with deterministic transitions and rewards ----
+
+
+def deterministic_episodes(task, horizon):
+    """Every (states, actions, rewards) of one deterministic MDP [1] from its start."""
+    full = np.broadcast_to(task.reward[0], task.transition[0].shape)
+    for actions in itertools.product(range(task.shape[1]), repeat=horizon):
+        s, states, rewards = int(task.initial[0].argmax()), [], []
+        for a in actions:
+            arrival = int(task.transition[0, s, a].argmax())
+            states, rewards = [*states, s], [*rewards, full[s, a, arrival]]
+            s = arrival
+        yield states, list(actions), rewards
+
+
+def every_trial(task, horizon, sizes):
+    """Every way in which a trial can go: lists of stages, which are lists of episodes."""
+    episode = list(deterministic_episodes(task, horizon))
+    yield from itertools.product(*(list(itertools.product(episode, repeat=n)) for n in sizes))
+
+
+def log_prob(params, stage):
+    """Log-probability of all actions of a stage."""
+    log_probs = np.log(softmax(logits(params)))
+    return sum(log_probs[s, a] for ss, aa, _ in stage for s, a in zip(ss, aa, strict=True))
+
+
+def surrogate_gradient(params, stage, baseline, gamma):
+    """1/N sum_i sum_t grad log pi (W_t - b), step by step."""
+    total = {name: np.zeros(np.shape(leaf), complex) for name, leaf in params.items()}
+    for states, actions, rewards in stage:
+        for t, (s, a) in enumerate(zip(states, actions, strict=True)):
+            W = sum(gamma**lag * r for lag, r in enumerate(rewards[t:]))
+            score = log_prob_gradient(params, s, a)
+            for name in total:
+                total[name] = total[name] + score[name] * (W - baseline) / len(stage)
+    return total
+
+
+def trial_path(params, stages, alpha, baseline, gamma):
+    """phi_0 .. phi_K: a step after every stage but the last."""
+    path = [params]
+    for stage in stages[:-1]:
+        g = surrogate_gradient(path[-1], stage, baseline, gamma)
+        path.append({name: path[-1][name] + alpha * g[name] for name in params})
+    return path
+
+
+def trial_return(params, all_trials, weights, **inner):
+    """F(theta): sum over all trials of probability times weighted return."""
+    total = 0.0
+    for stages in all_trials:
+        path = trial_path(params, stages, **inner)
+        log_p = sum(log_prob(phi, stage) for phi, stage in zip(path, stages, strict=True))
+        returns = [sum(sum(rewards) for _, _, rewards in stage) for stage in stages]
+        total = total + np.exp(log_p) * np.dot(weights, returns)
+    return total

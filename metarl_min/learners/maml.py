@@ -134,7 +134,7 @@ def _check_kinds(rules: Rules, objective: Any) -> None:
     for name, kind in kinds.items():
         value = getattr(rules, name)
         if not isinstance(value, kind):
-            raise TypeError(f"{name} must be a {kind.__name__}, got {value!r}")
+            raise TypeError(f"{name} must be of type {kind.__name__}, got {value!r}")
     if objective not in OBJECTIVES.values():
         names = "whole_trial, after_adaptation or exact_return"
         raise TypeError(f"objective must be {names}, got {objective!r}")

@@ -1,4 +1,4 @@
-"""adaptation (1)-(5): against MAML written by hand and differentiated by complex steps."""
+"""adaptation (1)-(6): against MAML written by hand and differentiated by complex steps."""
 
 import adaptation_by_hand as by_hand
 import autograd.numpy as anp
@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from autograd import grad
 
-from metarl_min import tasks
 from metarl_min.basics import trees
 from metarl_min.gradients import adaptation, objectives
 from metarl_min.mdps import mdp, policies
+from metarl_min.tasks.bandits import bandit
+from metarl_min.tasks.gridworlds import gridworld
 
 WAYS = [
     adaptation.meta_gradient,
@@ -17,12 +18,9 @@ WAYS = [
     adaptation.meta_gradient_by_hessian_products,
 ]
 FAMILIES = {
-    "bandit": tasks.make("bandit", {"arms": "3", "prior": "1,1/2,1/1,3"}),
-    "gridworld": tasks.make("gridworld", {"size": "2", "start": "0", "horizon": "2"}),
-    "slippery, ending at the goal": tasks.make(
-        "gridworld",
-        {"size": "2", "start": "0", "horizon": "2", "slip": "0.3", "terminate": "1"},
-    ),
+    "bandit": bandit(arms=3, prior=((1.0, 1.0), (2.0, 1.0), (1.0, 3.0))),
+    "gridworld": gridworld(size=2, start=0, horizon=2),
+    "slippery, ending at the goal": gridworld(size=2, start=0, horizon=2, slip=0.3, terminate=1),
 }
 POLICIES = {"table": policies.tabular, "network": policies.mlp(3)}
 
@@ -94,7 +92,7 @@ def test_first_and_second_order_agree_without_steps_and_differ_with_one():
 
 def chain(policy, path, alpha, inner, outer):
     v = adaptation.adjoints(policy, path, alpha, inner, outer)
-    return adaptation.sum_tasks(v[0], path[0])
+    return trees.sum_tasks(v[0], path[0])
 
 
 @pytest.mark.verifies("adaptation.2")
@@ -170,7 +168,7 @@ def test_step_sizes_of_their_own_have_the_traced_gradient_and_so_has_theta(polic
 
     path = adaptation.inner_loop(policy, theta, alpha, inner)
     v = adaptation.adjoints(policy, path, alpha, inner, outer)
-    in_theta = adaptation.sum_tasks(v[0], theta)
+    in_theta = trees.sum_tasks(v[0], theta)
     assert by_hand.relative_error(in_theta, grad(total, 0)(theta, alpha)) < 1e-12
     in_alpha = adaptation.alpha_gradient(policy, path, inner, v)
     assert by_hand.relative_error(in_alpha, grad(total, 1)(theta, alpha)) < 1e-12
@@ -191,7 +189,7 @@ def test_first_order_keeps_the_derivative_in_the_step_size():
 
 
 def test_infinite_horizon_is_the_limit_of_long_horizons():
-    family = tasks.make("gridworld", {"size": "3", "start": "0"})
+    family = gridworld(size=3, start=0)
     batch, theta, _ = problem(family, policies.tabular)
     infinite = objectives.expected_return_objective(batch, None, 0.8)
     long = objectives.expected_return_objective(batch, 200, 0.8)

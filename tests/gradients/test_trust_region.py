@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from metarl_min import tasks
 from metarl_min.basics import optimizers, trees
 from metarl_min.basics.checks import check_derivative
 from metarl_min.gradients import adaptation, objectives, trials
 from metarl_min.gradients import trust_region as tr
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.rollouts import Episodes
+from metarl_min.tasks.bandits import bandit
 
 seeds = st.integers(0, 10**6)
 POLICIES = {"table": policies.tabular, "network": policies.mlp(3)}
@@ -170,13 +170,11 @@ def test_the_fisher_matrix_of_a_table_is_the_closed_form_and_flat_along_shifts(s
     rng = onp.random.default_rng(seed)
     z, visits = rng.standard_normal((2, 3)), rng.uniform(0.2, 1, 2)
     F = softmax_fisher(z, visits)
-    policy, trial = policies.tabular, Played([{"logits": z}], [], [])
+    policy, trial = policies.tabular, Played(1.0, [{"logits": z}], [], [], [])
     term = lambda new, old: visits * policies.kl(old, new)  # noqa: E731
 
     def D(v):
-        return tr.surrogate_after_adaptation(
-            {"logits": v.reshape(2, 3)}, policy, trial, 1.0, [term]
-        )
+        return tr.surrogate_after_adaptation({"logits": v.reshape(2, 3)}, policy, trial, [term])
 
     assert_allclose(hessian(D)(z.ravel()), F, atol=1e-13)
     shift = onp.array([1.0, 1, 1, 0, 0, 0])
@@ -404,8 +402,10 @@ def test_tables_of_a_batch_are_means_over_its_tasks_and_leave_the_dead_out():
 class Played(NamedTuple):
     """What is read of a trials.Trial."""
 
+    alpha: float
     path: list
     inner: list
+    tables: list  # C of each inner surrogate, [M, S, A]
     stages: list
 
 
@@ -415,11 +415,12 @@ def played(policy, seed=0, M=3, N=4, T=3, S=2, A=3, K=2, alpha=0.7):
     theta = trees.map_leaves(
         lambda x: x + 0.3 * rng.standard_normal(x.shape), policy.init(rng, S, A)
     )
-    inner = [objectives.reinforce_objective(rng.standard_normal((M, S, A))) for _ in range(K)]
+    tables = [rng.standard_normal((M, S, A)) for _ in range(K)]
+    inner = [objectives.reinforce_objective(C) for C in tables]
     path = adaptation.inner_loop(policy, theta, alpha, inner)
     data = [drawn(seed + k, (M,), N, T, S, A)[2:] for k in range(K + 1)]
     stages = [tr.surrogate_tables(episodes, advantages, (S, A)) for episodes, advantages in data]
-    return Played(path, inner, [episodes for episodes, _ in data]), stages
+    return Played(alpha, path, inner, tables, [episodes for episodes, _ in data]), stages
 
 
 def moved(theta, seed=9, far=0.1):
@@ -427,7 +428,7 @@ def moved(theta, seed=9, far=0.1):
     return trees.map_leaves(lambda x: x + far * rng.standard_normal(x.shape), theta)
 
 
-def one_task_at_a_time(policy, trial, alpha, stages, f):
+def one_task_at_a_time(policy, trial, stages, f):
     """Eq. (7) with autograd's own inner gradient and a loop over tasks."""
 
     def total(theta):
@@ -439,9 +440,9 @@ def one_task_at_a_time(policy, trial, alpha, stages, f):
                 there = there[m] if there.ndim == 3 else there
                 value = value + f(policy.logits(phi), there, *(x[m] for x in stages[k]))
                 if k < len(trial.inner):
-                    C = trial.inner[k].gradient.keywords["C"][m]
+                    C = trial.tables[k][m]
                     inner = grad(lambda p, C=C: objectives.reinforce(policy.logits(p), C))
-                    phi = trees.add_scaled(phi, alpha, inner(phi))
+                    phi = trees.add_scaled(phi, trial.alpha, inner(phi))
         return value
 
     return total
@@ -472,9 +473,9 @@ def test_functions_of_theta_go_through_every_inner_step(name, policy):
     policy = POLICIES[policy]
     trial, stages = played(policy)
     terms = terms_of(stages)[name]
-    f = partial(tr.surrogate_after_adaptation, policy=policy, trial=trial, alpha=0.7, terms=terms)
+    f = partial(tr.surrogate_after_adaptation, policy=policy, trial=trial, terms=terms)
     theta = moved(trial.path[0])
-    slow = one_task_at_a_time(policy, trial, 0.7, stages, SINGLE[name])
+    slow = one_task_at_a_time(policy, trial, stages, SINGLE[name])
     scale = sum(v.sum() for *_, v in stages) if name == "divergence" else 1.0
     assert f(theta) == pytest.approx(slow(theta) / scale, rel=1e-12)
     gradient = grad(f)(theta)
@@ -489,13 +490,14 @@ def test_at_the_old_theta_the_gradient_is_the_chain_of_reinforce(policy):
     policy = POLICIES[policy]
     trial, stages = played(policy)
     alpha = moved(trees.map_leaves(lambda x: 0 * x + 0.7, trial.path[0]))
-    trial = trial._replace(path=adaptation.inner_loop(policy, trial.path[0], alpha, trial.inner))
+    path = adaptation.inner_loop(policy, trial.path[0], alpha, trial.inner)
+    trial = trial._replace(path=path, alpha=alpha)
     outer = [objectives.reinforce_objective(plus + minus) for plus, minus, _ in stages]
     v = adaptation.adjoints(policy, trial.path, alpha, trial.inner, outer)
-    truth = adaptation.sum_tasks(v[0], trial.path[0])
+    truth = trees.sum_tasks(v[0], trial.path[0])
     for name in ("ratio", "clipped"):
         g = grad(tr.surrogate_after_adaptation)(
-            trial.path[0], policy, trial, alpha, terms_of(stages)[name]
+            trial.path[0], policy, trial, terms_of(stages)[name]
         )
         assert by_hand.relative_error(g, truth) < 1e-12
 
@@ -509,7 +511,7 @@ def test_divergence_is_least_at_the_old_theta_with_the_fisher_matrix_pulled_back
     terms = terms_of(stages)["divergence"]
 
     def D(vector):
-        return tr.surrogate_after_adaptation(rebuilt(vector), policy, trial, 0.7, terms)
+        return tr.surrogate_after_adaptation(rebuilt(vector), policy, trial, terms)
 
     def rebuilt(vector):  # traced
         names, start, out = sorted(trial.path[0]), 0, {}
@@ -536,9 +538,9 @@ def test_divergence_is_least_at_the_old_theta_with_the_fisher_matrix_pulled_back
     assert_allclose(hessian(D)(flat), F, atol=1e-12)
 
 
-def by_loops(policy, trial, alpha, theta):
+def by_loops(policy, trial, theta):
     """Mean KL over every living step of every episode, from the episodes themselves."""
-    path, total, visits = adaptation.inner_loop(policy, theta, alpha, trial.inner), 0.0, 0
+    path, total, visits = adaptation.inner_loop(policy, theta, trial.alpha, trial.inner), 0.0, 0
     for old, new, episodes in zip(trial.path, path, trial.stages, strict=True):
         M = len(episodes.states)
         p, q = (onp.broadcast_to(policies.softmax(policy.logits(x)), (M, 2, 3)) for x in (old, new))
@@ -555,14 +557,13 @@ def by_loops(policy, trial, alpha, theta):
 def test_the_update_raises_the_surrogate_and_its_kl_is_the_mean_over_visits(policy, max_kl):
     policy = POLICIES[policy]
     trial, stages = played(policy)
-    new, info = tr.trpo_update(policy, trial, 0.7, stages, max_kl)
+    new, info = tr.trpo_update(policy, trial, stages, max_kl)
     assert info.accepted and max_kl / 20 < info.kl <= max_kl
-    assert info.kl == pytest.approx(by_loops(policy, trial, 0.7, new), rel=1e-9)
+    assert info.kl == pytest.approx(by_loops(policy, trial, new), rel=1e-9)
     L = partial(
         tr.surrogate_after_adaptation,
         policy=policy,
         trial=trial,
-        alpha=0.7,
         terms=terms_of(stages)["ratio"],
     )
     assert info.improvement == pytest.approx(L(new) - L(trial.path[0]), rel=1e-9)
@@ -575,17 +576,17 @@ def test_one_epoch_is_maml_and_later_ones_are_clipped(policy):
     policy = POLICIES[policy]
     trial, stages = played(policy)
     theta, sgd = trial.path[0], optimizers.sgd(0.5)
-    update = partial(tr.clipped_update, policy, trial, 0.7, stages)
+    update = partial(tr.clipped_update, policy, trial, stages)
     outer = [objectives.reinforce_objective(plus + minus) for plus, minus, _ in stages]
     v = adaptation.adjoints(policy, trial.path, 0.7, trial.inner, outer)
-    meta_gradient = adaptation.sum_tasks(v[0], theta)  # a mean: `sums` has divided by M
+    meta_gradient = trees.sum_tasks(v[0], theta)  # a mean: `sums` has divided by M
     once, _ = update(sgd, (), 0.3, 1)
     assert by_hand.relative_error(once, trees.add_scaled(theta, 0.5, meta_gradient)) < 1e-12
     terms = terms_of(stages, eps=0.3)["clipped"]
-    second = grad(tr.surrogate_after_adaptation)(once, policy, trial, 0.7, terms)
+    second = grad(tr.surrogate_after_adaptation)(once, policy, trial, terms)
     twice, _ = update(sgd, (), 0.3, 2)
     assert by_hand.relative_error(twice, trees.add_scaled(once, 0.5, second)) < 1e-12
-    free = grad(tr.surrogate_after_adaptation)(once, policy, trial, 0.7, terms_of(stages)["ratio"])
+    free = grad(tr.surrogate_after_adaptation)(once, policy, trial, terms_of(stages)["ratio"])
     assert by_hand.relative_error(second, free) > 1e-3  # the clip is at work
 
 
@@ -593,9 +594,7 @@ def test_the_state_of_the_optimizer_is_carried_from_epoch_to_epoch():
     trial, stages = played(policies.tabular)
     adam = optimizers.adam(0.01)
     state = adam.init(trial.path[0])
-    theta, after = tr.clipped_update(
-        policies.tabular, trial, 0.7, stages, adam, state, num_epochs=3
-    )
+    theta, after = tr.clipped_update(policies.tabular, trial, stages, adam, state, num_epochs=3)
     assert (state.num_updates, after.num_updates) == (0, 3)
     assert abs(theta["logits"] - trial.path[0]["logits"]).max() > 0.01
 
@@ -603,9 +602,9 @@ def test_the_state_of_the_optimizer_is_carried_from_epoch_to_epoch():
 @pytest.mark.verifies("trust_region.7")
 def test_updates_have_a_bound_of_their_own_and_five_epochs_unless_told():
     trial, stages = played(policies.tabular)
-    trpo = partial(tr.trpo_update, policies.tabular, trial, 0.7, stages)
+    trpo = partial(tr.trpo_update, policies.tabular, trial, stages)
     assert_allclose(trpo()[0]["logits"], trpo(max_kl=0.01)[0]["logits"], rtol=0)
-    clipped = partial(tr.clipped_update, policies.tabular, trial, 0.7, stages, optimizers.sgd(0.5))
+    clipped = partial(tr.clipped_update, policies.tabular, trial, stages, optimizers.sgd(0.5))
     default = clipped(())[0]["logits"]
     assert_allclose(default, clipped((), eps=0.3, num_epochs=5)[0]["logits"], rtol=0)
     for other in ({"eps": 0.2}, {"num_epochs": 4}, {"num_epochs": 6}):
@@ -628,26 +627,24 @@ def advantages_of(stages):
 
 @pytest.mark.parametrize("kind", ["trpo", "clipped"])
 def test_a_few_updates_raise_the_exact_return_after_adaptation(kind):
-    family = tasks.make("bandit", {"arms": "3", "pulls": "6", "prior": "1,2/2,1/2,2"})
-    inner = trials.Adaptation(policies.tabular, 1.0, 2, 1, 0.5, 1.0)
+    family = bandit(arms=3, pulls=6, prior=((1.0, 2.0), (2.0, 1.0), (2.0, 2.0)))
+    how = trials.adaptation(family, alpha=1.0, inner_steps=2, baseline=0.5, gamma=1.0)
     J = objectives.expected_return_objective(
         family.sample(onp.random.default_rng(99), 2000), family.horizon
     )
     theta, adam = {"logits": onp.zeros((1, 3))}, optimizers.adam(0.05)
-    state, returns, shape = adam.init(theta), [], (1, 3)
+    state, returns = adam.init(theta), []
     for i in range(9):
         returns.append(adaptation.adapted_return(policies.tabular, theta, 1.0, 2, J))
         rng = onp.random.default_rng([0, i])
-        trial = trials.play(rng, inner, family, theta, 1.0, family.sample(rng, 400))
-        advantages = advantages_of(trial.stages)
-        stages = [
-            tr.surrogate_tables(*x, shape) for x in zip(trial.stages, advantages, strict=True)
-        ]
+        sampler = rollouts.sampler(family.sample(rng, 400), family.reward_noise)
+        trial = trials.play(rng, how, sampler, theta, 1.0)
+        stages = tr.trial_tables(trial.stages, advantages_of(trial.stages), (1, 3))
         if kind == "trpo":
-            theta, info = tr.trpo_update(policies.tabular, trial, 1.0, stages)
+            theta, info = tr.trpo_update(policies.tabular, trial, stages)
             assert info.accepted and 0 < info.kl <= 0.01
         else:
-            theta, state = tr.clipped_update(policies.tabular, trial, 1.0, stages, adam, state)
+            theta, state = tr.clipped_update(policies.tabular, trial, stages, adam, state)
     assert (onp.diff(returns) > -0.003).all()
     assert returns[-1] > returns[0] + 0.04
 
@@ -657,10 +654,10 @@ def test_saturated_policies_give_numbers_and_no_warnings(policy):
     """Inner steps so large that logits run into the hundreds; warnings are errors here."""
     policy = POLICIES[policy]
     trial, stages = played(policy, alpha=300.0)
-    new, info = tr.trpo_update(policy, trial, 300.0, stages)
+    new, info = tr.trpo_update(policy, trial, stages)
     trees.check(new)
     assert info.kl <= 0.01
-    theta, _ = tr.clipped_update(policy, trial, 300.0, stages, optimizers.sgd(0.1), ())
+    theta, _ = tr.clipped_update(policy, trial, stages, optimizers.sgd(0.1), ())
     trees.check(theta)
 
 
@@ -706,7 +703,7 @@ def test_what_is_not_a_step_is_refused(settings, error, message):
 def test_what_is_not_a_clipped_update_is_refused(settings, error, message):
     trial, stages = played(policies.tabular)
     with pytest.raises(error, match=message):
-        tr.clipped_update(policies.tabular, trial, 0.7, stages, optimizers.sgd(0.1), (), **settings)
+        tr.clipped_update(policies.tabular, trial, stages, optimizers.sgd(0.1), (), **settings)
 
 
 @pytest.mark.parametrize("update", [tr.trpo_update, partial(tr.clipped_update, state=())])
@@ -714,4 +711,4 @@ def test_tables_are_needed_for_every_stage(update):
     trial, stages = played(policies.tabular)
     extra = {"optimizer": optimizers.sgd(0.1)} if isinstance(update, partial) else {}
     with pytest.raises(ValueError, match="zip"):
-        update(policies.tabular, trial, 0.7, stages[:-1], **extra)
+        update(policies.tabular, trial, stages[:-1], **extra)

@@ -1,16 +1,18 @@
-"""meta_sgd (1)-(3): a step size for each parameter, against traced and enumerated gradients."""
+"""meta_sgd: a step size for each parameter, against traced and enumerated gradients."""
 
 import adaptation_by_hand as by_hand
 import numpy as np
 import pytest
 from autograd import grad
 
-from metarl_min import learners, tasks
 from metarl_min.basics import trees
 from metarl_min.gradients import adaptation, objectives
+from metarl_min.learners.meta_sgd import meta_sgd
 from metarl_min.mdps import policies
+from metarl_min.tasks.bandits import bandit
+from metarl_min.tasks.gridworlds import gridworld
 
-FAMILY = tasks.make("gridworld", {"size": "2", "start": "0", "horizon": "2", "episodes": "4"})
+FAMILY = gridworld(size=2, start=0, horizon=2, episodes=4)
 
 
 def problem(policy, num_tasks=3):
@@ -22,7 +24,7 @@ def problem(policy, num_tasks=3):
     return theta, alpha, objectives.expected_return_objective(batch, FAMILY.horizon)
 
 
-@pytest.mark.verifies("meta_sgd.1")
+@pytest.mark.verifies("adaptation.1")
 def test_each_parameter_moves_by_its_own_step_size():
     theta, alpha, J = problem(policies.tabular)
     path = adaptation.inner_loop(policies.tabular, theta, alpha, [J])
@@ -30,7 +32,7 @@ def test_each_parameter_moves_by_its_own_step_size():
     np.testing.assert_allclose(path[1]["logits"], theta["logits"] + alpha["logits"] * g, atol=1e-15)
 
 
-@pytest.mark.verifies("meta_sgd.2")
+@pytest.mark.verifies("adaptation.6")
 @pytest.mark.parametrize("policy", [policies.tabular, policies.mlp(3)])
 @pytest.mark.parametrize("num_steps", [1, 2, 3])
 def test_the_gradient_in_alpha_is_that_of_the_enumerated_objective(policy, num_steps):
@@ -53,7 +55,7 @@ def test_the_gradient_in_alpha_is_that_of_the_enumerated_objective(policy, num_s
     assert by_hand.relative_error(found, by_hand.complex_step(F, alpha)) < 1e-11
 
 
-@pytest.mark.verifies("meta_sgd.3")
+@pytest.mark.verifies("adaptation.4", "adaptation.6")
 def test_first_order_is_the_gradient_with_every_hessian_dropped():
     """Traced: inner gradients are constants, so that phi_k = theta + sum alpha g_j exactly."""
     theta, alpha, J = problem(policies.tabular)
@@ -73,15 +75,17 @@ def test_first_order_is_the_gradient_with_every_hessian_dropped():
     v = adaptation.first_order_adjoints(policies.tabular, path, outer)
     in_alpha = adaptation.alpha_gradient(policies.tabular, path, inner, v)
     assert by_hand.relative_error(in_alpha, truth["alpha"]) < 1e-12
-    assert by_hand.relative_error(adaptation.sum_tasks(v[0], theta), truth["theta"]) < 1e-12
+    assert by_hand.relative_error(trees.sum_tasks(v[0], theta), truth["theta"]) < 1e-12
 
 
 def test_meta_sgd_learns_step_sizes_of_their_own_and_its_control_has_one():
-    family = tasks.make("bandit", {"arms": "3", "pulls": "4", "prior": "1,1/3,1/1,1"})
-    learner = learners.make("meta_sgd", {"num_tasks": "50"})
-    state = learner.init(np.random.default_rng(0), family)
+    family = bandit(arms=3, pulls=4, prior=((1, 1), (3, 1), (1, 1)))
+    learner = meta_sgd(family, num_tasks=50)
+    state = learner.init(np.random.default_rng(0))
+    assert (state.alpha["logits"] == 4.0).all()
     for i in range(20):
-        state, _ = learner.step(np.random.default_rng([1, i]), state, family)
+        state, _ = learner.step(np.random.default_rng([1, i]), state)
     assert np.ptp(state.alpha["logits"]) > 0.1  # with two arms both gradients are the same
-    assert learner.before(state).alpha == 0.0
-    assert isinstance(learner.control(np.random.default_rng(0), state, family).alpha, float)
+    assert learner.without_adaptation(state).alpha == 0.0
+    control = learner.untrained_control(np.random.default_rng(0))
+    assert isinstance(control.alpha, float) and control.state.alpha == control.alpha
