@@ -1,7 +1,8 @@
-"""What each learner reaches with the defaults of `train`: scores over seeds, and CPU seconds.
+"""The score of each learner with the defaults of `train`, over several seeds, and its CPU seconds.
 
-Medians over seeds, no checkpoint picked, `score_pdl` on 5,000 fresh tasks (`score` where it does
-not exist). Takes the better part of an hour on one core. Run with OPENBLAS_NUM_THREADS=1.
+A line shows the median over seeds and the score of each seed: `score_pdl` on 5,000 fresh tasks,
+or `score` where score_pdl does not exist. The last state counts; no checkpoint is picked. All
+lines take the better part of an hour on one core. Run with OPENBLAS_NUM_THREADS=1.
 
     python examples/benchmarks/learning.py [SEEDS] [WORD OF A LINE]
 """
@@ -11,8 +12,10 @@ import time
 
 import numpy as np
 
-from metarl_min import evaluation, learners, tasks, training
+from metarl_min import evaluation, training
 from metarl_min.ceilings import bayes_optimal
+from metarl_min.learners import registry as learners
+from metarl_min.tasks import registry as families
 
 TWO_ARMS = "bandit arms=2 pulls=10 prior=1,1"
 LINES = (
@@ -37,25 +40,23 @@ LINES = (
 
 
 def measure(name, settings, words, seeds, iterations=None):
-    """Scores and seconds of training, one a seed."""
+    """Return the scores and the seconds of training of each seed."""
     family_name, *pairs = words.split()
-    family = tasks.make(family_name, dict(pair.split("=") for pair in pairs))
-    learner, ceiling = learners.make(name, settings), bayes_optimal.solve(family)
+    family = families.make(family_name, dict(pair.split("=") for pair in pairs))
+    learner, ceiling = learners.make(name, family, settings), bayes_optimal.solve(family)
+    budget = iterations or int(settings.get("iterations", learner.iterations))
     scores, seconds = [], []
     for seed in seeds:
-        started, budget = time.process_time(), iterations or learner.iterations(family)[1]
-        budget = min(budget, int(settings.get("iterations", budget)))
-        state = training.train(learner, family, iterations=budget, seed=seed)
+        started = time.process_time()
+        state = training.train(learner, budget, seed=seed)
         seconds.append(time.process_time() - started)
-        found = evaluation.evaluate(
-            learner, state, family, num_tasks=5000, seed=99, ceiling=ceiling
-        )
-        scores.append(found.score if found.score_pdl is None else found.score_pdl)
+        result = evaluation.evaluate(learner, state, num_tasks=5000, seed=99, ceiling=ceiling)
+        scores.append(result.score if result.score_pdl is None else result.score_pdl)
     return scores, seconds
 
 
 def main(num_seeds=5, word="", iterations=None):
-    """Print a line for each learner and family; return the medians."""
+    """Print a line for each learner and family, and return the medians."""
     medians = {}
     for name, settings, words in LINES:
         title = " ".join([name, *(f"{key}={value}" for key, value in settings.items()), words])

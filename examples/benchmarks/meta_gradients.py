@@ -1,12 +1,12 @@
-"""CPU time of a meta-gradient on three standard workloads: run, read the ratios.
+"""CPU time of a meta-gradient on three standard workloads, as ratios to the forward pass.
 
     W1  exact, 40 bandits of 5 arms, 3 inner steps
     W2  exact, 20 gridworlds 5x5, horizon 30 (or discounted and infinite), 3 inner steps
     W3  sampled, 20 gridworlds x 20 episodes x 30 steps, one-hidden-layer network, 1 inner step
 
-Beside each way to the meta-gradient stands the raw forward arithmetic of the same problem in plain
-NumPy, the floor under which nothing that uses NumPy can get. Machines are noisy: quote ratios.
-Run with OPENBLAS_NUM_THREADS=1.
+Each time is compared with the forward arithmetic of the same problem in plain NumPy, which is a
+lower limit for any code that uses NumPy. Machines are noisy, so quote the ratios. Run with
+OPENBLAS_NUM_THREADS=1.
 """
 
 import numpy as np
@@ -43,7 +43,7 @@ def grids(rng):
 
 
 def forward(task, logits, horizon, num_steps):
-    """Policy evaluation alone, num_steps + 1 times."""
+    """Evaluate the policy num_steps + 1 times, and nothing else."""
     rewards = (task.transition * task.reward).sum(-1)
     for _ in range(num_steps + 1):
         weights = np.exp(logits - logits.max(-1, keepdims=True))
@@ -72,7 +72,7 @@ def exact_workload(name, task, horizon, gamma, alpha):
 
 
 def sampled_iteration(rng, policy, theta, tables, alpha):
-    """Roll out, step, roll out, and the second-order gradient of the outer surrogate."""
+    """Sample, take an inner step, sample again, and return the second-order gradient."""
 
     def surrogate(params):
         episodes = rollouts.sample(rng, tables, softmax(policy.logits(params)), 20, 30)
