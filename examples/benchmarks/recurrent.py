@@ -1,25 +1,29 @@
-"""CPU time and memory of a meta-iteration of RL^2: run, read the ratios.
+"""CPU time and memory of one meta-iteration of RL^2.
 
     W4  a GRU of 48 units on 64 bandits of 5 arms, one trial of 100 pulls
 
-Floor: one trial in plain NumPy (network, draws, rewards), which nothing that uses NumPy can beat
-before it has a gradient. Memory is the greatest that one trial and its gradient hold; it should
-grow with the length of the trial alone. Run with OPENBLAS_NUM_THREADS=1.
+The unit of time is the floor: one trial in plain NumPy with the network, the draws and the rewards,
+and without a gradient. The memory is the greatest number of bytes that one trial and its gradient
+hold at once. It should grow in proportion to the length of the trial. Run the benchmark with
+OPENBLAS_NUM_THREADS=1.
 """
 
 import tracemalloc
+from functools import partial
 
 import numpy as np
 from timing import cpu_ms
 
-from metarl_min import learners, tasks
+from metarl_min.learners.mann import mann
+from metarl_min.learners.rl2 import rl2
 from metarl_min.memory import external_memory, recurrent_policies
+from metarl_min.tasks.bandits import bandit
 
 M, H, A, T = 64, 48, 5, 100
 
 
 def floor(params, rng, T):
-    """A trial of the GRU, and nothing else."""
+    """Play one trial of the GRU in plain NumPy."""
     means, rows = rng.random((M, A)), np.arange(M)
     h, x = np.zeros((M, H), np.float32), np.zeros((M, A + 3), np.float32)
     for _ in range(T):
@@ -34,6 +38,7 @@ def floor(params, rng, T):
 
 
 def problem(policy, T):
+    """Return the arguments of a gradient: parameters, observations and what `unroll` returns."""
     rng = np.random.default_rng(0)
     params = policy.init(rng, A + 3, A)
     x = rng.random((T, M, A + 3)).astype(np.float32)
@@ -42,42 +47,53 @@ def problem(policy, T):
 
 
 def peak(policy, T):
-    """Bytes of one trial and its gradient, per step."""
+    """Return the bytes of one trial and its gradient, per step."""
     tracemalloc.start()
     recurrent_policies.gradient(policy, *problem(policy, T))
-    found = tracemalloc.get_traced_memory()[1]
+    num_bytes = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    return found / T
+    return num_bytes / T
+
+
+def gradient_times(T):
+    """Return the CPU time of each gradient: of both networks, by hand and traced."""
+    networks = {"GRU": recurrent_policies.gru(H), "external memory": external_memory.policy(H)}
+    times = {}
+    for name, policy in networks.items():
+        arguments = problem(policy, T)
+        for way, used in (("by hand", policy), ("traced", policy._replace(gradient=None))):
+            call = partial(recurrent_policies.gradient, used, *arguments)
+            times[f"gradient, {name}, {way}"] = cpu_ms(call)
+    return times
+
+
+def iteration_times(T):
+    """Return the CPU time of one meta-iteration of each learner."""
+    times, family = {}, bandit(arms=A, pulls=T)
+    for make, name in ((rl2, "rl2"), (mann, "mann")):
+        learner = make(family, num_tasks=M, hidden=H)
+        state = learner.init(np.random.default_rng(0))
+        call = partial(learner.step, np.random.default_rng(1), state)
+        times[f"meta-iteration, {name}"] = cpu_ms(call)
+    return times
 
 
 def main(T=T):
     """Print a line for each part, as a multiple of the floor; return the multiples."""
-    gru, memory = recurrent_policies.recurrent("gru", H), external_memory.policy(H)
-    given = problem(gru, T)
-    family = tasks.make("bandit", {"arms": str(A), "pulls": str(T)})
-    rng = np.random.default_rng(0)
-    times = {"trial, raw": cpu_ms(lambda: floor(given[0], rng, T))}
-    times["network, forward"] = cpu_ms(lambda: recurrent_policies.unroll(gru, *given[:2]))
-    for name, policy in (("GRU", gru), ("external memory", memory)):
-        known, traced = problem(policy, T), policy._replace(gradient=None)
-        for way, used in (("by hand", policy), ("traced", traced)):
-            found = cpu_ms(lambda used=used, known=known: recurrent_policies.gradient(used, *known))
-            times[f"gradient, {name}, {way}"] = found
-    for name in ("rl2", "mann"):
-        learner = learners.make(name, {"num_tasks": str(M), "hidden": str(H)})
-        state = learner.init(np.random.default_rng(0), family)
-        rng = np.random.default_rng(1)
-        times[f"meta-iteration, {name}"] = cpu_ms(
-            lambda step=learner.step, s=state, rng=rng: step(rng, s, family)
-        )
-    raw = times["trial, raw"]
+    gru, rng = recurrent_policies.gru(H), np.random.default_rng(0)
+    params, x, *_ = problem(gru, T)
+    raw = cpu_ms(partial(floor, params, rng, T))
+    times = {"trial, raw": raw, "network, forward": cpu_ms(
+        partial(recurrent_policies.unroll, gru, params, x)
+    )}  # fmt: skip
+    times |= gradient_times(T) | iteration_times(T)
     print(f"W4: {M} tasks, {T} steps, {H} units     CPU ms  / raw trial")
     for name, ms in times.items():
         print(f"{name:34s} {ms:9.2f} {ms / raw:8.1f}")
     print("bytes of one trial and its gradient, per step; a memory of the GRU is", 20 * M * H)
-    for name, policy in (("GRU", gru), ("external memory", memory)):
+    for name, policy in (("GRU", gru), ("external memory", external_memory.policy(H))):
         for way, used in (("by hand", policy), ("traced", policy._replace(gradient=None))):
-            short, long = (peak(used, n) for n in (T // 2, T))
+            short, long = peak(used, T // 2), peak(used, T)
             print(f"{name + ', ' + way:34s} {short:9.0f} at {T // 2} steps {long:9.0f} at {T}")
     return {name: ms / raw for name, ms in times.items()}
 
