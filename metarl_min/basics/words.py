@@ -215,7 +215,7 @@ def _parse(function: Any, values: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(metadata, Mapping) and _is_maker(metadata):
             part = {key: values[key] for key in keys(metadata) if key in values}
             if name in variadic:
-                arguments |= part
+                arguments |= part if isinstance(metadata, tuple) else _parse(metadata, part)
             elif part:
                 arguments[name] = metadata(**_parse(metadata, part))
         elif name in values:

@@ -15,7 +15,7 @@ WIDTH = 96
 
 def _default(key: Key) -> str:
     if key.default is None:
-        return "default: depends on the family"
+        return "" if "by default" in key.meaning else "default: depends on the family"
     return (
         f"default {key.default:g}"
         if isinstance(key.default, float)

@@ -103,7 +103,7 @@ def leave_one_out(values: Array) -> Array:
 def trial_advantages(stages: list[Episodes], weights: list[float]) -> list[Array]:
     """Return W_t + R_{>k} of eq. (2) at every step of each stage, less eq. (4). K+1 x [M, N, T]
 
-    weights[k] multiplies the rewards of stage k; for the return of the whole trial all are 1.
+    weights[k] multiplies the rewards of stage k. If all are 1, the objective is eq. (1).
     """
     later = np.zeros(len(stages[0].rewards))  # R_{>k} of each task, from the last stage backwards
     result = []

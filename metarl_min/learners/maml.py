@@ -47,6 +47,7 @@ from metarl_min.gradients.outer_updates import (
 )
 from metarl_min.gradients.traced_trials import META_GRADIENTS, TRACED, UNTRACED
 from metarl_min.gradients.trial_gradients import MetaGradient, emaml
+from metarl_min.gradients.trial_gradients import fomaml as first_order
 from metarl_min.gradients.trials import Trial
 from metarl_min.learners import Control, Learner
 from metarl_min.mdps import rollouts
@@ -210,4 +211,14 @@ def maml(
     )
 
 
-fomaml = partial(maml, estimator=META_GRADIENTS["fomaml"])
+def fixed(learner: Learner, word: str) -> Learner:
+    """Return the learner without a word among its settings: the function that made it fixes it."""
+    settings = {name: x for name, x in learner.settings.items() if name != word}
+    return learner._replace(settings=settings)
+
+
+def fomaml(
+    family: Family, **settings: Annotated[Any, partial(maml, estimator=first_order)]
+) -> Learner:
+    """Return first-order MAML for a family: `maml` with the estimator of trial_gradients (3)."""
+    return fixed(maml(family, estimator=first_order, **settings), "estimator")

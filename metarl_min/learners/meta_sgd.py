@@ -13,8 +13,19 @@ sign, as in the paper. All step sizes start at the alpha of the family.
 """
 
 from functools import partial
+from typing import Annotated, Any
 
 from metarl_min.gradients.outer_updates import alpha_per_parameter
-from metarl_min.learners.maml import maml
+from metarl_min.learners import Learner
+from metarl_min.learners.maml import fixed, maml
+from metarl_min.tasks import Family
 
-meta_sgd = partial(maml, learn_alpha=alpha_per_parameter)
+
+def meta_sgd(
+    family: Family, **settings: Annotated[Any, partial(maml, learn_alpha=alpha_per_parameter)]
+) -> Learner:
+    """Return Meta-SGD for a family: `maml` that learns a step size for each parameter.
+
+    Its gradients are those of adaptation (3) and (6).
+    """
+    return fixed(maml(family, learn_alpha=alpha_per_parameter, **settings), "learn_alpha")

@@ -33,8 +33,21 @@ Hessian.
 """
 
 from functools import partial
+from typing import Annotated, Any
 
 from metarl_min.gradients import traced_trials
-from metarl_min.learners.maml import maml
+from metarl_min.learners import Learner
+from metarl_min.learners.maml import fixed, maml
+from metarl_min.tasks import Family
 
-reptile = partial(maml, estimator=traced_trials.reptile)  # eq. (1)
+ESTIMATOR = traced_trials.reptile
+
+
+def reptile(
+    family: Family, **settings: Annotated[Any, partial(maml, estimator=ESTIMATOR)]
+) -> Learner:
+    """Return Reptile for a family: `maml` that moves theta to the end of adaptation, eq. (1).
+
+    Eqs. (2), (3) and (4) say what it learns from more than one inner step.
+    """
+    return fixed(maml(family, estimator=ESTIMATOR, **settings), "estimator")

@@ -119,6 +119,17 @@ def test_defaults_and_meanings_are_shown_as_words():
     assert keys["beta"].meaning == "the step size"
 
 
+def variant(family: str, **settings: Annotated[Any, partial(maker, estimator=max)]) -> Any:
+    return maker(family, estimator=max, **settings)
+
+
+def test_a_function_may_pass_all_words_on_to_another_maker():
+    assert list(words.keys(variant)) == ALL[1:]
+    given = words.parse_words("variant", variant, {"beta": "0.5", "population": "7"})
+    assert given == {"outer": Outer({"update": "ascent", "beta": 0.5}, 0.5), "population": 7}
+    assert variant("family", **given) == made(estimator="largest", beta="0.5", population="7")
+
+
 def test_a_partial_fixes_words_and_makers():
     fixed = partial(maker, estimator=max)
     assert list(words.keys(fixed)) == ALL[1:]

@@ -281,7 +281,10 @@ def test_the_words_of_the_settings_make_the_same_learner(given):
 def test_every_setting_has_a_meaning_and_fomaml_has_no_estimator():
     assert all(key.meaning for key in words.keys(maml).values())
     assert set(words.keys(maml)) - set(words.keys(fomaml)) == {"estimator"}
-    assert fomaml(bandit()).settings == DEFAULT_WORDS | {"estimator": "fomaml"}
+    fixed = {name: word for name, word in DEFAULT_WORDS.items() if name != "estimator"}
+    assert fomaml(bandit()).settings == fixed
+    with pytest.raises(TypeError, match="multiple values for keyword argument 'estimator'"):
+        fomaml(bandit(), estimator=META_GRADIENTS["dice"])
 
 
 EXACT, DICE, REPTILE = {"objective": "exact"}, {"estimator": "dice"}, {"estimator": "reptile"}
