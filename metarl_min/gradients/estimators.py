@@ -13,8 +13,8 @@ F_N adapts to N sampled episodes, F_inf adapts with the exact gradients of J (ad
     (2)  F_N(theta) = E[J(phi_K)],  F_inf(theta) = J(phi_K)
                    [Al-Shedivat et al. 2018, eq. 3; Rothfuss et al. 2019, formulations I and II]
 
-An estimator is given the gradient v = grad J(phi_K) and the return R = J(phi_K), exact or
-estimated. It returns g, an estimate of the gradient; the number c can reduce its variance:
+An estimator is given v = grad J(phi_K) and R = J(phi_K), exact or estimated; in this module, R is
+the return after adaptation. It returns an estimate g, and a number c can reduce its variance:
 
     (3)  g = (dphi_K/dtheta)^T v + (R - c) d/dtheta sum_k sum_i log P(tau_i|phi_k(theta))
                                                               [Stadie et al. 2018, eq. 7]

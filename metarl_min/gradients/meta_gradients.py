@@ -9,12 +9,12 @@ on sampled episodes, and g(D) is the estimate that an estimator makes from D:
          Cov[g] = sum_D P(D) (g(D) - E[g]) (g(D) - E[g])^T                         [definition]
     (3)  n < (tr Cov_unbiased - tr Cov_biased) / |bias|^2,  bias = E[g] - grad F    [derivation]
 
-While (3) holds, the mean of n estimates is nearer to grad F if the estimator is the biased one:
+If (3) holds, the mean of n biased estimates is nearer to grad F than the mean of n unbiased ones:
 
 - The mean of n independent estimates has the expectation E[g] and the covariance Cov[g] / n.
 - So its expected squared distance from grad F is |bias|^2 + tr Cov[g] / n.
-- For the unbiased estimator this distance is tr Cov_unbiased / n.
-- The biased one is nearer while |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n.
+- For an unbiased estimator this distance is tr Cov_unbiased / n.
+- The biased mean is nearer if |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n, which is (3).
 
 The estimators are the functions that a learner calls on sampled data. So a mistake that a formula
 hides, such as a sum in place of a mean, shows in (2). By loops: tests/estimators_by_hand.py.
@@ -58,7 +58,7 @@ def enumerate_data(problem: Problem) -> AllDataSets:
 
 
 def adapt(problem: Problem, theta: Tree, sets: AllDataSets) -> tuple[list[Tree], Any]:
-    """Return phi_0 .. phi_K and log P(D) of every data set. Traceable in theta. [M, ...], [M]"""
+    """Return phi_0 .. phi_K and log P(D) of enumeration (3). Traceable in theta. [M, ...], [M]"""
     inner, log_p = problem.inner, sets.log_constant
     path = [trees.broadcast_to_tasks(theta, len(log_p))]
     for D in sets.data:
@@ -150,7 +150,7 @@ def measure(estimates: Array, probability: Array, exact: ExactGradients) -> Mome
 
 
 def break_even(biased: Moments, unbiased: Moments, bias: float) -> float:
-    """Return the number n of estimates from which the unbiased estimator is better, eq. (3)."""
+    """Return the n above which the unbiased estimator is better, eq. (3), for the given bias."""
     if bias <= 1e-12 * onp.linalg.norm(biased.mean):  # round-off
         return onp.inf
     return max(0.0, (unbiased.variance - biased.variance) / bias**2)
@@ -239,12 +239,12 @@ def check_meta_gradient(
     for one in standard_problems() if problem is None else [problem]:
         exact, (inputs, p) = exact_gradients(one), enumerated_inputs(one)
         truths = {"grad F_N": exact.grad_F_N, "grad F_inf": exact.grad_F_inf}
-        g = estimator(*inputs)
+        known.append(mistakes.candidates(inputs, one.num_episodes, truths))
+        g = estimator(*inputs)  # last, because it may change its inputs in place
         _check_leaves(g, inputs.path[0])
         target = truths[f"grad {estimand}"]
         reports.append(check_unbiased(lambda g: g, (p, g), target, tolerance=tolerance))
         estimates.append(trees.flatten_tasks(g))
-        known.append(mistakes.candidates(inputs, one.num_episodes, truths))
         probabilities.append(p)
     worst = max(reports, key=lambda report: report.relative_error)
     return mistakes.explain(worst, estimates, known, probabilities, f"grad {estimand}")
