@@ -47,12 +47,12 @@ class Outer(NamedTuple):
 
 
 class LearnAlpha(NamedTuple):
-    """A way to learn the inner step size, beside theta."""
+    """A way to learn the inner step size beside theta."""
 
-    start: Callable[[float, Tree], Any]  # (alpha, theta) -> alpha as it is learned
-    leaves: Callable[[Any], Tree]  # alpha -> the tree of the step sizes that ascend
-    gradient: Callable[[Tree], Tree]  # gradient for each parameter -> gradient of those leaves
-    value: Callable[[Any, Tree], Any]  # (alpha, leaves after a step) -> alpha after the step
+    start: Callable[..., tuple[Any, Any]]  # (alpha, theta, init) -> (alpha, alpha_moments)
+    ascend: Callable[..., tuple[Any, Any]]
+    # (optimizer, state, gradient in the step size of each parameter summed over M tasks, M)
+    # -> (alpha, alpha_moments)
 
 
 class Rules(NamedTuple):
@@ -67,54 +67,51 @@ class Rules(NamedTuple):
 
 def start(rules: Rules, theta: Tree) -> State:
     """Return the state at the start of training, from meta-parameters theta."""
-    alpha = rules.learn_alpha.start(rules.adaptation.alpha, theta)
-    return State(
-        theta=theta,
-        alpha=alpha,
-        moments=rules.outer.init(theta),
-        alpha_moments=rules.outer.init(rules.learn_alpha.leaves(alpha)),
-    )
+    init = rules.outer.init
+    alpha, alpha_moments = rules.learn_alpha.start(rules.adaptation.alpha, theta, init)
+    return State(theta=theta, alpha=alpha, moments=init(theta), alpha_moments=alpha_moments)
 
 
-def _same(alpha: float, theta: Tree) -> float:
-    return alpha
+def _mean(total: Tree, num_tasks: int) -> Tree:
+    return trees.map_leaves(lambda leaf: leaf / num_tasks, total)
 
 
-def _no_leaves(alpha_or_gradient: Any) -> Tree:
-    return {}
+def _start_fixed(alpha: float, theta: Tree, init: Callable[[Tree], Any]) -> tuple[Any, Any]:
+    return alpha, ()
 
 
-def _unchanged(alpha: Any, leaves: Tree) -> Any:
-    return alpha
+def _keep(optimizer: Optimizer, state: State, gradient: Tree, num_tasks: int) -> tuple[Any, Any]:
+    return state.alpha, state.alpha_moments
 
 
-def _one_leaf(alpha: float) -> Tree:
-    return {"alpha": np.array(alpha)}
+def _start_one(alpha: float, theta: Tree, init: Callable[[Tree], Any]) -> tuple[Any, Any]:
+    return alpha, init({"alpha": np.array(alpha)})
 
 
-def _sum_of_entries(gradient: Tree) -> Tree:
-    return {"alpha": np.array(sum(leaf.sum() for leaf in gradient.values()))}
+def _ascend_one(
+    optimizer: Optimizer, state: State, gradient: Tree, num_tasks: int
+) -> tuple[Any, Any]:
+    """Ascend in one number; its gradient is the sum over the parameters."""
+    total = {"alpha": np.array(sum(leaf.sum() for leaf in gradient.values()))}
+    leaf = {"alpha": np.array(state.alpha)}
+    leaf, moments = optimizer.update(leaf, state.alpha_moments, _mean(total, num_tasks))
+    return float(leaf["alpha"]), moments
 
 
-def _number(alpha: float, leaves: Tree) -> float:
-    return float(leaves["alpha"])
+def _start_each(alpha: float, theta: Tree, init: Callable[[Tree], Any]) -> tuple[Any, Any]:
+    tree = trees.map_leaves(lambda leaf: np.full_like(leaf, alpha), theta)
+    return tree, init(tree)
 
 
-def _spread(alpha: float, theta: Tree) -> Tree:
-    return trees.map_leaves(lambda x: np.full_like(x, alpha), theta)
+def _ascend_each(
+    optimizer: Optimizer, state: State, gradient: Tree, num_tasks: int
+) -> tuple[Any, Any]:
+    return optimizer.update(state.alpha, state.alpha_moments, _mean(gradient, num_tasks))
 
 
-def _tree(tree: Tree) -> Tree:
-    return tree
-
-
-def _new_leaves(alpha: Tree, leaves: Tree) -> Tree:
-    return leaves
-
-
-fixed_alpha = LearnAlpha(_same, leaves=_no_leaves, gradient=_no_leaves, value=_unchanged)
-one_alpha = LearnAlpha(_same, leaves=_one_leaf, gradient=_sum_of_entries, value=_number)
-alpha_per_parameter = LearnAlpha(_spread, leaves=_tree, gradient=_tree, value=_new_leaves)
+fixed_alpha = LearnAlpha(start=_start_fixed, ascend=_keep)
+one_alpha = LearnAlpha(start=_start_one, ascend=_ascend_one)
+alpha_per_parameter = LearnAlpha(start=_start_each, ascend=_ascend_each)
 LEARN_ALPHA = {"no": fixed_alpha, "scalar": one_alpha, "each": alpha_per_parameter}
 
 
@@ -122,13 +119,10 @@ def _ascend(
     rules: Rules, state: State, trial: Trial, terms: list[Any], *, optimizer: Optimizer
 ) -> State:
     """Return the state after one ascent in theta and in alpha, eq. (1)."""
-    g = rules.estimator.gradients(rules.adaptation, trial, terms)
-    in_alpha = rules.learn_alpha.gradient(only_adapted(rules.adaptation, g.in_alpha))
-    mean = partial(trees.map_leaves, lambda leaf: leaf / rules.num_tasks)
-    theta, moments = optimizer.update(state.theta, state.moments, mean(g.in_theta))
-    leaves = rules.learn_alpha.leaves(state.alpha)
-    leaves, alpha_moments = optimizer.update(leaves, state.alpha_moments, mean(in_alpha))
-    alpha = rules.learn_alpha.value(state.alpha, leaves)
+    M, gradients = rules.num_tasks, rules.estimator.gradients(rules.adaptation, trial, terms)
+    theta, moments = optimizer.update(state.theta, state.moments, _mean(gradients.in_theta, M))
+    in_alpha = only_adapted(rules.adaptation, gradients.in_alpha)
+    alpha, alpha_moments = rules.learn_alpha.ascend(optimizer, state, in_alpha, M)
     return State(theta=theta, alpha=alpha, moments=moments, alpha_moments=alpha_moments)
 
 

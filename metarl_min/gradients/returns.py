@@ -10,7 +10,7 @@
 
     (3)  b = F w,  w = argmin |F w - W|^2 + ridge |w|^2                [Duan et al. 2016b, sec. 5]
 
-In this module, F is the matrix of features. It has a row for each step that is alive:
+In this module, F is the matrix of features and w its weights. F has a row for each living step:
 (1{s_t = 0}, .., 1{s_t = S - 1}, x, x^2, x^3, 1) with x = t / 100. Duan et al. 2016b is arXiv
 1604.06778.
 

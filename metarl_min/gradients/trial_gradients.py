@@ -8,8 +8,8 @@ plays its data set D_k with phi_k (trials (1)). The objective of theta is the me
 
 A trial is one long episode of a policy that changes by a known rule. Its policy gradient is
 therefore REINFORCE with the return-to-go of the trial. For step t of episode i in stage k, this
-return-to-go is W_t + R_{>k}. Here W_t is the reward from step t to the end of episode i, and R_{>k}
-is the reward of all stages after stage k:
+return-to-go is W_t + R_{>k}. W_t is the sum of the rewards from step t to the end of episode i, and
+R_{>k} is the sum of all rewards of the stages after stage k:
 
     (2)  grad F = E[sum_k sum_{i in D_k} sum_t (W_t + R_{>k}) d/dtheta log pi(a_t|s_t; phi_k)]
                                 [Al-Shedivat et al. 2018, eq. 4; Stadie et al. 2018, eq. 7]
@@ -25,7 +25,7 @@ is the reward of all stages after stage k:
     other episodes of the stage. W_t + R_{>k} remains.
 
 The outer surrogate of most code keeps W_t and forgets R_{>k}. The part of (2) with R_{>k} is called
-the score term: it rewards the actions whose data lead to a better adapted policy.
+the score term. It makes actions more probable if their data lead to a better adapted policy.
 
 The expectation in (2) is estimated by one trial on each of M tasks. Let L_k be the surrogate of
 stage k with W_t + R_{>k} in the place of the advantage, summed over the episodes. Then (2) is the
@@ -42,8 +42,8 @@ A baseline reduces the variance. It is the mean over the other tasks m' of the s
     (4)  Adv_m = X_m - 1/(M - 1) sum_{m' != m} X_m' = (X_m - 1/M sum_m' X_m') M / (M - 1)
                                                               [Kool et al. 2019, eq. 8]
 
-In (4), X is W_t + R_{>k}, or W_t for (3). Other tasks do not depend on the actions of task m, so
-the last argument of the steps of (2) holds for the baseline too: it changes no mean.
+In (4), X is W_t + R_{>k}, or W_t for (3). The baseline does not depend on the actions of task m. So
+its product with a score of task m has mean zero, as in the steps of (2), and it changes no mean.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ meta-parameters theta. It plays N_inner episodes, takes an inner step, and repea
     and then      inner step   |   inner step   |  ..  |       end
 
 A column of this picture is called a stage. The inner step after stage k ascends a surrogate L of
-the episodes D_k of this stage:
+the data set D_k:
 
     (1)  phi_{k+1} = phi_k + alpha grad L(phi_k; D_k),  phi_0 = theta
                                                                   [Finn et al. 2017, alg. 3]

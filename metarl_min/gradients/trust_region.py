@@ -1,14 +1,14 @@
 """Trust regions: meta-updates whose length is measured by the change of the policies.
 
-In this module, A is a positive definite matrix, x the solution of a linear system, r its residual
-and p a direction of search. The method of conjugate gradients needs products with A alone:
+In this module, A is a positive definite matrix, x the solution of A x = b, r the residual b - A x,
+p a direction of search, and F a Hessian. Conjugate gradients need only products with A:
 
     (1)  A x = b:  x_0 = 0,  p_0 = r_0 = b,  c_i = r_i.r_i / p_i.A p_i,
          x_{i+1} = x_i + c_i p_i,  r_{i+1} = r_i - c_i A p_i,
          p_{i+1} = r_{i+1} + (r_{i+1}.r_{i+1} / r_i.r_i) p_i   [Hestenes and Stiefel 1952, eq. 3:1]
 
-An update raises a surrogate L of theta. It keeps a divergence kl of the policies below max_kl; kl
-has its minimum 0 at the old theta, and s is the change of theta:
+An update raises a surrogate L of theta, and keeps a divergence kl of the policies below max_kl. The
+divergence has its minimum 0 at the old theta. With s the change of theta:
 
     (2)  kl(theta + s) = s.F s / 2 + O(|s|^3),  F = Hess kl(theta),
          s = sqrt(2 max_kl / x.A x) x,  A x = grad L,  A = F + damping I
@@ -16,12 +16,13 @@ has its minimum 0 at the old theta, and s is the change of theta:
     (3)  the update is theta + 0.8^j s, for the first j = 0, 1, .. where L rises and kl <= max_kl
                                                               [Schulman et al. 2015, app. C]
 
-    Steps of (2): kl and its gradient are zero at the old theta, so F is its first Taylor term.
-    To first order L rises by s.grad L. Its maximum on s.A s / 2 = max_kl has grad L = c A s.
-    So s is a multiple of x, and s.A s = 2 max_kl gives the factor.
+    Steps of (2): kl and its gradient are zero at the old theta, so its Taylor series starts with F.
+    To first order L rises by s.grad L. Maximise this under the constraint s.A s / 2 = max_kl.
+    With a Lagrange multiplier c, grad L = c A s. So s is a multiple of x.
+    The constraint s.A s = 2 max_kl gives the factor.
 
-The surrogate weighs the ratio of the new and the old probability of each action that was taken.
-C(s,a) is the sum of its advantages, as in objectives (2):
+The surrogate weighs the advantages with the ratio of the new and the old probability of an action.
+C(s,a) is the sum of the advantages of a pair, as in objectives (2):
 
     (4)  L = sum_{s,a} C(s,a) ratio(s,a),  ratio = pi(a|s) / pi_old(a|s)
                                                              [Schulman et al. 2015, eq. 14]
@@ -34,19 +35,19 @@ C(s,a) is the sum of its advantages, as in objectives (2):
     For Adv < 0, (5) is Adv times the larger of the two, which is max(ratio, 1 - eps).
     The ratio depends on s and a alone, so the advantages of all visits are added first.
 
-Where pi = pi_old, (4) and (5) have the gradient of REINFORCE, objectives (3): the gradient of the
-ratio is that of log pi.
+Where pi = pi_old, the gradient of the ratio is that of log pi. (4) and (5) have there the gradient
+of REINFORCE, objectives (3).
 
-In a trial, theta acts on the policy of every stage through the inner steps. A function of theta is
-a sum of terms, one for each stage, of the new logits and of the logits that played the stage:
+In a trial, theta acts on the policy of every stage through the inner steps. A function of theta has
+one term for each stage. A term depends on the new policy and on the policy that played the stage:
 
     (7)  f(theta) = sum_k f_k(pi_{phi_k(theta)}, pi_old,k),  phi_k by adaptation (1)
                                                              [Rothfuss et al. 2019, sec. 6]
     (8)  kl = mean over all visits of KL(pi_old || pi)(s)       [Schulman et al. 2015, eq. 14]
 
-If the advantages are those of trial_gradients (2), the gradient of (7) with (4) at the old theta
-is trial_gradients (2). Two things differ from ProMP: there is no penalty on the KL beside (5), and
-the surrogates of the inner steps have no ratio.
+Let the terms of (7) be (4) with the advantages of trial_gradients (2). The gradient at the old theta
+is then trial_gradients (2). ProMP (Rothfuss et al. 2019) differs in two things: it adds a penalty on
+the KL to (5), and its inner surrogates have ratios.
 """
 
 from collections.abc import Callable, Sequence

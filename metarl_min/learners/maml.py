@@ -13,13 +13,13 @@ W_t + R_{>k}, the return-to-go of the trial:
         v_k = v_{k+1} + Hess J_k(phi_k) (alpha v_{k+1}) + grad L_k(phi_k)    adaptation (3)
     theta <- theta + beta/M sum_tasks v_0                            with the steps of Adam
 
-J_k is the surrogate that the inner step ascends, trials (2). This algorithm is E-MAML on the
-return of the whole trial.
+J_k is the surrogate that the inner step ascends, trials (2). This algorithm is E-MAML (Stadie et
+al. 2018) on the return of the whole trial. `_sampled_step` is this pseudo-code.
 
-MAML as published by Finn et al. 2017 is estimator=plain (without the score term) and
-objective=adapted (the outer surrogate is that of the episodes after the last inner step). In
-their experiments inner_episodes=20, inner_steps=1, baseline=linear and update=trpo, and the
-policy is a network with two hidden layers of 100 units. Here policy=network:100 has one.
+MAML as published by Finn et al. 2017 has two other settings. estimator=plain leaves out the score
+term. objective=adapted takes the outer surrogate from the episodes after the last inner step.
+Their experiments also have inner_steps=1, inner_episodes=20, baseline=linear and update=trpo.
+Their policy is a network with two hidden layers of 100 units; policy=network:100 has one layer.
 """
 
 from __future__ import annotations
