@@ -72,12 +72,37 @@ def test_eq3_the_discrete_kinds_have_two_equally_likely_tasks(kind, x):
     assert family.prior.weights.tolist() == [0.5, 0.5]
 
 
+@pytest.mark.verifies("tasks.bandits.4")
+def test_eq4_each_cue_has_one_arm_that_pays_and_all_bindings_are_equally_likely():
+    family = bandits.contextual(cues=2, arms=3, pulls=4)
+    prior = family.prior
+    assert prior.mdps.shape == (2, 3) and prior.mdps.leading == (9,)
+    bindings = prior.mdps.reward[..., 0].argmax(-1)  # the arm that pays for each cue
+    assert set(map(tuple, bindings)) == {(i, j) for i in range(3) for j in range(3)}
+    assert (prior.mdps.reward.sum((-1, -2)) == 1).all() and (prior.mdps.reward.max() == 1).all()
+    assert np.allclose(prior.weights, 1 / 9, atol=1e-15)
+    assert (family.horizon, family.num_episodes) == (1, 4)
+
+
+@pytest.mark.verifies("tasks.bandits.4")
+def test_eq4_the_cue_of_a_pull_is_uniform_and_an_arm_pays_by_its_binding():
+    family = bandits.contextual(cues=2, arms=2, pulls=2000)
+    task = family.sample(np.random.default_rng(0), 1)
+    tables = rollouts.sampler(task, family.reward_noise)
+    uniform = np.full((2, 2), 0.5)
+    episodes = rollouts.sample(np.random.default_rng(1), tables, uniform, 2000, 1)
+    assert_mean(episodes.states.ravel(), 0.5)
+    pays = task.reward[0, :, :, 0].argmax(-1)[episodes.states]
+    assert np.array_equal(episodes.rewards, episodes.actions == pays)
+
+
 def test_the_defaults_are_those_that_are_written_down():
     assert bandits.bandit().parameters == {"arms": 5, "pulls": 10, "prior": "1,1"}
     assert bandits.bandit().prior.a.tolist() == bandits.bandit().prior.b.tolist() == [1.0] * 5
     gaussian = {"arms": 5, "pulls": 10, "mean": 0.0, "std": 1.0, "noise": 1.0}
     assert bandits.gaussian().parameters == gaussian
     assert bandits.correlated().parameters == {"kind": "uniform", "pulls": 100}
+    assert bandits.contextual().parameters == {"cues": 4, "arms": 2, "pulls": 16}
     for kind in ("uniform", "easy"):
         family = bandits.correlated(kind=kind, pulls=7)
         assert (family.horizon, family.num_episodes) == (1, 7)
@@ -141,6 +166,11 @@ def test_families_pickle_and_draw_the_same_afterwards(family):
         ("gaussian", {"arms": 0}, ValueError, "arms must be at least 1, got 0"),
         ("correlated", {"kind": "odd"}, ValueError, "uniform, easy, medium, hard, got 'odd'"),
         ("correlated", {"pulls": 0}, ValueError, "pulls must be at least 1, got 0"),
+        ("contextual", {"arms": 1}, ValueError, "arms must be at least 2, got 1"),
+        ("contextual", {"cues": 0}, ValueError, "cues must be at least 1, got 0"),
+        ("contextual", {"cues": 13}, ValueError, r"must be at most 4096, got 2 \*\* 13"),
+        ("contextual", {"cues": 6, "arms": 5}, ValueError, r"at most 4096, got 5 \*\* 6"),
+        ("contextual", {"pulls": 0}, ValueError, "pulls must be at least 1, got 0"),
     ],
 )
 def test_bad_parameters_are_refused(make, words, error, message):
