@@ -64,26 +64,27 @@ class AllDataSets(NamedTuple):
 
 def _require_few_trajectories(task: MDP, horizon: int) -> None:
     """Count the trajectories by dynamic programming; ValueError if they are more than LIMIT."""
-    num_successors = (task.transition[0] > 0).sum(1)  # [S, S] actions that lead from s to s'
-    stays, size = absorbing(task)[0], len(num_successors)
-    num_endings = (task.initial[0] > 0).astype(int)  # [S] beginnings of a trajectory that end in s
+    num_ways = (task.transition[0] > 0).sum(1)  # [S, S] number of actions that may lead to s'
+    stays, one_way = absorbing(task)[0], np.eye(len(num_ways), dtype=int)
+    num_partial = (task.initial[0] > 0).astype(int)  # [S] partial trajectories that end in s
     for t in range(horizon):
-        num_endings = num_endings @ num_successors
-        got = f"{num_endings.sum():,} of {t + 1} steps"
-        require(num_endings.sum() <= LIMIT, f"there may be at most {LIMIT:,} trajectories", got)
-        num_successors = np.where(stays[:, None], np.eye(size, dtype=int), num_successors)
+        num_partial = num_partial @ num_ways
+        got = f"{num_partial.sum():,} of {t + 1} steps"
+        require(num_partial.sum() <= LIMIT, f"there may be at most {LIMIT:,} trajectories", got)
+        num_ways = np.where(stays[:, None], one_way, num_ways)  # after an arrival at s
 
 
-def _append_step(task: MDP, beginnings: dict[Any, float], last: bool) -> dict[Any, float]:
-    """Append one step to the beginning of every trajectory.
+def _append_step(task: MDP, partial: dict[Any, float], last: bool) -> dict[Any, float]:
+    """Append one step to every partial trajectory, in every possible way.
 
-    A beginning has the key (steps, state, alive) and the factors of c_tau so far. The last step
-    forgets its arrival, so trajectories that differ in nothing else are added.
+    A partial trajectory has the key (steps, state, alive), and its value is the product of the
+    factors of c_tau so far. The last step does not record its arrival, so trajectories that differ
+    in nothing else are merged.
     """
     P, stays = task.transition[0], absorbing(task)[0]
     rewards = np.broadcast_to(task.reward[0], P.shape)
     longer: dict[Any, float] = {}
-    for (steps, s, alive), chance in beginnings.items():
+    for (steps, s, alive), chance in partial.items():
         for a, arrival in np.argwhere(P[s] > 0) if alive else [(0, s)]:
             step = (s, a, rewards[s, a, arrival], alive)
             end = (0, False) if last else (arrival, alive and not stays[arrival])

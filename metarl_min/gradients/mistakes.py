@@ -131,8 +131,8 @@ def explain(
 
     The lists have one entry for each problem: the estimates [M, D] to explain, the candidates, and
     the probabilities [M] of the data sets. If no candidate is equal on every data set, candidates
-    with an equal mean are named. If there are none either, the report gets the factor between the
-    mean and the gradient `truth`. A report that has a remark already is returned as it is.
+    with an equal mean are named. If no candidate has an equal mean, the report gets the factor
+    between the mean and the gradient `truth`. A report that already has a remark is not changed.
     """
     if report.remark:
         return report

@@ -65,7 +65,7 @@ def sample_data(rng: Rng, problem: Problem, num_sets: int) -> tuple[list[Tree], 
 
 
 def _estimate(samples: Array, scale: float) -> Estimate:
-    """Return the mean of samples [M, D]; values of the size `scale` have a round-off of 8 EPS."""
+    """Return the mean of samples [M, D]; the error includes the round-off of values of a scale."""
     stderr = samples.std(0, ddof=1) / len(samples) ** 0.5
     return Estimate(mean=samples.mean(0), stderr=stderr + 8 * EPS * scale)
 

@@ -43,7 +43,7 @@ CASES = {  # task, horizon, and the number of trajectories counted by hand
     # two steps: 2 actions into the trap, then nothing more; 2 that stay, then 3 ways each
     "trap, two steps": (one(FIXED, problems.TRAP, PAID_ONCE), 2, 2 + 2 * 3),
     "trap, three steps": (one(FIXED, problems.TRAP, PAID_ONCE), 3, 2 + 2 * (2 + 2 * 3)),
-    # started in the trap an episode lives for its first step, whose action is told apart
+    # started in the trap an episode is alive in its first step, so the action of this step counts
     "trap, random start": (one(RANDOM, problems.TRAP, PAID_ONCE), 2, (2 + 2 * 3) + 2),
 }
 cases = pytest.mark.parametrize("name", CASES)
@@ -54,7 +54,7 @@ def logits_of(task, seed=0):
 
 
 def visible(steps):
-    """What can be seen of an episode: the steps after its end are all alike."""
+    """The visible part of an episode: the steps after its end are all equal."""
     return tuple((int(s), int(a), float(r)) if alive else None for s, a, r, alive in steps)
 
 
@@ -64,7 +64,7 @@ def rows(episodes):
 
 
 def distribution(task, horizon, params):
-    """Probability of everything that can be seen, merged from the full list."""
+    """Probability of every visible episode, merged from the full list."""
     probabilities = defaultdict(float)
     for episode in by_hand.episodes(task, horizon):
         probabilities[visible(episode.steps)] += by_hand.probability(params, [episode])

@@ -344,7 +344,7 @@ def test_the_two_objectives_differ_for_every_number_of_episodes(task, N, K):
 
 
 @settings
-def test_planted_mean_for_sum_in_the_score_term_is_right_for_one_episode_alone(task, N, K):
+def test_planted_mean_for_sum_in_the_score_term_is_right_only_for_one_episode(task, N, K):
     g, target = mean(task, "averaged score", N, K), flat(truth(task, N, K).grad_F_N)
     assert gap(g, target) < 1e-10 if N == 1 else gap(g, target) > 1e-2
 

@@ -145,7 +145,7 @@ def test_a_forgotten_factor_is_called_by_its_name(factor, name):
     assert names(check_meta_gradient(scaled(emaml, factor)))[0] == name
 
 
-def test_a_forgotten_factor_of_the_mean_alone_is_called_by_its_name():
+def test_a_forgotten_factor_of_the_mean_but_not_of_the_samples_is_called_by_its_name():
     factor, name = FACTORS["1/N"]
     report = check_meta_gradient(scaled(partial(emaml, c=0.4), factor))
     assert not report and report.remark.startswith(f"it has the mean of {name} = 1/N times grad")
