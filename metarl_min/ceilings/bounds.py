@@ -1,7 +1,8 @@
 """Bounds of the ceiling, for Bernoulli arms with Beta priors whose tables are too large.
 
-A arms are pulled n times in all. Arm i in state x, its wins and losses so far, pays 1 with
-probability p(x) (beta_arms (1)). In this module, x is the state of one arm and l is a price.
+A arms are pulled n times in all. The state x of an arm is its prior with its wins and losses so
+far, and 0 is the state without a pull. An arm in state x pays 1 with probability p(x) (beta_arms
+(1)). In this module, x is such a state, and l is a Lagrange multiplier: the price of a pull.
 
     (1)  V <= n E[max_i mean_i]                                              [derivation]
     (2)  V <= min_{l >= 0} (n l + sum_i W_i(0)),
@@ -19,12 +20,13 @@ probability p(x) (beta_arms (1)). In this module, x is the state of one arm and 
     each pull and receives n l in advance. A player with n pulls in all pays this back exactly,
     so the best player with these rules earns at least V, for every l.
     With these rules the arms do not interact, so the optimum is a sum of one term for each arm.
-    An arm is pulled until stopping, worth 0, is better: this is W_i. A pull that is worth making
-    later is worth making now, so W_i does not depend on the time.
+    W_i(x) is this term: stop for good, which is worth 0, or pull at the price l. A pull that is
+    worth making later is worth making now, so W_i does not depend on the time.
 
     Steps of (3). The right side is the return of a player, and no player earns more than V.
-    The player takes the arms in a fixed order and never returns to an arm. m pulls remain.
-    At arm i in state x it leaves for the next arm, worth U_{i+1}(m), or pulls arm i.
+    The player takes the arms in a fixed order and never returns to an arm. U_i(m) is its optimum
+    when it begins with arm i and m pulls remain, and W_i(x,m) its optimum at arm i in state x.
+    It leaves for the next arm, which is worth U_{i+1}(m), or pulls arm i.
     The last arm must take all pulls that remain.
 
     Steps of (4). A player with all arms may ignore some of them.

@@ -68,8 +68,8 @@ class NormalBounds(NamedTuple):
 def expected_max(mean: Array, std: Array) -> float:
     """Return the expected maximum of independent normals, eq. (1). A std of 0 is a constant.
 
-    k is the largest constant, or 10 standard deviations below the lowest mean. The integral is a
-    Gauss-Legendre sum between the ends mean - 10 std and mean + 10 std of all variables.
+    k is the largest constant, or without constants the smallest mean - 10 std. The integral is a
+    Gauss-Legendre sum over the pieces between the points mean - 10 std and mean + 10 std.
 
     >>> round(expected_max(np.zeros(2), np.ones(2)), 9)  # 1 / sqrt(pi)
     0.564189584
@@ -88,7 +88,10 @@ def expected_max(mean: Array, std: Array) -> float:
 
 
 def explore_then_commit(prior: GaussianArms, pulls: int) -> float:
-    """Return the largest of about 40 values of j in eq. (3), or n times the best prior mean."""
+    """Return the bound of eq. (3), with the maximum over j = 0 and at most 40 other values.
+
+    With j = 0 the player commits to the best prior mean at once.
+    """
     s2, noise2, A = prior.std**2, prior.noise**2, len(prior.mean)
     best = pulls * float(prior.mean.max())
     for j in np.unique(np.geomspace(1, max(1, pulls // A), 40).astype(int)):
