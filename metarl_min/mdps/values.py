@@ -22,8 +22,8 @@ The policy-gradient theorem, for the entries of the table pi as independent vari
     sum over t is the change of J. (Many programs leave the gamma^t in d_t out.)
 
 Skip (5) at first reading: only second derivatives need it. The policy moves along v [S, A], and
-`delta` marks the change of each quantity. P_v and r_v are P_pi and r_pi(s) = sum_a pi(a|s) r(s,a)
-with v in place of pi:
+`delta` marks the change of each quantity. Let r_pi(s) = sum_a pi(a|s) r(s,a). P_v and r_v are P_pi
+and r_pi with v in place of pi. As a matrix, P_pi has rows s and columns s':
 
     (5)  (Hess J v)(s,a) = sum_{t<T} (delta d_t(s) Q_{T-t}(s,a) + d_t(s) delta Q_{T-t}(s,a)),
          delta Q_k(s,a) = gamma sum_s' P(s'|s,a) delta V_{k-1}(s'),
@@ -33,13 +33,13 @@ with v in place of pi:
     Steps of (5): V_k = r_pi + gamma P_pi V_{k-1} by (1). Because r_pi and P_pi are linear in pi,
     they change by r_v and P_v. The four lines are the product rule in (4), (1), (1) and (3).
 
-Without an end of the episode (T infinite, gamma < 1) the recursions have reached a fixed point:
+If an episode never ends (T infinite, gamma < 1), V and d = sum_t d_t solve linear equations:
 
     (6)  V = (I - gamma P_pi)^-1 r_pi,  d = (I - gamma P_pi^T)^-1 rho,
          dJ/dpi(a|s) = d(s) Q(s,a)                       [Sutton and Barto 2018, eq. 4.4]
 
-    Steps of (6): (1) becomes V = r_pi + gamma P_pi V. The sum of (3) over t, with d = sum_t d_t,
-    becomes d - rho = gamma P_pi^T d. In (4) all Q are equal, so the d_t can be summed.
+    Steps of (6): V_k and V_{k-1} in (1) are the same V, so V = r_pi + gamma P_pi V. The sum of
+    (3) over t is d - rho = gamma P_pi^T d. In (4) all Q are equal, so the d_t can be summed.
 
 The sum over t in (4) and (5) is computed as one matrix product:
 
@@ -109,9 +109,9 @@ def _pass(matrices: Array, sources: Array, horizon: int | None) -> Array:
 
 
 def _row_before(rows: Array, horizon: int | None) -> Array:
-    """Return for each row the row before it; that of row 0 is zero. [T, ..., S]"""
+    """Return in row t the row t - 1; row 0 becomes zero. [T, ..., S] -> [T, ..., S]"""
     if horizon is None:
-        return rows  # a fixed point comes before itself
+        return rows  # the row before a fixed point is the same fixed point
     return onp.concatenate([onp.zeros_like(rows[:1]), rows[:-1]])
 
 
@@ -125,7 +125,7 @@ def _values_and_occupancy(probs: Array, prepared: PreparedMDP) -> tuple[Array, A
 
 
 def _values_to_go(rows: Array, horizon: int | None) -> Array:
-    """Return V_{T-1-t} in row t, from the slots 0 of a pass. [T, ..., S]"""
+    """Return V_{T-1-t} in row t, from slot 0 of the rows of a pass. [T, ..., S]"""
     return _row_before(rows[:, 0], horizon)[::-1]
 
 
@@ -159,10 +159,10 @@ def prepared_derivatives(probs: Array, v: Array, prepared: PreparedMDP) -> tuple
     matrices, rows = _values_and_occupancy(probs, prepared)
     before = _row_before(rows, prepared.horizon)
     sources = onp.matmul(_matrices(v, prepared), before[..., None])[..., 0]
-    sources[:, 0] += onp.sum(v * prepared.rewards, axis=-1)
-    changes = _pass(matrices, sources, prepared.horizon)
-    d, delta_d = rows[:, 1], changes[:, 1]
-    V, delta_V = (_values_to_go(x, prepared.horizon) for x in (rows, changes))
+    sources[:, 0] += onp.sum(v * prepared.rewards, axis=-1)  # r_v, in slot 0
+    changes = _pass(matrices, sources, prepared.horizon)  # slots: delta V_{t+1} and delta d_t
+    d, V = rows[:, 1], _values_to_go(rows, prepared.horizon)
+    delta_d, delta_V = changes[:, 1], _values_to_go(changes, prepared.horizon)
     # delta d_t V + d_t delta V, summed over t, is one product over twice as many rows
     future = _future_part(prepared, onp.concatenate([delta_d, d]), onp.concatenate([V, delta_V]))
     gradient = d.sum(0)[..., None] * prepared.rewards + _future_part(prepared, d, V)
@@ -175,7 +175,7 @@ def _gradient_vjp(ans: Any, probs: Any, prepared: PreparedMDP) -> Any:
     def vjp(v: Any) -> Any:
         if prepared.horizon == 1:  # J is linear in pi
             return onp.zeros(np.shape(probs))
-        if isbox(v) or isbox(probs):  # a third derivative is wanted
+        if isbox(v) or isbox(probs):  # a derivative of the Hessian is wanted
             slope = grad(lambda p: np.sum(_recursion(p, prepared)))
             return grad(lambda p: np.sum(slope(p) * v))(probs)
         return prepared_derivatives(probs, v, prepared)[1]
