@@ -1,9 +1,10 @@
-"""CMA-ES: a normal distribution learns the shape of the fitness that it ascends, from ranks alone.
+"""CMA-ES: a normal distribution that learns the shape of a fitness from ranks.
 
 In this module, m is the mean of the distribution, C its covariance, y a step, w a weight of a
 rank, and g the number of the generation. theta has D entries. The P points x_1 .. x_P of a
 generation are sorted, the best first. y_i = (x_i - m) / sigma is the step to a point, and
-<y> = sum_i w_i y_i is their weighted mean. chi = E|N(0, I)| is the mean length of a normal vector.
+<y> = sum_i w_i y_i is the weighted mean of these steps. chi = E|N(0, I)| is the mean length of a
+normal vector.
 
     (1)  x ~ m + sigma N(0, C)                                     [Hansen 2016, eq. 5]
     (2)  w_i in proportion to ln((P + 1) / 2) - ln i for i <= P // 2, else 0; their sum is 1;
@@ -17,24 +18,25 @@ generation are sorted, the best first. y_i = (x_i - m) / sigma is the step to a 
     (5)  p_sigma <- (1 - c_sigma) p_sigma + sqrt(c_sigma (2 - c_sigma) mu_eff) C^{-1/2} <y>
                                                                    [Hansen 2016, eq. 43]
     (6)  sigma <- sigma exp(c_sigma / d_sigma (|p_sigma| / chi - 1))  [Hansen 2016, eq. 44]
-    (7)  p_c <- (1 - c_c) p_c + h sqrt(c_c (2 - c_c) mu_eff) <y>, with h = 0 in generation g where
-         |p_sigma| >= (1.4 + 2 / (D + 1)) chi sqrt(1 - (1 - c_sigma)^(2 g)), else 1
+    (7)  p_c <- (1 - c_c) p_c + h sqrt(c_c (2 - c_c) mu_eff) <y>,
+         h = 0 if |p_sigma| >= (1.4 + 2 / (D + 1)) chi sqrt(1 - (1 - c_sigma)^(2 g)), else h = 1
                                                                    [Hansen 2016, eq. 45]
     (8)  C <- (1 - c_1 - c_mu + (1 - h) c_1 c_c (2 - c_c)) C + c_1 p_c p_c^T
          + c_mu sum_i w_i y_i y_i^T                                [Hansen 2016, eq. 47]
 
-The factors keep each quantity at its scale when selection is blind, that is, when ranks are random:
-- Then <y> has the covariance C / mu_eff, because sum_i w_i^2 = 1 / mu_eff.
+The factors are chosen for random ranks. There p_sigma, p_c and C keep their scale:
+- <y> has the covariance C / mu_eff, because sum_i w_i^2 = 1 / mu_eff.
 - (1 - c)^2 + c (2 - c) = 1. So p_sigma keeps the covariance I in (5), and p_c keeps C in (7).
 - p_sigma starts at 0: in generation g its covariance is (1 - (1 - c_sigma)^(2 g)) I, as in (7).
 
 Steps in one direction make p_sigma longer than chi, and sigma grows by (6). Steps that undo each
-other make p_sigma shorter, and sigma shrinks. While p_sigma is much too long, sigma is much too
-small; then h = 0 stops p_c, which would stretch C along a direction that only sigma should mend.
-p_c then lacks the covariance c_c (2 - c_c) C of its new part, and (8) adds that to C.
+other make p_sigma shorter, and sigma shrinks. A very long p_sigma means that sigma is far too
+small. Then h = 0 keeps <y> out of p_c: C should not grow along the steps where sigma has to grow.
+Without its new part, p_c p_c^T lacks c_c (2 - c_c) C in the mean, and (8) adds this to C.
 
 There are no negative weights. Points of equal fitness share the weights of their ranks, and (5)
-and (7) use the mu_eff of the shared weights. If all points are equal, the distribution stays.
+and (7) use the mu_eff of the shared weights. If all points have the same fitness, only the number
+of the generation changes.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Slices of a population on many workers, with the results in order.
 
 An executor is None (all members in this process), a `concurrent.futures.Executor`, or a function
-that makes one. What is computed must not depend on how the population is sliced. Then the result
-has the same bits for any number of workers, and a slice that was lost can be computed again.
+that makes one. The result of a member must not depend on the slice that it is in. Then the results
+have the same bits for any number of workers, and a slice that was lost can be computed again.
 
-`_OPEN` is state of this process: a function is called once, and its executor serves all later
-generations, because starting workers takes longer than a generation. `close` ends it.
+`_OPEN` is a cache of this process: it holds the executors that functions have made. An executor
+serves all later generations, because its workers take longer to start than a generation takes.
 """
 
 from __future__ import annotations

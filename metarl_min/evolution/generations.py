@@ -1,4 +1,4 @@
-"""One generation of a search on many workers, which repeat its updates instead of receiving them.
+"""One generation of a search: workers repeat its updates instead of receiving its states.
 
 The state before, the key of a generation and the fitness of its members determine the next state:
 
@@ -8,9 +8,10 @@ The state before, the key of a generation and the fitness of its members determi
 So the bytes of a generation depend on the size of the population, not on the number of parameters.
 
 The state of a search is a tuple. Its first field holds the parameters, and its field `last_update`
-is an `Update`. A digest names a state: two numbers that its parameters and its last key determine.
+is an `Update`. The digest of a state is two numbers, computed from its parameters and its last key.
 
-`_STATES` is state of a worker process: the states that it met last. A lost entry costs time only.
+`_STATES` is a cache of a worker process: it holds the states that the worker evaluated last. If an
+entry is missing, the worker asks for the state again, and only time is lost.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def _remember(name: bytes, state: Any) -> None:
 
 
 def evaluate_slice(start: int, stop: int, request: Request, state: Any) -> Array | None:
-    """Return the returns of a slice, or None if `state` is None and this worker needs it."""
+    """Evaluate a slice. -> returns, or None if `state` is None and this worker needs it"""
     state = _state_here(request) if state is None else state
     if state is None:
         return None
@@ -103,7 +104,7 @@ def returns(
     evaluate: Evaluate,
     apply_update: ApplyUpdate,
 ) -> Array:
-    """Return the returns of all members, from this process or from the workers. [P, N]"""
+    """Evaluate all members, in this process or on the workers. -> returns [P, N]"""
     population = len(state.last_update.fitness)
     if executor is None:
         return evaluate(state, key, 0, population)

@@ -1,6 +1,6 @@
-"""Players: parameters that play a trial, for P members of a population at once.
+"""Players: functions that play a trial with given parameters, for P members at once.
 
-A player has two functions, `init` and `trial`. A search treats its parameters as an opaque vector.
+A player has two functions, `init` and `trial`. A search treats the parameters as an opaque vector.
 The P members play the same M tasks with the same random numbers. So members that act alike have
 the same return, and the return of a member does not depend on the other members.
 """
@@ -56,7 +56,7 @@ def num_members(thetas: Tree) -> int:
 
 
 def play(rng: Rng, agent: Agent, family: Family, tasks: MDP, population: int) -> Episodes:
-    """Play an agent with one row for each (member, task), members first. -> [P, M, N, T]"""
+    """Play an agent whose rows are (member, task), members first. -> [P, M, N, T]"""
     sampler = rollouts.sampler(tasks, family.reward_noise)
     protocol = family.num_episodes, family.horizon
     episodes, _ = agents.play(rng, sampler, agent, *protocol, population)
@@ -66,8 +66,8 @@ def play(rng: Rng, agent: Agent, family: Family, tasks: MDP, population: int) ->
 def batched_over_population(policy: RecurrentPolicy, population: int) -> RecurrentPolicy:
     """Return the policy whose parameters are [P, ..] and whose rows are (member, task).
 
-    Inside, rows have the axes [P, M]. So a product with weights is P products of matrices, and
-    the result of a member has the same bits whatever the other members are.
+    The given policy sees rows with the axes [P, M]. So a product with weights is P products of
+    matrices, and the bits of a member do not depend on the other members.
     """
 
     def initial_memory(thetas: Tree, num_rows: int) -> Any:

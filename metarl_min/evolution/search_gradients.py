@@ -12,15 +12,14 @@ of F is needed. Each g below estimates the gradient of F_sigma, a smoothed F:
     (4)  forward difference: g = sum_i (F(theta + sigma e_i) - F(theta)) e_i / (n sigma)
                                                             [Choromanski et al. 2018, eq. 3]
 
-Why E g = grad F_sigma:
+All three have the mean E g = grad F_sigma:
 - The neighbour x = theta + sigma e has the density N(x; theta, sigma^2 I).
 - The gradient of this density in theta is the density times (x - theta) / sigma^2 = e / sigma.
-- So grad F_sigma = E F(x) e / sigma, and (2) is a mean of n such terms.
-- e and -e have the same distribution, and E e = 0: (3) and (4) have the same mean as (2).
+- So grad F_sigma = E F(x) e / sigma, and (2) is a mean of n terms with this mean.
+- e and -e have the same distribution, and E e = 0. So (3) and (4) have the same mean as (2).
 
-The covariances, for normal directions. Hess is the Hessian of F; F, grad F and Hess are taken at
-theta. (5) and (6) hold for a linear F. For a quadratic F, (3) keeps the covariance (5), and (4)
-has the covariance (7):
+The covariances of the estimates follow, for normal directions. F, its gradient and its Hessian
+Hess are taken at theta. A linear F gives (5) and (6). A quadratic F gives (5) for (3), and (7):
 
     (5)  Cov (3) = Cov (4) = (|grad F|^2 I + grad F grad F^T) / n                    [derivation]
     (6)  Cov (2) = Cov (3) + (F / sigma)^2 I / n                                     [derivation]
@@ -28,29 +27,36 @@ has the covariance (7):
                    + sigma^2 (((tr Hess)^2 + 2 tr Hess^2) I + 4 (tr Hess) Hess + 8 Hess^2) / (4 n)
                                                                                      [derivation]
 
-- g is a mean of n independent terms: its covariance is the covariance of one term, divided by n.
-- One term of (3) is e (e.grad F), because all even parts of F cancel.
-- E e_i^2 = 1 and E e_i^4 = 3 give E e e^T (e.grad F)^2 = |grad F|^2 I + 2 grad F grad F^T.
-- The mean of a term is grad F. Subtracting grad F grad F^T gives (5).
-- One term of (2) has the summand e F / sigma more. Its square has the mean (F / sigma)^2 I, and
-  its product with e (e.grad F) has the mean 0, because it is odd in e. This gives (6).
-- One term of (4) has the summand (sigma / 2) e (e^T Hess e) more, and the same product is odd. In
-  the basis of the eigenvectors of Hess, with eigenvalues h_i, the square needs E e_i^6 = 15 too:
-  E e_i^2 (sum_j h_j e_j^2)^2 = (sum_j h_j)^2 + 2 sum_j h_j^2 + 4 h_i sum_j h_j + 8 h_i^2.
+An estimate is a mean of n independent terms y. A term of each estimate is
 
-Directions need not be normal, and fitness values can be replaced by their ranks:
+    of (3):  y = e (e.grad F), because the even parts of F cancel
+    of (2):  y = e (e.grad F) + e F / sigma
+    of (4):  y = e (e.grad F) + (sigma / 2) e (e^T Hess e)
+
+- Cov g = Cov y / n, and Cov y = E y y^T - grad F grad F^T, because E y = grad F.
+- E e_i^2 = 1 and E e_i^4 = 3 give E e e^T (e.grad F)^2 = |grad F|^2 I + 2 grad F grad F^T: (5).
+- The second part of (2) adds E e e^T (F / sigma)^2 = (F / sigma)^2 I: (6).
+- The second part of (4) adds (sigma^2 / 4) E e e^T (e^T Hess e)^2. In the basis of the
+  eigenvectors of Hess, with eigenvalues h_i, its diagonal entry i is
+  E e_i^2 (sum_j h_j e_j^2)^2 = (sum_j h_j)^2 + 2 sum_j h_j^2 + 4 h_i sum_j h_j + 8 h_i^2,
+  because E e_i^6 = 15: (7).
+- The product of the first and the second part is odd in e, so its mean is 0.
+
+Directions of equal length are an alternative to normal ones:
 
     (8)  orthogonal directions: D of them are the rows of a random orthogonal matrix, times sqrt(D)
                                                             [Choromanski et al. 2018, sec. 3.2]
-    (9)  for them, a quadratic F has the same F_sigma, F + (sigma^2 / 2) tr Hess; and (3) with
-         n = D is exact, g = grad F                                                  [derivation]
-    (10)  F <- rank / (P - 1) - 1/2 over all P values; equal values share their mean rank
-                                                            [Salimans et al. 2017, sec. 2.1]
+    (9)  for a quadratic F they have the same F_sigma = F + (sigma^2 / 2) tr Hess as (1), and (3)
+         with n = D has no error: g = grad F                                         [derivation]
 
 - D rows of (8) have sum_i e_i e_i^T = D I. Hence E e e^T = I, as for N(0, I).
-- F_sigma of a quadratic F contains e in (sigma^2 / 2) E e^T Hess e = (sigma^2 / 2) tr Hess only.
-- In (3) a difference is 2 sigma e_i.grad F, so g = (1 / D) sum_i e_i e_i^T grad F = grad F.
-- In (10) a fitness that is equal for all members becomes 0: then g = 0.
+- So both kinds have E e^T Hess e = tr Hess, and F_sigma depends on e through this mean only.
+- A difference in (3) is 2 sigma e_i.grad F, so g = (1 / D) sum_i e_i e_i^T grad F = grad F.
+
+Ranks can replace the fitness. A fitness that is equal for all members then becomes 0:
+
+    (10)  F <- rank / (P - 1) - 1/2 over all P values; equal values share their mean rank
+                                                            [Salimans et al. 2017, sec. 2.1]
 
 Direction i of a generation is drawn from a generator that (key, i) determines. So directions are
 never sent to a worker, and all workers draw the same ones.

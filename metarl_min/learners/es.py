@@ -1,9 +1,10 @@
 """Evolution strategies: ascend the smoothed return of a trial by trying neighbours.
 
-The fitness F(theta) of a member is its return of a whole trial, exploration included, as a mean
-over M tasks. One of the estimators search_gradients (2)-(4) gives g, from F or from its ranks (10).
+The fitness F of a member is its mean return of a trial on M tasks. The return is the sum over all
+episodes, so it includes exploration. An estimator g of the gradient, search_gradients (2), (3) or
+(4), is computed from F or from the ranks of F, search_gradients (10). Then the optimizer ascends:
 
-    (1)  the optimizer ascends g - decay theta; sgd: theta <- theta + beta (g - decay theta)
+    (1)  theta <- theta + beta (g - decay theta) by sgd; other optimizers ascend g - decay theta too
                                                               [Salimans et al. 2017, sec. 2.1]
 
 The other optimizers are momentum, optimizers (2), and Adam, optimizers (3).
@@ -36,12 +37,12 @@ class Search(NamedTuple):
 
     population  number of members P of a generation
     num_tasks   number of tasks M on which every member plays
-    sigma       distance of the members from theta, as a standard deviation of each entry
+    sigma       standard deviation of each entry of a member around theta
     beta        step size of the optimizer
     optimizer   sgd, momentum or adam
     estimator   vanilla (one-sided), antithetic or forward (forward difference)
     directions  gaussian or orthogonal
-    shaping     ranks, or none: the fitness itself
+    shaping     ranks (they replace the fitness) or none
     decay       weight of theta that is subtracted from the gradient
     num_slices  most slices into which an executor cuts the population; with fewer slices than
                 workers some workers are idle
@@ -63,7 +64,7 @@ class Search(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the next step needs."""
+    """The state of a search between two generations."""
 
     theta: Tree
     optimizer: Any
@@ -71,7 +72,7 @@ class State(NamedTuple):
 
 
 class Info(NamedTuple):
-    """What a person wants to see of a step."""
+    """The information about a step, for a person."""
 
     per_episode: Array  # [N] mean over the population of the return of each episode
 
@@ -114,7 +115,7 @@ def members(search: Search, theta: Tree, key: int, start: int, stop: int) -> Tre
 def evaluate(
     state: State, key: int, start: int, stop: int, player: Player, search: Search
 ) -> Array:
-    """Return the returns of the members start .. stop - 1. [stop - start, N]"""
+    """Evaluate the members start .. stop - 1. -> returns [stop - start, N]"""
     thetas = members(search, state.theta, key, start, stop)
     return players.returns(player, thetas, key, search.num_tasks)
 

@@ -1,7 +1,7 @@
-"""ES-MAML: evolution of a start that adapts; its fitness is its return while it adapts.
+"""ES-MAML: evolution of a start whose fitness is its return while it adapts.
 
-A trial has the stages 0 .. K of trials. A member plays stage k with phi_k and starts from
-phi_0 = theta. With R_k the return of stage k, evolution ascends
+A trial has stages k = 0, 1, .., as in the module trials. A member plays stage k with phi_k and
+starts from phi_0 = theta. With R_k the return of stage k, evolution ascends
 
     (1)  F(theta) = E sum_k R_k
                               [after Song et al. 2020, where the last stage alone counts]
@@ -10,13 +10,13 @@ The parameters are adapted between the stages in one of two ways:
 
     (2)  gradient: phi_{k+1} = phi_k + alpha grad L(phi_k; D_k), the inner step trials (1)
                               [Finn et al. 2017; Song et al. 2020 evolve this step too]
-    (3)  hill climbing: stage k plays x_k = phi_k + alpha e_k with e_k ~ N(0, I), but e_0 = 0;
-         phi_{k+1} is the x_j, j <= k, with the greatest R_j, and of equal ones the last;
-         the last stage plays phi_K itself
+    (3)  hill climbing: stage k plays x_k = phi_k + alpha e_k with e_k ~ N(0, I); in the first and
+         the last stage e_k = 0; phi_{k+1} = x_j for the largest R_j of all j <= k, and for the
+         last of them if several are equal
                               [after Song et al. 2020, sec. 3.3.2, where the first of equals stays]
 
-The step size evolves together with theta. The parameter `log2_alpha`, one number, is the power of
-2 by which the step size differs from its start.
+The step size evolves together with theta. Its parameter is `log2_alpha`: the step size of a member
+is alpha 2^log2_alpha, where alpha is the setting.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ NO_STEP = -np.inf  # the log2_alpha of a start that does not adapt
 
 
 def _per_member(x: Array, leaf: Array) -> Array:
-    """Give x [P, M] axes of length 1, so that it multiplies the leaves [P, M, ..]."""
+    """Return x [P, M] with further axes of length 1, ready to multiply a leaf [P, M, ..]."""
     return x.reshape(*x.shape, *[1] * (leaf.ndim - x.ndim))
 
 
@@ -116,18 +116,21 @@ def _without_adaptation(state: State) -> State:
 
 
 def _untrained_control(
-    rng: Rng, *, player: Player, start: float, init: Callable[[Rng], State]
+    rng: Rng, *, player: Player, first_alpha: float, init: Callable[[Rng], State]
 ) -> Control:
-    """Return an untrained start with the step size that is best for it; `start` is the first."""
+    """Return an untrained start with the step size that is best for it.
+
+    `first_alpha` is the step size for log2_alpha = 0.
+    """
     state = init(rng)
 
     def with_alpha(alpha: float) -> Tree:
-        return state.theta | {"log2_alpha": np.log2([alpha / start])}
+        return state.theta | {"log2_alpha": np.log2([alpha / first_alpha])}
 
     def play_trial(rng: Rng, alpha: float, tasks: MDP) -> Episodes:
         return players.play_one(player, rng, with_alpha(alpha), tasks)
 
-    alpha = controls.best_untrained_alpha(rng, player.family, start, play_trial)
+    alpha = controls.best_untrained_alpha(rng, player.family, first_alpha, play_trial)
     return Control(state=state._replace(theta=with_alpha(alpha)), alpha=alpha)
 
 
@@ -185,5 +188,5 @@ def es_maml(
     settings = words.describe(es_maml, values)
     settings = {name: word for name, word in settings.items() if name not in unused}
     learner = evolve(player, resolved, 1000, settings)
-    control = partial(_untrained_control, player=player, start=inner.alpha, init=learner.init)
+    control = partial(_untrained_control, player=player, first_alpha=inner.alpha, init=learner.init)
     return learner._replace(without_adaptation=_without_adaptation, untrained_control=control)

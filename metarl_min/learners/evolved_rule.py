@@ -2,9 +2,9 @@
 
 In this module, q, m, k, g, c and d are the six coefficients of the rule; n(s,a) counts the visits
 of a pair in the trial so far; t counts the steps, and L = N T is their number in a whole trial.
-The rule learns within the trial and acts by what it has learned:
+The rule updates a table Q after each step and chooses actions by Q:
 
-    (1)  Q(s,a) = q at the start, then Q <- Q + (y - Q) / (m + n(s,a)) with n after the visit,
+    (1)  Q(s,a) = q at the start, then Q <- Q + (y - Q) / (m + n(s,a)), n includes this visit,
          y = r + d max_a' Q(s',a'), but y = r in the last of the T steps of an episode
                                                    [Watkins and Dayan 1992, with a step size 1 / n]
     (2)  pi(a|s) = softmax_a k (1 + g t / L) (Q(s,a) + c / sqrt(n(s,a) + 1))
@@ -13,13 +13,13 @@ The rule learns within the trial and acts by what it has learned:
          of the posterior of a Beta(m q, m (1 - q)) prior                           [derivation]
 
 - On a bandit every step is the last of its episode: y = r.
-- Then (1) says (m + n) Q_n = (m + n - 1) Q_{n-1} + r_n: this product grows from m q by each r.
+- Then (1) says (m + n) Q_n = (m + n - 1) Q_{n-1} + r_n. So (m + n) Q_n = m q + r_1 + .. + r_n.
 - The posterior of a Beta(x, z) prior after w ones among n rewards is Beta(x + w, z + n - w). Its
   mean is (x + w) / (x + z + n).
 
 So the rule contains the greedy Bayesian player (k to infinity, c = 0) and a player with an upper
-confidence bound (c > 0). It does not know which states are absorbing. The numbers that evolve are
-unbounded: m, k and 1 + g are their exponentials, and d is a logistic function.
+confidence bound (c > 0). It does not know which states are absorbing. Evolution changes six
+unbounded numbers: q and c themselves, the logarithms of m, k and 1 + g, and the logit of d.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Memory(NamedTuple):
 
 
 def coefficients(vector: Array) -> Rule:
-    """Return the rule that six unbounded numbers stand for. [..., 6]"""
+    """Return the rule that belongs to six unbounded numbers. [..., 6]"""
     q, m, k, g, c, d = np.moveaxis(vector, -1, 0)
     return Rule(
         initial_value=q,

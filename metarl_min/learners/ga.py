@@ -1,8 +1,8 @@
 """A genetic algorithm: the best members have children, by crossover and mutation.
 
 A population has P members with D entries each. The fitness of a member is its mean return of a
-trial on M tasks that all members share. Children are made by genetic_operators (1)-(5). A run has n
-generations:
+trial on M tasks that all members share. Children are made by genetic_operators (1)-(5): selection
+of their parents, crossover and mutation. A run has n generations:
 
     (1)  elitism: the E best members live on unchanged     [De Jong 1975]
     (2)  in generation i, mutation by sigma / 10^x and fitness on M 16^x tasks, x = min(i / n, 1)
@@ -76,7 +76,7 @@ class Breeding(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the next step needs."""
+    """The state of a search between two generations."""
 
     population: Tree  # [P, ..], the elite first
     generation: int
@@ -84,7 +84,7 @@ class State(NamedTuple):
 
 
 class Info(NamedTuple):
-    """What a person wants to see of a step."""
+    """The information about a step, for a person."""
 
     per_episode: Array  # [N] return of each episode, of the best member
 
@@ -115,7 +115,7 @@ def evaluate(
     state: State, key: int, start: int, stop: int, player: Player, breeding: Breeding,
     iterations: int,
 ) -> Array:  # fmt: skip
-    """Return the returns of the members start .. stop - 1. [stop - start, N]"""
+    """Evaluate the members start .. stop - 1. -> returns [stop - start, N]"""
     members = trees.map_leaves(lambda x: x[start:stop], state.population)
     _, num_tasks = schedule(breeding, state.generation, iterations)
     return players.returns(player, members, key, num_tasks)
