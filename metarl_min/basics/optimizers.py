@@ -34,7 +34,7 @@ class Optimizer(NamedTuple):
 
     init: Callable[[Tree], Any]  # theta -> state
     update: Callable[[Tree, Any, Tree], tuple[Tree, Any]]  # (theta, state, g) -> (theta, state)
-    words: dict[str, Any]  # the settings that make it again: {"optimizer": "adam", "beta": 0.05}
+    words: dict[str, Any]  # settings that make it again, as in {"optimizer": "adam", "beta": 0.05}
 
 
 class Momentum(NamedTuple):
@@ -51,8 +51,8 @@ class Moments(NamedTuple):
     v: Tree
 
 
-def _words(maker: Callable[..., Optimizer], settings: dict[str, float]) -> dict[str, Any]:
-    """Return the settings that make an optimiser again; defaults are not written down."""
+def _words(maker: Callable[..., Optimizer], **settings: float) -> dict[str, Any]:
+    """Return the settings that make an optimiser again, without those that have their default."""
     parameters = inspect.signature(maker).parameters
     given = {name: x for name, x in settings.items() if x != parameters[name].default}
     return {"optimizer": maker.__name__, **given}
@@ -78,9 +78,9 @@ def sgd(beta: float) -> Optimizer:
     >>> ascent.update(theta, ascent.init(theta), {"w": np.array([2.0, -2.0])})
     ({'w': array([2., 1.])}, ())
     """
-    settings = {"beta": real("beta", beta, 0)}
-    update = partial(_sgd_update, **settings)
-    return Optimizer(init=_sgd_init, update=update, words=_words(sgd, settings))
+    beta = real("beta", beta, 0)
+    update = partial(_sgd_update, beta=beta)
+    return Optimizer(init=_sgd_init, update=update, words=_words(sgd, beta=beta))
 
 
 def _momentum_init(theta: Tree) -> Momentum:
@@ -96,9 +96,9 @@ def _momentum_update(
 
 def momentum(beta: float, mu: float = 0.9) -> Optimizer:
     """Return gradient ascent with momentum, eq. (2); `mu` from 0 to 1."""
-    settings = {"beta": real("beta", beta, 0), "mu": real("mu", mu, 0, 1)}
-    update = partial(_momentum_update, **settings)
-    return Optimizer(init=_momentum_init, update=update, words=_words(momentum, settings))
+    beta, mu = real("beta", beta, 0), real("mu", mu, 0, 1)
+    update = partial(_momentum_update, beta=beta, mu=mu)
+    return Optimizer(init=_momentum_init, update=update, words=_words(momentum, beta=beta, mu=mu))
 
 
 def _adam_init(theta: Tree) -> Moments:
@@ -117,13 +117,13 @@ def _adam_update(
 
 def adam(beta: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Optimizer:
     """Return Adam, eq. (3); `b1` and `b2` are at least 0 and below 1, `eps` is above 0."""
-    b1, b2, eps = real("b1", b1), real("b2", b2), real("eps", eps)
+    beta, b1, b2, eps = real("beta", beta, 0), real("b1", b1), real("b2", b2), real("eps", eps)
     for name, value in (("b1", b1), ("b2", b2)):
         require(0 <= value < 1, f"{name} must be at least 0 and below 1", value)
     require(eps > 0, "eps must be positive", eps)
-    settings = {"beta": real("beta", beta, 0), "b1": b1, "b2": b2, "eps": eps}
-    update = partial(_adam_update, **settings)
-    return Optimizer(init=_adam_init, update=update, words=_words(adam, settings))
+    update = partial(_adam_update, beta=beta, b1=b1, b2=b2, eps=eps)
+    words = _words(adam, beta=beta, b1=b1, b2=b2, eps=eps)
+    return Optimizer(init=_adam_init, update=update, words=words)
 
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": sgd, "momentum": momentum, "adam": adam}
