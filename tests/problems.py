@@ -117,3 +117,18 @@ def scripted_agent(actions):
         act=lambda rng, k, states: (np.full(len(states), actions[k]), k),
         observe=lambda k, *seen: k + 1,
     )
+
+
+# ---- players that are not trained ----
+
+
+def trials_of(player, num_tasks, seed=1):
+    """One trial of a player on each of `num_tasks` fresh tasks of its family."""
+    tasks = player.family.sample(np.random.default_rng(0), num_tasks)
+    state = player.init(np.random.default_rng(0))
+    return player.trial(np.random.default_rng(seed), state, tasks)
+
+
+def returns_of(player, num_tasks, seed=1):
+    """The total reward of each of these trials. [num_tasks]"""
+    return trials_of(player, num_tasks, seed).rewards.sum((1, 2))

@@ -2,14 +2,17 @@
 
 bandits             Thompson sampling, UCB1 and the best prior arm
 bayesian_bandits    players of Bernoulli arms that use the posterior mean
-gittins             Gittins indices by two definitions
+gittins             Gittins indices between two proven bounds; the check of index_policies
 index_policies      players that follow a table of Gittins indices
-dirichlet_mdps      players of random MDPs that plan with the posterior
+dirichlet_planners  plans for a random MDP, from the posterior of its model
+dirichlet_mdps      players of random MDPs that plan once in each episode
 posterior_sampling  posterior sampling over candidate tasks, and the random player
 registry            the players that support a family
 published           published tables of these players
 
-Each player is a Learner that is made for one family, and whose step does nothing.
+Each player is made by a function of its family, and raises `Unsupported` for a family that it
+does not support. It is a Learner whose step does nothing. What it remembers of a trial is the
+memory of its Agent. The family tells it the prior; the task itself is known to the sampler only.
 """
 
 from __future__ import annotations
@@ -25,11 +28,26 @@ from metarl_min.learners import Learner, no_op_step
 from metarl_min.mdps.agents import Agent
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import Family, play_trial
+from metarl_min.tasks import Family, play_trial, require_support
+
+
+def require_family(condition: bool, rule: str, family: Family) -> None:
+    """Raise `Unsupported` with the rule, unless the condition holds.
+
+    The message also names the family, the type of its prior and its horizon.
+    """
+    prior = type(family.prior).__name__
+    require_support(condition, rule, f"{family.name} with {prior} and horizon {family.horizon}")
 
 
 def random_argmax(rng: Rng, values: Array, tolerance: float = 0.0) -> Array:
-    """Draw one of the actions within `tolerance` of the best one, uniformly. [M, A] -> [M]"""
+    """Draw one of the best actions of each row, uniformly. [B, A] -> [B]
+
+    An action is best if its value is at most `tolerance` below the largest value of the row.
+
+    >>> random_argmax(np.random.default_rng(0), np.array([[1.0, 3.0, 2.0], [0.0, 0.0, 5.0]]))
+    array([1, 2])
+    """
     best = values >= values.max(-1, keepdims=True) - tolerance
     return np.argmax(np.where(best, rng.random(values.shape), -1.0), axis=-1)
 
@@ -37,7 +55,10 @@ def random_argmax(rng: Rng, values: Array, tolerance: float = 0.0) -> Array:
 def act_by(
     rng: Rng, memory: Any, states: Array, choose: Callable[[Rng, Any, Array], Array]
 ) -> tuple[Array, Any]:
-    """Choose the actions with `choose`, and leave the memory as it is: the `act` of an Agent."""
+    """Return the actions `choose(rng, memory, states)` and the unchanged memory.
+
+    With a fixed `choose` this is the `act` of an Agent whose memory changes in `observe` only.
+    """
     return choose(rng, memory, states), memory
 
 

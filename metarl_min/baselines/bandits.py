@@ -1,15 +1,24 @@
-"""Classical bandit players.
+"""Classical players of bandits: Thompson sampling, UCB1 and the best prior arm.
 
-n_i pulls of arm i have paid x_i in all, t = sum_i n_i, and A is the set of arms. Wherever
-several actions are equally good, one of them is drawn uniformly at random.
+Arm i has been pulled n_i times and has paid the total reward x_i. The number of all pulls so far
+is t = sum_i n_i. In this module, theta_i is a draw of the mean reward of arm i, x_i is a total
+reward, a_i and b_i are the parameters of a Beta prior, and m_i and s_i are the mean and the
+standard deviation of a normal prior. The rewards of a normal arm have the standard deviation
+`noise`.
 
-    (1)  a = argmax_i theta_i,  theta_i ~ Beta(a_i + x_i, b_i + n_i - x_i)
-                                                             [Chapelle and Li 2011, alg. 2]
-    (2)  the same with theta_i ~ N(m_i + w_i (x_i / n_i - m_i), (1 - w_i) s_i^2),
-         w_i = n_i s_i^2 / (noise^2 + n_i s_i^2)              [Bishop 2006, eqs. 2.140-2.142]
-    (3)  a = argmax_i x_i / n_i + sqrt(2 ln t / n_i), each arm once before
-                                                                  [Auer et al. 2002, fig. 1]
-    (4)  a = argmax_i E[mean of arm i] under the prior                         [definition]
+    (1)  Thompson sampling of Bernoulli arms: pull argmax_i theta_i,
+         theta_i ~ Beta(a_i + x_i, b_i + n_i - x_i)         [Chapelle and Li 2011, alg. 2]
+    (2)  Thompson sampling of normal arms: pull argmax_i theta_i,
+         theta_i ~ Normal(m_i + w_i (x_i / n_i - m_i), (1 - w_i) s_i^2),
+         w_i = n_i s_i^2 / (noise^2 + n_i s_i^2)            [Bishop 2006, eqs. 2.140-2.142]
+    (3)  UCB1: pull each arm once, then argmax_i x_i / n_i + sqrt(2 ln t / n_i)
+                                                                [Auer et al. 2002, fig. 1]
+    (4)  best prior arm: always pull argmax_i E[mean reward of arm i]         [definition]
+
+The distribution in (1) and (2) is the posterior of the mean reward, so Thompson sampling pulls an
+arm with the probability that this arm is the best one. In (2), w_i is the weight of the observed
+average, and 1 - w_i is the weight of the prior. The expectation in (4) is over the prior. If
+several arms are equally good, one of them is drawn uniformly at random.
 """
 
 from __future__ import annotations
@@ -20,7 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines import act_by, learner_of_agent, random_argmax
+from metarl_min.baselines import learner_of_agent, random_argmax, require_family
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
 from metarl_min.mdps import rollouts
@@ -30,118 +39,139 @@ from metarl_min.tasks import (
     CorrelatedArms,
     Family,
     GaussianArms,
-    Hypotheses,
     prior_means,
-    require_support,
+    shape_of,
 )
 
 
 class Record(NamedTuple):
-    """What a bandit player remembers of its pulls."""
+    """The pulls of a trial so far: the memory of a player of a bandit."""
 
-    pulls: Array  # [M, A]
-    sums: Array  # [M, A] of the rewards
+    pulls: Array  # [M, A] n_i, number of pulls
+    sums: Array  # [M, A] x_i, total reward
+
+
+Choose = Callable[[Rng, Record], Array]  # (rng, record) -> the arm of each task [M]
 
 
 def start(num_tasks: int, num_arms: int) -> Record:
-    """Return the record of no pull."""
-    return Record(*np.zeros((2, num_tasks, num_arms)))
+    """Return the record before the first pull."""
+    shape = num_tasks, num_arms
+    return Record(pulls=np.zeros(shape), sums=np.zeros(shape))
 
 
 def observe(
     record: Record, states: Array, actions: Array, rewards: Array, arrivals: Array
 ) -> Record:
-    """Add one pull of each task. [M] each"""
+    """Return the record with one more pull in each task. actions, rewards [M]
+
+    >>> observe(start(1, 2), np.array([0]), np.array([1]), np.array([5.0]), np.array([0]))
+    Record(pulls=array([[0., 1.]]), sums=array([[0., 5.]]))
+    """
     pulled = np.eye(record.pulls.shape[-1])[actions]
     return Record(record.pulls + pulled, record.sums + pulled * rewards[:, None])
 
 
-def agent(num_arms: int, choose: Callable[[Rng, Record, Array], Array]) -> Agent:
-    """Return the agent that records every pull and plays choose(rng, record, states)."""
+def _act(rng: Rng, record: Record, states: Array, choose: Choose) -> tuple[Array, Record]:
+    return choose(rng, record), record
+
+
+def recording_agent(num_arms: int, choose: Choose) -> Agent:
+    """Return the agent that pulls the arms `choose(rng, record)` and records every pull."""
     return Agent(
         start=partial(start, num_arms=num_arms),
         begin_episode=keep_memory,
-        act=partial(act_by, choose=choose),
+        act=partial(_act, choose=choose),
         observe=observe,
     )
 
 
-def _draw_beta(rng: Rng, record: Record, prior: BetaArms) -> Array:
-    """Draw the means from their posterior, eq. (1). [M, A]"""
+def draw_beta(rng: Rng, record: Record, prior: BetaArms) -> Array:
+    """Draw theta_i of every Bernoulli arm, eq. (1). [M, A]"""
     return rng.beta(prior.a + record.sums, prior.b + record.pulls - record.sums)
 
 
-def posterior(record: Record, prior: GaussianArms) -> tuple[Array, Array]:
-    """Mean and standard deviation of the posterior of each arm, eq. (2). [M, A] each"""
-    gained = record.pulls * prior.std**2
-    weight = gained / np.where(gained > 0, prior.noise**2 + gained, 1.0)
+def normal_posterior(record: Record, prior: GaussianArms) -> tuple[Array, Array]:
+    """Return mean and standard deviation of the posterior of each normal arm, eq. (2). [M, A] each
+
+    >>> prior = GaussianArms(mean=np.array([0.0]), std=np.array([1.0]), noise=1.0)
+    >>> normal_posterior(Record(np.array([[3.0]]), np.array([[6.0]])), prior)  # w = 3 / 4
+    (array([[1.5]]), array([[0.5]]))
+    """
+    numerator = record.pulls * prior.std**2  # of w_i, which is 0 before the first pull
+    weight = numerator / np.where(numerator > 0, prior.noise**2 + numerator, 1.0)
     average = record.sums / np.maximum(record.pulls, 1)
     return prior.mean + weight * (average - prior.mean), prior.std * np.sqrt(1 - weight)
 
 
-def _draw_gaussian(rng: Rng, record: Record, prior: GaussianArms) -> Array:
-    return rng.normal(*posterior(record, prior))
+def draw_normal(rng: Rng, record: Record, prior: GaussianArms) -> Array:
+    """Draw theta_i of every normal arm, eq. (2). [M, A]"""
+    mean, std = normal_posterior(record, prior)
+    return rng.normal(mean, std)
 
 
-def _act_by_draw(
-    rng: Rng, record: Record, states: Array, draw: Callable[[Rng, Record], Array]
-) -> Array:
+def choose_by_draw(rng: Rng, record: Record, draw: Choose) -> Array:
+    """Choose the best arm of one draw theta = draw(rng, record), eqs. (1) and (2). [M]"""
     return random_argmax(rng, draw(rng, record))
 
 
 def thompson(family: Family) -> Learner:
-    """Thompson sampling, eqs. (1) and (2): pull the best arm of a draw from the posterior.
+    """Return Thompson sampling, eqs. (1) and (2).
 
-    Unsupported if the family has other arms than Beta or Gaussian ones.
+    `Unsupported` unless the family has Bernoulli arms with Beta priors, or normal arms.
+
+    >>> from metarl_min.tasks.bandits import bandit
+    >>> player, rng = thompson(bandit(arms=2, pulls=5)), np.random.default_rng(0)
+    >>> tasks = player.family.sample(rng, 3)
+    >>> player.trial(rng, player.init(rng), tasks).rewards.shape  # tasks, pulls, one step
+    (3, 5, 1)
     """
     prior: Any = family.prior
     bernoulli = isinstance(prior, BetaArms) and family.reward_noise is rollouts.bernoulli
-    known = (bernoulli or isinstance(prior, GaussianArms)) and family.horizon == 1
-    got = f"{family.name} with {type(prior).__name__} and horizon {family.horizon}"
-    require_support(known, "thompson plays Beta and Gaussian arms", got)
-    posterior_draw = _draw_beta if isinstance(prior, BetaArms) else _draw_gaussian
-    draw = partial(posterior_draw, prior=prior)
-    return learner_of_agent(family, agent(len(prior[0]), partial(_act_by_draw, draw=draw)))
+    supported = (bernoulli or isinstance(prior, GaussianArms)) and family.horizon == 1
+    require_family(supported, "thompson plays Beta and Gaussian arms", family)
+    draw = partial(draw_beta if bernoulli else draw_normal, prior=prior)
+    choose = partial(choose_by_draw, draw=draw)
+    return learner_of_agent(family, recording_agent(len(prior[0]), choose))
 
 
 def upper_bounds(record: Record) -> Array:
-    """Upper confidence bounds, eq. (3): infinite before the first pull of an arm. [M, A]"""
+    """Return the upper confidence bounds of eq. (3), infinite before the first pull. [M, A]"""
     t = np.maximum(record.pulls.sum(-1, keepdims=True), 1)
     pulls = np.maximum(record.pulls, 1)
     bounds = record.sums / pulls + np.sqrt(2 * np.log(t) / pulls)
     return np.where(record.pulls > 0, bounds, np.inf)
 
 
-def _act_by_bounds(rng: Rng, record: Record, states: Array) -> Array:
+def choose_by_bounds(rng: Rng, record: Record) -> Array:
+    """Choose the arm of the highest upper confidence bound, eq. (3). [M]"""
     return random_argmax(rng, upper_bounds(record))
 
 
 def ucb1(family: Family) -> Learner:
-    """UCB1, eq. (3), with the bonus of the paper. It does not use the prior.
+    """Return UCB1, eq. (3), with the bonus of the paper. It does not use the prior.
 
-    Unsupported if the family is no Bernoulli bandit.
+    `Unsupported` unless the family is a Bernoulli bandit.
     """
     rule = "ucb1 plays Bernoulli bandits: one state, one step per episode, rewards 0 or 1"
-    prior, bernoulli = family.prior, family.reward_noise is rollouts.bernoulli
-    states, arms = prior.mdps.shape if isinstance(prior, Hypotheses) else (1, 2)
-    arms = len(prior.a) if isinstance(prior, BetaArms) else arms
-    bandit = isinstance(prior, BetaArms | CorrelatedArms | Hypotheses) and states == 1
-    got = f"{family.name} with {type(prior).__name__} and horizon {family.horizon}"
-    require_support(bandit and bernoulli and family.horizon == 1, rule, got)
-    return learner_of_agent(family, agent(arms, _act_by_bounds))
+    num_states, num_arms = shape_of(family)
+    bernoulli = family.reward_noise is rollouts.bernoulli
+    require_family(num_states == 1 and family.horizon == 1 and bernoulli, rule, family)
+    return learner_of_agent(family, recording_agent(num_arms, choose_by_bounds))
 
 
-def _act_by_prior(rng: Rng, record: Record, states: Array, means: Array) -> Array:
-    return random_argmax(rng, np.repeat(means[None], len(states), axis=0))
+def choose_by_prior(rng: Rng, record: Record, means: Array) -> Array:
+    """Choose the arm of the highest prior mean, eq. (4). means [A] -> [M]"""
+    return random_argmax(rng, np.repeat(means[None], len(record.pulls), axis=0))
 
 
 def best_prior_arm(family: Family) -> Learner:
-    """Always pull the arm of highest prior mean, eq. (4).
+    """Return the player that always pulls the arm of the highest prior mean, eq. (4).
 
-    Unsupported if the family has no prior over arms.
+    `Unsupported` unless the prior is about the means of arms.
     """
-    known = isinstance(family.prior, BetaArms | GaussianArms | CorrelatedArms)
-    rule = "best_prior_arm plays Beta, Gaussian and mirrored arms"
-    require_support(known, rule, type(family.prior).__name__)
+    supported = isinstance(family.prior, BetaArms | GaussianArms | CorrelatedArms)
+    require_family(supported, "best_prior_arm plays Beta, Gaussian and correlated arms", family)
     means = prior_means(family.prior)
-    return learner_of_agent(family, agent(len(means), partial(_act_by_prior, means=means)))
+    choose = partial(choose_by_prior, means=means)
+    return learner_of_agent(family, recording_agent(len(means), choose))

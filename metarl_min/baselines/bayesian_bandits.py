@@ -1,23 +1,27 @@
-"""Players of Bernoulli arms that know the prior: greedy, optimistic, explore first.
+"""Players of Bernoulli arms that use the posterior mean: greedy, optimistic, explore first.
 
-n_i pulls of arm i have paid x_i in all, t = 1 + sum_i n_i is the number of the pull to come,
-N that of all pulls, and Beta(a_i, b_i) the prior. Wherever several arms are equally good, one of
-them is drawn uniformly at random; only `greedy_first_arm` and `eps_greedy_first_arm` take the
-first of them, as the published table seems to have done: they stay with an arm of mean 1/2 where
-an untried one is as good, and explore less.
+Arm i has been pulled n_i times and has paid the total reward x_i. The prior of its mean reward is
+Beta(a_i, b_i). The number of the next pull is t = 1 + sum_i n_i, and a trial has N pulls. In this
+module, x_i is a total reward, a_i and b_i are the parameters of a Beta prior, theta_i is a draw
+of the mean reward of arm i, and eps is a probability.
 
-    (1)  m_i = (a_i + x_i) / (a_i + b_i + n_i)                  [DeGroot 1970, sec. 9.2, th. 1]
-    (2)  greedy: argmax_i m_i                                   [Duan et al. 2016, sec. 3.1]
-    (3)  eps_greedy: with probability eps any arm, else (2)     [Sutton and Barto 2018, sec. 2.2]
+    (1)  m_i = (a_i + x_i) / (a_i + b_i + n_i)                 [DeGroot 1970, sec. 9.2, th. 1]
+    (2)  greedy: argmax_i m_i                                  [Duan et al. 2016, sec. 3.1]
+    (3)  eps_greedy: any arm with probability eps, else (2)    [Sutton and Barto 2018, sec. 2.2]
     (4)  ucb_posterior_mean: argmax_i m_i + c sqrt(2 ln t / (a_i + b_i + n_i))
-                                                                [Duan et al. 2016, sec. 3.1]
-    (5)  optimistic_thompson: argmax_i max(theta_i, m_i), theta_i drawn from the posterior
-                                                                [May et al. 2012, OBS]
-    (6)  explore_then_commit: each arm m times, then (2) of that moment for ever
-                                                     [Lattimore and Szepesvari 2020, alg. 1]
-    (7)  gittins: argmax_i index(a_i + x_i, b_i + n_i - x_i, N - t + 1)    [Gittins 1979]
+                                                               [Duan et al. 2016, sec. 3.1]
+    (5)  optimistic_thompson: argmax_i max(theta_i, m_i),
+         theta_i ~ Beta(a_i + x_i, b_i + n_i - x_i)            [May et al. 2012, OBS]
+    (6)  index_player: argmax_i index(a_i + x_i, b_i + n_i - x_i, N - t + 1)    [Gittins 1979]
+    (7)  explore_then_commit: each arm a fixed number of times, then (2) once, and this arm for
+         the rest of the trial                      [Lattimore and Szepesvari 2020, alg. 1]
 
-`CONSTANTS` holds the grid from which the constant of (3), (4) and (6) is tuned.
+m_i is the posterior mean of arm i. If several arms are equally good, one of them is drawn
+uniformly at random. Only `greedy_first_arm` and `eps_greedy_first_arm` take the first of them. The
+published table seems to have done so too. These two players stay with an arm of mean 1/2 where an
+untried arm is equally good, so they explore less.
+
+The constants of (3), (4) and (7) are tuned: `CONSTANTS` holds the values that are tried.
 """
 
 from __future__ import annotations
@@ -28,175 +32,188 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines import act_by, bandits, learner_of_agent, random_argmax
+from metarl_min.baselines import bandits, learner_of_agent, random_argmax, require_family
 from metarl_min.baselines.bandits import Record
 from metarl_min.basics.arguments import real, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.agents import Agent
-from metarl_min.tasks import BetaArms, Family, require_support
+from metarl_min.tasks import BetaArms, Family
 
-CONSTANTS = {  # the grid of each constant
+CONSTANTS = {  # the values that are tried for each constant
     "eps_greedy": (0.0, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2),
     "ucb_posterior_mean": (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6),
     "explore_then_commit": (1, 2, 3, 5, 8, 12, 20),
 }
+TOLERANCE = 1e-12  # equal means and indices differ by rounding errors of at most this size
 
-Act = Callable[..., Array]  # (rng, record, states, prior) -> actions [M]
-Index = Callable[[Array, Array, int], Array]  # (a [M, A], b [M, A], pulls to come) -> [M, A]
+Choose = Callable[..., Array]  # (rng, record, prior=prior) -> the arm of each task [M]
+Index = Callable[[Array, Array, int], Array]  # (a [M, A], b [M, A], remaining pulls) -> [M, A]
 
 
 def posterior_means(record: Record, prior: BetaArms) -> Array:
-    """Mean of each arm under its posterior, eq. (1). [M, A]"""
+    """Return the mean of each arm under its posterior, eq. (1). [M, A]
+
+    >>> prior = BetaArms(a=np.array([1.0, 1.0]), b=np.array([1.0, 1.0]))
+    >>> posterior_means(Record(np.array([[0.0, 3.0]]), np.array([[0.0, 3.0]])), prior)
+    array([[0.5, 0.8]])
+    """
     return (prior.a + record.sums) / (prior.a + prior.b + record.pulls)
 
 
-def act_greedily(rng: Rng, record: Record, states: Array, prior: BetaArms) -> Array:
-    """Choose the best posterior mean, eq. (2). [M]"""
-    return random_argmax(rng, posterior_means(record, prior), tolerance=1e-12)
+def choose_greedily(rng: Rng, record: Record, prior: BetaArms) -> Array:
+    """Choose the arm of the highest posterior mean, eq. (2). [M]"""
+    return random_argmax(rng, posterior_means(record, prior), TOLERANCE)
 
 
-def act_greedily_first_arm(rng: Rng, record: Record, states: Array, prior: BetaArms) -> Array:
-    """Choose the best posterior mean, eq. (2), and of equal ones that of the first arm. [M]"""
+def choose_first_greedy(rng: Rng, record: Record, prior: BetaArms) -> Array:
+    """Choose the first of the arms of the highest posterior mean, eq. (2). [M]"""
     means = posterior_means(record, prior)
-    return np.argmax(means >= means.max(-1, keepdims=True) - 1e-12, axis=-1)
+    return np.argmax(means >= means.max(-1, keepdims=True) - TOLERANCE, axis=-1)
 
 
 def explore(rng: Rng, actions: Array, num_actions: int, eps: float) -> Array:
-    """Replace each action, with probability eps, by any one, eq. (3). [M] -> [M]"""
-    anything = rng.integers(num_actions, size=actions.shape)
-    return np.where(rng.random(actions.shape) < eps, anything, actions)
+    """Replace each action, with probability eps, by a uniformly drawn one, eq. (3). [M] -> [M]"""
+    uniform = rng.integers(num_actions, size=actions.shape)
+    return np.where(rng.random(actions.shape) < eps, uniform, actions)
 
 
-def _act_eps(
-    rng: Rng, record: Record, states: Array, prior: BetaArms, choose: Act, eps: float
+def choose_eps_greedily(
+    rng: Rng, record: Record, prior: BetaArms, choose: Choose, eps: float
 ) -> Array:
-    return explore(rng, choose(rng, record, states, prior), len(prior.a), eps)
+    """Choose any arm with probability eps, else by `choose`, eq. (3). [M]"""
+    return explore(rng, choose(rng, record, prior=prior), len(prior.a), eps)
 
 
 def upper_bounds(record: Record, prior: BetaArms, c: float) -> Array:
-    """Upper confidence bounds on the posterior mean, eq. (4). [M, A]"""
+    """Return the upper confidence bounds on the posterior mean, eq. (4). [M, A]"""
     t = 1 + record.pulls.sum(-1, keepdims=True)
-    known = prior.a + prior.b + record.pulls
-    return posterior_means(record, prior) + c * np.sqrt(2 * np.log(t) / known)
+    total = prior.a + prior.b + record.pulls
+    return posterior_means(record, prior) + c * np.sqrt(2 * np.log(t) / total)
 
 
-def _act_ucb(rng: Rng, record: Record, states: Array, prior: BetaArms, c: float) -> Array:
-    return random_argmax(rng, upper_bounds(record, prior, c), tolerance=1e-12)
+def choose_by_bounds(rng: Rng, record: Record, prior: BetaArms, c: float) -> Array:
+    """Choose the arm of the highest upper confidence bound, eq. (4). [M]"""
+    return random_argmax(rng, upper_bounds(record, prior, c), TOLERANCE)
 
 
-def _act_optimistic(rng: Rng, record: Record, states: Array, prior: BetaArms) -> Array:
-    """Thompson sampling that never thinks less of an arm than its mean, eq. (5). [M]"""
-    drawn = rng.beta(prior.a + record.sums, prior.b + record.pulls - record.sums)
-    return random_argmax(rng, np.maximum(drawn, posterior_means(record, prior)), tolerance=1e-12)
+def choose_optimistically(rng: Rng, record: Record, prior: BetaArms) -> Array:
+    """Choose the best arm of a draw in which no arm is below its posterior mean, eq. (5). [M]"""
+    draw = bandits.draw_beta(rng, record, prior)
+    return random_argmax(rng, np.maximum(draw, posterior_means(record, prior)), TOLERANCE)
 
 
-def _act_index(
-    rng: Rng, record: Record, states: Array, prior: BetaArms, index: Index, num_pulls: int
+def choose_by_index(
+    rng: Rng, record: Record, prior: BetaArms, index: Index, num_pulls: int
 ) -> Array:
-    """Choose the best index, eq. (7). [M]"""
+    """Choose the arm of the highest index, eq. (6); num_pulls is N. [M]"""
     remaining = num_pulls - round(float(record.pulls[0].sum()))
     values = index(prior.a + record.sums, prior.b + record.pulls - record.sums, remaining)
-    return random_argmax(rng, values, tolerance=1e-12)
+    return random_argmax(rng, values, TOLERANCE)
 
 
-def beta_arms(name: str, family: Family) -> BetaArms:
-    """Return the prior of a family of Bernoulli arms; ValueError on any other."""
-    prior, bernoulli = family.prior, family.reward_noise is rollouts.bernoulli
-    supported = isinstance(prior, BetaArms) and bernoulli and family.horizon == 1
-    got = f"{family.name} with {type(prior).__name__} and horizon {family.horizon}"
-    require_support(supported, f"{name} plays Bernoulli arms with Beta priors", got)
-    arms: BetaArms = prior
-    return arms
+def beta_prior(name: str, family: Family) -> BetaArms:
+    """Return the prior of a family of Bernoulli arms, for the player `name`.
+
+    `Unsupported`, with the name of the player, for any other family.
+    """
+    bernoulli = family.reward_noise is rollouts.bernoulli
+    supported = isinstance(family.prior, BetaArms) and bernoulli and family.horizon == 1
+    require_family(supported, f"{name} plays Bernoulli arms with Beta priors", family)
+    prior: BetaArms = family.prior
+    return prior
 
 
-def _player(family: Family, name: str, choose: Act) -> Learner:
-    prior = beta_arms(name, family)
-    return learner_of_agent(family, bandits.agent(len(prior.a), partial(choose, prior=prior)))
+def _player(name: str, family: Family, choose: Choose) -> Learner:
+    prior = beta_prior(name, family)
+    agent = bandits.recording_agent(len(prior.a), partial(choose, prior=prior))
+    return learner_of_agent(family, agent)
 
 
 def greedy(family: Family) -> Learner:
-    """Play the arm of highest posterior mean, eq. (2)."""
-    return _player(family, "greedy", act_greedily)
+    """Return the player of the highest posterior mean, eq. (2)."""
+    return _player("greedy", family, choose_greedily)
 
 
 def greedy_first_arm(family: Family) -> Learner:
-    """Play the first of the arms of highest posterior mean, eq. (2)."""
-    return _player(family, "greedy_first_arm", act_greedily_first_arm)
+    """Return the player of the first arm of the highest posterior mean, eq. (2)."""
+    return _player("greedy_first_arm", family, choose_first_greedy)
 
 
 def eps_greedy(family: Family, eps: float) -> Learner:
-    """Play any arm with probability `eps`, else the greedy one, eq. (3)."""
-    act = partial(_act_eps, choose=act_greedily, eps=real("eps", eps, 0, 1))
-    return _player(family, "eps_greedy", act)
+    """Return the player of any arm with probability `eps`, else a greedy arm, eq. (3)."""
+    choose = partial(choose_eps_greedily, choose=choose_greedily, eps=real("eps", eps, 0, 1))
+    return _player("eps_greedy", family, choose)
 
 
 def eps_greedy_first_arm(family: Family, eps: float) -> Learner:
-    """Play any arm with probability `eps`, else the first of the greedy ones, eq. (3)."""
-    act = partial(_act_eps, choose=act_greedily_first_arm, eps=real("eps", eps, 0, 1))
-    return _player(family, "eps_greedy_first_arm", act)
+    """Return the player of any arm with probability `eps`, else the first greedy arm, eq. (3)."""
+    choose = partial(choose_eps_greedily, choose=choose_first_greedy, eps=real("eps", eps, 0, 1))
+    return _player("eps_greedy_first_arm", family, choose)
 
 
 def ucb_posterior_mean(family: Family, c: float) -> Learner:
-    """Play the highest upper confidence bound on the posterior mean, eq. (4)."""
-    act = partial(_act_ucb, c=real("c", c, 0))
-    return _player(family, "ucb_posterior_mean", act)
+    """Return the player of the highest upper confidence bound on the posterior mean, eq. (4)."""
+    choose = partial(choose_by_bounds, c=real("c", c, 0))
+    return _player("ucb_posterior_mean", family, choose)
 
 
 def optimistic_thompson(family: Family) -> Learner:
-    """Thompson sampling with draws raised to the posterior mean, eq. (5)."""
-    return _player(family, "optimistic_thompson", _act_optimistic)
+    """Return Thompson sampling whose draws are raised to the posterior mean, eq. (5)."""
+    return _player("optimistic_thompson", family, choose_optimistically)
 
 
 def index_player(family: Family, index: Index) -> Learner:
-    """Play the highest `index` of posterior parameters and remaining pulls, eq. (7).
+    """Return the player of the highest index, eq. (6).
 
-    `index` is a function of module level or a partial: (a [M, A], b [M, A], pulls) -> [M, A].
+    index(a [M, A], b [M, A], remaining pulls) -> [M, A] has the parameters of the posterior. It is
+    a function of a module or a partial of one.
     """
-    act = partial(_act_index, index=index, num_pulls=family.num_episodes)
-    return _player(family, "gittins", act)
+    choose = partial(choose_by_index, index=index, num_pulls=family.num_episodes)
+    return _player("index_player", family, choose)
 
 
-class Plan(NamedTuple):
-    """What explore-then-commit remembers."""
+class CommitState(NamedTuple):
+    """The memory of explore-then-commit."""
 
-    record: Record
-    arm: Array  # [M] to which it has committed
-
-
-def _start_plan(num_tasks: int, num_arms: int) -> Plan:
-    return Plan(bandits.start(num_tasks, num_arms), np.zeros(num_tasks, int))
+    record: Record  # the pulls so far
+    arm: Array  # [M] the arm of the commitment; 0 before it
 
 
-def _exploring(record: Record, m: int) -> bool:
-    return float(record.pulls[0].sum()) < m * record.pulls.shape[1]
+def start_exploring(num_tasks: int, num_arms: int) -> CommitState:
+    """Return the memory before the first pull."""
+    return CommitState(bandits.start(num_tasks, num_arms), np.zeros(num_tasks, int))
 
 
-def _commit(rng: Rng, plan: Plan, prior: BetaArms, m: int) -> Plan:
-    """Choose for ever, eq. (6), when each arm has been pulled m times."""
-    if plan.record.pulls[0].sum() != m * len(prior.a):
-        return plan
-    return plan._replace(arm=act_greedily(rng, plan.record, plan.arm, prior))
+def commit(rng: Rng, memory: CommitState, prior: BetaArms, pulls_per_arm: int) -> CommitState:
+    """Choose the arm of the commitment after the last exploring pull, eq. (7)."""
+    if memory.record.pulls[0].sum() != pulls_per_arm * len(prior.a):
+        return memory
+    return memory._replace(arm=choose_greedily(rng, memory.record, prior))
 
 
-def _choose_plan(rng: Rng, plan: Plan, states: Array, m: int) -> Array:
-    if _exploring(plan.record, m):
-        return random_argmax(rng, -plan.record.pulls)
-    return plan.arm
+def _act(
+    rng: Rng, memory: CommitState, states: Array, pulls_per_arm: int
+) -> tuple[Array, CommitState]:
+    pulls = memory.record.pulls
+    if pulls[0].sum() < pulls_per_arm * pulls.shape[1]:
+        return random_argmax(rng, -pulls), memory  # an arm of the fewest pulls
+    return memory.arm, memory
 
 
-def _observe_plan(plan: Plan, *step: Array) -> Plan:
-    return plan._replace(record=bandits.observe(plan.record, *step))
+def _observe(memory: CommitState, *step: Array) -> CommitState:
+    return memory._replace(record=bandits.observe(memory.record, *step))
 
 
-def explore_then_commit(family: Family, m: int) -> Learner:
-    """Pull each arm `m` times, in random order, then one of them for ever, eq. (6)."""
-    prior = beta_arms("explore_then_commit", family)
+def explore_then_commit(family: Family, pulls_per_arm: int) -> Learner:
+    """Return the player that explores in random order, and commits to one arm, eq. (7)."""
+    prior = beta_prior("explore_then_commit", family)
+    whole("pulls_per_arm", pulls_per_arm)
     agent = Agent(
-        start=partial(_start_plan, num_arms=len(prior.a)),
-        begin_episode=partial(_commit, prior=prior, m=whole("m", m)),
-        act=partial(act_by, choose=partial(_choose_plan, m=m)),
-        observe=_observe_plan,
+        start=partial(start_exploring, num_arms=len(prior.a)),
+        begin_episode=partial(commit, prior=prior, pulls_per_arm=pulls_per_arm),
+        act=partial(_act, pulls_per_arm=pulls_per_arm),
+        observe=_observe,
     )
     return learner_of_agent(family, agent)

@@ -1,22 +1,35 @@
-"""Gittins indices of Beta arms, between two bounds.
+"""Gittins indices of Bernoulli arms, between two proven bounds.
 
-Of an arm that pays 1 with chance p ~ Beta(a, b), and a standard arm that always pays l, the one
-is pulled as long as it is better, then the other for ever:
+An arm pays 1 with an unknown probability, whose prior is Beta(a, b). A standard arm always pays l.
+A player pulls one of the two arms in each step, for ever. V(a,b;l) is the largest expectation of
+its rewards, discounted by gamma. When the standard arm is the better one, its pulls teach nothing
+new, so it stays the better one and earns l / (1 - gamma). In this module, a and b are the
+parameters of a Beta distribution, p is its mean, and l is the reward of the standard arm.
 
     (1)  V(a,b;l) = max(l / (1 - gamma), p + gamma (p V(a+1,b;l) + (1 - p) V(a,b+1;l))),
          p = a / (a + b)                                        [Gittins et al. 2011, sec. 1.3]
-    (2)  index(a,b) = inf{l : V(a,b;l) = l / (1 - gamma)}       [Gittins et al. 2011, sec. 1.3]
-    (3)  max(l, p) <= (1 - gamma) V(a,b;l) <= l + (1 - l) p for 0 <= l <= 1: the arm itself for
-         ever, and the player who is told p, as max(l, x) <= l + (1 - l) x              [derivation]
+    (2)  max(l, p) <= (1 - gamma) V(a,b;l) <= l + (1 - l) p,  0 <= l <= 1        [derivation]
+    (3)  index(a,b) = inf{l : V(a,b;l) = l / (1 - gamma)}       [Gittins et al. 2011, sec. 1.3]
 
-V of (1) is cut off after `depth` pulls. With the lower side of (3) in its place the index of (2)
-comes out too low, with the upper side too high; what lies between is the stated error, which
-falls like gamma^depth.
+    Steps of (2). Let m be the unknown mean of the arm, so p = E[m].
+    A player that pulls one arm for ever earns l / (1 - gamma) or E[m] / (1 - gamma).
+    V is the best player's value, so it is at least as large as both.
+    A player that is told m earns max(l, m) / (1 - gamma), and no player earns more.
+    So (1 - gamma) V <= E[max(l, m)]. max(l, m) is convex in m; it is l at m = 0 and 1 at m = 1.
+    So max(l, m) <= l + (1 - l) m for 0 <= m <= 1. The expectation of this line is l + (1 - l) p.
+
+The recursion (1) stops after `depth` pulls, where a side of (2) takes the place of V. Larger
+values at the end give a larger V at the start. So the lower side of (2) gives an index that is too
+low, and the upper side gives an index that is too high. Their distance falls like gamma^depth.
+
+No module of the package imports this one. It is the plain form of the tables of `index_policies`:
+the tests hold the discounted tables between these bounds.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -24,24 +37,26 @@ import numpy as np
 from metarl_min.basics.arguments import real, require
 from metarl_min.basics.trees import Array
 
-MOST = 5000  # pulls before the cut
+MAX_DEPTH = 5000
+
+End = Callable[[float, Array], Array]  # (l, p [n]) -> a bound of (1 - gamma) V [n]
 
 
-class Index(NamedTuple):
-    """The index lies between the two."""
+class IndexBounds(NamedTuple):
+    """Two bounds of one Gittins index."""
 
     low: float
     high: float
 
 
-def advantage(a: float, b: float, level: float, gamma: float, depth: int, high: bool) -> float:
-    """What a first pull is worth beyond the standard arm, eq. (1), cut off by a side of eq. (3).
+def advantage(a: float, b: float, level: float, gamma: float, depth: int, end: End) -> float:
+    """Return the gain of a first pull of the arm over the standard arm, eq. (1).
 
-    In units of (1 - gamma) V.
+    The gain is in the unit of (1 - gamma) V. `level` is l, and `end` is the bound of
+    (1 - gamma) V that takes its place after `depth` pulls.
     """
-    wins = np.arange(depth + 1)
-    p = (a + wins) / (a + b + depth)
-    values: Array = level + (1 - level) * p if high else np.maximum(level, p)
+    p = (a + np.arange(depth + 1)) / (a + b + depth)  # by the number of wins
+    values = end(level, p)
     for n in range(depth - 1, -1, -1):
         p = (a + np.arange(n + 1)) / (a + b + n)
         pulled = (1 - gamma) * p + gamma * (p * values[1:] + (1 - p) * values[:-1])
@@ -49,20 +64,34 @@ def advantage(a: float, b: float, level: float, gamma: float, depth: int, high: 
     return float(pulled[0]) - level
 
 
-def _root(a: float, b: float, gamma: float, depth: int, high: bool, error: float) -> float:
-    """Where the first pull ceases to pay, eq. (2), rounded outwards."""
-    low, top = a / (a + b), 1.0
-    while top - low > error:
-        level = (low + top) / 2
-        if advantage(a, b, level, gamma, depth, high) > 0:
+def lower_end(level: float, p: Array) -> Array:
+    """Return the lower bound of (1 - gamma) V, eq. (2). p [n] -> [n]"""
+    return np.maximum(level, p)
+
+
+def upper_end(level: float, p: Array) -> Array:
+    """Return the upper bound of (1 - gamma) V, eq. (2). p [n] -> [n]"""
+    return level + (1 - level) * p
+
+
+def _bracket(
+    a: float, b: float, gamma: float, depth: int, end: End, error: float
+) -> tuple[float, float]:
+    """Return an interval of length `error` that holds the level at which the gain is 0, eq. (3)."""
+    low, high = a / (a + b), 1.0
+    while high - low > error:
+        level = (low + high) / 2
+        if advantage(a, b, level, gamma, depth, end) > 0:
             low = level
         else:
-            top = level
-    return top if high else low
+            high = level
+    return low, high
 
 
-def index(a: float, b: float, gamma: float, *, error: float = 1e-6) -> Index:
-    """Bounds of the Gittins index at discount `gamma`, eq. (2), at most `error` apart.
+def index(a: float, b: float, gamma: float, *, error: float = 1e-6) -> IndexBounds:
+    """Return bounds of the Gittins index at discount `gamma`, eq. (3), at most `error` apart.
+
+    ValueError if the bounds need more than 5,000 pulls.
 
     >>> low, high = index(1, 1, 0.9)
     >>> round(low, 4), round(high, 4)
@@ -74,9 +103,10 @@ def index(a: float, b: float, gamma: float, *, error: float = 1e-6) -> Index:
     require(gamma < 1, "gamma must be below 1", gamma)
     depth = 1 + (math.ceil(math.log(error / 100) / math.log(gamma)) if gamma > 0 else 0)
     while True:
-        rule = f"a Gittins index may look at most {MOST:,} pulls ahead"
-        require(depth <= MOST, rule, f"at least {depth:,} for an error of {error:g}")
-        low, high = (_root(a, b, gamma, depth, side, error / 4) for side in (False, True))
+        rule = f"a Gittins index may look at most {MAX_DEPTH:,} pulls ahead"
+        require(depth <= MAX_DEPTH, rule, f"at least {depth:,} for an error of {error:g}")
+        low, _ = _bracket(a, b, gamma, depth, lower_end, error / 4)
+        _, high = _bracket(a, b, gamma, depth, upper_end, error / 4)
         if high - low <= error:
-            return Index(low, high)
+            return IndexBounds(low, high)
         depth = math.ceil(1.3 * depth)

@@ -1,20 +1,43 @@
-"""Index policies of Bernoulli arms: discounted and finite-horizon Gittins, from a table.
+"""Players of Bernoulli arms that follow a table of Gittins indices.
 
-An arm has paid x of s pulls, p = (a + x) / (a + b + s) under its prior Beta(a, b). Beside a
-standard arm that always pays l, with gamma as in `gittins` or with r pulls left,
+An arm has the prior Beta(a, b). After n pulls with x wins, its posterior mean is
+p = (a + x) / (a + b + n). A standard arm always pays l. In each step a player pulls the arm, or it
+turns to the standard arm. It never returns from there, because the standard arm teaches nothing.
+V is the value of the best player, and Q is its value if it pulls the arm now. In this module, a
+and b are the parameters of a Beta distribution, n and x are numbers of pulls and wins, l is the
+reward of the standard arm, and k is the number of pulls to go. In the shapes, L is the number of
+values of l.
 
-    (1)  V(s,x;l) = max(l, (1 - gamma) p + gamma (p V(s+1,x+1;l) + (1 - p) V(s+1,x;l))), cut off
-         after some pulls by V = max(l, p)                  [Gittins et al. 2011, sec. 1.3]
-    (2)  W_r(s,x;l) = max(l r, p + p W_{r-1}(s+1,x+1;l) + (1 - p) W_{r-1}(s+1,x;l)), W_0 = 0
-                                                            [Bradt et al. 1956, sec. 4]
-    (3)  index = the l at which both sides of the maximum are equal; the standard arm is left for
-         good or never [Whittle 1982, sec. 14.2]. l takes NUM_LEVELS values on [0, 1], the
-         root between two of them is that of the straight line, which is never below
-         the root itself, as the difference is convex in l             [derivation]
+    (1)  Q(n,x;l) = unit p + gamma (p V(n+1,x+1;l) + (1 - p) V(n+1,x;l))
+                                                         [Gittins et al. 2011, sec. 1.3]
+    (2)  the index is the l at which Q(n,x;l) equals the value of the standard arm
+                                                         [Whittle 1982, sec. 14.2]
+    (3)  root <= l_i + D(l_i) (l_{i+1} - l_i) / (D(l_i) - D(l_{i+1})) <= l_{i+1},
+         where D(l_i) > 0 >= D(l_{i+1}) and D is Q minus the value of the standard arm
+                                                         [derivation]
+    (4)  discounted for ever: unit = 1 - gamma,  V(n,x;l) = max(l, Q(n,x;l)),
+         cut off after some pulls by V = max(l, p)       [Gittins et al. 2011, sec. 1.3]
+    (5)  k pulls to go: unit = gamma = 1,  V_k(n,x;l) = max(l k, Q_k(n,x;l)),  V_0 = 0,
+         and Q_k reads V_{k-1}                           [Bradt et al. 1956, sec. 4]
 
-For Beta(1, 1), s < N = 500 and gamma = 0.99 a table takes about a second, that of (2) half a
-minute: it is in s, x and r. With several bayesian_bandits (1) is optimal only for the discounted sum without
-end [Gittins 1979], (2) not even for its own horizon: both are lower bounds of the ceiling.
+    Steps of (3). The return of one plan of the player is a straight line in l.
+    V is the largest return of all plans, so V is convex in l. Then Q and D are convex too.
+    No plan plays the standard arm for more than the remaining time. So Q rises more slowly in l
+    than the value of the standard arm, which is l in (4) and l k in (5), and D has one root.
+    The middle term of (3) is the root of the straight line through D(l_i) and D(l_{i+1}).
+    A convex D is not above this line between l_i and l_{i+1}. So where the line is 0, D is not
+    positive, and the root of D is not above that place.
+
+The standard arm has NUM_LEVELS values of l between 0 and 1, and the middle term of (3) is the
+index of a table. The error is at most the distance of two levels, and far less where D is nearly
+straight. For Beta(1, 1), 500 pulls and gamma = 0.99 a discounted table takes about a second. The
+tables of (5) depend on k too, and take half a minute.
+
+With several arms, the policy of (4) is optimal only for the discounted sum of an endless trial
+[Gittins 1979]. The policy of (5) is not optimal even for its own horizon. So both are below the
+ceiling. `gittins` is the plain form of (4), for one arm and with proven bounds: the tests hold
+these tables against it. The plain form of (5), in rational numbers, is
+tests/baselines/test_index_policies.py.
 """
 
 from __future__ import annotations
@@ -32,59 +55,71 @@ from metarl_min.learners import Learner
 from metarl_min.tasks import BetaArms, Family
 
 NUM_LEVELS = 129
-MOST_PULLS = 600  # of a finite-horizon table
-DISCOUNTS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995)  # the grid from which gamma is tuned
-LEVELS = np.linspace(0.0, 1.0, NUM_LEVELS)[:, None]
+MAX_PULLS = 600  # of the finite-horizon tables
+DISCOUNTS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995)  # the values of gamma that are tried
+LEVELS = np.linspace(0.0, 1.0, NUM_LEVELS)[:, None]  # [L, 1] values of l
 
-Tables = Callable[[float, float, int], list[Array]]  # a, b, pulls -> one [s, x] per r, or one
+MakeTables = Callable[[float, float, int], list[Array]]
+# (a, b, number of pulls) -> a table [n, x] for k = 1, 2, ..; or one table for every k
 
 
-def crossing(better: Array) -> Array:
-    """Level at which the arm ceases to be better than the standard arm, eq. (3). [L, ..] -> [..]
+def pull_values(
+    a: float, b: float, n: Array, next_values: Array, gamma: float, unit: float
+) -> Array:
+    """Return Q for x = 0, 1, .., eq. (1). next_values [L, .., X + 1] of V -> [L, .., X]"""
+    x = np.arange(next_values.shape[-1] - 1)
+    p = np.minimum((a + x) / (a + b + n), 1.0)  # entries with more wins than pulls never occur
+    return unit * p + gamma * (p * next_values[..., 1:] + (1 - p) * next_values[..., :-1])
 
-    >>> slope = 0.25 - np.linspace(0, 1, NUM_LEVELS)
-    >>> float(crossing(slope[:, None])[0])
+
+def crossing(difference: Array) -> Array:
+    """Return the index, eq. (2), by the straight line of eq. (3). D [L, ..] -> [..]
+
+    >>> difference = 0.25 - LEVELS  # its root is 1 / 4
+    >>> float(crossing(difference)[0])
     0.25
     """
-    above = np.clip((better > 0).sum(0), 1, NUM_LEVELS - 1)[None]
-    low, high = (np.take_along_axis(better, above - i, 0)[0] for i in (1, 0))
-    gap = low - high
-    share = np.where(gap > 0, low / np.where(gap > 0, gap, 1.0), 0.0)
+    above = np.clip((difference > 0).sum(0), 1, NUM_LEVELS - 1)[None]  # i + 1
+    before = np.take_along_axis(difference, above - 1, 0)[0]
+    after = np.take_along_axis(difference, above, 0)[0]
+    fall = before - after
+    share = np.where(fall > 0, before / np.where(fall > 0, fall, 1.0), 0.0)
     return (above[0] - 1 + np.clip(share, 0.0, 1.0)) / (NUM_LEVELS - 1)
-
-
-def pull(a: float, b: float, s: Array, after: Array, gamma: float, unit: float) -> Array:
-    """What a pull is worth, eqs. (1) and (2). after [L, .., x + 1] -> [L, .., x]"""
-    x = np.arange(after.shape[-1] - 1)
-    p = np.minimum((a + x) / (a + b + s), 1.0)  # x > s is never met
-    return unit * p + gamma * (p * after[..., 1:] + (1 - p) * after[..., :-1])
 
 
 @lru_cache(maxsize=8)
 def discounted(a: float, b: float, pulls: int, gamma: float) -> list[Array]:
-    """Index of every record of fewer than `pulls` pulls, eq. (1), the same for every r. [s, x]"""
+    """Return one table [n, x] of the indices of all records with n < `pulls`, eq. (4).
+
+    It does not depend on k. Entries with more wins than pulls are NaN.
+    """
     depth = pulls + 1 + (math.ceil(math.log(1e-4) / math.log(gamma)) if gamma > 0 else 0)
-    table = np.full((pulls, pulls), np.nan)  # where x > s: never met
+    table = np.full((pulls, pulls), np.nan)
     values = np.maximum(LEVELS, (a + np.arange(depth + 1)) / (a + b + depth))
-    for s in range(depth - 1, -1, -1):
-        pulled = pull(a, b, np.array(s), values, gamma, 1 - gamma)
-        if s < pulls:
-            table[s, : s + 1] = crossing(pulled - LEVELS)
+    for n in range(depth - 1, -1, -1):
+        pulled = pull_values(a, b, np.array(n), values, gamma, 1 - gamma)
+        if n < pulls:
+            table[n, : n + 1] = crossing(pulled - LEVELS)
         values = np.maximum(LEVELS, pulled)
     return [table]
 
 
 @lru_cache(maxsize=8)
 def finite_horizon(a: float, b: float, pulls: int) -> list[Array]:
-    """Index of every record, eq. (2), for r = 1, 2, .. pulls left. r - 1 -> [s, x]"""
-    rule = f"finite-horizon Gittins indices need at most {MOST_PULLS} pulls"
-    require(pulls <= MOST_PULLS, rule, pulls)
+    """Return the tables [n, x] of the indices with k = 1, 2, .. pulls to go, eq. (5).
+
+    >>> two_to_go = finite_horizon(1.0, 1.0, 2)[1]
+    >>> round(float(two_to_go[0, 0]), 6)  # 1/2 + (1/2 2/3 + 1/2 l) = 2 l at l = 5/9
+    0.555556
+    """
+    rule = f"finite-horizon Gittins indices need at most {MAX_PULLS} pulls"
+    require(pulls <= MAX_PULLS, rule, pulls)
     tables, values = [], np.zeros((NUM_LEVELS, pulls + 1, pulls + 1), np.float32)
-    for r in range(1, pulls + 1):
-        s = np.arange(pulls - r + 1)[:, None]
-        after = values[:, 1 : pulls - r + 2, : pulls - r + 2]
-        pulled = pull(a, b, s, after, 1.0, 1.0).astype(np.float32)
-        standard = (LEVELS * r).astype(np.float32)[..., None]
+    for k in range(1, pulls + 1):
+        n = np.arange(pulls - k + 1)[:, None]
+        next_values = values[:, 1 : pulls - k + 2, : pulls - k + 2]
+        pulled = pull_values(a, b, n, next_values, 1.0, 1.0).astype(np.float32)
+        standard = (LEVELS * k).astype(np.float32)[..., None]
         tables.append(crossing(pulled - standard))
         values = np.maximum(standard, pulled)
     return tables
@@ -93,30 +128,43 @@ def finite_horizon(a: float, b: float, pulls: int) -> list[Array]:
 def look_up(
     a: Array, b: Array, remaining: int, prior: BetaArms, group: Array, tables: list[list[Array]]
 ) -> Array:
-    """Index of each arm with posterior Beta(a, b), eq. (3). [M, A]"""
-    sums = np.rint(a - prior.a).astype(int)
-    pulls = np.rint(b - prior.b).astype(int) + sums
+    """Return the index of each arm with the posterior Beta(a, b), bayesian_bandits (6). [M, A]
+
+    `tables` has one entry for each different prior, and `group` [A] is the entry of each arm. An
+    entry is a list of tables by the number of remaining pulls; the last one serves all larger
+    numbers.
+    """
+    wins = np.rint(a - prior.a).astype(int)
+    pulls = np.rint(b - prior.b).astype(int) + wins
     values = np.empty(a.shape)
-    for g, of_prior in enumerate(tables):
-        table, mine = of_prior[min(remaining, len(of_prior)) - 1], group == g
-        values[:, mine] = table[pulls[:, mine], sums[:, mine]]
+    for g, by_remaining in enumerate(tables):
+        table, arms = by_remaining[min(remaining, len(by_remaining)) - 1], group == g
+        values[:, arms] = table[pulls[:, arms], wins[:, arms]]
     return values
 
 
-def _player(family: Family, name: str, make: Tables) -> Learner:
-    prior = bayesian_bandits.beta_arms(name, family)
+def _player(name: str, family: Family, make_tables: MakeTables) -> Learner:
+    prior = bayesian_bandits.beta_prior(name, family)
     pairs, group = np.unique(np.stack([prior.a, prior.b]), axis=1, return_inverse=True)
-    tables = [make(float(a), float(b), family.num_episodes) for a, b in pairs.T]
+    tables = [make_tables(float(a), float(b), family.num_episodes) for a, b in pairs.T]
     index = partial(look_up, prior=prior, group=group.ravel(), tables=tables)
     return bayesian_bandits.index_player(family, index)
 
 
 def gittins(family: Family, gamma: float) -> Learner:
-    """Play the highest Gittins index at discount `gamma`, eq. (1), whatever remains."""
+    """Return the player of the highest Gittins index at discount `gamma`, eq. (4).
+
+    It ignores the number of remaining pulls. `Unsupported` unless the family has Bernoulli arms
+    with Beta priors.
+    """
     require(0 <= real("gamma", gamma) <= 0.999, "gamma must be in [0, 0.999]", gamma)
-    return _player(family, "gittins", partial(discounted, gamma=gamma))
+    return _player("gittins", family, partial(discounted, gamma=gamma))
 
 
 def finite_horizon_gittins(family: Family) -> Learner:
-    """Play the highest index for the pulls that remain, eq. (2)."""
-    return _player(family, "finite_horizon_gittins", finite_horizon)
+    """Return the player of the highest index for the pulls to go, eq. (5).
+
+    `Unsupported` unless the family has Bernoulli arms with Beta priors. ValueError for a trial of
+    more than 600 pulls.
+    """
+    return _player("finite_horizon_gittins", family, finite_horizon)

@@ -1,26 +1,33 @@
-"""Classical players of MDPs: uniformly random, and posterior sampling.
+"""The random player, and posterior sampling over candidate tasks.
 
-    (1)  pi(a|s) = 1 / A                                                        [definition]
-    (2)  b(h) ~ w(h) prod_t P_h(s_{t+1}|s_t,a_t) p(r_t | R_h(s_t,a_t,s_{t+1}))  [definition]
-    (3)  at the start of each episode h ~ b, then a_t = argmax_a Q*_h,t(s_t, a) for the whole
-         episode                                                  [Osband et al. 2013, alg. 1]
+w is the prior over the candidates g. P_g and r_g are the transitions and the mean rewards of
+candidate g, and Q*_{g,t} is its best action value in step t of an episode. In this module, b is
+the posterior, a belief over the candidates.
 
-w is the prior, p the chance of a reward given its mean: 1{r = mean} without noise, and
-r mean + (1 - r) (1 - mean) for Bernoulli rewards. Without noise in rewards and arrivals, b is
-the prior restricted to the hypotheses that history leaves. Of several best actions one is drawn
-uniformly at random.
+    (1)  random: pi(a|s) = 1 / A                                                [definition]
+    (2)  b(g) proportional to w(g) prod_t P_g(s_{t+1}|s_t,a_t) p(r_t|r_g(s_t,a_t,s_{t+1}))
+                                                                              [Bayes' rule]
+    (3)  psrl: draw g from b at the start of each episode, then a_t = argmax_a Q*_{g,t}(s_t,a)
+         for the whole episode                                [Osband et al. 2013, alg. 1]
+
+The product in (2) is over all steps of the trial so far. p(r|mean) is the probability of a reward
+with this mean: 1 if r = mean, else 0, for rewards without noise; r mean + (1 - r) (1 - mean) for
+Bernoulli rewards. If nothing is random but the task, b is the prior restricted to the candidates
+that the history allows. If several actions are equally good, one of them is drawn uniformly at
+random.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from metarl_min.baselines import (
     act_by,
     dirichlet_mdps,
+    dirichlet_planners,
     learner_of_agent,
     no_state,
     random_argmax,
@@ -40,12 +47,12 @@ from metarl_min.tasks import DirichletMDP, Family, Hypotheses, require_support, 
 def _random_trial(
     rng: Rng, state: tuple[()], tasks: MDP, greedy: bool = False, *, family: Family
 ) -> Episodes:
-    prepared, probs = rollouts.sampler(tasks, family.reward_noise), uniform(tasks.shape)
-    return rollouts.sample(rng, prepared, probs, family.num_episodes, family.horizon)
+    sampler = rollouts.sampler(tasks, family.reward_noise)
+    return rollouts.sample(rng, sampler, uniform(tasks.shape), family.num_episodes, family.horizon)
 
 
 def random(family: Family) -> Learner:
-    """Draw every action uniformly, eq. (1). This player supports every family."""
+    """Return the player that draws every action uniformly, eq. (1). It supports every family."""
     return Learner(
         family=family,
         init=no_state,
@@ -55,89 +62,117 @@ def random(family: Family) -> Learner:
     )
 
 
+class CandidateModels(NamedTuple):
+    """The candidate tasks of a family, and the best plan for each."""
+
+    weights: Array  # [G] w(g)
+    transition: Array  # [G, S, A, S] P_g
+    reward: Array  # [G, S, A, S] r_g
+    action_values: Array  # [G, T, S, A] Q* of each step of an episode
+    bernoulli: bool  # whether rewards are 0 or 1; otherwise they have no noise
+
+
 class Posterior(NamedTuple):
-    """What PSRL remembers."""
+    """The memory of PSRL."""
 
-    probs: Array  # [M, G] posterior probability of each hypothesis
-    drawn: Array  # [M] the hypothesis that is believed in this episode
-    step: int  # of the episode
-
-
-class Model(NamedTuple):
-    """What PSRL knows beforehand; leading axis [G]."""
-
-    weights: Array  # [G]
-    transition: Array  # [G, S, A, S]
-    reward: Array  # [G, S, A, S]
-    best: Array  # [G, T, S, A] Q* of each hypothesis
-    bernoulli: bool
+    probs: Array  # [M, G] b(g)
+    sampled_hypothesis: Array  # [M] the candidate that was drawn for this episode
+    step: int  # number of steps since the start of the episode
 
 
-def _model(family: Family) -> Model:
+def candidate_models(family: Family) -> CandidateModels:
+    """Return the candidates of a family.
+
+    `Unsupported` unless they are finitely many, share the distribution of the first state, and
+    have rewards without noise or Bernoulli rewards.
+    """
     prior, noise = family.prior, family.reward_noise
     rule = "psrl plays random MDPs and finite hypotheses, with noise-free or Bernoulli rewards"
     bernoulli = noise is rollouts.bernoulli
-    fits = isinstance(prior, Hypotheses) and (bernoulli or noise is rollouts.deterministic)
-    require_support(fits, rule, f"{type(prior).__name__} with {noise}")
+    supported = isinstance(prior, Hypotheses) and (bernoulli or noise is rollouts.deterministic)
+    require_support(supported, rule, f"{type(prior).__name__} with {noise}")
     shared_initial(prior)
     (S, A), G = prior.mdps.shape, len(prior.weights)
     best = exact.optimal_action_values(prior.mdps, family.horizon)
-    return Model(
-        prior.weights,
-        np.broadcast_to(prior.mdps.transition, (G, S, A, S)),
-        np.broadcast_to(prior.mdps.reward, (G, S, A, S)),
-        np.broadcast_to(best, (G, family.horizon, S, A)),
-        bernoulli,
+    return CandidateModels(
+        weights=prior.weights,
+        transition=np.broadcast_to(prior.mdps.transition, (G, S, A, S)),
+        reward=np.broadcast_to(prior.mdps.reward, (G, S, A, S)),
+        action_values=np.broadcast_to(best, (G, family.horizon, S, A)),
+        bernoulli=bernoulli,
     )
-
-
-def _start(num_tasks: int, model: Model) -> Posterior:
-    return Posterior(np.repeat(model.weights[None], num_tasks, 0), np.zeros(num_tasks, int), 0)
-
-
-def _begin(rng: Rng, memory: Posterior) -> Posterior:
-    """Draw a hypothesis for the episode, eq. (3); never one of probability zero."""
-    cumulative = np.cumsum(memory.probs, axis=-1)
-    u = rng.random((len(cumulative), 1)) * cumulative[:, -1:]
-    return Posterior(memory.probs, np.sum(u >= cumulative[:, :-1], axis=-1), 0)
-
-
-def _choose(rng: Rng, memory: Posterior, states: Array, model: Model) -> Array:
-    return random_argmax(rng, model.best[memory.drawn, memory.step, states], tolerance=1e-9)
 
 
 def likelihood(
-    model: Model, states: Array, actions: Array, rewards: Array, arrivals: Array
+    models: CandidateModels, states: Array, actions: Array, rewards: Array, arrivals: Array
 ) -> Array:
-    """Chance of what happened under each hypothesis, a factor of eq. (2). [M] each -> [M, G]"""
-    mean = model.reward[:, states, actions, arrivals].T
+    """Return the probability of one step in each candidate, a factor of eq. (2). [M] -> [M, G]"""
+    mean = models.reward[:, states, actions, arrivals].T
     r = rewards[:, None]
-    chance = r * mean + (1 - r) * (1 - mean) if model.bernoulli else r == mean
-    return model.transition[:, states, actions, arrivals].T * chance
+    reward_probs = r * mean + (1 - r) * (1 - mean) if models.bernoulli else r == mean
+    return models.transition[:, states, actions, arrivals].T * reward_probs
 
 
-def _observe(
-    memory: Posterior, states: Array, actions: Array, rewards: Array, arrivals: Array, model: Model
-) -> Posterior:
-    probs = memory.probs * likelihood(model, states, actions, rewards, arrivals)
+def _start(num_tasks: int, models: CandidateModels) -> Posterior:
+    return Posterior(
+        probs=np.repeat(models.weights[None], num_tasks, 0),
+        sampled_hypothesis=np.zeros(num_tasks, int),
+        step=0,
+    )
+
+
+def _observe(memory: Posterior, *step: Array, models: CandidateModels) -> Posterior:
+    """Return the posterior after one more step, eq. (2)."""
+    probs = memory.probs * likelihood(models, *step)
     total = probs.sum(-1, keepdims=True)
     require(bool((total > 0).all()), "history must be possible under the prior", "probability 0")
-    return Posterior(probs / total, memory.drawn, memory.step + 1)
+    return memory._replace(probs=probs / total, step=memory.step + 1)
+
+
+def sample_hypothesis(rng: Rng, memory: Posterior) -> Posterior:
+    """Draw the candidate of an episode from the posterior, eq. (3).
+
+    A candidate of probability zero is never drawn.
+    """
+    cumulative = np.cumsum(memory.probs, axis=-1)
+    threshold = rng.random((len(cumulative), 1)) * cumulative[:, -1:]
+    sampled = np.sum(threshold >= cumulative[:, :-1], axis=-1)
+    return Posterior(probs=memory.probs, sampled_hypothesis=sampled, step=0)
+
+
+def _choose(rng: Rng, memory: Posterior, states: Array, models: CandidateModels) -> Array:
+    """Choose the best action in the drawn candidate, eq. (3). [M]"""
+    q = models.action_values[memory.sampled_hypothesis, memory.step, states]
+    return random_argmax(rng, q, tolerance=1e-9)
+
+
+def sampling_agent(models: CandidateModels) -> Agent:
+    """Return the agent of posterior sampling, eqs. (2) and (3). Its memory is a `Posterior`.
+
+    >>> from metarl_min.tasks import play_trial
+    >>> from metarl_min.tasks.gridworlds import gridworld
+    >>> family = gridworld(size=2, start=0, goals=(1, 2), horizon=1, episodes=1)
+    >>> rng = np.random.default_rng(0)
+    >>> agent = sampling_agent(candidate_models(family))
+    >>> play_trial(rng, family, family.sample(rng, 2), agent)[1].probs  # one step tells the goal
+    array([[0., 1.], [1., 0.]])
+    """
+    return Agent(
+        start=partial(_start, models=models),
+        begin_episode=sample_hypothesis,
+        act=partial(act_by, choose=partial(_choose, models=models)),
+        observe=partial(_observe, models=models),
+    )
 
 
 def psrl(family: Family) -> Learner:
-    """Posterior sampling for reinforcement learning, eqs. (2) and (3); dirichlet_mdps (3).
+    """Return posterior sampling for reinforcement learning, eq. (3).
 
-    It plays random MDPs, and finite sets of candidate tasks that share the distribution of the
-    first state and have noise-free or Bernoulli rewards. Unsupported for other families.
+    In random MDPs the posterior is continuous, and one of its models is drawn by
+    dirichlet_planners (3). `Unsupported` unless MDPs are random, or `candidate_models` supports
+    the family.
     """
-    if isinstance(family.prior, DirichletMDP):
-        return dirichlet_mdps.planning_player(family, dirichlet_mdps.plan_by_draw, "psrl")
-    model = _model(family)
-    agent = Agent(
-        start=partial(_start, model=model),
-        begin_episode=_begin,
-        act=partial(act_by, choose=partial(_choose, model=model)),
-        observe=partial(_observe, model=model),
-    )
-    return learner_of_agent(family, agent)
+    prior: Any = family.prior
+    if isinstance(prior, DirichletMDP):
+        return dirichlet_mdps.planning_player(family, dirichlet_planners.plan_by_draw, "psrl")
+    return learner_of_agent(family, sampling_agent(candidate_models(family)))

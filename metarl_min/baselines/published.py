@@ -1,21 +1,23 @@
-"""Two published tables of total rewards, and what is known where a number does not match.
+"""Two published tables of total rewards, with a remark where a computed number differs.
 
-Duan et al. 2016, tables 1 and 2, taken from the README of lucaslingle/pytorch_rl2; the column
-`snail` is that of Mishra et al. 2018. All is second hand: compare with the papers before you quote
-it. Printed to one
-digit, a cell is right to 0.05; those of snail in the MDPs fit ratios of three digits (1953.1 is
-.941 / .922 of rl2), and are then right to a part in a thousand. A published mean of 1,000 tasks
-has a standard error of its own, .07 with ten pulls.
+The numbers are tables 1 and 2 of Duan et al. 2016, copied from the README of
+lucaslingle/pytorch_rl2. The column `snail` is from Mishra et al. 2018, by way of the same README.
+Compare them with the papers before you quote them.
+
+The numbers are printed to one digit, so a number is right to 0.05. The numbers of snail in the
+MDPs come from ratios of three digits (1953.1 is .941 / .922 times the number of rl2), so they are
+right to one part in a thousand. A published mean of 1,000 tasks has a standard error too: it is
+0.07 for ten pulls.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-ROUNDING = 0.05  # of a cell
+ROUNDING = 0.05  # the largest rounding error of a published number
 SOURCE = "Duan et al. 2016, as reproduced by lucaslingle/pytorch_rl2; snail: Mishra et al. 2018"
 
-Cell = tuple[int, ...]  # (n, k) of the bandits, (n,) of the MDPs
+Cell = tuple[int, ...]  # (n, k) in the bandits, (n,) in the MDPs
 
 
 class Table(NamedTuple):
@@ -23,24 +25,23 @@ class Table(NamedTuple):
 
     title: str
     cells: dict[Cell, dict[str, float]]  # total reward of each column
-    tolerance: float  # relative; what differs by more needs a remark
-    same: dict[str, str]  # algorithm -> the column with which it is compared, if of another name
-    why: dict[str, str]  # algorithm -> why it does not match
+    tolerance: float  # the largest relative difference that needs no remark
+    aliases: dict[str, str]  # algorithm -> the column of another name that it is compared with
+    explanations: dict[str, str]  # algorithm -> the reason of its difference
 
 
 def _rows(heads: str, text: str, num_keys: int) -> dict[Cell, dict[str, float]]:
-    lines = [line.split() for line in text.strip().splitlines()]
-    return {
-        tuple(map(int, line[:num_keys])): dict(
-            zip(heads.split(), map(float, line[num_keys:]), strict=True)
-        )
-        for line in lines
-    }
+    columns, rows = heads.split(), {}
+    for line in text.strip().splitlines():
+        words = line.split()
+        cell = tuple(map(int, words[:num_keys]))
+        rows[cell] = dict(zip(columns, map(float, words[num_keys:]), strict=True))
+    return rows
 
 
 BANDITS = Table(
-    "Bernoulli bandits: k arms, means uniform on [0, 1], total reward of n pulls (table 1)",
-    _rows(
+    title="Bernoulli bandits: k arms, means uniform on [0, 1], total reward of n pulls (table 1)",
+    cells=_rows(
         "random gittins thompson optimistic_thompson ucb1 eps_greedy greedy rl2 snail",
         """
         10   5    5.0   6.6   5.7   6.5   6.7   6.6   6.6   6.7   6.6
@@ -55,24 +56,24 @@ BANDITS = Table(
         """,
         2,
     ),
-    0.03,
-    {
+    tolerance=0.03,
+    aliases={
         "ucb_posterior_mean": "ucb1",
         "greedy_first_arm": "greedy",
         "eps_greedy_first_arm": "eps_greedy",
     },
-    {
-        "ucb1": "UCB1 of Auer et al. 2002 does not give it, ucb_posterior_mean does",
-        "greedy": "ties are drawn; taking the first arm, greedy_first_arm, gives what is published",
-        "eps_greedy": "ties are drawn; eps_greedy_first_arm gives what is published",
-        "gittins": "published is what greedy has there; an index for this length is better",
-        "optimistic_thompson": "the rule of May et al. 2012 does not give what is published",
+    explanations={
+        "ucb1": "UCB1 of Auer et al. 2002 does not give this number; ucb_posterior_mean does",
+        "greedy": "ties are drawn here; greedy_first_arm takes the first arm and gives this number",
+        "eps_greedy": "ties are drawn here; eps_greedy_first_arm gives this number",
+        "gittins": "published is what greedy earns there; an index for this length is better",
+        "optimistic_thompson": "the rule of May et al. 2012 does not give this number",
     },
 )
 
 MDPS = Table(
-    "random MDPs: 10 states, 5 actions, horizon 10, total reward of n episodes (table 2)",
-    _rows(
+    title="random MDPs: 10 states, 5 actions, horizon 10, total reward of n episodes (table 2)",
+    cells=_rows(
         "random psrl opsrl ucrl2 beb eps_greedy greedy rl2 snail",
         """
          10  100.1  138.1  144.1  146.6  150.2  132.8  134.8  156.2  159.1
@@ -83,48 +84,50 @@ MDPS = Table(
         """,
         1,
     ),
-    0.04,
-    {},
-    {
-        "psrl": "measured independently with the true prior: 133.7 403.0 900.4 1414.4 1936.4",
-        "opsrl": "neither the best of draws pair by pair nor the best draw gives it",
-        "ucrl2": "sets around the posterior mean, of the best scale, are better",
-        "beb": "with the true prior, ties drawn and a tuned bonus it is better",
-        "greedy": "the posterior mean under the true prior, ties drawn, is better",
-        "eps_greedy": "it explores around a better greedy player",
+    tolerance=0.04,
+    aliases={},
+    explanations={
+        "psrl": "independently measured, with the true prior: 133.7 403.0 900.4 1414.4 1936.4",
+        "opsrl": "neither the best draw of each pair nor the best whole draw gives this number",
+        "ucrl2": "confidence sets around the posterior mean, with the best scale, are better",
+        "beb": "with the true prior, drawn ties and a tuned bonus, it is better",
+        "greedy": "the posterior mean under the true prior, with drawn ties, is better",
+        "eps_greedy": "it explores around a greedy player that is better",
     },
 )
 
 TABLES = {"bandits": BANDITS, "mdps": MDPS}
 
 
-def printed(table: Table, cell: Cell, algorithm: str) -> float | None:
-    """Return the published value with which an algorithm is compared, None where there is none.
+def published_value(table: Table, cell: Cell, algorithm: str) -> float | None:
+    """Return the published number with which an algorithm is compared; None if there is none.
 
-    >>> printed(BANDITS, (10, 5), "ucb_posterior_mean")
+    >>> published_value(BANDITS, (10, 5), "ucb_posterior_mean")
     6.7
     """
-    return table.cells[cell].get(table.same.get(algorithm, algorithm))
+    return table.cells[cell].get(table.aliases.get(algorithm, algorithm))
 
 
-def remark(
-    table: Table, algorithm: str, published: float | None, value: float | None,
-    stderr: float | None, best: float | None, upper: float,
-) -> str:  # fmt: skip
-    """Say where a published value is out of reach, or not what its definition gives.
+def out_of_reach(published: float, best: float | None, upper: float) -> str:
+    """Return a remark if a published number is above the Bayes-optimal value, else "".
 
-    `best` is the Bayes-optimal value, None where it is not known, and `upper` a bound of it.
+    `best` is this value, or None if only its upper bound `upper` is known.
     """
-    if published is None:
+    if published - ROUNDING <= (upper if best is None else best):
         return ""
-    found = []
-    if published - ROUNDING > (upper if best is None else best):
-        what = f"at most {upper:.5f}" if best is None else f"{best:.5f}"
-        found.append(f"published is above the Bayes-optimal player, {what}")
-    difference = 0.0 if value is None else value / published - 1
-    error = ROUNDING + 3 * (stderr or 0.0)
-    beyond = value is not None and abs(value - published) > error
-    if beyond and abs(difference) > table.tolerance:
-        why = table.why.get(algorithm, "it is not known why")
-        found.append(f"{100 * difference:+.1f} % from published: {why}")
-    return "; ".join(found)
+    value = f"at most {upper:.5f}" if best is None else f"{best:.5f}"
+    return f"published is above the Bayes-optimal player, {value}"
+
+
+def difference(table: Table, algorithm: str, published: float, value: float, stderr: float) -> str:
+    """Return a remark if a computed value differs from a published number, else "".
+
+    A difference counts if it is above the tolerance of the table, and above the rounding error
+    and 3 standard errors of the value.
+    """
+    relative = value / published - 1
+    error = ROUNDING + 3 * stderr
+    if abs(value - published) <= error or abs(relative) <= table.tolerance:
+        return ""
+    explanation = table.explanations.get(algorithm, "it is not known why")
+    return f"{100 * relative:+.1f} % from published: {explanation}"

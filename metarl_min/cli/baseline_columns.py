@@ -1,8 +1,8 @@
 """The columns of the published tables: the baseline of each column, and the job that computes it.
 
-A baseline that ignores the length of a trial plays once, on the longest trial, and the total
+A baseline that ignores the length of a trial plays once, on the longest trial, and its total
 reward is read at each published length. Some baselines have a constant. For each length, the
-constant is the best one of a grid on `NUM_TUNING` other tasks. All columns use the same tasks.
+constant is the best value of a grid on `NUM_TUNING` other tasks. All columns use the same tasks.
 """
 
 from __future__ import annotations
@@ -27,46 +27,46 @@ from metarl_min.tasks import Family
 from metarl_min.tasks.bandits import bandit
 from metarl_min.tasks.random_mdps import mdp
 
-NUM_TUNING = {"bandits": 1000, "mdps": 500}
+NUM_TUNING = {"bandits": 1000, "mdps": 500}  # tasks on which a constant is tuned
 
 
-class Player(NamedTuple):
-    """How to make the player of a column."""
+class Column(NamedTuple):
+    """The player of a column."""
 
     make: Callable[..., Learner]  # family, and the constant if there is one -> Learner
-    grid: Sequence[float] = ()  # values of the constant
+    grid: Sequence[float] = ()  # the values that are tried for the constant
     anytime: bool = True  # whether the player ignores the length of a trial
 
 
-PLAYERS: dict[str, dict[str, Player]] = {
+COLUMNS: dict[str, dict[str, Column]] = {
     "bandits": {
-        "random": Player(posterior_sampling.random),
-        "thompson": Player(bandits.thompson),
-        "optimistic_thompson": Player(bayesian_bandits.optimistic_thompson),
-        "gittins": Player(index_policies.gittins, index_policies.DISCOUNTS),
-        "finite_horizon_gittins": Player(index_policies.finite_horizon_gittins, anytime=False),
-        "ucb1": Player(bandits.ucb1),
-        "ucb_posterior_mean": Player(
+        "random": Column(posterior_sampling.random),
+        "thompson": Column(bandits.thompson),
+        "optimistic_thompson": Column(bayesian_bandits.optimistic_thompson),
+        "gittins": Column(index_policies.gittins, index_policies.DISCOUNTS),
+        "finite_horizon_gittins": Column(index_policies.finite_horizon_gittins, anytime=False),
+        "ucb1": Column(bandits.ucb1),
+        "ucb_posterior_mean": Column(
             bayesian_bandits.ucb_posterior_mean, bayesian_bandits.CONSTANTS["ucb_posterior_mean"]
         ),
-        "eps_greedy": Player(bayesian_bandits.eps_greedy, bayesian_bandits.CONSTANTS["eps_greedy"]),
-        "eps_greedy_first_arm": Player(
+        "eps_greedy": Column(bayesian_bandits.eps_greedy, bayesian_bandits.CONSTANTS["eps_greedy"]),
+        "eps_greedy_first_arm": Column(
             bayesian_bandits.eps_greedy_first_arm, bayesian_bandits.CONSTANTS["eps_greedy"]
         ),
-        "greedy": Player(bayesian_bandits.greedy),
-        "greedy_first_arm": Player(bayesian_bandits.greedy_first_arm),
-        "explore_then_commit": Player(
+        "greedy": Column(bayesian_bandits.greedy),
+        "greedy_first_arm": Column(bayesian_bandits.greedy_first_arm),
+        "explore_then_commit": Column(
             bayesian_bandits.explore_then_commit, bayesian_bandits.CONSTANTS["explore_then_commit"]
         ),
     },
     "mdps": {
-        "random": Player(posterior_sampling.random),
-        "psrl": Player(posterior_sampling.psrl),
-        "opsrl": Player(dirichlet_mdps.opsrl, dirichlet_mdps.CONSTANTS["opsrl"]),
-        "ucrl2": Player(dirichlet_mdps.ucrl2, dirichlet_mdps.CONSTANTS["ucrl2"]),
-        "beb": Player(dirichlet_mdps.beb, dirichlet_mdps.CONSTANTS["beb"]),
-        "eps_greedy": Player(dirichlet_mdps.eps_greedy, dirichlet_mdps.CONSTANTS["eps_greedy"]),
-        "greedy": Player(dirichlet_mdps.greedy),
+        "random": Column(posterior_sampling.random),
+        "psrl": Column(posterior_sampling.psrl),
+        "opsrl": Column(dirichlet_mdps.opsrl, dirichlet_mdps.CONSTANTS["opsrl"]),
+        "ucrl2": Column(dirichlet_mdps.ucrl2, dirichlet_mdps.CONSTANTS["ucrl2"]),
+        "beb": Column(dirichlet_mdps.beb, dirichlet_mdps.CONSTANTS["beb"]),
+        "eps_greedy": Column(dirichlet_mdps.eps_greedy, dirichlet_mdps.CONSTANTS["eps_greedy"]),
+        "greedy": Column(dirichlet_mdps.greedy),
     },
 }
 
@@ -76,10 +76,18 @@ class Job(NamedTuple):
 
     table: str
     algorithm: str
-    arms: tuple[int, ...]  # (k,), () for MDPs
+    arms: tuple[int, ...]  # (k,) in the bandits, () in the MDPs
     lengths: tuple[int, ...]  # n of each cell, rising
     trials: int
     seed: int
+
+
+class CellValue(NamedTuple):
+    """The computed number of one cell; every field is None in a column that is not computed."""
+
+    value: float | None = None
+    stderr: float | None = None
+    constant: float | None = None  # the tuned constant, or None
 
 
 def family_of(table: str, cell: Cell) -> Family:
@@ -89,54 +97,74 @@ def family_of(table: str, cell: Cell) -> Family:
     return bandit(pulls=cell[0], arms=cell[1])
 
 
-def _totals(learner: Learner, num_tasks: int, seed: int) -> Array:
-    """Return the total reward after each episode. [num_tasks, N]"""
-    state = learner.init(np.random.default_rng([seed, 0, 0]))
-    trials = play_fresh_tasks(learner, state, num_tasks, seed)
+def _make_player(job: Job, constant: float | None) -> Learner:
+    """Return the player of a job, for its longest trial."""
+    column = COLUMNS[job.table][job.algorithm]
+    family = family_of(job.table, (job.lengths[-1], *job.arms))
+    return column.make(family) if constant is None else column.make(family, constant)
+
+
+def _total_rewards(player: Learner, num_tasks: int, seed: int) -> Array:
+    """Return the total reward of each trial after each episode. [num_tasks, N]"""
+    state = player.init(np.random.default_rng([seed, 0, 0]))
+    trials = play_fresh_tasks(player, state, num_tasks, seed)
     return np.cumsum(np.concatenate([trial.rewards.sum(-1) for trial in trials]), axis=1)
 
 
-def _tuned(player: Player, job: Job, family: Family) -> list[Any]:
-    """Return the best constant of the grid for each length, on tasks of their own."""
+def tuned_constants(job: Job) -> list[Any]:
+    """Return the best constant for each length, on tasks that the column does not play.
+
+    The constants are None if the player has none.
+    """
+    grid = COLUMNS[job.table][job.algorithm].grid
+    if not grid:
+        return [None] * len(job.lengths)
     seed = int(np.random.default_rng([job.seed, 0, 4]).integers(2**63))
-    at = np.array(job.lengths) - 1
+    num_tasks, last = NUM_TUNING[job.table], np.array(job.lengths) - 1
     means = [
-        _totals(player.make(family, c), NUM_TUNING[job.table], seed)[:, at].mean(0)
-        for c in player.grid
+        _total_rewards(_make_player(job, constant), num_tasks, seed)[:, last].mean(0)
+        for constant in grid
     ]
-    return [player.grid[i] for i in np.argmax(means, axis=0)]
+    return [grid[i] for i in np.argmax(means, axis=0)]
 
 
-def measure(job: Job) -> dict[str, Any]:
-    """Return the cells of a column, and the mean total reward over time at the longest trial."""
-    player = PLAYERS[job.table][job.algorithm]
-    family = family_of(job.table, (job.lengths[-1], *job.arms))
-    constants = _tuned(player, job, family) if player.grid else [None] * len(job.lengths)
-    cells, over_time = {}, np.zeros(0)
-    for c in dict.fromkeys(constants):
-        learner = player.make(family) if c is None else player.make(family, c)
-        totals = _totals(learner, job.trials, job.seed)
-        for n in (n for n, best in zip(job.lengths, constants, strict=True) if best == c):
-            cell = (n, *job.arms)
-            cells[cell] = (*mean_and_stderr(totals[:, n - 1]), c)
-            over_time = totals.mean(0) if n == job.lengths[-1] else over_time
+def play_column(job: Job, constants: Sequence[Any]) -> dict[str, Any]:
+    """Return `cells`, the numbers of a column, for one constant per length.
+
+    `over_time` is the mean total reward after each episode of the longest trial.
+    """
+    cells: dict[Cell, CellValue] = {}
+    over_time = np.zeros(0)
+    for constant in dict.fromkeys(constants):
+        totals = _total_rewards(_make_player(job, constant), job.trials, job.seed)
+        for n, own in zip(job.lengths, constants, strict=True):
+            if own == constant:
+                cell, (value, stderr) = (n, *job.arms), mean_and_stderr(totals[:, n - 1])
+                cells[cell] = CellValue(value, stderr, constant)
+        if constant == constants[-1]:
+            over_time = totals.mean(0)
     return {"cells": cells, "over_time": over_time}
 
 
+def measure(job: Job) -> dict[str, Any]:
+    """Tune the constant of a column, and return the result of `play_column`."""
+    return play_column(job, tuned_constants(job))
+
+
 def estimated_cost(job: Job) -> int:
-    """Return the estimated cost of a job, in an arbitrary unit; it predicts the time that is left."""
-    grid = len(PLAYERS[job.table][job.algorithm].grid)
+    """Return the estimated cost of a job in an arbitrary unit; it predicts the remaining time."""
+    grid = len(COLUMNS[job.table][job.algorithm].grid)
     size = (job.arms[0] + 20 if job.arms else 300) * job.lengths[-1]
     slow = {"ucrl2": 3, "opsrl": 4, "finite_horizon_gittins": 3}.get(job.algorithm, 1)
     return slow * size * (job.trials * (2 if grid else 1) + grid * NUM_TUNING[job.table])
 
 
 def make_jobs(table: str, cells: Sequence[Cell], trials: int, seed: int) -> list[Job]:
-    """Return the jobs that compute every column of some cells, the longest first."""
+    """Return the jobs that compute every column of some cells, the most expensive first."""
     jobs = []
-    for name, player in PLAYERS[table].items():
-        for k in sorted({cell[1:] for cell in cells}):
-            lengths = tuple(sorted(cell[0] for cell in cells if cell[1:] == k))
-            parts = [lengths] if player.anytime else [(n,) for n in lengths]
-            jobs += [Job(table, name, k, part, trials, seed) for part in parts]
+    for algorithm, column in COLUMNS[table].items():
+        for arms in sorted({cell[1:] for cell in cells}):
+            lengths = tuple(sorted(cell[0] for cell in cells if cell[1:] == arms))
+            parts = [lengths] if column.anytime else [(n,) for n in lengths]
+            jobs += [Job(table, algorithm, arms, part, trials, seed) for part in parts]
     return sorted(jobs, key=estimated_cost, reverse=True)
