@@ -15,20 +15,21 @@ One step of the training is:
         theta = theta + Adam's step along g, cut in length     by actor_critic (5)
 
 The policy observes its last action and its last reward, by recurrent_agents (1). Within a trial it
-learns by a change of its memory: theta stays fixed.
+learns by a change of its memory, while theta stays fixed.
 
-The rewards of the training are the sampled rewards r_t, or instead of r_t
+The rewards of the training are the sampled rewards r_t. They may be replaced by
 
-    (1)  r(s_t,a_t) - b, where b is any function of the task              [derivation]
+    (1)  r(s_t,a_t) - b, where b is a function of the task                [derivation]
 
-The expectation of the gradient of the return is the same for both. This gradient is a sum of terms
-dlog pi(a_t|history)/dtheta r_k with k >= t. Two steps show it:
-    given the task and everything up to a_k, the first factor of a term is a constant and the mean
-    of r_k is r(s_k,a_k), so r_k may be replaced by r(s_k,a_k)          (tower property);
-    given the task and everything before a_t, b is a constant and the mean of
-    dlog pi(a_t|history)/dtheta is 0, so b may be subtracted            (baseline).
+    The gradient of the expected return is the expectation of a sum of terms
+    dlog pi(a_t|history)/dtheta r_k with k >= t. It stays the same, for two reasons.
+    Given the task and all up to a_k, the mean of r_k is r(s_k,a_k), and the rest of the
+    term is constant. So r_k may be replaced by r(s_k,a_k), by the tower property.
+    Given the task and all before a_t, the mean of dlog pi(a_t|history)/dtheta is 0,
+    and b is constant. So b may be subtracted, as a baseline.
+
 If the task has one state, b is the mean of r(s,a) over the actions. Otherwise b is 0. The policy
-observes the sampled rewards in any case.
+still observes the sampled rewards.
 """
 
 from __future__ import annotations

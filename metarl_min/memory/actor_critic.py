@@ -1,34 +1,37 @@
-"""Actor-critic: advantages over a trial, and the gradients in the logits and the values.
+"""Actor-critic: advantages over a trial, and the gradients in the logits and in the values.
 
-The steps of a trial form one sequence of N T steps, time first, for M tasks. The policy that played
-the trial is `old`; its value at step t is v_old,t. A step that is not alive (it comes after the end
-of its episode) is not part of the sequence: the formulas go from one living step to the next, and
-the gradient of a step that is not alive is 0.
+The steps of a trial form one sequence of N T steps, time first, for M tasks. A step that is not
+alive comes after the end of its episode. The formulas skip such a step, and its advantage and its
+gradients are 0: in (1), t + 1 is the next step that is alive.
 
-The advantage of a step is a sum over the errors delta of the values of this step and later steps:
+The trial was played by the policy pi_old, whose values are v_old. Its advantages are discounted
+sums of the errors delta of these values, by lambda = 0 of one error and by lambda = 1 of all:
 
     (1)  Adv_t = delta_t + gamma lambda Adv_{t+1},  delta_t = r_t + gamma v_old,{t+1} - v_old,t,
          with Adv = v_old = 0 after the last step          [Schulman et al. 2016, eqs. 11, 16]
 
-One batch may be ascended several times. For a later policy pi, with logits z_t, let the ratio be
-w_t = pi(a_t) / old(a_t), and let Ent_t be the entropy of pi at step t. The function to maximise is
+The policy pi ascends a function f of its logits z and its values v. One batch may serve for several
+ascents, so pi may differ from pi_old. Let ratio_t = pi(a_t) / pi_old(a_t), and let Ent_t be the
+entropy of pi at step t. The targets target_t = Adv_t + v_old,t are constants:
 
-    f = sum_t min(w_t Adv_t, clip(w_t, 1 - eps, 1 + eps) Adv_t) + eta Ent_t - (target_t - v_t)^2 / 4
+    f = sum_t ( min(ratio_t Adv_t, clip(ratio_t, 1 - eps, 1 + eps) Adv_t)
+                + eta Ent_t - (target_t - v_t)^2 / 4 )
 
-with target_t = Adv_t + v_old,t, a constant. In the first ascent pi = old and w_t = 1. Then the
-gradient of f is that of actor-critic without ratios [Mnih et al. 2016]. The gradients are
-
-    (2)  df/dz_t = k_t w_t Adv_t (1{a_t} - pi_t) + eta dEnt_t/dz_t,
-         k_t = 0 if w_t > 1 + eps and Adv_t > 0, or if w_t < 1 - eps and Adv_t <= 0; else k_t = 1
-                                                            [Schulman et al. 2017, eq. 7]
+    (2)  df/dz_t = k_t ratio_t Adv_t (1{a_t} - pi_t) + eta dEnt_t/dz_t,
+         k_t = 0 if ratio_t > 1 + eps and Adv_t > 0,
+         k_t = 0 if ratio_t < 1 - eps and Adv_t <= 0, and k_t = 1 otherwise
+                                       [Mnih et al. 2016; Schulman et al. 2017, eq. 7]
     (3)  dEnt/dz = -pi (log pi + Ent)                       [derivative of policies (5)]
     (4)  df/dv_t = (target_t - v_t) / 2                     [Wang et al. 2016]
 
-The vector 1{a_t} is 1 at the action a_t and 0 elsewhere. The steps of (2) and (3) are these:
-    dw/dz = w dlog pi(a)/dz, and dlog pi(a)/dz = 1{a} - pi           give k_t = 1;
-    where the clipped term is the smaller one, f is constant in w    gives k_t = 0;
-    Ent = -sum_a pi log pi, so dEnt/dpi = -(log pi + 1), and the
-    Jacobian of pi turns a gradient y into pi (y - sum_a pi y)       give (3).
+Here 1{a_t} is the one-hot vector of the action.
+
+    dlog pi(a)/dz = 1{a} - pi, so ratio has the derivative ratio (1{a} - pi):     k_t = 1
+    where the clipped term is the smaller one, f does not change with ratio:      k_t = 0
+    dEnt/dpi = -(log pi + 1), and the Jacobian of pi, policies (3), turns a
+    gradient y into pi (y - sum_a pi y):                                          (3)
+
+In the first ascent ratio_t = 1 and k_t = 1, and (2) is the gradient of actor-critic without ratios.
 
 A gradient g that is longer than a limit is scaled down to this length:
 

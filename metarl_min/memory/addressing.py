@@ -1,13 +1,11 @@
 """An external memory: how its rows are found by their content, read and written.
 
-The memory has several rows. Row i has an address and a content, which are vectors. In this module
-R is the number of rows, and W is the number of entries of a vector. At each step a network gives a
-key, a vector to write, a gate in (0, 1) and a strength of at least 1. This module has the functions
-that read and write, each with its gradient: g is the gradient of a number f in the result of the
-function, and the equation gives the gradients in its arguments. [Graves et al. 2014] is the paper
-of the neural Turing machine.
+Row i of the memory has an address and a content, which are vectors. In this module, R is the number
+of rows and W the number of entries of a vector. At each step a network gives a key, a vector to
+write, a gate in (0, 1) and a strength of at least 1. Each function below has its gradient beside
+it: g is the gradient of a number f in the result of the function.
 
-How similar is the key to each address? The answer is the cosine of the angle between them:
+A row is found by the cosine of the angle between the key and its address:
 
     (1)  similarity_i = key . address_i / (|key| |address_i|)         [Graves et al. 2014, eq. 6]
 
@@ -17,28 +15,26 @@ A length below 1e-3 counts as 1e-3, so the similarity to an address of zeros is 
          df/daddress_i = g_i (key / (|key| |address_i|) - similarity_i address_i / |address_i|^2)
                                                                       [derivation]
 
-The steps of (2) are these:
-    the derivative of key . address_i in the key is address_i            (first term);
-    d|key|/dkey = key / |key|, so 1 / |key| has the derivative
-    -key / |key|^3, and the other factors of (1) make it
-    -similarity_i key / |key|^2                                          (second term);
-    a length that counts as 1e-3 is a constant, and has no second term;
-    key and address_i change places in df/daddress_i.
+    key . address_i has the derivative address_i in the key:                     first term
+    |key| has the derivative key / |key|, so 1 / |key| has -key / |key|^3:       second term
+    a length that counts as 1e-3 is constant:                                    no second term
+    (1) does not change if key and address_i change places:                      df/daddress_i
 
-A row is read in proportion to its weight. The weights are positive and their sum is 1:
+Rows are read in proportion to their weights, which are positive and sum to 1:
 
     (3)  reading = softmax(strength similarity)                       [Graves et al. 2014, eq. 5]
-    (4)  y_i = reading_i (g_i - sum_j reading_j g_j),
-         df/dstrength = sum_i y_i similarity_i,  df/dsimilarity = strength y     [chain rule]
+    (4)  df/dstrength = sum_i y_i similarity_i,  df/dsimilarity = strength y,
+         y_i = reading_i (g_i - sum_j reading_j g_j)                             [chain rule]
     (5)  read = sum_i reading_i content_i                             [Graves et al. 2014, eq. 2]
     (6)  df/dreading_i = g . content_i,  df/dcontent_i = reading_i g             [chain rule]
 
-In (4), y is the gradient in the argument of the softmax, policies (3).
+In (4), y is the gradient in the argument of the softmax, by policies (3). In (6) the result is
+linear in each argument.
 
-A vector is written to the row that was used least, to the rows that were read at the last step, or
-partly to both, as the gate says. The usage of a row is a running sum of its weights:
+A vector is written to the row that was used least, or to the rows that were read at the last step.
+The gate mixes the two:
 
-    (7)  least_i = 1 at the first row with the smallest usage, else 0
+    (7)  least_i = 1 at the first row with the smallest usage, and 0 elsewhere
                                                                       [Santoro et al. 2016, eq. 6]
     (8)  writing = gate last_reading + (1 - gate) least               [Santoro et al. 2016, eq. 7]
     (9)  df/dgate = sum_i g_i (last_reading_i - least_i),
@@ -48,10 +44,10 @@ partly to both, as the gate says. The usage of a row is a running sum of its wei
           df/dvector = sum_i writing_i g_i                                       [chain rule]
     (12)  usage <- 0.95 usage + reading + writing                     [Santoro et al. 2016, eq. 5]
 
-The same least, from the usage before the step, appears in (8) and (10). So only the least used row
-is erased; to the other rows the vector is added. Before the first step all arrays are zeros.
-Equation (7) is constant between its jumps. Therefore least has no gradient, and neither has usage,
-because only (7) uses it.
+The same `least` stands in (8) and (10); it is computed from the usage before the step. So the least
+used row is erased before the write, and the other rows keep what they hold. Before the first step
+all arrays are zeros. Equation (7) is constant between its jumps, so `least` has no gradient. The
+usage has none either, because (7) alone uses it.
 """
 
 from typing import Any

@@ -2,12 +2,12 @@
 
 A recurrent cell computes the next hidden state h' from the hidden state h and an input x. Here
 s(y) = 1 / (1 + exp(-y)) is the logistic function, and * is the product entry by entry. In this
-module r, u and n are gates: the reset gate, the update gate and the new state.
+module, r, u and n are gates: the reset gate, the update gate and the new state.
 
     (1)  h' = tanh(x W + b + h U)                                             [Elman 1990]
 
 A gated recurrent unit (GRU) has three blocks of columns in W, b and U, in the order r, u, n. The
-reset gate acts on h before the product with U_n, or on that product after it:
+reset gate acts on h before the product with U_n, or it acts on the product:
 
     (2)  r = s(x W_r + b_r + h U_r),  u = s(x W_u + b_u + h U_u),
          n = tanh(x W_n + b_n + (r * h) U_n),
@@ -15,32 +15,31 @@ reset gate acts on h before the product with U_n, or on that product after it:
     (3)  r, u and h' as in (2),  q = h U_n + c,
          n = tanh(x W_n + b_n + r * q)                                   [cuDNN 5, 2016]
 
-A learner needs the gradient of a number f in the parameters. It is computed for (3) by hand,
-because a trace by autograd takes about twice as long. Let g = df/dh' for one step. Let d_r, d_u and
-d_n be the gradients in the arguments of s, s and tanh, and d_q the gradient in q:
+The gradient of (3) is written by hand, because a trace by autograd takes about eight times as long.
+Let f be the number to differentiate, and g = df/dh' for one step. Let d_r, d_u and d_n be the
+gradients in the arguments of s, s and tanh, and d_q the gradient in q:
 
     (4)  d_n = g * (1 - u) * (1 - n^2),  d_q = d_n * r,
          d_u = g * (h - n) * u * (1 - u),
          d_r = d_n * q * r * (1 - r),
          df/dh = g * u + (d_r, d_u, d_q) U^T               [Werbos 1990; derivation]
 
-The steps of (4) are these:
-    dh'/dn = 1 - u and tanh' = 1 - n^2            give d_n;
-    n depends on q through r * q                  gives d_q;
-    dh'/du = h - n and s' = u (1 - u)             give d_u;
-    n depends on r through r * q, s' = r (1 - r)  give d_r = d_n * q * r * (1 - r);
-    h enters h' directly with factor u, and enters the three blocks through h U.
+    dh'/dn = 1 - u, and tanh has the derivative 1 - n^2:            d_n
+    the argument of tanh contains r * q, with derivative r in q:    d_q
+    dh'/du = h - n, and s has the derivative u (1 - u):             d_u
+    r * q has the derivative q in r, and s has r (1 - r):           d_r = d_n * q * r * (1 - r)
+    h enters h' with the factor u, and the three blocks by h U:     df/dh
 
-The parameters are shared by all steps, so their gradients are sums over the steps t:
+All steps share the parameters, so their gradients are sums over the steps t:
 
     (5)  df/dW = sum_t x_t^T (d_r, d_u, d_n)_t,  df/db = sum_t (d_r, d_u, d_n)_t,
          df/dU = sum_t h_t^T (d_r, d_u, d_q)_t,  df/dc = sum_t d_q,t   [Werbos 1990; derivation]
 
-The derivative of x W in W is x, and the derivative of h U in U is h; the rest is (4). In (5), g of
-step t is the gradient from outside at step t, plus df/dh of step t + 1.
+    x W has the derivative x in W, h U has h in U, and b and c are added: apply (4)
+    g at step t is the gradient in h' from outside, plus df/dh of step t + 1
 
-All arrays have the dtype of the parameters. In the forward functions the parameters may have a
-leading axis [P]; the hidden states and inputs then have it too.
+All arrays have the dtype of the parameters. In the cells, the parameters may have a leading axis
+[P]; hidden states and inputs have it then too.
 """
 
 from typing import Any, NamedTuple

@@ -1,38 +1,35 @@
 """A recurrent policy with an external memory, and the gradient of its steps.
 
 At each step the controller, a GRU, receives the observation and the vector that was read at the
-last step. From its new hidden state h it computes an interface to the memory of `addressing`:
+last step. Its new hidden state h gives the interface to the memory of `addressing`. In this module,
+R and W are the axes of that memory:
 
     (1)  (y_key, y_vector, y_gate, y_strength) = h interface + interface_bias,
          key = tanh(y_key),  vector = tanh(y_vector),  gate = s(y_gate),
          strength = 1 + log(1 + exp(y_strength)),  s(y) = 1 / (1 + exp(-y))
                                                         [Graves et al. 2014; Graves et al. 2016]
 
-Then it writes, and then it reads. It writes `vector` to the contents and the key of the LAST step
-to the addresses, by addressing (7)-(10). In a trial the outcome of an action is observed one step
-after the state in which the action was taken. So the vector, which can hold the outcome, is stored
-at the key of that state. The controller finds it when it computes a similar key again. It reads
-with the new key, by addressing (1)-(5). The logits and the value are linear in (h, read).
+Then the policy writes, by addressing (7)-(10): it adds `vector` to the contents, and the key of the
+LAST step to the addresses. The reason is that the outcome of an action is observed one step after
+the state in which the action was taken. So the outcome is stored at the key of that state, and is
+found with a similar key when a similar state returns. The policy reads with the key of this step,
+by addressing (1)-(5). The logits and the value are linear in h and the vector that was read.
 
-This differs from Santoro et al. 2016, who write the key itself, so that a row is its own address.
-Addresses apart from contents are those of Miller et al. 2016 and Ritter et al. 2018. Without them
-the network did not learn which action is right for which state.
+Santoro et al. 2016 write the key itself: a row is its own address. Addresses apart from contents
+are those of Miller et al. 2016 and Ritter et al. 2018. Without them the network did not learn which
+action is right in which state.
 
-The gradient goes back through the steps. Each step applies the pullbacks of addressing (2)-(11) in
-the reverse order of its functions, then that of (1), then that of the GRU, cells (4):
+The gradient is written by hand, because a trace by autograd takes about eight times as long. It
+goes back through the steps. Within a step it applies the gradients of addressing in reverse order,
+then that of (1), then that of the GRU, cells (4):
 
     (2)  df/dy_key = (1 - key^2) * df/dkey,  df/dy_vector = (1 - vector^2) * df/dvector,
          df/dy_gate = gate (1 - gate) df/dgate,
          df/dy_strength = (1 - exp(1 - strength)) df/dstrength                   [derivation]
 
-The steps of (2) are these:
-    tanh' = 1 - tanh^2 and s' = s (1 - s)                        (key, vector, gate);
-    the derivative of log(1 + exp(y)) is s(y);
-    exp(strength - 1) = 1 + exp(y), and s(y) = 1 - 1 / (1 + exp(y)),
-    so s(y) = 1 - exp(1 - strength)                              (strength).
-
-The gradient is computed by hand for its speed: a trace by autograd takes about four times as long.
-The axes R and W are those of `addressing`.
+    tanh has the derivative 1 - tanh^2, and s has s (1 - s):       key, vector, gate
+    log(1 + exp(y)) has the derivative s(y) = 1 - 1 / (1 + exp(y)),
+    and 1 + exp(y) = exp(strength - 1):                            strength
 """
 
 from functools import partial

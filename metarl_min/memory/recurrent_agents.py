@@ -1,22 +1,24 @@
-"""A recurrent policy as an agent: what it observes in a trial, and the trace that it leaves.
+"""A recurrent policy as an agent: what it observes in a trial, and the trace of a trial.
 
-The policy keeps its memory h through all episodes of a trial. Only a new task starts with an empty
-memory. So the policy can use in a later episode the rewards that it saw in an earlier one:
+The policy keeps its memory h through all episodes of a trial; only a new task starts with an empty
+memory. So in a later episode the policy can use the rewards of an earlier episode. A trial with
+episodes of three steps:
 
-    episode        1         1         1         2         2
-    start          1         0         0         1         0
-    x_t           x_0       x_1       x_2       x_3       x_4
+    episode     1        1        1        2        2
+    start       1        0        0        1        0
+    observes   x_0      x_1      x_2      x_3      x_4
     memory   h_0 ---> h_1 ---> h_2 ---> h_3 ---> h_4 ---> h_5
-    action        a_0       a_1       a_2       a_3       a_4
+    acts       a_0      a_1      a_2      a_3      a_4
 
     (1)  h_{t+1} = f(h_t, x_t),
          x_t = (1{s_t}, 1{a_{t-1}}, r_{t-1}, start_t)        [Duan et al. 2016; Wang et al. 2016]
 
-Here 1{s} is the one-hot vector of the state s, and start_t is 1 at the first step of an episode.
-At the first step of the trial the previous action and reward are zeros. Duan et al. give the policy
-a bit that says that the last episode has ended; start_t is this bit.
+Here 1{s} is the one-hot vector of the state s. The last action and the last reward are zeros at the
+first step of the trial. The bit start_t is 1 at the first step of an episode. Duan et al. use a bit
+that says that the last step ended an episode. The policy receives this bit with the next state, so
+it is start_t, except at the first step of the trial.
 
-The time of a trial runs over all its N T steps.
+Time t runs over all N T steps of the trial.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.mdps.agents import Agent
 from metarl_min.memory.recurrent_policies import RecurrentPolicy
@@ -43,9 +46,9 @@ class Memory(NamedTuple):
     """The memory of the agent: all that it carries from step to step of a trial."""
 
     policy_memory: Any  # h_t, for all M tasks
-    previous_step: Array  # [M, A + 1] one-hot previous action, previous reward
-    episode_starts: bool
-    steps: tuple[Step, ...] | None  # every step of the trial so far; None if none is recorded
+    previous_step: Array  # [M, A + 1] one-hot last action, last reward
+    episode_starts: bool  # whether the next step is the first step of an episode
+    steps: tuple[Step, ...] | None  # all steps of the trial so far; None if they are not recorded
 
 
 class Trace(NamedTuple):
@@ -73,11 +76,11 @@ def observation(states: Array, previous_step: Array, starts: bool, num_states: i
 
 
 def sample_actions(rng: Rng, logits: Array) -> Array:
-    """Draw an action of the softmax of each row, by inversion, rollouts (1). [M, A] -> [M]"""
+    """Draw an action from the softmax of each row, by the inversion rollouts (1). [M, A] -> [M]"""
     columns = np.ascontiguousarray(logits.T)
     sums = np.exp(columns - columns.max(0)).cumsum(0)
-    u = rng.random(sums.shape[1:]) * sums[-1]
-    return np.asarray((u >= sums).sum(0))
+    drawn = rng.random(sums.shape[1:]) * sums[-1]
+    return np.asarray((drawn >= sums).sum(0))
 
 
 def greedy_actions(rng: Rng, logits: Array) -> Array:
@@ -142,8 +145,13 @@ def recording_agent(
 
 
 def trace(memory: Memory) -> Trace:
-    """Return all steps of a trial, from the last memory of a recording agent."""
+    """Return all steps of a trial, from the last memory of a recording agent.
+
+    ValueError if the memory holds no step.
+    """
     steps = memory.steps or ()
+    rule = "memory must be that of a recording agent after a trial"
+    require(len(steps) > 0, rule, "a memory without steps")
     return Trace(
         observations=np.stack([step.observation for step in steps]),
         policy_memories=[*(step.policy_memory for step in steps), memory.policy_memory],

@@ -1,24 +1,22 @@
 """Policies with a memory: a recurrent cell, and the logits and the value that it computes.
 
-A recurrent policy sees one observation x at each step and keeps a memory from step to step. The
-memory of a simple cell is its hidden state h. After the step, two heads read the new hidden state
-h': one computes the logits z of the actions, the other the value v. Both are columns of one matrix
-V with the biases d. In this module, V and d are these parameters.
+A recurrent policy receives one observation x at each step, and it keeps a memory from step to step.
+The memory of a simple cell is its hidden state h. The logits z and the value v are linear in the
+hidden state h' after the step. In this module, V and d are the parameters of these heads:
 
     (1)  (z, v) = h' V + d                                             [Wang et al. 2016]
 
-The initial parameters are random. U is orthogonal, so that h U has the length of h. W is uniform,
-with a variance that depends on its numbers of rows and columns:
+The initial parameters are random. U is orthogonal, so that h U has the length of h. W is uniform:
 
     (2)  Q of the QR decomposition of a matrix of normal numbers, each column times the sign of
          the diagonal entry of R                          [Saxe et al. 2014; Mezzadri 2007]
     (3)  uniform on (-l, l), l = sqrt(6 / (rows + columns))      [Glorot and Bengio 2010]
 
-The signs in (2) make Q uniform among all orthogonal matrices. The columns of V for the logits are
-100 times smaller than in (2), so that the first policy is nearly uniform.
+The signs in (2) make all orthogonal matrices equally likely. The columns of V for the logits are
+100 times shorter, so that the first policy is nearly uniform.
 
-The learner sees a policy through `RecurrentPolicy` alone. What the memory is, and how the gradient
-is computed, concerns the policy only.
+A learner uses a policy through `RecurrentPolicy` alone. It needs to know neither what the memory
+holds nor how the gradient is computed.
 """
 
 from collections.abc import Callable

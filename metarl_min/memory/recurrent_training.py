@@ -1,4 +1,4 @@
-"""The training of a recurrent policy: the ascents on one batch of trials.
+"""The training of a recurrent policy: the ascents on one batch of trials, and their settings.
 
 After i of n iterations, the step size and the entropy weight are these parts of their first values:
 
@@ -7,12 +7,12 @@ After i of n iterations, the step size and the entropy weight are these parts of
 
 Without an entropy bonus, training ends at a policy that always pulls one arm. If the bonus never
 falls to 0, the policy stays random wherever randomness costs little. So eta falls twice as fast as
-beta, and the second half of the training has no bonus. `examples/local_optimum.py` shows the end of
-a training with a bonus and without one.
+beta, and the second half of the training has no bonus. `examples/local_optimum.py` trains with a
+bonus and without one.
 
-    (2)  F = 1/(M N T) sum over the M tasks of f, the function of actor_critic (2)-(4)  [definition]
+    (2)  F = sum over the M tasks of f / (M N T), with f of actor_critic (2)-(4)   [definition]
 
-A step that is not alive adds 0 to the sum but is counted in M N T.
+A step that is not alive adds 0 to the sum, but N T counts it.
 """
 
 from __future__ import annotations
