@@ -4,15 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from comparing import rng
 from numpy.testing import assert_allclose, assert_array_equal
 
 from metarl_min.evolution import cma_es
 
 D, P = 3, 6
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 def grown(seed=0, generation=3):
