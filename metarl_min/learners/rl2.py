@@ -92,7 +92,7 @@ MANY_STEPS = Settings(
 
 
 def default_settings(family: Family) -> Settings:
-    """Return the settings that depend on the family."""
+    """Return the default settings, which depend on the kind of the family."""
     S, A = shape_of(family)
     if family.horizon > 1:
         return MANY_STEPS
@@ -149,15 +149,16 @@ def rl2(
     update: Annotated[Update, recurrent_training.update_of_words] = recurrent_training.a2c,
     **settings: Annotated[Any, recurrent_training.UNSET],
 ) -> Learner:
-    """Return the learner RL^2: a recurrent policy whose memory learns the task.
+    """Return RL^2, or MANN with an external memory: a policy whose memory learns the task.
 
         cell     recurrent cell of the policy
         rewards  rewards of the training: sampled, or expected less a baseline
 
-    In Python, `cell` is a function of `recurrent_policies.CELLS`, or any function of the number of
-    hidden units that returns a `RecurrentPolicy`; `rewards` is a function of this module; `update`
-    is `recurrent_training.a2c` or `ppo(..)`. The other settings are the fields of `Settings`. What
-    is not given is taken from `default_settings`. TypeError or ValueError if a setting is wrong.
+    In Python, `cell` is a function of the number of hidden units that returns a `RecurrentPolicy`,
+    such as those in `recurrent_policies.CELLS`. `rewards` is a function of this module, and
+    `update` is `recurrent_training.a2c` or `ppo(..)`. The other settings are the fields of
+    `recurrent_training.Settings`. Settings that are not given are those of `default_settings`.
+    TypeError or ValueError if a setting is out of range.
     """
     chosen = default_settings(family)._replace(update=update, **settings)
     policy = cell(recurrent_training.check(chosen).hidden)

@@ -194,8 +194,8 @@ def gru_gradient(
     hidden, steps = [memory.h for memory in memories], memories[1:]
     hidden_gradients = head_gradients @ params["V"].T
     through_cell = cells.backpropagate_through_time(params, x, hidden, steps, hidden_gradients)
-    in_V = sum(step.h.T @ g for step, g in zip(steps, head_gradients, strict=True))
-    return {**through_cell, "V": in_V, "d": head_gradients.sum((0, 1))}
+    V_gradient = sum(step.h.T @ g for step, g in zip(steps, head_gradients, strict=True))
+    return {**through_cell, "V": V_gradient, "d": head_gradients.sum((0, 1))}
 
 
 def gru(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:

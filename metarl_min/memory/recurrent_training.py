@@ -57,18 +57,17 @@ def update_of_words(
     epochs: int | None = None,
     clip: float | None = None,
 ) -> Update:
-    """Return the update that the words name.
+    """Return the update that the words name. ValueError if a word would have no effect.
 
     update  a2c: one ascent on each batch; ppo: several, with clipped ratios
-    epochs  number of ascents on each batch, with update=ppo alone; 4 unless given
-    clip    bound of the distance of a ratio from 1, with update=ppo alone; 0.2 unless given
+    epochs  number of ascents on each batch with update=ppo; by default 4
+    clip    largest distance of a ratio from 1 with update=ppo; by default 0.2
     """
-    given: dict[str, Any] = {"epochs": epochs, "clip": clip}
-    given = {name: value for name, value in given.items() if value is not None}
+    words: dict[str, Any] = {"epochs": epochs, "clip": clip}
+    given = {name: value for name, value in words.items() if value is not None}
     if update == "ppo":
         return ppo(**given)
-    rule = "epochs and clip must not be given without update=ppo, because a2c does not use them"
-    require(not given, rule, ", ".join(given))
+    require(not given, f"{' and '.join(given)} must come with update=ppo", "update=a2c")
     return a2c
 
 
@@ -98,7 +97,7 @@ class Settings(NamedTuple):
     update: Update = a2c
 
 
-UNSET = Settings._make([None] * 10)  # names the words; every default depends on the family
+UNSET = Settings._make([None] * 10)  # has the words; each default depends on the family
 
 
 def check(settings: Settings) -> Settings:

@@ -161,7 +161,7 @@ def test_the_settings_are_words_that_make_the_learner_again():
         ({"rewards": "none"}, "rewards must be one of sampled, expected, got 'none'"),
         ({"cell": "memory"}, "cell must be one of gru, gru_reset_before, rnn, got 'memory'"),
         ({"update": "ppo", "clip": "0"}, "clip must be positive, got 0"),
-        ({"epochs": "4"}, "epochs and clip must not be given without update=ppo"),
+        ({"epochs": "4"}, "epochs must come with update=ppo, got update=a2c"),
         ({"hidden": "0"}, "hidden must be at least 1, got 0"),
         ({"gamma": "1.01"}, "gamma must be"),
         ({"gae_lambda": "-0.01"}, "gae_lambda must be"),
