@@ -134,6 +134,14 @@ def test_what_is_not_goal_search_is_left_to_others(parameters):
     assert goal_search.recognise(gridworld(**parameters)) is None
 
 
+def test_a_goal_search_is_recognised_up_to_a_size(monkeypatch):
+    family, entries = gridworld(**CORNER), 8 * 9 * 9 * 4  # G S S A
+    monkeypatch.setattr(goal_search, "MAX_ENTRIES", entries)
+    assert goal_search.recognise(family) is not None
+    monkeypatch.setattr(goal_search, "MAX_ENTRIES", entries - 1)
+    assert goal_search.recognise(family) is None
+
+
 def test_bandits_are_not_goal_search():
     assert goal_search.recognise(correlated(kind="easy")) is None
     assert goal_search.recognise(bandit()) is None

@@ -83,6 +83,15 @@ def test_a_narrow_first_pass_does_not_change_the_value(monkeypatch):
     assert walks.best_walk(problem)[0] == pytest.approx(value)
 
 
+def test_the_first_pass_keeps_at_most_a_number_of_states(monkeypatch):
+    family = gridworld(size=3, start=0, horizon=6, episodes=2, terminate=1, step_reward=0.0)
+    problem = goal_search.recognise(family).problem
+    value, _ = walks.best_walk(problem)
+    monkeypatch.setattr(walks, "BEAM", 5)
+    monkeypatch.setattr(walks, "MAX_STATES", 5 * 12)  # the second pass needs fewer states
+    assert walks.best_walk(problem)[0] == pytest.approx(value, abs=1e-12)
+
+
 def test_the_actions_of_the_best_walk_earn_its_worth():
     problem = drawn_problem(rng(7))
     value, actions = walks.best_walk(problem)
