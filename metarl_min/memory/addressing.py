@@ -85,12 +85,12 @@ def similarity_pullback(
     address_squares = onp.einsum("...rw,...rw->...r", addresses, addresses)
     key_bounded = onp.maximum(key_square, SHORTEST**2)
     addresses_bounded = onp.maximum(address_squares, SHORTEST**2)
-    first = g / onp.sqrt(key_bounded * addresses_bounded)
-    second = g * similarities
-    in_key = second.sum(-1, keepdims=True) * (key_square == key_bounded) / key_bounded
-    in_addresses = second * (address_squares == addresses_bounded) / addresses_bounded
-    key_gradient = onp.einsum("...r,...rw->...w", first, addresses) - in_key * key
-    address_gradient = first[..., None] * key[..., None, :] - in_addresses[..., None] * addresses
+    first = g / onp.sqrt(key_bounded * addresses_bounded)  # factor of the first terms
+    second = g * similarities  # factor of the second terms, still without 1 / length^2
+    of_key = second.sum(-1, keepdims=True) * (key_square == key_bounded) / key_bounded
+    of_addresses = second * (address_squares == addresses_bounded) / addresses_bounded
+    key_gradient = onp.einsum("...r,...rw->...w", first, addresses) - of_key * key
+    address_gradient = first[..., None] * key[..., None, :] - of_addresses[..., None] * addresses
     return key_gradient, address_gradient
 
 
@@ -170,9 +170,10 @@ def write_pullback(
 
     g [..., R, W] is the gradient in the rows after the write -> [..., R, W], [..., R], [..., W]
     """
-    in_rows = (1 - least)[..., None] * g
-    in_writing = onp.einsum("...rw,...w->...r", g, vector)
-    return in_rows, in_writing, onp.einsum("...r,...rw->...w", writing, g)
+    row_gradient = (1 - least)[..., None] * g
+    writing_gradient = onp.einsum("...rw,...w->...r", g, vector)
+    vector_gradient = onp.einsum("...r,...rw->...w", writing, g)
+    return row_gradient, writing_gradient, vector_gradient
 
 
 def update_usage(usage: Any, reading: Any, writing: Any) -> Any:

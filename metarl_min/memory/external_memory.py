@@ -47,7 +47,7 @@ from metarl_min.memory.recurrent_policies import RecurrentPolicy
 
 
 class Interface(NamedTuple):
-    """What the controller sends to the memory at one step, eq. (1); or gradients in it."""
+    """What the controller sends to the memory at one step, eq. (1), or the gradients in it."""
 
     key: Any  # [..., M, W]
     vector: Any  # [..., M, W]
@@ -66,7 +66,7 @@ class StepCache(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The memory of the policy after a step; or gradients in it."""
+    """The memory of the policy after a step, or the gradients in it."""
 
     hidden: Any  # [..., M, H] hidden state of the controller
     key: Any  # [..., M, W] key of the step
@@ -79,12 +79,12 @@ class Memory(NamedTuple):
 
 
 def _init(rng: Rng, num_inputs: int, num_actions: int, H: int, W: int, dtype: str) -> Tree:
-    """Return initial parameters: those of a GRU that sees W more inputs, and the interface."""
+    """Return the initial parameters of a GRU with W more inputs, of its heads and of eq. (1)."""
     gru = recurrent_policies.gru(H, "float64")
     params = gru.init(rng, num_inputs + W, num_actions)
     logits_of_read = 0.01 * recurrent_policies.orthogonal(rng, W, num_actions)
     heads_of_read = onp.concatenate([logits_of_read, onp.zeros((W, 1))], axis=1)
-    params["V"] = onp.concatenate([params["V"], heads_of_read])  # rows for h, then for `read`
+    params["V"] = onp.concatenate([params["V"], heads_of_read])  # its rows: h, then `read`
     params["interface"] = recurrent_policies.glorot_uniform(rng, H, 2 * W + 2)
     params["interface_bias"] = onp.zeros(2 * W + 2)
     return {name: leaf.astype(dtype) for name, leaf in params.items()}
@@ -161,8 +161,8 @@ def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
 def memory_pullback(before: Memory, after: Memory, g: Memory) -> tuple[Interface, Memory]:
     """Return the gradients in the interface and in the memory before a step, addressing (2)-(11).
 
-    g is the gradient in the memory after the step. The parts `hidden` and `read` of the result are
-    still those of g, because the gradient in them goes through the controller.
+    g is the gradient in the memory after the step. `hidden` and `read` go through the controller,
+    so their gradients are not computed here: the result keeps those of g.
     """
     _, (key, vector, gate, strength), least, writing, similarities = after.cache
     reading_gradient, content_gradient = addressing.read_pullback(
@@ -205,23 +205,24 @@ def memory_gradient(
     head_gradients = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
     H, g = len(params["U"]), Memory(*map(onp.zeros_like, memories[0][:-1]))
     for t in range(len(x) - 1, -1, -1):
-        before, after, in_heads = memories[t], memories[t + 1], head_gradients[t]
-        in_features = in_heads @ params["V"].T  # gradient in (h, read)
-        g = g._replace(hidden=g.hidden + in_features[:, :H], read=g.read + in_features[:, H:])
-        in_interface, earlier = memory_pullback(before, after, g)
-        y = interface_pullback(after.cache.interface, in_interface)
-        in_hidden = g.hidden + y @ params["interface"].T
-        gru = cells.gru_pullback(params["U"], before.hidden, after.cache.gru, in_hidden)
-        in_inputs = gru.input @ params["W"].T  # gradient in (x, read of the last step)
-        g = earlier._replace(hidden=gru.hidden, read=in_inputs[:, x.shape[-1] :])
+        before, after, head_gradient = memories[t], memories[t + 1], head_gradients[t]
+        feature_gradient = head_gradient @ params["V"].T  # in h and in `read`, side by side
+        hidden_gradient = g.hidden + feature_gradient[:, :H]
+        g = g._replace(read=g.read + feature_gradient[:, H:])
+        interface_gradient, g = memory_pullback(before, after, g)
+        y_gradient = interface_pullback(after.cache.interface, interface_gradient)
+        hidden_gradient = hidden_gradient + y_gradient @ params["interface"].T
+        gru = cells.gru_pullback(params["U"], before.hidden, after.cache.gru, hidden_gradient)
+        input_gradient = gru.input @ params["W"].T  # in x and in the last `read`, side by side
+        g = g._replace(hidden=gru.hidden, read=input_gradient[:, x.shape[-1] :])
         gradient["W"] += onp.concatenate([x[t], before.read], axis=-1).T @ gru.input
         gradient["U"] += before.hidden.T @ gru.recurrent
-        gradient["V"] += onp.concatenate([after.hidden, after.read], axis=-1).T @ in_heads
-        gradient["interface"] += after.hidden.T @ y
+        gradient["V"] += onp.concatenate([after.hidden, after.read], axis=-1).T @ head_gradient
+        gradient["interface"] += after.hidden.T @ y_gradient
         gradient["b"] += gru.input.sum(0)
         gradient["c"] += gru.recurrent[:, 2 * H :].sum(0)
-        gradient["d"] += in_heads.sum(0)
-        gradient["interface_bias"] += y.sum(0)
+        gradient["d"] += head_gradient.sum(0)
+        gradient["interface_bias"] += y_gradient.sum(0)
     return gradient
 
 
