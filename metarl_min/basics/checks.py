@@ -8,8 +8,8 @@ vector of the coordinate, and h_j is the length of a step:
     (2)  slope_{j,k} = slope_{j,k-1} + (slope_{j,k-1} - slope_{j-1,k-1}) / (16^k - 1),
          slope_{j,0} = slope_j                                                    [Ridders 1982]
 
-    Steps of (1): write both values of f as Taylor series in h_j. Their even powers are equal, so
-    the difference drops them. Division by 2 h_j leaves f'(x) and even powers.
+    Steps of (1): write both values of f as Taylor series in h_j. The even powers are equal in both
+    and cancel in the difference. Division of the odd powers by 2 h_j gives f'(x) and even powers.
     Reason of (2): h_j^2 is 1/16 of h_{j-1}^2, so k = 1 cancels c_1 h^2, and each further k cancels
     the next even power. The result is the slope_{j,k} that differs least from the two slopes which
     it combines. The larger of the two differences is the estimate of its error.
@@ -19,10 +19,11 @@ A short step divides the round-off of f by a small number, so the round-off must
     (3)  round-off of f = root mean square of fourth differences of f / sqrt(70),
          at points which are too close together for f to curve        [More and Wild 2011]
 
-    Reason of (3): a fourth difference weights five values by 1, -4, 6, -4, 1. If only independent
-    errors differ between them, its variance is 1 + 16 + 36 + 16 + 1 = 70 times that of one error.
+    Reason of (3): a fourth difference weights five values by 1, -4, 6, -4, 1. If the values differ
+    by independent errors alone, its variance is 1 + 16 + 36 + 16 + 1 = 70 times the variance of
+    one error.
 
-A function of complex numbers needs no difference of values, so no digits cancel:
+For a function of complex numbers no difference is needed, so no digits cancel:
 
     (4)  f'(x) = Im f(x + i h e) / h + O(h^2),  h = 1e-100              [Squire and Trapp 1998]
 
@@ -51,12 +52,12 @@ ScalarFunction = Callable[[Any], Any]  # (array or tree) -> number
 class Report(NamedTuple):
     """The result of a check. It is true or false, and readable when it is printed."""
 
-    agrees: bool
-    relative_error: float  # at the coordinate, relative to the largest true value (unless 0)
+    agrees: bool  # the verdict
+    relative_error: float  # at the coordinate, in units of the largest true value (of 1 if it is 0)
     coordinate: str  # the coordinate that is furthest off, as in "['w'][0, 1]"
     claimed: float  # value under test at this coordinate
     truth: float  # true value at this coordinate
-    uncertainty: float  # of the true value, relative as the error is
+    uncertainty: float  # error of the true value, in the same unit as relative_error
     factor: float | None  # k of eq. (5), if the claimed values are k times the true ones
     remark: str  # the reason why nothing could be concluded, or ""
 

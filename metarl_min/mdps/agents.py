@@ -1,7 +1,8 @@
 """Agents: players that remember the trial, and the loop that plays one trial.
 
-An agent meets a task only through states, actions and rewards. What it has learned about the task
-is in its memory. The memory is a value: each function returns a new memory and changes none.
+An agent knows a task only from the states, actions and rewards that it sees. What it has learned
+about the task is in its memory. Each function returns a new memory and changes none. The functions
+are called in this order:
 
     memory = start(B)                                        before the trial
         memory = begin_episode(rng, memory)                  before each episode
@@ -30,7 +31,7 @@ from metarl_min.mdps.rollouts import (
 
 
 class Agent(NamedTuple):
-    """A player with a memory, as four functions; `arrivals` are the states that follow."""
+    """A player with a memory, as four functions; `arrivals` are the next states."""
 
     start: Callable[[int], Any]  # B -> memory
     begin_episode: Callable[[Rng, Any], Any]  # (rng, memory) -> memory
@@ -41,14 +42,14 @@ class Agent(NamedTuple):
 
 
 def keep_memory(rng: Rng, memory: Any) -> Any:
-    """Return the memory unchanged: `begin_episode` of agents for which episodes do not matter."""
+    """Return the memory unchanged, as the `begin_episode` of an agent that ignores episodes."""
     return memory
 
 
 def _step(
     rng: Any, tables: Sampler, agent: Agent, memory: Any, rows: Array, task: Array, alive: Array
 ) -> tuple[Episodes, Any, Array]:
-    """Play one step from these rows of the tables. -> the step [B], memory, rows that follow"""
+    """Play one step from these rows of the tables. -> the step [B], the memory, the next rows"""
     S, A = tables.shape
     states = rows - task * S
     actions, memory = agent.act(rng, memory, states)
@@ -56,9 +57,9 @@ def _step(
     require(inside, f"actions must be from 0 to {A - 1}", actions)
     arrivals = arrive(rng, tables, rows * A + actions)
     sampled = tables.noise(rng, tables.rewards.ravel()[arrivals])
-    rewards, following = np.where(alive, sampled, 0.0), tables.arrivals.ravel()[arrivals]
-    memory = agent.observe(memory, states, actions, rewards, following - task * S)
-    return Episodes(states=states, actions=actions, rewards=rewards, alive=alive), memory, following
+    rewards, next_rows = np.where(alive, sampled, 0.0), tables.arrivals.ravel()[arrivals]
+    memory = agent.observe(memory, states, actions, rewards, next_rows - task * S)
+    return Episodes(states=states, actions=actions, rewards=rewards, alive=alive), memory, next_rows
 
 
 def play(

@@ -17,15 +17,15 @@ Let f be any function of the probabilities of one state. Its gradient in the log
     Steps of (4): division by pi(a') gives dlog pi(a')/dz(a) = 1{a = a'} - pi(a).
     The chain rule gives df/dz(a) = sum_a' u(a') dlog pi(a')/dz(a), which is (4).
 
-The spread of one policy, and the distance of a policy pi from a policy mu, at state s in nats:
+The entropy of a policy pi, and its distance from another policy mu, at state s in nats:
 
     (5)  entropy(s) = - sum_a pi(a|s) log pi(a|s)                              [Shannon 1948]
     (6)  KL(pi || mu)(s) = sum_a pi(a|s) (log pi(a|s) - log mu(a|s))
                                                                  [Kullback and Leibler 1951]
 
 The network reads a one-hot state. The product of that input with W1 is row s of W1, so all states
-are evaluated at once. Rows of the hidden activations h [S, H] and of the logits z [S, A] are
-states, and products without a sign are matrix products (`*` is elementwise):
+are evaluated at once. A row of the hidden activations h [S, H] and of the logits z [S, A] belongs
+to a state. A product without a sign is a matrix product, and `*` is elementwise:
 
     (7)  h = tanh(W1 + b1),  z = h W2 + b2                    [definition; Finn et al. 2017]
     (8)  df/dW1 = g,  df/db1 = sum_s g(s),  df/dW2 = h^T u,  df/db2 = sum_s u(s),
@@ -44,7 +44,7 @@ Skip (9) at first reading: only exact second-order meta-gradients need it. It is
          and the Hessian of f times v is, for W1, b1, W2 and b2:  delta g,  sum_s delta g(s),
          delta h^T u + h^T delta u,  sum_s delta u(s)                      [Pearlmutter 1994]
 
-    Steps of (9): each line is the product rule in the formula of (7) or (8) with the same letter.
+    Steps of (9): each line is the product rule, applied to the same letter in (7) or (8).
     u is a function of z alone, so it changes by its own derivative times delta z.
     The derivative of 1 - h^2 is - 2 h * delta h.
 """

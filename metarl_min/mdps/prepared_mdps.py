@@ -1,4 +1,8 @@
-"""MDPs that are prepared for the recursions of `values`: checked, with horizon and discount."""
+"""MDPs that are prepared for the recursions of `values`: checked, with horizon and discount.
+
+A learner prepares its tasks once. The functions of `values` whose names begin with `prepared_`
+then compute without further checks.
+"""
 
 from typing import Any, NamedTuple
 
@@ -15,10 +19,10 @@ class PreparedMDP(NamedTuple):
     """An MDP with its mean rewards, horizon and discount: all that the recursions need."""
 
     initial: Array  # [..., S] rho
-    transition: Array  # [..., S, A, S]
+    transition: Array  # [..., S, A, S] P
     rewards: Array  # [..., S, A] mean rewards, mdp (1)
     horizon: int | None  # T; None if it is infinite
-    gamma: float
+    gamma: float  # discount
     leading: tuple[int, ...]  # leading axes of the tasks
 
 
