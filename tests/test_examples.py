@@ -220,6 +220,12 @@ def test_the_benchmark_of_learning_runs_the_lines_that_it_is_asked_for(capsys):
     assert capsys.readouterr().out.count("\n") == 7
 
 
+def test_the_benchmark_of_inner_step_sizes_measures_those_around_the_default(capsys):
+    results = load("benchmarks/adaptation_defaults.py").main(1, "correlated")
+    assert [alpha for _, alpha in results] == [1.0, 2.0, 4.0, 8.0, 16.0]
+    assert capsys.readouterr().out.count("\n") == 5
+
+
 def test_the_benchmark_of_the_recurrent_learners_runs(capsys):
     found = load("benchmarks/recurrent.py").main(T=4)
     assert found["gradient, GRU, traced"] > found["trial, raw"] == 1

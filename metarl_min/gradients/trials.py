@@ -17,10 +17,8 @@ the data set D_k:
                                               [objectives (1); Finn et al. 2017, eq. 4]
 
 In (2), i counts the episodes of the data set and t their steps. W is the return-to-go and b a
-baseline; both are data. In this module, D with an index is always a data set.
-
-If K N_inner = N, the trial ends after K stages. The last inner step would change nothing, so it
-is not taken.
+baseline; both are data. If K N_inner = N, the trial ends after K stages. The last inner step would
+then change nothing, so it is not taken.
 """
 
 from __future__ import annotations
@@ -41,7 +39,9 @@ from metarl_min.mdps.policies import Policy, tabular
 from metarl_min.mdps.rollouts import Episodes, Sampler
 from metarl_min.tasks import Family, shape_of
 
-DEFAULTS = {  # inner step size, discount and constant baseline of a family, by its name
+# Inner step size, discount and constant baseline of a family, by its name. The returns with other
+# step sizes: examples/benchmarks/adaptation_defaults.py.
+DEFAULTS = {
     "bandit": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
     "correlated": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
     "gaussian": {"alpha": 2.0, "gamma": 1.0, "baseline": 0.0},
