@@ -23,9 +23,15 @@ MODULES = set(PATHS) - {"", "__main__"}
 ROOMS = {name for name in MODULES if PATHS[name].name == "__init__.py"}
 
 
+ENTRY = r"^(?: {4})?([a-z_0-9]+) {2,}\S.*$(?:\n {8,}\S.*$)*"
+
+
 def read_list(docstring):
-    """Return the names of a list: a name at the margin or after four spaces, two spaces, a description."""
-    return re.findall(r"^(?: {4})?([a-z_0-9]+) {2,}\S", docstring, re.MULTILINE)
+    """Return the names of the first list: lines of a name, two spaces and a description."""
+    for paragraph in docstring.split("\n\n"):
+        if re.fullmatch(rf"(?:{ENTRY}\n?)+", paragraph, re.MULTILINE):
+            return re.findall(ENTRY, paragraph, re.MULTILINE)
+    return []
 
 
 def listed(name):

@@ -1,13 +1,15 @@
 """The command line, `python -m metarl_min`.
 
 jobs              independent pieces of work, spread over processes
+console           messages, JSON and words that all commands share
 runs              run directories
 budgets           the length of training of each learner in the comparison
 comparison        every learner and every baseline on the same fresh tasks
 estimation        the work of `estimators`
 baseline_columns  the columns of the published tables
 published_tables  the work of `tables`
-commands          the work of each command
+run_commands      the commands `train` and `evaluate`
+commands          the commands that print tables
 settings_help     the settings of one learner or family, for --help
 parser            the commands and their options
 main              from the words to the exit status

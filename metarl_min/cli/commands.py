@@ -7,77 +7,39 @@ its work: a function without arguments that returns the text for standard output
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from metarl_min import checkpoints, learners, training
-from metarl_min.basics.arguments import require
+from metarl_min import training
 from metarl_min.ceilings import TooLarge, bayes_optimal, bounds
 from metarl_min.cli import budgets, comparison, estimation, jobs, published_tables, runs
+from metarl_min.cli.console import Work, draw, log, names, parameters, to_json, write
 from metarl_min.learners import Learner
-from metarl_min.learners import registry as learner_registry
-from metarl_min.reports import equations, plots, progress, tables
-from metarl_min.tasks import Unsupported
+from metarl_min.reports import equations, plots, tables
+from metarl_min.tasks import Family, Unsupported
 from metarl_min.tasks import registry as family_registry
 
-Work = Callable[[], str]
-MAX_STEPS = 100_000_000  # of about 40 bytes each
+
+def _families(names: list[str]) -> dict[str, Family]:
+    """Return the families of the comparison by their names."""
+    return {name: family_registry.make(name, budgets.FAMILIES.get(name, {})) for name in names}
 
 
-def log(line: str) -> None:
-    """Print one line on standard error."""
-    print(line, file=sys.stderr, flush=True)
-
-
-def to_json(result: Any) -> str:
-    """Return a result as JSON, with all digits of its numbers."""
-    return json.dumps(jobs.to_plain(result), indent=1, allow_nan=False)
-
-
-def parameters(words: Sequence[str]) -> dict[str, str]:
-    """Return words written key=value as a dict. ValueError if a key stands twice."""
-    values: dict[str, str] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        require(bool(key and equals), "a parameter must be written key=value", repr(word))
-        require(key not in values, "a key must be given once", repr(word))
-        values[key] = value
-    return values
-
-
-def names(words: str) -> list[str]:
-    """Return the names of a comma-separated list. ValueError if a name stands twice."""
-    separated = words.split(",")
-    require(len(set(separated)) == len(separated), "a name must be given once", repr(words))
-    return separated
-
-
-def require_affordable(num_tasks: int, learner: Learner) -> None:
-    """Refuse to play more steps at once than fit into a few GB of memory."""
-    steps = learner.family.num_episodes * learner.family.horizon
-    rule = f"the trials of all tasks may take at most {MAX_STEPS:,} steps"
-    require(num_tasks * steps <= MAX_STEPS, rule, f"{num_tasks:,} of {steps:,}")
-
-
-def _tasks_at_once(learner: Learner) -> int:
-    """Return how many trials one training step of a learner plays."""
-    counts = [learner.settings.get(key, 1) for key in ("num_tasks", "population")]
-    return int(counts[0]) * int(counts[1])
+def _start_once(
+    makers: Mapping[str, Callable[[Family], Learner]], families: Mapping[str, Family], seed: int
+) -> None:
+    """Start every learner on every family, so that an error comes before the work."""
+    for maker in makers.values():
+        for family in families.values():
+            training.initial_checkpoint(maker(family), seed)
 
 
 def compare(args: argparse.Namespace) -> Work:
     """Train, score and show every learner on every family."""
     makers = comparison.learner_makers(names(args.learners))
-    families = {
-        name: family_registry.make(name, budgets.FAMILIES.get(name, {})) for name in names(args.tasks)
-    }
-    for maker in makers.values():
-        for family in families.values():
-            training.initial_checkpoint(maker(family), args.seed)
+    families = _families(names(args.tasks))
+    _start_once(makers, families, args.seed)
     directory = runs.new_run_directory(args.out)
 
     def work() -> str:
@@ -97,104 +59,6 @@ def compare(args: argparse.Namespace) -> Work:
             log(alarm)
         log(f"{result['seconds']:.0f} seconds; written to {directory}")
         return to_json(result) if args.json else "\n\n".join(map(tables.comparison, entries))
-
-    return work
-
-
-def draw(path: Path, picture: Callable[[Any], bytes], result: dict[str, Any]) -> None:
-    """Write the picture of a result, or say why there is none."""
-    try:
-        checkpoints.write_atomically(path, picture(result))
-    except ImportError as error:
-        log(f"no {path.name}: matplotlib is not there ({error})")
-
-
-def write(directory: Path, result: dict[str, Any]) -> None:
-    """Write `results.json`."""
-    checkpoints.write_atomically(directory / "results.json", f"{to_json(result)}\n".encode())
-
-
-def _previous(args: argparse.Namespace) -> runs.Run | None:
-    """Return the run that is to be resumed, if there is one."""
-    return runs.previous_run(args.out) if args.resume else None
-
-
-def _new_run(args: argparse.Namespace, previous: runs.Run | None) -> tuple[Learner, runs.Run]:
-    """Return the learner that the words name, and its run."""
-    schedule = args.iterations or (previous.iterations if previous else None)
-    family = family_registry.make(args.family, parameters(args.words))
-    settings = parameters(args.set)
-    learner = learner_registry.make(args.learner, family, settings, schedule)
-    run = runs.Run(
-        format=runs.FORMAT,
-        learner=args.learner,
-        settings=learner.settings,
-        family=runs.family_words(family),
-        seed=args.seed,
-        iterations=schedule or learner.iterations,
-        versions=runs.versions(),
-    )
-    return learner, run
-
-
-def train(args: argparse.Namespace) -> Work:
-    """Train a learner in a run directory."""
-    previous = _previous(args)
-    learner, run = _new_run(args, previous)
-    require_affordable(_tasks_at_once(learner), learner)
-    if ":" in args.learner:
-        learners.check(learner)
-    training.initial_checkpoint(learner, run.seed)
-    if args.resume:
-        directory, run = runs.resume(run, previous, args.iterations, args.out)
-    else:
-        directory = runs.new_run_directory(args.out)
-    done = training.restore(directory, learner, run.seed).iteration
-    rule = f"--iterations must be at least the {done} that are done"
-    require(done <= run.iterations, rule, run.iterations)
-    if done >= run.iterations:
-        return lambda: f"{directory}: all {done} iterations are done"
-    runs.write_run(directory, run)
-    return lambda: _train(directory, learner, run)
-
-
-def _train(directory: Path, learner: Learner, run: runs.Run) -> str:
-    """Train to the end of the run, and return the last line that is printed."""
-    started = time.perf_counter()
-    try:
-        with progress.progress(run.iterations) as on_iteration:
-            training.train_run(
-                directory, learner, run.iterations, seed=run.seed, on_iteration=on_iteration
-            )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"add --resume --out {directory} to continue") from None
-    seconds = time.perf_counter() - started
-    return f"{directory}: {run.iterations} iterations are done, {seconds:.1f} seconds"
-
-
-def evaluate(args: argparse.Namespace) -> Work:
-    """Score the learner of a run directory on fresh tasks."""
-    directory = Path(args.directory)
-    run = runs.read_run(directory)
-    learner = runs.make(run)
-    require_affordable(min(args.num_tasks, 1000), learner)
-    require((directory / "checkpoint.npz").exists(), "a run must have a checkpoint", directory)
-    last = training.restore(directory, learner, run.seed)
-
-    def work() -> str:
-        if last.iteration < run.iterations:
-            log(f"{directory} has done {last.iteration} of {run.iterations} iterations")
-        ceiling = comparison.ceiling_of(learner.family)
-        row = comparison.score_row(
-            learner, last.state, ceiling, num_tasks=args.num_tasks, seed=args.seed,
-            control_seed=run.seed, greedy=args.greedy,
-        )  # fmt: skip
-        exact = {
-            "random": bayes_optimal.expected_random(learner.family),
-            "bayes_optimal": ceiling.value if ceiling else None,
-        }
-        result = {"learner": run.learner, "family": run.family, **row, **exact}
-        return to_json(result) if args.json else tables.evaluation(result)
 
     return work
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from metarl_min.basics.arguments import require
 from metarl_min.cli import parser, settings_help
-from metarl_min.cli.commands import Work, log
+from metarl_min.cli.console import Work, log
 from metarl_min.learners import registry as learners
 from metarl_min.tasks import registry as families
 
@@ -40,7 +40,7 @@ def _help(argv: Sequence[str]) -> str | None:
 
 
 def prepare(argv: Sequence[str]) -> Work:
-    """Return the work that the words name; ValueError, TypeError or SystemExit if they are wrong."""
+    """Return the work that the words name; an error if they are wrong."""
     words = ["--help", *argv[1:]] if argv[0] == "help" else list(argv)
     text = _help(words)
     if text is not None:

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 import metarl_min
 from metarl_min.baselines import published
 from metarl_min.basics import arguments, words
-from metarl_min.cli import budgets, commands, comparison, published_tables
-from metarl_min.cli.commands import Work
+from metarl_min.cli import budgets, commands, comparison, published_tables, run_commands
+from metarl_min.cli.console import Work
 from metarl_min.learners.registry import LEARNERS
 from metarl_min.tasks.registry import FAMILIES
 
@@ -148,8 +148,8 @@ def _add_equations(added: Parser) -> None:
 
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], Work], Callable[[Parser], None]]] = {
     "compare": (commands.compare, _add_compare),
-    "train": (commands.train, _add_train),
-    "evaluate": (commands.evaluate, _add_evaluate),
+    "train": (run_commands.train, _add_train),
+    "evaluate": (run_commands.evaluate, _add_evaluate),
     "ceiling": (commands.ceiling, _add_ceiling),
     "estimators": (commands.estimators, _add_estimators),
     "tables": (commands.show_tables, _add_tables),

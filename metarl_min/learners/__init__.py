@@ -54,7 +54,7 @@ class Learner(NamedTuple):
     step: Callable[[Rng, Any], tuple[Any, Any]]  # rng, state -> State, Info for a person
     trial: Callable[..., Episodes]  # rng, state, tasks, greedy=False -> episodes [M, N, T]
     iterations: int = 1000  # default length of training; 0 for a player that is not trained
-    settings: dict[str, Any] = {}  # name -> resolved setting, as a word
+    settings: dict[str, Any] = {}  # noqa: RUF012  # name -> resolved setting, as a word
     without_adaptation: Callable[[Any], Any] | None = None  # state -> state that does not adapt
     untrained_control: Callable[[Rng], Control] | None = None
 

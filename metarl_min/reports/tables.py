@@ -12,7 +12,7 @@ HEAD = ["", "return", "score", "score_pdl"]
 
 NOTE = """F_N: the return after adapting on N episodes. F_inf: the same with the exact gradient.
 bias: Euclidean norm. sd: root of the trace of the covariance, over the inner data only.
-emaml wins from: the number of samples from which emaml has the smaller mean squared error for F_N."""
+emaml wins from: the number of samples from which emaml has the smaller error for F_N."""
 
 
 def align(rows: list[Row]) -> str:

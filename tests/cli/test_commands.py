@@ -1,11 +1,12 @@
 """The commands `evaluate`, `ceiling`, `equations` and `tables`."""
 
 import os
+from pathlib import Path
 
 import pytest
 from command_line import SCORES, strict
 
-from metarl_min.cli import commands, runs
+from metarl_min.cli import runs
 
 
 def test_evaluate_json_is_the_schema(run, trained):
@@ -30,8 +31,8 @@ def test_evaluate_prints_a_table(run, trained):
 
 
 def test_evaluate_of_an_unfinished_run_says_how_far_it_is(run, trained):
-    found = runs.read_run(commands.Path(trained))
-    runs.write_run(commands.Path(trained), found._replace(iterations=9))
+    found = runs.read_run(Path(trained))
+    runs.write_run(Path(trained), found._replace(iterations=9))
     status, _, err = run("evaluate", trained, "--num-tasks", "50")
     assert status == 0 and err == "run has done 5 of 9 iterations\n"
 

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
-from metarl_min.cli import commands, comparison, jobs
+from metarl_min.cli import comparison, console, jobs
 from metarl_min.tasks.bandits import bandit
 
 
@@ -52,6 +52,6 @@ def test_ctrl_c_during_compare_ends_its_processes(tmp_path):
 
 
 def test_numbers_in_json_are_whole_floats():
-    assert commands.to_json({"x": np.float64(0.1) + 0.2, "y": np.nan}) == (
+    assert console.to_json({"x": np.float64(0.1) + 0.2, "y": np.nan}) == (
         '{\n "x": 0.30000000000000004,\n "y": null\n}'
     )

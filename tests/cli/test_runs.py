@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import SMALL
 
-from metarl_min.cli import commands, runs
+from metarl_min.cli import console, runs
 from metarl_min.tasks import registry as families
 
 
@@ -155,7 +155,7 @@ def test_settings_and_families_of_a_run_read_back_to_the_same(run):
     words = ("gridworld", "size=3", "start=4", "goals=0,8", "walls=1", "slip=0.1", "horizon=4")
     assert run("train", "toy", *words, "--iterations", "1", "--out", "run")[0] == 0
     learner = runs.make(runs.read_run(Path("run")))
-    family = families.make("gridworld", commands.parameters(words[1:]))
+    family = families.make("gridworld", console.parameters(words[1:]))
     assert learner.family.parameters == family.parameters
     assert learner.settings == {"fault": "", "at": 0, "pause": 0.0}
 
