@@ -33,12 +33,16 @@ def test_a_slice_is_tried_three_times(tmp_path):
 
         assert executors.gather(pool, once, [(0, 2), (2, 4)]) == [0, 2]
 
+        attempts = []
+
         def never(start, stop):
+            attempts.append(start)
             raise ValueError("a bug" if start else "another")
 
         with pytest.raises(RuntimeError, match=r"members 0 to 1 .*a bug") as found:
             executors.gather(pool, never, [(0, 2), (2, 4)])
         assert isinstance(found.value.__cause__, ValueError)
+        assert sorted(attempts) == [0, 0, 0, 2, 2, 2]
 
 
 @pytest.mark.parametrize("value", [3, "dask"])

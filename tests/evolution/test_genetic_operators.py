@@ -40,7 +40,7 @@ def test_a_tournament_is_won_with_its_chance(K):
 
 @pytest.mark.verifies("genetic_operators.3")
 def test_uniform_crossover_has_every_mask_once():
-    masks = np.array(list(itertools.product([0.25, 0.75], repeat=3)))
+    masks = np.array(list(itertools.product([0.4999, 0.5], repeat=3)))
     one, other = np.ones((8, 3)), np.zeros((8, 3))
     fixed = SimpleNamespace(random=lambda shape: masks.reshape(shape))
     children = module.uniform_crossover(fixed, one, other)
@@ -54,6 +54,8 @@ def test_one_point_crossover_cuts_once_and_between_entries():
     kinds, counts = np.unique(children, axis=0, return_counts=True)
     assert_array_equal(kinds, [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]])
     assert_allclose(counts / 9000, np.full(3, 1 / 3), atol=5 * np.sqrt(2 / 9 / 9000))
+    children = module.one_point_crossover(rng(), np.ones((20, 2)), np.zeros((20, 2)))
+    assert_array_equal(children, [[1, 0]] * 20)
     children = module.one_point_crossover(rng(), np.ones((2, 1)), np.zeros((2, 1)))
     assert_array_equal(children, [[1], [1]])
 

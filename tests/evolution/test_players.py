@@ -83,8 +83,10 @@ def test_a_greedy_player_draws_nothing():
 
 
 def test_the_returns_of_a_key_are_means_over_its_tasks():
-    family = small_bandit(arms=2, pulls=3)
-    player = toy_players.toy_player(family, toy_players.linear_trial)
+    player = toy_players.toy_player(small_grid(), toy_players.linear_trial)
     returns = players.returns(player, {"x": np.array([[1.0, 0.0], [0.0, 1.0]])}, 3, 5)
     assert_allclose(returns, [[2, 0, -1], [-4, 0, 2]], rtol=1e-14)
+    flat = toy_players.toy_player(small_grid(), toy_players.flat_trial)
+    returns = players.returns(flat, {"x": np.zeros((2, 2))}, 3, 5)
+    assert_allclose(returns, np.full((2, 3), 4 * 0.1), rtol=1e-14)  # sums over four steps
     assert players.num_members({"x": np.zeros((6, 2))}) == 6

@@ -7,7 +7,7 @@ import pytest
 import toy_players
 from comparing import rng
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import small_bandit
+from problems import small_bandit, small_grid
 
 from metarl_min import learners, training
 from metarl_min.basics import optimizers, words
@@ -107,6 +107,7 @@ def test_the_member_whose_fitness_is_not_finite_is_named():
 
 def test_it_keeps_to_the_protocol():
     learners.check(es(BANDIT, **SMALL))
+    assert [es(family).iterations for family in (BANDIT, small_grid())] == [1600, 600]
 
 
 def test_it_learns_to_pull_what_paid():

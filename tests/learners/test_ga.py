@@ -38,7 +38,9 @@ def test_the_step_of_mutation_falls_to_a_tenth():
     spreads = []
     for generation in (0, 4, 9):
         learner = bred(sigma=1.0, iterations=4, elites=0, population=400, pressure=1)
-        state = learner.init(rng())._replace(generation=generation)
+        state = learner.init(rng())
+        assert state.generation == 0
+        state = state._replace(generation=generation)
         after, _ = learner.step(rng(1), state)
         assert after.generation == generation + 1
         spreads.append(after.population["x"].std(0))
