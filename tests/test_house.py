@@ -74,9 +74,7 @@ def shape_letters(source):
     comments = re.findall(r"#.*", source)
     texts = [ast.get_docstring(node) or "" for node in ast.walk(ast.parse(source))
              if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef))]  # fmt: skip
-    shapes = re.findall(
-        r"(?<![A-Za-z])\[((?:[A-Za-z0-9.+\- *]+(?:, |,)?)+)\]", "\n".join(comments + texts)
-    )
+    shapes = re.findall(r"(?<![A-Za-z])\[([^\[\]\n]{1,40})\]", "\n".join(comments + texts))
     parts = [part.strip() for shape in shapes for part in shape.split(",")]
     return {part for part in parts if re.fullmatch("[A-Z]", part)}
 
@@ -84,7 +82,7 @@ def shape_letters(source):
 def departures(source):
     """Return the letters to which a module gives another meaning, in a sentence of its own."""
     text = " ".join((ast.get_docstring(ast.parse(source)) or "").split())
-    sentences = re.findall(r"In this module,([^.]*(?:\.\.[^.]*)*)\.", text)
+    sentences = re.findall(r"In this module, ([^.]*)\.", text)
     return set(re.findall(r"\b([A-Za-z])\b", " ".join(sentences)))
 
 
