@@ -59,10 +59,10 @@ def test_arrays_under_a_trace_are_prepared_only_where_that_is_meant():
     assert close(grad(traced)(task.reward), task.transition)
 
 
-@pytest.mark.parametrize("shape", [(3, 2), (2,), ()])
+@pytest.mark.parametrize("shape", [(2, 3), (3, 3), (2,), ()])
 def test_a_policy_of_another_shape_is_refused(shape):
-    task, _ = random_mdp(0)
-    rule = r"logits and probs must have shape \[\.\.\., 2, 2\], got"
+    task, _ = random_mdp(0, 3, 2)
+    rule = r"logits and probs must have shape \[\.\.\., 3, 2\], got"
     with pytest.raises(ValueError, match=rule):
         prepared_mdps.broadcast(onp.ones(shape), prepared_mdps.prepare(task, 2))
 

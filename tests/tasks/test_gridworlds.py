@@ -155,6 +155,16 @@ def test_families_pickle_and_draw_the_same_afterwards():
     assert np.array_equal(*draws) and again.parameters == family.parameters
 
 
+def test_a_grid_of_too_many_numbers_is_refused_before_its_arrays_are_made():
+    rule = "a grid may be described by at most 100,000,000 numbers, got"
+    with pytest.raises(ValueError, match=f"{rule} 100,755,605 for size 67"):
+        gridworld(size=67, start=0)  # 5 actions, and S^2 pairs of states, with S = 67^2 = 4489
+    with pytest.raises(ValueError, match=f"{rule} 320,000,000 for size 20"):
+        gridworld(size=20, start=0, terminate=1)  # S tasks, each with transitions of its own
+    family = gridworld(size=20, start=0, terminate=1, goals=(5,))
+    assert family.prior.mdps.transition.shape == (1, 400, 5, 400)
+
+
 @pytest.mark.parametrize(
     ("words", "error", "message"),
     [
