@@ -45,9 +45,9 @@ one term for each stage. A term depends on the new policy and on the policy that
                                                              [Rothfuss et al. 2019, sec. 6]
     (8)  kl = mean over all visits of KL(pi_old || pi)(s)       [Schulman et al. 2015, eq. 14]
 
-Let the terms of (7) be (4) with the advantages of trial_gradients (2). The gradient at the old theta
-is then trial_gradients (2). ProMP (Rothfuss et al. 2019) differs in two things: it adds a penalty on
-the KL to (5), and its inner surrogates have ratios.
+Let the terms of (7) be (4) with the advantages of trial_gradients (2). At the old theta the
+gradient is then trial_gradients (2). ProMP (Rothfuss et al. 2019) differs in two things: it adds a
+penalty on the KL to (5), and its inner surrogates have ratios.
 """
 
 from collections.abc import Callable, Sequence
@@ -111,9 +111,13 @@ def step(
     max_kl: float,
     *,
     num_iterations: int = 10,
-    damping: float = 1e-5,
+    damping: float = 1e-2,
 ) -> tuple[Tree, Info]:
-    """Raise `surrogate` while `divergence` <= `max_kl`, eqs. (2) and (3). Both are traceable."""
+    """Raise `surrogate` while `divergence` <= `max_kl`, eqs. (2) and (3). Both are traceable.
+
+    In many directions of a network F is nearly 0. With a small `damping`, s is long in these
+    directions: the quadratic of eq. (2) is then far from the divergence, and eq. (3) accepts no j.
+    """
     require(real("max_kl", max_kl) > 0, "max_kl must be positive", max_kl)
     real("damping", damping, 0)
     start, kl = surrogate(trees.check(theta)), divergence(theta)

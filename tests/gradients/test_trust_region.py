@@ -131,15 +131,15 @@ def test_the_length_does_not_depend_on_the_scale_of_the_surrogate():
 
 
 @pytest.mark.verifies("trust_region.1", "trust_region.2")
-def test_a_step_has_ten_iterations_and_a_damping_of_a_hundred_thousandth_unless_told():
+def test_a_step_has_ten_iterations_and_a_damping_of_a_hundredth_unless_told():
     rng = onp.random.default_rng(0)
     F, g, theta = definite(rng, 14), rng.standard_normal(14), {"w": onp.zeros(14)}
 
     def go(**options):
         return tr.step(theta, linear(g), quadratic(F, 0.0), 0.1, **options)[0]["w"]
 
-    assert_allclose(go(), go(num_iterations=10, damping=1e-5), rtol=0)
-    for other in ({"num_iterations": 9}, {"num_iterations": 11}, {"damping": 2e-5}):
+    assert_allclose(go(), go(num_iterations=10, damping=1e-2), rtol=0)
+    for other in ({"num_iterations": 9}, {"num_iterations": 11}, {"damping": 2e-2}):
         assert (go() != go(**other)).any()
 
 
