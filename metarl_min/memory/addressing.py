@@ -60,6 +60,7 @@ from metarl_min.basics.trees import Array
 from metarl_min.mdps.policies import softmax, softmax_pullback
 
 DECAY, SHORTEST = 0.95, 1e-3
+Pair = tuple[Array, Array]  # gradients in two arguments, with the shapes of these arguments
 
 
 def similarity(key: Any, addresses: Any) -> Any:
@@ -74,13 +75,8 @@ def similarity(key: Any, addresses: Any) -> Any:
     return products / np.sqrt(key_square[..., None] * address_squares)
 
 
-def similarity_pullback(
-    key: Array, addresses: Array, similarities: Array, g: Array
-) -> tuple[Array, Array]:
-    """Return the gradients in the key [..., W] and in the addresses [..., R, W], eq. (2).
-
-    `similarities` are those of eq. (1), and g [..., R] is the gradient in them.
-    """
+def similarity_pullback(key: Array, addresses: Array, similarities: Array, g: Array) -> Pair:
+    """Return the gradients in key and addresses from g [..., R] in `similarities`, eq. (2)."""
     key_square = onp.sum(key * key, axis=-1, keepdims=True)
     address_squares = onp.einsum("...rw,...rw->...r", addresses, addresses)
     key_bounded = onp.maximum(key_square, SHORTEST**2)
@@ -101,11 +97,8 @@ def content_weights(strength: Any, similarities: Any) -> Any:
 
 def content_weights_pullback(
     strength: Array, similarities: Array, reading: Array, g: Array
-) -> tuple[Array, Array]:
-    """Return the gradients in the strength [...] and in the similarities [..., R], eq. (4).
-
-    `reading` are the weights of eq. (3), and g [..., R] is the gradient in them.
-    """
+) -> Pair:
+    """Return the gradients in strength and similarities from g [..., R] in `reading`, eq. (4)."""
     y = softmax_pullback(reading, g)
     return onp.sum(y * similarities, axis=-1), strength[..., None] * y
 
@@ -119,11 +112,8 @@ def read(reading: Any, contents: Any) -> Any:
     return np.matmul(reading[..., None, :], contents)[..., 0, :]
 
 
-def read_pullback(reading: Array, contents: Array, g: Array) -> tuple[Array, Array]:
-    """Return the gradients in the weights [..., R] and in the contents [..., R, W], eq. (6).
-
-    g [..., W] is the gradient in the vector that was read.
-    """
+def read_pullback(reading: Array, contents: Array, g: Array) -> Pair:
+    """Return the gradients in weights and contents from g [..., W] in `read`, eq. (6)."""
     return onp.einsum("...w,...rw->...r", g, contents), reading[..., None] * g[..., None, :]
 
 
@@ -143,13 +133,8 @@ def write_weights(gate: Any, last_reading: Any, least: Any) -> Any:
     return gate[..., None] * last_reading + (1 - gate[..., None]) * least
 
 
-def write_weights_pullback(
-    gate: Array, last_reading: Array, least: Array, g: Array
-) -> tuple[Array, Array]:
-    """Return the gradients in the gate [...] and in the last weights of reading, eq. (9).
-
-    g [..., R] is the gradient in the weights of writing.
-    """
+def write_weights_pullback(gate: Array, last_reading: Array, least: Array, g: Array) -> Pair:
+    """Return the gradients in gate and last reading from g [..., R] in `writing`, eq. (9)."""
     return onp.sum(g * (last_reading - least), axis=-1), gate[..., None] * g
 
 
@@ -166,10 +151,7 @@ def write(rows: Any, least: Any, writing: Any, vector: Any) -> Any:
 def write_pullback(
     least: Array, writing: Array, vector: Array, g: Array
 ) -> tuple[Array, Array, Array]:
-    """Return the gradients in the rows before, in the weights and in the vector, eq. (11).
-
-    g [..., R, W] is the gradient in the rows after the write -> [..., R, W], [..., R], [..., W]
-    """
+    """Return the gradients in old rows, weights and vector from g [..., R, W], eq. (11)."""
     row_gradient = (1 - least)[..., None] * g
     writing_gradient = onp.einsum("...rw,...w->...r", g, vector)
     vector_gradient = onp.einsum("...r,...rw->...w", writing, g)

@@ -56,20 +56,13 @@ def sigmoid(y: Any) -> Any:
 
 
 def rnn(params: Tree, h: Any, x: Any) -> Any:
-    """Return the next hidden state of the simple network, eq. (1).
-
-    h [..., M, H], x [..., M, I] -> [..., M, H]
-    """
-    return np.tanh(
-        np.matmul(x, params["W"]) + params["b"][..., None, :] + np.matmul(h, params["U"])
-    )
+    """Return the next hidden state of eq. (1). h [..., M, H], x [..., M, I] -> [..., M, H]"""
+    y = np.matmul(x, params["W"]) + params["b"][..., None, :]
+    return np.tanh(y + np.matmul(h, params["U"]))
 
 
 def gru_reset_before(params: Tree, h: Any, x: Any) -> Any:
-    """Return the next hidden state of the GRU that resets before the product, eq. (2).
-
-    h [..., M, H], x [..., M, I] -> [..., M, H]
-    """
+    """Return the next hidden state of eq. (2). h [..., M, H], x [..., M, I] -> [..., M, H]"""
     H, U = h.shape[-1], params["U"]
     y = np.matmul(x, params["W"]) + params["b"][..., None, :]
     gates = sigmoid(y[..., : 2 * H] + np.matmul(h, U[..., : 2 * H]))
@@ -79,20 +72,17 @@ def gru_reset_before(params: Tree, h: Any, x: Any) -> Any:
 
 
 class GRUStep(NamedTuple):
-    """One step of eq. (3): the hidden state after it, and the gates that its gradient needs."""
+    """One step of eq. (3): the hidden state h' after it, and the gates; [..., M, H] each."""
 
-    h: Any  # [..., M, H] hidden state after the step
-    r: Any  # [..., M, H] reset gate
-    u: Any  # [..., M, H] update gate
-    n: Any  # [..., M, H] new state
-    q: Any  # [..., M, H] product of the hidden state before the step with U_n, plus c
+    h: Any
+    r: Any
+    u: Any
+    n: Any
+    q: Any
 
 
 def gru_step(params: Tree, h: Any, x: Any) -> GRUStep:
-    """Return one step of the GRU that resets after the product, eq. (3).
-
-    h [..., M, H], x [..., M, I]
-    """
+    """Return one step of eq. (3). h [..., M, H], x [..., M, I]"""
     H = h.shape[-1]
     y = np.matmul(x, params["W"]) + params["b"][..., None, :]
     w = np.matmul(h, params["U"])
@@ -111,10 +101,7 @@ class GRUGradient(NamedTuple):
 
 
 def gru_pullback(U: Array, h: Array, step: GRUStep, g: Array) -> GRUGradient:
-    """Return the gradients of one step from g = df/dh', eq. (4).
-
-    U [H, 3 H], h [M, H] hidden state before the step, g [M, H]
-    """
+    """Return the gradients of one step from g = df/dh', eq. (4). U [H, 3 H], h, g [M, H]"""
     _, r, u, n, q = step
     new_gradient = g * (1 - u)
     d_n, d_u = new_gradient * (1 - n * n), new_gradient * (h - n) * u

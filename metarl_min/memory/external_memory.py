@@ -92,18 +92,11 @@ def _init(rng: Rng, num_inputs: int, num_actions: int, H: int, W: int, dtype: st
 
 def _initial_memory(params: Tree, num_tasks: int, R: int) -> Memory:
     """Return the memory before a trial: zeros."""
-    *leading, H, columns = params["interface"].shape
-    W, axes = columns // 2 - 1, (*leading, num_tasks)
-    zeros = partial(onp.zeros, dtype=params["interface"].dtype)
-    return Memory(
-        hidden=zeros((*axes, H)),
-        key=zeros((*axes, W)),
-        addresses=zeros((*axes, R, W)),
-        contents=zeros((*axes, R, W)),
-        usage=zeros((*axes, R)),
-        reading=zeros((*axes, R)),
-        read=zeros((*axes, W)),
-    )
+    (*leading, H, columns), dtype = params["interface"].shape, params["interface"].dtype
+    W = columns // 2 - 1
+    axes = {"hidden": (H,), "key": (W,), "addresses": (R, W), "contents": (R, W), "usage": (R,),
+            "reading": (R,), "read": (W,)}  # fmt: skip
+    return Memory(**{x: onp.zeros((*leading, num_tasks, *axes[x]), dtype) for x in axes})
 
 
 def _interface(params: Tree, hidden: Any) -> Interface:
@@ -119,10 +112,7 @@ def _interface(params: Tree, hidden: Any) -> Interface:
 
 
 def interface_pullback(interface: Interface, g: Interface) -> Array:
-    """Return the gradient in y of eq. (1) from the gradient in the interface, eq. (2).
-
-    -> [M, 2 W + 2]
-    """
+    """Return the gradient in y from the gradient in the interface, eq. (2). [M, 2 W + 2]"""
     key, vector, gate, strength = interface
     columns = [
         g.key * (1 - key**2),

@@ -90,8 +90,7 @@ def gradient(
         _, logits, values = unroll(policy, params, x)
         return np.sum(logits * logit_gradients) + np.sum(values * value_gradients)
 
-    traced: Tree = grad(linear_function)(params)
-    return traced
+    return dict(grad(linear_function)(params))
 
 
 def orthogonal(rng: Rng, rows: int, columns: int) -> Array:
@@ -125,9 +124,6 @@ def _initial_hidden(params: Tree, num_tasks: int) -> Array:
     return onp.zeros((*U.shape[:-2], num_tasks, U.shape[-2]), U.dtype)
 
 
-Cell = Callable[[Tree, Any, Any], Any]  # parameters, h, x -> h'
-
-
 def _init(rng: Rng, num_inputs: int, num_actions: int, num_blocks: int, H: int, dtype: str) -> Tree:
     """Return initial parameters of a cell with blocks of H columns and its heads, eqs. (1)-(3)."""
     W = [glorot_uniform(rng, num_inputs, H) for _ in range(num_blocks)]
@@ -143,12 +139,14 @@ def _init(rng: Rng, num_inputs: int, num_actions: int, num_blocks: int, H: int, 
     return {name: leaf.astype(dtype) for name, leaf in params.items()}
 
 
-def _step(params: Tree, h: Any, x: Any, cell: Cell) -> tuple[Any, Any, Any]:
+def _step(params: Tree, h: Any, x: Any, cell: Callable[..., Any]) -> tuple[Any, Any, Any]:
     h = cell(params, h, x)
     return h, *heads(params, h)
 
 
-def _traced_policy(cell: Cell, num_blocks: int, hidden: int, dtype: str) -> RecurrentPolicy:
+def _traced_policy(
+    cell: Callable[..., Any], num_blocks: int, hidden: int, dtype: str
+) -> RecurrentPolicy:
     """Return the policy of a cell whose memory is its hidden state, with gradients by autograd."""
     H, dtype = whole("hidden", hidden), require_float(dtype)
     return RecurrentPolicy(
