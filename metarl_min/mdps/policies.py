@@ -23,9 +23,10 @@ The entropy of a policy pi, and its distance from another policy mu, at state s 
     (6)  KL(pi || mu)(s) = sum_a pi(a|s) (log pi(a|s) - log mu(a|s))
                                                                  [Kullback and Leibler 1951]
 
-The network reads a one-hot state. The product of that input with W1 is row s of W1, so all states
-are evaluated at once. A row of the hidden activations h [S, H] and of the logits z [S, A] belongs
-to a state. A product without a sign is a matrix product, and `*` is elementwise:
+In this module, W1 [S, H], b1 [H], W2 [H, A] and b2 [A] are the parameters of the network. Its input
+is a one-hot state. The product of this input with W1 is row s of W1, so all states are evaluated at
+once: each has a row of the hidden activations h [S, H] and of the logits z [S, A]. A product
+without a sign is a matrix product, and `*` is elementwise:
 
     (7)  h = tanh(W1 + b1),  z = h W2 + b2                    [definition; Finn et al. 2017]
     (8)  df/dW1 = g,  df/db1 = sum_s g(s),  df/dW2 = h^T u,  df/db2 = sum_s u(s),
@@ -149,10 +150,7 @@ def kl(logits: Any, other: Any) -> Any:
 
 
 def greedy(probs: Array) -> Array:
-    """Return the table that plays a most probable action of each state.
-
-    Actions of equal probability share. [..., S, A] -> [..., S, A]
-    """
+    """Return the table that plays a most probable action; equal ones share. [..., S, A]"""
     best = (probs == _reduced(onp.maximum, probs)).astype(probs.dtype)
     return best / sum_over_actions(best)
 

@@ -1,19 +1,19 @@
 """Sampled episodes of a memoryless policy: all episodes of all tasks advance together.
 
 The arrays of the tasks are flattened into tables, so that a step is a few look-ups. A row is a
-state of a task, a pair is an action in such a state, and an arrival is one of the states that can
-follow. In this module, Z is the largest number of states that can follow a pair. The indices are
+state of a task, a pair is an action in such a state, and an arrival is one of the next states. In
+this module, at most Z next states follow a pair, and u is uniform on [0, 1). The indices are
 
     row = task S + state,    pair = row A + action,    arrival = pair Z + z,  z = 0, .., Z - 1
 
-First states, actions and arrivals are drawn by inversion. With u uniform on [0, 1), the action is
+First states, actions and arrivals are drawn by inversion. For an action, this is
 
     (1)  a = number of i for which u >= pi(0|s) + .. + pi(i|s)      [Devroye 1986, sec. III.2]
 
 Then u lies in an interval of length pi(a|s). An action of probability zero is never drawn.
 
-A policy gradient needs only one table of the episodes. Each step has a number c, such as the
-advantage of its action, and the table holds the sums of c over the visits of each pair:
+A policy gradient needs only one table of the episodes. Each step has a number c, such as its
+advantage, and the table holds the sum of c over the visits of each pair:
 
     (2)  C(s,a) = sum_{n,t} alive_{n,t} c_{n,t} 1{s_{n,t} = s, a_{n,t} = a}       [definition]
 
@@ -21,7 +21,7 @@ A state is absorbing if every action stays there and pays 0. The step that arriv
 state is the last step that is alive; the first step of an episode is always alive. Steps that are
 not alive have reward 0, without noise, and no share in (2).
 
-The same by loops over tasks, episodes and steps: tests/plain_forms.py, `sample`.
+The plain form, with loops over tasks, episodes and steps, is `sample` in tests/plain_forms.py.
 """
 
 import math

@@ -8,10 +8,10 @@ A state is a cell. Cells are numbered row by row, from 0 in the upper left corne
 
 The actions are up, down, left, right and, with stay=1, a fifth that stays. A move into a wall or
 across the border keeps the position. `move(s,a)` is the cell in which action a ends. With
-probability `slip` the action is replaced by one of the four directions, drawn at random:
+probability `slip`, one of the four directions is drawn at random and replaces the action:
 
     (1)  P(s'|s,a) = (1 - slip) 1{s' = move(s,a)}
-                     + slip / 4 sum_{b = up, down, left, right} 1{s' = move(s,b)}  [definition]
+                     + slip / 4 sum_{a' = up, down, left, right} 1{s' = move(s,a')}  [definition]
     (2)  r(s,a,s') = goal_reward if s' is the goal, else step_reward               [definition]
 """
 
