@@ -1,11 +1,12 @@
-"""The other estimators of the gradient of a trial, and all of them by name.
+"""The other estimators of the gradient of a trial, and all estimators by name.
 
-The inner step is REINFORCE on sampled episodes. Its derivative depends on how the weights of the
-episodes are taken to depend on the parameters: estimators (4)-(8) are five answers. `traced` takes
-the inner steps of a trial with the weights of one answer, and differentiates them with autograd.
-The chain of adjoints, adaptation (3), computes the answer `plain` without a trace.
+An inner step weighs the score of each sampled action. Published estimators agree on the values of
+these weights, but not on their derivative in the parameters: estimators (4)-(8). `traced` takes the
+inner steps of a trial with the weights of one estimator, and differentiates them with autograd. For
+the weights of estimators (4) the chain of adjoints, adaptation (3), has the same result without a
+trace.
 
-Reptile differentiates nothing. Its outer objectives are the inner ones.
+Reptile differentiates no inner step. Its outer objectives are its inner objectives.
 """
 
 from __future__ import annotations

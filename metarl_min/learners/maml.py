@@ -130,7 +130,7 @@ def _untrained_control(rng: Rng, *, rules: Rules) -> Control:
 
 
 def _check_kinds(rules: Rules, objective: Any) -> None:
-    """Refuse values of another kind. TypeError."""
+    """Raise a TypeError if a setting is a value of another kind, such as the name of one."""
     kinds = {"estimator": MetaGradient, "learn_alpha": LearnAlpha, "outer": Outer}
     for name, kind in kinds.items():
         value = getattr(rules, name)
@@ -142,7 +142,7 @@ def _check_kinds(rules: Rules, objective: Any) -> None:
 
 
 def _check_combination(rules: Rules, settings: dict[str, Any]) -> None:
-    """Refuse settings that do not go together. ValueError."""
+    """Raise a ValueError if settings do not go together."""
     estimator, learn_alpha = settings.get("estimator"), settings.get("learn_alpha")
     objective, update = settings["objective"], settings["update"]
     traced = rules.estimator in TRACED.values()
@@ -181,8 +181,8 @@ def maml(
         num_tasks    tasks of one iteration
 
     `outer` is the update of theta, such as `ascent(adam(0.05))` or `trpo(max_kl=0.01)`. The other
-    keywords are those of `trials.adaptation`. The exact objective uses no episodes, so
-    inner_episodes, baseline and gamma matter then in trials alone.
+    keywords are those of `trials.adaptation`. With the exact objective training samples no
+    episodes, so inner_episodes, baseline and gamma affect only the trials.
 
     >>> from metarl_min.tasks.bandits import bandit
     >>> learner = maml(bandit(arms=2), alpha=2.0, outer=outer_updates.trpo(max_kl=0.02))
@@ -212,7 +212,7 @@ def maml(
 
 
 def fixed(learner: Learner, word: str) -> Learner:
-    """Return the learner without a word among its settings: the function that made it fixes it."""
+    """Return the learner without the setting `word`, whose value the caller has fixed."""
     settings = {name: x for name, x in learner.settings.items() if name != word}
     return learner._replace(settings=settings)
 
