@@ -34,17 +34,17 @@ CUBIC_GRADIENT = {"b": np.array([[4.0, -8.0]]), "a": np.array([0.75, 27.0, 3.0])
 
 
 @pytest.mark.verifies("checks.1")
-def test_the_function_is_asked_at_both_sides_of_x_at_a_quarter_of_x_and_quarters_of_that():
-    asked = []
+def test_the_function_is_called_on_both_sides_of_x_at_a_quarter_of_x_and_quarters_of_that():
+    offsets = []
 
     def parabola(x):
-        asked.append(float(x[0]) - 2.0)
+        offsets.append(float(x[0]) - 2.0)
         return np.sum(x**2)
 
     gradient, error = checks.finite_differences(parabola, np.array([2.0]))
     assert gradient == pytest.approx(4.0, rel=1e-12) and error < 1e-10
     for j in range(1, 9):
-        assert 2 / 4**j in asked and -2 / 4**j in asked
+        assert 2 / 4**j in offsets and -2 / 4**j in asked
 
 
 @pytest.mark.verifies("checks.2")
@@ -272,7 +272,7 @@ def test_autograd_agrees_with_both_methods():
     assert checks.check_derivative(function, grad(function), TREE, method="complex_step")
 
 
-def test_what_the_checkers_cannot_take_is_an_error_that_states_the_rule():
+def test_unsuitable_arguments_are_an_error_that_states_the_rule():
     x = np.ones(2)
     with pytest.raises(TypeError, match="x must be an array of floats, got int64"):
         checks.finite_differences(np.sum, np.array([1, 2]))

@@ -24,7 +24,7 @@ def test_check_returns_the_tree_itself():
 
 
 @pytest.mark.parametrize("bad", [{}, None, [onp.ones(2)], onp.ones(2)])
-def test_check_refuses_what_is_not_a_dict_with_something_in_it(bad):
+def test_check_refuses_everything_but_a_dict_that_is_not_empty(bad):
     with pytest.raises(TypeError, match="parameters must be a non-empty dict of float arrays, got"):
         trees.check(bad)
 

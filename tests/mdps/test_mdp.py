@@ -184,7 +184,7 @@ def test_the_optimum_refuses_bad_horizons_and_discounts(function):
         function(task, 2, 2)
 
 
-def test_what_is_replaced_is_checked_too():
+def test_a_replaced_array_is_checked_too():
     one = MDP(onp.ones(1), onp.ones((1, 2, 1)), onp.zeros((1, 2, 1)))
     assert one._replace(reward=onp.ones((1, 2, 1))).reward.sum() == 2
     with pytest.raises(ValueError, match="reward must be finite"):

@@ -90,13 +90,13 @@ def plain_log_softmax(z):
     return np.log(plain_forms.softmax(z))
 
 
-both = pytest.mark.parametrize(
+every_softmax = pytest.mark.parametrize(
     ("ours", "plain"), [(softmax, plain_forms.softmax), (log_softmax, plain_log_softmax)]
 )
 
 
 @pytest.mark.verifies("policies.3", "policies.4")
-@both
+@every_softmax
 def test_every_first_derivative_through_autograd_is_that_of_the_complex_step(ours, plain):
     z, weights = draw(1, M, S, A), draw(2, M, S, A)
     truth = complex_step(lambda z: onp.sum(weights * plain(z) ** 2), z)
@@ -104,7 +104,7 @@ def test_every_first_derivative_through_autograd_is_that_of_the_complex_step(our
 
 
 @pytest.mark.verifies("policies.3", "policies.4")
-@both
+@every_softmax
 def test_every_second_derivative_through_autograd_is_that_of_differences(ours, plain):
     z, weights, v = draw(3, S, A), draw(4, S, A), draw(5, S, A)
 
@@ -139,8 +139,8 @@ def test_entropy_is_between_zero_and_that_of_the_uniform_policy(z):
 
 @pytest.mark.verifies("policies.6")
 @given(pairs)
-def test_kl_is_zero_with_itself_positive_with_another_and_directed(both):
-    z, other = both
+def test_kl_is_zero_with_itself_positive_with_another_and_directed(two_tables):
+    z, other = two_tables
     pi, mu = plain_forms.softmax(z), plain_forms.softmax(other)
     assert_allclose(kl(z, z + 3), 0, atol=1e-14)
     assert_allclose(kl(z, other), (pi * onp.log(pi / mu)).sum(-1), atol=1e-13)
@@ -394,7 +394,7 @@ def test_policies_travel_between_processes():
         "network:\u00b2",
     ],
 )
-def test_an_unknown_policy_is_refused_with_the_known_ones_and_what_was_given(name):
+def test_an_unknown_policy_is_refused_with_the_known_ones_and_the_word(name):
     with pytest.raises(ValueError, match="policy must be table, network or network:H") as error:
         parse(name)
     assert str(error.value).endswith(f"with H hidden units, got {name!r}")
@@ -418,15 +418,15 @@ def test_a_network_needs_a_whole_number_of_hidden_units(make, kind, text):
 @pytest.mark.parametrize("leading", [(), (3,), (2, 1, 3)])
 @pytest.mark.parametrize("num_actions", [1, 2, 7, 8, 30])
 def test_few_actions_or_many_are_reduced_to_the_same_numbers(num_actions, leading):
-    rng = onp.random.default_rng(0)
-    x = rng.normal(size=(*leading, num_actions))
-    found = policies.sum_over_actions(x)
-    assert found.shape == (*leading, 1)
-    assert_allclose(found, x.sum(-1, keepdims=True), rtol=1e-13, atol=1e-14)
+    generator = rng()
+    x = generator.normal(size=(*leading, num_actions))
+    total = policies.sum_over_actions(x)
+    assert total.shape == (*leading, 1)
+    assert_allclose(total, x.sum(-1, keepdims=True), rtol=1e-13, atol=1e-14)
     assert_allclose(policies.softmax(1000 * x).sum(-1), 1, rtol=1e-13)  # no overflow: maxima
     assert_allclose(policies.greedy(x).argmax(-1), x.argmax(-1), atol=0)
-    u = rng.normal(size=found.shape)
+    u = generator.normal(size=total.shape)
     first = grad(lambda x: np.sum(u * policies.sum_over_actions(x) ** 3))
-    assert_allclose(first(x), 3 * u * found**2 + 0 * x, rtol=1e-12)
+    assert_allclose(first(x), 3 * u * total**2 + 0 * x, rtol=1e-12)
     second = grad(lambda x: np.sum(first(x)))(x)
-    assert_allclose(second, 6 * u * found * num_actions + 0 * x, rtol=1e-12)
+    assert_allclose(second, 6 * u * total * num_actions + 0 * x, rtol=1e-12)

@@ -170,17 +170,17 @@ def test_absorbing_states_are_those_of_each_task():
     easy, hard = corridor(3), corridor(3)
     stay_paid = hard.reward.copy()
     stay_paid[2] = 1.0
-    both = MDP(
+    batch = MDP(
         easy.initial[None], np.stack([easy.transition] * 2), np.stack([easy.reward, stay_paid])
     )
-    episodes = sample(both, always(0, 3), 1, 4)
+    episodes = sample(batch, always(0, 3), 1, 4)
     assert episodes.alive[:, 0].tolist() == [[True, True, False, False], [True] * 4]
     assert episodes.rewards[:, 0].tolist() == [[0, 1, 0, 0], [0, 1, 1, 1]]
 
 
 @pytest.mark.parametrize("leading", [(), (1,), (3,), (2, 3)])
 @pytest.mark.parametrize(("num_episodes", "horizon"), [(1, 1), (1, 4), (5, 1), (2, 3)])
-def test_shapes_and_types_whatever_the_leading_axes(leading, num_episodes, horizon):
+def test_shapes_and_types_with_any_leading_axes(leading, num_episodes, horizon):
     mdp, probs = random_mdp(0, 3, 2)
     batch = MDP(mdp.initial, mdp.transition, np.zeros((*leading, 1, 1, 1)) + mdp.reward)
     episodes = sample(batch, probs, num_episodes, horizon)
@@ -238,9 +238,9 @@ def test_common_draws_repeat_what_one_member_draws():
     for axis, shape, own in ((0, (6, 1), (2, 1)), (-1, (4, 6), (4, 2)), (1, (4, 3, 2), (4, 1, 2))):
         common, alone = (np.random.default_rng(5) for _ in range(2))
         for draw in ("random", "standard_normal"):
-            found = getattr(rollouts.CommonRandomNumbers(common, 3, axis), draw)(shape)
+            repeated = getattr(rollouts.CommonRandomNumbers(common, 3, axis), draw)(shape)
             one = getattr(alone, draw)(own)
-            assert np.array_equal(found, np.concatenate([one] * 3, axis=axis))
+            assert np.array_equal(repeated, np.concatenate([one] * 3, axis=axis))
 
 
 def test_the_same_seed_gives_the_same_episodes_and_another_seed_others():

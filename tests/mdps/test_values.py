@@ -261,7 +261,7 @@ def test_a_shared_leading_axis_is_the_same_as_repeating_it(shared, horizon, gamm
 
 
 @pytest.mark.parametrize("horizon", [1, 3])
-def test_derivatives_have_the_leading_axes_of_the_policies_whoever_has_them(horizon):
+def test_derivatives_have_the_leading_axes_of_the_policies(horizon):
     task, probs = random_mdp(6)
     many = onp.repeat(probs[None], 3, axis=0)
     for slope in (
@@ -275,9 +275,9 @@ def test_derivatives_have_the_leading_axes_of_the_policies_whoever_has_them(hori
 def test_a_single_mdp_takes_a_population_of_policies_and_two_leading_axes_work():
     task, _ = random_mdp(6)
     probs = onp.random.default_rng(0).dirichlet(onp.ones(2), (3, 4, 2))
-    found = values.expected_return(task, probs, 3, 0.9)
-    assert found.shape == (3, 4)
-    assert close(found[2, 1], expected_return(task, probs[2, 1], 3, 0.9))
+    returns = values.expected_return(task, probs, 3, 0.9)
+    assert returns.shape == (3, 4)
+    assert close(returns[2, 1], expected_return(task, probs[2, 1], 3, 0.9))
     slopes = values.policy_gradient(task, probs, 3, 0.9)
     assert close(slopes[2, 1], gradient(task, probs[2, 1], 3, 0.9))
     assert values.action_values(task, probs, 3).shape == (3, 4, 3, 2, 2)

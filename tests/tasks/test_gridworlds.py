@@ -142,7 +142,7 @@ def test_the_known_task_of_the_right_column_is_worth_its_shortest_path():
     assert np.allclose(best, -0.1 * (steps - 1) + (15 - steps + 1), atol=1e-12)
 
 
-def test_the_random_policy_is_worth_what_the_design_says():
+def test_the_return_of_the_random_policy_is_that_of_the_design():
     family = gridworld(goals=(4, 9, 14, 19, 24))
     returns = values.expected_return(family.prior.mdps, np.full((25, 5), 0.2), 15)
     assert 4 * returns.mean() == pytest.approx(-4.058179, abs=5e-7)
