@@ -60,15 +60,18 @@ def expected_return(params, paths):
 def policy_gradient(params, paths):
     """sum over trajectories of P R grad log P."""
     probs = softmax(logits(params))
-    scores = {(s, a): log_prob_gradient(params, s, a) for s, a in np.ndindex(probs.shape)}
-    total = {name: np.zeros(np.shape(leaf), complex) for name, leaf in params.items()}
+    weights = dict.fromkeys(np.ndindex(probs.shape), 0.0)
     for states, actions, probability, paid in paths:
         steps = list(zip(states, actions, strict=False))
         for s, a in steps:
             probability = probability * probs[s, a]
         for step in steps:
-            for name in total:
-                total[name] = total[name] + probability * paid * scores[step][name]
+            weights[step] += probability * paid
+    total = {name: np.zeros(np.shape(leaf), complex) for name, leaf in params.items()}
+    for (s, a), weight in weights.items():
+        score = log_prob_gradient(params, s, a)
+        for name in total:
+            total[name] = total[name] + weight * score[name]
     return total
 
 

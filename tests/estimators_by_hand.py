@@ -171,12 +171,19 @@ def sum_of_scores(params, stage):
     return sum(alive * score[s, a] for episode in stage for s, a, _, alive in episode.steps)
 
 
+PATHS = {}  # (theta, stages, rule) and their path, by identity; a stored object keeps its id
+
+
 def path(theta, stages, rule):
-    """phi_0 .. phi_K."""
-    iterates = [theta]
-    for stage in stages:
-        iterates.append(step(iterates[-1], stage, rule))
-    return [{name: np.real(leaf) for name, leaf in phi.items()} for phi in iterates]
+    """phi_0 .. phi_K, computed once: every estimator asks for it on the same data."""
+    key = id(theta), id(stages), id(rule)
+    if key not in PATHS:
+        iterates = [theta]
+        for stage in stages:
+            iterates.append(step(iterates[-1], stage, rule))
+        real = [{name: np.real(leaf) for name, leaf in phi.items()} for phi in iterates]
+        PATHS[key] = theta, stages, rule, real
+    return PATHS[key][-1]
 
 
 class Outer(NamedTuple):

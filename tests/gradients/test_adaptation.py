@@ -44,7 +44,7 @@ def single(batch, m):
 @pytest.mark.verifies("adaptation.1")
 @pytest.mark.verifies("adaptation.3")
 @pytest.mark.verifies("adaptation.5")
-@pytest.mark.parametrize("alpha", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_three_ways_to_the_meta_gradient_are_that_of_the_enumerated_objective(

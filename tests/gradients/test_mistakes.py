@@ -1,6 +1,7 @@
 """`check_meta_gradient` calls every known estimator and every known mistake by its name."""
 
 import itertools
+import pickle
 from functools import partial
 
 import numpy as np
@@ -24,6 +25,25 @@ WORKED = Problem(
     num_episodes=2,
     num_steps=1,
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def candidates_once():
+    """Compute the candidates once for each input: most checks have the same two problems.
+
+    The key holds the value of every argument. An input that was changed in place is another input.
+    """
+    candidates, tables = mistakes.candidates, {}
+
+    def remembered(*arguments):
+        key = pickle.dumps(arguments)
+        if key not in tables:
+            tables[key] = candidates(*arguments)
+        return tables[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mistakes, "candidates", remembered)
+        yield
 
 
 def names(report):
