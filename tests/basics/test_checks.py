@@ -44,7 +44,7 @@ def test_the_function_is_called_on_both_sides_of_x_at_a_quarter_of_x_and_quarter
     gradient, error = checks.finite_differences(parabola, np.array([2.0]))
     assert gradient == pytest.approx(4.0, rel=1e-12) and error < 1e-10
     for j in range(1, 9):
-        assert 2 / 4**j in offsets and -2 / 4**j in asked
+        assert 2 / 4**j in offsets and -2 / 4**j in offsets
 
 
 @pytest.mark.verifies("checks.2")
