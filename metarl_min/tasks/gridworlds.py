@@ -105,18 +105,21 @@ def gridworld(
 ) -> Family:
     """Return goal search on a grid, eqs. (1) and (2). The goal is drawn once for each trial, each
     candidate with the same probability. Cells are numbered row by row, from 0 in the upper left
-    corner, so that cell 12 is the centre of the default grid.
+    corner, so that cell 12 is the centre of the default grid. The actions are up, down, left,
+    right and stay. A move into a wall or across the border keeps the position. The reward of a
+    step belongs to the cell in which it ends.
 
     size         number of cells in a row and in a column
-    start        cell in which each episode starts; where it is not given, the centre
+    start        cell in which each episode starts, by default the centre
     horizon      steps of an episode
     episodes     episodes of a trial
-    stay         1: a fifth action stays in the cell; 0: there are only the four moves
-    goal_reward  reward of a step that ends on the goal; it replaces the reward of a step
+    stay         1: there is an action that stays in the cell; 0: there are only the four moves
+    goal_reward  reward of a step that ends on the goal, instead of `step_reward`
     step_reward  reward of every other step
-    terminate    1: an episode ends with the step that arrives on the goal; 0: it goes on
-    goals        cells that may be the goal, as in 4,9,14; where they are not given, all cells
-                 but the start and the walls
+    terminate    1: after the arrival on the goal nothing is paid until the next episode; 0: the
+                 episode goes on
+    goals        cells that may be the goal, as in 4,9,14; with none, all cells but the start and
+                 the walls
     walls        cells that cannot be entered, as in 6,7
     slip         probability that a random direction replaces the action
 
