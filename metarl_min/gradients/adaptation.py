@@ -1,17 +1,17 @@
 """Adaptation: the inner loop of MAML, and the exact gradient through it.
 
-Every task starts with the same meta-parameters theta. It takes K inner steps along the gradient of
-its inner objectives J_k, such as the expected return or the surrogate of sampled episodes:
+A learner meets every task with the same meta-parameters theta. On each task it takes K inner steps
+along gradients of inner objectives J_k. J_k is the expected return, or a surrogate of episodes:
 
     (1)  phi_0 = theta,  phi_{k+1} = phi_k + alpha grad J_k(phi_k)   [Finn et al. 2017, sec. 2.2]
 
-The step size alpha is a number, or it has an entry for each parameter and multiplies elementwise.
-The iterates of a task are judged by outer objectives L_k:
+The step size alpha is a number, or a vector with an entry for each parameter. Such a vector
+multiplies elementwise. The iterates of a task are judged by outer objectives L_k:
 
     (2)  F(theta) = sum_k L_k(phi_k)                                                [definition]
 
-MAML as published has L_K alone: L_k = 0 for k < K. A learner that is judged by the return of all
-its episodes, those before the last inner step included, has all K + 1 objectives.
+In MAML as published only L_K counts: L_k = 0 for k < K. In a trial the episodes before the last
+inner step are paid too, so all K + 1 outer objectives count.
 
 v_k = dF/dphi_k is called the adjoint of phi_k. It is the gradient of F in phi_k if all later
 iterates follow from phi_k by (1). Adjoints are computed backwards:
@@ -40,22 +40,23 @@ averaged over the M tasks:
     (5)  F_inf(theta) = 1/M sum_tasks J(phi_K)
                                   [Finn et al. 2017, sec. 2.2; Rothfuss et al. 2019, formulation I]
 
-The step size has a gradient too. Where alpha has entries, the products are elementwise; where it
-is a number, they are summed over the entries:
+The step size has a gradient too. The product in (6) is elementwise if alpha is a vector. If alpha
+is a number, it is the inner product:
 
     (6)  dF/dalpha = sum_k v_{k+1} grad J_k(phi_k)                 [chain rule; Li et al. 2017]
 
-    Steps of (6): alpha acts on phi_{k+1} directly in (1). With phi_k fixed, an entry of phi_{k+1}
-    changes by the same entry of grad J_k(phi_k).
-    v_{k+1} is the effect of phi_{k+1} on F, so the product is the effect of step k.
-    The steps add up: the effect of alpha through phi_k is counted in the step before.
+    Steps of (6): alpha appears in (1) once for each step. With phi_k fixed, the derivative of
+    phi_{k+1} in alpha is grad J_k(phi_k), entry by entry.
+    v_{k+1} is the gradient of F in phi_{k+1}, so the product is the effect of alpha in step k.
+    The effects of all steps add up. The effect of alpha on phi_k itself belongs to step k - 1.
 
 theta and alpha are shared by the tasks, so their gradients are summed over the tasks.
 
-The gradient of (5) is computed in three ways that agree. The first two trace (1) and (5) with
-autograd, with the inner gradient as autograd finds it or as a formula. The third is (3), which
-needs no trace. The same by loops over trajectories: tests/adaptation_by_hand.py. An example: two
-arms pay 0.2 and 0.9, the logits are (0.3, -0.2), and one inner step has alpha = 0.7.
+The gradient of (5) is computed in three ways that agree. The first way is autograd through the
+inner gradient of autograd. The second is autograd through the formula of the inner gradient. The
+third is the chain (3), which needs no trace. The same by loops over trajectories:
+tests/adaptation_by_hand.py. An example: two arms pay 0.2 and 0.9, the logits are (0.3, -0.2), and
+one inner step has alpha = 0.7.
 
 >>> from metarl_min.gradients.objectives import expected_return_objective
 >>> from metarl_min.mdps.mdp import MDP

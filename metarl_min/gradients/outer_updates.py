@@ -1,13 +1,14 @@
 """Outer updates: how the meta-parameters theta move, given a trial on each of M tasks.
 
-An ascent follows the gradients of the objective F, averaged over the tasks. The inner step size
+An ascent follows the gradient of the objective F, averaged over the tasks. The inner step size
 alpha ascends too if it is learned:
 
     (1)  theta <- theta + beta/M sum_tasks dF/dtheta,  alpha <- alpha + beta/M sum_tasks dF/dalpha
                                                     [Finn et al. 2017, alg. 3; Li et al. 2017]
 
-An optimiser may replace beta times the mean by its own step. TRPO and the clipped surrogate move
-theta within a trust region.
+Plain gradient ascent is (1). Another optimiser, such as Adam, makes its own step from the same mean
+gradient. TRPO and the clipped surrogate do not follow (1): they keep the new policies near the old
+ones, trust_region (7).
 """
 
 from __future__ import annotations

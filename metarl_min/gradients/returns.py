@@ -17,8 +17,8 @@ In this module, F is the matrix of features and w its weights. F has a row for e
 W_t starts with gamma^0 at its own step, as in practically all code. For gamma < 1 a gradient from
 (1) therefore lacks the factor gamma^t of the occupancy, values (3).
 
-A baseline that is computed from the same episodes as W makes the gradient biased. With N = 1,
-(2) is W itself, so the advantage W - b is zero.
+A baseline that is computed from the same episodes as W makes the gradient biased. With N = 1, the
+baseline (2) is W itself, so the advantage W - b is zero.
 """
 
 import numpy as np
