@@ -10,9 +10,9 @@ One step of the training is:
     beta, eta = step size and entropy weight                   by recurrent_training (1)
     once for a2c, several times for ppo:
         unroll the policy over the observations again, except the first time
-        u, v  = gradients in the logits and in the values      by actor_critic (2)-(4)
+        gradients in the logits and in the values              by actor_critic (2)-(4)
         g     = gradient in theta, back through all steps      by cells (4), (5)
-        theta = theta + Adam's step along g, cut in length     by actor_critic (5)
+        theta = theta + the step of Adam for g, cut in length  by actor_critic (5)
 
 The policy observes its last action and its last reward, by recurrent_agents (1). Within a trial it
 learns by a change of its memory, while theta stays fixed.

@@ -4,25 +4,25 @@ The steps of a trial form one sequence of N T steps, time first, for M tasks. A 
 alive comes after the end of its episode. The formulas skip such a step, and its advantage and its
 gradients are 0: in (1), t + 1 is the next step that is alive.
 
-The trial was played by the policy pi_old, whose values are v_old. Its advantages are discounted
+The trial was played by the policy pi_old, whose values are V_old. Its advantages are discounted
 sums of the errors delta of these values, by lambda = 0 of one error and by lambda = 1 of all:
 
-    (1)  Adv_t = delta_t + gamma lambda Adv_{t+1},  delta_t = r_t + gamma v_old,{t+1} - v_old,t,
-         with Adv = v_old = 0 after the last step          [Schulman et al. 2016, eqs. 11, 16]
+    (1)  Adv_t = delta_t + gamma lambda Adv_{t+1},  delta_t = r_t + gamma V_old,{t+1} - V_old,t,
+         with Adv = V_old = 0 after the last step          [Schulman et al. 2016, eqs. 11, 16]
 
-The policy pi ascends a function f of its logits z and its values v. One batch may serve for several
+The policy pi ascends a function f of its logits z and its values V. One batch may serve for several
 ascents, so pi may differ from pi_old. Let ratio_t = pi(a_t) / pi_old(a_t), and let Ent_t be the
-entropy of pi at step t. The targets target_t = Adv_t + v_old,t are constants:
+entropy of pi at step t. The targets target_t = Adv_t + V_old,t are constants:
 
     f = sum_t ( min(ratio_t Adv_t, clip(ratio_t, 1 - eps, 1 + eps) Adv_t)
-                + eta Ent_t - (target_t - v_t)^2 / 4 )
+                + eta Ent_t - (target_t - V_t)^2 / 4 )
 
     (2)  df/dz_t = k_t ratio_t Adv_t (1{a_t} - pi_t) + eta dEnt_t/dz_t,
          k_t = 0 if ratio_t > 1 + eps and Adv_t > 0,
          k_t = 0 if ratio_t < 1 - eps and Adv_t <= 0, and k_t = 1 otherwise
                                        [Mnih et al. 2016; Schulman et al. 2017, eq. 7]
     (3)  dEnt/dz = -pi (log pi + Ent)                       [derivative of policies (5)]
-    (4)  df/dv_t = (target_t - v_t) / 2                     [Wang et al. 2016]
+    (4)  df/dV_t = (target_t - V_t) / 2                     [Wang et al. 2016]
 
 Here 1{a_t} is the one-hot vector of the action.
 

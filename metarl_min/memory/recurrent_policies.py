@@ -2,7 +2,7 @@
 
 A recurrent policy receives one observation x at each step, and it keeps a memory from step to step.
 The memory of a simple cell is its hidden state h. The logits z and the value v are linear in the
-hidden state h' after the step. In this module, V and d are the parameters of these heads:
+hidden state h' after the step. In this module, V and d are their parameters, and v is a value:
 
     (1)  (z, v) = h' V + d                                             [Wang et al. 2016]
 

@@ -157,10 +157,11 @@ def ascend(
     for epoch in range(settings.update.epochs):
         if epoch > 0:  # theta is not that of the trace any more
             memories, logits, values = recurrent_policies.unroll(policy, theta, x)
-        u = actor_critic.logit_gradient(
+        logit_gradient = actor_critic.logit_gradient(
             logits, old_log_probs, onehot, advantages, alive, eta, settings.update.clip
         )
-        v = actor_critic.value_gradient(values, targets, alive)
-        g = recurrent_policies.gradient(policy, theta, x, memories, u / alive.size, v / alive.size)
+        value_gradient = actor_critic.value_gradient(values, targets, alive)
+        per_step = logit_gradient / alive.size, value_gradient / alive.size
+        g = recurrent_policies.gradient(policy, theta, x, memories, *per_step)
         theta, moments = adam.update(theta, moments, actor_critic.clip_norm(g, settings.max_norm))
     return State(theta=theta, optimizer=moments, iteration=state.iteration + 1)

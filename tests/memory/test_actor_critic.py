@@ -47,6 +47,14 @@ def test_gradients_in_logits_and_values_are_those_of_the_surrogate(clip):
     assert_allclose(actor_critic.value_gradient(v, A, alive), truth, rtol=1e-12, atol=1e-15)
 
 
+def test_the_log_probability_of_an_action_is_that_of_its_entry():
+    z, actions = rng(1).normal(size=(5, 4, 3)), rng(2).integers(3, size=(5, 4))
+    found = actor_critic.log_probs_of_actions(z, onp.eye(3)[actions])
+    for t, m in onp.ndindex(5, 4):
+        truth = z[t, m, actions[t, m]] - onp.log(onp.exp(z[t, m]).sum())
+        assert_allclose(found[t, m], truth, rtol=1e-13)
+
+
 @pytest.mark.verifies("actor_critic.5")
 def test_long_gradients_are_cut_and_short_ones_left():
     g = {"a": onp.array([3.0]), "b": onp.array([[4.0]])}

@@ -82,7 +82,7 @@ def test_an_update_is_adam_on_the_gradient_of_the_whole_surrogate(epochs, max_no
         assert (norm > max_norm) == (max_norm < 1)
         g = trees.scale(g, min(1.0, max_norm / norm))
         truth, moments = adam.update(truth, moments, g)
-    assert found.optimizer.num_updates == 2 + epochs
+    assert found.optimizer.num_updates == 2 + epochs and found.iteration == 3
     for name in theta:
         assert_allclose(found.theta[name], truth[name], rtol=1e-8, atol=1e-10)
         assert_allclose(found.optimizer.m[name], moments.m[name], rtol=1e-7, atol=1e-13)
