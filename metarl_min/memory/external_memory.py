@@ -173,12 +173,8 @@ def memory_pullback(before: Memory, after: Memory, g: Memory) -> tuple[Interface
     gate_gradient, old_reading = addressing.write_weights_pullback(
         gate, before.reading, least, from_contents + from_addresses
     )
-    interface = Interface(
-        key=g.key + key_gradient,
-        vector=vector_gradient,
-        gate=gate_gradient,
-        strength=strength_gradient,
-    )
+    interface = Interface(key=g.key + key_gradient, vector=vector_gradient,
+                          gate=gate_gradient, strength=strength_gradient)  # fmt: skip
     return interface, g._replace(
         key=old_key, addresses=old_addresses, contents=old_contents, reading=old_reading
     )
