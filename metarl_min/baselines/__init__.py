@@ -11,8 +11,8 @@ registry            the players that support a family
 published           published tables of these players
 
 Each player is made by a function of its family, and raises `Unsupported` for a family that it
-does not support. It is a Learner whose step does nothing. What it remembers of a trial is the
-memory of its Agent. The family tells it the prior; the task itself is known to the sampler only.
+does not support. It is a Learner whose step does nothing, and it remembers the present trial in
+the memory of its Agent. A player reads the prior of its family; only the sampler reads the tasks.
 """
 
 from __future__ import annotations

@@ -35,9 +35,10 @@ steps to go. P_mean and r_mean are posterior means. Every planner solves (2) wit
 The posterior of the mean reward r(s,a) is the posterior of a normal arm (bandits (2)). In (7) the
 best r is r_mean + c d_r, and (8) with d = c d_P is the mean of V under the best P.
 
-(7) has the confidence sets of Jaksch et al. with delta = 1 and a scale c. They have the posterior
-mean in their centre, which exists before the first visit. Each episode is one phase, and the plan
-is made for its horizon.
+(7) uses the confidence sets of Jaksch et al. with delta = 1 and a scale c. Their centre is the
+posterior mean, because this mean exists before the first visit. Jaksch et al. plan at the start
+of each phase, for an endless future. Here each episode is one phase, and the plan is for its
+horizon.
 """
 
 from __future__ import annotations

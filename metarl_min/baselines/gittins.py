@@ -2,9 +2,9 @@
 
 An arm pays 1 with an unknown probability, whose prior is Beta(a, b). A standard arm always pays l.
 A player pulls one of the two arms in each step, for ever. V(a,b;l) is the largest expectation of
-its rewards, discounted by gamma. When the standard arm is the better one, its pulls teach nothing
-new, so it stays the better one and earns l / (1 - gamma). In this module, a and b are the
-parameters of a Beta distribution, p is its mean, and l is the reward of the standard arm.
+the sum of its rewards, discounted by gamma. When the standard arm is the better one, its pulls
+teach nothing new. So it stays the better one and earns l / (1 - gamma). In this module, a and b
+are the parameters of a Beta distribution, p is its mean, and l is the reward of the standard arm.
 
     (1)  V(a,b;l) = max(l / (1 - gamma), p + gamma (p V(a+1,b;l) + (1 - p) V(a,b+1;l))),
          p = a / (a + b)                                        [Gittins et al. 2011, sec. 1.3]

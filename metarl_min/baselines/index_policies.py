@@ -3,10 +3,12 @@
 An arm has the prior Beta(a, b). After n pulls with x wins, its posterior mean is
 p = (a + x) / (a + b + n). A standard arm always pays l. In each step a player pulls the arm, or it
 turns to the standard arm. It never returns from there, because the standard arm teaches nothing.
-V is the value of the best player, and Q is its value if it pulls the arm now. In this module, a
-and b are the parameters of a Beta distribution, n and x are numbers of pulls and wins, l is the
-reward of the standard arm, and k is the number of pulls to go. In the shapes, L is the number of
-values of l.
+V is the value of the best player, and Q is its value if it pulls the arm now. All rewards are
+multiplied by `unit`. In the discounted case `unit` is 1 - gamma; then the standard arm is worth l.
+
+In this module, a and b are the parameters of a Beta distribution, n and x are numbers of pulls and
+wins, l is the reward of the standard arm, and k is the number of pulls to go. In the shapes, L is
+the number of values of l.
 
     (1)  Q(n,x;l) = unit p + gamma (p V(n+1,x+1;l) + (1 - p) V(n+1,x;l))
                                                          [Gittins et al. 2011, sec. 1.3]
@@ -34,7 +36,7 @@ straight. For Beta(1, 1), 500 pulls and gamma = 0.99 a discounted table takes ab
 tables of (5) depend on k too, and take half a minute.
 
 With several arms, the policy of (4) is optimal only for the discounted sum of an endless trial
-[Gittins 1979]. The policy of (5) is not optimal even for its own horizon. So both are below the
+[Gittins 1979]. The policy of (5) is not optimal even for its own horizon. So both can be below the
 ceiling. `gittins` is the plain form of (4), for one arm and with proven bounds: the tests hold
 these tables against it. The plain form of (5), in rational numbers, is
 tests/baselines/test_index_policies.py.

@@ -9,7 +9,7 @@ from metarl_min.baselines import bandits, bayesian_bandits, dirichlet_mdps, post
 from metarl_min.learners import Learner
 from metarl_min.tasks import Family, Unsupported
 
-# Players with a constant are not here, because the constant must be tuned: `tables` does so.
+# No player with a constant is here: only the command `tables` tunes constants.
 PLAYERS: tuple[Callable[[Family], Learner], ...] = (
     posterior_sampling.random,
     bandits.thompson,

@@ -6,13 +6,19 @@ from functools import partial
 
 import numpy as np
 import pytest
-from comparing import assert_mean, rng, within_errors
+from comparing import assert_mean, episodes_equal, rng, within_errors
 from problems import returns_of, trials_of
 
 from metarl_min.baselines import dirichlet_mdps, posterior_sampling
-from metarl_min.baselines.dirichlet_planners import plan_by_mean
+from metarl_min.baselines.dirichlet_planners import (
+    plan_by_draw,
+    plan_by_draws,
+    plan_by_mean,
+    plan_optimistically,
+    plan_with_bonus,
+)
 from metarl_min.mdps import mdp as exact
-from metarl_min.tasks import Unsupported
+from metarl_min.tasks import Unsupported, play_trial
 from metarl_min.tasks.bandits import bandit, correlated, gaussian
 from metarl_min.tasks.gridworlds import gridworld
 from metarl_min.tasks.random_mdps import mdp
@@ -102,6 +108,22 @@ def test_a_player_learns_and_pickles(name):
     assert player.step(rng(), ()) == ((), None)
     returns = returns_of(player, 200)
     assert returns.mean() > 32 + 5 * returns.std() / math.sqrt(200)  # the random player earns 32
+
+
+PLANNERS = {
+    "greedy": plan_by_mean,
+    "beb": partial(plan_with_bonus, beta=10.0),
+    "ucrl2": partial(plan_optimistically, c=0.05),
+    "opsrl": partial(plan_by_draws, num_draws=2),
+    "psrl": plan_by_draw,
+}
+
+
+@pytest.mark.parametrize("name", PLANNERS)
+def test_a_player_plays_the_agent_of_its_planner(name):
+    agent = dirichlet_mdps.planning_agent(SMALL.prior, SMALL.horizon, PLANNERS[name])
+    expected, _ = play_trial(rng(1), SMALL, SMALL.sample(rng(), 20), agent)
+    assert episodes_equal(trials_of(MAKERS[name](SMALL), 20), expected)
 
 
 @pytest.mark.parametrize("name", MAKERS)

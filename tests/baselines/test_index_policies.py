@@ -6,12 +6,12 @@ from functools import partial
 
 import numpy as np
 import pytest
-from comparing import rng
+from comparing import episodes_equal, rng
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from problems import small_bandit
+from problems import small_bandit, trials_of
 
-from metarl_min.baselines import gittins, index_policies
+from metarl_min.baselines import bayesian_bandits, gittins, index_policies
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.evaluation import evaluate
 from metarl_min.tasks import BetaArms, Unsupported
@@ -124,6 +124,12 @@ def test_the_players_lose_little_to_the_ceiling_and_never_gain(maker):
     assert 0.95 < scores.score_pdl <= 1 and scores.value < ceiling.value + 4 * scores.stderr
     with pytest.raises(Unsupported, match="gittins plays Bernoulli arms"):
         maker(gaussian())
+
+
+@pytest.mark.verifies("index_policies.4")
+def test_eq4_at_a_discount_of_zero_the_player_is_greedy():
+    greedy = trials_of(bayesian_bandits.greedy(TWO), 200)
+    assert episodes_equal(trials_of(index_policies.gittins(TWO, 0.0), 200), greedy)
 
 
 def test_an_argument_out_of_range_is_refused():
