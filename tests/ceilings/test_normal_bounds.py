@@ -84,7 +84,7 @@ def test_eq2_known_arms_leave_no_gap_and_certain_rewards_a_small_one():
 @pytest.mark.verifies("normal_bounds.3")
 def test_eq3_explore_then_commit_earns_what_its_formula_says():
     prior = GaussianArms(np.array([0.5, 0.0, 0.2]), np.array([0.3, 1.0, 0.6]), 0.8)
-    pulls, M, draw, values = 20, 100_000, rng(3), []
+    pulls, M, draw, values = 20, 20_000, rng(3), []
     tasks = gaussian(arms=3, pulls=pulls, noise=0.8).sample(draw, M)
     tasks = tasks._replace(reward=draw.normal(prior.mean, prior.std, (M, 3))[:, None, :, None])
     sampler = rollouts.sampler(tasks, partial(rollouts.gaussian, std=0.8))

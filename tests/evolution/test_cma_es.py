@@ -127,7 +127,7 @@ def test_a_path_that_is_too_long_is_told_at_the_length_of_the_tutorial(generatio
 @pytest.mark.parametrize("levels", [None, 2])
 def test_blind_selection_leaves_paths_and_covariance_what_they_are_on_average(levels):
     """Also where many points are equal: of two `levels`."""
-    draw, n = rng(2), 5_000
+    draw, n = rng(2), 1_500
     base, _, _ = grown(generation=10**6)
     root = cma_es.matrix_power(base.C, 0.5)
     moments = np.zeros((3, n, D, D))

@@ -54,7 +54,7 @@ def test_the_expectation_is_the_gradient_of_the_smoothed_return(D, name):
         return softmax(z) @ means
 
     g, truth = np.zeros(D), np.zeros(D)
-    for e, weight in zip(*normal_points(D, 24), strict=True):
+    for e, weight in zip(*normal_points(D, 16), strict=True):
         fitness = fitness_of(F, theta, e[None], sigma, name)
         g += weight * ESTIMATORS[name].gradient(fitness, e[None], sigma)
         p = softmax(theta + sigma * e)
@@ -118,7 +118,7 @@ def test_curvature_adds_to_the_covariance_of_a_forward_difference(n):
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_sampled_directions_have_the_exact_covariance(name):
-    sigma, num_samples = 0.8, 20_000
+    sigma, num_samples = 0.8, 5_000
     e = search_gradients.gaussian_directions(5, np.arange(num_samples), 2)
     F = quadratic(HESSIAN)
     each = np.array(
@@ -172,9 +172,9 @@ def test_directions_do_not_depend_on_who_asks(kind):
     assert_array_equal(make(7, np.array([8, 2, 2]), 4), whole[[8, 2, 2]])
     assert make(7, np.arange(0), 4).shape == (0, 4)
     assert not np.allclose(make(8, np.arange(9), 4), whole)
-    many = make(1, np.arange(40_000), 4)
-    assert abs(many.mean(0)).max() < 5 / np.sqrt(40_000)
-    assert_allclose(many.T @ many / 40_000, np.eye(4), atol=5 * np.sqrt(2 / 40_000))
+    many = make(1, np.arange(10_000), 4)
+    assert abs(many.mean(0)).max() < 5 / np.sqrt(10_000)
+    assert_allclose(many.T @ many / 10_000, np.eye(4), atol=5 * np.sqrt(2 / 10_000))
 
 
 def test_directions_are_not_drawn_from_the_streams_of_tasks_trials_and_breeding():
