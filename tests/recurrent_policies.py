@@ -6,7 +6,6 @@ from numpy.testing import assert_allclose
 from problems import small_grid
 
 from metarl_min.basics import trees
-from metarl_min.basics.checks import assert_derivative
 from metarl_min.memory import cells, recurrent_agents, recurrent_policies
 from metarl_min.tasks import play_trial
 
@@ -43,8 +42,11 @@ def played(seed=0):
     return tasks, policy, theta, recurrent_agents.trace(memory), episodes
 
 
-def assert_gradient_of_a_trial(policy, params, x, u, v):
-    """Against the traced trial and differences of it. u = df/dlogits [T, M, A], v = df/dvalues"""
+def trial_and_gradient(policy, params, x, u, v):
+    """A function f of a trial, and its gradient by hand, which must be the traced one.
+
+    u = df/dlogits [T, M, A], v = df/dvalues [T, M]
+    """
 
     def f(params):
         _, logits, values = recurrent_policies.unroll(policy, params, x)
@@ -56,4 +58,4 @@ def assert_gradient_of_a_trial(policy, params, x, u, v):
     assert g.keys() == traced.keys() == params.keys()
     for name in params:
         assert_allclose(g[name], traced[name], rtol=1e-10, atol=1e-12)
-    assert_derivative(f, g, params)
+    return f, g

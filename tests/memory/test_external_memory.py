@@ -6,7 +6,7 @@ import autograd.numpy as np
 import numpy as onp
 import pytest
 from numpy.testing import assert_allclose
-from recurrent_policies import assert_gradient_of_a_trial, moved
+from recurrent_policies import moved, trial_and_gradient
 
 from metarl_min.basics import trees
 from metarl_min.basics.checks import assert_derivative
@@ -63,12 +63,23 @@ def test_a_trial_is_that_of_a_loop_over_rows():
             assert_allclose([*logits[t, m], value[t, m]], heads, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.verifies("external_memory.2")
-@pytest.mark.parametrize("seed", range(3))
-def test_the_gradient_by_hand_is_that_of_the_traced_form_and_of_differences(seed):
+def made_with_gradient(seed=0):
     policy, params, x, rng = made(seed)
     u, v = rng.normal(size=(T, M, A)), rng.normal(size=(T, M))
-    assert_gradient_of_a_trial(policy, params, x, u, v)
+    return params, *trial_and_gradient(policy, params, x, u, v)
+
+
+@pytest.mark.verifies("external_memory.2")
+@pytest.mark.parametrize("seed", range(3))
+def test_the_gradient_by_hand_is_that_of_the_traced_form(seed):
+    params, _, g = made_with_gradient(seed)
+    assert all(g[name].any() for name in params)
+
+
+@pytest.mark.verifies("external_memory.2")
+def test_the_gradient_by_hand_is_that_of_differences_in_every_coordinate():
+    params, f, g = made_with_gradient()
+    assert_derivative(f, g, params)
 
 
 @pytest.mark.verifies("external_memory.2")
