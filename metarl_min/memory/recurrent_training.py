@@ -38,7 +38,7 @@ class Update(NamedTuple):
 
     @property
     def words(self) -> dict[str, Any]:
-        """The words that make this update again."""
+        """Return the words that make this update again."""
         return {"update": "a2c"} if self == a2c else {"update": "ppo", **self._asdict()}
 
 

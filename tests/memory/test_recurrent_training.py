@@ -107,6 +107,14 @@ def test_settings_out_of_range_are_refused(changes, rule):
         recurrent_training.check(SETTINGS._replace(**changes))
 
 
+def test_small_settings_are_accepted():
+    small = SETTINGS._replace(
+        hidden=1, num_tasks=1, iterations=1, gamma=0.0, gae_lambda=0.0,
+        scale=0.1, entropy=0.0, beta=0.0, max_norm=0.1,
+    )  # fmt: skip
+    assert recurrent_training.check(small) == small
+
+
 def test_an_update_that_is_only_a_name_is_refused():
     with pytest.raises(TypeError, match="update must be a2c or ppo"):
         recurrent_training.check(SETTINGS._replace(update="ppo"))
