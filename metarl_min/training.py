@@ -26,12 +26,13 @@ def initial_checkpoint(learner: Learner, seed: int) -> Checkpoint:
     return Checkpoint(iteration=0, state=learner.init(np.random.default_rng([seed, 0])))
 
 
-def restore(directory: Path, learner: Learner, seed: int) -> Checkpoint:
-    """Return the last checkpoint of a run directory, or the start if it has no checkpoint yet.
+def restore(directory: Path, first: Checkpoint) -> Checkpoint:
+    """Return the last checkpoint of a run directory, or `first` if it has no checkpoint yet.
 
-    ValueError if the file is damaged, or belongs to a learner whose state has other parts.
+    `first` is the initial checkpoint of the learner. ValueError if the file is damaged, or belongs
+    to a learner whose state has other parts.
     """
-    first, path = initial_checkpoint(learner, seed), directory / "checkpoint.npz"
+    path = directory / "checkpoint.npz"
     return checkpoints.load(path, first.state) if path.exists() else first
 
 
@@ -107,16 +108,18 @@ def train_run(
     num_iterations: int,
     *,
     seed: int,
+    start: Checkpoint | None = None,
     on_iteration: OnIteration = no_report,
 ) -> Any:
     """Train in a run directory, from its last checkpoint on, and return the last state.
 
     The directory receives about 20 checkpoints in all; each replaces the one before. Ctrl-C writes
-    one more, of the last iteration that was completed.
+    one more, of the last iteration that was completed. A caller that has already restored the last
+    checkpoint passes it as `start`.
     """
     every = max(1, whole("num_iterations", num_iterations) // 20)
-    path, last = directory / "checkpoint.npz", restore(directory, learner, seed)
-    saved = last
+    path = directory / "checkpoint.npz"
+    last = saved = start or restore(directory, initial_checkpoint(learner, seed))
     try:
         for last, info in iterations(learner, saved, num_iterations, seed):
             if last.iteration % every == 0 or last.iteration == num_iterations:

@@ -70,13 +70,3 @@ def test_continuous_integration_runs_the_commands_of_the_readme():
 def test_the_source_distribution_holds_what_its_tests_need():
     lines = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
     assert {"graft tests", "graft examples"} <= set(lines)
-
-
-def test_the_ways_through_the_package_name_its_rooms():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    ways = re.findall(r"^- ([^:\n]+): ((?:`[\w/]+`[,;.]\s+)+)", readme, re.MULTILINE)
-    assert len(ways) == 4
-    for _, names in ways:
-        rooms = re.findall(r"[\w/]+", names)
-        assert all((ROOT / "metarl_min" / f"{name}.py").exists() for name in rooms)
-        assert len(rooms) > 2

@@ -30,7 +30,8 @@ def whole(name: str, value: Any, low: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
     number = int(value)
-    require(number >= low, f"{name} must be at least {low}", number)
+    if number < low:
+        raise ValueError(f"{name} must be at least {low}, got {number}")
     return number
 
 
@@ -41,9 +42,11 @@ def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> f
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {value!r}")
-    number, bounded = float(value), np.isfinite([low, high]).any()
-    rule = f"{name} must be finite" + (f", from {low} to {high}" if bounded else "")
-    require(np.isfinite(number) and low <= number <= high, rule, number)
+    number = float(value)
+    if not (np.isfinite(number) and low <= number <= high):
+        bounded = np.isfinite([low, high]).any()
+        rule = f"{name} must be finite" + (f", from {low} to {high}" if bounded else "")
+        raise ValueError(f"{rule}, got {number}")
     return number
 
 
@@ -55,8 +58,9 @@ def floats(name: str, value: Any) -> np.ndarray:
     if not isinstance(value, np.ndarray) or not np.issubdtype(value.dtype, np.floating):
         kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
         raise TypeError(f"{name} must be an array of floats, got {kind}")
-    not_finite = value[~np.isfinite(value)]
-    require(not not_finite.size, f"{name} must be finite", not_finite[:1])
+    finite = np.isfinite(value)
+    if not finite.all():
+        raise ValueError(f"{name} must be finite, got {value[~finite][:1]}")
     return value
 
 
@@ -66,11 +70,11 @@ def probabilities(name: str, value: Any) -> np.ndarray:
     ValueError if an entry is negative, or if the sum of a row differs from one by more than
     1.5e-8 (3.5e-4 for float32): the square root of what the dtype resolves.
     """
-    require(floats(name, value).ndim > 0, f"{name} must have an axis", value)
-    require(bool((value >= 0).all()), f"{name} must not be negative", value.min(initial=0.0))
+    if floats(name, value).ndim == 0:
+        raise ValueError(f"{name} must have an axis, got {value}")
+    if not (value >= 0).all():
+        raise ValueError(f"{name} must not be negative, got {value.min(initial=0.0)}")
     error = np.abs(value @ np.ones(value.shape[-1]) - 1).max(initial=0.0)
-    allowed = np.sqrt(np.finfo(value.dtype).eps)
-    require(
-        error <= allowed, f"rows of {name} must sum to one", f"a row that is off by {error:.3g}"
-    )
+    if error > np.sqrt(np.finfo(value.dtype).eps):
+        raise ValueError(f"rows of {name} must sum to one, got a row that is off by {error:.3g}")
     return value

@@ -6,7 +6,9 @@ population. Every function accepts leaves that autograd is tracing. One flat vec
 only for linear algebra, and `ravel` makes it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 import autograd.numpy as np
@@ -51,6 +53,11 @@ def add_scaled(tree: Tree, factor: Any, direction: Tree) -> Tree:
     {'w': array([2., 3.])}
     """
     return map_leaves(lambda x, d: x + d, tree, scale(direction, factor))
+
+
+def total(parts: Sequence[Tree]) -> Tree:
+    """Return the sum of several trees, added from left to right."""
+    return {name: reduce(add, [part[name] for part in parts]) for name in parts[0]}
 
 
 def dot(tree: Tree, other: Tree) -> Any:

@@ -72,8 +72,9 @@ def suggestion(word: str, names: typing.Iterable[str]) -> str:
 def require_name(what: str, word: str, names: typing.Iterable[str]) -> None:
     """Raise a ValueError unless `word` is one of `names`; it offers the nearest name."""
     names = list(names)
-    got = f"{word!r}{suggestion(word, names)}"
-    require(word in names, f"{what} must be one of {', '.join(names)}", got)
+    if word not in names:
+        got = f"{word!r}{suggestion(word, names)}"
+        raise ValueError(f"{what} must be one of {', '.join(names)}, got {got}")
 
 
 def meanings(function: Any) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from metarl_min import learners, training
 from metarl_min.basics.arguments import require
 from metarl_min.ceilings import bayes_optimal
+from metarl_min.checkpoints import Checkpoint
 from metarl_min.cli import comparison, runs
 from metarl_min.cli.console import Work, log, parameters, to_json
 from metarl_min.learners import Learner
@@ -62,27 +63,32 @@ def train(args: argparse.Namespace) -> Work:
     require_affordable(_tasks_at_once(learner), learner)
     if ":" in args.learner:
         learners.check(learner)
-    training.initial_checkpoint(learner, run.seed)
+    first = training.initial_checkpoint(learner, run.seed)
     if args.resume:
         directory, run = runs.resume(run, previous, args.iterations, args.out)
     else:
         directory = runs.new_run_directory(args.out)
-    done = training.restore(directory, learner, run.seed).iteration
-    rule = f"--iterations must be at least the {done} that are done"
-    require(done <= run.iterations, rule, run.iterations)
-    if done >= run.iterations:
-        return lambda: f"{directory}: all {done} iterations are done"
+    last = training.restore(directory, first)
+    rule = f"--iterations must be at least the {last.iteration} that are done"
+    require(last.iteration <= run.iterations, rule, run.iterations)
+    if last.iteration == run.iterations:
+        return lambda: f"{directory}: all {last.iteration} iterations are done"
     runs.write_run(directory, run)
-    return lambda: _train(directory, learner, run)
+    return lambda: _train(directory, learner, run, last)
 
 
-def _train(directory: Path, learner: Learner, run: runs.Run) -> str:
+def _train(directory: Path, learner: Learner, run: runs.Run, last: Checkpoint) -> str:
     """Train to the end of the run, and return the last line that is printed."""
     started = time.perf_counter()
     try:
         with progress.progress(run.iterations) as on_iteration:
             training.train_run(
-                directory, learner, run.iterations, seed=run.seed, on_iteration=on_iteration
+                directory,
+                learner,
+                run.iterations,
+                seed=run.seed,
+                start=last,
+                on_iteration=on_iteration,
             )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"add --resume --out {directory} to continue") from None
@@ -97,7 +103,7 @@ def evaluate(args: argparse.Namespace) -> Work:
     learner = runs.make(run)
     require_affordable(min(args.num_tasks, 1000), learner)
     require((directory / "checkpoint.npz").exists(), "a run must have a checkpoint", directory)
-    last = training.restore(directory, learner, run.seed)
+    last = training.restore(directory, training.initial_checkpoint(learner, run.seed))
 
     def work() -> str:
         if last.iteration < run.iterations:

@@ -127,12 +127,14 @@ def adjoints(
     """
     v, result = trees.map_leaves(onp.zeros_like, path[-1]), []
     for k in reversed(range(len(path))):
+        parts = [v]
         if k < len(inner) and inner[k] is not None:
             J, alpha_v = inner[k], trees.scale(v, alpha)
-            product = policy.hessian_product(path[k], alpha_v, J.gradient, J.hessian_product)
-            v = trees.add_scaled(v, 1.0, product)
+            parts += [policy.hessian_product(path[k], alpha_v, J.gradient, J.hessian_product)]
         if outer[k] is not None:
-            v = trees.add_scaled(v, 1.0, gradient(policy, path[k], outer[k]))
+            z = policy.logits(path[k])
+            parts += [policy.pullback(path[k], outer[k].gradient(z))]
+        v = trees.total(parts)
         result.append(v)
     return result[::-1]
 

@@ -168,7 +168,8 @@ def expected_return_objective(tasks: MDP, horizon: int | None, gamma: float = 1.
 
 def reinforce_objective(C: Array) -> Objective:
     """Return the surrogate of each task, with its derivatives by eqs. (2)-(4). C [..., M, S, A]"""
-    require(C.ndim >= 3, "C must have shape [..., M, S, A]", C.shape)
+    if C.ndim < 3:
+        raise ValueError(f"C must have shape [..., M, S, A], got {C.shape}")
     return Objective(
         num_tasks=C.shape[-3],
         value=partial(reinforce, C=C),

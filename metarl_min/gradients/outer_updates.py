@@ -81,7 +81,9 @@ def _start_fixed(alpha: float, theta: Tree, init: Callable[[Tree], Any]) -> tupl
     return alpha, ()
 
 
-def _keep(optimizer: Optimizer, state: State, gradient: Tree, num_tasks: int) -> tuple[Any, Any]:
+def _keep(
+    optimizer: Optimizer, state: State, gradient: Callable[[], Tree], num_tasks: int
+) -> tuple[Any, Any]:
     return state.alpha, state.alpha_moments
 
 
@@ -90,10 +92,10 @@ def _start_one(alpha: float, theta: Tree, init: Callable[[Tree], Any]) -> tuple[
 
 
 def _ascend_one(
-    optimizer: Optimizer, state: State, gradient: Tree, num_tasks: int
+    optimizer: Optimizer, state: State, gradient: Callable[[], Tree], num_tasks: int
 ) -> tuple[Any, Any]:
     """Ascend in one number; its gradient is the sum over the parameters."""
-    total = {"alpha": np.array(sum(leaf.sum() for leaf in gradient.values()))}
+    total = {"alpha": np.array(sum(leaf.sum() for leaf in gradient().values()))}
     leaf = {"alpha": np.array(state.alpha)}
     leaf, moments = optimizer.update(leaf, state.alpha_moments, _mean(total, num_tasks))
     return float(leaf["alpha"]), moments
@@ -105,9 +107,9 @@ def _start_each(alpha: float, theta: Tree, init: Callable[[Tree], Any]) -> tuple
 
 
 def _ascend_each(
-    optimizer: Optimizer, state: State, gradient: Tree, num_tasks: int
+    optimizer: Optimizer, state: State, gradient: Callable[[], Tree], num_tasks: int
 ) -> tuple[Any, Any]:
-    return optimizer.update(state.alpha, state.alpha_moments, _mean(gradient, num_tasks))
+    return optimizer.update(state.alpha, state.alpha_moments, _mean(gradient(), num_tasks))
 
 
 fixed_alpha = LearnAlpha(start=_start_fixed, ascend=_keep)
@@ -122,7 +124,10 @@ def _ascend(
     """Return the state after one ascent in theta and in alpha, eq. (1)."""
     M, gradients = rules.num_tasks, rules.estimator.gradients(rules.adaptation, trial, terms)
     theta, moments = optimizer.update(state.theta, state.moments, _mean(gradients.in_theta, M))
-    in_alpha = only_adapted(rules.adaptation, gradients.in_alpha)
+
+    def in_alpha() -> Tree:
+        return only_adapted(rules.adaptation, gradients.in_alpha())
+
     alpha, alpha_moments = rules.learn_alpha.ascend(optimizer, state, in_alpha, M)
     return State(theta=theta, alpha=alpha, moments=moments, alpha_moments=alpha_moments)
 

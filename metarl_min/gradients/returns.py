@@ -36,8 +36,12 @@ def discounted_returns(rewards: Array, gamma: float) -> Array:
     >>> discounted_returns(np.array([1.0, 0.0, 4.0]), gamma=0.5)
     array([2., 2., 4.])
     """
-    floats("rewards", rewards)
-    if real("gamma", gamma, 0, 1) == 1.0:
+    return returns_to_go(floats("rewards", rewards), real("gamma", gamma, 0, 1))
+
+
+def returns_to_go(rewards: Array, gamma: float) -> Array:
+    """Return the return-to-go of each step, eq. (1), of arguments that have been checked."""
+    if gamma == 1.0:
         return np.cumsum(rewards[..., ::-1], axis=-1)[..., ::-1]
     W = np.array(rewards, dtype=float)
     for t in range(rewards.shape[-1] - 2, -1, -1):
@@ -101,9 +105,11 @@ def parse_baseline(word: str) -> str | float:
 
 
 def baseline(value: str | float, episodes: Episodes, returns: Array, num_states: int) -> Array:
-    """Return the baseline at each step, for the value `mean`, `linear` or a number. [..., N, T]"""
+    """Return the baseline at each step, for a value of `check_baseline`. [..., N, T]"""
     if value == "mean":
         return batch_mean_baseline(returns)
     if value == "linear":
         return linear_baseline(episodes, returns, num_states)
-    return constant_baseline(float(check_baseline(value)), returns)
+    if isinstance(value, str) or not np.isfinite(value):
+        check_baseline(value)  # raises the error
+    return np.full_like(returns, value)

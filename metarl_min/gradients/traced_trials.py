@@ -58,7 +58,7 @@ def traced(adaptation: Adaptation, trial: Trial, outer: Objectives, weights: Wei
         return value
 
     gradients = grad(total)({"theta": trial.path[0], "alpha": trees.scale(ones, trial.alpha)})
-    return Gradients(in_theta=gradients["theta"], in_alpha=gradients["alpha"])
+    return Gradients(in_theta=gradients["theta"], in_alpha=lambda: gradients["alpha"])
 
 
 def no_advantages(stages: Sequence[Episodes], weights: Sequence[float]) -> list[None]:
@@ -76,7 +76,7 @@ def reptile_gradients(adaptation: Adaptation, trial: Trial, outer: Objectives) -
     total = trees.sum_tasks(v[0], trial.path[0])
     return Gradients(
         in_theta=only_adapted(adaptation, total),
-        in_alpha=trees.map_leaves(np.zeros_like, total),
+        in_alpha=partial(trees.map_leaves, np.zeros_like, total),
     )
 
 

@@ -49,6 +49,7 @@ its product with a score of task m has mean zero, as in the steps of (2), and it
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,7 +74,7 @@ class Gradients(NamedTuple):
     """Gradients of F, summed over the tasks."""
 
     in_theta: Tree
-    in_alpha: Tree  # of the step size of each parameter
+    in_alpha: Callable[[], Tree]  # computes the gradient in the step size of each parameter
 
 
 class MetaGradient(NamedTuple):
@@ -105,39 +106,38 @@ def trial_advantages(stages: list[Episodes], weights: list[float]) -> list[Array
 
     weights[k] multiplies the rewards of stage k. If all are 1, the objective is eq. (1).
     """
+    rewards = [weight * stage.rewards for stage, weight in zip(stages, weights, strict=True)]
+    to_go = [returns.returns_to_go(r, 1.0) for r in rewards]
     later = np.zeros(len(stages[0].rewards))  # R_{>k} of each task, from the last stage backwards
-    result = []
-    for stage, weight in zip(stages[::-1], weights[::-1], strict=True):
-        rewards = weight * stage.rewards
-        W = returns.discounted_returns(rewards, 1.0)
-        result.append(leave_one_out(W + later[:, None, None]))
-        later = later + rewards.sum((-1, -2))
-    return result[::-1]
+    for k in reversed(range(len(stages))):
+        to_go[k] = to_go[k] + later[:, None, None]
+        later = later + rewards[k].sum((-1, -2))
+    return [leave_one_out(W) for W in to_go]
 
 
 def episode_advantages(stages: list[Episodes], weights: list[float]) -> list[Array]:
     """Return W_t of eq. (3) at every step of each stage, less eq. (4): no score term."""
-    return [
-        leave_one_out(returns.discounted_returns(weight * stage.rewards, 1.0))
-        for stage, weight in zip(stages, weights, strict=True)
-    ]
+    pairs = zip(stages, weights, strict=True)
+    to_go = [returns.returns_to_go(weight * stage.rewards, 1.0) for stage, weight in pairs]
+    return [leave_one_out(W) for W in to_go]
 
 
 def outer_surrogates(
     stages: list[Episodes], advantages: list[Any], shape: tuple[int, int]
 ) -> list[Objective | None]:
     """Return L_0 .. L_K of eqs. (2) and (3): each is the sum over the episodes of a stage."""
-    return [
-        None if Adv is None else reinforce_objective(rollouts.sum_over_visits(stage, Adv, shape))
+    tables = [
+        None if Adv is None else rollouts.sum_over_visits(stage, Adv, shape)
         for stage, Adv in zip(stages, advantages, strict=True)
     ]
+    return [None if C is None else reinforce_objective(C) for C in tables]
 
 
 def _from_adjoints(adaptation: Adaptation, trial: Trial, v: Iterates) -> Gradients:
     """Return the gradients in theta, which is v_0, and in alpha, adaptation (6)."""
     return Gradients(
         in_theta=trees.sum_tasks(v[0], trial.path[0]),
-        in_alpha=alpha_gradient(adaptation.policy, trial.path, trial.inner, v),
+        in_alpha=partial(alpha_gradient, adaptation.policy, trial.path, trial.inner, v),
     )
 
 

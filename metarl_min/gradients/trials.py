@@ -194,9 +194,9 @@ def surrogate(
     >>> L.gradient(np.zeros((1, 1, 2)))
     array([[[-0.25,  0.25]]])
     """
-    W = returns.discounted_returns(episodes.rewards, adaptation.gamma)
+    W = returns.returns_to_go(episodes.rewards, adaptation.gamma)
     b = returns.baseline(adaptation.baseline, episodes, W, shape[0])
-    C = objectives.advantage_table(episodes, W - b, shape)
+    C = rollouts.sum_over_visits(episodes, (W - b) / W.shape[-2], shape)
     return objectives.reinforce_objective(C.astype(dtype, copy=False))
 
 

@@ -50,7 +50,7 @@ def make(
     the setting `iterations`, unless `settings` has that word already.
     """
     maker = function(name)
-    if iterations is not None and has_schedule(name):
+    if iterations is not None and "iterations" in words.keys(maker):
         settings = {"iterations": str(iterations)} | dict(settings)
     arguments = words.parse_words(name, maker, settings)
     learner = maker(family, **arguments)

@@ -164,9 +164,9 @@ def _policy_table(tables: Sampler, leading: tuple[int, ...], probs: Array) -> tu
 
     The second result [*leading] is the first column of the policy of each task.
     """
-    probabilities("probs", probs)
     S, A = tables.shape
-    require(probs.shape[-2:] == (S, A), f"probs must have shape [..., {S}, {A}]", probs.shape)
+    if probs.shape[-2:] != (S, A):
+        raise ValueError(f"probs must have shape [..., {S}, {A}], got {probs.shape}")
     own = probs.shape[:-2]
     try:
         first_column = np.broadcast_to(np.arange(math.prod(own)).reshape(own) * S, leading)
@@ -213,6 +213,7 @@ def sample(
     """
     whole("num_episodes", num_episodes)
     whole("horizon", horizon)
+    probabilities("probs", probs)
     leading, P = leading_axes(tables, population), population or 1
     policy, first_column = _policy_table(tables, leading, probs)
     rows, actions, arrivals = _walk(
@@ -244,7 +245,8 @@ def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) 
     array([[0.  , 0.75, 0.  ]])
     """
     full = (*episodes.states.shape[:-2], *shape)
-    rule = f"weights must have the shape of the episodes, {episodes.states.shape}"
-    require(weights.shape == episodes.states.shape, rule, weights.shape)
+    if weights.shape != episodes.states.shape:
+        rule = f"weights must have the shape of the episodes, {episodes.states.shape}"
+        raise ValueError(f"{rule}, got {weights.shape}")
     index, living = visit_index(episodes, shape), weights * episodes.alive
     return np.bincount(index.ravel(), living.ravel(), math.prod(full)).reshape(full)

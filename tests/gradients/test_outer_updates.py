@@ -79,10 +79,10 @@ def test_theta_and_alpha_ascend_as_one_vector_would(learn_alpha, optimizer):
         gradient = {"theta": g.in_theta["logits"] / M}
         start = {"theta": state.theta["logits"]}
         if learn_alpha == "scalar":
-            gradient["alpha"] = np.array(g.in_alpha["logits"].sum() / M)
+            gradient["alpha"] = np.array(g.in_alpha()["logits"].sum() / M)
             start["alpha"] = np.array(state.alpha)
         if learn_alpha == "each":
-            gradient["alpha"], start["alpha"] = g.in_alpha["logits"] / M, state.alpha["logits"]
+            gradient["alpha"], start["alpha"] = g.in_alpha()["logits"] / M, state.alpha["logits"]
         joined = start if joined is None else joined
         moments = optimizer.init(start) if moments is None else moments
         joined, moments = optimizer.update(joined, moments, gradient)

@@ -273,5 +273,5 @@ def test_what_is_kept_of_a_run_that_fails_is_finite(tmp_path):
     learner = rl2(small_bandit(), beta=1e38, num_tasks=4, hidden=4)
     with onp.errstate(all="ignore"), pytest.raises(FloatingPointError, match="after iteration"):
         training.train_run(tmp_path, learner, 20, seed=0)
-    kept = training.restore(tmp_path, learner, 0)
+    kept = training.restore(tmp_path, training.initial_checkpoint(learner, 0))
     assert all(onp.isfinite(leaf).all() for leaf in kept.state.theta.values())
