@@ -25,7 +25,7 @@ from metarl_min.learners import Learner
 from metarl_min.tasks import Family, Unsupported
 
 NUM_TASKS = 10_000
-NUM_SEED_TASKS = 2_000  # on which one of several seeds is scored
+NUM_SEED_TASKS = 1_000  # on which one of several seeds is scored
 NUM_SEEDS = 5
 
 

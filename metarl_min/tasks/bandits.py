@@ -77,8 +77,10 @@ def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> F
     whole("arms", arms)
     rule = f"prior must be one a,b for all arms or one per arm ({arms}), each from 1e-9 to 1e6"
     require(len(prior) in (1, arms) and all(len(pair) == 2 for pair in prior), rule, prior)
-    numbers = [real("prior", x) for pair in prior for x in pair]
-    require(all(1e-9 <= x <= 1e6 for x in numbers), rule, prior)
+    numbers = [tuple(real("prior", x) for x in pair) for pair in prior]
+    for pair in numbers:
+        if not all(1e-9 <= x <= 1e6 for x in pair):
+            raise ValueError(f"{rule}, got {pair}")
     pairs = np.broadcast_to(np.array(prior, float), (arms, 2))
     beta = BetaArms(a=pairs[:, 0].copy(), b=pairs[:, 1].copy())
     return Family(
