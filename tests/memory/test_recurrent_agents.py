@@ -107,3 +107,8 @@ def test_an_action_of_no_chance_is_never_drawn():
     u = np.array([0.0, 0.5, 1 - 1e-16])
     logits = np.array([[-np.inf, 0.0, -1e4]] * 3)
     assert_array_equal(recurrent_agents.sample_actions(Given(u), logits), [1, 1, 1])
+
+
+def test_a_greedy_action_is_the_most_probable_one():
+    logits = np.array([[0.0, 2.0, 1.0], [3.0, -1.0, 2.0], [0.0, 0.0, 1.0]])
+    assert_array_equal(recurrent_agents.greedy_actions(rng(), logits), [1, 0, 2])
