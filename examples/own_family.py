@@ -51,9 +51,7 @@ def main():
     print(f"random {ceiling.random:.3f}, Bayes-optimal {ceiling.value:.3f}")
     scores = {}
     for name, player in players.items():
-        scores[name] = evaluation.evaluate(
-            learner, player, num_tasks=4000, seed=0, ceiling=ceiling
-        )
+        scores[name] = evaluation.evaluate(learner, player, num_tasks=4000, seed=0, ceiling=ceiling)
         print(f"{name:16s} return {scores[name].value:6.3f}  score {scores[name].score:.3f}")
     return ceiling, scores
 

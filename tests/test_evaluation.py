@@ -191,8 +191,8 @@ def test_where_nothing_can_be_won_there_is_no_score():
     [(1, 0, ValueError), (5, -1, ValueError), (5, 0.5, TypeError), (0, 0, ValueError)],
 )
 def test_too_few_tasks_and_odd_seeds_are_refused(num_tasks, seed, error):
+    player = posterior_sampling.random(BANDIT)
     with pytest.raises(error, match="must be"):
-        player = posterior_sampling.random(BANDIT)
         evaluation.evaluate(player, (), num_tasks=num_tasks, seed=seed)
 
 

@@ -7,8 +7,8 @@ V is the value of the best player, and Q is its value if it pulls the arm now. A
 multiplied by `unit`. In the discounted case `unit` is 1 - gamma; then the standard arm is worth l.
 
 In this module, a and b are the parameters of a Beta distribution, n and x are numbers of pulls and
-wins, l is the reward of the standard arm, and k is the number of pulls to go. In the shapes, L is
-the number of values of l.
+wins, l is the reward of the standard arm, k is the number of pulls to go, L is the number of values
+of l, and X is the number of values of x.
 
     (1)  Q(n,x;l) = unit p + gamma (p V(n+1,x+1;l) + (1 - p) V(n+1,x;l))
                                                          [Gittins et al. 2011, sec. 1.3]

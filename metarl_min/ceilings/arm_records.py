@@ -42,6 +42,8 @@ of q^m, and m is the number of arms in a group.
     contributes 1 + q z^n + q^2 z^2n + .. = 1 / (1 - q z^n): q counts arms and z counts pulls.
     The coefficient of q^m in the product over all records counts the groups of m arms.
     Groups are independent, so their series are multiplied.
+
+In this module, X is the number of records of one arm.
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ C is the set of the possible candidates:
     All g in C have the same product, because they agree on every factor.
     Normalisation cancels the common product, so only the prior weights remain.
 
-In this module, b is a belief and C is a set. By (2) a belief is a subset of the candidates, and
-only finitely many subsets can occur. So ceilings (2) is a table over times, subsets, states and
-actions. In the shapes, B is the number of subsets and O the number of outcomes.
+In this module, b is a belief, C is a set, B is the number of subsets and O the number of outcomes.
+
+By (2) a belief is a subset of the candidates, and only finitely many subsets can occur. So
+ceilings (2) is a table over times, subsets, states and actions.
 """
 
 from __future__ import annotations

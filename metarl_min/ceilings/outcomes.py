@@ -5,8 +5,8 @@ Candidate task g has the transitions P_g and pays the reward r_g(s,a,s') without
 
     (1)  p_g(o) = P_g(s'|s,a) 1{r_g(s,a,s') = r}                                [definition]
 
-In the shapes of this module, O is the number of outcomes that some candidate allows, and R is
-the number of different rewards, called levels.
+In this module, O is the number of outcomes that some candidate allows, and R is the number of
+different rewards, called levels.
 """
 
 from __future__ import annotations

@@ -244,9 +244,10 @@ def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) 
     >>> sum_over_visits(two_pulls, np.array([[0.5], [0.25]]), (1, 3))
     array([[0.  , 0.75, 0.  ]])
     """
-    full = (*episodes.states.shape[:-2], *shape)
-    if weights.shape != episodes.states.shape:
-        rule = f"weights must have the shape of the episodes, {episodes.states.shape}"
-        raise ValueError(f"{rule}, got {weights.shape}")
+    axes, full = episodes.states.shape, (*episodes.states.shape[:-2], *shape)
+    if weights.shape != axes:
+        raise ValueError(
+            f"weights must have the shape of the episodes, {axes}, got {weights.shape}"
+        )
     index, living = visit_index(episodes, shape), weights * episodes.alive
     return np.bincount(index.ravel(), living.ravel(), math.prod(full)).reshape(full)

@@ -94,6 +94,12 @@ def _together(points: dict[str, Array]) -> dict[str, Array]:
     return found
 
 
+def _annotate(axes: Any, text: str, point: tuple[float, ...], colour: str) -> None:
+    """Write a text to the right of a point."""
+    how = {"textcoords": "offset points", "fontsize": "small", "color": colour}
+    axes.annotate(text, point, (7, -3), **how)
+
+
 def bias_variance(result: dict[str, Any]) -> bytes:
     """Return `bias_variance.png` of a result of `estimators`; ImportError without matplotlib."""
     figure, numbers = _figure(8.0), list(result["objectives"])
@@ -111,11 +117,8 @@ def bias_variance(result: dict[str, Any]) -> bytes:
     for i, name in enumerate(merged):
         marker, colour = MARKERS[i % len(MARKERS)], COLOURS[i % len(COLOURS)]
         axes.plot(x[i], y[i], "-", marker=marker, color=colour, markersize=6, label=name)
-        for N, bias, deviation in zip(numbers, x[i], y[i], strict=True):
-            axes.annotate(
-                N, (bias, deviation), (7, -3), textcoords="offset points", color=colour,
-                fontsize="small",
-            )  # fmt: skip
+        for N, *point in zip(numbers, x[i], y[i], strict=True):
+            _annotate(axes, N, tuple(point), colour)
     axes.set(xscale="log", yscale="log", title="One estimate; the number beside a point is N")
     lowest = " (lowest: 0)" if (values[..., 1] <= ROUND_OFF).any() else ""
     axes.set(xlabel="bias for F_N", ylabel=f"standard deviation{lowest}")
