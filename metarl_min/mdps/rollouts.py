@@ -19,9 +19,7 @@ advantage, and the table holds the sum of c over the visits of each pair:
 
 A state is absorbing if every action stays there and pays 0. The step that arrives in an absorbing
 state is the last step that is alive; the first step of an episode is always alive. Steps that are
-not alive have reward 0, without noise, and no share in (2).
-
-The plain form, with loops over tasks, episodes and steps, is `sample` in tests/plain_forms.py.
+not alive have reward 0, no noise and no share in (2). The same by loops: tests/plain_forms.py.
 """
 
 import math
@@ -246,8 +244,7 @@ def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) 
     """
     axes, full = episodes.states.shape, (*episodes.states.shape[:-2], *shape)
     if weights.shape != axes:
-        raise ValueError(
-            f"weights must have the shape of the episodes, {axes}, got {weights.shape}"
-        )
-    index, living = visit_index(episodes, shape), weights * episodes.alive
-    return np.bincount(index.ravel(), living.ravel(), math.prod(full)).reshape(full)
+        rule = f"weights must have the shape of the episodes, {axes}"
+        raise ValueError(f"{rule}, got {weights.shape}")
+    pairs, alive_weights = visit_index(episodes, shape).ravel(), (weights * episodes.alive).ravel()
+    return np.bincount(pairs, alive_weights, math.prod(full)).reshape(full)
