@@ -5,12 +5,14 @@ The word `package.module:function` names a function of a module that can be impo
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,11 +29,12 @@ def load_file(path: Path) -> ModuleType:
     The full path determines the name of the module, so objects of the module can be pickled here
     and read in another process that has loaded the same file.
     """
-    require(path.is_file(), "a plug-in must be a file that exists", str(path))
-    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    path = path.resolve()
+    require(path.is_file(), "a plug-in must be a file that exists", path)
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
     name = f"{PREFIX}{digest}"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path.resolve())
+        spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # before the file runs, as for any module
@@ -43,10 +46,37 @@ def load_file(path: Path) -> ModuleType:
     return sys.modules[name]
 
 
-def loaded_files() -> list[str]:
-    """Return the paths of all files that `load_file` has loaded in this process."""
-    modules = [module for name, module in sys.modules.items() if name.startswith(PREFIX)]
-    return [str(module.__file__) for module in modules]
+def loaded_files() -> dict[str, str]:
+    """Return the path of each file that `load_file` has loaded, by the name of its module."""
+    modules = {name: module for name, module in sys.modules.items() if name.startswith(PREFIX)}
+    return {name: str(module.__file__) for name, module in modules.items()}
+
+
+def files_of(pickled: bytes) -> list[str]:
+    """Return the paths of the plug-ins to which a pickle refers: it holds their modules' names."""
+    return [path for name, path in loaded_files().items() if name.encode() in pickled]
+
+
+def place(error: Exception) -> str:
+    """Return the line of a plug-in at which an error was raised, or an empty text."""
+    files = loaded_files().values()
+    lines = [x for x in traceback.extract_tb(error.__traceback__) if x.filename in files]
+    return f" ({Path(lines[-1].filename).name}, line {lines[-1].lineno})" if lines else ""
+
+
+@contextlib.contextmanager
+def errors_by_rule(rule: str, *passing: type[Exception]) -> Iterator[None]:
+    """Turn each error inside the block into a ValueError: the rule, then the error and its line.
+
+    Errors of the types `passing` stay as they are.
+    """
+    try:
+        yield
+    except passing:
+        raise
+    except Exception as error:
+        got = f"{type(error).__name__}: {error}{place(error)}"
+        raise ValueError(f"{rule}, got {got}") from error
 
 
 def load(word: str) -> Callable[..., Any]:
@@ -55,25 +85,58 @@ def load(word: str) -> Callable[..., Any]:
     ValueError if the file, the module or the function does not exist, or if the file raises an
     error while it runs.
     """
-    place, _, name = word.rpartition(":")
+    module_word, _, name = word.rpartition(":")
     rule = "a plug-in must be written path/to/file.py:function or package.module:function"
-    require(bool(place) and name.isidentifier(), rule, repr(word))
-    is_file = place.endswith(".py")
-    try:
-        module = load_file(Path(place)) if is_file else importlib.import_module(place)
-    except Exception as error:
-        got = f"{type(error).__name__}: {error}"
-        raise ValueError(f"the plug-in {place} must load without an error, got {got}") from error
-    functions = [key for key, x in vars(module).items() if inspect.isroutine(x) or key == name]
-    words.require_name(f"the function of {place}", name, functions)
+    require(bool(module_word) and name.isidentifier(), rule, repr(word))
+    path = Path(module_word).resolve() if module_word.endswith(".py") else None
+    require(path is None or path.is_file(), "a plug-in must be a file that exists", path)
+    with errors_by_rule(f"the plug-in {module_word} must load without an error"):
+        module = load_file(path) if path else importlib.import_module(module_word)
+    own = [x for x, f in vars(module).items() if getattr(f, "__module__", "") == module.__name__]
+    names = [name] if name in vars(module) else own
+    words.require_name(f"the function of {module_word}", name, names)
     function: Callable[..., Any] = getattr(module, name)
-    require(callable(function), f"{word} must be a function", function)
+    require(callable(function), f"{word} must be a function", repr(function))
     return function
 
 
-def find(kind: str, name: str, registry: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
-    """Return the function called `name` in a registry; a name with a colon is a plug-in's word."""
-    if ":" in name:
-        return load(name)
-    words.require_name(kind, name, registry)
-    return registry[name]
+def _require_form(function: Callable[..., Any], num_positional: int, rule: str) -> None:
+    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.signature(function)
+    positional = [x for x in signature.parameters.values() if x.kind in kinds]
+    required = [x for x in positional if x.default is inspect.Parameter.empty]
+    fits = len(required) <= num_positional <= len(positional)
+    require(fits, rule, f"{getattr(function, '__name__', function)}{signature}")
+
+
+def find(
+    name: str, registry: Mapping[str, Callable[..., Any]], kind: str, num_positional: int
+) -> Callable[..., Any]:
+    """Return the function called `name` in a registry; a name with a colon is a plug-in's word.
+
+    A plug-in must take `num_positional` positional arguments. ValueError, which names the `kind`
+    of the function, if there is no such function.
+    """
+    if ":" not in name and not name.endswith(".py"):
+        words.require_name(kind, name, registry)
+        return registry[name]
+    function = load(name)
+    takes = "a family and keyword-only settings" if num_positional else "keyword-only parameters"
+    _require_form(function, num_positional, f"a {kind} must be a function of {takes}")
+    with errors_by_rule(f"the annotations of {name} must be types that exist"):
+        words.keys(function)
+    return function
+
+
+def resolved_words(
+    function: Callable[..., Any], arguments: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the words that make the value of a plug-in again.
+
+    They are the defaults of `function`, then the words of its `arguments`, then those words that
+    the value has `given` itself.
+    """
+    keys = words.keys(function)
+    defaults = {name: key.default for name, key in keys.items() if key.default is not None}
+    own = {name: word for name, word in given.items() if name in keys}
+    return {**defaults, **words.describe(function, arguments), **own}

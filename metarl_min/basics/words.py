@@ -22,7 +22,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -35,10 +35,27 @@ Pairs = tuple[tuple[float, float], ...]  # written 1,1/2,2
 class Key(NamedTuple):
     """One word of a function: how it is read, its default and its meaning."""
 
-    read: Callable[[str], Any]
-    form: str  # what the word must be, for an error
+    read: Callable[[str], Any]  # word -> value; ValueError if the word cannot be read
+    choices: tuple[str, ...]  # the names that the word may be; empty if it is no name
     default: Any  # the word of the default; None if the default depends on the family
     meaning: str
+
+
+def suggestion(word: str, names: Iterable[str]) -> str:
+    """Return a question that offers the name nearest to `word`, or an empty text.
+
+    >>> suggestion("mamml", ["maml", "rl2"])
+    ', did you mean maml?'
+    """
+    close = difflib.get_close_matches(word, list(names), n=1)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+def require_name(what: str, word: str, names: Iterable[str]) -> None:
+    """Raise a ValueError unless `word` is one of `names`; it offers the nearest name."""
+    names = list(names)
+    got = f"{word!r}{suggestion(word, names)}"
+    require(word in names, f"{what} must be one of {', '.join(names)}", got)
 
 
 def _cells(word: str) -> Cells:
@@ -59,22 +76,31 @@ PARSERS: dict[Any, tuple[Callable[[str], Any], str]] = {
 }
 
 
-def suggestion(word: str, names: typing.Iterable[str]) -> str:
-    """Return a question that offers the name nearest to `word`, or nothing.
+def _read(word: str, *, name: str, parse: Callable[[str], Any], form: str) -> Any:
+    try:
+        return parse(word)
+    except ValueError:
+        raise ValueError(f"{name} must be written as {form}, got {word!r}") from None
 
-    >>> suggestion("mamml", ["maml", "rl2"])
-    ', did you mean maml?'
+
+def _choose(word: str, *, name: str, names: Mapping[str, Any]) -> Any:
+    require_name(name, word, names)
+    return names[word]
+
+
+def format_word(value: Any) -> Any:
+    """Return a value as the word that reads back to it; numbers stay numbers.
+
+    >>> format_word(((1.0, 2.0), (3.0, 4.0))), format_word((4, 9)), format_word(5)
+    ('1,2/3,4', '4,9', 5)
     """
-    close = difflib.get_close_matches(word, list(names), n=1)
-    return f", did you mean {close[0]}?" if close else ""
-
-
-def require_name(what: str, word: str, names: typing.Iterable[str]) -> None:
-    """Raise a ValueError unless `word` is one of `names`; it offers the nearest name."""
-    names = list(names)
-    if word not in names:
-        got = f"{word!r}{suggestion(word, names)}"
-        raise ValueError(f"{what} must be one of {', '.join(names)}, got {got}")
+    if hasattr(value, "word"):
+        return value.word
+    if not isinstance(value, tuple):
+        return value
+    if value and isinstance(value[0], tuple):
+        return "/".join(format_word(pair) for pair in value)
+    return ",".join(x if isinstance(x, str) else f"{x:.17g}" for x in value)
 
 
 def meanings(function: Any) -> dict[str, str]:
@@ -97,6 +123,22 @@ def unwrapped(function: Any) -> tuple[Any, dict[str, Any]]:
     return function, {}
 
 
+class _Parameter(NamedTuple):
+    """A keyword-only parameter of a function, or a field of a NamedTuple."""
+
+    kind: Any  # its type
+    metadata: Any  # a dict, a maker, a parser or None
+    default: Any
+    variadic: bool  # whether it is a **parameter
+
+
+def _parameter(hint: Any, default: Any, variadic: bool = False) -> _Parameter:
+    hint, metadata = _without_none(hint), None
+    if typing.get_origin(hint) is typing.Annotated:
+        hint, metadata = typing.get_args(hint)[:2]
+    return _Parameter(_without_none(hint), metadata, default, variadic)
+
+
 def _without_none(hint: Any) -> Any:
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
@@ -104,91 +146,61 @@ def _without_none(hint: Any) -> Any:
     return hint
 
 
-def _split(hint: Any) -> tuple[Any, Any]:
-    """Return the type of an annotation, and its metadata: a dict, a maker, a parser or None."""
-    hint = _without_none(hint)
-    if typing.get_origin(hint) is typing.Annotated:
-        kind, metadata = typing.get_args(hint)[:2]
-        return _without_none(kind), metadata
-    return hint, None
-
-
-def _parameters(function: Any) -> dict[str, tuple[Any, Any]]:
-    """Return (annotation, default) of each keyword-only parameter, or of each field."""
+def _parameters(function: Any) -> dict[str, _Parameter]:
+    """Return each keyword-only parameter that no partial has fixed, or each field."""
     if isinstance(function, tuple):
         hints = typing.get_type_hints(type(function), include_extras=True)
-        return {name: (hints[name], x) for name, x in function._asdict().items()}  # type: ignore[attr-defined]
+        fields = function._asdict().items()  # type: ignore[attr-defined]
+        return {name: _parameter(hints[name], value) for name, value in fields}
     function, fixed = unwrapped(function)
     hints = typing.get_type_hints(function, include_extras=True)
-    kinds = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD
-    given = inspect.signature(function).parameters.values()
-    return {
-        x.name: (hints.get(x.name, Any), x.default)
-        for x in given
-        if x.kind in kinds and x.name not in fixed
-    }
+    result = {}
+    for name, x in inspect.signature(function).parameters.items():
+        variadic = x.kind is inspect.Parameter.VAR_KEYWORD
+        if name not in fixed and (variadic or x.kind is inspect.Parameter.KEYWORD_ONLY):
+            result[name] = _parameter(hints.get(name, Any), x.default, variadic)
+    return result
 
 
 def _is_maker(metadata: Any) -> bool:
-    return isinstance(metadata, tuple) or (
-        callable(metadata) and not _positional(metadata) and bool(_parameters(metadata))
-    )
-
-
-def _positional(function: Any) -> bool:
+    """Return whether metadata stands for several words: a parser has a positional parameter."""
+    if isinstance(metadata, tuple) or not callable(metadata):
+        return isinstance(metadata, tuple)
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
-    given = [x for x in inspect.signature(function).parameters.values() if x.kind in kinds]
-    return bool(given) and given[0].name != "family"
-
-
-def _choice(names: Mapping[str, Any], word: str) -> Any:
-    if word not in names:
-        raise ValueError(f"one of {', '.join(names)}")
-    return names[word]
+    parameters = inspect.signature(metadata).parameters.values()
+    positional = [x.name for x in parameters if x.kind in kinds]
+    return positional in ([], ["family"]) and bool(_parameters(metadata))
 
 
 def _word_of(value: Any, metadata: Any) -> Any:
-    """Return the word of a value: its name where it is one of several, else as it is written."""
-    if value is inspect.Parameter.empty:
-        return None
+    """Return the word of a value, or None if it has none."""
     if isinstance(metadata, Mapping):
         return next((name for name, x in metadata.items() if x is value), None)
-    return format_word(value)
+    return None if value is inspect.Parameter.empty else format_word(value)
 
 
 def keys(function: Any) -> dict[str, Key]:
     """Return every word of `function`, the words of its makers included."""
     result: dict[str, Key] = {}
     about = meanings(unwrapped(function)[0])
-    for name, (hint, default) in _parameters(function).items():
-        kind, metadata = _split(hint)
-        if isinstance(metadata, Mapping):
-            read, form = partial(_choice, metadata), f"one of {', '.join(metadata)}"
-        elif _is_maker(metadata):
-            result |= keys(metadata)
+    for name, x in _parameters(function).items():
+        choices: tuple[str, ...] = ()
+        if _is_maker(x.metadata):
+            result |= keys(x.metadata)
             continue
-        elif callable(metadata):
-            read, form = metadata, "a word"
-        elif kind in PARSERS:
-            read, form = PARSERS[kind]
+        if isinstance(x.metadata, Mapping):
+            choices = tuple(x.metadata)
+            read: Callable[[str], Any] = partial(_choose, name=name, names=x.metadata)
+        elif callable(x.metadata):
+            read = x.metadata
+        elif x.kind in PARSERS:
+            parse, form = PARSERS[x.kind]
+            read = partial(_read, name=name, parse=parse, form=form)
         else:
             continue
-        word = _word_of(default, metadata)
-        result[name] = Key(read=read, form=form, default=word, meaning=about.get(name, ""))
+        default = _word_of(x.default, x.metadata)
+        result[name] = Key(read, choices, default, meaning=about.get(name, ""))
     return result
-
-
-def _read_one(name: str, key: Key, word: str) -> Any:
-    try:
-        return key.read(word)
-    except ValueError as error:
-        if not isinstance(key.read, partial) and key.read not in [x for x, _ in PARSERS.values()]:
-            raise  # a parser of its own states its rule
-        got = f"{word!r}"
-        if isinstance(key.read, partial):
-            got += suggestion(word, key.read.args[0])
-        verb = "be" if isinstance(key.read, partial) else "be written as"
-        raise ValueError(f"{name} must {verb} {key.form}, got {got}") from error
 
 
 def parse_words(name: str, function: Any, words: Mapping[str, str]) -> dict[str, Any]:
@@ -196,65 +208,42 @@ def parse_words(name: str, function: Any, words: Mapping[str, str]) -> dict[str,
 
     ValueError for a word that the function does not have, or that cannot be read.
     """
-    known = keys(function)
+    by_name = keys(function)
     for key in words:
-        rule = f"{name} knows the keys {', '.join(known)}"
-        require(key in known, rule, f"{key!r}{suggestion(key, known)}")
-    return _parse(function, {key: _read_one(key, known[key], word) for key, word in words.items()})
+        rule = f"{name} knows the keys {', '.join(by_name)}" if by_name else f"{name} has no keys"
+        require(key in by_name, rule, f"{key!r}{suggestion(key, by_name)}")
+    return _gather(function, {key: by_name[key].read(word) for key, word in words.items()})
 
 
-def _parse(function: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """Gather the values of a maker into the parameter that it makes."""
+def _gather(function: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `function`: makers make theirs from the values of their words."""
     arguments: dict[str, Any] = {}
-    variadic = {
-        x.name
-        for x in inspect.signature(unwrapped(function)[0]).parameters.values()
-        if x.kind is inspect.Parameter.VAR_KEYWORD
-    }
-    for name, (hint, _) in _parameters(function).items():
-        _, metadata = _split(hint)
-        if not isinstance(metadata, Mapping) and _is_maker(metadata):
-            part = {key: values[key] for key in keys(metadata) if key in values}
-            if name in variadic:
-                arguments |= part if isinstance(metadata, tuple) else _parse(metadata, part)
-            elif part:
-                arguments[name] = metadata(**_parse(metadata, part))
-        elif name in values:
-            arguments[name] = values[name]
+    for name, x in _parameters(function).items():
+        if not _is_maker(x.metadata):
+            arguments |= {name: values[name]} if name in values else {}
+            continue
+        given = {key: values[key] for key in keys(x.metadata) if key in values}
+        made = _gather(x.metadata, given)
+        if x.variadic:
+            arguments |= made
+        elif made:
+            arguments[name] = x.metadata(**made)
     return arguments
-
-
-def format_word(value: Any) -> Any:
-    """Return a value as the word that reads back to it; numbers stay numbers.
-
-    >>> format_word(((1.0, 2.0), (3.0, 4.0))), format_word((4, 9)), format_word(5)
-    ('1,2/3,4', '4,9', 5)
-    """
-    if hasattr(value, "word"):
-        return value.word
-    if not isinstance(value, tuple):
-        return value
-    if value and isinstance(value[0], tuple):
-        return "/".join(format_word(pair) for pair in value)
-    if any(isinstance(x, str) for x in value):
-        return ",".join(value)
-    return ",".join(f"{x:.17g}" for x in value)
 
 
 def describe(function: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the words that make `values` again: the resolved settings of `function`.
 
     `values` maps each parameter of `function` (for a `**parameter`, its keywords) to its value.
+    A value that no word can make is left out.
     """
     result: dict[str, Any] = {}
-    for name, (hint, _) in _parameters(function).items():
-        _, metadata = _split(hint)
-        if isinstance(metadata, Mapping):
-            names = [key for key, x in metadata.items() if x is values[name]]
-            result |= {name: names[0]} if names else {}
-        elif _is_maker(metadata):
-            made = values.get(name)
-            result |= made.words if hasattr(made, "words") else describe(metadata, values)
-        elif name in keys(function) and name in values:
-            result[name] = format_word(values[name])
+    by_name = keys(function)
+    for name, x in _parameters(function).items():
+        value: Any = values.get(name)
+        if _is_maker(x.metadata):
+            result |= value.words if hasattr(value, "words") else describe(x.metadata, values)
+        elif name in by_name and name in values:
+            word = _word_of(value, x.metadata)
+            result |= {} if word is None else {name: word}
     return result

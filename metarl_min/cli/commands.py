@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from metarl_min import training
+from metarl_min import learners, training
 from metarl_min.ceilings import TooLarge, bayes_optimal, bounds
 from metarl_min.cli import budgets, comparison, estimation, jobs, published_tables, runs
 from metarl_min.cli.console import Work, draw, log, names, parameters, to_json, write
@@ -30,9 +30,12 @@ def _start_once(
     makers: Mapping[str, Callable[[Family], Learner]], families: Mapping[str, Family], seed: int
 ) -> None:
     """Start every learner on every family, so that an error comes before the work."""
-    for maker in makers.values():
+    for name, maker in makers.items():
         for family in families.values():
-            training.initial_checkpoint(maker(family), seed)
+            learner = maker(family)
+            if ":" in name:
+                learners.check(learner)
+            training.initial_checkpoint(learner, seed)
 
 
 def compare(args: argparse.Namespace) -> Work:

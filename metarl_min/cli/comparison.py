@@ -1,8 +1,8 @@
 """The comparison: every learner and every baseline on the same fresh tasks, beside the ceiling.
 
 One job trains and scores one player on one family. A learner is trained once for each seed. Each
-of its seeds is scored on `NUM_SEED_TASKS` fresh tasks; the seed of the median score is then scored
-on all `num_tasks` tasks, together with its unadapted start and its untrained control.
+of its seeds is scored on at most `NUM_SEED_TASKS` fresh tasks. The seed of the median score is then
+scored on all `num_tasks` tasks, together with its unadapted start and its untrained control.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Job(NamedTuple):
     learner: Learner
     ceiling: Ceiling | None
     num_tasks: int
+    num_seed_tasks: int
     seed: int  # of the fresh tasks; the learner is trained with seed, seed + 1, ..
     num_seeds: int  # 0 for a baseline
 
@@ -93,7 +94,7 @@ def median_index(values: Sequence[float]) -> int:
 
 def _seed_row(job: Job, seed: int, state: Any) -> Row:
     scores = evaluation.evaluate(
-        job.learner, state, num_tasks=NUM_SEED_TASKS, seed=job.seed, ceiling=job.ceiling
+        job.learner, state, num_tasks=job.num_seed_tasks, seed=job.seed, ceiling=job.ceiling
     )
     row = _fields(scores)
     return {"seed": seed, **{key: row[key] for key in ("return", "score", "score_pdl")}}
@@ -141,6 +142,7 @@ def _jobs_of(
             learner=learner,
             ceiling=ceiling,
             num_tasks=num_tasks,
+            num_seed_tasks=min(NUM_SEED_TASKS, num_tasks),
             seed=seeds.start,
             num_seeds=num_seeds,
         )
@@ -195,9 +197,8 @@ def compare(
     rows: dict[int, Row] = {}
     for i, row in run_jobs(jobs, processes, run_job):
         rows[i] = row
-        passed = time.perf_counter() - started
-        left = passed * (len(jobs) - len(rows)) / len(rows)
-        place = f"{len(rows)} of {len(jobs)} done, about {left:.0f} seconds left"
+        seconds = (time.perf_counter() - started) * (len(jobs) - len(rows)) / len(rows)
+        place = f"{len(rows)} of {len(jobs)} done, about {seconds:.0f} seconds left"
         report(f"{place}: {jobs[i].name} on {jobs[i].task}")
     entries = {}
     for task in families:

@@ -49,16 +49,17 @@ def to_plain(value: Any) -> Any:
 WORK: list[Callable[[], Row]] = []  # in a worker: every job of the command
 
 
-def _begin(path: Path, files: list[str]) -> None:
+def _begin(path: Path) -> None:
     """Read all jobs from a file, in a new worker.
 
     Only numbers and rows go through pipes: a large object in a pipe blocks for ever if the process
     at the other end has died. Plug-ins are loaded first, because jobs refer to their functions.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # from now on Ctrl-C ends this worker silently
+    files, pickled = pickle.loads(path.read_bytes())
     for file in files:
         plugins.load_file(Path(file))
-    WORK.extend(pickle.loads(path.read_bytes()))
+    WORK.extend(pickle.loads(pickled))
 
 
 def _run_numbered(number: int) -> Row:
@@ -82,12 +83,13 @@ def run_jobs(
         return
     with TemporaryDirectory() as folder:
         path = Path(folder) / "work"
-        path.write_bytes(pickle.dumps([partial(run_job, job) for job in jobs]))
+        pickled = pickle.dumps([partial(run_job, job) for job in jobs])
+        path.write_bytes(pickle.dumps((plugins.files_of(pickled), pickled)))
         with ProcessPoolExecutor(
             min(processes, len(jobs)),
             multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(path, plugins.loaded_files()),
+            initargs=(path,),
         ) as pool:
             numbers = _submit_all(pool, len(jobs))
             try:

@@ -9,39 +9,32 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 
+from metarl_min.basics import plugins
 from metarl_min.basics.arguments import require
 from metarl_min.cli import parser, settings_help
 from metarl_min.cli.console import Work, log
-from metarl_min.learners import registry as learners
-from metarl_min.tasks import registry as families
 
 HELP = ("-h", "--help")
 
 
 def _help(argv: Sequence[str]) -> str | None:
     """Return the settings of the learner or family that is named before --help, if one is."""
-    given = [word for word in argv if not word.startswith("-")]
-    if len(given) < 2 or not set(argv) & set(HELP):
+    command, *given = [word for word in argv if not word.startswith("-")] or [""]
+    if not given or not set(argv) & set(HELP):
         return None
-    if given[0] == "ceiling":
-        usage = f"metarl_min ceiling {given[1]} [key=value ...] [--json]"
-        return settings_help.settings_help(families.function(given[1]), usage)
-    if given[0] == "train" and len(given) == 2:
-        usage = f"metarl_min train {given[1]} FAMILY [key=value ...] [--set name=value ...]"
-        return settings_help.settings_help(learners.function(given[1]), usage)
-    if given[0] == "train":
-        usage = f"metarl_min train {given[1]} {given[2]} [key=value ...] [--set name=value ...]"
-        return settings_help.settings_help(families.function(given[2]), usage)
-    return None
+    if command == "ceiling":
+        return settings_help.family_help(given[0])
+    if command == "train" and len(given) == 1:
+        return settings_help.learner_help(given[0])
+    return settings_help.run_help(given[0], given[1]) if command == "train" else None
 
 
 def prepare(argv: Sequence[str]) -> Work:
     """Return the work that the words name; an error if they are wrong."""
-    words = ["--help", *argv[1:]] if argv[0] == "help" else list(argv)
+    words = [*argv[1:], "--help"] if argv[0] == "help" else list(argv)
     text = _help(words)
     if text is not None:
         return lambda: text
@@ -73,6 +66,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of standard output has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ArithmeticError, ValueError, MemoryError, OSError, BrokenProcessPool) as error:
-        return exit_with(f"{type(error).__name__}: {error}", 1)
+    except Exception as error:  # a plug-in may raise any error
+        return exit_with(f"{type(error).__name__}: {error}{plugins.place(error)}", 1)
     return 0

@@ -16,6 +16,7 @@ from metarl_min.learners.registry import LEARNERS
 from metarl_min.tasks.registry import FAMILIES
 
 PLUG_IN = "or path/to/file.py:function"
+SEED = "seed of all random numbers; default 0"
 
 
 class Parser(argparse.ArgumentParser):
@@ -61,7 +62,7 @@ def several(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
 def _add_common(added: Parser, *options: str) -> None:
     """Add options that several commands share."""
     known: dict[str, dict[str, Any]] = {
-        "--seed": {"type": number(0), "default": 0, "metavar": "S", "help": "default 0"},
+        "--seed": {"type": number(0), "default": 0, "metavar": "S", "help": SEED},
         "--out": {"metavar": "DIR", "help": "new or empty; default a numbered one under runs/"},
         "--json": {"action": "store_true", "help": "print one JSON object"},
     }
@@ -79,9 +80,9 @@ def _add_family(added: Parser) -> None:
 
 def _add_compare(added: Parser) -> None:
     for option, known in (("tasks", budgets.FAMILIES), ("learners", LEARNERS)):
-        names = ",".join(known)
-        added.add_argument(f"--{option}", default=names, metavar="NAME,..", help=f"default {names}")
-    seeds = f"each learner is trained with so many seeds; default {comparison.NUM_SEEDS}"
+        about = f"names, {PLUG_IN}; default {', '.join(known)}"
+        added.add_argument(f"--{option}", default=",".join(known), metavar="NAME,..", help=about)
+    seeds = f"number of times that each learner is trained; default {comparison.NUM_SEEDS}"
     added.add_argument(
         "--seeds", type=number(1), default=comparison.NUM_SEEDS, metavar="S", help=seeds
     )
@@ -92,11 +93,12 @@ def _add_train(added: Parser) -> None:
     names = f"{', '.join(LEARNERS)}, {PLUG_IN}"
     added.add_argument("learner", metavar="LEARNER", help=names)
     _add_family(added)
-    about = "a setting; `train LEARNER --help` lists them all"
+    about = "settings of the learner; `train LEARNER --help` lists them all"
     added.add_argument(
         "--set", action="extend", nargs="+", default=[], metavar="name=value", help=about
     )
-    added.add_argument("--iterations", type=number(1), metavar="N", help="default: the learner's")
+    iterations = "length of the training; default: the learner has its own"
+    added.add_argument("--iterations", type=number(1), metavar="N", help=iterations)
     _add_common(added, "--seed", "--out")
     added.add_argument("--resume", action="store_true", help="continue the run in --out")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def require_affordable(num_tasks: int, learner: Learner) -> None:
 def _tasks_at_once(learner: Learner) -> int:
     """Return how many trials one training step of a learner plays."""
     counts = [learner.settings.get(key, 1) for key in ("num_tasks", "population")]
-    return int(counts[0]) * int(counts[1])
+    return math.prod(count for count in counts if isinstance(count, int))
 
 
 def _previous(args: argparse.Namespace) -> runs.Run | None:

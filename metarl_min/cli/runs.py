@@ -19,6 +19,7 @@ from metarl_min.basics.arguments import require, whole
 from metarl_min.checkpoints import write_atomically
 from metarl_min.learners import Learner
 from metarl_min.learners import registry as learners
+from metarl_min.reports import tables
 from metarl_min.tasks import Family
 from metarl_min.tasks import registry as families
 
@@ -69,12 +70,14 @@ def read_run(directory: Path) -> Run:
     rule = f"{directory} must hold the run.json of a run"
     try:
         content = json.loads(path.read_bytes())
-        found = content.get("format", 1)
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        number = content.get("format", 1)
+    except OSError as error:
+        raise ValueError(f"{rule}, got: {error.strerror}") from None
+    except (ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"{rule}, got {error!r}") from None
-    if found != FORMAT:
+    if number != FORMAT:
         older = f"{rule} of format {FORMAT}, whose settings are resolved"
-        raise ValueError(f"{older}, got format {found}: train it again with this version")
+        raise ValueError(f"{older}, got format {number}: train it again with this version")
     try:
         run = Run(**content)
         _check(run)
@@ -137,13 +140,15 @@ def resume(run: Run, previous: Run | None, iterations: int | None, out: str) -> 
     if previous is None:
         (directory / "run.json.tmp").unlink(missing_ok=True)
         return new_run_directory(out), run
-    for part in ("learner", "family", "seed"):
-        new, old = getattr(run, part), getattr(previous, part)
-        require(new == old, f"--resume must come with the {part} of the run, {old}", new)
+    rule = "--resume must come with the"
+    require(run.learner == previous.learner, f"{rule} learner {previous.learner}", run.learner)
+    family = tables.words(previous.family)
+    require(run.family == previous.family, f"{rule} family {family}", tables.words(run.family))
+    require(run.seed == previous.seed, f"{rule} seed {previous.seed}", run.seed)
     for key in [*previous.settings, *run.settings]:
         new, old = run.settings.get(key), previous.settings.get(key)
-        rule = f"--resume must come with the settings of the run, {key}={old}"
-        require(new == old, rule, f"{key}={new}")
+        why = ", over which its schedules run" if key == "iterations" else ""
+        require(new == old, f"{rule} setting {key}={old}{why}", f"{key}={new}")
     return directory, run._replace(iterations=iterations or previous.iterations)
 
 

@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metarl_min.basics import plugins
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Rng
 from metarl_min.mdps.rollouts import Episodes
@@ -77,11 +78,14 @@ def check(learner: Learner) -> None:
         rule = "the functions of a learner must be functions of a module or partials of them"
         raise ValueError(f"{rule}, got {error}") from error
     rng, family = np.random.default_rng(0), learner.family
-    pair = learner.step(rng, learner.init(rng))
-    rule = "step must return a pair (state, info)"
-    require(isinstance(pair, tuple) and len(pair) == 2, rule, type(pair).__name__)
-    tasks = family.sample(rng, 2)
-    episodes = learner.trial(rng, pair[0], tasks, greedy=False)
+    with plugins.errors_by_rule("init must run without an error"):
+        state = learner.init(rng)
+    with plugins.errors_by_rule("step must run without an error"):
+        pair = learner.step(rng, state)
+    is_pair = isinstance(pair, tuple) and len(pair) == 2 and not hasattr(pair, "_fields")
+    require(is_pair, "step must return a pair (state, info)", type(pair).__name__)
+    with plugins.errors_by_rule("trial must run without an error"):
+        episodes = learner.trial(rng, pair[0], family.sample(rng, 2), greedy=False)
     if not isinstance(episodes, Episodes):
         raise TypeError(f"trial must return Episodes, got {type(episodes).__name__}")
     axes = (2, family.num_episodes, family.horizon)

@@ -33,12 +33,7 @@ LEARNERS: dict[str, Callable[..., Learner]] = {
 
 def function(name: str) -> Callable[..., Learner]:
     """Return the function that makes the learner `name`, or the function `file.py:name`."""
-    return plugins.find("learner", name, LEARNERS)
-
-
-def has_schedule(name: str) -> bool:
-    """Return whether the learner has a setting `iterations`, over which its schedules run."""
-    return "iterations" in words.keys(function(name))
+    return plugins.find(name, LEARNERS, kind="learner", num_positional=1)
 
 
 def make(
@@ -53,11 +48,10 @@ def make(
     if iterations is not None and "iterations" in words.keys(maker):
         settings = {"iterations": str(iterations)} | dict(settings)
     arguments = words.parse_words(name, maker, settings)
-    learner = maker(family, **arguments)
+    if name in LEARNERS:
+        return maker(family, **arguments)
+    with plugins.errors_by_rule(f"{name} must return a Learner", ValueError, MemoryError):
+        learner = maker(family, **arguments)
     if not isinstance(learner, Learner):
         raise TypeError(f"{name} must return a Learner, got {type(learner).__name__}")
-    if name not in LEARNERS and not learner.settings:
-        defaults = {key: x.default for key, x in words.keys(maker).items()}
-        resolved = {key: words.format_word(x) for key, x in defaults.items()} | dict(settings)
-        return learner._replace(settings=resolved)
-    return learner
+    return learner._replace(settings=plugins.resolved_words(maker, arguments, learner.settings))

@@ -99,9 +99,12 @@ def module_names(paths: list[Path], root: Path) -> dict[str, Path]:
     }
 
 
-def _definitions(tree: ast.AST) -> Iterator[Any]:
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    return (node for node in ast.walk(tree) if isinstance(node, kinds))
+def _definitions(tree: Any) -> Iterator[Any]:
+    """Yield the functions and classes of a module, and those inside of them."""
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node
+            yield from _definitions(node)
 
 
 def _pointing(name: str, *pointers: list[tuple[str, str]]) -> list[list[str]]:

@@ -22,7 +22,7 @@ FAMILIES: dict[str, Callable[..., Family]] = {
 
 def function(name: str) -> Callable[..., Family]:
     """Return the function that makes the family `name`, or the function `file.py:name`."""
-    return plugins.find("family", name, FAMILIES)
+    return plugins.find(name, FAMILIES, kind="family", num_positional=0)
 
 
 def make(name: str, parameters: Mapping[str, str]) -> Family:
@@ -32,7 +32,12 @@ def make(name: str, parameters: Mapping[str, str]) -> Family:
     {'arms': 2, 'pulls': 10, 'prior': '1,1'}
     """
     maker = function(name)
-    family = maker(**words.parse_words(name, maker, parameters))
+    arguments = words.parse_words(name, maker, parameters)
+    if name in FAMILIES:
+        return maker(**arguments)
+    with plugins.errors_by_rule(f"{name} must return a Family", ValueError, MemoryError):
+        family = maker(**arguments)
     if not isinstance(family, Family):
         raise TypeError(f"{name} must return a Family, got {type(family).__name__}")
-    return family if name in FAMILIES else family._replace(name=name)
+    parameters = plugins.resolved_words(maker, arguments, family.parameters)
+    return family._replace(name=name, parameters=parameters)

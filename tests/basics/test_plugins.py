@@ -1,6 +1,7 @@
 """Plug-ins: functions of files outside the package."""
 
 import pickle
+import re
 import subprocess
 import sys
 
@@ -20,7 +21,9 @@ def file(tmp_path):
 def test_a_function_of_a_file_is_found_once(file):
     double = plugins.load(f"{file}:double")
     assert double(4) == 8 and plugins.load(f"{file}:double") is double
-    assert str(file) in plugins.loaded_files()
+    assert str(file) in plugins.loaded_files().values()
+    assert plugins.files_of(pickle.dumps(double)) == [str(file)]
+    assert plugins.files_of(pickle.dumps(len)) == []
 
 
 def test_a_function_of_a_module_is_found():
@@ -29,10 +32,46 @@ def test_a_function_of_a_module_is_found():
 
 def test_a_registry_comes_first_and_offers_its_nearest_name(file):
     registry = {"maml": len}
-    assert plugins.find("learner", "maml", registry) is len
-    assert plugins.find("learner", f"{file}:double", registry)(1) == 2
+    assert plugins.find("maml", registry, "learner", 1) is len
+    assert plugins.find(f"{file}:double", registry, "learner", 1)(1) == 2
     with pytest.raises(ValueError, match="learner must be one of maml, got 'mmal', did you mean"):
-        plugins.find("learner", "mmal", registry)
+        plugins.find("mmal", registry, "learner", 1)
+    with pytest.raises(ValueError, match=r"must be written path/to/file\.py:function"):
+        plugins.find(str(file), registry, "learner", 1)
+
+
+def test_a_plug_in_must_have_the_form_of_its_kind(file):
+    rule = "a family must be a function of keyword-only parameters, got double"
+    with pytest.raises(ValueError, match=re.escape(f"{rule}(x)")):
+        plugins.find(f"{file}:double", {}, "family", 0)
+    file.write_text("def none(*, n: 'Nowhere' = 2):\n    return n\n")
+    other = file.rename(file.with_name("other.py"))
+    rule = "a learner must be a function of a family and keyword-only settings, got none"
+    with pytest.raises(ValueError, match=rule):
+        plugins.find(f"{other}:none", {}, "learner", 1)
+    rule = "the annotations of .*:none must be types that exist, got NameError"
+    with pytest.raises(ValueError, match=rule):
+        plugins.find(f"{other}:none", {}, "family", 0)
+
+
+def test_an_error_of_a_plug_in_names_its_line(file):
+    double = plugins.load(f"{file}:double")
+    with (
+        pytest.raises(ValueError, match=r"must run, got TypeError: .* \(mine.py, line 2\)"),
+        plugins.errors_by_rule("it must run"),
+    ):
+        double(None)
+    with pytest.raises(KeyError), plugins.errors_by_rule("it must run", KeyError):
+        {}["x"]
+
+
+def test_resolved_words_make_the_value_again():
+    def maker(*, n: int = 2, speed: float | None = None, kind: str = "a"):
+        return n, speed, kind
+
+    words = plugins.resolved_words(maker, {"n": 3}, {"speed": 0.5, "other": 1})
+    assert words == {"n": 3, "speed": 0.5, "kind": "a"}
+    assert plugins.resolved_words(maker, {}, {}) == {"n": 2, "kind": "a"}
 
 
 def test_objects_of_a_plug_in_are_read_in_another_process(file):
@@ -50,7 +89,7 @@ def test_objects_of_a_plug_in_are_read_in_another_process(file):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("no_file.py:f", None, "must load without an error, got ValueError: a plug-in must be"),
+        ("no_file.py:f", None, "a plug-in must be a file that exists, got /.*/no_file.py"),
         ("mine.py:triple", FILE, "the function of .* must be one of double, got 'triple'"),
         ("mine.py:VALUE", FILE, "must be a function"),
         ("mine.py:", FILE, "a plug-in must be written path/to/file.py:function"),

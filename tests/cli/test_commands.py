@@ -1,40 +1,9 @@
-"""The commands `evaluate`, `ceiling`, `equations` and `tables`."""
+"""The commands `ceiling`, `equations` and `tables`."""
 
 import os
-from pathlib import Path
 
 import pytest
-from command_line import SCORES, strict
-
-from metarl_min.cli import runs
-
-
-def test_evaluate_json_is_the_schema(run, trained):
-    status, out, _ = run("evaluate", trained, "--num-tasks", "50", "--json")
-    result = strict(out)
-    assert status == 0
-    assert set(result) == SCORES | {
-        "learner", "family", "random", "bayes_optimal", "before", "control",
-    }  # fmt: skip
-    assert result["learner"] == "toy" and result["random"] == 2.0
-    assert result["family"] == {"name": "bandit", "arms": 2, "pulls": 4, "prior": "1,1"}
-    again = strict(run("evaluate", trained, "--num-tasks", "50", "--json", "--seed", "0")[1])
-    assert again == result
-    greedy = strict(run("evaluate", trained, "--num-tasks", "50", "--json", "--greedy")[1])
-    assert greedy["return"] != result["return"]
-
-
-def test_evaluate_prints_a_table(run, trained):
-    status, out, _ = run("evaluate", trained, "--num-tasks", "50")
-    assert status == 0 and out.startswith("bandit arms=2 pulls=4 prior=1,1\n")
-    assert "  untrained control (alpha=2)" in out
-
-
-def test_evaluate_of_an_unfinished_run_says_how_far_it_is(run, trained):
-    found = runs.read_run(Path(trained))
-    runs.write_run(Path(trained), found._replace(iterations=9))
-    status, _, err = run("evaluate", trained, "--num-tasks", "50")
-    assert status == 0 and err == "run has done 5 of 9 iterations\n"
+from command_line import strict
 
 
 def test_ceiling_json_is_the_schema(run):
@@ -93,11 +62,6 @@ def test_tables_prints_published_and_recomputed_side_by_side(run):
     assert lines[3] == "n=10 k=5" and lines[5].split() == ["bayes_optimal", "(exact)", "6.660"]
     assert next(line for line in lines if line.startswith("thompson")).split()[1] == "5.7"
     assert next(line for line in lines if line.startswith("rl2")).split() == ["rl2", "6.7"]
-
-
-def test_more_tasks_than_fit_are_not_evaluated(run, trained):
-    status, out, err = run("evaluate", trained, "--num-tasks", "999999999999")
-    assert (status, out) == (2, "") and "at most 100,000,000 steps" in err
 
 
 def test_equations_of_one_module(run):

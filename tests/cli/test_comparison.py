@@ -28,7 +28,7 @@ def test_compare_json_is_the_schema_and_nothing_else(run, tmp_path):
     best = bayes_optimal.solve(bandit(arms=2, pulls=4)).value
     assert entry["bayes_optimal"] == {"return": best, "exact": True}
     assert strict((tmp_path / "here" / "results.json").read_text()) == result
-    assert "done: toy on bandit" in err and "written to here" in err
+    assert "toy on bandit" in err and "1 of 12 done, about" in err and "written to here" in err
 
 
 def test_every_row_of_compare_has_the_same_fields(run):

@@ -56,22 +56,15 @@ def test_resume_keeps_the_iterations_of_the_run_or_adds_some(run, trained):
 
 
 def test_resume_needs_no_iterations_where_a_schedule_falls_over_them(run):
-    words = (
-        "train",
-        "ga",
-        "bandit",
-        "pulls=2",
-        "--set",
-        "population=4",
-        "pressure=2",
-        "elites=1",
-        "--out",
-        "a",
-    )
+    words = ("train", "ga", "bandit", "pulls=2", "--out", "a", "--set", "population=4", "elites=1")
+    words += ("pressure=2", "num_tasks=2")
     assert run(*words, "--iterations", "2")[0] == 0
     assert run(*words, "--resume")[1] == "a: all 2 iterations are done\n"
     status, out, err = run(*words, "--resume", "--iterations", "3")
-    assert (status, out) == (2, "") and "must come with the settings of the run" in err
+    assert (status, out) == (
+        2,
+        "",
+    ) and "setting iterations=2, over which its schedules run, got iterations=3" in err
 
 
 def test_a_run_of_all_iterations_is_resumed_with_the_words_that_began_it(run):

@@ -19,7 +19,7 @@ def test_train_help_lists_every_setting_of_a_learner(run, name):
     status, out, err = run("train", name, "--help")
     assert (status, err) == (0, "") and out.startswith(f"usage: metarl_min train {name} FAMILY")
     entries = [line.split()[0] for line in out.splitlines() if line[:2] == "  " and line[2] != " "]
-    assert entries == list(words.keys(LEARNERS[name]))
+    assert entries == ["name", *words.keys(LEARNERS[name])]
     assert max(map(len, out.splitlines())) <= 96
 
 
@@ -31,9 +31,41 @@ def test_ceiling_help_lists_every_parameter_of_a_family(run, name):
         assert f"\n  {key} " in out
 
 
-def test_help_of_a_setting_shows_its_meaning_and_default(run):
-    out = run("train", "toy", "--help")[1]
-    assert "  pause             seconds of each step; default 0" in out
-    assert "  fault             nan, shape, interrupt or memory; default: none" in out
-    grid = run("train", "toy", "gridworld", "--help")[1]
-    assert "usage: metarl_min train toy gridworld [key=value ...]" in grid and "  walls " in grid
+def test_help_is_a_table_of_names_defaults_and_meanings(run):
+    assert run("train", "toy", "--help")[1].splitlines() == [
+        "usage: metarl_min train toy FAMILY [key=value ...] [--set name=value ...]",
+        "",
+        "A learner for tests.",
+        "",
+        "  name   default  meaning",
+        "  fault  none     nan, shape, interrupt or memory",
+        "  at     0        the step of the fault",
+        "  pause  0        seconds of each step",
+        "",
+        "`train toy FAMILY --help` shows the defaults that depend on the family.",
+    ]
+
+
+def test_choices_are_listed_once_and_equations_are_not_cited(run):
+    out = run("train", "maml", "--help")[1]
+    assert "one of emaml, plain, fomaml, reptile, dice, loaded_dice, lvc" in out
+    assert "one of trial, adapted, exact" not in out  # the meaning names all of them
+    assert "eq. (" not in run("ceiling", "gridworld", "--help")[1]
+
+
+def line_of(text, name):
+    return next(line for line in text.splitlines() if line.startswith(f"  {name} "))
+
+
+def test_help_for_a_family_shows_the_defaults_that_depend_on_it(run):
+    assert line_of(run("train", "rl2", "--help")[1], "hidden").split()[1] == "depends"
+    status, out, err = run("train", "rl2", "bandit", "--help")
+    assert (status, err) == (0, "") and line_of(out, "hidden").split()[1] == "64"
+    assert out.startswith("usage: metarl_min train rl2 bandit [key=value ...]")
+    assert line_of(out, "pulls").split()[1] == "10"
+    assert line_of(run("train", "maml", "gridworld", "--help")[1], "start").split()[1] == "12"
+
+
+def test_help_of_what_does_not_exist_offers_the_nearest_name(run):
+    status, out, err = run("train", "maml", "bandti", "--help")
+    assert (status, out) == (2, "") and err.endswith("did you mean bandit?\n")

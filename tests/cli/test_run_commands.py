@@ -1,0 +1,133 @@
+"""The commands `train` and `evaluate`, with every learner and with plug-ins."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import SCORES, SMALL, strict
+
+import metarl_min
+from metarl_min.cli import jobs, runs
+from metarl_min.learners import registry
+
+PAGE = (Path(metarl_min.__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+TINY = {  # settings that make a learner cheap
+    **dict.fromkeys(("maml", "fomaml", "reptile", "meta_sgd"), ("num_tasks=4",)),
+    **dict.fromkeys(("rl2", "mann"), ("num_tasks=4", "hidden=3")),
+    **dict.fromkeys(("es", "es_maml", "evolved_rule"), ("population=4", "num_tasks=2")),
+    "ga": ("population=4", "num_tasks=2", "pressure=2", "elites=1"),
+}
+
+
+def test_evaluate_json_is_the_schema(run, trained):
+    status, out, _ = run("evaluate", trained, "--num-tasks", "50", "--json")
+    result = strict(out)
+    assert status == 0
+    assert set(result) == SCORES | {
+        "learner", "family", "random", "bayes_optimal", "before", "control",
+    }  # fmt: skip
+    assert result["learner"] == "toy" and result["random"] == 2.0
+    assert result["family"] == {"name": "bandit", "arms": 2, "pulls": 4, "prior": "1,1"}
+    again = strict(run("evaluate", trained, "--num-tasks", "50", "--json", "--seed", "0")[1])
+    assert again == result
+    greedy = strict(run("evaluate", trained, "--num-tasks", "50", "--json", "--greedy")[1])
+    assert greedy["return"] != result["return"]
+
+
+def test_evaluate_prints_a_table(run, trained):
+    status, out, _ = run("evaluate", trained, "--num-tasks", "50")
+    assert status == 0 and out.startswith("bandit arms=2 pulls=4 prior=1,1\n")
+    assert "  untrained control (alpha=2)" in out
+
+
+def test_evaluate_of_an_unfinished_run_says_how_far_it_is(run, trained):
+    found = runs.read_run(Path(trained))
+    runs.write_run(Path(trained), found._replace(iterations=9))
+    status, _, err = run("evaluate", trained, "--num-tasks", "50")
+    assert status == 0 and err == "run has done 5 of 9 iterations\n"
+
+
+def test_more_tasks_than_fit_are_not_evaluated(run, trained):
+    status, out, err = run("evaluate", trained, "--num-tasks", "999999999999")
+    assert (status, out) == (2, "") and "at most 100,000,000 steps" in err
+
+
+@pytest.mark.parametrize("name", registry.LEARNERS)
+def test_every_learner_is_trained_resumed_and_made_again(run, name):
+    words = ("train", name, *SMALL, "--set", *TINY[name], "--out", "run")
+    assert run(*words, "--iterations", "2")[0] == 0
+    assert run(*words, "--resume")[:2] == (0, "run: all 2 iterations are done\n")
+    record = runs.read_run(Path("run"))
+    learner = runs.make(record)
+    assert learner.settings == record.settings and None not in record.settings.values()
+    for word in TINY[name]:
+        key, _, value = word.partition("=")
+        assert record.settings[key] == int(value)
+
+
+@pytest.fixture
+def page(tmp_path):
+    """Write the two files of CONTRIBUTING.md."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    for name, block in zip(("levers.py", "averages.py"), blocks, strict=True):
+        (tmp_path / name).write_text(block)
+
+
+def test_the_files_of_contributing_are_trained_and_evaluated_in_a_fresh_process(run, page):
+    status, out, _ = run("ceiling", "levers.py:levers", "n=4")
+    assert status == 0 and "Bayes-optimal   3.5" in out
+    words = ("levers.py:levers", "n=4", "--set", "speed=1", "--iterations", "2", "--out", "run")
+    assert run("train", "averages.py:averages", *words)[0] == 0
+    record = runs.read_run(Path("run"))
+    assert record.settings == {"speed": 1.0} and record.learner == "averages.py:averages"
+    assert record.family == {"name": "levers.py:levers", "n": 4, "pulls": 5}
+    assert "all 2 iterations" in run("train", "averages.py:averages", *words, "--resume")[1]
+    command = [sys.executable, "-m", "metarl_min", "evaluate", "run", "--num-tasks", "50"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stdout.startswith("levers.py:levers n=4 pulls=5\n")
+    assert "averages.py:averages" in done.stdout and done.stderr == ""
+
+
+def test_the_files_of_contributing_are_compared_in_two_processes(run, page, monkeypatch):
+    monkeypatch.setattr(jobs, "num_cores", lambda: 2)
+    words = ("--tasks", "levers.py:levers", "--learners", "averages.py:averages", "--seeds", "1")
+    status, out, _ = run("compare", *words)
+    assert status == 0 and "averages.py:averages " in out and out.startswith("levers.py:levers n=3")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "return Learner(family, int, None, None)",
+            "init must run without an error, got TypeError",
+        ),
+        (
+            "raise RuntimeError('no')",
+            "must return a Learner, got RuntimeError: no (mine.py, line 3)",
+        ),
+        ("return 3", "mine.py:mine must return a Learner, got int"),
+        ("return Learner(family, lambda rng: 1, None, None)", "must be functions of a module"),
+    ],
+)
+def test_a_learner_of_a_file_that_is_at_fault_is_one_line_and_status_2(run, code, message):
+    source = f"from metarl_min.learners import Learner\ndef mine(family):\n    {code}\n"
+    Path("mine.py").write_text(source)
+    for words in (["train", "mine.py:mine", *SMALL], ["compare", "--learners", "mine.py:mine"]):
+        status, out, err = run(*words)
+        assert (status, out) == (2, "") and len(err.splitlines()) == 1 and message in err
+    assert not Path("runs").exists()
+
+
+def test_an_error_of_a_plug_in_during_the_work_is_one_line_and_status_1(run, page):
+    late = "    [0][int(state.logits.max() > 1)]\n    return State(logits=state"
+    source = Path("averages.py").read_text().replace("    return State(logits=state", late)
+    Path("late.py").write_text(source)
+    status, out, err = run("train", "late.py:averages", *SMALL, "--set", "speed=1")
+    assert (status, out) == (1, "") and "Traceback" not in err
+    last = err.splitlines()[-1]
+    assert re.fullmatch(
+        r"metarl_min: IndexError: list index out of range \(late.py, line \d+\)", last
+    )
