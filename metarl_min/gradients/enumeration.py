@@ -1,26 +1,29 @@
 """All data sets of a small problem, with their probabilities.
 
-An episode of T steps is one of finitely many trajectories tau. A data set D is N episodes, drawn
-independently with the policy phi. No estimator depends on the order of the episodes, so a data set
-is described by counts: n_tau is the number of its episodes that follow tau. K inner steps see the
-data sets D_0 .. D_{K-1}; the earlier data sets determine the parameters phi_k that sample D_k.
+An episode of T steps is one of finitely many trajectories tau. A data set D is a set of N episodes
+that are drawn independently with the policy phi. No estimator depends on the order of the episodes,
+so counts describe a data set: n_tau is the number of its episodes that follow tau. K inner steps
+use the data sets D_0 .. D_{K-1}. The parameters phi_k, which sample D_k, follow from the earlier
+data sets.
 
     (1)  P(tau|phi) = c_tau prod_t pi(a_t|s_t),
          c_tau = rho(s_0) prod_t P(s_{t+1}|s_t,a_t)                                [definition]
     (2)  P(D|phi) = N! prod_tau P(tau|phi)^{n_tau} / n_tau!          [multinomial distribution]
     (3)  P(D_0, .., D_{K-1}) = prod_k P(D_k|phi_k)                  [chain rule of probability]
 
-(2) counts the orders: there are N! / prod_tau n_tau! ordered lists of episodes with the counts
+(2) counts the orders. There are N! / prod_tau n_tau! ordered lists of episodes with the counts
 n_tau, and each list has the probability prod_tau P(tau|phi)^{n_tau}.
 
-Two rules keep the list of trajectories short. After the arrival in an absorbing state all actions
-are equivalent, so action 0 represents them, with the factor 1 in (1). The last arrival matters
-only through its reward, so last arrivals that pay the same are one trajectory, and their c_tau
-are added.
+Two rules keep the list of trajectories short:
+
+- After the arrival in an absorbing state all actions are equivalent. Action 0 represents them, and
+  its factor in (1) is 1.
+- The last arrival matters only through its reward. Trajectories that differ only in their last
+  arrival, and have equal rewards, are one trajectory. Its c_tau is the sum of theirs.
 
 All data sets lie along the axis M of tasks, so a function that was written for sampled episodes
-runs on them unchanged. The same list without counts and without the two rules is made by loops in
-tests/estimators_by_hand.py. In this module, U is the number of trajectories.
+runs on them unchanged. tests/estimators_by_hand.py lists the same data sets by loops, without
+counts and without the two rules. In this module, U is the number of trajectories.
 """
 
 import itertools
@@ -34,18 +37,20 @@ from metarl_min.basics.trees import Array
 from metarl_min.mdps.mdp import MDP, absorbing
 from metarl_min.mdps.rollouts import Episodes
 
-LIMIT = 2_000_000  # the largest number of data sets, and of trajectories
+# The largest number of data sets, and of trajectories. The trajectories are counted before those
+# that differ only in their last arrival become one.
+LIMIT = 2_000_000
 
 
 class Data(NamedTuple):
     """The data of one inner step, for M data sets at once.
 
-    Sampled episodes have the counts 1. Enumerated episodes are the list of all trajectories, which
-    every data set shares, and the counts tell the data sets apart.
+    Sampled data sets have N episodes, each with the count 1. Enumerated data sets share the list of
+    all U trajectories, and differ only in their counts.
     """
 
-    episodes: Episodes  # [M or 1, N, T]
-    counts: Array  # [M, N] how often each episode occurs in the data set
+    episodes: Episodes  # [M, N, T], or [M, U, T] if enumerated
+    counts: Array  # [M, N], or [M, U] if enumerated: number of times that the episode occurs
 
 
 class Trajectories(NamedTuple):
@@ -56,14 +61,17 @@ class Trajectories(NamedTuple):
 
 
 class AllDataSets(NamedTuple):
-    """All data sets of K inner steps; the M combinations lie along the leading axis."""
+    """All M combinations of the data sets of K inner steps."""
 
-    data: list[Data]  # D_0 .. D_{K-1}
-    log_constant: Array  # [M] log of eq. (3) without the probabilities of the actions
+    data: list[Data]  # D_0 .. D_{K-1} of every combination
+    log_constant: Array  # [M] log of eq. (3) without the factors pi(a_t|s_t) of eq. (1)
 
 
 def _require_few_trajectories(task: MDP, horizon: int) -> None:
-    """Count the trajectories by dynamic programming; ValueError if they are more than LIMIT."""
+    """Count the trajectories by dynamic programming; ValueError if there are more than LIMIT.
+
+    The count is taken before trajectories that differ only in their last arrival become one.
+    """
     num_ways = (task.transition[0] > 0).sum(1)  # [S, S] number of actions that may lead to s'
     stays, one_way = absorbing(task)[0], np.eye(len(num_ways), dtype=int)
     num_partial = (task.initial[0] > 0).astype(int)  # [S] partial trajectories that end in s
@@ -71,22 +79,25 @@ def _require_few_trajectories(task: MDP, horizon: int) -> None:
         num_partial = num_partial @ num_ways
         got = f"{num_partial.sum():,} of {t + 1} steps"
         require(num_partial.sum() <= LIMIT, f"there may be at most {LIMIT:,} trajectories", got)
-        num_ways = np.where(stays[:, None], one_way, num_ways)  # after an arrival at s
+        # From the second step on, an absorbing state has one way to stay; a first state has all
+        # actions.
+        num_ways = np.where(stays[:, None], one_way, num_ways)
 
 
 def _append_step(task: MDP, partial: dict[Any, float], last: bool) -> dict[Any, float]:
     """Append one step to every partial trajectory, in every possible way.
 
-    A partial trajectory has the key (steps, state, alive), and its value is the product of the
-    factors of c_tau so far. The last step does not record its arrival, so trajectories that differ
-    in nothing else are merged.
+    A partial trajectory has the key (steps, state, alive). Its value is the product of its factors
+    of c_tau, eq. (1).
     """
     P, stays = task.transition[0], absorbing(task)[0]
     rewards = np.broadcast_to(task.reward[0], P.shape)
     longer: dict[Any, float] = {}
     for (steps, s, alive), chance in partial.items():
+        # A dead episode takes action 0 and stays.
         for a, arrival in np.argwhere(P[s] > 0) if alive else [(0, s)]:
             step = (s, a, rewards[s, a, arrival], alive)
+            # One common end replaces all last arrivals, so equal steps have equal keys.
             end = (0, False) if last else (arrival, alive and not stays[arrival])
             key = ((*steps, step), *end)
             longer[key] = longer.get(key, 0.0) + chance * P[s, a, arrival]
@@ -94,55 +105,67 @@ def _append_step(task: MDP, partial: dict[Any, float], last: bool) -> dict[Any, 
 
 
 def trajectories(task: MDP, horizon: int) -> Trajectories:
-    """List the trajectories of one task with leading axis [1], eq. (1); rewards have no noise.
+    """List the trajectories of one task with leading axis [1], eq. (1). Rewards have no noise.
 
-    ValueError if there are more than LIMIT of them.
+    ValueError if there are more than LIMIT trajectories.
     """
     require(task.leading == (1,), "task must have one leading axis of length 1", task.leading)
     _require_few_trajectories(task, whole("horizon", horizon))
     complete = {((), s, True): rho for s, rho in enumerate(task.initial[0]) if rho > 0}
     for t in range(horizon):
         complete = _append_step(task, complete, last=t + 1 == horizon)
-    steps = [list(zip(*steps, strict=True)) for steps, _, _ in complete]  # [U][4][T]
-    fields = [np.array(field) for field in zip(*steps, strict=True)]
-    return Trajectories(Episodes._make(fields), np.log(list(complete.values())))
+    # Two transpositions, from [U][T][4] to [U][4][T] to [4][U][T], make a table of each field.
+    fields_of_each = [list(zip(*steps, strict=True)) for steps, _, _ in complete]
+    states, actions, rewards, alive = zip(*fields_of_each, strict=True)
+    episodes = Episodes(
+        states=np.array(states),
+        actions=np.array(actions),
+        rewards=np.array(rewards),
+        alive=np.array(alive),
+    )
+    return Trajectories(episodes=episodes, log_chance=np.log(list(complete.values())))
 
 
-def compositions(num_kinds: int, size: int) -> tuple[Array, Array]:
-    """List the counts of every data set of N episodes, and the log of their orders, eq. (2).
+def compositions(num_trajectories: int, num_episodes: int) -> tuple[Array, Array]:
+    """List the counts of every data set of N episodes, and the logs of their numbers of orders.
 
-    Of U kinds there are (N + U - 1) choose N such lists of counts. -> [M, U], [M]
+    The number of orders is N! / prod n_tau! of eq. (2). Of U trajectories there are
+    (N + U - 1) choose N data sets. -> [M, U], [M]
 
-    >>> counts, log_orders = compositions(num_kinds=2, size=2)
+    >>> counts, log_orders = compositions(num_trajectories=2, num_episodes=2)
     >>> counts.tolist(), np.exp(log_orders).round(12).tolist()
     ([[2, 0], [1, 1], [0, 2]], [1.0, 2.0, 1.0])
     """
-    places = range(size + num_kinds - 1)  # N stars and U - 1 bars; a count is the gap of two bars
-    bars = np.array(list(itertools.combinations(places, num_kinds - 1)), int)[::-1]
+    # N stars and U - 1 bars stand in a row of places. A count is the number of stars between two
+    # neighbouring bars.
+    places = range(num_episodes + num_trajectories - 1)
+    bars = np.array(list(itertools.combinations(places, num_trajectories - 1)), int)[::-1]
     counts = np.diff(bars, prepend=-1, append=len(places)) - 1
-    log_factorial = np.array([math.lgamma(n + 1) for n in range(size + 1)])
-    return counts, log_factorial[size] - log_factorial[counts].sum(-1)
+    log_factorial = np.array([math.lgamma(n + 1) for n in range(num_episodes + 1)])
+    return counts, log_factorial[num_episodes] - log_factorial[counts].sum(-1)
 
 
-def num_data_sets(num_kinds: int, num_episodes: int, num_steps: int) -> int:
+def num_data_sets(num_trajectories: int, num_episodes: int, num_steps: int) -> int:
     """Return the number M of combinations of K data sets; ValueError if it exceeds LIMIT."""
     N, K = whole("num_episodes", num_episodes), whole("num_steps", num_steps, low=0)
-    size = math.comb(N + num_kinds - 1, N) ** min(K, 333)  # 2^333 > 1e99
-    text = f"{size:,}" if size < 1e99 else "more than 1e99"
-    require(size <= LIMIT, f"there may be at most {LIMIT:,} data sets", text)
-    return size
+    num_sets = math.comb(N + num_trajectories - 1, N)  # data sets of one step
+    # min(K, 333) keeps the integer small. If num_sets >= 2, the number is above 1e99 in any case.
+    M = num_sets ** min(K, 333)
+    text = f"{M:,}" if M < 1e99 else "more than 1e99"
+    require(M <= LIMIT, f"there may be at most {LIMIT:,} data sets", text)
+    return M
 
 
 def enumerate_data_sets(task: MDP, horizon: int, num_episodes: int, num_steps: int) -> AllDataSets:
     """List all combinations of the data sets of K inner steps, eq. (3).
 
-    ValueError that names their number if there are more than LIMIT.
+    If there are more than LIMIT, a ValueError gives their number.
     """
     listed = trajectories(task, horizon)
     M = num_data_sets(len(listed.log_chance), num_episodes, num_steps)
     counts, log_orders = compositions(len(listed.log_chance), num_episodes)
     log_factors = log_orders + counts @ listed.log_chance
-    choices = np.indices((len(counts),) * num_steps).reshape(num_steps, M)  # [K, M]
+    choices = np.indices((len(counts),) * num_steps).reshape(num_steps, M)  # [K, M] rows of counts
     shape = (M, *listed.episodes.states.shape)
     episodes = Episodes._make(np.broadcast_to(field, shape) for field in listed.episodes)
     return AllDataSets(

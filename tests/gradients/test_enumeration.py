@@ -110,14 +110,14 @@ def test_episodes_that_ended_have_the_fields_that_the_sampler_gives_them():
     assert episodes.alive.dtype == bool and episodes.states.dtype.kind == "i"
 
 
-@pytest.mark.parametrize(("kinds", "size"), [(1, 4), (2, 1), (2, 5), (3, 3), (4, 4)])
+@pytest.mark.parametrize(("num_trajectories", "N"), [(1, 4), (2, 1), (2, 5), (3, 3), (4, 4)])
 @pytest.mark.verifies("enumeration.2")
-def test_eq2_counts_are_those_of_all_sequences_with_the_number_of_their_orders(kinds, size):
-    sequences = itertools.product(range(kinds), repeat=size)
-    truth = Counter(tuple(seq.count(k) for k in range(kinds)) for seq in sequences)
-    counts, log_orders = enumeration.compositions(kinds, size)
+def test_eq2_counts_are_those_of_all_sequences_with_the_number_of_their_orders(num_trajectories, N):
+    sequences = itertools.product(range(num_trajectories), repeat=N)
+    truth = Counter(tuple(seq.count(k) for k in range(num_trajectories)) for seq in sequences)
+    counts, log_orders = enumeration.compositions(num_trajectories, N)
     orders = {tuple(row): math.exp(x) for row, x in zip(counts.tolist(), log_orders, strict=True)}
-    assert len(counts) == len(truth) and (counts.sum(-1) == size).all()
+    assert len(counts) == len(truth) and (counts.sum(-1) == N).all()
     assert orders == pytest.approx(truth, rel=1e-13)
 
 
