@@ -1,26 +1,27 @@
 """Meta-reinforcement learning, small enough to read and exact enough to trust.
 
-Every task is a finite MDP, so that every formula has an exact value beside its sampled one.
+Every task is a finite MDP. So every formula can be computed exactly, and its sampled form can be
+compared with the exact value.
 
-The rooms of the package, in import order. Each room imports only rooms above it. The docstring of
-a room lists its files in reading order.
+The rooms of the package are listed in import order. Each room imports only rooms above it. The
+docstring of a room lists its files in reading order.
 
     basics       the tools that every other room is written with
     mdps         one finite MDP: its arrays, policies, values and episodes
     tasks        distributions over MDPs, one file for each kind
     gradients    learning by gradients that pass through learning
     memory       learning that happens in a memory
-    evolution    learning from the fitness of neighbours
+    evolution    learning from the returns of perturbed copies of the parameters, without gradients
     learners     one file for each learner of the command line
     baselines    players that are not trained
-    ceilings     the best return that any player can earn
+    ceilings     the best return that a player can earn
     evaluation   scores with standard errors
     checkpoints  the state of a run in one file
     training     one loop that trains every learner
     reports      tables, plots, progress and the index of equations
     cli          python -m metarl_min
 
-Axes of arrays, always in this order. In `[..., S, A]` the leading axes are free.
+The axes of arrays always have this order. In `[..., S, A]` the leading axes are free.
 
     P  members of a population
     M  tasks
@@ -35,8 +36,10 @@ Axes of arrays, always in this order. In `[..., S, A]` the leading axes are free
     G  candidate tasks of a finite family
     B  rows of a flattened batch, such as (task, state) or (member, task)
 
-Symbols of equations. One symbol has one meaning in the whole package; a module that departs from
-the table says so: "In this module, u is the update gate."
+The symbols of equations have one meaning in the whole package. A module that departs from the
+table says so: "In this module, u is the update gate." Four letters of the axes have a second use,
+and their form tells which use is meant: P(..) with an argument is a probability, D_k with an index
+is a data set, I in a matrix formula is the identity, and F_N has N episodes in each inner step.
 
     s, a, s'     state, action, next state (the arrival)
     r            reward: r(s,a,s') and r(s,a) are means, r_t is sampled
@@ -58,10 +61,11 @@ the table says so: "In this module, u is the update gate."
     theta        meta-parameters
     phi_k        parameters of a task after k inner steps; phi_0 = theta
     alpha, beta  step sizes of the inner and of the outer loop
-    F            objective of theta: F_N with N sampled episodes per inner step, F_inf exact
+    F            objective of theta: F_N if each inner step uses N sampled episodes, F_inf if
+                 inner gradients are exact
     v            adjoint v_k = dF/dphi_k, or the direction of a derivative
     u            vector in the space of the logits, such as a gradient in the logits
-    D_k          data set of inner step k
+    D_k          data set of stage k, from which inner step k is computed; none follows D_K
     tau          episode
     Hess         Hessian
     h, x         hidden state and input of a network
@@ -71,11 +75,11 @@ the table says so: "In this module, u is the update gate."
     eps          a small constant
     w            prior probability of a candidate task
 
-Sign: every objective is maximised.
+Every objective is maximised.
 
-A module that reads `import autograd.numpy as np` may be traced by autograd. A module that reads
-`import numpy as np` is never traced. Equations are numbered in the docstring of each module, with
-their source in brackets. `python -m metarl_min equations` lists the tests of each equation.
+A module that imports `autograd.numpy as np` may be traced by autograd. A module that imports
+`numpy as np` is never traced. The docstring of a module numbers its equations, and brackets give
+the source of each. `python -m metarl_min equations` lists the tests of each equation.
 """
 
 __version__ = "0.1.0"

@@ -1,7 +1,7 @@
 """Objectives in the logits: surrogates of sampled episodes, and the exact expected return.
 
-A surrogate is a function whose gradient is a policy gradient. Its value means nothing, and the
-advantages Adv = W - b in it are data. With N episodes of one task and logits z:
+A surrogate is a function whose gradient is a policy gradient. Only its gradient has a meaning, not
+its value. Its advantages Adv = W - b are constants. For N episodes of one task and logits z:
 
     (1)  L(z) = 1/N sum_n sum_t Adv_{n,t} log pi(a_{n,t}|s_{n,t})         [Williams 1992, th. 1]
     (2)  L(z) = sum_{s,a} C(s,a) log pi(a|s),
@@ -10,13 +10,14 @@ advantages Adv = W - b in it are data. With N episodes of one task and logits z:
     Steps of (2): log pi(a_t|s_t) is the sum over all s and a of 1{s_t = s, a_t = a} log pi(a|s).
     Put this into (1) and exchange the sums. The factor of log pi(a|s) is then C(s,a).
 
-C is computed before a trace. The cost of a gradient of (2) therefore does not depend on the number
-of episodes or steps. In (1) every step is traced.
+C is computed before autograd traces anything. So the cost of a gradient of (2) does not depend on
+the number of episodes or steps. In (1) every step is traced.
 
     (3)  dL/dz(s,a) = C(s,a) - pi(a|s) sum_a' C(s,a')                 [policies (4) with u = C]
 
 When the logits move along v, `delta` marks the change of a quantity. The policy changes by
-delta pi = (dpi/dz) v. The Jacobian dpi/dz is symmetric, so delta pi is policies (3) with u = v.
+delta pi = (dpi/dz) v. The Jacobian dpi/dz is symmetric, so by policies (3) with u = v this is
+delta pi(a|s) = pi(a|s) (v(s,a) - sum_a' pi(a'|s) v(s,a')).
 
     (4)  (Hess L v)(s,a) = - delta pi(a|s) sum_a' C(s,a')                     [derivative of (3)]
 
@@ -61,7 +62,7 @@ from metarl_min.mdps.rollouts import Episodes
 def at_visits(table: Array, episodes: Episodes) -> Array:
     """Return the entry of a table at each step that is alive, and 0 at the other steps.
 
-    Traceable in the table. [..., S, A] -> [..., N, T]
+    Autograd may trace the table. [..., S, A] -> [..., N, T]
     """
     leading, axes = table.shape[:-2], episodes.states.shape[:-2]
     rule = f"logits and tables must have the leading axes of the episodes, {axes}"
@@ -76,7 +77,8 @@ def at_visits(table: Array, episodes: Episodes) -> Array:
 def summed_visits(weights: Array, episodes: Episodes, shape: tuple[int, int]) -> Array:
     """Return the sum of the weights over the visits of each pair, rollouts (2).
 
-    Traceable in the weights; it is the transpose of `at_visits`. [..., N, T] -> [..., S, A]
+    Autograd may trace the weights. As a linear map it is the transpose of `at_visits`.
+    [..., N, T] -> [..., S, A]
     """
     return rollouts.sum_over_visits(episodes, weights, shape)
 
@@ -89,7 +91,7 @@ defvjp(summed_visits, lambda ans, weights, episodes, shape: lambda g: at_visits(
 
 
 def reinforce_per_step(logits: Any, episodes: Episodes, advantages: Array) -> Any:
-    """Return the surrogate, summed step by step, eq. (1). [..., S, A], [..., N, T] -> [...]"""
+    """Return the surrogate as a sum over the steps, eq. (1). [..., S, A], [..., N, T] -> [...]"""
     log_probs = at_visits(log_softmax(logits), episodes)
     return np.sum(log_probs * advantages, axis=(-1, -2)) / advantages.shape[-2]
 
@@ -97,7 +99,8 @@ def reinforce_per_step(logits: Any, episodes: Episodes, advantages: Array) -> An
 def advantage_table(episodes: Episodes, advantages: Array, shape: tuple[int, int]) -> Array:
     """Return the table C of eq. (2). advantages [..., N, T] -> [..., S, A]
 
-    An example: two pulls of two arms. The surrogate of the table is the one of the steps.
+    In this example each of two arms is pulled once. Eq. (2) with this table has the same value as
+    eq. (1).
 
     >>> pulls = Episodes(*[onp.array([[x], [y]]) for x, y in ((0, 0), (0, 1), (1., 0.), (1, 1))])
     >>> advantages, z = onp.array([[0.5], [-0.5]]), onp.log([[0.75, 0.25]])
@@ -111,7 +114,7 @@ def advantage_table(episodes: Episodes, advantages: Array, shape: tuple[int, int
 
 
 def reinforce(logits: Any, C: Array) -> Any:
-    """Return the surrogate from its table C, eq. (2). [..., S, A] -> [...]"""
+    """Return the surrogate from the table C, eq. (2). [..., S, A] -> [...]"""
     return np.sum(C * log_softmax(logits), axis=(-1, -2))
 
 
@@ -146,7 +149,7 @@ def expected_return_hessian_product(logits: Array, v: Array, problem: PreparedMD
 
 
 class Objective(NamedTuple):
-    """An objective of the logits z [..., M, S, A] with its derivatives; one value for each task."""
+    """An objective of the logits z [..., M, S, A] with its derivatives. Each task has a value."""
 
     num_tasks: int  # M
     value: Callable[[Any], Any]  # z -> [M]

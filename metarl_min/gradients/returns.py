@@ -1,21 +1,24 @@
-"""Returns-to-go and baselines of sampled episodes. They are data: nothing here is traced.
+"""Returns-to-go and baselines of sampled episodes. They are data, so nothing here is traced.
+
+The return-to-go of step t is the discounted sum of the rewards from step t on:
 
     (1)  W_t = sum_{l>=0} gamma^l r_{t+l}                   [Sutton and Barto 2018, eq. 3.8]
 
-    The mean over the N episodes of a data set, one number for each step:
+A baseline b_t is subtracted from W_t to reduce the variance of a gradient. The baseline `mean` is
+the mean over the N episodes of a data set:
 
     (2)  b_t = 1/N sum_n W_{n,t}                                       [Greensmith et al. 2004]
 
-    A function that is linear in features of state and time, fitted to the returns:
+The baseline `linear` is a linear function of features of state and time, fitted to the returns:
 
     (3)  b = F w,  w = argmin |F w - W|^2 + ridge |w|^2                [Duan et al. 2016b, sec. 5]
 
-In this module, F is the matrix of features and w its weights. F has a row for each living step:
-(1{s_t = 0}, .., 1{s_t = S - 1}, x, x^2, x^3, 1) with x = t / 100. Duan et al. 2016b is arXiv
-1604.06778.
+In this module, F is the matrix of features and w its weights. Each step is a row of F:
+(1{s_t = 0}, .., 1{s_t = S - 1}, x, x^2, x^3, 1) with x = t / 100. The rows of steps that are not
+alive are zero, so these steps do not affect w. Duan et al. 2016b is arXiv 1604.06778.
 
-W_t starts with gamma^0 at its own step, as in practically all code. For gamma < 1 a gradient from
-(1) therefore lacks the factor gamma^t of the occupancy, values (3).
+The discount of W_t starts with gamma^0 at step t, as in practically all code. For gamma < 1 a
+gradient from (1) therefore lacks the factor gamma^t of the occupancy, values (3).
 
 A baseline that is computed from the same episodes as W makes the gradient biased. With N = 1, the
 baseline (2) is W itself, so the advantage W - b is zero.
@@ -40,7 +43,7 @@ def discounted_returns(rewards: Array, gamma: float) -> Array:
 
 
 def returns_to_go(rewards: Array, gamma: float) -> Array:
-    """Return the return-to-go of each step, eq. (1), of arguments that have been checked."""
+    """Return the return-to-go of each step, eq. (1), without checking the arguments."""
     if gamma == 1.0:
         return np.cumsum(rewards[..., ::-1], axis=-1)[..., ::-1]
     W = np.array(rewards, dtype=float)
@@ -62,9 +65,9 @@ def batch_mean_baseline(returns: Array) -> Array:
 def linear_baseline(
     episodes: Episodes, returns: Array, num_states: int, ridge: float = 1e-5
 ) -> Array:
-    """Return the regression of the returns on state and time, eq. (3). [..., N, T]
+    """Return the linear function of state and time that fits the returns, eq. (3). [..., N, T]
 
-    Each task has its own regression.
+    Each task has its own weights w.
     """
     require(real("ridge", ridge) > 0, "ridge must be positive", ridge)
     *leading, N, T = returns.shape
@@ -79,13 +82,13 @@ def linear_baseline(
 
 
 def constant_baseline(value: float, returns: Array) -> Array:
-    """Return the same number at every step; 0 is no baseline. [..., N, T] -> [..., N, T]"""
+    """Return the baseline that is `value` at every step. [..., N, T] -> [..., N, T]"""
     floats("returns", returns)
     return np.full_like(returns, real("baseline", value))
 
 
 def check_baseline(value: str | float) -> str | float:
-    """Return the baseline `value`: mean, linear or a number. ValueError if it is none of these."""
+    """Return `value`. TypeError or ValueError unless it is mean, linear or a finite number."""
     if value in ("mean", "linear"):
         return value
     require(not isinstance(value, str), BASELINE_RULE, repr(value))
@@ -93,7 +96,7 @@ def check_baseline(value: str | float) -> str | float:
 
 
 def parse_baseline(word: str) -> str | float:
-    """Return the baseline of a word.
+    """Return the baseline that a word of the command line names.
 
     >>> parse_baseline("mean"), parse_baseline("0.5")
     ('mean', 0.5)
@@ -105,7 +108,10 @@ def parse_baseline(word: str) -> str | float:
 
 
 def baseline(value: str | float, episodes: Episodes, returns: Array, num_states: int) -> Array:
-    """Return the baseline at each step, for a value of `check_baseline`. [..., N, T]"""
+    """Return the baseline at each step. [..., N, T]
+
+    `value` is mean, linear or a number, as `check_baseline` accepts it.
+    """
     if value == "mean":
         return batch_mean_baseline(returns)
     if value == "linear":

@@ -1,13 +1,13 @@
 """One finite MDP, as a record of three arrays, and the optimum of a known task.
 
 rho(s) is the probability that an episode starts in state s. Action a in state s leads to the next
-state s' with probability P(s'|s,a), and the mean reward of that step is r(s,a,s'). Its mean over
-the next state is
+state s' with probability P(s'|s,a), and the mean reward of that step is r(s,a,s'). The average of
+r(s,a,s') over the next state is
 
     (1)  r(s,a) = sum_s' P(s'|s,a) r(s,a,s')                                    [definition]
 
-Q*_k(s,a) is the expected return of k more steps that begin with action a in state s, if all later
-actions are best. In this module, k is the number of steps to go:
+In this module, k is the number of steps to go. Q*_k(s,a) is the expected return of the last k
+steps if the first of them takes action a in state s and all later actions are best:
 
     (2)  Q*_k(s,a) = r(s,a) + gamma sum_s' P(s'|s,a) max_a' Q*_{k-1}(s',a'),  Q*_0 = 0
                                                            [Sutton and Barto 2018, eq. 4.10]
@@ -15,8 +15,12 @@ actions are best. In this module, k is the number of steps to go:
 A bandit is an MDP with one state and episodes of one step. A batch of M tasks is the same record,
 whose arrays have a leading axis [M].
 
-In this package `np` is autograd.numpy, whose functions can be differentiated, and `onp` is NumPy.
-`isbox(x)` is true while autograd differentiates with respect to x.
+In a module that imports both, such as this one, `np` is autograd.numpy, whose functions can be
+differentiated, and `onp` is NumPy. Elsewhere `np` is NumPy. `isbox(x)` is true while autograd
+differentiates with respect to x.
+
+`require(condition, rule, got)` raises ValueError(f"{rule}, got {got}") unless the condition holds.
+`whole`, `real`, `floats` and `probabilities` check one argument and return it.
 """
 
 from typing import Any, NamedTuple
@@ -32,15 +36,16 @@ from metarl_min.basics.trees import Array
 class _Arrays(NamedTuple):
     initial: Array  # [..., S] probability of the first state
     transition: Array  # [..., S, A, S] probability of the next state
-    reward: Array  # [..., S, A, S] mean reward; length 1 in an axis on which it does not depend
+    reward: Array  # [..., S, A, S] mean reward; an axis has length 1 if r does not depend on it
 
 
 class MDP(_Arrays):
     """One finite MDP, or a batch of them along leading axes.
 
-    Leading axes are equal, or of length 1 in an array that all tasks share. ValueError if shapes
-    do not fit, if rows are not probabilities, or if a value is not finite. Arrays that autograd
-    differentiates are not checked.
+    The leading axes of the three arrays are equal, or have length 1 in an array that all tasks
+    share. TypeError if an array does not hold floats. ValueError if shapes do not fit, if
+    probabilities are negative or do not sum to one, or if a value is not finite. Arrays that
+    autograd differentiates are not checked.
 
     >>> arms = onp.array([[[0.2], [0.9]]])  # one state, two actions, any next state
     >>> MDP(initial=onp.ones(1), transition=onp.ones((1, 2, 1)), reward=arms).shape
@@ -99,8 +104,8 @@ def _take(array: Array, index: Any) -> Array:
 def take_tasks(mdp: MDP, index: Any) -> MDP:
     """Return some tasks of a batch [M], by their positions. index [n] -> a batch [n]
 
-    Transitions and rewards that all tasks share stay shared. The first states get the axis [n] in
-    any case, so that the number of tasks is known even if the tasks share all arrays.
+    An array of transitions or rewards that all tasks share stays as it is. `initial` always gets
+    the axis [n], so the batch has the length n even if the tasks share all arrays.
     """
     require(len(mdp.leading) == 1, "mdp must have one axis of tasks", mdp.leading)
     require(onp.ndim(index) == 1, "index must have one axis", onp.shape(index))
@@ -109,8 +114,9 @@ def take_tasks(mdp: MDP, index: Any) -> MDP:
 
 
 def absorbing(mdp: MDP) -> Array:
-    """Return whether a state is absorbing: every action stays there and pays 0. [..., S]"""
+    """Return whether each state is absorbing: every action stays in it and pays 0. [..., S]"""
     stays = mdp.transition == onp.eye(mdp.shape[0])[:, None]
+    # The reward must be 0 only where the transition is possible.
     return (stays & ((mdp.reward == 0) | (mdp.transition == 0))).all((-1, -2))
 
 
@@ -123,15 +129,15 @@ def optimal_action_values(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:
     """Return Q* with T, T-1, .., 1 steps to go, eq. (2). [..., T, S, A]"""
     real("gamma", gamma, 0, 1)
     rewards = expected_rewards(mdp)
-    layers = [rewards]
+    tables = [rewards]  # Q*_1, Q*_2, ..
     for _ in range(whole("horizon", horizon) - 1):
-        best = layers[-1].max(-1)[..., None, :, None]  # [..., 1, S, 1]
-        layers.append(rewards + gamma * onp.matmul(mdp.transition, best)[..., 0])
-    return onp.stack(layers[::-1], axis=-3)
+        best = tables[-1].max(-1)[..., None, :, None]  # [..., 1, S, 1]
+        tables.append(rewards + gamma * onp.matmul(mdp.transition, best)[..., 0])
+    return onp.stack(tables[::-1], axis=-3)
 
 
 def optimal_return(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:
-    """Return the expected return of the best policy, which knows the task and the time. [...]
+    """Return J of the best policy, which may know the task and the time. [...]
 
     >>> arms = onp.array([[[0.25], [0.75]]])
     >>> float(optimal_return(MDP(onp.ones(1), onp.ones((1, 2, 1)), arms), horizon=10))

@@ -24,9 +24,9 @@ The entropy of a policy pi, and its distance from another policy mu, at state s 
                                                                  [Kullback and Leibler 1951]
 
 In this module, W1 [S, H], b1 [H], W2 [H, A] and b2 [A] are the parameters of the network. Its input
-is a one-hot state. The product of this input with W1 is row s of W1, so all states are evaluated at
-once: each has a row of the hidden activations h [S, H] and of the logits z [S, A]. A product
-without a sign is a matrix product, and `*` is elementwise:
+is a one-hot state s, and the product of this input with W1 is row s of W1. So (7) evaluates all
+states at once: row s of h [S, H] and of z [S, A] belongs to state s. A product without a sign is a
+matrix product, and `*` is elementwise:
 
     (7)  h = tanh(W1 + b1),  z = h W2 + b2                    [definition; Finn et al. 2017]
     (8)  df/dW1 = g,  df/db1 = sum_s g(s),  df/dW2 = h^T u,  df/db2 = sum_s u(s),
@@ -34,6 +34,7 @@ without a sign is a matrix product, and `*` is elementwise:
 
     Steps of (8): z depends on h through W2, so df/dh = u W2^T.
     The derivative of tanh is 1 - h^2, so g is the gradient in the argument W1 + b1.
+    z(s,a) contains W2(j,a) with the factor h(s,j), so df/dW2(j,a) = sum_s h(s,j) u(s,a).
     b1 and b2 are added to every state, so their gradients are sums over the states.
 
 Skip (9) at first reading: only exact second-order meta-gradients need it. It is the derivative of
@@ -45,9 +46,10 @@ Skip (9) at first reading: only exact second-order meta-gradients need it. It is
          and the Hessian of f times v is, for W1, b1, W2 and b2:  delta g,  sum_s delta g(s),
          delta h^T u + h^T delta u,  sum_s delta u(s)                      [Pearlmutter 1994]
 
-    Steps of (9): each line is the product rule, applied to the same letter in (7) or (8).
-    u is a function of z alone, so it changes by its own derivative times delta z.
-    The derivative of 1 - h^2 is - 2 h * delta h.
+    Steps of (9): differentiate the formulas of h, z and g in (7) and (8) along v, by the chain rule
+    and the product rule. The derivative of 1 - h^2 along v is - 2 h * delta h.
+    u = df/dz is a function of z alone, so delta u is the second derivative of f times delta z.
+    The Hessian times v is the change of the gradient (8), again by the product rule.
 """
 
 from collections.abc import Callable
@@ -65,8 +67,8 @@ from metarl_min.basics.trees import Array, Rng, Tree
 class Policy(NamedTuple):
     """A policy, as functions of its parameters.
 
-    f is any function of the logits z. Leading axes of the parameters become leading axes of the
-    logits. The last function receives two functions of f: `gradient(z)` returns df/dz, and
+    Leading axes of the parameters become leading axes of the logits z. f is any function of z.
+    `hessian_product` receives two functions: `gradient(z)` returns df/dz, and
     `curvature(z, delta_z)` returns (d2f/dz2) delta_z.
     """
 
@@ -75,14 +77,14 @@ class Policy(NamedTuple):
     pullback: Callable[[Tree, Any], Tree]  # (parameters, df/dz [..., S, A]) -> df/dparameters
     hessian_product: Callable[[Tree, Tree, Any, Any], Tree]
     # (parameters, v, gradient, curvature) -> the Hessian of f in the parameters, times v
-    word: str  # the policy as `parse` reads it
+    word: str  # the word that `parse` turns into this policy
 
 
 def _reduced(ufunc: Any, x: Array) -> Array:
     """Reduce the last axis with a ufunc and keep it with length 1. [..., A] -> [..., 1]
 
-    NumPy reduces a short last axis row by row. For at most 8 actions it is 2 to 40 times faster
-    to combine whole columns, one action after the other.
+    NumPy reduces a short last axis slowly. For at most 8 actions it is 2 to 40 times faster to
+    combine the arrays x[..., 0], x[..., 1], .. of all states, one action after the other.
     """
     num_actions = x.shape[-1]
     if num_actions > 8:
@@ -92,7 +94,7 @@ def _reduced(ufunc: Any, x: Array) -> Array:
 
 @primitive
 def sum_over_actions(x: Array) -> Array:
-    """Return the sum over the actions, one node of a trace. [..., A] -> [..., 1]"""
+    """Return the sum over the actions, as one node of a trace. [..., A] -> [..., 1]"""
     return _reduced(onp.add, x)
 
 
@@ -142,15 +144,15 @@ def entropy(logits: Any) -> Any:
 
 
 def kl(logits: Any, other: Any) -> Any:
-    """Return the KL divergence of two policies at each state in nats, eq. (6).
-
-    Both arguments are logits [..., S, A], of pi and of mu; the result is [..., S].
-    """
+    """Return KL(pi || mu) at each state in nats, eq. (6), from logits of pi and mu. -> [..., S]"""
     return sum_over_actions(softmax(logits) * (log_softmax(logits) - log_softmax(other)))[..., 0]
 
 
 def greedy(probs: Array) -> Array:
-    """Return the table that plays a most probable action; equal ones share. [..., S, A]"""
+    """Return the policy that plays the most probable action. [..., S, A] -> [..., S, A]
+
+    If several actions are most probable, they get equal probabilities.
+    """
     best = (probs == _reduced(onp.maximum, probs)).astype(probs.dtype)
     return best / sum_over_actions(best)
 

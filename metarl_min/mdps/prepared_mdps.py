@@ -16,10 +16,10 @@ from metarl_min.mdps.mdp import MDP, expected_rewards
 
 
 class PreparedMDP(NamedTuple):
-    """An MDP with its mean rewards, horizon and discount: all that the recursions need."""
+    """An MDP with its mean rewards, horizon and discount."""
 
     initial: Array  # [..., S] rho
-    transition: Array  # [..., S, A, S] P
+    transition: Array  # [..., S, A, S] P(s'|s,a)
     rewards: Array  # [..., S, A] mean rewards, mdp (1)
     horizon: int | None  # T; None if it is infinite
     gamma: float  # discount
@@ -51,18 +51,25 @@ def prepare(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> PreparedMDP:
 
 
 def broadcast(probs: Any, prepared: PreparedMDP) -> Any:
-    """Return `probs` [..., S, A] with all leading axes of the policy and of the MDP. Traceable."""
+    """Return `probs` [..., S, A] with all leading axes of the policy and of the MDP.
+
+    Autograd may trace `probs`.
+    """
     shape = prepared.rewards.shape[-2:]
     rule = f"logits and probs must have shape [..., {shape[0]}, {shape[1]}]"
     require(np.shape(probs)[-2:] == shape, rule, np.shape(probs))
     leading = onp.broadcast_shapes(prepared.leading, np.shape(probs)[:-2])
+    # Adding zeros broadcasts, also under a trace.
     return probs if np.shape(probs)[:-2] == leading else probs + onp.zeros((*leading, 1, 1))
 
 
 def prepare_both(
     mdp: MDP, probs: Any, horizon: int | None, gamma: float
 ) -> tuple[Any, PreparedMDP]:
-    """Return `broadcast(probs)` and the prepared MDP; ValueError unless both are valid and fit."""
+    """Return `broadcast(probs)` and the prepared MDP.
+
+    TypeError or ValueError if one of them is not valid, or if their shapes do not fit.
+    """
     prepared, shape = prepare(mdp, horizon, gamma), np.shape(probs)
     rule = f"probs must have shape [..., S, A] = [..., {mdp.shape[0]}, {mdp.shape[1]}]"
     require(shape[-2:] == mdp.shape, rule, shape)

@@ -1,19 +1,19 @@
 """Sampled episodes of a memoryless policy: all episodes of all tasks advance together.
 
 The arrays of the tasks are flattened into tables, so that a step is a few look-ups. A row is a
-state of a task, a pair is an action in such a state, and an arrival is one of the next states. In
-this module, at most Z next states follow a pair, and u is uniform on [0, 1). The indices are
+state of a task, a pair is an action in such a state, and an arrival is one of the next states of a
+pair. In this module, Z is the largest number of next states, and u is uniform on [0, 1):
 
-    row = task S + state,    pair = row A + action,    arrival = pair Z + z,  z = 0, .., Z - 1
+    row = task * S + state,  pair = row * A + action,  arrival = pair * Z + z,  z = 0, .., Z - 1
 
-First states, actions and arrivals are drawn by inversion. For an action, this is
+First states, actions and arrivals are drawn by inversion. An action is drawn by
 
     (1)  a = number of i for which u >= pi(0|s) + .. + pi(i|s)      [Devroye 1986, sec. III.2]
 
 Then u lies in an interval of length pi(a|s). An action of probability zero is never drawn.
 
 A policy gradient needs only one table of the episodes. Each step has a number c, such as its
-advantage, and the table holds the sum of c over the visits of each pair:
+advantage, and the table holds the sum of c over the visits of each state and action:
 
     (2)  C(s,a) = sum_{n,t} alive_{n,t} c_{n,t} 1{s_{n,t} = s, a_{n,t} = a}       [definition]
 
@@ -36,7 +36,7 @@ Noise = Callable[[Rng, Array], Array]  # (rng, mean rewards) -> rewards
 
 
 class Episodes(NamedTuple):
-    """Sampled episodes; the last axis is time, and leading axes are those of the tasks."""
+    """Sampled episodes. The last axis is time, and the leading axes belong to the tasks."""
 
     states: Array  # [..., N, T] whole numbers
     actions: Array  # [..., N, T] whole numbers
@@ -45,7 +45,7 @@ class Episodes(NamedTuple):
 
 
 class Sampler(NamedTuple):
-    """The tables of M tasks; the docstring of the module says what row, pair and arrival are."""
+    """The tables of M tasks. The docstring of the module defines row, pair and arrival."""
 
     leading: tuple[int, ...]  # leading axes of the tasks, whose product is M
     shape: tuple[int, int]  # (S, A)
@@ -73,7 +73,7 @@ def gaussian(rng: Rng, mean: Array, std: float = 1.0) -> Array:
 
 
 def _cumulative(probs: Array) -> Array:
-    """Return cumulative sums along the last axis that end in exactly 1."""
+    """Return the cumulative sums of the last axis, scaled so that they end in exactly 1."""
     sums = np.cumsum(probs, axis=-1, dtype=float)
     return sums / sums[..., -1:]
 
@@ -81,7 +81,7 @@ def _cumulative(probs: Array) -> Array:
 def sampler(mdp: MDP, noise: Noise) -> Sampler:
     """Return the tables of a batch of MDPs, whose rewards get this noise.
 
-    The last row of a cumulative table is always 1, so it is not stored.
+    The last cumulative probability is always 1, so it is not stored.
     """
     require(callable(noise), "noise must be a function (rng, mean) -> rewards", noise)
     if noise is bernoulli:
@@ -89,7 +89,8 @@ def sampler(mdp: MDP, noise: Noise) -> Sampler:
         require(inside, "Bernoulli rewards need means between 0 and 1", mdp.reward)
     (S, A), leading = mdp.shape, mdp.leading
     M, Z = math.prod(leading), int((mdp.transition > 0).sum(-1).max())
-    order = np.argsort(-mdp.transition, axis=-1, kind="stable")[..., :Z]  # the likeliest first
+    # order and sums [..., S, A, Z]: the next states, the likeliest first; cumulative probabilities
+    order = np.argsort(-mdp.transition, axis=-1, kind="stable")[..., :Z]
     sums = _cumulative(np.take_along_axis(mdp.transition, order, -1))
     full = (*leading, S, A, Z)
     reward = np.broadcast_to(mdp.reward, (*leading, S, A, S))
@@ -111,7 +112,7 @@ class CommonRandomNumbers(NamedTuple):
 
     rng: Rng
     population: int  # P
-    axis: int  # the axis along which the members follow one another
+    axis: int  # the axis that holds the members, one block after the other
 
     def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
         axis = self.axis % len(shape)
@@ -134,22 +135,22 @@ def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
 
 
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
-    """Draw by inversion, eq. (1), from the columns `index` of a cumulative table.
+    """Draw by inversion, eq. (1), from the columns `index` of cumulative [n - 1, columns].
 
-    cumulative [n - 1, columns]; index has any shape; u has that shape, or its last axes.
+    `index` has any shape. u has the same shape, or the last axes of it.
     """
     return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
 
 
 def first_states(rng: Rng, tables: Sampler, task: Array) -> Array:
-    """Draw the row of a first state for each entry of `task`. [B] -> [B]"""
+    """Draw a first state for each entry of `task`, and return its row. [B] -> [B]"""
     return task * tables.shape[0] + _invert(tables.initial, task, rng.random(task.shape))
 
 
 def arrive(rng: Rng, tables: Sampler, pair: Array) -> Array:
     """Draw the index of an arrival for each pair. [..., B] -> [..., B]
 
-    There are B random numbers, which the leading axes share.
+    There are B random numbers, and the leading axes share them.
     """
     if not len(tables.cumulative):  # Z = 1: nothing is random
         return pair
@@ -160,31 +161,30 @@ def arrive(rng: Rng, tables: Sampler, pair: Array) -> Array:
 def _policy_table(tables: Sampler, leading: tuple[int, ...], probs: Array) -> tuple[Array, Array]:
     """Return cumulative probabilities of the actions, S columns for each policy. [A - 1, columns]
 
-    The second result [*leading] is the first column of the policy of each task.
+    The second result [*leading] gives for each task the index of the column where its policy
+    begins. The column of a state of the task is this index plus the state.
     """
     S, A = tables.shape
     if probs.shape[-2:] != (S, A):
         raise ValueError(f"probs must have shape [..., {S}, {A}], got {probs.shape}")
     own = probs.shape[:-2]
     try:
-        first_column = np.broadcast_to(np.arange(math.prod(own)).reshape(own) * S, leading)
+        column_offset = np.broadcast_to(np.arange(math.prod(own)).reshape(own) * S, leading)
     except ValueError:
         rule = f"leading axes of probs must be equal to those of the tasks, {leading}, or 1"
         raise ValueError(f"{rule}, got {own}") from None
-    return np.ascontiguousarray(_cumulative(probs).reshape(-1, A).T[:-1]), first_column
+    return np.ascontiguousarray(_cumulative(probs).reshape(-1, A).T[:-1]), column_offset
 
 
 def _walk(
-    rng: Rng, tables: Sampler, policy: Array, first_column: Array, num_episodes: int, horizon: int
+    rng: Rng, tables: Sampler, policy: Array, column_offset: Array, num_episodes: int, horizon: int
 ) -> tuple[Array, Array, Array]:
-    """Play P members on all tasks. -> rows, actions and arrivals, each [T, P, M N]
-
-    `policy` and `first_column` [P, M] are those of `_policy_table`.
-    """
+    """Play P members on all tasks. -> rows, actions and arrivals, each [T, P, M N]"""
     S, A = tables.shape
     task = np.repeat(np.arange(math.prod(tables.leading)), num_episodes)
-    row = np.broadcast_to(first_states(rng, tables, task), (len(first_column), len(task)))
-    to_column = np.repeat(first_column, num_episodes, axis=1) - task * S  # column minus row
+    row = np.broadcast_to(first_states(rng, tables, task), (len(column_offset), len(task)))
+    # column = offset of the task + state, and state = row - task * S
+    to_column = np.repeat(column_offset, num_episodes, axis=1) - task * S
     u = rng.random((horizon, len(task)))
     rows, actions, arrivals = np.empty((3, horizon, *row.shape), np.intp)
     for t in range(horizon):
@@ -204,21 +204,19 @@ def sample(
 ) -> Episodes:
     """Play a memoryless policy on each task, and return the episodes [..., N, T].
 
-    Leading axes of `probs` [..., S, A] are those of the tasks, or 1 where tasks share a policy.
-    With a population of P members, `probs` is [P, ..., S, A] and the episodes are [P, ..., N, T].
-    All members meet the same random numbers, so the episodes of a member do not depend on the
-    other members.
+    The leading axes of `probs` [..., S, A] are those of the tasks, or 1 where tasks share a policy.
+    With a population of P members, which share the random numbers, `probs` is [P, ..., S, A] and
+    the episodes are [P, ..., N, T].
     """
     whole("num_episodes", num_episodes)
     whole("horizon", horizon)
     probabilities("probs", probs)
     leading, P = leading_axes(tables, population), population or 1
-    policy, first_column = _policy_table(tables, leading, probs)
-    rows, actions, arrivals = _walk(
-        rng, tables, policy, first_column.reshape(P, -1), num_episodes, horizon
-    )
-    alive = ~tables.absorbing.take(rows)  # an absorbing state is never left
-    alive[0] = True
+    policy, column_offset = _policy_table(tables, leading, probs)
+    column_offset = column_offset.reshape(P, -1)  # [P, M]
+    rows, actions, arrivals = _walk(rng, tables, policy, column_offset, num_episodes, horizon)
+    alive = ~tables.absorbing.take(rows)  # after an absorbing state every state is absorbing
+    alive[0] = True  # the first step is always alive
     noise_rng: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=1)
     rewards = tables.noise(noise_rng, tables.rewards.ravel().take(arrivals))
     by_time = (rows % tables.shape[0], actions, np.where(alive, rewards, 0.0), alive)
@@ -227,7 +225,7 @@ def sample(
 
 
 def visit_index(episodes: Episodes, shape: tuple[int, int]) -> Array:
-    """Return the index of each visited pair in a flattened table [..., S, A]. [..., N, T]"""
+    """Return the index of the pair of each step in a flattened table [..., S, A]. [..., N, T]"""
     (S, A), leading = shape, episodes.states.shape[:-2]
     row = np.arange(math.prod(leading)).reshape(*leading, 1, 1) * S + episodes.states
     return row * A + episodes.actions

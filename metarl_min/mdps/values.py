@@ -5,7 +5,7 @@ to go. The value V_k(s) is the expected discounted return of the last k steps fr
 Q_k(s,a) is the same if the first of these steps takes action a:
 
     (1)  Q_k(s,a) = r(s,a) + gamma sum_s' P(s'|s,a) V_{k-1}(s'),
-         V_k(s) = sum_a pi(a|s) Q_k(s,a),  V_0 = 0            [Sutton and Barto 2018, eq. 4.4]
+         V_k(s) = sum_a pi(a|s) Q_k(s,a),  V_0 = 0            [Sutton and Barto 2018, eq. 4.5]
     (2)  J = sum_s rho(s) V_T(s)                                                [definition]
 
 The occupancy d_t(s) is gamma^t times the probability of state s at time t:
@@ -17,21 +17,23 @@ The policy-gradient theorem, for the entries of the table pi as independent vari
 
     (4)  dJ/dpi(a|s) = sum_{t<T} d_t(s) Q_{T-t}(s,a)            [Sutton et al. 2000, th. 1]
 
-    Steps of (4): let one entry pi(a|s) grow by a small number. At time t the state s is reached
-    with the discounted probability d_t(s), and more of action a is worth Q_{T-t}(s,a) there. The
-    sum over t is the change of J. (Many programs leave the gamma^t in d_t out.)
+    Steps of (4): let pi(a|s) change at one time t only. J is the return before t, plus
+    sum_s d_t(s) V_{T-t}(s). The return before t, d_t, and the values of later steps do not change.
+    So by (1), dJ/dpi(a|s) is d_t(s) Q_{T-t}(s,a). By the chain rule, the effects of all t add up.
+    (Many programs leave out the factor gamma^t of d_t.)
 
 Skip (5) at first reading: only second derivatives need it. The policy moves along v [S, A], and
 `delta` marks the change of each quantity. Let r_pi(s) = sum_a pi(a|s) r(s,a). P_v and r_v are P_pi
-and r_pi with v in place of pi. As a matrix, P_pi has rows s and columns s':
+and r_pi with v in place of pi. As a matrix, P_pi has the entry P_pi(s'|s) in row s, column s':
 
     (5)  (Hess J v)(s,a) = sum_{t<T} (delta d_t(s) Q_{T-t}(s,a) + d_t(s) delta Q_{T-t}(s,a)),
          delta Q_k(s,a) = gamma sum_s' P(s'|s,a) delta V_{k-1}(s'),
          delta V_k = gamma P_pi delta V_{k-1} + gamma P_v V_{k-1} + r_v,
          delta d_{t+1} = gamma P_pi^T delta d_t + gamma P_v^T d_t     [derivative of (1), (3), (4)]
 
-    Steps of (5): V_k = r_pi + gamma P_pi V_{k-1} by (1). Because r_pi and P_pi are linear in pi,
-    they change by r_v and P_v. The four lines are the product rule in (4), (1), (1) and (3).
+    Steps of (5): V_k = r_pi + gamma P_pi V_{k-1} by (1). r_pi and P_pi are linear in pi, so they
+    change by r_v and P_v. The four lines are the product rule in (4), (1), (1) and (3). delta V_0
+    and delta d_0 are zero, because V_0 and d_0 = rho do not depend on pi.
 
 If an episode never ends (T infinite, gamma < 1), V and d = sum_t d_t solve linear equations:
 
@@ -40,6 +42,8 @@ If an episode never ends (T infinite, gamma < 1), V and d = sum_t d_t solve line
 
     Steps of (6): V_k and V_{k-1} in (1) are the same V, so V = r_pi + gamma P_pi V. The sum of
     (3) over t is d - rho = gamma P_pi^T d. In (4) all Q are equal, so the d_t can be summed.
+    In the same way (5) becomes delta V = (I - gamma P_pi)^-1 (gamma P_v V + r_v), and
+    delta d = (I - gamma P_pi^T)^-1 gamma P_v^T d.
 
 The sum over t in (4) and (5) is computed as one matrix product:
 
@@ -62,7 +66,7 @@ from metarl_min.mdps.prepared_mdps import PreparedMDP, prepare_both, prepare_tra
 
 
 def _recursion(probs: Any, prepared: PreparedMDP) -> Any:
-    """Return J by eqs. (1), (2) and (6), traced step by step. probs [..., S, A] -> [...]"""
+    """Return J by eqs. (1), (2) and (6); autograd traces each step. probs [..., S, A] -> [...]"""
     r_pi = np.sum(probs * prepared.rewards, axis=-1)
     matrix = prepared.gamma * np.sum(probs[..., None] * prepared.transition, axis=-2)
     if prepared.horizon is None:
@@ -77,56 +81,55 @@ def _recursion(probs: Any, prepared: PreparedMDP) -> Any:
 def expected_return_by_recursion(
     mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0
 ) -> Any:
-    """Return J by the plain recursion, eqs. (1) and (2). probs [..., S, A] -> [...]
+    """Return J by the plain recursion, eqs. (1), (2) and (6). probs [..., S, A] -> [...]
 
-    It can be differentiated any number of times, also in the arrays of the MDP.
+    Autograd can differentiate it any number of times, also in the arrays of the MDP.
     """
     return _recursion(probs, prepare_traced(mdp, horizon, gamma))
 
 
-# The fast form computes values and occupancy in one pass. The rows of a pass are an array
-# [T, 2, ..., S]. A row is the product of a matrix with the row before, plus a source:
-#     slot 0, row t:  V_{t+1} = gamma P_pi V_t + r_pi          source r_pi in every row
-#     slot 1, row t:  d_t = gamma P_pi^T d_{t-1}               source rho in row 0 alone
-# If the horizon is infinite there is one row, the fixed point (6).
-
-
+# The fast form. The recursions of V and of d have the form y_t = matrix y_{t-1} + source_t, so
+# they run in one loop. Vd [T, 2, ..., S] holds the results: Vd[t, 0] is V_{t+1}, Vd[t, 1] is d_t.
+#     V_{t+1} = gamma P_pi V_t + r_pi          source_t = r_pi for every t
+#     d_t = gamma P_pi^T d_{t-1}               source_0 = rho, and the other sources are 0
+# If the horizon is infinite, Vd [1, 2, ..., S] holds V and d of eq. (6).
 def _matrices(probs: Array, prepared: PreparedMDP) -> Array:
-    """Return gamma P_pi(s'|s) as a matrix of s and s', and its transpose. [2, ..., S, S]"""
+    """Return the matrix gamma P_pi and its transpose. probs [..., S, A] -> [2, ..., S, S]"""
     matrix = prepared.gamma * onp.matmul(probs[..., None, :], prepared.transition)[..., 0, :]
     return onp.stack([matrix, onp.swapaxes(matrix, -1, -2)])
 
 
-def _pass(matrices: Array, sources: Array, horizon: int | None) -> Array:
-    """Return the rows that these sources [T, 2, ..., S] lead to. [T, 2, ..., S]"""
+def _run_recursions(matrices: Array, sources: Array, horizon: int | None) -> Array:
+    """Return Vd, the results of both recursions. sources [T, 2, ..., S] -> [T, 2, ..., S]"""
     if horizon is None:
         system = onp.eye(matrices.shape[-1]) - matrices
         return onp.linalg.solve(system, sources[0][..., None])[None, ..., 0]
-    rows = [sources[0]]
+    results = [sources[0]]
     for source in sources[1:]:
-        rows.append(source + onp.matmul(matrices, rows[-1][..., None])[..., 0])
-    return onp.stack(rows)
+        results.append(source + onp.matmul(matrices, results[-1][..., None])[..., 0])
+    return onp.stack(results)
 
 
-def _row_before(rows: Array, horizon: int | None) -> Array:
-    """Return in row t the row t - 1; row 0 becomes zero. [T, ..., S] -> [T, ..., S]"""
+def _previous(y: Array, horizon: int | None) -> Array:
+    """Return y_{t-1} at each t, and 0 at t = 0. y [T, ..., S] -> [T, ..., S]"""
     if horizon is None:
-        return rows  # the row before a fixed point is the same fixed point
-    return onp.concatenate([onp.zeros_like(rows[:1]), rows[:-1]])
+        return y  # V and d of eq. (6) follow from themselves
+    return onp.concatenate([onp.zeros_like(y[:1]), y[:-1]])
 
 
 def _values_and_occupancy(probs: Array, prepared: PreparedMDP) -> tuple[Array, Array]:
-    """Return the matrices and the rows of a pass, eqs. (1), (3) and (6). -> [T, 2, ..., S]"""
+    """Return the matrices [2, ..., S, S] and Vd [T, 2, ..., S], eqs. (1), (3) and (6)."""
     matrices = _matrices(probs, prepared)
     sources = onp.zeros((prepared.horizon or 1, 2, *matrices.shape[1:-1]))
     sources[:, 0] = onp.sum(probs * prepared.rewards, axis=-1)
     sources[0, 1] = prepared.initial
-    return matrices, _pass(matrices, sources, prepared.horizon)
+    return matrices, _run_recursions(matrices, sources, prepared.horizon)
 
 
-def _values_to_go(rows: Array, horizon: int | None) -> Array:
-    """Return V_{T-1-t} in row t, from slot 0 of the rows of a pass. [T, ..., S]"""
-    return _row_before(rows[:, 0], horizon)[::-1]
+def _values_to_go(Vd: Array, horizon: int | None) -> Array:
+    """Return V_{T-1-t} at each t. Vd [T, 2, ..., S] -> [T, ..., S]"""
+    # Vd[t, 0] is V_{t+1}, and the one before it is V_t. Reversed in t, this is V_{T-1-t}.
+    return _previous(Vd[:, 0], horizon)[::-1]
 
 
 def _future_part(prepared: PreparedMDP, d: Array, V: Array) -> Array:
@@ -137,18 +140,18 @@ def _future_part(prepared: PreparedMDP, d: Array, V: Array) -> Array:
 
 @primitive
 def prepared_return(probs: Array, prepared: PreparedMDP) -> Array:
-    """Return J, eqs. (2) and (6). probs [..., S, A] with all leading axes -> [...]"""
-    _, rows = _values_and_occupancy(probs, prepared)
-    return onp.sum(prepared.initial * rows[-1, 0], axis=-1)
+    """Return J, eqs. (2) and (6). probs [..., S, A], from `broadcast` -> [...]"""
+    _, Vd = _values_and_occupancy(probs, prepared)
+    return onp.sum(prepared.initial * Vd[-1, 0], axis=-1)
 
 
 @primitive
 def prepared_gradient(probs: Array, prepared: PreparedMDP) -> Array:
-    """Return dJ/dpi, eqs. (4) and (7). probs [..., S, A] with all leading axes -> [..., S, A]"""
+    """Return dJ/dpi, eqs. (4) and (7). probs [..., S, A], from `broadcast` -> [..., S, A]"""
     if prepared.horizon == 1:
         return prepared.initial[..., None] * prepared.rewards + onp.zeros(probs.shape)
-    _, rows = _values_and_occupancy(probs, prepared)
-    d, V = rows[:, 1], _values_to_go(rows, prepared.horizon)
+    _, Vd = _values_and_occupancy(probs, prepared)
+    d, V = Vd[:, 1], _values_to_go(Vd, prepared.horizon)
     return d.sum(0)[..., None] * prepared.rewards + _future_part(prepared, d, V)
 
 
@@ -156,26 +159,27 @@ def prepared_derivatives(probs: Array, v: Array, prepared: PreparedMDP) -> tuple
     """Return dJ/dpi and the Hessian of J times v, eqs. (4), (5) and (7). each [..., S, A]"""
     if prepared.horizon == 1:
         return prepared_gradient(probs, prepared), onp.zeros(probs.shape)
-    matrices, rows = _values_and_occupancy(probs, prepared)
-    before = _row_before(rows, prepared.horizon)
-    sources = onp.matmul(_matrices(v, prepared), before[..., None])[..., 0]
-    sources[:, 0] += onp.sum(v * prepared.rewards, axis=-1)  # r_v, in slot 0
-    changes = _pass(matrices, sources, prepared.horizon)  # slots: delta V_{t+1} and delta d_t
-    d, V = rows[:, 1], _values_to_go(rows, prepared.horizon)
-    delta_d, delta_V = changes[:, 1], _values_to_go(changes, prepared.horizon)
-    # delta d_t V + d_t delta V, summed over t, is one product over twice as many rows
+    matrices, Vd = _values_and_occupancy(probs, prepared)
+    # The sources in (5): gamma P_v V_t + r_v for the values, gamma P_v^T d_{t-1} for the occupancy.
+    previous = _previous(Vd, prepared.horizon)
+    sources = onp.matmul(_matrices(v, prepared), previous[..., None])[..., 0]
+    sources[:, 0] += onp.sum(v * prepared.rewards, axis=-1)  # r_v
+    delta_Vd = _run_recursions(matrices, sources, prepared.horizon)
+    d, V = Vd[:, 1], _values_to_go(Vd, prepared.horizon)
+    delta_d, delta_V = delta_Vd[:, 1], _values_to_go(delta_Vd, prepared.horizon)
+    # delta d_t V + d_t delta V, summed over t, is one product of arrays twice as long in t.
     future = _future_part(prepared, onp.concatenate([delta_d, d]), onp.concatenate([V, delta_V]))
     gradient = d.sum(0)[..., None] * prepared.rewards + _future_part(prepared, d, V)
     return gradient, delta_d.sum(0)[..., None] * prepared.rewards + future
 
 
 def _gradient_vjp(ans: Any, probs: Any, prepared: PreparedMDP) -> Any:
-    """Return the function that multiplies by the Hessian of J, which is symmetric."""
+    """Return the function that multiplies by the Hessian of J, which is symmetric, eq. (5)."""
 
     def vjp(v: Any) -> Any:
         if prepared.horizon == 1:  # J is linear in pi
             return onp.zeros(np.shape(probs))
-        if isbox(v) or isbox(probs):  # a derivative of the Hessian is wanted
+        if isbox(v) or isbox(probs):  # autograd differentiates the Hessian again
             slope = grad(lambda p: np.sum(_recursion(p, prepared)))
             return grad(lambda p: np.sum(slope(p) * v))(probs)
         return prepared_derivatives(probs, v, prepared)[1]
@@ -183,19 +187,17 @@ def _gradient_vjp(ans: Any, probs: Any, prepared: PreparedMDP) -> Any:
     return vjp
 
 
-def _return_vjp(ans: Any, probs: Any, prepared: PreparedMDP) -> Any:
-    """Return the function that multiplies the gradient of J by a number for each task."""
-    return lambda g: g[..., None, None] * prepared_gradient(probs, prepared)
-
-
 defvjp(prepared_gradient, _gradient_vjp)
-defvjp(prepared_return, _return_vjp)
+defvjp(
+    prepared_return,
+    lambda J, probs, prepared: lambda g: g[..., None, None] * prepared_gradient(probs, prepared),
+)
 
 
 def expected_return(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0) -> Any:
     """Return J of a policy, eqs. (2) and (6). probs [..., S, A] -> [...]
 
-    A `horizon` of None is infinite. Autograd sees J as one node, whose derivative is eq. (4).
+    A `horizon` of None is infinite. Under a trace J is one node, whose derivative is eq. (4).
 
     >>> bandit = MDP(onp.ones(1), onp.ones((1, 2, 1)), onp.array([[[0.2], [0.9]]]))
     >>> float(round(expected_return(bandit, onp.array([[0.5, 0.5]]), horizon=1), 12))
@@ -207,30 +209,30 @@ def expected_return(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.
 def action_values(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
     """Return Q of a policy with T, T-1, .., 1 steps to go, eq. (1). [..., T, S, A]
 
-    If the horizon is infinite the axis [T] has length 1.
+    If the horizon is infinite, the axis [T] has length 1.
 
     >>> chain = MDP(onp.eye(2)[0], onp.array([[[0., 1]], [[0, 1]]]), onp.ones((2, 1, 1)))
     >>> action_values(chain, onp.ones((2, 1)), horizon=3, gamma=0.5)[:, :, 0]
     array([[1.75, 1.75], [1.5 , 1.5 ], [1.  , 1.  ]])
     """
     probs, prepared = prepare_both(mdp, probs, horizon, gamma)
-    _, rows = _values_and_occupancy(probs, prepared)
-    V = onp.moveaxis(_values_to_go(rows, horizon), 0, -2)[..., None, :, None]  # [..., T, 1, S, 1]
-    following = onp.matmul(mdp.transition[..., None, :, :, :], V)[..., 0]
-    return prepared.rewards[..., None, :, :] + gamma * following
+    _, Vd = _values_and_occupancy(probs, prepared)
+    V = onp.moveaxis(_values_to_go(Vd, horizon), 0, -2)[..., None, :, None]  # [..., T, 1, S, 1]
+    future = onp.matmul(mdp.transition[..., None, :, :, :], V)[..., 0]
+    return prepared.rewards[..., None, :, :] + gamma * future
 
 
 def occupancy(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
     """Return the occupancy d_t of each state and time, eq. (3). [..., T, S]
 
-    If the horizon is infinite the axis [T] has length 1 and holds the sum over time, eq. (6).
+    If the horizon is infinite, the axis [T] has length 1 and holds the sum over time, eq. (6).
 
     >>> chain = MDP(onp.eye(2)[0], onp.array([[[0., 1]], [[0, 1]]]), onp.ones((2, 1, 1)))
     >>> occupancy(chain, onp.ones((2, 1)), horizon=3, gamma=0.5)
     array([[1.  , 0.  ], [0.  , 0.5 ], [0.  , 0.25]])
     """
-    _, rows = _values_and_occupancy(*prepare_both(mdp, probs, horizon, gamma))
-    return onp.moveaxis(rows[:, 1], 0, -2)
+    _, Vd = _values_and_occupancy(*prepare_both(mdp, probs, horizon, gamma))
+    return onp.moveaxis(Vd[:, 1], 0, -2)
 
 
 def policy_gradient(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0) -> Any:

@@ -8,11 +8,13 @@
 A `Family` also holds the prior from which its tasks are drawn. Baselines and ceilings read the
 prior; a learner does not.
 
-A family is made by a function of keyword-only parameters. Their annotations say how a word
-`key=value` is read (`basics.words`), and the docstring lists what each parameter means. To add a
-family, write such a function in a file of this folder and name it in `registry.FAMILIES`. A
-function in a file outside the package has the name `path/to/file.py:function`. The functions in a
-Family are functions of a module or `functools.partial`s of them, so that a family can be pickled.
+A family is made by a function of keyword-only parameters. The annotation of a parameter says how
+the command line reads its word `key=value`: `int` reads a number, and
+`Annotated[Policy, policies.parse]` means that `policies.parse` reads the word. The docstring says
+what each parameter means. To add a family, write such a function in a file of this folder and name
+it in `registry.FAMILIES`. A function in a file outside the package has the name
+`path/to/file.py:function`. The functions in a Family are functions of a module or
+`functools.partial`s of them, so that a family can be pickled.
 """
 
 from collections.abc import Callable
@@ -40,10 +42,12 @@ def require_support(condition: bool, rule: str, got: object) -> None:
 
 
 class Family(NamedTuple):
-    """A distribution over tasks, and the protocol of a trial on one of them."""
+    """A distribution over tasks, with the number and the length of the episodes of a trial."""
 
-    name: str  # the word of the command line
-    parameters: dict[str, Any]  # parameters, written as the words that make the family again
+    name: str  # the name on the command line
+    parameters: dict[str, Any]
+    # arguments of the function that made the family, as the text of the command line that would
+    # make the same family
     prior: Any  # BetaArms, GaussianArms, CorrelatedArms, Hypotheses or DirichletMDP
     sample: Callable[[Rng, int], MDP]  # (rng, num_tasks) -> MDP with leading axis [M]
     horizon: int  # T, steps of an episode
@@ -81,9 +85,9 @@ class Hypotheses(NamedTuple):
 
 
 class DirichletMDP(NamedTuple):
-    """The prior of random MDPs: Dirichlet rows of transitions, and normal mean rewards."""
+    """The prior of random MDPs: Dirichlet distributions P(.|s,a), and normal mean rewards."""
 
-    concentration: Array  # [S, A, S] parameters of the Dirichlet distribution of each row
+    concentration: Array  # [S, A, S] parameters of the Dirichlet distribution of P(.|s,a)
     mean: float  # prior mean of r(s,a)
     std: float  # prior standard deviation of r(s,a)
     noise: float  # standard deviation of a reward around r(s,a)
@@ -130,7 +134,7 @@ def family_of_candidates(
 
 
 def expected_under_prior(values: Array, prior: Hypotheses) -> float:
-    """Return the mean under the prior of a value that each candidate task has. [G] -> a number"""
+    """Return the mean of the values of the candidate tasks under the prior. [G] -> a number"""
     return float(np.sum(prior.weights * values))
 
 
@@ -146,7 +150,7 @@ def prior_means(prior: BetaArms | GaussianArms | CorrelatedArms) -> Array:
 def shared_initial(prior: Hypotheses) -> Array:
     """Return the distribution of the first state. [S]
 
-    `Unsupported` unless all candidate tasks have the same one.
+    `Unsupported` unless it is the same in all candidate tasks.
     """
     initial = prior.mdps.initial
     if not (initial == initial[0]).all():
@@ -161,6 +165,9 @@ def shape_of(family: Family) -> tuple[int, int]:
 
 
 def play_trial(rng: Rng, family: Family, tasks: MDP, agent: Agent) -> tuple[Episodes, Any]:
-    """Play one trial of the family on each task. -> episodes [M, N, T], the last memory"""
+    """Play one trial of the family on each task.
+
+    Return the episodes [M, N, T], and the memory of the agent after the last step.
+    """
     tables = rollouts.sampler(tasks, family.reward_noise)
     return agents.play(rng, tables, agent, family.num_episodes, family.horizon)
