@@ -1,15 +1,17 @@
 """Agents: players that remember the trial, and the loop that plays one trial.
 
-An agent knows a task only from the states, actions and rewards that it sees. What it has learned
-about the task is in its memory. Each function returns a new memory and changes none. The functions
-are called in this order:
+An agent knows a task only from the states, actions and rewards that it sees. Its memory holds what
+it has learned about the task. An agent is four functions. Each returns a new memory, and does not
+change the memory that it received. The functions are called in this order:
 
-    memory = start(B)                                        before the trial
-        memory = begin_episode(rng, memory)                  before each episode
-            actions, memory = act(rng, memory, states)       in each step
-            memory = observe(memory, states, actions, rewards, arrivals)
+    memory = start(B)                                                     before the trial
+        memory = begin_episode(rng, memory)                               before each episode
+            actions, memory = act(rng, memory, states)                    in each step
+            memory = observe(memory, states, actions, rewards, arrivals)  in each step
 
-One agent plays B tasks at once, and each array above has one entry for each task.
+Here `arrivals` are the next states. One agent plays B tasks at once, and each array has one entry
+for each task. In some of the tasks the episode may end early. The agent still acts and observes
+until the last step of the episode, and the reward of such a task is then 0.
 """
 
 import math
@@ -31,7 +33,7 @@ from metarl_min.mdps.rollouts import (
 
 
 class Agent(NamedTuple):
-    """A player with a memory, as four functions; `arrivals` are the next states."""
+    """A player with a memory, as four functions."""
 
     start: Callable[[int], Any]  # B -> memory
     begin_episode: Callable[[Rng, Any], Any]  # (rng, memory) -> memory
@@ -47,17 +49,29 @@ def keep_memory(rng: Rng, memory: Any) -> Any:
 
 
 def _step(
-    rng: Any, tables: Sampler, agent: Agent, memory: Any, rows: Array, task: Array, alive: Array
+    rng: Any,
+    tables: Sampler,
+    agent: Agent,
+    memory: Any,
+    table_rows: Array,
+    task: Array,
+    alive: Array,
 ) -> tuple[Episodes, Any, Array]:
-    """Play one step from these rows of the tables. -> the step [B], the memory, the next rows"""
+    """Play one step. -> the step, arrays [B]; the new memory; the next table rows [B]
+
+    Row `task * S + s` of the tables belongs to state s of that task. `table_rows` [B] holds the row
+    of the present state of each task.
+    """
     S, A = tables.shape
-    states = rows - task * S
+    states = table_rows - task * S
     actions, memory = agent.act(rng, memory, states)
     inside = bool(((actions >= 0) & (actions < A)).all())
     require(inside, f"actions must be from 0 to {A - 1}", actions)
-    arrivals = arrive(rng, tables, rows * A + actions)
-    sampled = tables.noise(rng, tables.rewards.ravel()[arrivals])
-    rewards, next_rows = np.where(alive, sampled, 0.0), tables.arrivals.ravel()[arrivals]
+    pairs = table_rows * A + actions  # index of (task, s, a)
+    transitions = arrive(rng, tables, pairs)  # index of (task, s, a, z): z numbers the next states
+    next_rows = tables.arrivals.ravel()[transitions]
+    sampled = tables.noise(rng, tables.rewards.ravel()[transitions])
+    rewards = np.where(alive, sampled, 0.0)
     memory = agent.observe(memory, states, actions, rewards, next_rows - task * S)
     return Episodes(states=states, actions=actions, rewards=rewards, alive=alive), memory, next_rows
 
@@ -72,23 +86,25 @@ def play(
 ) -> tuple[Episodes, Any]:
     """Play one trial of an agent on each task. -> episodes [..., N, T], the last memory
 
-    Without a population B is the number of tasks. With a population of P members, the agent plays
-    B = P M rows, all tasks of the first member first. The members meet the same random numbers,
-    and the episodes are [P, ..., N, T].
+    Without a population, B is the number M of tasks. A population of P members plays B = P M tasks:
+    first all tasks of the first member, then all tasks of the next member. The members share the
+    random numbers, and the episodes are [P, ..., N, T].
     """
     whole("num_episodes", num_episodes)
     whole("horizon", horizon)
     leading, P = leading_axes(tables, population), population or 1
+    # With a population, each member gets the same draws.
     common: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=0)
     task = np.tile(np.arange(math.prod(tables.leading)), P)
     memory, steps = agent.start(len(task)), []
     for _ in range(num_episodes):
         memory = agent.begin_episode(common, memory)
-        rows, alive = first_states(common, tables, task), np.ones(len(task), bool)
+        table_rows = first_states(common, tables, task)
+        alive = np.ones(len(task), bool)
         for _ in range(horizon):
-            step, memory, rows = _step(common, tables, agent, memory, rows, task, alive)
+            step, memory, table_rows = _step(common, tables, agent, memory, table_rows, task, alive)
             steps.append(step)
-            alive = alive & ~tables.absorbing[rows]
+            alive = alive & ~tables.absorbing[table_rows]
     axes = (*leading, num_episodes, horizon)
     fields = zip(*steps, strict=True)  # states, actions, rewards, alive: each a list over time
     return Episodes(*[np.stack(field, axis=-1).reshape(axes) for field in fields]), memory
