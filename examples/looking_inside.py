@@ -41,7 +41,7 @@ def play_trained(family, iterations):
     agent = recurrent_agents.recording_agent(policy, theta, tasks.shape)
     episodes, memory = play_trial(np.random.default_rng(1), family, tasks, agent)
     trace = recurrent_agents.trace(memory)
-    hidden_states = np.stack([memory.h for memory in trace.policy_memories])
+    hidden_states = np.stack([memory.h_after for memory in trace.policy_memories])
     return hidden_states, log_softmax(trace.logits.astype(float)), episodes
 
 

@@ -32,7 +32,7 @@ def forward(params, x):
         gates = 1 / (1 + np.exp(-y[..., : 2 * H] - w[..., : 2 * H]))
         n = np.tanh(y[..., 2 * H :] + gates[..., :H] * (w[..., 2 * H :] + params["c"][:, None]))
         h = n + gates[..., H:] * (h - n)
-        h @ params["V"] + params["d"][:, None]
+        h @ params["U_heads"] + params["c_heads"][:, None]
 
 
 def rollout(params, arrivals, u):

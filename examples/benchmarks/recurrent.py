@@ -31,7 +31,7 @@ def floor(params, rng, T):
         gates = 1 / (1 + np.exp(-y[:, : 2 * H] - w[:, : 2 * H]))
         n = np.tanh(y[:, 2 * H :] + gates[:, :H] * (w[:, 2 * H :] + params["c"]))
         h = n + gates[:, H:] * (h - n)
-        sums = np.exp((h @ params["V"] + params["d"])[:, :A]).cumsum(-1)
+        sums = np.exp((h @ params["U_heads"] + params["c_heads"])[:, :A]).cumsum(-1)
         actions = (rng.random((M, 1)) * sums[:, -1:] >= sums).sum(-1)
         x = np.zeros_like(x)
         x[rows, actions], x[:, A] = 1, rng.random(M) < means[rows, actions]

@@ -47,7 +47,7 @@ from metarl_min.mdps import mdp, rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.memory import recurrent_agents, recurrent_policies, recurrent_training
-from metarl_min.memory.recurrent_policies import CELLS, Network, RecurrentPolicy
+from metarl_min.memory.recurrent_policies import CELLS, Cell, RecurrentPolicy
 from metarl_min.memory.recurrent_training import Settings, State, Update
 from metarl_min.tasks import Family, play_trial, shape_of
 
@@ -144,7 +144,7 @@ def _trial(
 def rl2(
     family: Family,
     *,
-    cell: Annotated[Network, CELLS] = recurrent_policies.gru,
+    cell: Annotated[Cell, CELLS] = recurrent_policies.gru,
     rewards: Annotated[Rewards, REWARDS] = sampled_rewards,
     update: Annotated[Update, recurrent_training.update_of_words] = recurrent_training.a2c,
     **settings: Annotated[Any, recurrent_training.UNSET],

@@ -1,13 +1,15 @@
 """Recurrent cells, and the gradient of a sequence of steps by back-propagation through time.
 
-A recurrent cell computes the next hidden state h' from the hidden state h and an input x. Here
-s(y) = 1 / (1 + exp(-y)) is the logistic function, and * is the product entry by entry. In this
-module, r, u and n are gates: the reset gate, the update gate and the new state.
+A recurrent cell computes the next hidden state h' from the hidden state h and an input x. In this
+module, W, b, U and c are the parameters, and s is the logistic function. The logistic function is
+s(y) = 1 / (1 + exp(-y)), and * is the product entry by entry:
 
     (1)  h' = tanh(x W + b + h U)                                             [Elman 1990]
 
-A gated recurrent unit (GRU) has three blocks of columns in W, b and U, in the order r, u, n. The
-reset gate acts on h before the product with U_n, or it acts on the product:
+A gated recurrent unit (GRU) has two gates, with values between 0 and 1. In this module, r is the
+reset gate, u is the update gate, and n is the proposed new state. The gate u says how much of h
+stays in h'. W, b and U have three blocks of columns, in the order r, u, n. The reset gate acts on h
+before the product with U_n, as in (2), or on the product, as in (3), where c is a second bias:
 
     (2)  r = s(x W_r + b_r + h U_r),  u = s(x W_u + b_u + h U_u),
          n = tanh(x W_n + b_n + (r * h) U_n),
@@ -15,9 +17,11 @@ reset gate acts on h before the product with U_n, or it acts on the product:
     (3)  r, u and h' as in (2),  q = h U_n + c,
          n = tanh(x W_n + b_n + r * q)                                   [cuDNN 5, 2016]
 
-The gradient of (3) is written by hand, because a trace by autograd takes about eight times as long.
-Let f be the number to differentiate, and g = df/dh' for one step. Let d_r, d_u and d_n be the
-gradients in the arguments of s, s and tanh, and d_q the gradient in q:
+In (3), all of h U is one matrix product, and cuDNN uses this form. The gradient of (3) is written
+by hand, because a trace by autograd takes about eight times as long. Let f be the number to
+differentiate, and let g = df/dh' for one step. In this module, d_r, d_u, d_n and d_q are gradients
+of f. Each gate is s of an argument, and n is tanh of an argument. The gradients in these arguments
+are d_r, d_u and d_n, and d_q is the gradient in q:
 
     (4)  d_n = g * (1 - u) * (1 - n^2),  d_q = d_n * r,
          d_u = g * (h - n) * u * (1 - u),
@@ -28,7 +32,8 @@ gradients in the arguments of s, s and tanh, and d_q the gradient in q:
     the argument of tanh contains r * q, with derivative r in q:    d_q
     dh'/du = h - n, and s has the derivative u (1 - u):             d_u
     r * q has the derivative q in r, and s has r (1 - r):           d_r = d_n * q * r * (1 - r)
-    h enters h' with the factor u, and the three blocks by h U:     df/dh
+    h stands in h' directly, with the factor u:                     g * u
+    h also stands in h U, whose gradient is (d_r, d_u, d_q):        (d_r, d_u, d_q) U^T
 
 All steps share the parameters, so their gradients are sums over the steps t:
 
@@ -36,10 +41,12 @@ All steps share the parameters, so their gradients are sums over the steps t:
          df/dU = sum_t h_t^T (d_r, d_u, d_q)_t,  df/dc = sum_t d_q,t   [Werbos 1990; derivation]
 
     x W has the derivative x in W, h U has h in U, and b and c are added: apply (4)
-    g at step t is the gradient in h' from outside, plus df/dh of step t + 1
+    f depends on h' of step t through the outputs of step t, such as logits and values,
+    and through step t + 1: so g is the gradient from the outputs plus df/dh of step t + 1
 
-All arrays have the dtype of the parameters. In the cells, the parameters may have a leading axis
-[P]; hidden states and inputs have it then too.
+All arrays have the dtype of the parameters. The parameters of a cell may have a leading axis [P];
+then hidden states and inputs have it too. The pullback of a function turns the gradient in its
+result into the gradients in its arguments.
 """
 
 from typing import Any, NamedTuple
@@ -51,7 +58,7 @@ from metarl_min.basics.trees import Array, Tree
 
 
 def sigmoid(y: Any) -> Any:
-    """Return the logistic function 1 / (1 + exp(-y)), without overflow."""
+    """Return the logistic function s(y) = (1 + tanh(y / 2)) / 2. This form does not overflow."""
     return 0.5 * (np.tanh(0.5 * y) + 1)
 
 
@@ -72,41 +79,41 @@ def gru_reset_before(params: Tree, h: Any, x: Any) -> Any:
 
 
 class GRUStep(NamedTuple):
-    """One step of eq. (3): the hidden state h' after it, and the gates; [..., M, H] each."""
+    """One step of eq. (3), [..., M, H] each."""
 
-    h: Any
-    r: Any
-    u: Any
-    n: Any
-    q: Any
+    h_after: Any  # hidden state h' after the step
+    r: Any  # reset gate
+    u: Any  # update gate
+    n: Any  # proposed new state
+    q: Any  # h U_n + c
 
 
 def gru_step(params: Tree, h: Any, x: Any) -> GRUStep:
     """Return one step of eq. (3). h [..., M, H], x [..., M, I]"""
     H = h.shape[-1]
     y = np.matmul(x, params["W"]) + params["b"][..., None, :]
-    w = np.matmul(h, params["U"])
-    gates = sigmoid(y[..., : 2 * H] + w[..., : 2 * H])
-    r, u, q = gates[..., :H], gates[..., H:], w[..., 2 * H :] + params["c"][..., None, :]
+    hU = np.matmul(h, params["U"])
+    gates = sigmoid(y[..., : 2 * H] + hU[..., : 2 * H])
+    r, u, q = gates[..., :H], gates[..., H:], hU[..., 2 * H :] + params["c"][..., None, :]
     n = np.tanh(y[..., 2 * H :] + r * q)
-    return GRUStep(h=n + u * (h - n), r=r, u=u, n=n, q=q)
+    return GRUStep(h_after=n + u * (h - n), r=r, u=u, n=n, q=q)
 
 
 class GRUGradient(NamedTuple):
-    """Gradients of one step of eq. (3), from the gradient in the hidden state after it."""
+    """The gradients of one step, eq. (4)."""
 
     input: Array  # [M, 3 H] gradient (d_r, d_u, d_n) in x W + b
-    recurrent: Array  # [M, 3 H] gradient (d_r, d_u, d_q) in h U, and of its last block in c
-    hidden: Array  # [M, H] gradient in the hidden state before the step
+    recurrent: Array  # [M, 3 H] gradient (d_r, d_u, d_q) in h U; the block d_q is also that in c
+    hidden: Array  # [M, H] gradient in h, the hidden state before the step
 
 
 def gru_pullback(U: Array, h: Array, step: GRUStep, g: Array) -> GRUGradient:
     """Return the gradients of one step from g = df/dh', eq. (4). U [H, 3 H], h, g [M, H]"""
     _, r, u, n, q = step
-    new_gradient = g * (1 - u)
-    d_n, d_u = new_gradient * (1 - n * n), new_gradient * (h - n) * u
+    n_gradient = g * (1 - u)  # a factor of d_n and of d_u
+    d_n, d_u = n_gradient * (1 - n * n), n_gradient * (h - n) * u
     d_q = d_n * r
-    d_r = d_q * q * (1 - r)
+    d_r = d_q * q * (1 - r)  # eq. (4), since d_q = d_n * r
     recurrent = onp.concatenate([d_r, d_u, d_q], axis=-1)
     return GRUGradient(
         input=onp.concatenate([d_r, d_u, d_n], axis=-1),
@@ -120,20 +127,20 @@ def backpropagate_through_time(
 ) -> Tree:
     """Return the gradient in W, b, U and c of a sequence of steps, by eqs. (4) and (5).
 
-    x [T, M, I], hidden states before each step [T], steps [T], and the gradients [T, M, H] that
-    reach the hidden state after each step from outside. The same by loops over units:
-    tests/memory/test_cells.py.
+    x is [T, M, I]. `hidden` lists the hidden states [M, H] before the T steps, and `steps` lists
+    the T steps. `hidden_gradients` [T, M, H] is the part of g that comes from the outputs of each
+    step. The same by loops over units: tests/memory/test_cells.py.
     """
     U = params["U"]
     gradient = {name: onp.zeros_like(params[name]) for name in ("W", "b", "U", "c")}
     from_later_steps, H = onp.zeros_like(hidden[0]), len(U)
-    ones = onp.ones_like(x[0, :, 0])
+    ones = onp.ones_like(x[0, :, 0])  # ones @ y is the sum over the tasks, faster than y.sum(0)
     for t in range(len(x) - 1, -1, -1):
         g = hidden_gradients[t] + from_later_steps
-        step = gru_pullback(U, hidden[t], steps[t], g)
-        from_later_steps = step.hidden
-        gradient["W"] += x[t].T @ step.input
-        gradient["U"] += hidden[t].T @ step.recurrent
-        gradient["b"] += ones @ step.input
-        gradient["c"] += ones @ step.recurrent[:, 2 * H :]
+        gradients = gru_pullback(U, hidden[t], steps[t], g)
+        from_later_steps = gradients.hidden
+        gradient["W"] += x[t].T @ gradients.input
+        gradient["U"] += hidden[t].T @ gradients.recurrent
+        gradient["b"] += ones @ gradients.input
+        gradient["c"] += ones @ gradients.recurrent[:, 2 * H :]
     return gradient

@@ -84,15 +84,15 @@ def _init(rng: Rng, num_inputs: int, num_actions: int, H: int, W: int, dtype: st
     params = gru.init(rng, num_inputs + W, num_actions)
     logits_of_read = 0.01 * recurrent_policies.orthogonal(rng, W, num_actions)
     heads_of_read = onp.concatenate([logits_of_read, onp.zeros((W, 1))], axis=1)
-    params["V"] = onp.concatenate([params["V"], heads_of_read])  # its rows: h, then `read`
-    params["interface"] = recurrent_policies.glorot_uniform(rng, H, 2 * W + 2)
+    params["U_heads"] = onp.concatenate([params["U_heads"], heads_of_read])  # its rows: h, then `read`
+    params["interface_weights"] = recurrent_policies.glorot_uniform(rng, H, 2 * W + 2)
     params["interface_bias"] = onp.zeros(2 * W + 2)
     return {name: leaf.astype(dtype) for name, leaf in params.items()}
 
 
 def _initial_memory(params: Tree, num_tasks: int, R: int) -> Memory:
     """Return the memory before a trial: zeros."""
-    (*leading, H, columns), dtype = params["interface"].shape, params["interface"].dtype
+    (*leading, H, columns), dtype = params["interface_weights"].shape, params["interface_weights"].dtype
     W = columns // 2 - 1
     axes = {"hidden": (H,), "key": (W,), "addresses": (R, W), "contents": (R, W), "usage": (R,),
             "reading": (R,), "read": (W,)}  # fmt: skip
@@ -101,7 +101,7 @@ def _initial_memory(params: Tree, num_tasks: int, R: int) -> Memory:
 
 def _interface(params: Tree, hidden: Any) -> Interface:
     """Return the interface of eq. (1). hidden [..., M, H]"""
-    y = np.matmul(hidden, params["interface"]) + params["interface_bias"][..., None, :]
+    y = np.matmul(hidden, params["interface_weights"]) + params["interface_bias"][..., None, :]
     W = y.shape[-1] // 2 - 1
     return Interface(
         key=np.tanh(y[..., :W]),
@@ -126,7 +126,7 @@ def interface_pullback(interface: Interface, g: Interface) -> Array:
 def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
     """Return memory, logits and values after one step: write, then read. x [..., M, I]"""
     gru = cells.gru_step(params, memory.hidden, np.concatenate([x, memory.read], axis=-1))
-    interface = _interface(params, gru.h)
+    interface = _interface(params, gru.h_after)
     least = addressing.least_used(memory.usage)
     writing = addressing.write_weights(interface.gate, memory.reading, least)
     addresses = addressing.write(memory.addresses, least, writing, memory.key)
@@ -134,9 +134,9 @@ def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
     similarities = addressing.similarity(interface.key, addresses)
     reading = addressing.content_weights(interface.strength, similarities)
     read = addressing.read(reading, contents)
-    logits, values = recurrent_policies.heads(params, np.concatenate([gru.h, read], axis=-1))
+    logits, values = recurrent_policies.heads(params, np.concatenate([gru.h_after, read], axis=-1))
     after = Memory(
-        hidden=gru.h,
+        hidden=gru.h_after,
         key=interface.key,
         addresses=addresses,
         contents=contents,
@@ -192,22 +192,22 @@ def memory_gradient(
     H, g = len(params["U"]), Memory(*map(onp.zeros_like, memories[0][:-1]))
     for t in range(len(x) - 1, -1, -1):
         before, after, head_gradient = memories[t], memories[t + 1], head_gradients[t]
-        feature_gradient = head_gradient @ params["V"].T  # in h and in `read`, side by side
+        feature_gradient = head_gradient @ params["U_heads"].T  # in h and in `read`, side by side
         hidden_gradient = g.hidden + feature_gradient[:, :H]
         g = g._replace(read=g.read + feature_gradient[:, H:])
         interface_gradient, g = memory_pullback(before, after, g)
         y_gradient = interface_pullback(after.cache.interface, interface_gradient)
-        hidden_gradient = hidden_gradient + y_gradient @ params["interface"].T
+        hidden_gradient = hidden_gradient + y_gradient @ params["interface_weights"].T
         gru = cells.gru_pullback(params["U"], before.hidden, after.cache.gru, hidden_gradient)
         input_gradient = gru.input @ params["W"].T  # in x and in the last `read`, side by side
         g = g._replace(hidden=gru.hidden, read=input_gradient[:, x.shape[-1] :])
         gradient["W"] += onp.concatenate([x[t], before.read], axis=-1).T @ gru.input
         gradient["U"] += before.hidden.T @ gru.recurrent
-        gradient["V"] += onp.concatenate([after.hidden, after.read], axis=-1).T @ head_gradient
-        gradient["interface"] += after.hidden.T @ y_gradient
+        gradient["U_heads"] += onp.concatenate([after.hidden, after.read], axis=-1).T @ head_gradient
+        gradient["interface_weights"] += after.hidden.T @ y_gradient
         gradient["b"] += gru.input.sum(0)
         gradient["c"] += gru.recurrent[:, 2 * H :].sum(0)
-        gradient["d"] += head_gradient.sum(0)
+        gradient["c_heads"] += head_gradient.sum(0)
         gradient["interface_bias"] += y_gradient.sum(0)
     return gradient
 

@@ -1,19 +1,28 @@
 """Policies with a memory: a recurrent cell, and the logits and the value that it computes.
 
 A recurrent policy receives one observation x at each step, and it keeps a memory from step to step.
-The memory of a simple cell is its hidden state h. The logits z and the value v are linear in the
-hidden state h' after the step. In this module, V and d are their parameters, and v is a value:
+The memory of the Elman cell, cells (1), is its hidden state h. Let h' be the hidden state after the
+step. In this module, v is a value. The logits z and the value v are linear in h':
 
-    (1)  (z, v) = h' V + d                                             [Wang et al. 2016]
+    (1)  (z, v) = h' U_heads + c_heads                                 [Wang et al. 2016]
 
-The initial parameters are random. U is orthogonal, so that h U has the length of h. W is uniform:
+U_heads and c_heads are the parameters of the heads, which are the outputs of the policy. In this
+module, W, b, U and c are the parameters of the cell, and Q and R are the factors of a QR
+decomposition. The initial parameters are:
+
+- b, c and c_heads are zeros.
+- Each block of U is orthogonal, by (2), so that its product with h has the length of h.
+- Each block of W is uniform, by (3).
+- The columns of U_heads for the logits are orthonormal, by (2). They are then multiplied by 0.01,
+  so that the first policy is nearly uniform. The column for the value has length 1, by (2).
 
     (2)  Q of the QR decomposition of a matrix of normal numbers, each column times the sign of
          the diagonal entry of R                          [Saxe et al. 2014; Mezzadri 2007]
     (3)  uniform on (-l, l), l = sqrt(6 / (rows + columns))      [Glorot and Bengio 2010]
 
-The signs in (2) make all orthogonal matrices equally likely. The columns of V for the logits are
-100 times shorter, so that the first policy is nearly uniform.
+The signs in (2) make all orthogonal matrices equally likely. The variance of (3) is
+l^2 / 3 = 2 / (rows + columns). With the variance 1 / rows, x W is about as large as x. With
+1 / columns, the gradient in x is about as large as the gradient in x W. (3) lies between the two.
 
 A learner uses a policy through `RecurrentPolicy` alone. It needs to know neither what the memory
 holds nor how the gradient is computed.
@@ -41,17 +50,19 @@ class RecurrentPolicy(NamedTuple):
     step: Callable[[Tree, Any, Any], tuple[Any, Any, Any]]
     # parameters, memory, observations [..., M, I] -> memory, logits [..., M, A], values [..., M]
     gradient: Callable[[Tree, Array, Any, Array, Array], Tree] | None = None
-    # as `gradient` below, computed by hand; None: by autograd
+    # parameters, x [T, M, I], memories [T + 1], gradients in the logits [T, M, A] and in the
+    # values [T, M] -> gradient in the parameters, computed by hand; None: computed by autograd
 
 
-Network = Callable[[int], RecurrentPolicy]  # the number of hidden units -> policy
+Cell = Callable[[int], RecurrentPolicy]  # number of hidden units -> policy with this cell
 
 
 def unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], Any, Any]:
-    """Return the memories, the logits and the values of a policy that sees the observations `x`.
+    """Return the memories, the logits and the values of a policy that receives the observations x.
 
-    x [T, M, I] -> memories before each step and after the last [T + 1], logits [T, M, A],
-    values [T, M]
+    x [T, M, I] -> memories [T + 1], logits [T, M, A], values [T, M]
+
+    There is a memory before each step, and one after the last step.
 
     >>> policy = gru(hidden=8)
     >>> params = policy.init(onp.random.default_rng(0), 4, 2)
@@ -78,15 +89,18 @@ def gradient(
     logit_gradients: Array,
     value_gradients: Array,
 ) -> Tree:
-    """Return the gradient in the parameters from the gradients in the logits and the values.
+    """Return the gradient of f in the parameters from its gradients in the logits and the values.
 
-    The observations x [T, M, I] and the memories [T + 1] are those of `unroll`; the gradients are
-    [T, M, A] and [T, M]. A policy without a gradient by hand is unrolled again and traced.
+    f is any function of the logits and the values. Its gradients are [T, M, A] and [T, M]. `unroll`
+    returned the memories [T + 1] for the observations x [T, M, I]. A policy without a gradient by
+    hand is unrolled again, and autograd traces it.
     """
     if policy.gradient is not None:
         return policy.gradient(params, x, memories, logit_gradients, value_gradients)
 
-    def linear_function(params: Tree) -> Any:  # its gradient is the one that is sought
+    # The given gradients are constants here. So by the chain rule the gradient of this sum in the
+    # parameters is the gradient of f.
+    def linear_function(params: Tree) -> Any:
         _, logits, values = unroll(policy, params, x)
         return np.sum(logits * logit_gradients) + np.sum(values * value_gradients)
 
@@ -94,7 +108,10 @@ def gradient(
 
 
 def orthogonal(rng: Rng, rows: int, columns: int) -> Array:
-    """Return a random matrix with orthonormal columns, or rows if there are fewer rows, eq. (2)."""
+    """Return a random matrix with orthonormal columns, eq. (2).
+
+    If there are fewer rows than columns, the rows are orthonormal.
+    """
     Q, R = onp.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
     Q = Q * onp.sign(onp.diag(R))
     return Q if rows >= columns else onp.ascontiguousarray(Q.T)
@@ -114,55 +131,61 @@ def require_float(dtype: str) -> str:
 
 def heads(params: Tree, h: Any) -> tuple[Any, Any]:
     """Return logits [..., M, A] and values [..., M] from the hidden states [..., M, H], eq. (1)."""
-    columns = np.matmul(h, params["V"]) + params["d"][..., None, :]
-    return columns[..., :-1], columns[..., -1]
+    z_and_v = np.matmul(h, params["U_heads"]) + params["c_heads"][..., None, :]
+    return z_and_v[..., :-1], z_and_v[..., -1]
 
 
 def _initial_hidden(params: Tree, num_tasks: int) -> Array:
-    """Return the hidden state before a trial: zeros [..., M, H]."""
+    """Return zeros [..., M, H], the hidden state before a trial."""
     U = params["U"]
     return onp.zeros((*U.shape[:-2], num_tasks, U.shape[-2]), U.dtype)
 
 
 def _init(rng: Rng, num_inputs: int, num_actions: int, num_blocks: int, H: int, dtype: str) -> Tree:
-    """Return initial parameters of a cell with blocks of H columns and its heads, eqs. (1)-(3)."""
+    """Return the initial parameters of a cell and its heads, eqs. (1)-(3).
+
+    W, b and U have `num_blocks` blocks of H columns.
+    """
     W = [glorot_uniform(rng, num_inputs, H) for _ in range(num_blocks)]
     U = [orthogonal(rng, H, H) for _ in range(num_blocks)]
-    V = [0.01 * orthogonal(rng, H, num_actions), orthogonal(rng, H, 1)]
+    U_heads = [0.01 * orthogonal(rng, H, num_actions), orthogonal(rng, H, 1)]
     params = {
         "W": onp.concatenate(W, axis=1),
         "b": onp.zeros(num_blocks * H),
         "U": onp.concatenate(U, axis=1),
-        "V": onp.concatenate(V, axis=1),
-        "d": onp.zeros(num_actions + 1),
+        "U_heads": onp.concatenate(U_heads, axis=1),
+        "c_heads": onp.zeros(num_actions + 1),
     }
     return {name: leaf.astype(dtype) for name, leaf in params.items()}
 
 
-def _step(params: Tree, h: Any, x: Any, cell: Callable[..., Any]) -> tuple[Any, Any, Any]:
-    h = cell(params, h, x)
-    return h, *heads(params, h)
+def _step(params: Tree, h: Any, x: Any, next_hidden: Callable[..., Any]) -> tuple[Any, Any, Any]:
+    h_after = next_hidden(params, h, x)
+    return h_after, *heads(params, h_after)
 
 
 def _traced_policy(
-    cell: Callable[..., Any], num_blocks: int, hidden: int, dtype: str
+    next_hidden: Callable[..., Any], num_blocks: int, hidden: int, dtype: str
 ) -> RecurrentPolicy:
-    """Return the policy of a cell whose memory is its hidden state, with gradients by autograd."""
+    """Return the policy with the cell `next_hidden`. Its memory is h, and autograd differentiates.
+
+    `next_hidden` is a function of `cells`: parameters, h, x -> h'.
+    """
     H, dtype = whole("hidden", hidden), require_float(dtype)
     return RecurrentPolicy(
         init=partial(_init, num_blocks=num_blocks, H=H, dtype=dtype),
         initial_memory=_initial_hidden,
-        step=partial(_step, cell=cell),
+        step=partial(_step, next_hidden=next_hidden),
     )
 
 
 def rnn(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
-    """Return a policy with the simple cell, the cell of cells (1)."""
+    """Return a policy with the Elman cell, cells (1)."""
     return _traced_policy(cells.rnn, 1, hidden, dtype)
 
 
 def gru_reset_before(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
-    """Return a policy with the GRU that resets before the product, the cell of cells (2)."""
+    """Return a policy with the GRU that resets before the product, cells (2)."""
     return _traced_policy(cells.gru_reset_before, 3, hidden, dtype)
 
 
@@ -171,14 +194,14 @@ def _gru_init(rng: Rng, num_inputs: int, num_actions: int, H: int, dtype: str) -
 
 
 def _gru_initial_memory(params: Tree, num_tasks: int) -> GRUStep:
-    """Return the memory before a trial: no step came before, so its gates have no meaning."""
+    """Return the memory before a trial. There h' is zeros; the other fields have no meaning."""
     zeros = _initial_hidden(params, num_tasks)
-    return GRUStep(h=zeros, r=zeros, u=zeros, n=zeros, q=zeros)
+    return GRUStep(h_after=zeros, r=zeros, u=zeros, n=zeros, q=zeros)
 
 
 def _gru_step(params: Tree, memory: GRUStep, x: Any) -> tuple[GRUStep, Any, Any]:
-    memory = cells.gru_step(params, memory.h, x)
-    return memory, *heads(params, memory.h)
+    step = cells.gru_step(params, memory.h_after, x)  # h is h' of the last step
+    return step, *heads(params, step.h_after)
 
 
 def gru_gradient(
@@ -186,21 +209,25 @@ def gru_gradient(
 ) -> Tree:
     """Return the gradient of the GRU in all parameters, by eq. (1), cells (4) and cells (5).
 
-    The derivative of h' V in V is h', and in h' it is V. The arguments are those of `gradient`.
+    In eq. (1), the derivative of h' U_heads is h' in U_heads, and U_heads in h'. The arguments are
+    those of `gradient`.
     """
     head_gradients = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
-    hidden, steps = [memory.h for memory in memories], memories[1:]
-    hidden_gradients = head_gradients @ params["V"].T
-    through_cell = cells.backpropagate_through_time(params, x, hidden, steps, hidden_gradients)
-    V_gradient = sum(step.h.T @ g for step, g in zip(steps, head_gradients, strict=True))
-    return {**through_cell, "V": V_gradient, "d": head_gradients.sum((0, 1))}
+    hidden, steps = [memory.h_after for memory in memories[:-1]], memories[1:]
+    hidden_gradients = head_gradients @ params["U_heads"].T
+    cell_gradient = cells.backpropagate_through_time(params, x, hidden, steps, hidden_gradients)
+    head_gradient = {
+        "U_heads": sum(step.h_after.T @ g for step, g in zip(steps, head_gradients, strict=True)),
+        "c_heads": head_gradients.sum((0, 1)),
+    }
+    return {**cell_gradient, **head_gradient}
 
 
 def gru(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
-    """Return a policy with the GRU that resets after the product, the cell of cells (3).
+    """Return a policy with the GRU that resets after the product, cells (3).
 
-    Its memory holds the gates of the last step besides the hidden state. The gradient by hand
-    reads them, and need not compute them again.
+    Its memory is the last step with all its fields. So the gradient by hand does not need to
+    compute the gates again.
     """
     H, dtype = whole("hidden", hidden), require_float(dtype)
     return RecurrentPolicy(
@@ -211,4 +238,4 @@ def gru(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
     )
 
 
-CELLS: dict[str, Network] = {"gru": gru, "gru_reset_before": gru_reset_before, "rnn": rnn}
+CELLS: dict[str, Cell] = {"gru": gru, "gru_reset_before": gru_reset_before, "rnn": rnn}

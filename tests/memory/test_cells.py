@@ -48,9 +48,11 @@ def test_values_equal_a_loop_over_numbers(cell):
         for t in range(T):
             h = by_hand(cell, params, h, x[t, m])
             assert_allclose(parts(memories[t + 1])[0][m], h, rtol=1e-12, atol=1e-14)
-            heads = [sum(h[k] * params["V"][k, j] for k in range(H)) for j in range(A + 1)]
-            assert_allclose(logits[t, m], onp.add(heads, params["d"])[:A], rtol=1e-12, atol=1e-14)
-            assert_allclose(values[t, m], heads[A] + params["d"][A], rtol=1e-12, atol=1e-14)
+            heads = [sum(h[k] * params["U_heads"][k, j] for k in range(H)) for j in range(A + 1)]
+            assert_allclose(
+                logits[t, m], onp.add(heads, params["c_heads"])[:A], rtol=1e-12, atol=1e-14
+            )
+            assert_allclose(values[t, m], heads[A] + params["c_heads"][A], rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.verifies("cells.4", "cells.5", "recurrent_policies.1")
@@ -91,7 +93,7 @@ def test_back_propagation_is_that_of_a_loop_over_units():
     hidden, steps = [h], []
     for t in range(T):
         steps.append(cells.gru_step(params, hidden[t], x[t]))
-        hidden.append(steps[t].h)
+        hidden.append(steps[t].h_after)
     found = cells.backpropagate_through_time(params, x, hidden[:T], steps, outside)
     truth = {name: onp.zeros_like(params[name]) for name in "WbUc"}
     for m in range(M):

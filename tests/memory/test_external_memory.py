@@ -34,7 +34,7 @@ def by_hand(p, state, x):
         n = math.tanh(y[2 * H + k] + r * (w[2 * H + k] + p["c"][k]))
         new.append(u * h[k] + (1 - u) * n)
     h = onp.array(new)
-    out = h @ p["interface"] + p["interface_bias"]
+    out = h @ p["interface_weights"] + p["interface_bias"]
     key, vector = onp.tanh(out[:W]), onp.tanh(out[W : 2 * W])
     gate, strength = 1 / (1 + math.exp(-out[2 * W])), 1 + math.log1p(math.exp(out[2 * W + 1]))
     oldest = min(range(R), key=lambda i: usage[i])
@@ -46,7 +46,7 @@ def by_hand(p, state, x):
     reading = [score / sum(scores) for score in scores]
     read = sum(reading[i] * rows[i] for i in range(R))
     usage = [0.95 * usage[i] + reading[i] + written[i] for i in range(R)]
-    return (h, key, keys, rows, usage, reading, read), onp.concatenate([h, read]) @ p["V"] + p["d"]
+    return (h, key, keys, rows, usage, reading, read), onp.concatenate([h, read]) @ p["U_heads"] + p["c_heads"]
 
 
 @pytest.mark.verifies("external_memory.1", "addressing.10", "addressing.12")

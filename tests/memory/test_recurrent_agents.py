@@ -27,8 +27,8 @@ def test_each_step_sees_its_state_and_what_the_step_before_did_and_was_paid():
             truth[m, S + A + 1] = t % 4 == 0
         assert_allclose(x, truth, atol=0)
     memories, logits, values = recurrent_policies.unroll(policy, theta, trace.observations)
-    assert not memories[0].h.any() and memories[4].h.any()  # empty on a task, kept in an episode
-    assert_allclose([m.h for m in trace.policy_memories], [m.h for m in memories], atol=0)
+    assert not memories[0].h_after.any() and memories[4].h_after.any()  # empty on a task, kept in an episode
+    assert_allclose([m.h_after for m in trace.policy_memories], [m.h_after for m in memories], atol=0)
     assert_allclose(trace.logits, logits, atol=0)
     assert_allclose(trace.values, values, atol=0)
 
@@ -42,7 +42,7 @@ def test_an_agent_that_records_plays_like_one_that_does_not_and_this_one_keeps_n
     assert memory.steps is None
     with pytest.raises(ValueError, match="must be that of a recording agent"):
         recurrent_agents.trace(memory)
-    assert_array_equal(memory.policy_memory.h, trace.policy_memories[-1].h)
+    assert_array_equal(memory.policy_memory.h_after, trace.policy_memories[-1].h_after)
 
 
 def test_a_memory_is_a_value_that_no_later_step_changes():
@@ -54,7 +54,7 @@ def test_a_memory_is_a_value_that_no_later_step_changes():
     agent.act(rng(), third, states)
     assert first.steps == () and len(second.steps) == len(third.steps) == 1
     assert not first.previous_step.any() and not second.previous_step.any()
-    assert not first.policy_memory.h.any() and first.episode_starts and not third.episode_starts
+    assert not first.policy_memory.h_after.any() and first.episode_starts and not third.episode_starts
 
 
 def noise_at(call, extra):
