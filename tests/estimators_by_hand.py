@@ -133,7 +133,7 @@ def step(params, stage, rule):
 
 
 def derivative_of_weight(kind, t, score, A, rewards, b, gamma):
-    """dw_t/dphi of estimators (4)-(8), by hand. score [T, D] -> [D]
+    """dw_t/dphi of estimator_weights (4)-(8), by hand. score [T, D] -> [D]
 
     The derivative of ratio_t is the score of step t; of box_t, the sum S[t] of the scores so far.
     """

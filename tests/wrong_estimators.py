@@ -7,11 +7,11 @@ phi_0 .. phi_K, the data sets, the outer gradient v and the return R.
 from autograd import grad
 
 from metarl_min.basics import trees
-from metarl_min.gradients import estimators
+from metarl_min.gradients import estimator_weights, estimators
 from metarl_min.gradients.estimators import emaml, fomaml, plain, through_inner_steps
 
 
-def with_score(*, times=lambda inner, data: 1.0, weights=estimators.plain_weights):
+def with_score(*, times=lambda inner, data: 1.0, weights=estimator_weights.plain_weights):
     """A gradient and a score term with a factor, as one surrogate."""
 
     def estimator(inner, path, data, v, R):
@@ -37,8 +37,8 @@ def num_episodes(inner, data):
 averaged_score = with_score(times=lambda inner, data: 1 / num_episodes(inner, data))
 score_times_alpha = with_score(times=lambda inner, data: inner.alpha)
 score_of_wrong_sign = with_score(times=lambda inner, data: -1.0)
-dice_with_score = with_score(weights=estimators.dice_weights)
-lvc_with_score = with_score(weights=estimators.lvc_weights)
+dice_with_score = with_score(weights=estimator_weights.dice_weights)
+lvc_with_score = with_score(weights=estimator_weights.lvc_weights)
 score_twice = plus_score(emaml)
 dice_plus_score = plus_score(estimators.dice)
 first_order_plus_score = plus_score(fomaml)
@@ -72,7 +72,7 @@ def step_by_step(inner, path, data, v, weights, order):
 
 def transposed(inner, path, data, v, R):
     """Plain, whose factors (I + alpha H_k) stand in the order of the steps."""
-    return step_by_step(inner, path, data, v, estimators.plain_weights, range(len(data)))
+    return step_by_step(inner, path, data, v, estimator_weights.plain_weights, range(len(data)))
 
 
 transposed_plus_score = plus_score(transposed)

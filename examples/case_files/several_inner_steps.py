@@ -14,6 +14,7 @@ from autograd import grad
 
 from metarl_min.basics import trees
 from metarl_min.gradients import adaptation, estimators, meta_gradients, objectives
+from metarl_min.gradients.estimator_weights import plain_weights
 from metarl_min.mdps.policies import tabular
 from metarl_min.tasks.bandits import bandit_mdps
 
@@ -35,7 +36,7 @@ def estimator(mistake):
                 if not (k and mistake == "no later score"):
                     log_p = estimators.log_probability(inner, at, D)
                     score_term = score_term + np.sum(R * log_p)
-                phi = estimators.inner_step(inner, phi, path[k], D, estimators.plain_weights)
+                phi = estimators.inner_step(inner, phi, path[k], D, plain_weights)
             return score_term + trees.dot(v, phi)
 
         return grad(surrogate)(path[0])
@@ -56,7 +57,7 @@ MISTAKES = "graph cleared", "no later score", "later score without Jacobian"
 bias, functions = {}, {name: estimator(name) for name in ("no mistake", *MISTAKES)}
 for K in (1, 2):
     exact, moments = meta_gradients.compare_estimators(functions, problem(K), [2])[2]
-    bias |= {(name, K): moments[name].F_N.bias for name in functions}
+    bias |= {(name, K): moments[name].F_N.bias_norm for name in functions}
 print(f"{'bias for grad F_N with':32s}one step  two steps")
 for name in functions:
     print(f"{name:32s}{bias[name, 1]:.1e}   {bias[name, 2]:.1e}")

@@ -67,13 +67,13 @@ def _row(name: str, moments: dict[str, Moments]) -> dict[str, Any]:
         "mean": own.mean,
         "covariance": own.covariance,
         "variance": own.variance,
-        "bias_F_N": own.F_N.bias,
-        "bias_F_inf": own.F_inf.bias,
+        "bias_F_N": own.F_N.bias_norm,
+        "bias_F_inf": own.F_inf.bias_norm,
         "mse_F_N": own.F_N.mse,
         "mse_F_inf": own.F_inf.mse,
         "cosine_F_N": own.F_N.cosine,
         "cosine_F_inf": own.F_inf.cosine,
-        "break_even": meta_gradients.break_even(own, moments["emaml"], own.F_N.bias),
+        "break_even": meta_gradients.break_even(own, moments["emaml"], own.F_N.bias_norm),
     }
 
 

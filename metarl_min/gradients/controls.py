@@ -1,8 +1,8 @@
-"""The step size of an untrained control: the fair opponent of a learner that adapts.
+"""The step size of an untrained control, with which a learner that adapts is compared.
 
-A control adapts in the same way as a trained learner, from a start that was not trained. Its only
-advantage is the inner step size, which is chosen for it. The difference in return to the trained
-learner is what meta-training has gained.
+A control adapts in the same way as the trained learner, but from a start that was not trained. Its
+inner step size is chosen to be the best for it. The trained learner minus the control, in return,
+is the gain of meta-training.
 """
 
 from collections.abc import Callable
@@ -17,31 +17,35 @@ from metarl_min.tasks import Family
 NUM_TASKS = 2000  # tasks on which the step size is chosen
 
 
-def best_alpha(returns_of: Callable[[float], float], start: float, most: int = 12) -> float:
-    """Return the step size of largest return on the grid start 2^j, j = -1, 0, 1.
+def best_alpha(returns_of: Callable[[float], float], first_alpha: float, most: int = 12) -> float:
+    """Return the step size of largest return on a grid around `first_alpha`.
 
-    The grid is widened by one step while its best point is at an edge, at most until
-    abs(j) = `most`.
+    The grid is first_alpha 2^j with j = -1, 0, 1. While its best point is at an edge, one step size
+    beyond this edge is added, at most until abs(j) = `most`.
 
-    >>> best_alpha(lambda alpha: -abs(alpha - 13.0), start=1.0)
+    >>> best_alpha(lambda alpha: -abs(alpha - 13.0), first_alpha=1.0)
     16.0
     """
-    grid = {j: returns_of(start * 2.0**j) for j in (-1, 0, 1)}
+    grid = {j: returns_of(first_alpha * 2.0**j) for j in (-1, 0, 1)}
     while True:
         best = max(grid, key=lambda j: grid[j])
+        if min(grid) < best < max(grid):  # inside of the grid
+            return first_alpha * 2.0**best
         beyond = best + 1 if best == max(grid) else best - 1
-        if min(grid) < best < max(grid) or abs(beyond) > most:
-            return start * 2.0**best
-        grid[beyond] = returns_of(start * 2.0**beyond)
+        if abs(beyond) > most:
+            return first_alpha * 2.0**best
+        grid[beyond] = returns_of(first_alpha * 2.0**beyond)
 
 
 def best_untrained_alpha(
-    rng: Rng, family: Family, start: float, play_trial: Callable[[Rng, float, MDP], Episodes]
+    rng: Rng, family: Family, first_alpha: float, play_trial: Callable[[Rng, float, MDP], Episodes]
 ) -> float:
-    """Return the step size with which an untrained start earns most on tasks of its own.
+    """Return the step size with which an untrained start earns most.
 
-    `play_trial(rng, alpha, tasks)` returns the episodes [M, N, T] of this start. All step sizes
-    meet the same tasks and the same random numbers.
+    It is measured on tasks that are drawn for this purpose alone. `play_trial(rng, alpha, tasks)`
+    returns the episodes [M, N, T] of the untrained start. All step sizes have the same tasks and
+    the same random numbers. The grid of `best_alpha` starts at abs(first_alpha), or at 1 if
+    first_alpha is 0.
     """
     tasks = family.sample(rng, NUM_TASKS)
     seed = int(rng.integers(2**63))
@@ -50,4 +54,4 @@ def best_untrained_alpha(
         episodes = play_trial(np.random.default_rng(seed), alpha, tasks)
         return float(np.mean(episodes.rewards.sum(-1), axis=0).sum())
 
-    return best_alpha(returns_of, abs(start) or 1.0)
+    return best_alpha(returns_of, abs(first_alpha) or 1.0)

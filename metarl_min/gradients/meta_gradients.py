@@ -1,4 +1,4 @@
-"""What an estimator of the meta-gradient is worth: its exact mean, covariance and bias.
+"""The exact mean, covariance and bias of an estimator of the meta-gradient.
 
 On a small problem all data sets D of the inner steps are listed with their probabilities P(D),
 enumeration (3). An expectation is then a finite sum. F_N is the expected return after inner steps
@@ -12,12 +12,13 @@ on sampled episodes, and g(D) is the estimate that an estimator makes from D:
 If (3) holds, the mean of n biased estimates is nearer to grad F than the mean of n unbiased ones:
 
 - The mean of n independent estimates has the expectation E[g] and the covariance Cov[g] / n.
-- So its expected squared distance from grad F is |bias|^2 + tr Cov[g] / n.
-- For an unbiased estimator this distance is tr Cov_unbiased / n.
+- So its expected squared distance from grad F is |bias|^2 + tr Cov[g] / n. Without a bias, this
+  distance is tr Cov_unbiased / n.
 - The biased mean is nearer if |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n, which is (3).
 
-The estimators are the functions that a learner calls on sampled data. So a mistake that a formula
-hides, such as a sum in place of a mean, shows in (2). By loops: tests/estimators_by_hand.py.
+The estimators run here are those that run on sampled data (`monte_carlo`). A learner shares with
+them the inner step and the weights of dice, loaded_dice, lvc and linearised_score. So a mistake in
+the code, such as a sum in place of a mean, changes E[g]. By loops: tests/estimators_by_hand.py.
 """
 
 from typing import Any, NamedTuple
@@ -33,6 +34,7 @@ from metarl_min.basics.expectations import check_unbiased, moments
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.gradients import adaptation, estimators, mistakes
 from metarl_min.gradients.enumeration import AllDataSets, Data, enumerate_data_sets
+from metarl_min.gradients.estimator_weights import plain_weights
 from metarl_min.gradients.estimators import Estimator, EstimatorInputs, InnerStep
 from metarl_min.gradients.objectives import expected_return_objective
 from metarl_min.mdps import policies
@@ -41,7 +43,7 @@ from metarl_min.tasks.bandits import bandit_mdps
 
 
 class Problem(NamedTuple):
-    """One task, the start theta and the settings of the inner steps."""
+    """One task, the parameters theta and the settings of the inner steps."""
 
     inner: InnerStep
     theta: Tree
@@ -52,7 +54,7 @@ class Problem(NamedTuple):
 
 
 def enumerate_data(problem: Problem) -> AllDataSets:
-    """Return all data sets of a problem; ValueError that names their number if it is too large."""
+    """Return all data sets of a problem. If they are too many, a ValueError gives their number."""
     N, K = problem.num_episodes, problem.num_steps
     return enumerate_data_sets(problem.task, problem.horizon, num_episodes=N, num_steps=K)
 
@@ -63,7 +65,8 @@ def adapt(problem: Problem, theta: Tree, sets: AllDataSets) -> tuple[list[Tree],
     path = [trees.broadcast_to_tasks(theta, len(log_p))]
     for D in sets.data:
         log_p = log_p + estimators.log_probability(inner, path[-1], D)
-        path.append(estimators.inner_step(inner, path[-1], path[-1], D, estimators.plain_weights))
+        # Plain weights do not use the reference, so the traced phi_k may be the reference too.
+        path.append(estimators.inner_step(inner, path[-1], path[-1], D, plain_weights))
     return path, log_p
 
 
@@ -83,7 +86,7 @@ def exact_gradients(problem: Problem) -> ExactGradients:
     sets, J = enumerate_data(problem), expected_return_objective(problem.task, problem.horizon)
 
     def F_N(theta: Tree) -> Any:
-        path, log_p = adapt(problem, theta, sets)  # both depend on theta
+        path, log_p = adapt(problem, theta, sets)
         return np.sum(np.exp(log_p) * J.value(policy.logits(path[-1])))
 
     value, gradient = value_and_grad(F_N)(theta)
@@ -96,7 +99,7 @@ def exact_gradients(problem: Problem) -> ExactGradients:
 
 
 def inputs_at(problem: Problem, path: list[Tree], data: list[Data]) -> EstimatorInputs:
-    """Return the inputs of an estimator on given data; v and R are exact."""
+    """Return the inputs of an estimator on given data. v and R are exact."""
     inner, J = problem.inner, expected_return_objective(problem.task, problem.horizon)
     v = adaptation.gradient(inner.policy, path[-1], J)
     R = J.value(inner.policy.logits(path[-1]))
@@ -113,13 +116,13 @@ def enumerated_inputs(problem: Problem) -> tuple[EstimatorInputs, Array]:
 class Errors(NamedTuple):
     """The distance of an estimator from one exact gradient."""
 
-    bias: float  # Euclidean norm of the mean minus the gradient
-    mse: float  # expected squared Euclidean distance of one estimate
-    cosine: float  # of the angle between the mean and the gradient; 0 if one of them is 0
+    bias_norm: float  # Euclidean norm of the mean minus the gradient
+    mse: float  # expected squared Euclidean distance of one estimate from the gradient
+    cosine: float  # cosine of the angle between the mean and the gradient; 0 if one of them is 0
 
 
 class Moments(NamedTuple):
-    """An estimator, measured exactly."""
+    """The exact moments and errors of an estimator."""
 
     mean: Array  # [D]
     covariance: Array  # [D, D]
@@ -130,10 +133,10 @@ class Moments(NamedTuple):
 
 def _errors(mean: Array, variance: float, gradient: Tree) -> Errors:
     target = trees.ravel(gradient)[0]
-    bias = float(onp.linalg.norm(mean - target))
+    bias_norm = float(onp.linalg.norm(mean - target))
     norms = float(onp.linalg.norm(mean) * onp.linalg.norm(target))
     cosine = float(mean @ target) / norms if norms > 0 else 0.0
-    return Errors(bias=bias, mse=bias**2 + variance, cosine=cosine)
+    return Errors(bias_norm=bias_norm, mse=bias_norm**2 + variance, cosine=cosine)
 
 
 def measure(estimates: Array, probability: Array, exact: ExactGradients) -> Moments:
@@ -149,11 +152,14 @@ def measure(estimates: Array, probability: Array, exact: ExactGradients) -> Mome
     )
 
 
-def break_even(biased: Moments, unbiased: Moments, bias: float) -> float:
-    """Return the n above which the unbiased estimator is better, eq. (3), for the given bias."""
-    if bias <= 1e-12 * onp.linalg.norm(biased.mean):  # round-off
+def break_even(biased: Moments, unbiased: Moments, bias_norm: float) -> float:
+    """Return the n above which the unbiased estimator has the smaller error, eq. (3).
+
+    It is infinite if the bias is no larger than round-off.
+    """
+    if bias_norm <= 1e-12 * onp.linalg.norm(biased.mean):
         return onp.inf
-    return max(0.0, (unbiased.variance - biased.variance) / bias**2)
+    return max(0.0, (unbiased.variance - biased.variance) / bias_norm**2)
 
 
 class Comparison(NamedTuple):
@@ -172,35 +178,30 @@ def compare_estimators(
         problem = problem._replace(num_episodes=N)
         exact, (inputs, p) = exact_gradients(problem), enumerated_inputs(problem)
         estimates = {name: trees.flatten_tasks(g(*inputs)) for name, g in functions.items()}
-        measured = {name: measure(x, p, exact) for name, x in estimates.items()}
-        comparisons[N] = Comparison(exact=exact, moments=measured)
+        moments_of = {name: measure(x, p, exact) for name, x in estimates.items()}
+        comparisons[N] = Comparison(exact=exact, moments=moments_of)
     return comparisons
 
 
 def standard_problems() -> list[Problem]:
-    """Return a bandit and an MDP on which all estimators, and the numbers N, K and 2, differ."""
-    two_states = MDP(
+    """Return a bandit and an MDP.
+
+    No two estimators are equal on both, except dice and loaded_dice, which are equal if b = 0. No
+    two of N, K and 2 are equal on both. So a name fits only one mistake.
+    """
+    inner = InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0)
+    theta = {"logits": onp.array([[0.3, -0.2, 0.1]])}
+    arms = bandit_mdps(onp.array([[0.2, 0.9, -0.4]]))
+    bandit = Problem(inner=inner, theta=theta, task=arms, horizon=1, num_episodes=4, num_steps=3)
+    inner = inner._replace(alpha=0.6)
+    theta = {"logits": onp.array([[0.3, -0.2], [-0.4, 0.5]])}
+    task = MDP(
         initial=onp.array([[1.0, 0.0]]),
         transition=onp.array([[[[0.7, 0.3], [0.1, 0.9]], [[0.4, 0.6], [0.8, 0.2]]]]),
         reward=onp.array([[[[0.3], [1.1]], [[-0.5], [0.8]]]]),
     )
-    bandit_problem = Problem(
-        inner=InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0),
-        theta={"logits": onp.array([[0.3, -0.2, 0.1]])},
-        task=bandit_mdps(onp.array([[0.2, 0.9, -0.4]])),
-        horizon=1,
-        num_episodes=4,
-        num_steps=3,
-    )
-    mdp_problem = Problem(
-        inner=InnerStep(policy=policies.tabular, alpha=0.6, baseline=0.0),
-        theta={"logits": onp.array([[0.3, -0.2], [-0.4, 0.5]])},
-        task=two_states,
-        horizon=2,
-        num_episodes=2,
-        num_steps=2,
-    )
-    return [bandit_problem, mdp_problem]
+    mdp = Problem(inner=inner, theta=theta, task=task, horizon=2, num_episodes=2, num_steps=2)
+    return [bandit, mdp]
 
 
 def _check_leaves(g: Any, phi: Tree) -> None:
@@ -221,18 +222,16 @@ def check_meta_gradient(
 ) -> Report:
     """Check that the mean of an estimator is the gradient of F_N or of F_inf.
 
-    The estimator has the arguments of those in `estimators`. It is called with every data set of
-    your `problem`, or of both `standard_problems`, and returns leaves [M, ...]. The report is on
-    the problem with the largest error. If the estimator is a known one, or a known mistake, on
-    every problem to nine digits, the remark of the report names it.
+    The estimator has the arguments of the estimators in `estimators`. The problems are your
+    `problem`, or the two `standard_problems`. The estimator is called once for each problem, with
+    all data sets along the axis M, and returns leaves [M, ...]. The report is on the problem with
+    the largest error. If the estimates equal those of a known estimator or mistake on every
+    problem, to nine digits, the remark names it.
 
     >>> check_meta_gradient(estimators.emaml, "F_N").agrees
     True
-    >>> def with_score_averaged(inner, path, data, v, R):
-    ...     N = data[0].counts.sum(-1)
-    ...     return estimators.emaml(inner, path, data, v, R / N)
-    >>> check_meta_gradient(with_score_averaged, "F_N").remark
-    'it is plain + 1/N times the score term'
+    >>> check_meta_gradient(lambda *inputs: estimators.emaml(*inputs, c=inputs[-1]), "F_N").remark
+    'it is plain'
     """
     require(estimand in ("F_N", "F_inf"), "estimand must be F_N or F_inf", repr(estimand))
     reports, estimates, known, probabilities = [], [], [], []
@@ -243,6 +242,7 @@ def check_meta_gradient(
         g = estimator(*inputs)  # last, because it may change its inputs in place
         _check_leaves(g, inputs.path[0])
         target = truths[f"grad {estimand}"]
+        # The estimates are already made, so the estimator of check_unbiased is the identity.
         reports.append(check_unbiased(lambda g: g, (p, g), target, tolerance=tolerance))
         estimates.append(trees.flatten_tasks(g))
         probabilities.append(p)

@@ -3,11 +3,11 @@
 A wrong estimator often has one of three forms:
 
 - an estimator of `estimators`, times a factor that was forgotten or applied twice;
-- a gradient without a score term, plus a score term that belongs to another gradient;
-- such a sum in which the score term has a wrong factor, or stops at the first inner step.
+- a gradient without a score term, plus a score term of another gradient;
+- such a sum whose score term has a wrong factor, or contains only the first inner step.
 
-There are a few hundred combinations. `candidates` computes all of them on the given data, and
-`explain` finds those that are equal to an unknown estimator, so that a mistake is called by name.
+There are a few hundred combinations. `candidates` computes all of them on given data. `explain`
+compares them with an unknown estimator, and names those that are equal to it.
 """
 
 from __future__ import annotations
@@ -17,20 +17,19 @@ import numpy as np
 from metarl_min.basics import trees
 from metarl_min.basics.checks import Report
 from metarl_min.basics.trees import Array, Tree
-from metarl_min.gradients.estimators import (
-    ESTIMATORS,
-    WEIGHTS,
-    EstimatorInputs,
-    Weights,
-    plain_weights,
-    through_inner_steps,
-)
+from metarl_min.gradients.estimator_weights import WEIGHTS, Weights, plain_weights
+from metarl_min.gradients.estimators import ESTIMATORS, EstimatorInputs, through_inner_steps
 
 Candidates = dict[str, Array]  # name -> estimates [M, D], or their mean [D]
 
 
 def transposed(inputs: EstimatorInputs) -> Tree:
-    """Return plain with its factors I + alpha H_k in the wrong order, which shows if K > 1."""
+    """Return plain with the factors I + alpha Hess_k in the wrong order.
+
+    Hess_k is the Hessian of inner step k. The first inner step is applied to v first, but the last
+    must be, since (dphi_K/dtheta)^T v = (I + alpha Hess_0) .. (I + alpha Hess_{K-1}) v. With K = 1
+    there is no difference.
+    """
     v = inputs.v
     for k, D in enumerate(inputs.data):
         v = through_inner_steps(inputs.inner, inputs.path[k : k + 2], [D], v, plain_weights)
@@ -40,9 +39,10 @@ def transposed(inputs: EstimatorInputs) -> Tree:
 def score_term(
     inputs: EstimatorInputs, num_steps: int | None = None, weights: Weights = plain_weights
 ) -> Tree:
-    """Return the score term of estimators (3) for the given weights.
+    """Return the score term of estimators (3) for the given weights, with c = 0.
 
-    With `num_steps` only the first inner steps count: later phi_k are held fixed.
+    With `num_steps` = n it contains only the data sets D_0 .. D_{n-1}. This is what code computes
+    that holds phi_n and all later iterates fixed.
     """
     inner, path, data, v, R = inputs
     last = len(data) if num_steps is None else num_steps
@@ -51,16 +51,16 @@ def score_term(
 
 
 def factors(numbers: dict[str, float]) -> dict[str, float]:
-    """Return 1, -1, every number and its inverse; the names are prefixes such as "1/N times "."""
-    products = {f"{name} times ": k for name, k in numbers.items()}
-    inverses = {f"1/{name} times ": 1 / k for name, k in numbers.items() if k}
+    """Return 1, -1, every number and its inverse. Their names are prefixes such as "1/N times "."""
+    products = {f"{name} times ": number for name, number in numbers.items()}
+    inverses = {f"1/{name} times ": 1 / number for name, number in numbers.items() if number}
     return {"": 1.0, "-1 times ": -1.0, **products, **inverses}
 
 
 def _with_score_terms(
     inputs: EstimatorInputs, gradients: Candidates, scales: dict[str, float]
 ) -> Candidates:
-    """Return every gradient plus every score term times every factor."""
+    """Return every gradient plus a score term times a factor, for all score terms and factors."""
     score = trees.flatten_tasks(score_term(inputs))
     detached = trees.flatten_tasks(score_term(inputs, num_steps=1))
     sums = {}
@@ -70,34 +70,38 @@ def _with_score_terms(
             own = score_term(inputs, weights=WEIGHTS[name])
             terms[f"the score term through {name}"] = trees.flatten_tasks(own)
         for term_name, term in terms.items():
-            for factor, k in scales.items():
-                sums[f"{name} + {factor}{term_name}"] = gradient + k * term
+            for factor, number in scales.items():
+                sums[f"{name} + {factor}{term_name}"] = gradient + number * term
     return sums
 
 
 def candidates(inputs: EstimatorInputs, num_episodes: int, truths: dict[str, Tree]) -> Candidates:
     """Return all estimators and mistakes by name, the simplest first. {name: [M, D]}
 
-    `truths` are exact gradients by name, such as "grad F_N"; they do not depend on the data.
+    `truths` are exact gradients by name, such as "grad F_N". They do not depend on the data. A step
+    size alpha that is a tree is not one of the factors.
     """
-    M, K = len(inputs.R), len(inputs.data)
-    scales = factors({"N": num_episodes, "2": 2, "K": K, "alpha": inputs.inner.alpha, "M": M})
+    M, K, alpha = len(inputs.R), len(inputs.data), inputs.inner.alpha
+    of_alpha = {} if isinstance(alpha, dict) else {"alpha": alpha}
+    scales = factors({"N": num_episodes, "2": 2, "K": K, **of_alpha, "M": M})
     simple = {name: trees.flatten_tasks(g(*inputs)) for name, g in ESTIMATORS.items()}
     simple["plain with transposed factors"] = trees.flatten_tasks(transposed(inputs))
     gradients = {name: x for name, x in simple.items() if name != "emaml"}
     for name, truth in truths.items():
         simple[name] = np.tile(trees.ravel(truth)[0], (M, 1))
-    scaled = {factor + name: k * x for factor, k in scales.items() for name, x in simple.items()}
+    scaled = {
+        factor + name: number * x for factor, number in scales.items() for name, x in simple.items()
+    }
     return scaled | _with_score_terms(inputs, gradients, scales)
 
 
 def _equal(x: Array, y: Array) -> bool:
-    """Return whether x is y to nine digits of the largest entry."""
+    """Return whether x and y differ nowhere by more than 1e-9 times the largest entry of y."""
     return bool(abs(x - y).max() <= 1e-9 * abs(y).max())
 
 
 def _names_of(estimates: list[Array], known: list[Candidates]) -> str:
-    """Return the names of at most three candidates that are equal to the estimates on all problems.
+    """Return the names of at most three candidates that equal the estimates on all problems.
 
     Both lists have one entry for each problem.
     """
@@ -107,17 +111,17 @@ def _names_of(estimates: list[Array], known: list[Candidates]) -> str:
 
 
 def _common_factor(means: list[Array], known_means: list[Candidates], truth: str) -> float | None:
-    """Return the number k with mean = k truth on all problems; None where there is no such number.
+    """Return the number with mean = number * truth on all problems, or None if there is none.
 
-    None also where the means of all candidates lie on one line, as with two arms: there every
-    candidate is some multiple of the truth, so a factor explains nothing.
+    With the logits of two arms every gradient is a multiple of (-1, 1), so every candidate is some
+    multiple of the truth. A factor explains nothing there, so the result is None.
     """
     mean = np.concatenate(means)
     rows = {name: np.concatenate([x[name] for x in known_means]) for name in known_means[0]}
     target = rows[truth]
-    k = float(mean @ target / (target @ target or 1.0))
+    number = float(mean @ target / (target @ target or 1.0))
     on_a_line = np.linalg.matrix_rank(np.stack(list(rows.values()))) < 2
-    return k if _equal(mean, k * target) and not on_a_line else None
+    return number if _equal(mean, number * target) and not on_a_line else None
 
 
 def explain(
@@ -129,10 +133,10 @@ def explain(
 ) -> Report:
     """Add to a report the names of the candidates that are equal to the estimates.
 
-    The lists have one entry for each problem: the estimates [M, D] to explain, the candidates, and
-    the probabilities [M] of the data sets. If no candidate is equal on every data set, candidates
-    with an equal mean are named. If no candidate has an equal mean, the report gets the factor
-    between the mean and the gradient `truth`. A report that already has a remark is not changed.
+    The lists have one entry for each problem: the estimates [M, D], the candidates, and the
+    probabilities [M] of the data sets. If no candidate is equal on every data set, the remark names
+    the candidates with an equal mean. If there are none either, the report gets the factor between
+    the mean and the gradient `truth`. A report that already has a remark is not changed.
     """
     if report.remark:
         return report

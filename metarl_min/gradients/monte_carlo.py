@@ -1,7 +1,8 @@
-"""Estimators of the meta-gradient, measured on sampled data sets.
+"""Mean and bias of estimators of the meta-gradient, from sampled data sets.
 
-A task that is too large for `meta_gradients.compare_estimators` is sampled here. M independent
-data sets give M estimates, and every number that follows from them has a standard error.
+`meta_gradients.compare_estimators` lists all data sets. If the task is too large for that, M
+independent data sets are sampled here. They give M estimates. Their mean and their bias then have
+standard errors.
 """
 
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from metarl_min.basics.checks import EPS
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.gradients import adaptation, estimators
 from metarl_min.gradients.enumeration import Data
+from metarl_min.gradients.estimator_weights import plain_weights
 from metarl_min.gradients.estimators import Estimator
 from metarl_min.gradients.meta_gradients import Problem, inputs_at
 from metarl_min.gradients.objectives import expected_return_objective
@@ -22,7 +24,7 @@ from metarl_min.mdps.mdp import take_tasks
 
 
 class Estimate(NamedTuple):
-    """A sample mean and its standard error."""
+    """The mean of samples and its standard error."""
 
     mean: Array  # [D]
     stderr: Array  # [D]
@@ -33,8 +35,8 @@ class Estimate(NamedTuple):
         return self.mean - 1.96 * self.stderr, self.mean + 1.96 * self.stderr
 
     @property
-    def z(self) -> Array:
-        """The distance of the mean from zero, in standard errors. [D]"""
+    def in_stderrs(self) -> Array:
+        """The mean, in units of its standard error. [D]"""
         return self.mean / np.maximum(self.stderr, 1e-300)
 
 
@@ -47,9 +49,9 @@ class SampledMoments(NamedTuple):
 
 
 def sample_data(rng: Rng, problem: Problem, num_sets: int) -> tuple[list[Tree], list[Data]]:
-    """Sample M data sets with their paths: phi_0 .. phi_K, and D_0 .. D_{K-1}.
+    """Sample the data of K inner steps, M times. Return phi_0 .. phi_K and D_0 .. D_{K-1}.
 
-    In every data set, phi_k samples the episodes of step k.
+    phi_k samples the episodes of D_k. -> leaves [M, ...], episodes [M, N, T]
     """
     inner, N = problem.inner, problem.num_episodes
     copies = take_tasks(problem.task, np.zeros(whole("num_sets", num_sets, 2), int))
@@ -59,13 +61,15 @@ def sample_data(rng: Rng, problem: Problem, num_sets: int) -> tuple[list[Tree], 
         probs = policies.softmax(inner.policy.logits(path[-1]))
         episodes = rollouts.sample(rng, sampler, probs, N, problem.horizon)
         data.append(Data(episodes=episodes, counts=np.ones((num_sets, N))))
-        step = estimators.inner_step(inner, path[-1], path[-1], data[-1], estimators.plain_weights)
-        path.append(step)
+        path.append(estimators.inner_step(inner, path[-1], path[-1], data[-1], plain_weights))
     return path, data
 
 
 def _estimate(samples: Array, scale: float) -> Estimate:
-    """Return the mean of samples [M, D]; the error includes the round-off of values of a scale."""
+    """Return the mean of samples [M, D] and its standard error.
+
+    The round-off of numbers as large as `scale` is added to the error.
+    """
     stderr = samples.std(0, ddof=1) / len(samples) ** 0.5
     return Estimate(mean=samples.mean(0), stderr=stderr + 8 * EPS * scale)
 
@@ -75,9 +79,10 @@ def compare_by_sampling(
 ) -> dict[str, SampledMoments]:
     """Measure every estimator on the same M sampled data sets. {name: SampledMoments}
 
-    The gradient of F_N is estimated by emaml with the control variate c = J(theta), which is
-    unbiased, on the same data sets: their common noise cancels in the bias. |z| > 5 in a coordinate
-    of a bias shows that there is a bias. A small z shows only that M is too small to see one.
+    The truth for F_N is estimated by emaml on the same data sets; emaml is unbiased. The noise of
+    the two is common, so most of it cancels in their difference, the bias. emaml uses c = J(theta).
+    If a bias has an entry of more than 5 standard errors, `in_stderrs`, the estimator is biased. A
+    small value does not show that there is no bias: M may be too small to see it.
     """
     inner, theta, K = problem.inner, problem.theta, problem.num_steps
     J = expected_return_objective(problem.task, problem.horizon)

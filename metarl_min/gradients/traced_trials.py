@@ -1,12 +1,14 @@
-"""The other estimators of the gradient of a trial, and all estimators by name.
+"""dice, loaded_dice, lvc, linearised_score and reptile for trials, and a table of all estimators.
 
-An inner step weighs the score of each sampled action. Published estimators agree on the values of
-these weights, but not on their derivative in the parameters: estimators (4)-(8). `traced` takes the
-inner steps of a trial with the weights of one estimator, and differentiates them with autograd. For
-the weights of estimators (4) the chain of adjoints, adaptation (3), has the same result without a
+trial_gradients has emaml, plain and fomaml. dice, loaded_dice, lvc and linearised_score differ from
+plain in the derivative of the weights of an inner step, estimator_weights (4)-(8). `traced` takes
+the inner steps of a trial with the weights of one estimator, and differentiates them with autograd.
+With the weights of plain, the chain of adjoints, adaptation (3), has the same result without a
 trace.
 
-Reptile differentiates no inner step. Its outer objectives are its inner objectives.
+Reptile has no outer objectives. Its gradient is the sum of the inner gradients, reptile (1):
+
+    phi_K - theta = alpha sum_k grad L(phi_k)
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from metarl_min.basics.trees import Tree
 from metarl_min.gradients import estimators
 from metarl_min.gradients.adaptation import Objectives, first_order_adjoints
 from metarl_min.gradients.enumeration import Data
-from metarl_min.gradients.estimators import InnerStep, Weights
+from metarl_min.gradients.estimator_weights import WEIGHTS, Weights
+from metarl_min.gradients.estimators import InnerStep
 from metarl_min.gradients.trial_gradients import (
     Gradients,
     MetaGradient,
@@ -37,9 +40,14 @@ from metarl_min.mdps.rollouts import Episodes
 
 
 def traced(adaptation: Adaptation, trial: Trial, outer: Objectives, weights: Weights) -> Gradients:
-    """Return the gradients of sum_k L_k(phi_k) through inner steps with the given weights."""
+    """Return the gradients of sum_k L_k(phi_k) through inner steps with the given weights.
+
+    The L_k are the outer objectives.
+    """
     M = len(trial.stages[0].rewards)
     data = [Data(stage, np.ones(stage.rewards.shape[:2])) for stage in trial.stages[:-1]]
+    # phi_0 = theta has no axis of tasks, but the episodes [M, N, T] have, so it gets a copy for
+    # each task.
     reference = [trees.broadcast_to_tasks(trial.path[0], M), *trial.path[1:]]
     ones = trees.map_leaves(np.ones_like, trial.path[0])
 
@@ -61,7 +69,7 @@ def traced(adaptation: Adaptation, trial: Trial, outer: Objectives, weights: Wei
     return Gradients(in_theta=gradients["theta"], in_alpha=lambda: gradients["alpha"])
 
 
-def no_advantages(stages: Sequence[Episodes], weights: Sequence[float]) -> list[None]:
+def no_advantages(stages: Sequence[Episodes], stage_weights: Sequence[float]) -> list[None]:
     """Return None for each stage: no stage has an outer objective."""
     return [None] * len(stages)
 
@@ -69,8 +77,8 @@ def no_advantages(stages: Sequence[Episodes], weights: Sequence[float]) -> list[
 def reptile_gradients(adaptation: Adaptation, trial: Trial, outer: Objectives) -> Gradients:
     """Return the sum of the inner gradients of the parameters that adapt, reptile (1).
 
-    It is first order with the inner objectives as outer ones: `outer` is not used. There is no
-    gradient in alpha.
+    The sum is v_0 of the first-order chain, adaptation (4), with the inner objectives in the place
+    of the outer objectives. `outer` is not used, and the gradient in alpha is zero.
     """
     v = first_order_adjoints(adaptation.policy, trial.path, [*trial.inner, None])
     total = trees.sum_tasks(v[0], trial.path[0])
@@ -85,7 +93,7 @@ UNTRACED = {"emaml": emaml, "plain": plain, "fomaml": fomaml, "reptile": reptile
 TRACED = {
     name: MetaGradient(
         advantages=episode_advantages,
-        gradients=partial(traced, weights=estimators.WEIGHTS[name]),
+        gradients=partial(traced, weights=WEIGHTS[name]),
     )
     for name in ("dice", "loaded_dice", "lvc", "linearised_score")
 }

@@ -17,15 +17,15 @@ def test_the_grid_of_step_sizes_widens_until_its_best_is_inside(peak):
         tried.append(alpha)
         return -abs(np.log2(alpha) - peak)
 
-    best = controls.best_alpha(returns_of, start=1.0)
+    best = controls.best_alpha(returns_of, first_alpha=1.0)
     assert best == 2.0 ** round(peak)
     assert min(tried) < best < max(tried)
 
 
 def test_a_plateau_of_step_sizes_ends_at_the_edge():
-    assert controls.best_alpha(lambda alpha: alpha, start=1.0, most=5) == 2.0**5
-    assert controls.best_alpha(lambda alpha: alpha, start=3.0) == 3 * 2.0**12
-    assert controls.best_alpha(lambda alpha: -alpha, start=3.0) == 3 * 2.0**-12
+    assert controls.best_alpha(lambda alpha: alpha, first_alpha=1.0, most=5) == 2.0**5
+    assert controls.best_alpha(lambda alpha: alpha, first_alpha=3.0) == 3 * 2.0**12
+    assert controls.best_alpha(lambda alpha: -alpha, first_alpha=3.0) == 3 * 2.0**-12
 
 
 @pytest.mark.parametrize(("start", "best"), [(2.0, 4.0), (-2.0, 4.0), (0.0, 4.0)])

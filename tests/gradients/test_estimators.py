@@ -1,147 +1,36 @@
-"""estimators (1)-(10): each data set by itself, against full matrices and loops.
-
-A data set has two forms: counts of all trajectories, or N sampled episodes. Here it mostly has the
-second form, in every order, so that the two forms are tested against each other.
-"""
+"""estimators (1)-(5): each data set by itself, against full matrices and loops."""
 
 import itertools
 import pickle
 
 import estimators_by_hand as by_hand
 import numpy as np
-import problems
 import pytest
 from comparing import softmax
+from estimator_cases import (
+    BANDIT,
+    PROBLEMS,
+    SLIP,
+    THREE_ARMS,
+    adapted,
+    baselines,
+    case,
+    close,
+    differ,
+    estimates,
+    every_problem,
+    inner_step_of,
+    problem_of,
+    rows,
+    sampled,
+    start,
+)
 
 from metarl_min.basics import expectations, trees
-from metarl_min.gradients import estimators, meta_gradients, objectives
-from metarl_min.gradients.enumeration import Data
-from metarl_min.gradients.estimators import ESTIMATORS, WEIGHTS, InnerStep
-from metarl_min.gradients.meta_gradients import Problem
+from metarl_min.gradients import estimator_weights, estimators, meta_gradients
+from metarl_min.gradients.estimator_weights import WEIGHTS
+from metarl_min.gradients.estimators import ESTIMATORS
 from metarl_min.mdps import policies
-from metarl_min.mdps.mdp import MDP
-from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks.bandits import bandit_mdps
-
-BANDIT = problems.TWO_ARMS
-THREE_ARMS = bandit_mdps(np.array([[0.2, 0.9, -0.6]]))
-SLIP = MDP(  # the rewards of a step do not depend on its arrival
-    np.array([[1.0, 0.0]]),
-    problems.SLIP[None],
-    np.array([[[[1.0], [-0.5]], [[0.3], [2.0]]]]),
-)
-TRAP = MDP(  # state 1 is absorbing
-    np.array([[1.0, 0.0]]),
-    problems.TRAP[None],
-    np.array([[[[1.0, 2.0], [-0.5, 0.4]], [[0.0, 0.0], [0.0, 0.0]]]]),
-)
-ALPHA = 0.7
-NETWORK = policies.mlp(2)
-PROBLEMS = {  # task, horizon, policy, episodes and number of inner steps
-    "bandit": (BANDIT, 1, policies.tabular, 2, 1),
-    "bandit, two steps": (THREE_ARMS, 1, policies.tabular, 1, 2),
-    "bandit, three steps": (BANDIT, 1, policies.tabular, 1, 3),
-    "slip": (SLIP, 2, policies.tabular, 2, 1),
-    "slip, one episode of three steps": (SLIP, 3, policies.tabular, 1, 1),
-    "slip, two steps": (SLIP, 2, policies.tabular, 1, 2),
-    "trap": (TRAP, 3, policies.tabular, 1, 1),
-    "trap, two steps": (TRAP, 2, policies.tabular, 1, 2),
-    "slip, network": (SLIP, 2, NETWORK, 1, 1),
-    "bandit, network, two steps": (THREE_ARMS, 1, NETWORK, 1, 2),
-}
-every_problem = pytest.mark.parametrize("name", PROBLEMS)
-baselines = pytest.mark.parametrize("baseline", [0.0, 0.4, "mean"])
-
-
-def start(policy, task, seed=5):
-    rng = np.random.default_rng(seed)
-    theta = policy.init(rng, *task.shape)
-    return trees.map_leaves(lambda x: 0.6 * rng.standard_normal(x.shape), theta)
-
-
-def inner_step_of(policy, baseline, gamma=1.0):
-    return InnerStep(policy=policy, alpha=ALPHA, baseline=baseline, gamma=gamma)
-
-
-def problem_of(inner, theta, task, horizon, N, K):
-    return Problem(
-        inner=inner, theta=theta, task=task, horizon=horizon, num_episodes=N, num_steps=K
-    )
-
-
-def estimates(estimator, problem):
-    """The estimates on every enumerated data set [M, D], and the probabilities [M]."""
-    inputs, p = meta_gradients.enumerated_inputs(problem)
-    return rows(estimator(*inputs)), p
-
-
-def sampled(stages_of_sets):
-    """K `Data` of M data sets, N sampled episodes each, from lists of stages of episodes."""
-    data = []
-    for stage in zip(*stages_of_sets, strict=True):
-        steps = np.array([[e.steps for e in one] for one in stage])  # [M, N, T, 4]
-        s, a, r, alive = np.moveaxis(steps, -1, 0)
-        episodes = Episodes(s.astype(int), a.astype(int), r, alive.astype(bool))
-        data.append(Data(episodes=episodes, counts=np.ones(s.shape[:2])))
-    return data
-
-
-def adapted(inner, theta, data, M):
-    path = [trees.broadcast_to_tasks(theta, M)]
-    for D in data:
-        weights = estimators.plain_weights
-        path.append(estimators.inner_step(inner, path[-1], path[-1], D, weights))
-    return path
-
-
-class Case:
-    """Every ordered data set of a problem, as the package and as the loops see it."""
-
-    def __init__(self, name, baseline, gamma):
-        self.task, self.horizon, policy, self.N, self.K = PROBLEMS[name]
-        self.inner, self.theta = inner_step_of(policy, baseline, gamma), start(policy, self.task)
-        kinds = by_hand.episodes(self.task, self.horizon)
-        self.rule = by_hand.Rule(ALPHA, baseline, gamma)
-        pairs = list(by_hand.all_data(self.theta, kinds, self.N, self.K, self.rule))
-        self.stages, p = zip(*pairs, strict=True)
-        self.p, self.J = np.array(p), by_hand.outer(self.task, self.horizon)
-        self.data = sampled(self.stages)
-        self.path = adapted(self.inner, self.theta, self.data, len(p))
-        exact = objectives.expected_return_objective(self.task, self.horizon)
-        logits = policy.logits(self.path[-1])
-        self.R, self.v = exact.value(logits), policy.pullback(self.path[-1], exact.gradient(logits))
-
-    def estimates(self, estimator, **options):
-        return rows(estimator(self.inner, self.path, self.data, self.v, self.R, **options))
-
-    def estimates_by_hand(self, kind, c=0.0):
-        rest = self.rule, self.J, c
-        return np.array([by_hand.estimate(kind, self.theta, x, *rest) for x in self.stages])
-
-
-CASES = {}
-
-
-def case(name, baseline=0.0, gamma=1.0):
-    key = name, baseline, gamma
-    if key not in CASES:
-        CASES[key] = Case(*key)
-    return CASES[key]
-
-
-def rows(tree):
-    """Leaves [M, ...] -> [M, D], in the order of their names."""
-    return np.concatenate([tree[name].reshape(len(tree[name]), -1) for name in sorted(tree)], -1)
-
-
-def close(x, y, tolerance=1e-11):
-    assert np.shape(x) == np.shape(y) and np.abs(y).max() > 0
-    return np.abs(x - y).max() <= tolerance * np.abs(y).max()
-
-
-def differ(x, y, least=1e-4):
-    return np.abs(np.asarray(x) - y).max() >= least
-
 
 # ---- each formula, data set by data set ----
 
@@ -172,26 +61,27 @@ def test_eq1_all_weights_make_the_same_step(name, weights):
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param("plain", marks=pytest.mark.verifies("estimators.4")),
-        pytest.param("lvc", marks=pytest.mark.verifies("estimators.5")),
-        pytest.param("dice", marks=pytest.mark.verifies("estimators.6")),
-        pytest.param("loaded_dice", marks=pytest.mark.verifies("estimators.7")),
-        pytest.param("linearised_score", marks=pytest.mark.verifies("estimators.8")),
-        pytest.param("emaml", marks=pytest.mark.verifies("estimators.9")),
-        pytest.param("fomaml", marks=pytest.mark.verifies("estimators.10")),
+        pytest.param("plain", marks=pytest.mark.verifies("estimator_weights.4")),
+        pytest.param("lvc", marks=pytest.mark.verifies("estimator_weights.5")),
+        pytest.param("dice", marks=pytest.mark.verifies("estimator_weights.6")),
+        pytest.param("loaded_dice", marks=pytest.mark.verifies("estimator_weights.7")),
+        pytest.param("linearised_score", marks=pytest.mark.verifies("estimator_weights.8")),
+        pytest.param("emaml", marks=pytest.mark.verifies("estimators.4")),
+        pytest.param("fomaml", marks=pytest.mark.verifies("estimators.5")),
     ],
 )
 @pytest.mark.verifies(
+    "estimator_weights.3",
+    "estimator_weights.4",
+    "estimator_weights.5",
+    "estimator_weights.6",
+    "estimator_weights.7",
+    "estimator_weights.8",
     "estimators.3",
     "estimators.4",
     "estimators.5",
-    "estimators.6",
-    "estimators.7",
-    "estimators.8",
-    "estimators.9",
-    "estimators.10",
 )
-def test_eqs3_to_10_every_estimator_is_its_product_of_jacobians(name, baseline, kind):
+def test_every_estimator_is_its_product_of_jacobians(name, baseline, kind):
     x = case(name, baseline)
     assert close(x.estimates(ESTIMATORS[kind]), x.estimates_by_hand(kind))
 
@@ -199,7 +89,7 @@ def test_eqs3_to_10_every_estimator_is_its_product_of_jacobians(name, baseline, 
 @pytest.mark.parametrize("name", ["slip", "slip, one episode of three steps", "trap, two steps"])
 @pytest.mark.parametrize("baseline", [0.4, "mean"])
 @pytest.mark.parametrize("kind", ESTIMATORS)
-@pytest.mark.verifies("estimators.6", "estimators.7")
+@pytest.mark.verifies("estimator_weights.6", "estimator_weights.7")
 def test_a_discount_weighs_every_later_reward_and_its_ratios(name, baseline, kind):
     x = case(name, baseline, 0.8)
     g = x.estimates(ESTIMATORS[kind])
@@ -226,23 +116,23 @@ def test_each_parameter_may_have_a_step_size_of_its_own(kind):
     assert close(g, np.array(truth))
 
 
-@pytest.mark.verifies("estimators.3", "estimators.9")
-def test_eq9_the_control_variate_is_taken_from_the_return():
+@pytest.mark.verifies("estimators.3", "estimators.4")
+def test_eq4_the_control_variate_is_taken_from_the_return():
     x = case("slip, two steps")
     assert close(x.estimates(estimators.emaml, c=0.25), x.estimates_by_hand("emaml", 0.25))
     assert differ(x.estimates(estimators.emaml, c=0.25), x.estimates(estimators.emaml), 0.1)
 
 
-@pytest.mark.verifies("estimators.9")
-def test_eq9_the_control_variate_may_be_one_number_for_each_data_set():
+@pytest.mark.verifies("estimators.4")
+def test_eq4_the_control_variate_may_be_one_number_for_each_data_set():
     x = case("bandit")
     c = np.linspace(-1, 1, len(x.p))
     one_by_one = [x.estimates(estimators.emaml, c=float(c[m]))[m] for m in range(len(c))]
     assert close(x.estimates(estimators.emaml, c=c), np.array(one_by_one), 1e-13)
 
 
-@pytest.mark.verifies("estimators.10")
-def test_eq10_first_order_is_the_outer_gradient_itself():
+@pytest.mark.verifies("estimators.5")
+def test_eq5_first_order_is_the_outer_gradient_itself():
     x = case("slip")
     assert estimators.fomaml(x.inner, x.path, x.data, x.v, x.R) is x.v
 
@@ -316,175 +206,12 @@ def test_episodes_with_the_count_zero_change_nothing():
         W = np.array(by_hand.returns_to_go([kinds[u] for u in drawn]))
         assert b == pytest.approx(W.mean(0)[None, None], abs=1e-15)
         assert estimators.episode_weights(D).sum() == pytest.approx(1.0, abs=1e-15)
-    weights = estimators.dice_weights
+    weights = estimator_weights.dice_weights
     steps = [estimators.inner_step(inner, theta, theta, D, weights) for D in (copies, counted)]
     assert close(steps[0]["logits"], steps[1]["logits"], 1e-14)
 
 
-# ---- Hessians ----
-
-
-@pytest.mark.parametrize("name", WEIGHTS)
-def test_where_the_ratios_are_one_every_weight_is_the_advantage_undiscounted_by_default(name):
-    rewards, b = np.array([[[1.0, -2.0, 4.0], [0.5, 0.0, 8.0]]]), np.array([[[0.5, 1.0, 2.0]]])
-    undiscounted = np.array([[[3.0, 2.0, 4.0], [8.5, 8.0, 8.0]]]) - b
-    halved = np.array([[[1.0, 0.0, 4.0], [2.5, 4.0, 8.0]]]) - b
-    weights, log_ratio = WEIGHTS[name], np.zeros(rewards.shape)
-    np.testing.assert_allclose(weights(log_ratio, rewards, b), undiscounted, atol=1e-14)
-    np.testing.assert_allclose(weights(log_ratio, rewards, b, 0.5), halved, atol=1e-14)
-
-
-def hessians(inner, path, data, weights):
-    """((dphi_1/dtheta)^T e - e)/alpha for each unit vector e: taken for Hess J. [M, D, D]"""
-    first, D = [path[0], path[1]], rows(path[0]).shape[1]
-    columns = []
-    for e in np.eye(D):
-        v = trees.map_leaves(
-            lambda x, y: x + np.zeros(y.shape), by_hand.like(one(path[0]), e), path[0]
-        )
-        g = rows(estimators.through_inner_steps(inner, first, data[:1], v, weights))
-        columns.append((g - e) / inner.alpha)
-    return np.stack(columns, axis=-1)
-
-
-def one(tree):
-    return trees.map_leaves(lambda x: x[0], tree)
-
-
-def expected_hessian(kind, task, horizon, policy, N, baseline, theta=None):
-    """Enumerated, and the exact one."""
-    theta = start(policy, task) if theta is None else theta
-    inner = inner_step_of(policy, baseline)
-    problem = problem_of(inner, theta, task, horizon, N, 1)
-    sets = meta_gradients.enumerate_data(problem)
-    path, log_p = meta_gradients.adapt(problem, theta, sets)
-    H = hessians(inner, path, sets.data, WEIGHTS[kind])
-    exact = by_hand.outer(task, horizon).hessian(theta)
-    return np.einsum("m,mij->ij", np.exp(log_p), H), exact
-
-
-SETTINGS = {
-    "bandit": (THREE_ARMS, 1, policies.tabular),
-    "slip, two steps": (SLIP, 2, policies.tabular),
-    "slip, three steps": (SLIP, 3, policies.tabular),
-    "trap, three steps": (TRAP, 3, policies.tabular),
-    "slip, network": (SLIP, 2, NETWORK),
-}
-LONG = [name for name in SETTINGS if name != "bandit"]
-
-
-@pytest.mark.parametrize("kind", ["dice", "loaded_dice", "linearised_score"])
-@pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize(("N", "baseline"), [(1, 0.0), (1, 0.7), (2, -0.4)])
-@pytest.mark.verifies("estimators.6", "estimators.7", "estimators.8")
-def test_the_expected_hessian_is_exact(kind, setting, N, baseline):
-    mean_hessian, exact = expected_hessian(kind, *SETTINGS[setting], N, baseline)
-    assert np.abs(exact).max() > 0.01
-    assert np.abs(mean_hessian - exact).max() < 1e-12
-
-
-@pytest.mark.parametrize("setting", LONG)
-@pytest.mark.verifies("estimators.5")
-def test_eq5_the_expected_hessian_of_lvc_is_not_exact_where_steps_follow_each_other(setting):
-    mean_hessian, exact = expected_hessian("lvc", *SETTINGS[setting], 1, 0.0)
-    assert differ(mean_hessian, exact, 0.01)
-
-
-@pytest.mark.parametrize("setting", LONG)
-@pytest.mark.parametrize("kind", ["dice", "loaded_dice"])
-def test_a_batch_mean_baseline_makes_the_expected_hessian_wrong(setting, kind):
-    mean_hessian, exact = expected_hessian(kind, *SETTINGS[setting], 2, "mean")
-    assert differ(mean_hessian, exact, 0.01)
-
-
-@pytest.mark.parametrize("kind", ["lvc", "loaded_dice", "linearised_score"])
-@pytest.mark.parametrize("name", ["bandit", "bandit, two steps", "bandit, network, two steps"])
-@baselines
-@pytest.mark.verifies("estimators.5")
-def test_at_horizon_one_all_ratio_weights_are_dice_sample_by_sample(kind, name, baseline):
-    x = case(name, baseline)
-    dice = x.estimates(estimators.dice)
-    assert close(x.estimates(ESTIMATORS[kind]), dice, 1e-13)
-    assert baseline == "mean" or differ(dice, x.estimates(estimators.plain), 0.01)
-
-
-@pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("baseline", [0.0, 0.7])
-@pytest.mark.verifies("estimators.4")
-def test_eq4_plain_misses_exactly_the_outer_product_of_scores_and_gradients(setting, baseline):
-    task, horizon, policy = SETTINGS[setting]
-    theta, N = start(policy, task), 2 if len(by_hand.episodes(task, horizon)) < 20 else 1
-    mean_hessian, exact = expected_hessian("plain", task, horizon, policy, N, baseline)
-    missing = 0.0
-    for stage in by_hand.every_stage(by_hand.episodes(task, horizon), N):
-        p = by_hand.probability(theta, stage)
-        for episode in stage:
-            g = by_hand.inner_gradient(theta, [episode], by_hand.Rule(ALPHA, baseline))
-            missing = missing + p * np.outer(by_hand.sum_of_scores(theta, [episode]), g) / N
-    assert np.abs(missing).max() > 0.05
-    assert np.abs(mean_hessian + missing - exact).max() < 1e-12
-
-
-@pytest.mark.verifies("estimators.6")
-def test_eq6_the_hessian_of_dice_is_that_of_foerster_written_out():
-    """1/N sum_i sum_l r_l (S_l S_l^T + sum_{t<=l} Hess log pi), S_l the sum of scores up to l."""
-    theta = start(policies.tabular, SLIP)
-    inner, kinds = inner_step_of(policies.tabular, 0.0), by_hand.episodes(SLIP, 3)
-    stages = [([kinds[i], kinds[j]],) for i, j in [(0, 5), (17, 40), (63, 63)]]
-    data = sampled(stages)
-    H = hessians(inner, adapted(inner, theta, data, 3), data, estimators.dice_weights)
-    score, curvature = by_hand.scores(theta).real, by_hand.curvatures(theta)
-    for (stage,), estimate in zip(stages, H, strict=True):
-        truth = np.zeros((4, 4))
-        for steps, _ in stage:
-            S, C = np.zeros(4), np.zeros((4, 4))
-            for s, a, r, _ in steps:
-                S, C = S + score[s, a], C + curvature[s, a]
-                truth += r * (np.outer(S, S) + C) / 2
-        assert close(estimate, truth, 1e-13)
-
-
-def test_loaded_dice_varies_less_than_dice_with_a_good_baseline():
-    """Every step pays about 1 and half of the episode is left on average: 1.5 of 2."""
-    steady = SLIP._replace(reward=1.0 + 0.1 * SLIP.reward)
-    theta = start(policies.tabular, SLIP)
-    problem = problem_of(inner_step_of(policies.tabular, 1.5), theta, steady, 2, 2, 1)
-    sets = meta_gradients.enumerate_data(problem)
-    path, log_p = meta_gradients.adapt(problem, theta, sets)
-    p, spread = np.exp(log_p), {}
-    for kind in ("dice", "loaded_dice"):
-        H = hessians(problem.inner, path, sets.data, WEIGHTS[kind])
-        mean = np.einsum("m,mij->ij", p, H)
-        spread[kind] = float(np.einsum("m,mij->", p, (H - mean) ** 2))
-    assert 0 < spread["loaded_dice"] < 0.5 * spread["dice"]
-    measured = {
-        kind: np.trace(expectations.moments(*estimates(f, problem))[1])
-        for kind, f in (("dice", estimators.dice), ("loaded_dice", estimators.loaded_dice))
-    }
-    assert 0 < measured["loaded_dice"] < 0.9 * measured["dice"]
-
-
 # ---- consequence 1: the curvature of a softmax table does not depend on the action ----
-
-
-def fisher(theta):
-    """The Fisher matrix of the only state of a bandit."""
-    p = softmax(theta["logits"][0])
-    return np.diag(p) - np.outer(p, p)
-
-
-@pytest.mark.parametrize("baseline", [0.0, 0.4])
-@pytest.mark.verifies("estimators.4")
-def test_consequence1_the_plain_hessian_of_a_bandit_is_minus_the_mean_advantage_times_fisher(
-    baseline,
-):
-    theta, kinds = start(policies.tabular, THREE_ARMS), by_hand.episodes(THREE_ARMS, 1)
-    inner, stages = inner_step_of(policies.tabular, baseline), by_hand.every_stage(kinds, 3)
-    data = sampled([(stage,) for stage in stages])
-    H = hessians(inner, adapted(inner, theta, data, len(stages)), data, estimators.plain_weights)
-    for stage, estimate in zip(stages, H, strict=True):
-        mean = np.mean([r for episode in stage for _, _, r, _ in episode.steps])
-        assert np.abs(estimate + (mean - baseline) * fisher(theta)).max() < 1e-14
 
 
 @pytest.mark.parametrize(("N", "K"), [(1, 1), (2, 1), (3, 1), (8, 1), (2, 2), (3, 2)])
@@ -566,14 +293,3 @@ def test_log_probability_is_that_of_the_actions_of_living_steps():
         for (stage,) in x.stages
     ]
     assert log_p == pytest.approx(truth, abs=1e-14)
-
-
-@pytest.mark.parametrize("gamma", [0.0, 0.01, 0.5])
-@pytest.mark.parametrize("weights", [estimators.dice_weights, estimators.loaded_dice_weights])
-def test_eq6_and_7_are_eq4_at_the_reference_however_small_the_discount_and_long_the_episode(
-    weights, gamma
-):
-    rewards, log_ratio = np.random.default_rng(0).normal(size=(2, 1, 1, 1200))
-    b = np.full((1, 1, 1), 0.3)
-    w = weights(0.0 * log_ratio, rewards, b, gamma)
-    assert np.allclose(w, estimators.plain_weights(log_ratio, rewards, b, gamma), atol=1e-12)

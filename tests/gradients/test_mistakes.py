@@ -203,6 +203,13 @@ def test_on_a_problem_of_ones_own_all_names_that_fit_are_listed():
     ]
 
 
+@pytest.mark.parametrize("name", ["emaml", "dice"])
+def test_step_sizes_of_parameters_are_no_factor_and_names_are_still_given(name):
+    inner = WORKED.inner._replace(alpha={"logits": np.array([[0.7, 0.4]])})
+    report = check_meta_gradient(ESTIMATORS[name], problem=WORKED._replace(inner=inner))
+    assert names(report)[0] == name and report.agrees is (name == "emaml")
+
+
 def test_the_means_of_known_estimators_and_mistakes_differ():
     tables = []
     for problem in meta_gradients.standard_problems():

@@ -7,7 +7,13 @@ from comparing import rng
 from problems import small_grid
 
 from metarl_min.basics import trees
-from metarl_min.gradients import adaptation, estimators, traced_trials, trial_gradients, trials
+from metarl_min.gradients import (
+    adaptation,
+    estimator_weights,
+    traced_trials,
+    trial_gradients,
+    trials,
+)
 from metarl_min.gradients.traced_trials import META_GRADIENTS, TRACED
 from metarl_min.mdps import policies, rollouts
 from metarl_min.tasks.bandits import bandit
@@ -33,7 +39,7 @@ def sampled(family, policy=policies.tabular, inner_episodes=2):
 def test_the_trace_with_plain_weights_is_the_chain(family, policy):
     how, trial, outer = sampled(FAMILIES[family], policy)
     chain = trial_gradients.second_order(how, trial, outer)
-    traced = traced_trials.traced(how, trial, outer, estimators.plain_weights)
+    traced = traced_trials.traced(how, trial, outer, estimator_weights.plain_weights)
     assert by_hand.relative_error(chain.in_theta, traced.in_theta) < 1e-11
     assert by_hand.relative_error(chain.in_alpha(), traced.in_alpha()) < 1e-11
 
@@ -49,10 +55,10 @@ def test_every_estimator_differs_from_plain_where_its_jacobian_does(name):
 def test_every_name_has_the_weights_of_its_estimator():
     how, trial, outer = sampled(FAMILIES["gridworld"])
     weights = {
-        "dice": estimators.dice_weights,
-        "loaded_dice": estimators.loaded_dice_weights,
-        "lvc": estimators.lvc_weights,
-        "linearised_score": estimators.linearised_weights,
+        "dice": estimator_weights.dice_weights,
+        "loaded_dice": estimator_weights.loaded_dice_weights,
+        "lvc": estimator_weights.lvc_weights,
+        "linearised_score": estimator_weights.linearised_weights,
     }
     assert set(weights) == set(TRACED)
     for name, function in weights.items():

@@ -1,0 +1,135 @@
+"""Weights of the sampled actions in an inner step: equal in value, different in their derivative.
+
+An inner step ascends an estimate of the return J from N episodes, which its own policy sampled. In
+this module, w_t is the weight of a sampled action, and g_t is its score grad log pi(a_t|s_t). With
+the baseline b_t and the advantage Adv_t = W_t - b_t, the estimate is a mean over the episodes i:
+
+    (1)  grad J = E[1/N sum_i sum_t w_t g_t],  w_t = Adv_t              [Williams 1992, th. 1]
+
+A meta-gradient differentiates the sum in (1). Let gamma be 1, and let b be constant. Then the
+derivative should have the mean Hess J, which is an expectation over one episode:
+
+    (2)  Hess J = E[sum_t Adv_t Hess log pi_t + sum_t Adv_t g_t (sum_l g_l)^T]      [derivation]
+
+    Steps of (2): grad J = sum_tau P(tau) sum_t Adv_t g_t, by (1) with N = 1. Adv_t is data.
+    The derivative of g_t is Hess log pi(a_t|s_t), which is Hess log pi_t in short.
+    The derivative of P(tau) is P(tau) sum_l g_l: log P(tau) is sum_l log pi_l plus a constant.
+
+The derivative of the sum itself has two terms for each step:
+
+    (3)  d(w_t g_t)/dphi = w_t Hess log pi_t + g_t (dw_t/dphi)^T                  [product rule]
+
+All weights have the value Adv_t, so the first terms of (2) and (3) are equal. The second terms are
+equal in the mean only if dw_t/dphi is right. For this purpose w_t may contain the factor
+ratio_t = pi(a_t|s_t; phi) / pi(a_t|s_t; reference). The reference is phi, held fixed. So ratio_t is
+1, but its derivative is g_t. Let box_t be the product ratio_0 ratio_1 .. ratio_t. It is 1 too, and
+its derivative is g_0 + g_1 + .. + g_t.
+
+    (4)  plain             w_t = Adv_t                              [Finn et al. 2017, sec. 3.2]
+    (5)  lvc               w_t = ratio_t Adv_t                  [Rothfuss et al. 2019, eq. 12]
+    (6)  dice              w_t = sum_{l>=t} gamma^(l-t) box_l r_l - ratio_t b_t
+                                                         [Foerster et al. 2018, eqs. 9 and 16]
+    (7)  loaded_dice       w_t = box_t Adv_t + sum_{l>t} gamma^(l-t) (box_l - box_{l-1}) Adv_l
+                                                               [Farquhar et al. 2019, eq. 12]
+    (8)  linearised_score  w_t = (1 + sum_l log ratio_l) Adv_t            [Tang 2022, sec. 4]
+
+(4) has no second term. The other weights, with gamma = 1:
+
+- (5): dw_t/dphi is Adv_t g_t. (3) then has the products g_t g_t^T, but no products of different
+  steps. So its mean is (2) only at horizon 1.
+- (8): dw_t/dphi is Adv_t sum_l g_l, because the derivative of log ratio_l is g_l. (3) is then (2)
+  without the expectation.
+- (6) and (7) leave out terms of (2) that have mean zero. Given all that happens before the action
+  a_m, the mean of g_m is zero. So every product of g_m with quantities that are fixed before a_m
+  has mean zero.
+- (6), rewards: the product r_l g_t g_m^T with t <= l has mean zero if m > l. The products with
+  m <= l remain. Their sum g_0 + .. + g_l is the derivative of box_l.
+- (6), baseline: the product b_t g_t g_m^T has mean zero if m differs from t. The product with m = t
+  remains. Its g_t is the derivative of ratio_t.
+- (7), l <= t: all products Adv_t g_t g_l^T remain. Their sum g_0 + .. + g_t is the derivative of
+  box_t.
+- (7), l > t: Adv_t is Adv_l plus quantities that are fixed before a_l. So Adv_l g_t g_l^T has the
+  mean of Adv_t g_t g_l^T. Its g_l is the derivative of box_l - box_{l-1}.
+
+DiCE is published as an objective:
+
+    sum_l gamma^l box_l r_l + sum_t gamma^t (1 - ratio_t) b_t
+
+- The derivative of box_l is box_l (g_0 + .. + g_l), and the derivative of ratio_t is ratio_t g_t.
+- Exchange the sums over l and t. The gradient of the objective is sum_t gamma^t w_t g_t with (6).
+- The factor gamma^t is left out here, as it is left out in the returns-to-go of returns (1).
+- Loaded DiCE has (box_l - box_{l-1}) Adv_l in the place of box_l r_l. Its gradient is found in the
+  same way. At l = t the factor is box_t, because box_{t-1} does not contain step t.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import autograd.numpy as np
+import numpy as onp
+
+from metarl_min.basics.trees import Array
+from metarl_min.gradients import returns
+
+Weights = Callable[[Any, Array, Array, float], Any]  # log ratios, rewards, b, gamma -> w [M, N, T]
+
+
+def plain_weights(log_ratio: Any, rewards: Array, b: Array, gamma: float = 1.0) -> Any:
+    """Return the weights of plain automatic differentiation, eq. (4): those of eq. (1).
+
+    They are data, so the second term of eq. (3) is zero.
+    """
+    return returns.discounted_returns(rewards, gamma) - b
+
+
+def lvc_weights(log_ratio: Any, rewards: Array, b: Array, gamma: float = 1.0) -> Any:
+    """Return the weights of the low-variance-curvature surrogate, eq. (5)."""
+    return np.exp(log_ratio) * plain_weights(log_ratio, rewards, b, gamma)
+
+
+def _sums_to_go(x: Any, gamma: float) -> Any:
+    """Return sum_{l>=t} gamma^(l-t) x_l for every t. Traceable in x. [..., T]"""
+    steps = onp.arange(np.shape(x)[-1])
+    return np.matmul(x, onp.tril(gamma ** (steps[:, None] - steps).clip(0)))
+
+
+def dice_weights(log_ratio: Any, rewards: Array, b: Array, gamma: float = 1.0) -> Any:
+    """Return the weights of DiCE, eq. (6).
+
+    Each reward is multiplied by the ratios of its own step and of all earlier steps.
+
+    An example: a first ratio of 2 doubles both rewards and the first baseline.
+
+    >>> log_ratio, rewards = onp.log([[2.0, 1.0]]), onp.array([[1.0, 4.0]])
+    >>> dice_weights(log_ratio, rewards, b=onp.array([[0.5, 0.5]]))
+    array([[9. , 7.5]])
+    """
+    box = np.exp(np.cumsum(log_ratio, axis=-1))
+    return _sums_to_go(box * rewards, gamma) - np.exp(log_ratio) * b
+
+
+def loaded_dice_weights(log_ratio: Any, rewards: Array, b: Array, gamma: float = 1.0) -> Any:
+    """Return the weights of Loaded DiCE with lambda = 1, eq. (7): DiCE on advantages."""
+    advantages = plain_weights(log_ratio, rewards, b, gamma)
+    log_box = np.cumsum(log_ratio, axis=-1)
+    previous = np.exp(log_box - log_ratio) * advantages  # box_{l-1} Adv_l
+    # `previous` is added because at l = t eq. (7) has box_t, not box_t - box_{t-1}.
+    return _sums_to_go(np.exp(log_box) * advantages - previous, gamma) + previous
+
+
+def linearised_weights(log_ratio: Any, rewards: Array, b: Array, gamma: float = 1.0) -> Any:
+    """Return the weights of the linearised score, eq. (8).
+
+    Their derivative contains the score of the whole episode, as eq. (2) does.
+    """
+    score = np.sum(log_ratio, axis=-1, keepdims=True)
+    return (1 + score) * plain_weights(log_ratio, rewards, b, gamma)
+
+
+WEIGHTS: dict[str, Weights] = {
+    "plain": plain_weights,
+    "lvc": lvc_weights,
+    "dice": dice_weights,
+    "loaded_dice": loaded_dice_weights,
+    "linearised_score": linearised_weights,
+}
