@@ -1,17 +1,18 @@
 """Adaptation: the inner loop of MAML, and the exact gradient through it.
 
-A learner meets every task with the same meta-parameters theta. On each task it takes K inner steps
-along gradients of inner objectives J_k. J_k is the expected return, or a surrogate of episodes:
+A learner begins every task with the same meta-parameters theta. On each task it takes K inner steps
+along the gradients of inner objectives J_k. J_k is the expected return, or a surrogate of episodes:
 
     (1)  phi_0 = theta,  phi_{k+1} = phi_k + alpha grad J_k(phi_k)   [Finn et al. 2017, sec. 2.2]
 
 The step size alpha is a number, or a vector with an entry for each parameter. Such a vector
-multiplies elementwise. The iterates of a task are judged by outer objectives L_k:
+multiplies elementwise. phi_0, .., phi_K are called iterates. The objective F of theta is a sum of
+outer objectives L_k, one for each iterate:
 
     (2)  F(theta) = sum_k L_k(phi_k)                                                [definition]
 
-In MAML as published only L_K counts: L_k = 0 for k < K. In a trial the episodes before the last
-inner step are paid too, so all K + 1 outer objectives count.
+In MAML as published only L_K counts, and L_k = 0 for k < K. In a trial the rewards of all episodes
+count, also of those before the last inner step, so all K + 1 outer objectives count.
 
 v_k = dF/dphi_k is called the adjoint of phi_k. It is the gradient of F in phi_k if all later
 iterates follow from phi_k by (1). Adjoints are computed backwards:
@@ -30,33 +31,36 @@ iterates follow from phi_k by (1). Adjoints are computed backwards:
     The chain rule multiplies v_{k+1} by the transpose of this Jacobian.
     A Hessian is symmetric, so the transpose is I + Hess J_k(phi_k) diag(alpha).
 
-First-order MAML leaves out every Hessian, and keeps the gradients of the outer objectives:
+First-order MAML leaves out the Hessians and uses only the gradients of the outer objectives:
 
     (4)  v_K = grad L_K(phi_K),  v_k = v_{k+1} + grad L_k(phi_k)      [Finn et al. 2017, sec. 5.2]
 
-If J_k is the expected return J for every k, and L_K is J too, F is the objective of MAML. It is
-averaged over the M tasks:
+The objective of MAML with exact inner gradients has J_k = J for every k, and L_K = J. J is the
+expected return. The objective is averaged over the M tasks:
 
     (5)  F_inf(theta) = 1/M sum_tasks J(phi_K)
                                   [Finn et al. 2017, sec. 2.2; Rothfuss et al. 2019, formulation I]
 
-The step size has a gradient too. The product in (6) is elementwise if alpha is a vector. If alpha
-is a number, it is the inner product:
+F also has a gradient in the step size. If alpha is a vector, the product in (6) is elementwise. If
+alpha is a number, the product is the inner product:
 
     (6)  dF/dalpha = sum_k v_{k+1} grad J_k(phi_k)                 [chain rule; Li et al. 2017]
 
-    Steps of (6): alpha appears in (1) once for each step. With phi_k fixed, the derivative of
-    phi_{k+1} in alpha is grad J_k(phi_k), entry by entry.
-    v_{k+1} is the gradient of F in phi_{k+1}, so the product is the effect of alpha in step k.
-    The effects of all steps add up. The effect of alpha on phi_k itself belongs to step k - 1.
+    Steps of (6): alpha appears once in each of the K steps (1). Let it change in step k only.
+    Then phi_k is fixed, and the derivative of phi_{k+1} in alpha is grad J_k(phi_k).
+    v_{k+1} is the gradient of F in phi_{k+1}, so dF/dalpha of step k is v_{k+1} grad J_k(phi_k).
+    By the chain rule the effects of all steps add up.
 
-theta and alpha are shared by the tasks, so their gradients are summed over the tasks.
+All tasks share theta and alpha, so the gradients in theta and alpha are summed over the tasks.
 
-The gradient of (5) is computed in three ways that agree. The first way is autograd through the
-inner gradient of autograd. The second is autograd through the formula of the inner gradient. The
-third is the chain (3), which needs no trace. The same by loops over trajectories:
-tests/adaptation_by_hand.py. An example: two arms pay 0.2 and 0.9, the logits are (0.3, -0.2), and
-one inner step has alpha = 0.7.
+A Tree is a dict of arrays, its leaves. `sum_tasks(tree, like)` sums the axis M away.
+
+The gradient of (5) is computed in three ways, which agree. In the first way autograd computes the
+inner gradient, and autograd differentiates through that computation. In the second way the inner
+gradient is the formula of `objectives`, and autograd differentiates the formula. The third way is
+the chain (3), without autograd. The same by loops over trajectories: tests/adaptation_by_hand.py.
+In the example, two arms pay 0.2 and 0.9, the logits are (0.3, -0.2), and one inner step has
+alpha = 0.7.
 
 >>> from metarl_min.gradients.objectives import expected_return_objective
 >>> from metarl_min.mdps.mdp import MDP
@@ -87,7 +91,7 @@ from metarl_min.gradients.objectives import Objective
 from metarl_min.mdps.policies import Policy
 
 Iterates = Sequence[Tree]  # phi_0 .. phi_K, or the adjoints v_0 .. v_K
-Objectives = Sequence[Any]  # an Objective for each iterate; None where an iterate has none
+Objectives = Sequence[Any]  # L_0 .. L_K or J_0 .. J_{K-1}: each is an Objective or None
 
 
 def gradient(policy: Policy, phi: Tree, objective: Objective) -> Tree:
@@ -110,7 +114,7 @@ def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> T
 
 
 def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> list[Tree]:
-    """Return the iterates phi_0 .. phi_K, eq. (1); phi_0 = theta has no axis of tasks."""
+    """Return the iterates phi_0 .. phi_K, eq. (1). phi_0 is theta, without an axis of tasks."""
     path = [theta]
     for objective in inner:
         path.append(inner_step(policy, path[-1], alpha, objective))
@@ -122,9 +126,10 @@ def adjoints(
 ) -> Iterates:
     """Return the adjoints v_0 .. v_K of every task for F of eq. (2), by eq. (3).
 
-    `inner` holds J_0 .. J_{K-1} and `outer` holds L_0 .. L_K. Where inner[k] is None, the Hessian
-    of step k is left out. Where outer[k] is None, L_k is zero.
+    `inner` holds J_0 .. J_{K-1} and `outer` holds L_0 .. L_K. If inner[k] is None, the Hessian of
+    step k is left out. If outer[k] is None, L_k is zero.
     """
+    # At k = 0 the leaves of theta have no axis M; they broadcast over the tasks.
     v, result = trees.map_leaves(onp.zeros_like, path[-1]), []
     for k in reversed(range(len(path))):
         parts = [v]
@@ -147,7 +152,8 @@ def first_order_adjoints(policy: Policy, path: Iterates, outer: Objectives) -> I
 def alpha_gradient(policy: Policy, path: Iterates, inner: Objectives, v: Iterates) -> Tree:
     """Return the gradient of F in the step size of each parameter, eq. (6), from the adjoints v.
 
-    It is summed over the tasks. For a step size that is one number, sum all entries.
+    The gradient is summed over the tasks. If alpha is one number, its gradient is the sum of all
+    entries of this tree.
     """
     total = trees.map_leaves(onp.zeros_like, path[0])
     for k, J in enumerate(inner):
@@ -166,7 +172,7 @@ def _check_arguments(theta: Tree, alpha: Any, num_steps: int) -> None:
 
 
 def adapted_return(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> Any:
-    """Return F_inf, eq. (5): the mean over tasks of J after exact inner steps. Traceable."""
+    """Return F_inf, eq. (5): the mean over tasks of J(phi_K). Autograd may trace theta."""
     path = inner_loop(policy, theta, alpha, [J] * num_steps)
     return np.mean(J.value(policy.logits(path[-1])))
 
@@ -174,7 +180,7 @@ def adapted_return(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: O
 def meta_gradient_reverse_over_reverse(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
-    """Return the gradient of F_inf by autograd inside autograd: eqs. (1) and (5) as they stand."""
+    """Return the gradient of F_inf, eq. (5), by autograd, also for the gradients in eq. (1)."""
     _check_arguments(theta, alpha, num_steps)
 
     def F_inf(theta: Tree) -> Any:
@@ -196,7 +202,7 @@ def meta_gradient(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Ob
 def meta_gradient_by_hessian_products(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
-    """Return the gradient of F_inf by Hessian-vector products, eq. (3): the fastest way."""
+    """Return the gradient of F_inf by Hessian-vector products, eq. (3). It is the fastest way."""
     _check_arguments(theta, alpha, num_steps)
     inner, outer = [J] * num_steps, [None] * num_steps + [J]
     path = inner_loop(policy, theta, alpha, inner)

@@ -6,44 +6,49 @@ plays its data set D_k with phi_k (trials (1)). The objective of theta is the me
     (1)  F(theta) = E[R] = N_inner sum_{k<K} E[J(phi_k)] + (N - K N_inner) E[J(phi_K)]
                                                                     [Duan et al. 2016, sec. 2]
 
-A trial is one long episode of a policy that changes by a known rule. Its policy gradient is
-therefore REINFORCE with the return-to-go of the trial. For step t of episode i in stage k, this
-return-to-go is W_t + R_{>k}. W_t is the sum of the rewards from step t to the end of episode i, and
-R_{>k} is the sum of all rewards of the stages after stage k:
+A trial is one long episode of a policy that changes by a known rule, so its policy gradient is
+REINFORCE. A reward counts for an action only if the reward can depend on the action. For step t of
+an episode in stage k, such rewards are the rest of the episode and all later stages. W_t is the sum
+of the rewards of the episode from step t on, without discount. R_{>k} is the sum of all rewards of
+the stages after stage k:
 
     (2)  grad F = E[sum_k sum_{i in D_k} sum_t (W_t + R_{>k}) d/dtheta log pi(a_t|s_t; phi_k)]
                                 [Al-Shedivat et al. 2018, eq. 4; Stadie et al. 2018, eq. 7]
 
     Steps of (2): F = sum_D P(D) R(D), where D stands for all data sets of a trial together.
     The derivative of P(D) is P(D) d/dtheta log P(D), so grad F = E[R d/dtheta log P(D)].
-    log P(D) is the sum of all log pi(a_t|s_t; phi_k), plus terms of the task, which are constant.
-    phi_k is a function of theta and of the earlier data sets. The data sets are held fixed, and
-    the chain rule goes through each inner step, trials (1).
-    Given all that was sampled before it, the score d/dtheta log pi(a_t|s_t; phi_k) has mean zero.
-    So its product with a reward that does not depend on a_t has mean zero, and that reward can be
-    left out. These are the rewards of earlier stages, of earlier steps of the episode, and of the
-    other episodes of the stage. W_t + R_{>k} remains.
+    log P(D) is the sum of all log pi(a_t|s_t; phi_k), plus terms that do not depend on theta.
+    phi_k is a function of theta and of the earlier data sets. For fixed data sets, d/dtheta goes
+    through each inner step, trials (1), by the chain rule.
+    The score of a step is d/dtheta log pi(a_t|s_t; phi_k). Its mean is zero, given all that was
+    sampled before a_t. So its product with a reward that does not depend on a_t has mean zero.
+    Such rewards belong to earlier stages, to earlier steps of the episode, and to other episodes
+    of the stage. Without these rewards, W_t + R_{>k} remains of R.
 
-The outer surrogate of most code keeps W_t and forgets R_{>k}. The part of (2) with R_{>k} is called
-the score term. It makes actions more probable if their data lead to a better adapted policy.
+The part of (2) with R_{>k} is called the score term. It makes an action more probable if the data
+of the action lead to a better adapted policy. Most code has only W_t, without the score term.
 
 The expectation in (2) is estimated by one trial on each of M tasks. Let L_k be the surrogate of
-stage k with W_t + R_{>k} in the place of the advantage, summed over the episodes. Then (2) is the
-gradient of sum_k L_k(phi_k), which is adaptation (3). First-order MAML replaces dphi_k/dtheta by
-the identity, and it has no score term:
+stage k, summed over the episodes, with W_t + R_{>k} as the advantage. Then the estimate of (2) is
+the gradient of sum_k L_k(phi_k), which is computed by the chain of adaptation (3). First-order MAML
+replaces dphi_k/dtheta by the identity, and it has no score term:
 
     (3)  grad F ~ E[sum_k sum_{i in D_k} sum_t W_t grad log pi(a_t|s_t; phi_k)]
                                                                   [Finn et al. 2017, sec. 5.2]
 
-The mean of (3) is the sum over all episodes of grad J at the parameters that played the episode.
+The right side of (3) is the sum over all episodes of E[grad J(phi_k)], where phi_k plays the
+episode.
 
-A baseline reduces the variance. It is the mean over the other tasks m' of the same step:
+A baseline reduces the variance. Let X be W_t + R_{>k}, or W_t for (3). The baseline of task m is
+the mean of X over the other tasks m', at the same episode and step:
 
     (4)  Adv_m = X_m - 1/(M - 1) sum_{m' != m} X_m' = (X_m - 1/M sum_m' X_m') M / (M - 1)
                                                               [Kool et al. 2019, eq. 8]
 
-In (4), X is W_t + R_{>k}, or W_t for (3). The baseline does not depend on the actions of task m. So
-its product with a score of task m has mean zero, as in the steps of (2), and it changes no mean.
+    Steps of (4): 1/M sum_m' X_m' = (X_m + (M - 1) b_m) / M, where b_m is the mean of the others.
+    Solve for X_m - b_m to get the second form.
+    b_m does not depend on the actions of task m. So the product of b_m with a score of task m has
+    mean zero, as in the steps of (2), and the mean of the estimate does not change.
 """
 
 from __future__ import annotations
@@ -81,8 +86,8 @@ class MetaGradient(NamedTuple):
     """An estimator of the gradient of the return of a trial, in two parts.
 
     `advantages(stages, weights)` returns Adv of every step of each stage, or None for a stage that
-    has no outer objective. `gradients(adaptation, trial, outer)` differentiates the outer
-    objectives L_0 .. L_K.
+    has no outer objective. `gradients(adaptation, trial, outer)` returns the gradients of
+    sum_k L_k(phi_k), where `outer` holds L_0 .. L_K.
     """
 
     advantages: Callable[[list[Episodes], list[float]], list[Any]]
@@ -92,7 +97,7 @@ class MetaGradient(NamedTuple):
 def leave_one_out(values: Array) -> Array:
     """Subtract from the value of each task the mean of the other tasks, eq. (4). [M, N, T]
 
-    One task alone has no others, and its values stay.
+    If there is only one task, its values do not change.
 
     >>> leave_one_out(np.array([1.0, 2.0, 6.0]).reshape(3, 1, 1)).ravel().tolist()
     [-3.0, -1.5, 4.5]
@@ -102,21 +107,25 @@ def leave_one_out(values: Array) -> Array:
 
 
 def trial_advantages(stages: list[Episodes], weights: list[float]) -> list[Array]:
-    """Return W_t + R_{>k} of eq. (2) at every step of each stage, less eq. (4). K+1 x [M, N, T]
+    """Return Adv of eq. (4) with X = W_t + R_{>k}, for every step of each stage. each [M, N, T]
 
-    weights[k] multiplies the rewards of stage k. If all are 1, the objective is eq. (1).
+    weights[k] multiplies the rewards of stage k. If all weights are 1, X is that of eq. (2), and
+    the objective is eq. (1).
     """
     rewards = [weight * stage.rewards for stage, weight in zip(stages, weights, strict=True)]
     to_go = [returns.returns_to_go(r, 1.0) for r in rewards]
-    later = np.zeros(len(stages[0].rewards))  # R_{>k} of each task, from the last stage backwards
+    later = np.zeros(len(stages[0].rewards))  # R_{>k} of each task; k runs backwards
     for k in reversed(range(len(stages))):
         to_go[k] = to_go[k] + later[:, None, None]
         later = later + rewards[k].sum((-1, -2))
-    return [leave_one_out(W) for W in to_go]
+    return [leave_one_out(X) for X in to_go]
 
 
 def episode_advantages(stages: list[Episodes], weights: list[float]) -> list[Array]:
-    """Return W_t of eq. (3) at every step of each stage, less eq. (4): no score term."""
+    """Return Adv of eq. (4) with X = W_t, for every step of each stage. each [M, N, T]
+
+    This is the X of eq. (3), without the score term. weights[k] multiplies the rewards of stage k.
+    """
     pairs = zip(stages, weights, strict=True)
     to_go = [returns.returns_to_go(weight * stage.rewards, 1.0) for stage, weight in pairs]
     return [leave_one_out(W) for W in to_go]
@@ -125,7 +134,7 @@ def episode_advantages(stages: list[Episodes], weights: list[float]) -> list[Arr
 def outer_surrogates(
     stages: list[Episodes], advantages: list[Any], shape: tuple[int, int]
 ) -> list[Objective | None]:
-    """Return L_0 .. L_K of eqs. (2) and (3): each is the sum over the episodes of a stage."""
+    """Return the surrogates L_0 .. L_K of eqs. (2) and (3). L_k sums the episodes of stage k."""
     tables = [
         None if Adv is None else rollouts.sum_over_visits(stage, Adv, shape)
         for stage, Adv in zip(stages, advantages, strict=True)
@@ -134,7 +143,7 @@ def outer_surrogates(
 
 
 def _from_adjoints(adaptation: Adaptation, trial: Trial, v: Iterates) -> Gradients:
-    """Return the gradients in theta, which is v_0, and in alpha, adaptation (6)."""
+    """Return the gradient v_0 in theta, and the gradient in alpha by adaptation (6)."""
     return Gradients(
         in_theta=trees.sum_tasks(v[0], trial.path[0]),
         in_alpha=partial(alpha_gradient, adaptation.policy, trial.path, trial.inner, v),
@@ -142,10 +151,10 @@ def _from_adjoints(adaptation: Adaptation, trial: Trial, v: Iterates) -> Gradien
 
 
 def second_order(adaptation: Adaptation, trial: Trial, outer: Objectives) -> Gradients:
-    """Return the gradients of eq. (2) by the chain of adjoints, adaptation (3).
+    """Return the gradients of sum_k L_k(phi_k) by the chain of adjoints, adaptation (3).
 
-    It is eq. (2) if the outer objectives are made from `trial_advantages`. From
-    `episode_advantages` the score term is missing.
+    With the advantages `trial_advantages` the result estimates eq. (2). With `episode_advantages`
+    the score term is missing.
     """
     v = adjoints(adaptation.policy, trial.path, trial.alpha, trial.inner, outer)
     return _from_adjoints(adaptation, trial, v)
@@ -154,12 +163,13 @@ def second_order(adaptation: Adaptation, trial: Trial, outer: Objectives) -> Gra
 def first_order(adaptation: Adaptation, trial: Trial, outer: Objectives) -> Gradients:
     """Return the gradients of eq. (3), with the adjoints of adaptation (4).
 
-    The gradient in alpha is adaptation (6) with these adjoints. It is not zero.
+    The gradient in alpha is adaptation (6) with these adjoints, and in general it is not zero.
     """
     v = first_order_adjoints(adaptation.policy, trial.path, outer)
     return _from_adjoints(adaptation, trial, v)
 
 
 emaml = MetaGradient(advantages=trial_advantages, gradients=second_order)  # eq. (2)
-plain = MetaGradient(advantages=episode_advantages, gradients=second_order)  # without score term
+# eq. (2) without the score term
+plain = MetaGradient(advantages=episode_advantages, gradients=second_order)
 fomaml = MetaGradient(advantages=episode_advantages, gradients=first_order)  # eq. (3)

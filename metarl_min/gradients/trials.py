@@ -8,7 +8,7 @@ meta-parameters theta. It plays N_inner episodes, takes an inner step, and repea
     data set          D_0      |       D_1      |  ..  |       D_K
     and then      inner step   |   inner step   |  ..  |       end
 
-A column of this picture is called a stage. The inner step after stage k ascends a surrogate L of
+Each column of this picture is called a stage. The inner step after stage k ascends a surrogate L of
 the data set D_k:
 
     (1)  phi_{k+1} = phi_k + alpha grad L(phi_k; D_k),  phi_0 = theta
@@ -16,9 +16,9 @@ the data set D_k:
     (2)  L(phi; D) = 1/N_inner sum_{i in D} sum_t (W_{i,t} - b_{i,t}) log pi_phi(a_{i,t}|s_{i,t})
                                               [objectives (1); Finn et al. 2017, eq. 4]
 
-In (2), i counts the episodes of the data set and t their steps. W is the return-to-go and b a
-baseline; both are data. If K N_inner = N, the trial ends after K stages. The last inner step would
-then change nothing, so it is not taken.
+In (2), i counts the episodes of the data set and t their steps. The return-to-go W and the baseline
+b are constants. If K N_inner = N, no episode follows inner step K. Then this step is not taken, and
+the trial has K stages.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from metarl_min.mdps.policies import Policy, tabular
 from metarl_min.mdps.rollouts import Episodes, Sampler
 from metarl_min.tasks import Family, shape_of
 
-# Inner step size, discount and constant baseline of a family, by its name. The returns with other
-# step sizes: examples/benchmarks/adaptation_defaults.py.
+# Inner step size, discount and constant baseline of a family, by its name.
+# examples/benchmarks/adaptation_defaults.py computes the returns with other step sizes.
 DEFAULTS = {
     "bandit": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
     "correlated": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
@@ -48,7 +48,7 @@ DEFAULTS = {
     "gridworld": {"alpha": 8.0, "gamma": 0.5, "baseline": 0.0},
     "other": {"alpha": 1.0, "gamma": 0.5, "baseline": 0.0},  # every other family
 }
-MOST_STEPS = 9  # the largest number of inner steps that is a default
+MAX_DEFAULT_STEPS = 9  # the largest number of inner steps that is a default
 
 
 class Adaptation(NamedTuple):
@@ -57,8 +57,8 @@ class Adaptation(NamedTuple):
     family: Family
     policy: Policy
     alpha: float  # inner step size at the start of training
-    num_steps: int  # K
-    num_episodes: int  # N_inner
+    inner_steps: int  # K
+    inner_episodes: int  # N_inner
     baseline: str | float  # mean, linear or a number
     gamma: float  # discount of W
     adapt: tuple[str, ...]  # names of the parameters that adapt; all adapt if it is empty
@@ -66,12 +66,12 @@ class Adaptation(NamedTuple):
 
     @property
     def words(self) -> dict[str, Any]:
-        """Return the settings of `adaptation` that make this value again."""
+        """Return the keywords with which `adaptation` makes an equal record, as words."""
         return {
             "policy": self.policy.word,
             "alpha": self.alpha,
-            "inner_steps": self.num_steps,
-            "inner_episodes": self.num_episodes,
+            "inner_steps": self.inner_steps,
+            "inner_episodes": self.inner_episodes,
             "baseline": self.baseline,
             "gamma": self.gamma,
             "adapt": ",".join(self.adapt),
@@ -79,16 +79,16 @@ class Adaptation(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """One trial on each of M tasks, with everything that a meta-gradient needs."""
+    """One trial on each of M tasks. If K N_inner = N, each list has one entry less."""
 
     alpha: Any  # step size: a number, or a tree with one for each parameter
-    path: list[Tree]  # phi_0 .. phi_K; leaves of phi_0 have no axis of tasks, the others [M, ..]
+    path: list[Tree]  # phi_0 .. phi_K; leaves of phi_0 have no axis M, the others are [M, ..]
     inner: list[Objective]  # the surrogates L of D_0 .. D_{K-1}
     stages: list[Episodes]  # D_0 .. D_K, each [M, N, T]
 
 
 def parse_names(word: str) -> tuple[str, ...]:
-    """Return the names of a list that is separated by commas.
+    """Return the names in a text, in which commas separate them.
 
     >>> parse_names("W2,b2"), parse_names("")
     (('W2', 'b2'), ())
@@ -96,21 +96,21 @@ def parse_names(word: str) -> tuple[str, ...]:
     return tuple(word.split(",")) if word else ()
 
 
-def stage_sizes(num_episodes: int, num_steps: int, inner_episodes: int) -> tuple[int, ...]:
+def stage_sizes(num_episodes: int, inner_steps: int, inner_episodes: int) -> tuple[int, ...]:
     """Return the number of episodes of each stage: K times N_inner, and the rest of N.
 
-    >>> stage_sizes(num_episodes=10, num_steps=3, inner_episodes=2)
+    >>> stage_sizes(num_episodes=10, inner_steps=3, inner_episodes=2)
     (2, 2, 2, 4)
     """
     most = num_episodes // inner_episodes
     rule = f"inner_steps must be at most num_episodes // inner_episodes = {most}"
-    require(num_steps <= most, rule, num_steps)
-    rest = num_episodes - num_steps * inner_episodes
-    return (inner_episodes,) * num_steps + ((rest,) if rest else ())
+    require(inner_steps <= most, rule, inner_steps)
+    rest = num_episodes - inner_steps * inner_episodes
+    return (inner_episodes,) * inner_steps + ((rest,) if rest else ())
 
 
 def _check_names(adapt: tuple[str, ...], policy: Policy, family: Family) -> None:
-    """Refuse names that are not parameters of the policy."""
+    """Raise an error unless `adapt` holds names of parameters of the policy."""
     if not isinstance(policy, Policy) or not isinstance(adapt, tuple):
         rule = "policy must be a Policy and adapt a tuple of names"
         raise TypeError(f"{rule}, got {policy!r} and {adapt!r}")
@@ -130,23 +130,23 @@ def adaptation(
     gamma: float | None = None,
     adapt: Annotated[tuple[str, ...], parse_names] = (),
 ) -> Adaptation:
-    """Check the settings of adaptation, and fill in those that depend on the family.
+    """Check the settings of adaptation, and fill in the defaults of the family.
 
     TypeError or ValueError if a setting is out of range.
 
         policy          table, network or network:H with H hidden units
-        alpha           inner step size; by default that of trials.DEFAULTS for the family
-        inner_steps     number K of inner steps in a trial; by default at most 9, and as many as
-                        are followed by an episode
+        alpha           inner step size; trials.DEFAULTS holds the default of the family
+        inner_steps     number K of inner steps in a trial; by default the largest number, up to 9,
+                        that leaves an episode after the last inner step
         inner_episodes  number N_inner of episodes before each inner step
-        baseline        mean, linear or a number; by default that of trials.DEFAULTS
-        gamma           discount of the return-to-go in the inner surrogate; by default that of
-                        trials.DEFAULTS
+        baseline        mean, linear or a number; trials.DEFAULTS holds the default of the family
+        gamma           discount of the return-to-go in the inner surrogate; trials.DEFAULTS holds
+                        the default of the family
         adapt           names of the parameters that adapt, such as W2,b2; all if there is no name
     """
     N, size = family.num_episodes, whole("inner_episodes", inner_episodes)
     defaults = DEFAULTS.get(family.name, DEFAULTS["other"])
-    K = min(MOST_STEPS, (N - 1) // size) if inner_steps is None else inner_steps
+    K = min(MAX_DEFAULT_STEPS, (N - 1) // size) if inner_steps is None else inner_steps
     rule = "inner_episodes must be at least 2 where the baseline is their mean"
     require(baseline != "mean" or size > 1, rule, size)
     _check_names(adapt, policy, family)
@@ -154,8 +154,8 @@ def adaptation(
         family=family,
         policy=policy,
         alpha=real("alpha", defaults["alpha"] if alpha is None else alpha),
-        num_steps=whole("inner_steps", K, low=0),
-        num_episodes=size,
+        inner_steps=whole("inner_steps", K, low=0),
+        inner_episodes=size,
         baseline=returns.check_baseline(defaults["baseline"] if baseline is None else baseline),
         gamma=real("gamma", defaults["gamma"] if gamma is None else gamma, 0, 1),
         adapt=adapt,
@@ -173,7 +173,7 @@ def only_adapted(adaptation: Adaptation, tree: Tree) -> Tree:
 def step_sizes(adaptation: Adaptation, theta: Tree, alpha: Any) -> Any:
     """Return alpha, with zeros at the parameters that do not adapt.
 
-    With the last layer alone this is ANIL (Raghu et al. 2020).
+    If only the last layer adapts, this is ANIL (Raghu et al. 2020).
     """
     if not adaptation.adapt:
         return alpha
@@ -185,8 +185,8 @@ def surrogate(
 ) -> Objective:
     """Return the surrogate of every task, eq. (2), for logits of this dtype.
 
-    An example: one pull of the second of two arms paid 1, and the baseline is 0.5. From theta = 0
-    the gradient is 0.5 (1{a} - pi(a)).
+    In the example, one pull of arm 1 of two arms paid 1, and the baseline is 0.5. At theta = 0 the
+    gradient at arm a is (1 - 0.5) (1{a = 1} - pi(a)) with pi(a) = 1/2.
 
     >>> from metarl_min.tasks.bandits import bandit
     >>> once = Episodes(*[np.array([[[x]]]) for x in (0, 1, 1.0, True)])
@@ -208,7 +208,7 @@ def sample_greedily(
     horizon: int,
     population: int | None = None,
 ) -> Episodes:
-    """Sample episodes of the policy that always takes a most probable action of `probs`."""
+    """Sample episodes of the policy that always takes the most probable action of `probs`."""
     probs = policies.greedy(probs)
     return rollouts.sample(rng, sampler, probs, num_episodes, horizon, population)
 
@@ -224,15 +224,15 @@ def play(
 ) -> Trial:
     """Play one trial on each task of the sampler, and adapt by eq. (1).
 
-    `sample` returns the episodes of a stage; it has the arguments of `rollouts.sample`. With a
-    population of P members, leaves of theta are [P, M or 1, ..] and the episodes [P, M, N, T].
+    `sample` returns the episodes of a stage. It has the arguments of `rollouts.sample`. With a
+    population of P members, leaves of theta are [P, M or 1, ..] and episodes are [P, M, N, T].
     """
     alpha, policy = step_sizes(adaptation, theta, alpha), adaptation.policy
     dtype = next(iter(theta.values())).dtype
     path, inner = [theta], []
     stages: list[Episodes] = []
     for size in adaptation.sizes:
-        if stages:  # an inner step stands between two stages
+        if stages:  # an inner step comes between two stages
             inner.append(surrogate(adaptation, stages[-1], sampler.shape, dtype))
             path.append(inner_step(policy, path[-1], alpha, inner[-1]))
         probs = policies.softmax(policy.logits(path[-1]))
@@ -240,11 +240,11 @@ def play(
     return Trial(alpha=alpha, path=path, inner=inner, stages=stages)
 
 
-def episodes(stages: list[Episodes]) -> Episodes:
-    """Return the episodes of a trial as one batch: the stages joined along the axis N."""
+def join_stages(stages: list[Episodes]) -> Episodes:
+    """Return the episodes of all stages of a trial, joined along the axis N."""
     return Episodes._make(np.concatenate(fields, axis=-2) for fields in zip(*stages, strict=True))
 
 
 def per_episode(stages: list[Episodes]) -> Array:
     """Return the return of each episode of a trial, averaged over the tasks. [N]"""
-    return np.mean(episodes(stages).rewards.sum(-1), axis=0)
+    return np.mean(join_stages(stages).rewards.sum(-1), axis=0)

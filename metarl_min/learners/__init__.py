@@ -1,28 +1,28 @@
 """Learners: the one protocol in which all players are trained and compared.
 
-    maml          MAML, and MAML of first order
-    reptile       a step towards where adaptation ends
-    meta_sgd      a step size for each parameter
+    maml          MAML, and first-order MAML
+    reptile       a step of theta towards the end of adaptation
+    meta_sgd      MAML with a learned step size for each parameter
     rl2           RL^2: the memory of a network is the learning algorithm
     mann          RL^2 with an external memory
     es            evolution strategies
     ga            a genetic algorithm
-    es_maml       an evolved start that adapts
+    es_maml       evolved meta-parameters that adapt
     evolved_rule  an evolved learning rule
     registry      the learners of the command line, by name
 
 A learner is made by a function of its family and of keyword-only settings. The function resolves
-every default that depends on the family, checks every setting, and returns a `Learner`. To add
-one, write such a function in a file of this folder and name it in `registry.LEARNERS`; a file
-outside the package works too, as `path/to/file.py:function`. Baselines and the Bayes-optimal
-player are Learners whose step does nothing.
+every default that depends on the family, checks every setting, and returns a `Learner`. To add a
+learner, write such a function in a file of this folder and name it in `registry.LEARNERS`. A
+function in a file outside the package has the name `path/to/file.py:function`. Baselines and the
+Bayes-optimal player are Learners whose step does nothing.
 
-A trial is `family.num_episodes` episodes in a row on one fresh task. `trial` plays one trial on
-each task and returns all its episodes. It gives `tasks` to the sampler of episodes only: the
-player must not read them. A learner that adapts has two functions more. `without_adaptation`
-switches adaptation off; the difference shows the gain by adapting. `untrained_control` adapts in
-the same way from an untrained start, with the step size that is best for it; the difference shows
-the gain by meta-training.
+A trial is `family.num_episodes` episodes in a row on one new task. `trial` plays one trial on each
+task and returns all its episodes. It gives `tasks` only to the sampler of episodes, because the
+player must not read them. A learner that adapts has two more functions. `without_adaptation`
+returns a state that does not adapt; the difference of the returns is the gain by adaptation.
+`untrained_control` adapts in the same way from an untrained start, with the step size that is best
+for it; the difference of the returns is the gain by meta-training.
 """
 
 from __future__ import annotations
@@ -48,12 +48,14 @@ class Control(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """A learner for one family. Its functions are functions of a module, or partials of them."""
+    """A learner for one family. Each function is a function of a module, or a partial of one."""
 
     family: Family
-    init: Callable[[Rng], Any]  # rng -> State, all that the next step needs
-    step: Callable[[Rng, Any], tuple[Any, Any]]  # rng, state -> State, Info for a person
-    trial: Callable[..., Episodes]  # rng, state, tasks, greedy=False -> episodes [M, N, T]
+    init: Callable[[Rng], Any]  # rng -> state
+    step: Callable[[Rng, Any], tuple[Any, Any]]
+    # (rng, state) -> (next state, Info); Info is a report for the user, which training does not
+    # read
+    trial: Callable[..., Episodes]  # (rng, state, tasks, greedy=False) -> episodes [M, N, T]
     iterations: int = 1000  # default length of training; 0 for a player that is not trained
     settings: dict[str, Any] = {}  # noqa: RUF012  # name -> resolved setting, as a word
     without_adaptation: Callable[[Any], Any] | None = None  # state -> state that does not adapt
@@ -68,7 +70,7 @@ def no_op_step(rng: Rng, state: Any) -> tuple[Any, None]:
 def check(learner: Learner) -> None:
     """Run `init`, `step` and `trial` once, and pickle the learner.
 
-    ValueError or TypeError that says which part does not keep to the protocol.
+    The ValueError or TypeError names the part of the protocol that the learner breaks.
     """
     if not isinstance(learner, Learner):
         raise TypeError(f"a learner must be a Learner, got {type(learner).__name__}")

@@ -57,7 +57,7 @@ def by_gradient(
     """Play a trial that adapts by eq. (2). theta [P, 1, ..], alpha [P, 1] -> [P, M, N, T]"""
     steps = trees.map_leaves(lambda x: _per_member(alpha, x), theta)
     trial = trials.play(rng, adaptation, sampler, theta, steps, len(alpha), sample)
-    return trials.episodes(trial.stages)
+    return trials.join_stages(trial.stages)
 
 
 def by_hill_climbing(
@@ -79,7 +79,7 @@ def by_hill_climbing(
             lambda y, z, better=better: np.where(_per_member(better, y), y, z), x, best
         )
         best_return = np.maximum(stage_return, best_return)
-    return trials.episodes(stages)
+    return trials.join_stages(stages)
 
 
 WAYS = {"gradient": by_gradient, "hill_climbing": by_hill_climbing}
@@ -136,7 +136,7 @@ def _untrained_control(
 
 def _without_effect(way: Any, adaptation: Adaptation) -> tuple[str, ...]:
     """Return the names of the settings that have no effect beside the others."""
-    if adaptation.num_steps == 0:
+    if adaptation.inner_steps == 0:
         return "alpha", "baseline", "gamma"
     return ("baseline", "gamma") if way is by_hill_climbing else ()
 

@@ -1,25 +1,29 @@
 """MAML: meta-parameters from which a few inner steps lead to a good policy.
 
-One iteration with the default settings. M is the number of tasks, and X is short for
-W_t + R_{>k}, the return-to-go of the trial:
+With the default settings, `_sampled_step` computes one iteration for M tasks as follows. For a step
+of stage k, X = W_t + R_{>k} is the sum of the rewards that can depend on the action of the step,
+trial_gradients (2). The right column names the functions:
 
-    draw M tasks
-    play a trial on each task with theta and alpha:  phi_0 .. phi_K, data sets D_0 .. D_K
+    draw M tasks                                                     family.sample
+    play a trial on each task with theta and alpha,                  trials.play
+        which gives phi_0 .. phi_K and D_0 .. D_K
     for each stage k:
-        Adv = X minus the mean of X over the other tasks             trial_gradients (4)
-        L_k(phi) = sum over all steps of D_k of Adv log pi_phi(a|s)  trial_gradients (2)
-    v_K = grad L_K(phi_K)
+        Adv = X minus the mean of X over the other tasks             estimator.advantages
+        L_k(phi) = sum over all steps of D_k of Adv log pi_phi(a|s)  outer.terms
+    v_K = grad L_K(phi_K)                                            outer.update
     for k = K - 1, .., 0:
-        v_k = v_{k+1} + Hess J_k(phi_k) (alpha v_{k+1}) + grad L_k(phi_k)    adaptation (3)
-    theta <- theta + beta/M sum_tasks v_0                            with the steps of Adam
+        v_k = v_{k+1} + Hess J_k(phi_k) (alpha v_{k+1}) + grad L_k(phi_k)
+    theta <- theta plus a step of Adam along 1/M sum_tasks v_0
 
-J_k is the surrogate that the inner step ascends, trials (2). This algorithm is E-MAML (Stadie et
-al. 2018) on the return of the whole trial. `_sampled_step` is this pseudo-code.
+J_k is the surrogate that the inner step ascends, trials (2). Adv is trial_gradients (4), and v_k is
+computed by the chain of adaptation (3). This algorithm is E-MAML (Stadie et al. 2018) on the return
+of the whole trial.
 
 MAML as published by Finn et al. 2017 has two other settings. estimator=plain leaves out the score
-term. objective=adapted takes the outer surrogate from the episodes after the last inner step.
-Their experiments also have inner_steps=1, inner_episodes=20, baseline=linear and update=trpo.
-Their policy is a network with two hidden layers of 100 units; policy=network:100 has one layer.
+term. objective=adapted uses only the rewards of the episodes after the last inner step. Their
+experiments also have inner_steps=1, inner_episodes=20, baseline=linear and update=trpo (in Python:
+outer=outer_updates.trpo()). Their policy is a ReLU network with two hidden layers of 100 units.
+Here policy=network:100 has one hidden layer of 100 tanh units.
 """
 
 from __future__ import annotations
@@ -47,7 +51,7 @@ from metarl_min.gradients.outer_updates import (
 )
 from metarl_min.gradients.traced_trials import META_GRADIENTS, TRACED, UNTRACED
 from metarl_min.gradients.trial_gradients import MetaGradient, emaml
-from metarl_min.gradients.trial_gradients import fomaml as first_order
+from metarl_min.gradients.trial_gradients import fomaml as fomaml_estimator
 from metarl_min.gradients.trials import Trial
 from metarl_min.learners import Control, Learner
 from metarl_min.mdps import rollouts
@@ -59,11 +63,12 @@ from metarl_min.tasks import Family
 class Info(NamedTuple):
     """A report on one step."""
 
-    per_episode: Array  # [N] mean return of each episode; of `exact_return` [1], that of phi_K
+    per_episode: Array
+    # [N] mean return of each episode; with the exact objective [1], the mean of J(phi_K)
 
 
 def _init(rng: Rng, *, rules: Rules) -> State:
-    """Return the start of training: a uniform table, or a network that is nearly uniform."""
+    """Return the state at the start of training. The policy is uniform, or nearly uniform."""
     num_states, num_actions = rules.adaptation.family.sample(rng, 1).shape
     return outer_updates.start(rules, rules.adaptation.policy.init(rng, num_states, num_actions))
 
@@ -73,7 +78,7 @@ def _sampled_step(
 ) -> tuple[State, Info]:
     """Take one step on sampled trials: the pseudo-code of the module.
 
-    `early_weight` multiplies the rewards of all stages but the last.
+    `early_weight` multiplies the rewards of all stages except the last stage.
     """
     family = rules.adaptation.family
     tasks = family.sample(rng, rules.num_tasks)
@@ -85,9 +90,9 @@ def _sampled_step(
     return rules.outer.update(rules, state, trial, terms), Info(trials.per_episode(trial.stages))
 
 
-def _exact_step(rng: Rng, state: State, *, rules: Rules) -> tuple[State, Info]:
-    """Take one step on F_inf, adaptation (5): exact inner steps, without sampled episodes."""
-    adaptation, K = rules.adaptation, rules.adaptation.num_steps
+def exact_return(rng: Rng, state: State, *, rules: Rules) -> tuple[State, Info]:
+    """Take one step on F_inf, adaptation (5), with exact inner steps and no sampled episodes."""
+    adaptation, K = rules.adaptation, rules.adaptation.inner_steps
     tasks = adaptation.family.sample(rng, rules.num_tasks)
     J = expected_return_objective(tasks, adaptation.family.horizon)
     alpha = trials.step_sizes(adaptation, state.theta, state.alpha)
@@ -99,7 +104,6 @@ def _exact_step(rng: Rng, state: State, *, rules: Rules) -> tuple[State, Info]:
 
 whole_trial = partial(_sampled_step, early_weight=1.0)
 after_adaptation = partial(_sampled_step, early_weight=0.0)
-exact_return = partial(_exact_step)
 ASCENT = ascent(adam(0.05))
 OBJECTIVES = {"trial": whole_trial, "adapted": after_adaptation, "exact": exact_return}
 
@@ -108,12 +112,12 @@ def _trial(rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, rules: R
     """Play one trial on each task. -> [M, N, T]"""
     sampler = rollouts.sampler(tasks, rules.adaptation.family.reward_noise)
     sample = trials.sample_greedily if greedy else rollouts.sample
-    played = trials.play(rng, rules.adaptation, sampler, state.theta, state.alpha, sample=sample)
-    return trials.episodes(played.stages)
+    trial = trials.play(rng, rules.adaptation, sampler, state.theta, state.alpha, sample=sample)
+    return trials.join_stages(trial.stages)
 
 
 def _without_adaptation(state: State) -> State:
-    """Return the state that plays theta in every episode: its step size is zero."""
+    """Return the state with step size zero, which plays theta in every episode."""
     return state._replace(alpha=0.0)
 
 
@@ -130,7 +134,10 @@ def _untrained_control(rng: Rng, *, rules: Rules) -> Control:
 
 
 def _check_kinds(rules: Rules, objective: Any) -> None:
-    """Raise a TypeError if a setting is a value of another kind, such as the name of one."""
+    """Raise a TypeError if a setting has the wrong type.
+
+    An example is the text "emaml" in the place of the estimator `emaml`.
+    """
     kinds = {"estimator": MetaGradient, "learn_alpha": LearnAlpha, "outer": Outer}
     for name, kind in kinds.items():
         value = getattr(rules, name)
@@ -142,7 +149,10 @@ def _check_kinds(rules: Rules, objective: Any) -> None:
 
 
 def _check_combination(rules: Rules, settings: dict[str, Any]) -> None:
-    """Raise a ValueError if settings do not go together."""
+    """Raise a ValueError if two settings do not go together.
+
+    `settings` holds the settings as words of the command line, from `words.describe`.
+    """
     estimator, learn_alpha = settings.get("estimator"), settings.get("learn_alpha")
     objective, update = settings["objective"], settings["update"]
     traced = rules.estimator in TRACED.values()
@@ -150,12 +160,13 @@ def _check_combination(rules: Rules, settings: dict[str, Any]) -> None:
     require(objective != "exact" or not traced, rule, estimator)
     rule = "baseline must be mean or a number where the inner steps are traced"
     require(settings["baseline"] != "linear" or not traced, rule, f"linear with {estimator}")
-    rule = "learn_alpha must be no and objective trial or exact where estimator is reptile"
+    rule = "with estimator reptile, learn_alpha must be no and objective must be trial or exact"
     fits = learn_alpha == "no" and objective != "adapted"
     require(estimator != "reptile" or fits, rule, f"{learn_alpha} and {objective}")
-    rule = "update must be ascent unless estimator is emaml or plain, objective is not exact"
+    needs = "estimator emaml or plain, objective trial or adapted, and learn_alpha no"
     fits = estimator in ("emaml", "plain") and learn_alpha == "no" and objective != "exact"
-    require(update == "ascent" or fits, f"{rule} and learn_alpha is no", update)
+    rule = f"an update other than ascent needs {needs}"
+    require(update == "ascent" or fits, rule, update)
 
 
 def maml(
@@ -170,19 +181,22 @@ def maml(
 ) -> Learner:
     """Return MAML for a family; by default E-MAML on the return of the whole trial.
 
-    TypeError or ValueError if a setting is out of range, or has no effect beside the others.
+    TypeError or ValueError if a setting is out of range, or does not go together with another
+    setting.
 
         estimator    estimator of the gradient through the inner steps. emaml: second order with the
-                     score term; plain: without it; fomaml: first order; reptile: the inner
-                     gradients; the others differ in the Jacobian of an inner step
+                     score term; plain: second order without the score term; fomaml: first order;
+                     reptile: the sum of the inner gradients; dice, loaded_dice, lvc,
+                     linearised_score: other estimators of the derivative of an inner step
         objective    trial: the return of the whole trial; adapted: the return after the last inner
                      step; exact: F_inf, without sampled episodes
-        learn_alpha  no; scalar: one step size is learned; each: one for each parameter
-        num_tasks    tasks of one iteration
+        learn_alpha  no: alpha stays as it is; scalar: one step size is learned; each: a step size
+                     is learned for each parameter
+        num_tasks    number of tasks in one iteration
 
     `outer` is the update of theta, such as `ascent(adam(0.05))` or `trpo(max_kl=0.01)`. The other
-    keywords are those of `trials.adaptation`. With the exact objective training samples no
-    episodes, so inner_episodes, baseline and gamma affect only the trials.
+    keywords are those of `trials.adaptation`. The exact objective trains without episodes. Then
+    inner_episodes, baseline and gamma affect only the trials.
 
     >>> from metarl_min.tasks.bandits import bandit
     >>> learner = maml(bandit(arms=2), alpha=2.0, outer=outer_updates.trpo(max_kl=0.02))
@@ -211,14 +225,14 @@ def maml(
     )
 
 
-def fixed(learner: Learner, word: str) -> Learner:
-    """Return the learner without the setting `word`, whose value the caller has fixed."""
-    settings = {name: x for name, x in learner.settings.items() if name != word}
+def hide_setting(learner: Learner, name: str) -> Learner:
+    """Return the learner without an entry of `settings` that its user cannot choose."""
+    settings = {other: word for other, word in learner.settings.items() if other != name}
     return learner._replace(settings=settings)
 
 
 def fomaml(
-    family: Family, **settings: Annotated[Any, partial(maml, estimator=first_order)]
+    family: Family, **settings: Annotated[Any, partial(maml, estimator=fomaml_estimator)]
 ) -> Learner:
     """Return first-order MAML for a family: `maml` with the estimator of trial_gradients (3)."""
-    return fixed(maml(family, estimator=first_order, **settings), "estimator")
+    return hide_setting(maml(family, estimator=fomaml_estimator, **settings), "estimator")

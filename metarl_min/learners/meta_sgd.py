@@ -1,15 +1,17 @@
-"""Meta-SGD: a step size for each parameter, learned beside the start.
+"""Meta-SGD: learn a step size for each parameter, together with theta.
 
-The inner step is adaptation (1) with an alpha of the shape of theta, and the gradient in alpha is
-adaptation (6); all products are elementwise [Li et al. 2017, eq. 2 and sec. 3]. The update of both
-is outer_updates (1).
+The inner step is adaptation (1) with an alpha of the shape of theta. The gradient in alpha is
+adaptation (6). All products are elementwise [Li et al. 2017, eq. 2 and sec. 3]. The outer update
+ascends in theta and in alpha, outer_updates (1):
 
-With estimator=fomaml the adjoints v_k of adaptation (4) take the place of those of (3). The
-derivative in theta is then that of first-order MAML. The derivative in alpha does not vanish; with
-K = 1 it is exact, because v_K is the same in (3) and (4).
+    theta <- theta + beta/M sum_tasks dF/dtheta,  alpha <- alpha + beta/M sum_tasks dF/dalpha
+
+With estimator=fomaml the adjoints v_k come from adaptation (4) and not from adaptation (3). The
+gradient in theta is then the gradient of first-order MAML. The gradient in alpha is in general not
+zero. With K = 1 it is exact, because v_K is the same in both.
 
 The gradient is taken in alpha itself and not in its logarithm, so that a step size may change its
-sign, as in the paper. All step sizes start at the alpha of the family.
+sign, as in the paper. Every step size starts at the setting `alpha`.
 """
 
 from functools import partial
@@ -17,7 +19,7 @@ from typing import Annotated, Any
 
 from metarl_min.gradients.outer_updates import alpha_per_parameter
 from metarl_min.learners import Learner
-from metarl_min.learners.maml import fixed, maml
+from metarl_min.learners.maml import hide_setting, maml
 from metarl_min.tasks import Family
 
 
@@ -26,6 +28,6 @@ def meta_sgd(
 ) -> Learner:
     """Return Meta-SGD for a family: `maml` that learns a step size for each parameter.
 
-    Its gradients are those of adaptation (3) and (6).
+    Its gradients are adaptation (3) and (6).
     """
-    return fixed(maml(family, learn_alpha=alpha_per_parameter, **settings), "learn_alpha")
+    return hide_setting(maml(family, learn_alpha=alpha_per_parameter, **settings), "learn_alpha")

@@ -87,7 +87,7 @@ def test_sampled_trials_follow_the_rule_that_the_surrogates_describe():
     theta = {"logits": np.array([[0.1, 0.2, -0.3]])}
     trial = trials.play(rng(1), how, sampler, theta, 0.5)
     assert [stage.rewards.shape for stage in trial.stages] == [(7, 2, 1)] * 5
-    assert trials.episodes(trial.stages).rewards.shape == (7, 10, 1)
+    assert trials.join_stages(trial.stages).rewards.shape == (7, 10, 1)
     path = adaptation.inner_loop(policies.tabular, theta, 0.5, trial.inner)
     for phi, again in zip(trial.path, path, strict=True):
         np.testing.assert_array_equal(phi["logits"], again["logits"])
@@ -136,14 +136,14 @@ def test_stages_are_k_steps_and_the_rest():
 
 
 @pytest.mark.parametrize(
-    ("pulls", "inner_episodes", "num_steps"),
+    ("pulls", "inner_episodes", "inner_steps"),
     [(10, 1, 9), (3, 1, 2), (1, 1, 0), (40, 1, 9), (10, 3, 3), (10, 5, 1), (4, 2, 1), (27, 3, 8)],
 )
 def test_by_default_there_are_as_many_steps_as_an_episode_follows_and_at_most_nine(
-    pulls, inner_episodes, num_steps
+    pulls, inner_episodes, inner_steps
 ):
     how = trials.adaptation(bandit(pulls=pulls), inner_episodes=inner_episodes)
-    assert how.num_steps == num_steps == len(how.sizes) - 1
+    assert how.inner_steps == inner_steps == len(how.sizes) - 1
 
 
 @pytest.mark.parametrize(
@@ -160,11 +160,11 @@ def test_settings_that_are_not_given_are_those_of_the_family(name, alpha, gamma,
     family = families.make(name, {})
     how = trials.adaptation(family)
     assert (how.alpha, how.gamma, how.baseline) == (alpha, gamma, baseline)
-    assert (how.policy, how.num_episodes, how.adapt) == (policies.tabular, 1, ())
+    assert (how.policy, how.inner_episodes, how.adapt) == (policies.tabular, 1, ())
     assert how.family is family and None not in how
     given = {"alpha": 0.0, "inner_steps": 0, "inner_episodes": 2, "baseline": 0.7, "gamma": 0.0}
     how = trials.adaptation(family, **given)
-    assert [how.alpha, how.num_steps, how.num_episodes, how.baseline, how.gamma] == [
+    assert [how.alpha, how.inner_steps, how.inner_episodes, how.baseline, how.gamma] == [
         *given.values()
     ]
 

@@ -42,11 +42,11 @@ def test_a_member_adapts_as_maml_does(name):
     sampler = rollouts.sampler(batch, family.reward_noise)
     result = learner.trial(rng(3), evolved, batch)
     truth = trials.play(rng(3), adaptation, sampler, theta, 1.0)  # 2^-1 times alpha
-    for x, y in zip(result, trials.episodes(truth.stages), strict=True):
+    for x, y in zip(result, trials.join_stages(truth.stages), strict=True):
         assert_array_equal(x, y)
     fixed = learner.trial(rng(3), learner.without_adaptation(evolved), batch)
     truth = trials.play(rng(3), adaptation, sampler, theta, 0.0)
-    assert_array_equal(fixed.actions, trials.episodes(truth.stages).actions)
+    assert_array_equal(fixed.actions, trials.join_stages(truth.stages).actions)
 
 
 @pytest.mark.verifies("es_maml.1")
@@ -86,7 +86,7 @@ def test_hill_climbing_keeps_what_paid_best(seed, size):
             total = stages[-1].rewards[m].sum()
             if total >= greatest[m]:
                 best[m], greatest[m] = x[m], total
-    truth = trials.episodes(stages)
+    truth = trials.join_stages(stages)
     assert_allclose(result.rewards[0], truth.rewards, atol=0)
     assert_array_equal(result.actions[0], truth.actions)
 
