@@ -70,18 +70,18 @@ def ceiling(args: argparse.Namespace) -> Work:
     """Compute the exact Bayes-optimal value of a family, or bounds where it is out of reach."""
     family, started = family_registry.make(args.family, parameters(args.words)), time.perf_counter()
     try:
-        found: Any = bayes_optimal.solve(family)
-        value, lower, upper = (found.value,) * 3
-    except (Unsupported, TooLarge) as refused:
+        solution: Any = bayes_optimal.solve(family)
+        value, lower, upper = (solution.value,) * 3
+    except (Unsupported, TooLarge) as reason:
         if not bounds.applies_to(family):
             raise
-        found = bounds.bounds(family)
-        value, lower, upper = None, found.lower, found.upper
-        log(f"bounds only: {refused}")
+        solution = bounds.bounds(family)
+        value, lower, upper = None, solution.lower, solution.upper
+        log(f"bounds only: {reason}")
     result = {
         "family": runs.family_words(family), "exact": value is not None, "value": value,
-        "lower": lower, "upper": upper, "random": found.random,
-        "known_task": found.known_task, "seconds": time.perf_counter() - started,
+        "lower": lower, "upper": upper, "random": solution.random,
+        "known_task": solution.known_task, "seconds": time.perf_counter() - started,
     }  # fmt: skip
     return lambda: to_json(result) if args.json else tables.ceiling(result)
 

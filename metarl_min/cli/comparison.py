@@ -151,6 +151,13 @@ def _jobs_of(
     ]
 
 
+def _remaining(jobs: Sequence[Job], rows: Mapping[int, Row]) -> float:
+    """Return the work that remains in units of the work that is done; a seed costs one unit."""
+    costs = [1 + job.num_seeds for job in jobs]
+    done = sum(costs[i] for i in rows)
+    return (sum(costs) - done) / done
+
+
 def _entry(jobs: Sequence[Job], rows: Sequence[Row]) -> Row:
     """Return the entry of one family in the result, from its jobs and their rows."""
     family, ceiling = jobs[0].learner.family, jobs[0].ceiling
@@ -197,7 +204,7 @@ def compare(
     rows: dict[int, Row] = {}
     for i, row in run_jobs(jobs, processes, run_job):
         rows[i] = row
-        seconds = (time.perf_counter() - started) * (len(jobs) - len(rows)) / len(rows)
+        seconds = (time.perf_counter() - started) * _remaining(jobs, rows)
         place = f"{len(rows)} of {len(jobs)} done, about {seconds:.0f} seconds left"
         report(f"{place}: {jobs[i].name} on {jobs[i].task}")
     entries = {}

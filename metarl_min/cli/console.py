@@ -37,8 +37,9 @@ def parameters(words: Sequence[str]) -> dict[str, str]:
 
 
 def names(words: str) -> list[str]:
-    """Return the names of a comma-separated list. ValueError if a name stands twice."""
+    """Return the names of a comma-separated list. ValueError if one is empty or stands twice."""
     separated = words.split(",")
+    require(all(separated), "names must be written name,name,..", repr(words))
     require(len(set(separated)) == len(separated), "a name must be given once", repr(words))
     return separated
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from metarl_min import learners, training
+from metarl_min.basics import words
 from metarl_min.basics.arguments import require
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.checkpoints import Checkpoint
@@ -39,8 +40,21 @@ def _previous(args: argparse.Namespace) -> runs.Run | None:
     return runs.previous_run(args.out) if args.resume else None
 
 
+def _require_places(args: argparse.Namespace) -> None:
+    """Raise a ValueError if a setting stands among the parameters, or the other way round."""
+    settings = words.keys(learner_registry.function(args.learner))
+    of_family = words.keys(family_registry.function(args.family))
+    for key in parameters(args.words):
+        rule = f"a setting of {args.learner} must be written after --set"
+        require(key in of_family or key not in settings, rule, key)
+    for key in parameters(args.set):
+        rule = f"a parameter of {args.family} must be written before --set"
+        require(key in settings or key not in of_family, rule, key)
+
+
 def _new_run(args: argparse.Namespace, previous: runs.Run | None) -> tuple[Learner, runs.Run]:
     """Return the learner that the words name, and its run."""
+    _require_places(args)
     schedule = args.iterations or (previous.iterations if previous else None)
     family = family_registry.make(args.family, parameters(args.words))
     settings = parameters(args.set)

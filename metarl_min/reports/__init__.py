@@ -1,6 +1,6 @@
-"""What people look at.
+"""Reports: results as tables and pictures, progress, and the index of equations.
 
-progress   a bar that shows how far a run is
+progress   the progress of a run
 tables     results as text
 plots      results as pictures
 equations  the index of equations

@@ -1,12 +1,14 @@
-"""The index of equations: what is derived where, which functions compute it, which tests prove it.
+"""The index of equations: their modules, the functions that compute them, the tests of each.
 
-A module's docstring numbers its equations, one to a paragraph or a line, each ended by its source:
+The docstring of a module numbers its equations. Each equation has a line or a paragraph, and its
+source stands at the end:
 
     (n)  formula, on one line or several    [Author et al. year, eq. n]
 
-A function's docstring cites "eq. (2)", "eqs. (1)-(3), (5)" of its own module, and "values (4)" of
-another. A test is marked @pytest.mark.verifies("values.4"). Modules go by their last name, or by
-"tasks.bandits" where two share it. Nothing is imported: sources are parsed.
+The docstring of a function cites "eq. (2)" or "eqs. (1)-(3), (5)" of its own module, and
+"values (4)" of another module. A test is marked @pytest.mark.verifies("values.4"). The name of a
+module is its last part, or "tasks.bandits" if two modules share the last part. The index parses
+the sources and imports none of them.
 """
 
 from __future__ import annotations
@@ -31,17 +33,17 @@ class Equation(NamedTuple):
     """One numbered equation and where it is used."""
 
     name: str  # "mdp.5"
-    formula: str  # as written, spaces and line breaks made single
-    source: str  # the paper; "" where it is missing
-    functions: list[str]  # that cite it
-    tests: list[str]  # that are marked with it
+    formula: str  # as it is written, on one line
+    source: str  # the paper; empty if it is missing
+    functions: list[str]  # the functions that cite it
+    tests: list[str]  # the tests that are marked with it
 
 
 class Index(NamedTuple):
-    """All equations, and all that points at none."""
+    """The equations of a package, and the errors of its citations."""
 
     equations: list[Equation]
-    dangling: list[str]
+    dangling: list[str]  # citations and marks of equations that do not exist
 
 
 def _flow(text: str) -> str:
@@ -56,13 +58,13 @@ def formulas(docstring: str) -> dict[int, tuple[str, str]]:
     """
     starts = list(ENTRY.finditer(docstring))
     ends = [*(start.start() for start in starts[1:]), len(docstring)]
-    found = {}
+    equations = {}
     for start, end in zip(starts, ends, strict=False):
         text = docstring[start.end() : end].split("\n\n")[0]
         source = SOURCE.search(text)
         formula = text[: source.start()] if source else text
-        found[int(start[1])] = (_flow(formula), _flow(source[1]) if source else "")
-    return found
+        equations[int(start[1])] = (_flow(formula), _flow(source[1]) if source else "")
+    return equations
 
 
 def expand(numbers: str) -> list[int]:
@@ -71,10 +73,11 @@ def expand(numbers: str) -> list[int]:
     >>> expand("(1)-(3), (5) and (7)")
     [1, 2, 3, 5, 7]
     """
-    found: list[int] = []
+    expanded: list[int] = []
     for dash, digits in re.findall(r"(-?)\((\d+)\)", numbers):
-        found += range(found[-1] + 1 if dash else int(digits), int(digits) + 1)
-    return found
+        first = expanded[-1] + 1 if dash else int(digits)
+        expanded += range(first, int(digits) + 1)
+    return expanded
 
 
 def citations(docstring: str, module: str, modules: set[str]) -> list[str]:
@@ -88,7 +91,7 @@ def citations(docstring: str, module: str, modules: set[str]) -> list[str]:
 
 
 def module_names(paths: list[Path], root: Path) -> dict[str, Path]:
-    """Return the modules by their short names: the last part, or the last two where shared."""
+    """Return the modules by their short names: the last part, or two parts if that is shared."""
     dotted = {path: path.relative_to(root).with_suffix("").parts for path in paths}
     parts = {p: name[:-1] if name[-1] == "__init__" else name for p, name in dotted.items()}
     shared = Counter(name[-1] for name in parts.values() if name)
@@ -165,7 +168,7 @@ def text(equations: list[Equation], width: int = 100) -> str:
         by_file: dict[str, list[str]] = {}
         for file, _, test in (test.partition(".") for test in tests):
             by_file.setdefault(file, []).append(test)
-        lines |= {file: ", ".join(found) for file, found in by_file.items()}
+        lines |= {file: ", ".join(names) for file, names in by_file.items()}
         for label, line in lines.items():
             head = f"{name:21s}" if not label else f"    {label}: "
             paragraphs += textwrap.wrap(head + line, width, subsequent_indent=" " * 8)

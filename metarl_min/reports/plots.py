@@ -1,4 +1,4 @@
-"""Pictures: returns per episode; bias against deviation of estimators; regret over time."""
+"""Pictures of results: returns per episode, bias and deviation of estimators, regret over time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]  # Okabe and Ito 2008
 MARKERS = "osD^vP*X"
-ROUND_OFF = 1e-12  # a bias or deviation below this is none
+ROUND_OFF = 1e-12  # a bias or deviation below this is round-off
 
 
 def _curve(axes: Axes, name: str, values: list[float], index: int, line: str) -> None:
@@ -25,7 +25,11 @@ def _curve(axes: Axes, name: str, values: list[float], index: int, line: str) ->
 
 
 def _references(axes: Axes, entry: dict[str, Any]) -> None:
-    """Draw chance, the same in every episode, and the ceiling, as a curve where it was played."""
+    """Draw the returns of the random player and of the Bayes-optimal player.
+
+    The random player earns the same in every episode. The Bayes-optimal player has a curve if it
+    has played, else the line of its mean.
+    """
     chance, best, num_episodes = entry["random"], entry["bayes_optimal"], entry["num_episodes"]
     axes.axhline(chance["return"] / num_episodes, color="0.6", linestyle=":", label="random")
     played = entry["baselines"].get("bayes_optimal")
@@ -53,7 +57,7 @@ def _panel(axes: Axes, name: str, entry: dict[str, Any]) -> None:
 
 
 def _figure(width: float) -> Figure:
-    """Return an empty figure; no pyplot: the backend and figures of the caller stay as they are."""
+    """Return an empty figure. Without pyplot the backend of the caller stays as it is."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -69,7 +73,7 @@ def _png(figure: Figure) -> bytes:
 
 
 def curves(result: dict[str, Any]) -> bytes:
-    """Return `curves.png` of a result of `compare`; ImportError without matplotlib."""
+    """Return `curves.png` for a result of `compare`. ImportError without matplotlib."""
     entries = result["tasks"]
     figure = _figure(6.4 * len(entries))
     panels = figure.subplots(1, len(entries), squeeze=False)[0]
@@ -79,19 +83,20 @@ def curves(result: dict[str, Any]) -> bytes:
 
 
 def _positive(values: Array) -> Array:
-    """Return values for a logarithmic axis: what is round-off becomes a tenth of the smallest."""
-    some = values[values > ROUND_OFF]
-    return np.where(values > ROUND_OFF, values, (some.min() if some.size else 1.0) / 10)
+    """Return values for a logarithmic axis; round-off becomes a tenth of the smallest value."""
+    positive = values[values > ROUND_OFF]
+    smallest = positive.min() if positive.size else 1.0
+    return np.where(values > ROUND_OFF, values, smallest / 10)
 
 
 def _together(points: dict[str, Array]) -> dict[str, Array]:
-    """Give estimators that lie on each other one curve, which names them all."""
-    found: dict[str, Array] = {}
+    """Merge estimators with equal curves into one curve, whose name holds all their names."""
+    curves: dict[str, Array] = {}
     for name, curve in points.items():
-        same = [x for x, other in found.items() if np.allclose(curve, other, 1e-6, ROUND_OFF)]
+        same = [x for x, other in curves.items() if np.allclose(curve, other, 1e-6, ROUND_OFF)]
         label = f"{same[0]} = {name}" if same else name
-        found = {label if x in same else x: y for x, y in found.items()} | {label: curve}
-    return found
+        curves = {label if x in same else x: y for x, y in curves.items()} | {label: curve}
+    return curves
 
 
 def _annotate(axes: Any, text: str, point: tuple[float, ...], colour: str) -> None:
@@ -101,7 +106,7 @@ def _annotate(axes: Any, text: str, point: tuple[float, ...], colour: str) -> No
 
 
 def bias_variance(result: dict[str, Any]) -> bytes:
-    """Return `bias_variance.png` of a result of `estimators`; ImportError without matplotlib."""
+    """Return `bias_variance.png` for a result of `estimators`. ImportError without matplotlib."""
     figure, numbers = _figure(8.0), list(result["objectives"])
     axes = figure.subplots()
     points = {
@@ -128,7 +133,7 @@ def bias_variance(result: dict[str, Any]) -> bytes:
 
 
 def regret(result: dict[str, Any]) -> bytes:
-    """Return `regret.png` of a result of `tables`; ImportError without matplotlib."""
+    """Return `regret.png` for a result of `tables`. ImportError without matplotlib."""
     parts = result["regret"]
     figure = _figure(5.6 * len(parts) + 1)
     panels = figure.subplots(1, len(parts), squeeze=False)[0]
@@ -138,7 +143,11 @@ def regret(result: dict[str, Any]) -> bytes:
             axes.plot(part["times"], values, line, color=COLOURS[index % len(COLOURS)], label=name)
         unit = "pull" if "k" in part else "episode"
         title = f"{part['k']} arms" if "k" in part else "random MDPs"
-        axes.set(title=title, xlabel=f"{unit}s", ylabel="lost so far to whoever is told the task")
+        axes.set(
+            title=title,
+            xlabel=f"{unit}s",
+            ylabel="reward lost against a player that knows the task",
+        )
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
     return _png(figure)

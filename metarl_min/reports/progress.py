@@ -1,4 +1,4 @@
-"""How far a run has got, on standard error."""
+"""The progress of a run, on standard error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _summary(info: Any) -> str:
 
 
 def _bar(iterations: int) -> Any:
-    """Return tqdm's bar where it is installed and a person watches, else None."""
+    """Return a bar of tqdm, or None without tqdm or without a terminal."""
     if not sys.stderr.isatty():
         return None
     try:
@@ -30,11 +30,13 @@ def _bar(iterations: int) -> Any:
 
 @contextlib.contextmanager
 def progress(iterations: int) -> Iterator[OnIteration]:
-    """Show progress on standard error: a bar, or a line at each tenth of the way."""
+    """Show progress on standard error: a bar, or a line after each tenth of the iterations."""
     bar = _bar(iterations)
 
     def advance(iteration: int, info: Any) -> None:
-        bar.initial = bar.initial or iteration - 1  # a resumed run is not a fast one
+        bar.initial = (
+            bar.initial or iteration - 1
+        )  # the iterations before a resumed run took no time
         bar.set_postfix_str(_summary(info), refresh=False)
         bar.update(iteration - bar.n)
 

@@ -119,12 +119,12 @@ def _alarm(name: str, scores: dict[str, Any]) -> list[str]:
 
 def alarms(entry: dict[str, Any]) -> list[str]:
     """Return a line for each row whose score exceeds 1 by more than 4 standard errors."""
-    found, family = [], entry["family"]["name"]
+    lines, family = [], entry["family"]["name"]
     for name, scores in _players(entry).items():
-        found += _alarm(f"{name} on {family}", scores)
+        lines += _alarm(f"{name} on {family}", scores)
         for part in ("before", "control"):
-            found += _alarm(f"{name} ({part}) on {family}", scores.get(part) or {})
-    return found
+            lines += _alarm(f"{name} ({part}) on {family}", scores.get(part) or {})
+    return lines
 
 
 def evaluation(result: dict[str, Any]) -> str:

@@ -8,9 +8,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-import numpy as np
-
-from metarl_min.cli import comparison, console, jobs
+from metarl_min.cli import comparison, jobs
 from metarl_min.tasks.bandits import bandit
 
 
@@ -49,9 +47,3 @@ def test_ctrl_c_during_compare_ends_its_processes(tmp_path):
     assert process.returncode == 1 and out == b""
     assert err.decode().splitlines()[-1] == "metarl_min: interrupted: start it again"
     assert b"Traceback" not in err
-
-
-def test_numbers_in_json_are_whole_floats():
-    assert console.to_json({"x": np.float64(0.1) + 0.2, "y": np.nan}) == (
-        '{\n "x": 0.30000000000000004,\n "y": null\n}'
-    )

@@ -18,6 +18,13 @@ WRONG = {
     "unknown learner": ["train", "nobody", "bandit"],
     "unknown learner in compare": ["compare", "--learners", "toy,nobody"],
     "no learner in compare": ["compare", "--learners", ""],
+    "an empty family in compare": ["compare", "--tasks", "bandit,"],
+    "a setting among the parameters": ["train", "toy", "bandit", "pause=1"],
+    "a parameter among the settings": ["train", "toy", "bandit", "--set", "arms=3"],
+    "help of an unknown command": ["help", "nothing"],
+    "a plug-in of another kind": ["ceiling", "os.path:join"],
+    "a file without a function": ["ceiling", "nowhere.py"],
+    "seeds of words": ["compare", "--seeds", "many"],
     "a learner twice": ["compare", "--learners", "toy,toy"],
     "unknown family": ["ceiling", "chess"],
     "unknown family in compare": ["compare", "--tasks", "chess", "--learners", "toy"],
@@ -52,7 +59,6 @@ WRONG = {
     "zero seeds": ["compare", "--seeds", "0"],
     "help of an unknown learner": ["train", "nobody", "--help"],
     "a plug-in without a file": ["train", "nowhere.py:learner", "bandit"],
-    "a plug-in without a function": ["ceiling", "nowhere.py"],
     "theta and arms": ["estimators", "--theta", "1,2,3"],
     "one arm": ["estimators", "--arms", "1", "--theta", "0"],
     "an empty arm": ["estimators", "--arms", "1,,2"],
@@ -87,6 +93,15 @@ def test_the_line_states_the_rule_and_what_it_got(run):
     )
     assert run("ceiling", "bandit", "legs=3")[2] == (
         "metarl_min: bandit knows the keys arms, pulls, prior, got 'legs'\n"
+    )
+
+
+def test_a_word_in_the_wrong_place_is_told_its_place(run):
+    assert run("train", "toy", "bandit", "pause=1")[2] == (
+        "metarl_min: a setting of toy must be written after --set, got pause\n"
+    )
+    assert run("train", "toy", "bandit", "--set", "arms=3")[2] == (
+        "metarl_min: a parameter of bandit must be written before --set, got arms\n"
     )
 
 

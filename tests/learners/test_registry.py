@@ -20,11 +20,28 @@ def test_every_learner_keeps_to_the_protocol(name, family):
     assert learner.family is FAMILIES[family] and learner.iterations >= 1
 
 
+VARIANTS = [
+    *((name, {}) for name in registry.LEARNERS),
+    ("maml", {"update": "trpo", "max_kl": "0.02", "policy": "network:3", "baseline": "linear"}),
+    ("maml", {"update": "clipped", "clip": "0.1", "optimizer": "sgd", "beta": "0.3"}),
+    ("maml", {"estimator": "reptile", "alpha": "0.1", "inner_steps": "1", "adapt": "logits"}),
+    ("maml", {"objective": "exact", "gamma": "0.1", "baseline": "0.3"}),
+    ("fomaml", {"objective": "adapted", "learn_alpha": "each"}),
+    ("rl2", {"update": "ppo", "epochs": "2", "clip": "0.1", "cell": "rnn", "rewards": "expected"}),
+    ("mann", {"hidden": "3", "max_norm": "0.7", "entropy": "0.1"}),
+    ("es", {"estimator": "forward", "directions": "orthogonal", "population": "4"}),
+    ("ga", {"selection": "tournament", "crossover": "one_point", "elites": "0", "pressure": "2"}),
+    ("es_maml", {"adaptation": "hill_climbing", "policy": "network:3"}),
+    ("evolved_rule", {"shaping": "none", "optimizer": "momentum", "decay": "0.1"}),
+]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("name", registry.LEARNERS)
-def test_resolved_settings_hold_no_none_and_make_the_same_learner_again(name, family):
-    learner = registry.make(name, FAMILIES[family], {})
+@pytest.mark.parametrize(("name", "given"), VARIANTS)
+def test_resolved_settings_hold_no_none_and_make_the_same_learner_again(name, given, family):
+    learner = registry.make(name, FAMILIES[family], given)
     assert None not in learner.settings.values()
+    assert {key: str(learner.settings[key]) for key in given} == given
     again = registry.make(
         name, FAMILIES[family], {key: str(word) for key, word in learner.settings.items()}
     )
@@ -81,7 +98,7 @@ def test_a_learner_of_a_file_is_made_with_its_settings_resolved(tmp_path):
     (tmp_path / "plug.py").write_text(PLUG_IN)
     learner = registry.make(f"{tmp_path}/plug.py:mine", FAMILIES["bandit"], {"speed": "2"}, 5)
     learners.check(learner)
-    assert {key: float(x) for key, x in learner.settings.items()} == {"speed": 2, "iterations": 5}
+    assert learner.settings == {"speed": 2.0, "iterations": 5}
     assert np.isclose(learner.init(np.random.default_rng(0))["probs"].sum(), 1)
     with pytest.raises(TypeError, match="must return a Learner, got int"):
         registry.make(f"{tmp_path}/plug.py:nothing", FAMILIES["bandit"], {})
