@@ -1,28 +1,32 @@
-"""Trust regions: meta-updates whose length is measured by the change of the policies.
+"""Trust regions: updates of theta whose length is measured by the change of the policies.
 
-In this module, A is a positive definite matrix, x the solution of A x = b, r the residual b - A x,
-p a direction of search, and F a Hessian. Conjugate gradients need only products with A:
+In this module, A is a positive definite matrix, b a given vector, x the solution of A x = b, r the
+residual b - A x, p a direction of search, and F a Hessian. Conjugate gradients need only products
+with A:
 
     (1)  A x = b:  x_0 = 0,  p_0 = r_0 = b,  c_i = r_i.r_i / p_i.A p_i,
          x_{i+1} = x_i + c_i p_i,  r_{i+1} = r_i - c_i A p_i,
          p_{i+1} = r_{i+1} + (r_{i+1}.r_{i+1} / r_i.r_i) p_i   [Hestenes and Stiefel 1952, eq. 3:1]
 
-An update raises a surrogate L of theta, and keeps a divergence kl of the policies below max_kl. The
-divergence has its minimum 0 at the old theta. With s the change of theta:
+An update raises a surrogate L of theta. It keeps a divergence kl of the new policies from the old
+policies below max_kl. The divergence has its minimum 0 at the old theta. `delta` is the change of
+theta:
 
-    (2)  kl(theta + s) = s.F s / 2 + O(|s|^3),  F = Hess kl(theta),
-         s = sqrt(2 max_kl / x.A x) x,  A x = grad L,  A = F + damping I
+    (2)  kl(theta + delta) = delta.F delta / 2 + O(|delta|^3),  F = Hess kl(theta),
+         delta = sqrt(2 max_kl / x.A x) x,  A x = grad L,  A = F + damping I
                                                               [Schulman et al. 2015, app. C]
-    (3)  the update is theta + 0.8^j s, for the first j = 0, 1, .. where L rises and kl <= max_kl
+    (3)  the update is theta + 0.8^j delta,
+         for the first j = 0, 1, .. where L rises and kl <= max_kl
                                                               [Schulman et al. 2015, app. C]
 
     Steps of (2): kl and its gradient are zero at the old theta, so its Taylor series starts with F.
-    To first order L rises by s.grad L. Maximise this under the constraint s.A s / 2 = max_kl.
-    With a Lagrange multiplier c, grad L = c A s. So s is a multiple of x.
-    The constraint s.A s = 2 max_kl gives the factor.
+    F is nearly singular: many directions hardly change the policies. damping I makes it definite.
+    To first order L rises by delta.grad L. Maximise this if delta.A delta / 2 = max_kl.
+    With a Lagrange multiplier c, grad L = c A delta. So delta is a multiple of x.
+    The constraint delta.A delta = 2 max_kl gives the factor.
 
-The surrogate weighs the advantages with the ratio of the new and the old probability of an action.
-C(s,a) is the sum of the advantages of a pair, as in objectives (2):
+The surrogate multiplies each advantage by the ratio of the new and the old probability of its
+action. C(s,a) is the sum of the advantages of a pair, as in objectives (2):
 
     (4)  L = sum_{s,a} C(s,a) ratio(s,a),  ratio = pi(a|s) / pi_old(a|s)
                                                              [Schulman et al. 2015, eq. 14]
@@ -35,19 +39,21 @@ C(s,a) is the sum of the advantages of a pair, as in objectives (2):
     For Adv < 0, (5) is Adv times the larger of the two, which is max(ratio, 1 - eps).
     The ratio depends on s and a alone, so the advantages of all visits are added first.
 
-Where pi = pi_old, the gradient of the ratio is that of log pi. (4) and (5) have there the gradient
-of REINFORCE, objectives (3).
+Where pi = pi_old, the ratio is 1, and its gradient is the gradient of log pi. So (4) has there the
+gradient of REINFORCE, objectives (3). (5) has the same gradient: near the ratio 1 the clip does
+nothing, so both arguments of min are equal.
 
-In a trial, theta acts on the policy of every stage through the inner steps. A function of theta has
-one term for each stage. A term depends on the new policy and on the policy that played the stage:
+In a trial, theta acts on the policy of every stage through the inner steps. So L and kl of a trial
+are sums over its stages. A term depends on the new policy of its stage, and on the policy that
+played it:
 
     (7)  f(theta) = sum_k f_k(pi_{phi_k(theta)}, pi_old,k),  phi_k by adaptation (1)
                                                              [Rothfuss et al. 2019, sec. 6]
     (8)  kl = mean over all visits of KL(pi_old || pi)(s)       [Schulman et al. 2015, eq. 14]
 
-Let the terms of (7) be (4) with the advantages of trial_gradients (2). At the old theta the
-gradient is then trial_gradients (2). ProMP (Rothfuss et al. 2019) differs in two things: it adds a
-penalty on the KL to (5), and its inner surrogates have ratios.
+Take (4) as the terms of (7), with the advantages W_t + R_{>k}. At the old theta, the gradient of
+(7) is then the trial gradient, trial_gradients (2). ProMP (Rothfuss et al. 2019) differs in two
+things: it adds a penalty on the KL to (5), and its inner surrogates have ratios.
 """
 
 from collections.abc import Callable, Sequence
@@ -69,25 +75,29 @@ from metarl_min.mdps.rollouts import Episodes
 
 
 class Info(NamedTuple):
-    """The result of a step. A step that was not accepted leaves theta as it was."""
+    """The result of a step. If the step is not accepted, theta does not change."""
 
     accepted: bool
-    improvement: float  # of the surrogate
-    kl: float  # divergence from the old policies, in nats
+    improvement: float  # increase of the surrogate
+    kl: float  # divergence of the new policies from the old policies, in nats
 
 
 class StageTables(NamedTuple):
-    """The tables of one stage, each [M, S, A]; divided by M, their sums are means over tasks."""
+    """The tables of one stage, each [M, S, A].
 
-    plus: Array  # C+ of eq. (6)
-    minus: Array  # C- of eq. (6)
-    visits: Array  # number of visits of each pair
+    They are already divided by M, so a sum over tasks is a mean.
+    """
+
+    plus: Array  # C+ of eq. (6), divided by M
+    minus: Array  # C- of eq. (6), divided by M
+    visits: Array  # number of visits of each pair, divided by M
 
 
 def conjugate_gradient(product: Callable[[Array], Array], b: Array, num_iterations: int) -> Array:
-    """Solve A x = b for a definite A by eq. (1); `product(v)` returns A v. [D] -> [D]
+    """Solve A x = b for a positive definite A by eq. (1). `product(v)` returns A v. [D] -> [D]
 
-    It stops early where the residual is at most 1e-10 |b|.
+    It stops early if the length of the residual is at most 1e-10 |b|, or if p.A p is not positive,
+    so that A is not positive definite.
 
     >>> A, b = np.array([[4.0, 1.0], [1.0, 3.0]]), np.array([1.0, 2.0])
     >>> conjugate_gradient(lambda v: A @ v, b, num_iterations=2).round(6)
@@ -103,7 +113,7 @@ def conjugate_gradient(product: Callable[[Array], Array], b: Array, num_iteratio
     return x
 
 
-@np.errstate(all="ignore")  # a point of the line search that is not finite is refused
+@np.errstate(all="ignore")  # the line search refuses points where a value is not finite
 def step(
     theta: Tree,
     surrogate: Callable[[Tree], Any],
@@ -113,10 +123,11 @@ def step(
     num_iterations: int = 10,
     damping: float = 1e-2,
 ) -> tuple[Tree, Info]:
-    """Raise `surrogate` while `divergence` <= `max_kl`, eqs. (2) and (3). Both are traceable.
+    """Return one step that raises `surrogate` and keeps `divergence` at most `max_kl`.
 
-    In many directions of a network F is nearly 0. With a small `damping`, s is long in these
-    directions: the quadratic of eq. (2) is then far from the divergence, and eq. (3) accepts no j.
+    It is eqs. (2) and (3). Both functions of theta must be traceable. In many directions of a
+    network F is nearly 0. With a small `damping`, delta is long in these directions. The quadratic
+    of eq. (2) is then far from the divergence, and eq. (3) accepts no j.
     """
     require(real("max_kl", max_kl) > 0, "max_kl must be positive", max_kl)
     real("damping", damping, 0)
@@ -125,11 +136,13 @@ def step(
     require(fits, "at theta surrogate must be finite and divergence 0", f"{start} and {kl}")
     flat, unravel = trees.ravel(theta)
     g, _ = trees.ravel(grad(surrogate)(theta))
-    F, _ = make_hvp(divergence)(theta)  # one trace serves every product
+    F, _ = make_hvp(divergence)(theta)  # one trace is used for every product
     x = conjugate_gradient(lambda v: trees.ravel(F(unravel(v)))[0] + damping * v, g, num_iterations)
-    full = np.sqrt(2 * max_kl / max(x @ g, 1e-300)) * x  # x.A x = x.g, because r is orthogonal to x
+    # x.A x = x.g: A x = g - r, and the residual r is orthogonal to x, because x lies in the span of
+    # the earlier residuals.
+    delta = np.sqrt(2 * max_kl / max(x @ g, 1e-300)) * x
     for scale in 0.8 ** np.arange(15):
-        new = unravel(flat + scale * full)
+        new = unravel(flat + scale * delta)
         improvement, kl = float(surrogate(new) - start), float(divergence(new))
         if 0 < improvement < np.inf and kl <= max_kl:
             return new, Info(accepted=True, improvement=improvement, kl=kl)
@@ -137,14 +150,15 @@ def step(
 
 
 def importance_surrogate(logits: Any, reference: Array, C: Array) -> Any:
-    """Return the importance-weighted surrogate, eq. (4): eq. (6) with nothing to clip. -> [...]"""
+    """Return the importance-weighted surrogate, eq. (4). [..., S, A] -> [...]"""
+    # It is eq. (6) with eps = inf: both limits vanish, so C of either sign may stand in `plus`.
     return clipped_surrogate(logits, reference, C, 0.0 * C, np.inf)
 
 
 def clipped_surrogate(logits: Any, reference: Array, plus: Array, minus: Array, eps: float) -> Any:
-    """Return the clipped surrogate of eq. (5) from its tables C+ and C-, eq. (6).
+    """Return the clipped surrogate, eq. (5), from its tables C+ and C-, eq. (6).
 
-    `reference` are the logits of pi_old. [..., S, A] -> [...]
+    `reference` contains the logits of pi_old. [..., S, A] -> [...]
 
     >>> old, new = np.zeros((1, 2)), np.log([[0.75, 0.25]])  # the ratios are 1.5 and 0.5
     >>> C = np.array([[1.0, 0.0]])
@@ -152,7 +166,9 @@ def clipped_surrogate(logits: Any, reference: Array, plus: Array, minus: Array, 
     1.2
     """
     log_ratio = log_softmax(logits) - log_softmax(reference)
-    ratio = np.exp(np.minimum(log_ratio, 700.0))  # a larger ratio has C = 0, and 0 inf is NaN
+    # An action with a ratio above e^700 had an old probability near 0, so it was never sampled and
+    # C = 0. Without the limit, 0 times inf would be NaN.
+    ratio = np.exp(np.minimum(log_ratio, 700.0))
     terms = plus * np.minimum(ratio, 1 + eps) + minus * np.maximum(ratio, 1 - eps)
     return np.sum(terms, axis=(-1, -2))
 
@@ -187,7 +203,7 @@ def surrogate_after_adaptation(
 
 
 def _weighted_kl(logits: Any, reference: Array, weights: Array) -> Any:
-    """Return the divergence of each state, times its share of the visits, eq. (8). [M, S]"""
+    """Return KL(pi_old || pi) of each state times its weight: the terms of eq. (8). [M, S]"""
     return weights * policies.kl(reference, logits)
 
 
@@ -202,7 +218,9 @@ def trpo_update(
     return step(trial.path[0], partial(after, terms=gains), partial(after, terms=costs), max_kl)
 
 
-@np.errstate(over="ignore")  # of cosh in the slope of a saturated tanh, which is 0
+# autograd writes the slope of tanh as 1 / cosh^2. Where tanh is saturated, cosh overflows and the
+# slope is 0, as it should be.
+@np.errstate(over="ignore")
 def clipped_update(
     policy: Policy,
     trial: Trial,
@@ -212,7 +230,7 @@ def clipped_update(
     eps: float = 0.3,
     num_epochs: int = 5,
 ) -> tuple[Tree, Any]:
-    """Return theta and the optimiser's state after `num_epochs` ascents of eq. (5)."""
+    """Return theta and the state of the optimiser after `num_epochs` ascents of eq. (5)."""
     require(0 < real("eps", eps) < 1, "eps must be above 0 and below 1", eps)
     theta = trial.path[0]
     terms = [partial(clipped_surrogate, plus=x.plus, minus=x.minus, eps=eps) for x in stages]
