@@ -1,10 +1,11 @@
 """Slices of a population on many workers, with the results in order.
 
-An executor is None (all members in this process), a `concurrent.futures.Executor`, or a function
-that makes one. The result of a member must not depend on the slice that it is in. Then the results
-have the same bits for any number of workers, and a slice that was lost can be computed again.
+A user gives one of three values: None (all members are evaluated in this process), an Executor of
+`concurrent.futures`, or a function that makes an Executor. The result of a member must not depend
+on its slice. Then the results have the same bits for any number of workers, and a slice that was
+lost can be computed again.
 
-`_OPEN` is a cache of this process: it holds the executors that functions have made. An executor
+`_OPEN` is a cache of this process: it holds the Executors that functions have made. An Executor
 serves all later generations, because its workers take longer to start than a generation takes.
 """
 
@@ -12,14 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future
+from itertools import pairwise
 from typing import Any
 
 from metarl_min.basics.arguments import require
 
 ATTEMPTS = 3
 Slice = tuple[int, int]  # (start, stop): the members start .. stop - 1
-Task = Callable[[int, int], Any]  # start, stop -> result of the slice
-_OPEN: dict[Any, Any] = {}  # function -> the executor that it made last
+Job = Callable[[int, int], Any]  # start, stop -> result of the slice
+_OPEN: dict[Any, Any] = {}  # function -> the Executor that it made last
 
 
 def _is_executor(value: Any) -> bool:
@@ -27,24 +29,28 @@ def _is_executor(value: Any) -> bool:
 
 
 def check(executor: Any) -> Any:
-    """Return `executor`; ValueError unless None, an Executor or a function that makes one."""
+    """Return `executor`; ValueError unless it is None, an Executor or a function."""
     rule = "executor must be None, a concurrent.futures.Executor or a function that makes one"
     require(executor is None or _is_executor(executor) or callable(executor), rule, executor)
     return executor
 
 
-def slices(num_members: int, most: int) -> list[Slice]:
-    """Cut a population into at most `most` slices of nearly equal size.
+def cut(num_members: int, max_slices: int) -> list[Slice]:
+    """Cut a population into at most `max_slices` slices, whose sizes differ by at most 1.
 
-    >>> slices(5, 2)
-    [(0, 3), (3, 5)]
+    >>> cut(10, 4)
+    [(0, 2), (2, 5), (5, 7), (7, 10)]
     """
-    size = -(-num_members // most)
-    return [(i, min(i + size, num_members)) for i in range(0, num_members, size)]
+    num_slices = min(num_members, max_slices)
+    ends = [i * num_members // num_slices for i in range(num_slices + 1)]
+    return list(pairwise(ends))
 
 
 def open_executor(executor: Any) -> Any:
-    """Return an Executor: `executor` itself, or the one that this function made."""
+    """Return `executor` itself or, if it is a function, the Executor that it made.
+
+    The function is called at the first use only.
+    """
     if _is_executor(executor):
         return executor
     if executor not in _OPEN:
@@ -55,56 +61,60 @@ def open_executor(executor: Any) -> Any:
 
 
 def close(executor: Any) -> None:
-    """Shut down the executor that a function made, if it is open."""
+    """Shut down the Executor that a function made, if it is open."""
     if executor in _OPEN:
         _OPEN.pop(executor).shutdown(wait=False)
 
 
 def _attempt(
-    pool: Any, task: Task, parts: list[Slice]
+    executor: Any, job: Job, slices: list[Slice]
 ) -> tuple[dict[Slice, Any], Exception | None, bool]:
-    """Return the results of one attempt, the last error, and whether the pool is lost."""
+    """Return the results of one attempt, the last error, and whether the Executor is lost.
+
+    `executor` is an Executor here.
+    """
     futures: dict[Slice, Future[Any]] = {}
     results: dict[Slice, Any] = {}
     error: Exception | None = None
     lost = False
     try:
-        for part in parts:
-            futures[part] = pool.submit(task, *part)
-    except Exception as refusal:  # the pool is broken, or has been shut down
+        for members in slices:
+            futures[members] = executor.submit(job, *members)
+    except Exception as refusal:  # the Executor is broken, or has been shut down
         error, lost = refusal, True
-    for part, future in futures.items():
+    for members, future in futures.items():
         try:
-            results[part] = future.result()
+            results[members] = future.result()
         except Exception as failure:  # any error of a worker
             error = failure
     return results, error, lost or isinstance(error, BrokenExecutor)
 
 
-def gather(executor: Any, task: Task, parts: list[Slice]) -> list[Any]:
-    """Return `task(start, stop)` of each slice, in order.
+def gather(executor: Any, job: Job, slices: list[Slice]) -> list[Any]:
+    """Return `job(start, stop)` of each slice, in order.
 
-    A slice that fails is attempted again, `ATTEMPTS` times in all. After that a RuntimeError names
-    its members. If the executor is broken or refuses work, a function is called again and makes a
-    new one. An Executor that was given cannot be replaced: then the error is raised at once.
+    A slice that fails is attempted again, up to `ATTEMPTS` times in all. If an Executor that a
+    function made is broken or refuses work, the function is called again and makes a new one. An
+    Executor that the user gave cannot be replaced, so there is no further attempt. If a slice has
+    no result in the end, a RuntimeError names its members; the last error is its cause.
     """
     if executor is None:
-        return [task(*part) for part in parts]
+        return [job(*members) for members in slices]
     results: dict[Slice, Any] = {}
     error: Exception | None = None
     for _ in range(ATTEMPTS):
-        missing = [part for part in parts if part not in results]
+        missing = [members for members in slices if members not in results]
         if not missing:
             break
-        new, error, lost = _attempt(open_executor(executor), task, missing)
+        new, error, lost = _attempt(open_executor(executor), job, missing)
         results |= new
-        if lost and _is_executor(executor):
+        if lost and _is_executor(executor):  # the user gave it
             break
-        if lost:
+        if lost:  # a function made it; `open_executor` calls the function again
             close(executor)
-    missing = [part for part in parts if part not in results]
+    missing = [members for members in slices if members not in results]
     if not missing:
-        return [results[part] for part in parts]
+        return [results[members] for members in slices]
     start, stop = missing[0]
     rule = f"members {start} to {stop - 1} of the population could not be evaluated"
     raise RuntimeError(f"{rule}: {error!r}; the run can be resumed from its checkpoint") from error

@@ -1,17 +1,23 @@
-"""One generation of a search: workers repeat its updates instead of receiving its states.
+"""One generation of a search on many workers.
 
-The state before, the key of a generation and the fitness of its members determine the next state:
+The last state, the key of its generation and the fitness of its members determine the next state.
+So a worker that holds the last state computes the next state itself, and receives no parameters:
 
-    worker that holds the state before    receives the key and the fitness, repeats the update
-    new or late worker                    answers None, and receives the whole state
+    worker with the last state       receives the key and the fitness, and repeats the update
+    worker without the last state    answers None
 
-So the bytes of a generation depend on the size of the population, not on the number of parameters.
+After the answer None, the slice is submitted again with the whole state, and the worker that takes
+the slice receives the state. So the number of bytes of a generation grows with the population, and
+not with the number of parameters, except for workers without the last state.
 
 The state of a search is a tuple. Its first field holds the parameters, and its field `last_update`
-is an `Update`. The digest of a state is two numbers, computed from its parameters and its last key.
+is an `Update`. The fitness in an `Update` has P entries, also in the first state; so P is read from
+it. The digest of a state is two numbers, computed from its parameters and its last key. That is
+enough: the key is a random number that belongs to one generation, and the members of a state are
+made from its parameters. If a worker repeats an update and gets other bits, the digest differs.
 
 `_STATES` is a cache of a worker process: it holds the states that the worker evaluated last. If an
-entry is missing, the worker asks for the state again, and only time is lost.
+entry is missing, the worker answers None, and only time is lost.
 """
 
 from __future__ import annotations
@@ -32,24 +38,24 @@ Evaluate = Callable[[Any, int, int, int], Array]
 # (state, key, start, stop) -> returns of the members start .. stop - 1, [stop - start, N]
 ApplyUpdate = Callable[[Any, int, Array], Any]  # (state, key, fitness [P]) -> next state
 
-MOST_STATES = 4
-_STATES: dict[bytes, Any] = {}  # search + digest -> state, the oldest first
+MOST_STATES = 4  # number of states that a worker keeps
+_STATES: dict[bytes, Any] = {}  # search_id + digest -> state, the oldest first
 
 
 class Update(NamedTuple):
     """The update that led to a state, so that another process can repeat it."""
 
-    digest: Array  # [2] digest of the state before
+    digest: Array  # [2] digest of the state before the update
     key: int  # key of the generation that was evaluated
-    fitness: Array  # [P]
+    fitness: Array  # [P] fitness of its members
 
 
 class Request(NamedTuple):
-    """All that a worker receives to evaluate a slice, apart from the slice and the state."""
+    """The arguments with which a worker evaluates any slice of a generation."""
 
     evaluate: Evaluate
     apply_update: ApplyUpdate
-    search: bytes  # digest of `apply_update`: searches that share their workers do not mix
+    search_id: bytes  # digest of `apply_update`, so that two searches can share their workers
     key: int  # key of the generation to evaluate
     target_digest: Array  # [2] digest of the state to evaluate
     last_update: Update  # the update that led to that state
@@ -67,32 +73,36 @@ def digest(state: Any) -> Array:
 
 
 def _state_here(request: Request) -> Any:
-    """Return the state of a request if this worker can find or repeat it, else None."""
-    name = request.search + request.target_digest.tobytes()
-    if name in _STATES:
-        return _STATES[name]
+    """Return the state of a request if this worker holds it or can compute it, else None."""
+    cache_key = request.search_id + request.target_digest.tobytes()
+    if cache_key in _STATES:
+        return _STATES[cache_key]
     update = request.last_update
-    before = _STATES.get(request.search + update.digest.tobytes())
+    before = _STATES.get(request.search_id + update.digest.tobytes())
     if before is None:
         return None
     state = request.apply_update(before, update.key, update.fitness)
-    return state if np.array_equal(digest(state), request.target_digest) else None
+    same_bits = np.array_equal(digest(state), request.target_digest)
+    return state if same_bits else None  # another machine may compute other bits
 
 
-def _remember(name: bytes, state: Any) -> None:
+def _remember(cache_key: bytes, state: Any) -> None:
     """Keep a state in this process, and drop the oldest ones."""
-    _STATES.setdefault(name, state)
+    _STATES.setdefault(cache_key, state)
     while len(_STATES) > MOST_STATES:
         oldest, *_ = list(_STATES)  # a copy, because other threads may use this cache
         _STATES.pop(oldest, None)
 
 
 def evaluate_slice(start: int, stop: int, request: Request, state: Any) -> Array | None:
-    """Evaluate a slice. -> returns, or None if `state` is None and this worker needs it"""
+    """Return the returns of a slice, [stop - start, N].
+
+    If `state` is None and this worker can neither find nor compute the state, return None.
+    """
     state = _state_here(request) if state is None else state
     if state is None:
         return None
-    _remember(request.search + request.target_digest.tobytes(), state)
+    _remember(request.search_id + request.target_digest.tobytes(), state)
     return request.evaluate(state, request.key, start, stop)
 
 
@@ -104,22 +114,23 @@ def returns(
     evaluate: Evaluate,
     apply_update: ApplyUpdate,
 ) -> Array:
-    """Evaluate all members, in this process or on the workers. -> returns [P, N]"""
+    """Return the returns of all members, computed in this process or on the workers. [P, N]"""
     population = len(state.last_update.fitness)
     if executor is None:
         return evaluate(state, key, 0, population)
-    parts = executors.slices(population, num_slices)
+    slices = executors.cut(population, num_slices)
     request = Request(
         evaluate=evaluate,
         apply_update=apply_update,
-        search=hashlib.sha256(pickle.dumps(apply_update)).digest(),
+        search_id=hashlib.sha256(pickle.dumps(apply_update)).digest(),
         key=key,
         target_digest=digest(state),
         last_update=state.last_update,
     )
-    task = partial(evaluate_slice, request=request, state=None)
-    answers = dict(zip(parts, executors.gather(executor, task, parts), strict=True))
-    late = [part for part in parts if answers[part] is None]
-    task = partial(evaluate_slice, request=request, state=state)
-    answers |= zip(late, executors.gather(executor, task, late), strict=True)
-    return np.concatenate([answers[part] for part in parts])
+    without_state = partial(evaluate_slice, request=request, state=None)
+    answers = dict(zip(slices, executors.gather(executor, without_state, slices), strict=True))
+    # The slices that were answered by None are evaluated again, now with the state.
+    unanswered = [members for members in slices if answers[members] is None]
+    with_state = partial(evaluate_slice, request=request, state=state)
+    answers |= zip(unanswered, executors.gather(executor, with_state, unanswered), strict=True)
+    return np.concatenate([answers[members] for members in slices])

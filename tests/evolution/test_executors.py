@@ -62,10 +62,20 @@ def test_results_come_in_the_order_of_the_slices():
             future.set_result(work(*part))
             return future
 
-    parts = executors.slices(7, 3)
-    assert parts == [(0, 3), (3, 6), (6, 7)]
-    assert executors.gather(Backwards(), lambda a, b: (a, b), parts) == parts
-    assert executors.gather(None, lambda a, b: b, parts) == [3, 6, 7]
+    slices = executors.cut(7, 3)
+    assert slices == [(0, 2), (2, 4), (4, 7)]
+    assert executors.gather(Backwards(), lambda a, b: (a, b), slices) == slices
+    assert executors.gather(None, lambda a, b: b, slices) == [2, 4, 7]
+
+
+@pytest.mark.parametrize("num_members", range(1, 12))
+@pytest.mark.parametrize("max_slices", range(1, 12))
+def test_slices_cover_all_members_and_differ_in_size_by_at_most_one(num_members, max_slices):
+    slices = executors.cut(num_members, max_slices)
+    sizes = [stop - start for start, stop in slices]
+    assert len(slices) == min(num_members, max_slices)
+    assert [i for start, stop in slices for i in range(start, stop)] == list(range(num_members))
+    assert min(sizes) >= 1 and max(sizes) - min(sizes) <= 1
 
 
 def test_a_class_is_a_function_that_makes_one():

@@ -48,7 +48,7 @@ def answer(sent, target, apply_update):
     request = generations.Request(
         evaluate=parameter,
         apply_update=apply_update,
-        search=b"",
+        search_id=b"",
         key=5,
         target_digest=generations.digest(target),
         last_update=target.last_update,
