@@ -1,19 +1,26 @@
-"""ES-MAML: evolution of a start whose fitness is its return while it adapts.
+"""ES-MAML: evolution of the initial parameters of a learner that adapts.
 
-A trial has stages k = 0, 1, .., as in the module trials. A member plays stage k with phi_k and
-starts from phi_0 = theta. With R_k the return of stage k, evolution ascends
+The initial parameters are theta. The fitness of theta is the return of a trial that adapts theta.
+A trial has stages k = 0, 1, .., as in the module `trials`. Stage k is the episodes that are played
+with phi_k, where phi_0 = theta; the last stage may be longer than the others. In this module, R_k
+is the return of stage k, and x_k the parameters that hill climbing plays in stage k. Evolution
+ascends
 
     (1)  F(theta) = E sum_k R_k
-                              [after Song et al. 2020, where the last stage alone counts]
+                              [after Song et al. 2020, where only the last stage counts]
 
-The parameters are adapted between the stages in one of two ways:
+All stages count, so the exploration of the early stages counts too. The parameters are adapted
+between the stages by one of two rules:
 
-    (2)  gradient: phi_{k+1} = phi_k + alpha grad L(phi_k; D_k), the inner step trials (1)
+    (2)  gradient: phi_{k+1} = phi_k + alpha grad L(phi_k; D_k)
                               [Finn et al. 2017; Song et al. 2020 evolve this step too]
-    (3)  hill climbing: stage k plays x_k = phi_k + alpha e_k with e_k ~ N(0, I); in the first and
-         the last stage e_k = 0; phi_{k+1} = x_j for the largest R_j of all j <= k, and for the
-         last of them if several are equal
-                              [after Song et al. 2020, sec. 3.3.2, where the first of equals stays]
+    (3)  hill climbing: stage k plays x_k = phi_k + alpha e_k with e_k ~ N(0, I), but e_k = 0 in
+         the first and the last stage; phi_{k+1} is the x_j with the largest return R_j, j <= k
+                              [after Song et al. 2020, sec. 3.3.2]
+
+The rule (2) is the inner step, eq. (1) of the module `trials`: L is the surrogate of the return on
+the episodes D_k of stage k. In (3), the first stage measures theta itself, and the last stage plays
+the best parameters so far. Of equal returns the latest wins; in Song et al. the first wins.
 
 The step size evolves together with theta. Its parameter is `log2_alpha`: the step size of a member
 is alpha 2^log2_alpha, where alpha is the setting.
@@ -43,12 +50,17 @@ from metarl_min.mdps.rollouts import Episodes, Sampler
 from metarl_min.tasks import Family
 
 Sample = Callable[..., Episodes]  # the arguments of `rollouts.sample` -> episodes
-NO_STEP = -np.inf  # the log2_alpha of a start that does not adapt
+NO_STEP = -np.inf  # the log2_alpha of a step size of zero
 
 
 def _per_member(x: Array, leaf: Array) -> Array:
-    """Return x [P, M] with further axes of length 1, ready to multiply a leaf [P, M, ..]."""
+    """Return x [P, M] with axes of length 1 added, so that it multiplies a leaf [P, M, ..]."""
     return x.reshape(*x.shape, *[1] * (leaf.ndim - x.ndim))
+
+
+def _choose(better: Array, played: Tree, best: Tree) -> Tree:
+    """Return `played` for each (member, task) where `better` [P, M] is true, else `best`."""
+    return trees.map_leaves(lambda x, y: np.where(_per_member(better, x), x, y), played, best)
 
 
 def by_gradient(
@@ -67,22 +79,19 @@ def by_hill_climbing(
     P, M, last = len(alpha), sampler.leading[-1], len(adaptation.sizes) - 1
     best, best_return, stages = theta, -np.inf, []
     for k, num_episodes in enumerate(adaptation.sizes):
-        x = best
+        played = best
         if 0 < k < last:
-            e = trees.map_leaves(lambda y: rng.standard_normal((M, *y.shape[2:])), best)
-            x = trees.map_leaves(lambda y, e: y + _per_member(alpha, y) * e, best, e)
-        probs = policies.softmax(adaptation.policy.logits(x))
+            e = trees.map_leaves(lambda x: rng.standard_normal((M, *x.shape[2:])), best)
+            played = trees.map_leaves(lambda x, e: x + _per_member(alpha, x) * e, best, e)
+        probs = policies.softmax(adaptation.policy.logits(played))
         stages.append(sample(rng, sampler, probs, num_episodes, adaptation.family.horizon, P))
         stage_return = stages[-1].rewards.sum((-2, -1))
-        better = stage_return >= best_return
-        best = trees.map_leaves(
-            lambda y, z, better=better: np.where(_per_member(better, y), y, z), x, best
-        )
+        best = _choose(stage_return >= best_return, played, best)
         best_return = np.maximum(stage_return, best_return)
     return trials.join_stages(stages)
 
 
-WAYS = {"gradient": by_gradient, "hill_climbing": by_hill_climbing}
+ADAPTATIONS = {"gradient": by_gradient, "hill_climbing": by_hill_climbing}
 
 
 def _init(rng: Rng, *, adaptation: Adaptation) -> Tree:
@@ -92,21 +101,32 @@ def _init(rng: Rng, *, adaptation: Adaptation) -> Tree:
 
 
 def _trial(
-    rng: Rng, thetas: Tree, tasks: MDP, greedy: bool = False, *, adaptation: Adaptation, way: Any
+    rng: Rng,
+    thetas: Tree,
+    tasks: MDP,
+    greedy: bool = False,
+    *,
+    adaptation: Adaptation,
+    play_trial: Callable[..., Episodes],
 ) -> Episodes:
     sampler = rollouts.sampler(tasks, adaptation.family.reward_noise)
     theta = {name: x[:, None] for name, x in thetas.items() if name != "log2_alpha"}
     alpha = adaptation.alpha * 2.0 ** thetas["log2_alpha"]
     sample = trials.sample_greedily if greedy else rollouts.sample
-    return way(rng, adaptation, sampler, theta, alpha, sample)
+    return play_trial(rng, adaptation, sampler, theta, alpha, sample)
 
 
-def adapting_player(adaptation: Adaptation, way: Callable[..., Episodes] = by_gradient) -> Player:
-    """Return the player whose members adapt in their trials, by eq. (2) or eq. (3)."""
+def adapting_player(
+    adaptation: Adaptation, play_trial: Callable[..., Episodes] = by_gradient
+) -> Player:
+    """Return the player whose members adapt in their trials, by eq. (2) or eq. (3).
+
+    `play_trial` is `by_gradient` or `by_hill_climbing`.
+    """
     return Player(
         family=adaptation.family,
         init=partial(_init, adaptation=adaptation),
-        trial=partial(_trial, adaptation=adaptation, way=way),
+        trial=partial(_trial, adaptation=adaptation, play_trial=play_trial),
     )
 
 
@@ -118,27 +138,33 @@ def _without_adaptation(state: State) -> State:
 def _untrained_control(
     rng: Rng, *, player: Player, first_alpha: float, init: Callable[[Rng], State]
 ) -> Control:
-    """Return an untrained start with the step size that is best for it.
+    """Return untrained initial parameters, with the step size that is best for them.
 
-    `first_alpha` is the step size for log2_alpha = 0.
+    `best_untrained_alpha` tries a grid of step sizes. `first_alpha` is the step size for
+    log2_alpha = 0.
     """
     state = init(rng)
 
     def with_alpha(alpha: float) -> Tree:
         return state.theta | {"log2_alpha": np.log2([alpha / first_alpha])}
 
-    def play_trial(rng: Rng, alpha: float, tasks: MDP) -> Episodes:
+    def play_with(rng: Rng, alpha: float, tasks: MDP) -> Episodes:
         return players.play_one(player, rng, with_alpha(alpha), tasks)
 
-    alpha = controls.best_untrained_alpha(rng, player.family, first_alpha, play_trial)
+    alpha = controls.best_untrained_alpha(rng, player.family, first_alpha, play_with)
     return Control(state=state._replace(theta=with_alpha(alpha)), alpha=alpha)
 
 
-def _without_effect(way: Any, adaptation: Adaptation) -> tuple[str, ...]:
-    """Return the names of the settings that have no effect beside the others."""
-    if adaptation.inner_steps == 0:
-        return "alpha", "baseline", "gamma"
-    return ("baseline", "gamma") if way is by_hill_climbing else ()
+def _without_effect(play_trial: Any, adaptation: Adaptation) -> tuple[str, ...]:
+    """Return the names of the settings that change nothing, given the other settings.
+
+    A gradient needs a second stage, in which its result is played. Hill climbing adds alpha e_k
+    only to stages between the first and the last, so it needs a third stage.
+    """
+    num_stages = len(adaptation.sizes)
+    if play_trial is by_gradient:
+        return ("alpha", "baseline", "gamma") if num_stages == 1 else ()
+    return ("alpha", "baseline", "gamma") if num_stages <= 2 else ("baseline", "gamma")
 
 
 SEARCH = Search(beta=0.05)
@@ -147,7 +173,7 @@ SEARCH = Search(beta=0.05)
 def es_maml(
     family: Family,
     *,
-    adaptation: Annotated[Callable[..., Episodes], WAYS] = by_gradient,
+    adaptation: Annotated[Callable[..., Episodes], ADAPTATIONS] = by_gradient,
     policy: Annotated[Policy, policies.parse] = tabular,
     alpha: float | None = None,
     inner_steps: int | None = None,
@@ -156,27 +182,33 @@ def es_maml(
     gamma: float | None = None,
     **search: Annotated[Any, SEARCH],
 ) -> Learner:
-    """Return a learner that evolves a start and its step size, eqs. (1)-(3).
+    """Return a learner that evolves initial parameters and their step size, eqs. (1)-(3).
 
     adaptation      gradient or hill_climbing
     policy          table, network or network:H with H hidden units
-    alpha           first step size, positive; by default that of `maml`, and 1 for hill_climbing
-    inner_steps     number K of adaptations in a trial; by default that of `maml`
+    alpha           first step size, positive; the default is 1 for hill_climbing, and for gradient
+                    it is the default of `maml`
+    inner_steps     number K of adaptations in a trial; the default is the default of `maml`
     inner_episodes  number of episodes before each adaptation
-    baseline        mean, linear or a number, of the gradient; by default that of `maml`
-    gamma           discount of the return-to-go, of the gradient; by default that of `maml`
+    baseline        mean, linear or a number, for gradient; the default is the default of `maml`
+    gamma           discount of the return-to-go, for gradient; the default is the default of `maml`
 
     `search` holds fields of `es.Search`. TypeError or ValueError if a setting is out of range, or
-    has no effect beside the others.
+    changes nothing, given the other settings.
     """
-    if adaptation not in WAYS.values():
+    if adaptation not in ADAPTATIONS.values():
         raise TypeError(f"adaptation must be by_gradient or by_hill_climbing, got {adaptation!r}")
+    # `given` keeps what the user gave, to refuse settings that change nothing.
     given: dict[str, Any] = {"alpha": alpha, "baseline": baseline, "gamma": gamma}
-    first = 1.0 if alpha is None and adaptation is by_hill_climbing else alpha
     inner = trials.adaptation(
-        family, **given | {"alpha": first}, policy=policy, inner_steps=inner_steps,
+        family,
+        policy=policy,
+        alpha=1.0 if alpha is None and adaptation is by_hill_climbing else alpha,
+        inner_steps=inner_steps,
         inner_episodes=inner_episodes,
-    )  # fmt: skip
+        baseline=baseline,
+        gamma=gamma,
+    )
     require(inner.alpha > 0, "alpha must be positive", inner.alpha)
     unused = _without_effect(adaptation, inner)
     for name in unused:
@@ -189,4 +221,5 @@ def es_maml(
     settings = {name: word for name, word in settings.items() if name not in unused}
     learner = evolve(player, resolved, 1000, settings)
     control = partial(_untrained_control, player=player, first_alpha=inner.alpha, init=learner.init)
+    # Two controls of the evaluation, as in `learners.Learner`: no adaptation, and no training.
     return learner._replace(without_adaptation=_without_adaptation, untrained_control=control)
