@@ -28,7 +28,7 @@ def by_cma_es(learner, generations, seed):
     for _ in range(generations):
         x = cma_es.ask(rng, state, P)
         key = int(rng.integers(2**62))
-        F = players.returns(player, {"rule": x}, key, M).sum(-1)
+        F = players.mean_returns(player, {"rule": x}, key, M).sum(-1)
         state = cma_es.tell(state, x, F)
         yield start._replace(theta={"rule": state.mean}), state.C
 

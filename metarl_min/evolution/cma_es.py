@@ -1,10 +1,11 @@
 """CMA-ES: a normal distribution that learns the shape of a fitness from ranks.
 
-In this module, m is the mean of the distribution, C its covariance, y a step, w a weight of a
-rank, and g the number of the generation. theta has D entries. The P points x_1 .. x_P of a
-generation are sorted, the best first. y_i = (x_i - m) / sigma is the step to a point, and
-<y> = sum_i w_i y_i is the weighted mean of these steps. chi = E|N(0, I)| is the mean length of a
-normal vector.
+`examples/evolved_by_shape.py` uses it. In this module, m is the mean of the distribution, C its
+covariance, x a point, w the weight of a rank, g the number of the generation, and h a factor 0 or
+1. A generation has P points with D entries each. The points x_1 .. x_P are sorted, the best first.
+The step to a point is y_i = (x_i - m) / sigma, and <y> = sum_i w_i y_i is the weighted mean of the
+steps. The mean length of a normal vector is chi = E|N(0, I)|. Two running sums of steps, p_sigma
+and p_c, are called evolution paths.
 
     (1)  x ~ m + sigma N(0, C)                                     [Hansen 2016, eq. 5]
     (2)  w_i in proportion to ln((P + 1) / 2) - ln i for i <= P // 2, else 0; their sum is 1;
@@ -24,15 +25,30 @@ normal vector.
     (8)  C <- (1 - c_1 - c_mu + (1 - h) c_1 c_c (2 - c_c)) C + c_1 p_c p_c^T
          + c_mu sum_i w_i y_i y_i^T                                [Hansen 2016, eq. 47]
 
-The factors are chosen for random ranks. There p_sigma, p_c and C keep their scale:
+The weights (2) fall to 0 at the median rank. In (3), c_sigma, c_c, c_1 and c_mu are rates: 1 / c is
+a number of generations. d_sigma damps (6). The values in (3) are Hansen's defaults, fitted by
+experiment.
+
+The other factors are chosen so that p_sigma, p_c and C keep their scale if the fitness says
+nothing, that is, if the ranks are random:
 - <y> has the covariance C / mu_eff, because sum_i w_i^2 = 1 / mu_eff.
 - (1 - c)^2 + c (2 - c) = 1. So p_sigma keeps the covariance I in (5), and p_c keeps C in (7).
-- p_sigma starts at 0: in generation g its covariance is (1 - (1 - c_sigma)^(2 g)) I, as in (7).
+- E p_c p_c^T = C and E sum_i w_i y_i y_i^T = C, and the factors of (8) sum to 1. So C keeps its
+  mean in (8).
+- p_sigma starts at 0. In generation g its covariance is (1 - (1 - c_sigma)^(2 g)) I, as in (7).
+  This is exact only if no generation was skipped because all its points had the same fitness.
 
 Steps in one direction make p_sigma longer than chi, and sigma grows by (6). Steps that undo each
-other make p_sigma shorter, and sigma shrinks. A very long p_sigma means that sigma is far too
-small. Then h = 0 keeps <y> out of p_c: C should not grow along the steps where sigma has to grow.
-Without its new part, p_c p_c^T lacks c_c (2 - c_c) C in the mean, and (8) adds this to C.
+other make p_sigma shorter, and sigma shrinks.
+
+If p_sigma is very long, sigma is far too small. The threshold in (7) is above the usual length; its
+constants are defaults too. Beyond it, h = 0 and p_c gets no <y>: C should not grow along the steps
+where sigma has to grow. Then the mean of p_c p_c^T is (1 - c_c)^2 C, which is too small by
+c_c (2 - c_c) C. The term with (1 - h) in (8) adds this to C.
+
+C learns from two terms of (8). The term with c_mu uses the steps of one generation. The term with
+c_1 uses p_c, a sum over generations, in which opposite steps cancel. So it also learns from the
+sign of the steps.
 
 There are no negative weights. Points of equal fitness share the weights of their ranks, and (5)
 and (7) use the mu_eff of the shared weights. If all points have the same fitness, only the number
@@ -52,13 +68,13 @@ from metarl_min.evolution.search_gradients import require_finite
 
 
 class State(NamedTuple):
-    """A distribution, with the sums of the steps that led to it."""
+    """A distribution, with its evolution paths."""
 
     mean: Array  # [D] m
     sigma: float
     C: Array  # [D, D]
-    p_sigma: Array  # [D] running sum of whitened steps
-    p_c: Array  # [D] running sum of steps
+    p_sigma: Array  # [D] evolution path of the steps C^{-1/2} <y>
+    p_c: Array  # [D] evolution path of the steps <y>
     generation: int  # number of generations so far
 
 
@@ -75,7 +91,7 @@ class Constants(NamedTuple):
 
 
 def constants(P: int, D: int) -> Constants:
-    """Return the constants of a search of D entries by P points, eqs. (2), (3)."""
+    """Return the constants of a search with P points of D entries, eqs. (2), (3)."""
     w = np.maximum(np.log((P + 1) / 2) - np.log(np.arange(1, P + 1)), 0)
     w = w / w.sum()
     mu_eff = float(1 / (w @ w))
@@ -99,7 +115,10 @@ def expected_norm(D: int) -> float:
 
 
 def init(mean: Array, sigma: float) -> State:
-    """Return the start: mean [D], C = I and empty sums; ValueError or TypeError out of range."""
+    """Return the first state, with this mean [D], C = I, and paths of zeros.
+
+    ValueError or TypeError if an argument is out of range.
+    """
     require(np.ndim(floats("mean", mean)) == 1 and len(mean) > 0, "mean must be [D]", mean.shape)
     require(real("sigma", sigma) > 0, "sigma must be positive", sigma)
     D = len(mean)
@@ -114,7 +133,7 @@ def init(mean: Array, sigma: float) -> State:
 
 
 def matrix_power(C: Array, exponent: float) -> Array:
-    """Return a power of a symmetric matrix [D, D]; ValueError unless it is positive definite."""
+    """Return a power of a symmetric matrix C [D, D]; ValueError unless C is positive definite."""
     values, vectors = np.linalg.eigh(C)
     require(values[0] > 0, "C must be positive definite", f"an eigenvalue of {values[0]:.3g}")
     return np.asarray((vectors * values**exponent) @ vectors.T)
@@ -134,52 +153,59 @@ def rank_weights(F: Array, weights: Array) -> Array:
     array([0. , 0.5, 0.5, 0. ])
     """
     _, level, counts = np.unique(-F, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)  # level l has the ranks ends[l] - counts[l] .. ends[l] - 1
+    # Points of one level are equal. Level l has the ranks ends[l] - counts[l] .. ends[l] - 1, and
+    # each of its points gets the mean of the weights of these ranks.
+    ends = np.cumsum(counts)
     sums = np.concatenate([[0.0], np.cumsum(weights)])
     return np.asarray(((sums[ends] - sums[ends - counts]) / counts)[level])
 
 
-def paths(state: State, c: Constants, w: Array, y: Array) -> tuple[Array, Array, int]:
-    """Return p_sigma, p_c and h after a generation, eqs. (5), (7). w [P], y [P, D]"""
-    step, D, g = w @ y, y.shape[1], state.generation + 1
+def paths(state: State, const: Constants, w: Array, y: Array) -> tuple[Array, Array, int]:
+    """Return the evolution paths p_sigma and p_c after a generation, and h, eqs. (5), (7).
+
+    w [P] and y [P, D] are the weight of each point and the step to it, in any order.
+    """
+    mean_step, D, g = w @ y, y.shape[1], state.generation + 1
     mu_eff = 1 / (w @ w)
-    whitened = matrix_power(state.C, -0.5) @ step
-    p_sigma = (1 - c.c_sigma) * state.p_sigma
-    p_sigma = p_sigma + math.sqrt(c.c_sigma * (2 - c.c_sigma) * mu_eff) * whitened
-    limit = (1.4 + 2 / (D + 1)) * expected_norm(D) * math.sqrt(1 - (1 - c.c_sigma) ** (2 * g))
+    whitened = matrix_power(state.C, -0.5) @ mean_step
+    p_sigma = (1 - const.c_sigma) * state.p_sigma
+    p_sigma = p_sigma + math.sqrt(const.c_sigma * (2 - const.c_sigma) * mu_eff) * whitened
+    limit = (1.4 + 2 / (D + 1)) * expected_norm(D) * math.sqrt(1 - (1 - const.c_sigma) ** (2 * g))
     h = int(np.linalg.norm(p_sigma) < limit)
-    p_c = (1 - c.c_c) * state.p_c + h * math.sqrt(c.c_c * (2 - c.c_c) * mu_eff) * step
+    p_c = (1 - const.c_c) * state.p_c
+    p_c = p_c + h * math.sqrt(const.c_c * (2 - const.c_c) * mu_eff) * mean_step
     return p_sigma, p_c, h
 
 
-def covariance(C: Array, c: Constants, p_c: Array, h: int, w: Array, y: Array) -> Array:
+def covariance(C: Array, const: Constants, p_c: Array, h: int, w: Array, y: Array) -> Array:
     """Return C after a generation, eq. (8). w [P], y [P, D] -> [D, D]"""
-    remaining = 1 - c.c_1 - c.c_mu + (1 - h) * c.c_1 * c.c_c * (2 - c.c_c)
-    C = remaining * C + c.c_1 * np.outer(p_c, p_c) + c.c_mu * (y.T * w) @ y
-    return (C + C.T) / 2
+    c_1, c_c = const.c_1, const.c_c
+    remaining = 1 - c_1 - const.c_mu + (1 - h) * c_1 * c_c * (2 - c_c)
+    C = remaining * C + c_1 * np.outer(p_c, p_c) + const.c_mu * (y.T * w) @ y
+    return (C + C.T) / 2  # symmetric in the last bit too
 
 
 def tell(state: State, x: Array, F: Array) -> State:
-    """Return the distribution after a generation x [P, D] of fitness F [P], eqs. (2)-(8).
+    """Return the state after a generation with points x [P, D] and fitness F [P], eqs. (2)-(8).
 
-    ValueError where shapes differ, FloatingPointError where a fitness is not finite.
+    ValueError if the shapes do not fit, FloatingPointError if a fitness is not finite.
     """
     D = len(state.mean)
-    fits = floats("x", x).ndim == 2 and x.shape[1] == D and len(x) > 1
-    require(fits, f"x must be [P, {D}], P at least 2", x.shape)
+    shape_is_right = floats("x", x).ndim == 2 and x.shape[1] == D and len(x) > 1
+    require(shape_is_right, f"x must be [P, {D}], P at least 2", x.shape)
     P = len(x)
     require(np.shape(F) == (P,), f"F must be [{P}], one entry for each of the points", np.shape(F))
     F = require_finite(np.asarray(F, float))
     if F.min() == F.max():
         return state._replace(generation=state.generation + 1)
-    c, y = constants(P, D), (x - state.mean) / state.sigma
-    w = rank_weights(F, c.weights)
-    p_sigma, p_c, h = paths(state, c, w, y)
+    const, y = constants(P, D), (x - state.mean) / state.sigma
+    w = rank_weights(F, const.weights)
+    p_sigma, p_c, h = paths(state, const, w, y)
     excess = np.linalg.norm(p_sigma) / expected_norm(D) - 1
     return State(
         mean=state.mean + state.sigma * w @ y,
-        sigma=state.sigma * math.exp(c.c_sigma / c.d_sigma * excess),
-        C=covariance(state.C, c, p_c, h, w, y),
+        sigma=state.sigma * math.exp(const.c_sigma / const.d_sigma * excess),
+        C=covariance(state.C, const, p_c, h, w, y),
         p_sigma=p_sigma,
         p_c=p_c,
         generation=state.generation + 1,

@@ -1,21 +1,25 @@
 """Genetic operators: selection of parents, crossover and mutation.
 
-A population has P members with D entries each, and every member has a fitness. In this module, K
-is the selection pressure: the number of parents in (1), and the size of a tournament in (2).
+A population has P members with D entries each, and every member has a fitness. In this module, r
+is the number of members that are better than a member, and K is the selection pressure. K is the
+number of members that can become parents in (1), and the size of a tournament in (2).
 
     (1)  truncation: a parent is one of the K best members, each with probability 1 / K
                                                            [Such et al. 2017, alg. 1]
-    (2)  tournament: a parent is the best of K members that are drawn with replacement; the member
-         that r others surpass wins with probability ((P - r)^K - (P - r - 1)^K) / P^K
+    (2)  tournament: a parent is the best of K members that are drawn with replacement; a member
+         that has r better ones wins with probability ((P - r)^K - (P - r - 1)^K) / P^K
                                                            [Baeck 1996, sec. 5.2; derivation]
 
-- ((P - r) / P)^K is the probability that no draw surpasses the member: P - r members do not.
-- ((P - r - 1) / P)^K of it belongs to the cases in which the member is not drawn either.
+- P - r members are not better than the member; the member is one of them.
+- All K draws come from these P - r members with probability ((P - r) / P)^K.
+- All K draws come from the P - r - 1 others with probability ((P - r - 1) / P)^K. Then the member
+  does not take part.
+- In the remaining cases the member takes part and no better one does. Then it wins.
 
     (3)  uniform crossover: each entry comes from either parent with probability 1/2
                                                            [Syswerda 1989]
-    (4)  one-point crossover: the first c entries come from one parent, c uniform on 1 .. D - 1
-                                                           [Holland 1975]
+    (4)  one-point crossover: the first c entries come from one parent, c uniform on 1 .. D - 1;
+         the other entries come from the other parent      [Holland 1975]
     (5)  mutation: with the mutation probability, an entry gains sigma N(0, 1)
                                                            [Baeck 1996, sec. 2.1]
 """
@@ -27,21 +31,26 @@ import numpy as np
 from metarl_min.basics.trees import Array, Rng
 
 
-def truncation(rng: Rng, fitness: Array, num: int, num_parents: int) -> Array:
-    """Return the places of parents in the population, eq. (1). fitness [P] -> [num]"""
-    return np.argsort(-fitness, kind="stable")[rng.integers(num_parents, size=num)]
+def truncation(rng: Rng, fitness: Array, num_draws: int, num_parents: int) -> Array:
+    """Return the places of parents in the population, eq. (1). fitness [P] -> [num_draws]
+
+    `num_parents` is K, the number of members that can be drawn.
+    """
+    order = np.argsort(-fitness, kind="stable")  # the best member first
+    return order[rng.integers(num_parents, size=num_draws)]
 
 
-def tournament(rng: Rng, fitness: Array, num: int, tournament_size: int) -> Array:
-    """Return the places of parents in the population, eq. (2). fitness [P] -> [num]
+def tournament(rng: Rng, fitness: Array, num_draws: int, tournament_size: int) -> Array:
+    """Return the places of parents in the population, eq. (2). fitness [P] -> [num_draws]
 
-    Of equal members the first in the population wins.
+    `tournament_size` is K. Of equal members the first in the population wins.
 
     >>> tournament(np.random.default_rng(0), np.array([0.3, 0.9, 0.1]), 4, tournament_size=50)
     array([1, 1, 1, 1])
     """
     order = np.argsort(-fitness, kind="stable")
-    return order[rng.integers(len(fitness), size=(num, tournament_size)).min(1)]
+    # Places in this order are drawn, so the smallest of K places belongs to the best of K members.
+    return order[rng.integers(len(fitness), size=(num_draws, tournament_size)).min(1)]
 
 
 def uniform_crossover(rng: Rng, one: Array, other: Array) -> Array:
@@ -50,7 +59,10 @@ def uniform_crossover(rng: Rng, one: Array, other: Array) -> Array:
 
 
 def one_point_crossover(rng: Rng, one: Array, other: Array) -> Array:
-    """Return the children of parents `one` and `other`, eq. (4); `one` itself if D = 1. [n, D]"""
+    """Return the children of parents `one` and `other`, eq. (4). [n, D] each -> [n, D]
+
+    If D = 1 the child is `one`.
+    """
     n, D = one.shape
     cut = rng.integers(1, max(D, 2), size=(n, 1))
     return np.where(np.arange(D) < cut, one, other)

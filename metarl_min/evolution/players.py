@@ -1,8 +1,9 @@
-"""Players: functions that play a trial with given parameters, for P members at once.
+"""Players: functions that play trials with given parameters, for all members of a population.
 
-A player has two functions, `init` and `trial`. A search treats the parameters as an opaque vector.
-The P members play the same M tasks with the same random numbers. So members that act alike have
-the same return, and the return of a member does not depend on the other members.
+A player has two functions, `init` and `trial`. A search changes the parameters as one vector, and
+only the player knows their meaning. The P members play the same M tasks with the same random
+numbers. So members that act alike have the same return, and the return of a member does not depend
+on the other members.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from metarl_min.memory import recurrent_agents, recurrent_policies
 from metarl_min.memory.recurrent_policies import RecurrentPolicy
 from metarl_min.tasks import Family
 
-TASK_STREAM, TRIAL_STREAM = 0, 1  # the random streams of a key that draw tasks and trials
+TASK_STREAM, TRIAL_STREAM = 0, 1  # [key, 0] seeds the draw of tasks, [key, 1] the trials
 
 
 class Player(NamedTuple):
-    """A way to play the trials of one family, with parameters that a search can change."""
+    """A player of the trials of one family. A search changes its parameters."""
 
     family: Family
     init: Callable[[Rng], Tree]  # rng -> parameters of one member
@@ -35,8 +36,11 @@ class Player(NamedTuple):
     # rng, parameters [P, ..], tasks [M], greedy=False -> episodes [P, M, N, T]
 
 
-def returns(player: Player, thetas: Tree, key: int, num_tasks: int) -> Array:
-    """Return the mean return of each episode over the tasks of a key. thetas [P, ..] -> [P, N]"""
+def mean_returns(player: Player, thetas: Tree, key: int, num_tasks: int) -> Array:
+    """Return the return of each of the N episodes of a trial, averaged over `num_tasks` tasks.
+
+    `key` seeds the draw of the tasks and of the trials. thetas [P, ..] -> [P, N]
+    """
     tasks_rng = np.random.default_rng([key, TASK_STREAM])
     trial_rng = np.random.default_rng([key, TRIAL_STREAM])
     tasks = player.family.sample(tasks_rng, num_tasks)
@@ -44,7 +48,7 @@ def returns(player: Player, thetas: Tree, key: int, num_tasks: int) -> Array:
 
 
 def play_one(player: Player, rng: Rng, theta: Tree, tasks: MDP, greedy: bool = False) -> Episodes:
-    """Play the trial of one member. -> [M, N, T]"""
+    """Play the trials of one member. -> [M, N, T]"""
     thetas = trees.map_leaves(lambda x: x[None], theta)
     episodes = player.trial(rng, thetas, tasks, greedy)
     return Episodes._make(x[0] for x in episodes)
@@ -55,8 +59,13 @@ def num_members(thetas: Tree) -> int:
     return len(next(iter(thetas.values())))
 
 
-def play(rng: Rng, agent: Agent, family: Family, tasks: MDP, population: int) -> Episodes:
-    """Play an agent whose rows are (member, task), members first. -> [P, M, N, T]"""
+def play_population(
+    rng: Rng, agent: Agent, family: Family, tasks: MDP, population: int
+) -> Episodes:
+    """Play an agent whose memory has P M rows. -> [P, M, N, T]
+
+    The rows are all tasks of the first member, then all tasks of the second, and so on.
+    """
     sampler = rollouts.sampler(tasks, family.reward_noise)
     protocol = family.num_episodes, family.horizon
     episodes, _ = agents.play(rng, sampler, agent, *protocol, population)
@@ -64,18 +73,23 @@ def play(rng: Rng, agent: Agent, family: Family, tasks: MDP, population: int) ->
 
 
 def batched_over_population(policy: RecurrentPolicy, population: int) -> RecurrentPolicy:
-    """Return the policy whose parameters are [P, ..] and whose rows are (member, task).
+    """Return the policy with weights [P, ..] and P M rows, as in `play_population`.
 
-    The given policy sees rows with the axes [P, M]. So a product with weights is P products of
-    matrices, and the bits of a member do not depend on the other members.
+    The given policy sees inputs [P, M, I] and weights [P, ..]. NumPy then multiplies the matrices
+    of each member separately, and always with the same shapes. So the bits of a member do not
+    depend on how many other members there are.
+
+    `step(thetas, memory, x [P M, I])` returns the next memory, the logits [P M, A] and the values
+    [P M].
     """
 
     def initial_memory(thetas: Tree, num_rows: int) -> Any:
         return policy.initial_memory(thetas, num_rows // population)
 
     def step(thetas: Tree, memory: Any, x: Array) -> tuple[Any, Array, Array]:
-        rows_of_members = x.reshape(population, -1, x.shape[-1])
-        memory, logits, values = policy.step(thetas, memory, rows_of_members)
+        inputs = x.reshape(population, -1, x.shape[-1])  # [P M, I] -> [P, M, I]
+        memory, logits, values = policy.step(thetas, memory, inputs)
+        # [P, M, A] -> [P M, A] and [P, M] -> [P M]
         return memory, logits.reshape(len(x), -1), values.reshape(len(x))
 
     return RecurrentPolicy(init=policy.init, initial_memory=initial_memory, step=step)
@@ -83,7 +97,7 @@ def batched_over_population(policy: RecurrentPolicy, population: int) -> Recurre
 
 def _recurrent_init(rng: Rng, *, family: Family, policy: RecurrentPolicy) -> Tree:
     S, A = family.sample(rng, 1).shape
-    return policy.init(rng, S + A + 2, A)
+    return policy.init(rng, S + A + 2, A)  # I = S + A + 2 inputs, recurrent_agents (1)
 
 
 def _recurrent_trial(
@@ -93,11 +107,11 @@ def _recurrent_trial(
     P = num_members(thetas)
     batched = batched_over_population(policy, P)
     agent = recurrent_agents.agent(batched, thetas, tasks.shape, greedy)
-    return play(rng, agent, family, tasks, P)
+    return play_population(rng, agent, family, tasks, P)
 
 
 def recurrent_player(family: Family, hidden: int) -> Player:
-    """Return the player whose parameters are the weights of a GRU, which plays as RL^2 does."""
+    """Return the player that plays as RL^2 does, with the weights of a GRU as parameters."""
     policy = recurrent_policies.gru(hidden)
     return Player(
         family=family,

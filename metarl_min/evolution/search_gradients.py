@@ -1,8 +1,10 @@
 """Gradients of a smoothed fitness, estimated from the fitness of neighbours.
 
-A search ascends a fitness F of theta, which has D entries. It evaluates F at P members: at
-neighbours theta + sigma e_i with directions e_1 .. e_n, and perhaps at theta itself. No derivative
-of F is needed. Each g below estimates the gradient of F_sigma, a smoothed F:
+A search ascends a fitness F of theta, which has D entries. It draws random directions e_1 .. e_n,
+and evaluates F at P members. A member is theta + sigma e_i, theta - sigma e_i, or theta itself. An
+entry of e_i has the standard deviation 1, so an entry of sigma e_i has the standard deviation
+sigma. No derivative of F is needed. In this module, x is a neighbour of theta, and h_i an
+eigenvalue of Hess. Each g below estimates the gradient of F_sigma, a smoothed F:
 
     (1)  F_sigma(theta) = E F(theta + sigma e),  e ~ N(0, I)        [Wierstra et al. 2014, eq. 1]
     (2)  one-sided: g = sum_i F(theta + sigma e_i) e_i / (n sigma)
@@ -12,14 +14,16 @@ of F is needed. Each g below estimates the gradient of F_sigma, a smoothed F:
     (4)  forward difference: g = sum_i (F(theta + sigma e_i) - F(theta)) e_i / (n sigma)
                                                             [Choromanski et al. 2018, eq. 3]
 
-All three have the mean E g = grad F_sigma:
+On the command line, the estimator (2) is called `vanilla`, (3) `antithetic` and (4) `forward`. All
+three have the mean E g = grad F_sigma:
 - The neighbour x = theta + sigma e has the density N(x; theta, sigma^2 I).
 - The gradient of this density in theta is the density times (x - theta) / sigma^2 = e / sigma.
 - So grad F_sigma = E F(x) e / sigma, and (2) is a mean of n terms with this mean.
 - e and -e have the same distribution, and E e = 0. So (3) and (4) have the same mean as (2).
 
 The covariances of the estimates follow, for normal directions. F, its gradient and its Hessian
-Hess are taken at theta. A linear F gives (5) and (6). A quadratic F gives (5) for (3), and (7):
+Hess are taken at theta. If F is linear, (5) and (6) hold. If F is quadratic, (7) holds, and of (5)
+only the statement on Cov (3):
 
     (5)  Cov (3) = Cov (4) = (|grad F|^2 I + grad F grad F^T) / n                    [derivation]
     (6)  Cov (2) = Cov (3) + (F / sigma)^2 I / n                                     [derivation]
@@ -27,7 +31,8 @@ Hess are taken at theta. A linear F gives (5) and (6). A quadratic F gives (5) f
                    + sigma^2 (((tr Hess)^2 + 2 tr Hess^2) I + 4 (tr Hess) Hess + 8 Hess^2) / (4 n)
                                                                                      [derivation]
 
-An estimate is a mean of n independent terms y. A term of each estimate is
+In these steps, e is one direction and e_i is its entry i. An estimate is a mean of n independent
+terms y. A term of each estimate is
 
     of (3):  y = e (e.grad F), because the even parts of F cancel
     of (2):  y = e (e.grad F) + e F / sigma
@@ -36,11 +41,16 @@ An estimate is a mean of n independent terms y. A term of each estimate is
 - Cov g = Cov y / n, and Cov y = E y y^T - grad F grad F^T, because E y = grad F.
 - E e_i^2 = 1 and E e_i^4 = 3 give E e e^T (e.grad F)^2 = |grad F|^2 I + 2 grad F grad F^T: (5).
 - The second part of (2) adds E e e^T (F / sigma)^2 = (F / sigma)^2 I: (6).
-- The second part of (4) adds (sigma^2 / 4) E e e^T (e^T Hess e)^2. In the basis of the
-  eigenvectors of Hess, with eigenvalues h_i, its diagonal entry i is
-  E e_i^2 (sum_j h_j e_j^2)^2 = (sum_j h_j)^2 + 2 sum_j h_j^2 + 4 h_i sum_j h_j + 8 h_i^2,
-  because E e_i^6 = 15: (7).
+- The second part of (4) adds the matrix X = (sigma^2 / 4) E e e^T (e^T Hess e)^2: (7).
 - The product of the first and the second part is odd in e, so its mean is 0.
+
+The trace of Hess is written tr, and tr = sum_j h_j. The matrix X is computed in these steps:
+- In the basis of the eigenvectors of Hess, e^T Hess e = sum_j h_j e_j^2, and X is diagonal.
+- So X_ii / (sigma^2 / 4) = E e_i^2 (sum_j h_j e_j^2)^2.
+- Split the sum as h_i e_i^2 + Y. Then Y is independent of e_i.
+- Y has E Y = tr - h_i and E Y^2 = (tr - h_i)^2 + 2 (sum_j h_j^2 - h_i^2).
+- E e_i^6 = 15, so E e_i^2 (h_i e_i^2 + Y)^2 = 15 h_i^2 + 6 h_i E Y + E Y^2.
+- With E Y and E Y^2 this is tr^2 + 2 sum_j h_j^2 + 4 h_i tr + 8 h_i^2, as in (7).
 
 Directions of equal length are an alternative to normal ones:
 
@@ -53,13 +63,19 @@ Directions of equal length are an alternative to normal ones:
 - So both kinds have E e^T Hess e = tr Hess, and F_sigma depends on e through this mean only.
 - A difference in (3) is 2 sigma e_i.grad F, so g = (1 / D) sum_i e_i e_i^T grad F = grad F.
 
-Ranks can replace the fitness. A fitness that is equal for all members then becomes 0:
+Ranks can replace the fitness:
 
     (10)  F <- rank / (P - 1) - 1/2 over all P values; equal values share their mean rank
                                                             [Salimans et al. 2017, sec. 2.1]
 
-Direction i of a generation is drawn from a generator that (key, i) determines. So directions are
-never sent to a worker, and all workers draw the same ones.
+Ranks do not change under an increasing map of F, and one outlier cannot dominate. A fitness that is
+equal for all members becomes 0. With ranks, (2)-(4) estimate the gradient of a smoothed rank, and
+(5)-(7) and (9) do not apply.
+
+A generation of the search has a random whole number, its key. Every draw of the generation is
+seeded by the key: normal direction i by [key, 2, i], and orthogonal matrix j by [key, 2, j]. The
+module `players` uses [key, 0] and [key, 1]. So each worker can draw the directions itself, and
+they are never sent.
 """
 
 from __future__ import annotations
@@ -76,17 +92,19 @@ DIRECTION_STREAM = 2  # the random stream of a key that draws directions; player
 
 
 def one_sided(F: Array, e: Array, sigma: float) -> Array:
-    """Return the estimate of eq. (2), with the covariance of eq. (6).
+    """Return the estimate of eq. (2). F [n], e [n, D] -> [D]
 
-    F [n] holds the fitness at theta + sigma e, e [n, D] -> [D]
+    F holds the fitness at theta + sigma e_i. The covariance of the estimate is eq. (6) if F is
+    linear and the directions are normal.
     """
     return F @ e / (len(e) * sigma)
 
 
 def antithetic(F: Array, e: Array, sigma: float) -> Array:
-    """Return the estimate of eq. (3), with the covariance of eq. (5).
+    """Return the estimate of eq. (3). F [2 n], e [n, D] -> [D]
 
-    F [2 n] alternates between theta + sigma e_i and theta - sigma e_i, e [n, D] -> [D]
+    F holds the fitness at theta + sigma e_1, theta - sigma e_1, theta + sigma e_2, and so on. The
+    covariance of the estimate is eq. (5) if F is linear or quadratic and the directions are normal.
 
     >>> e = np.array([[1.0, 0.0], [0.0, 2.0]])  # the fitness is 3 theta_0 + 5
     >>> antithetic(np.array([5.3, 4.7, 5.0, 5.0]), e, sigma=0.1).round(12)
@@ -96,19 +114,24 @@ def antithetic(F: Array, e: Array, sigma: float) -> Array:
 
 
 def forward_difference(F: Array, e: Array, sigma: float) -> Array:
-    """Return the estimate of eq. (4), with the covariance of eq. (7).
+    """Return the estimate of eq. (4). F [1 + n], e [n, D] -> [D]
 
-    F [1 + n] holds the fitness at theta, then at theta + sigma e, e [n, D] -> [D]
+    F holds the fitness at theta, then at each theta + sigma e_i. The covariance of the estimate is
+    eq. (7) if F is linear or quadratic and the directions are normal.
     """
     return (F[1:] - F[0]) @ e / (len(e) * sigma)
 
 
 class Estimator(NamedTuple):
-    """An estimator, and the members that it needs: some at theta, then `signs` sigma e_i."""
+    """An estimator, and the members that it needs.
+
+    The first `num_centres` members are theta itself. Then, for each direction e_i, there is a
+    member theta + s sigma e_i for each s in `signs`.
+    """
 
     gradient: Callable[[Array, Array, float], Array]  # F [P], e [n, D], sigma -> g [D]
-    signs: tuple[int, ...]  # one member of every direction for each sign
-    num_centres: int  # members at theta itself, before all others
+    signs: tuple[int, ...]  # factors s of sigma e_i
+    num_centres: int  # number of members that are theta itself
 
 
 ESTIMATORS = {
@@ -119,7 +142,7 @@ ESTIMATORS = {
 
 
 def num_directions(estimator: Estimator, population: int) -> int:
-    """Return n, the number of directions that a population has; ValueError if it fits none."""
+    """Return n, the number of directions of a population; ValueError if no n fits it."""
     n, rest = divmod(population - estimator.num_centres, len(estimator.signs))
     rule = "population must be at least 2, and even with antithetic directions"
     require(population > 1 and rest == 0, rule, population)
@@ -127,39 +150,43 @@ def num_directions(estimator: Estimator, population: int) -> int:
 
 
 def direction_and_sign(estimator: Estimator, members: Array) -> tuple[Array, Array]:
-    """Return the number of each member's direction, and the factor of sigma e in it. [k] -> [k]
+    """Return, for each member theta + s sigma e_i, the index i and the sign s. [k] -> [k] each
+
+    The indices count from 0. A member that is theta itself has i = 0 and s = 0.
 
     >>> direction_and_sign(ESTIMATORS["antithetic"], np.arange(4))
     (array([0, 0, 1, 1]), array([ 1, -1,  1, -1]))
     >>> direction_and_sign(ESTIMATORS["forward"], np.arange(3))
     (array([0, 0, 1]), array([0, 1, 1]))
     """
-    place, per = members - estimator.num_centres, len(estimator.signs)
-    signs = np.array(estimator.signs)[place % per]
-    return np.maximum(place, 0) // per, np.where(place < 0, 0, signs)
+    place = members - estimator.num_centres  # negative if the member is theta itself
+    members_per_direction = len(estimator.signs)
+    signs = np.array(estimator.signs)[place % members_per_direction]
+    return np.maximum(place, 0) // members_per_direction, np.where(place < 0, 0, signs)
 
 
-def gaussian_directions(key: int, numbers: Array, D: int) -> Array:
-    """Return normal directions by their numbers, eq. (1). numbers [k] -> [k, D]"""
-    streams = [np.random.default_rng([key, DIRECTION_STREAM, int(i)]) for i in numbers]
-    return np.reshape([rng.standard_normal(D) for rng in streams], (len(numbers), D))
+def gaussian_directions(key: int, indices: Array, D: int) -> Array:
+    """Return the normal directions with these indices, eq. (1). indices [k] -> [k, D]"""
+    streams = [np.random.default_rng([key, DIRECTION_STREAM, int(i)]) for i in indices]
+    return np.reshape([rng.standard_normal(D) for rng in streams], (len(indices), D))
 
 
-def orthogonal_directions(key: int, numbers: Array, D: int) -> Array:
-    """Return orthogonal directions by their numbers, eqs. (8), (9). numbers [k] -> [k, D]
+def orthogonal_directions(key: int, indices: Array, D: int) -> Array:
+    """Return the orthogonal directions with these indices, eqs. (8), (9). [k] -> [k, D]
 
     Directions j D .. (j + 1) D - 1 are the rows of matrix j.
     """
     matrices = {}
-    for j in {int(i) // D for i in numbers}:
+    for j in {int(i) // D for i in indices}:
         rng = np.random.default_rng([key, DIRECTION_STREAM, j])
         Q, R = np.linalg.qr(rng.standard_normal((D, D)))
+        # With these signs, Q is uniform among the orthogonal matrices. Its columns become rows.
         matrices[j] = np.sqrt(D) * (Q * np.sign(np.diag(R))).T
-    return np.reshape([matrices[int(i) // D][int(i) % D] for i in numbers], (len(numbers), D))
+    return np.reshape([matrices[int(i) // D][int(i) % D] for i in indices], (len(indices), D))
 
 
 def require_finite(F: Array) -> Array:
-    """Return the fitness F [P]; FloatingPointError that names a member whose F is not finite."""
+    """Return the fitness F [P] unchanged; FloatingPointError if an entry is not finite."""
     bad = np.flatnonzero(~np.isfinite(F))
     if bad.size:
         raise FloatingPointError(f"fitness must be finite, got {F[bad[0]]} of member {bad[0]}")
@@ -174,7 +201,7 @@ def centred_ranks(F: Array) -> Array:
     """
     require(len(F) > 1, "ranks need at least 2 values", len(F))
     _, level, counts = np.unique(F, return_inverse=True, return_counts=True)
-    mean_rank = np.cumsum(counts) - (counts + 1) / 2  # of each level, the lowest rank is 0
+    mean_rank = np.cumsum(counts) - (counts + 1) / 2  # of each distinct value; ranks count from 0
     return np.asarray(mean_rank[level] / (len(F) - 1) - 0.5)
 
 

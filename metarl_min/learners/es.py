@@ -2,12 +2,14 @@
 
 The fitness F of a member is its mean return of a trial on M tasks. The return is the sum over all
 episodes, so it includes exploration. An estimator g of the gradient, search_gradients (2), (3) or
-(4), is computed from F or from the ranks of F, search_gradients (10). Then the optimizer ascends:
+(4), is computed from F or from the ranks of F, search_gradients (10). Then theta ascends:
 
-    (1)  theta <- theta + beta (g - decay theta) by sgd; other optimizers ascend g - decay theta too
-                                                              [Salimans et al. 2017, sec. 2.1]
+    (1)  theta <- theta + beta (g - decay theta)              [Salimans et al. 2017, sec. 2.1]
 
-The other optimizers are momentum, optimizers (2), and Adam, optimizers (3).
+The decay keeps theta small, so that sigma e does not become small beside it. The optimizer sgd
+takes the step (1). Momentum and Adam, eqs. (2) and (3) of the module `optimizers`, ascend the same
+direction g - decay theta. An optimizer has a function `update(theta, state, direction)`, which
+returns the next theta and state.
 """
 
 from __future__ import annotations
@@ -37,19 +39,21 @@ class Search(NamedTuple):
 
     population  number of members P of a generation
     num_tasks   number of tasks M on which every member plays
-    sigma       standard deviation of each entry of a member around theta
+    sigma       standard deviation of an entry of a member around its value in theta
     beta        step size of the optimizer
     optimizer   sgd, momentum or adam
     estimator   vanilla (one-sided), antithetic or forward (forward difference)
     directions  gaussian or orthogonal
     shaping     ranks (they replace the fitness) or none
     decay       weight of theta that is subtracted from the gradient
-    num_slices  most slices into which an executor cuts the population; with fewer slices than
-                workers some workers are idle
+    num_slices  largest number of slices of the population for an executor; with fewer slices
+                than workers some workers are idle
 
-    `executor` evaluates the population elsewhere; None evaluates it in this process.
+    `executor` evaluates the members on workers, as in the module `executors`; if it is None, they
+    are evaluated in this process.
     """
 
+    # `Annotated[.., table]`: the names in the table are the words of the command line.
     population: int = 64
     num_tasks: int = 32
     sigma: float = 0.3
@@ -74,11 +78,11 @@ class State(NamedTuple):
 class Info(NamedTuple):
     """The information about a step, for a person."""
 
-    per_episode: Array  # [N] mean over the population of the return of each episode
+    per_episode: Array  # [N] return of each episode, averaged over the population
 
 
 def check(search: Search) -> None:
-    """Check the settings of a search; ValueError or TypeError out of range."""
+    """Check the settings of a search; ValueError or TypeError if one is out of range."""
     for name in ("population", "num_tasks", "num_slices"):
         whole(name, getattr(search, name))
     require(real("sigma", search.sigma) > 0, "sigma must be positive", search.sigma)
@@ -94,7 +98,10 @@ def check(search: Search) -> None:
 
 @lru_cache(maxsize=1)
 def _directions(draw: Any, key: int, start: int, stop: int, D: int, dtype: Any) -> Array:
-    """Return the directions start .. stop - 1; `apply_update` uses those of `members` again."""
+    """Return the directions start .. stop - 1. The last result is cached.
+
+    Without an executor, `apply_update` needs the directions that `members` has just drawn.
+    """
     e: Array = draw(key, np.arange(start, stop), D)
     return e.astype(dtype)
 
@@ -102,22 +109,22 @@ def _directions(draw: Any, key: int, start: int, stop: int, D: int, dtype: Any) 
 def members(search: Search, theta: Tree, key: int, start: int, stop: int) -> Tree:
     """Return the parameters of the members start .. stop - 1, all finite. [stop - start, ..]"""
     vector, unravel = trees.ravel(theta)
-    places = np.arange(start, stop)
-    numbers, signs = search_gradients.direction_and_sign(search.estimator, places)
-    e = _directions(search.directions, key, numbers[0], numbers[-1] + 1, len(vector), vector.dtype)
-    rows = e.take(numbers - numbers[0], axis=0)
-    with np.errstate(over="ignore"):  # `trees.check` refuses what the dtype cannot hold
+    indices, signs = search_gradients.direction_and_sign(search.estimator, np.arange(start, stop))
+    first, last = indices[0], indices[-1]
+    e = _directions(search.directions, key, first, last + 1, len(vector), vector.dtype)
+    rows = e.take(indices - first, axis=0)  # a copy, [stop - start, D]
+    with np.errstate(over="ignore"):  # `trees.check` refuses a number that the dtype cannot hold
         rows *= search.sigma * signs[:, None]
-        rows += vector
+        rows += vector  # theta + sigma s e_i
     return trees.check(unravel(rows))
 
 
 def evaluate(
     state: State, key: int, start: int, stop: int, player: Player, search: Search
 ) -> Array:
-    """Evaluate the members start .. stop - 1. -> returns [stop - start, N]"""
+    """Return the returns of the members start .. stop - 1, [stop - start, N]."""
     thetas = members(search, state.theta, key, start, stop)
-    return players.returns(player, thetas, key, search.num_tasks)
+    return players.mean_returns(player, thetas, key, search.num_tasks)
 
 
 def apply_update(
@@ -158,17 +165,20 @@ def _trial(rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, player: 
 def evolve(
     player: Player, search: Search, iterations: int, settings: dict[str, Any] | None = None
 ) -> Learner:
-    """Return the learner that searches the parameters of any player by eq. (1)."""
+    """Return the learner that searches the parameters of any player by eq. (1).
+
+    A Learner is three functions, `init`, `step` and `trial`, as in the module `learners`.
+    """
     check(search)
-    rules: dict[str, Any] = {
+    shared: dict[str, Any] = {
         "player": player,
-        "search": search._replace(executor=None),  # workers receive it
+        "search": search._replace(executor=None),  # sent to the workers; an executor cannot be sent
         "optimizer": search.optimizer(search.beta),
     }
     return Learner(
         family=player.family,
-        init=partial(_init, **rules),
-        step=partial(_step, **rules, executor=search.executor),
+        init=partial(_init, **shared),
+        step=partial(_step, **shared, executor=search.executor),
         trial=partial(_trial, player=player),
         iterations=iterations,
         settings=settings or {},
@@ -179,11 +189,11 @@ SEARCH = Search()
 
 
 def es(family: Family, *, hidden: int = 8, **search: Annotated[Any, SEARCH]) -> Learner:
-    """Return a learner that evolves the weights of a GRU, which plays as RL^2 does, eq. (1).
+    """Return a learner that evolves the weights of a GRU by eq. (1). It plays as RL^2 does.
 
     hidden  number of hidden units of the GRU
 
-    `search` holds fields of `Search`. ValueError or TypeError out of range.
+    `search` holds fields of `Search`. ValueError or TypeError if a setting is out of range.
     """
     player = players.recurrent_player(family, whole("hidden", hidden))
     resolved = Search(**(SEARCH._asdict() | search))

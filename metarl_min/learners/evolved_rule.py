@@ -1,25 +1,32 @@
 """An evolved learning rule: evolution searches the coefficients of an update, not a policy.
 
-In this module, q, m, k, g, c and d are the six coefficients of the rule; n(s,a) counts the visits
-of a pair in the trial so far; t counts the steps, and L = N T is their number in a whole trial.
-The rule updates a table Q after each step and chooses actions by Q:
+In this module, q, m, k, g, c and d are the six coefficients of the rule, and L = N T is the number
+of steps in a trial; n(s,a) counts the visits of a pair in the trial so far, and t the steps. The
+rule updates a table Q after each step and chooses actions by Q:
 
     (1)  Q(s,a) = q at the start, then Q <- Q + (y - Q) / (m + n(s,a)), n includes this visit,
          y = r + d max_a' Q(s',a'), but y = r in the last of the T steps of an episode
                                                    [Watkins and Dayan 1992, with a step size 1 / n]
     (2)  pi(a|s) = softmax_a k (1 + g t / L) (Q(s,a) + c / sqrt(n(s,a) + 1))
-                                                   [definition; the bonus as in Auer et al. 2002]
-    (3)  on a bandit, Q(a) = (m q + r_1 + .. + r_n) / (m + n) after n rewards of arm a: the mean
-         of the posterior of a Beta(m q, m (1 - q)) prior                           [derivation]
+                                                   [definition; after Auer et al. 2002]
+    (3)  on a bandit, Q(a) = (m q + r_1 + .. + r_n) / (m + n) after n rewards of arm a; if rewards
+         are 0 or 1 and 0 < q < 1, it is the posterior mean under a Beta(m q, m (1 - q)) prior
+                                                   [derivation]
 
 - On a bandit every step is the last of its episode: y = r.
 - Then (1) says (m + n) Q_n = (m + n - 1) Q_{n-1} + r_n. So (m + n) Q_n = m q + r_1 + .. + r_n.
-- The posterior of a Beta(x, z) prior after w ones among n rewards is Beta(x + w, z + n - w). Its
-  mean is (x + w) / (x + z + n).
+- Beta(m q, m (1 - q)) has two parameters, which sum to m. The posterior after n rewards adds the
+  number of ones to the first, and the number of zeros to the second.
+- The mean of a Beta distribution is its first parameter divided by the sum of the two. That is (3).
 
-So the rule contains the greedy Bayesian player (k to infinity, c = 0) and a player with an upper
-confidence bound (c > 0). It does not know which states are absorbing. Evolution changes six
-unbounded numbers: q and c themselves, the logarithms of m, k and 1 + g, and the logit of d.
+With g > 0 the policy becomes greedier as fewer steps remain. The bonus with c falls with the visits
+of the pair, as in Auer et al., but it has no factor sqrt(ln t). The 1 in n + 1 keeps the bonus
+finite before the first visit.
+
+On a bandit with rewards 0 or 1, the rule with 0 < q < 1, c = 0 and k to infinity is the greedy
+Bayesian player. With c > 0 it acts by an upper confidence bound. The rule does not know which
+states are absorbing. Evolution changes six unbounded numbers: q and c themselves, the logarithms of
+m, k and 1 + g, and the logit of d.
 """
 
 from __future__ import annotations
@@ -43,7 +50,7 @@ from metarl_min.tasks import Family
 
 
 class Rule(NamedTuple):
-    """The coefficients of eqs. (1), (2), [B] each: one entry for each (member, task)."""
+    """The coefficients of eqs. (1), (2). There is one entry for each (member, task), [B] each."""
 
     initial_value: Array  # q
     prior_count: Array  # m > 0
@@ -54,7 +61,10 @@ class Rule(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The tables of the rule, one for each of B rows (member, task). Row b S + s is state s."""
+    """The tables of the rule, for B pairs (member, task).
+
+    Row b S + s of a table belongs to state s of pair b.
+    """
 
     Q: Array  # [B S, A]
     visits: Array  # [B S, A] whole numbers
@@ -62,15 +72,19 @@ class Memory(NamedTuple):
 
 
 def coefficients(vector: Array) -> Rule:
-    """Return the rule that belongs to six unbounded numbers. [..., 6]"""
-    q, m, k, g, c, d = np.moveaxis(vector, -1, 0)
+    """Return the rule of six unbounded numbers. [.., 6] -> [..] each
+
+    >>> print(coefficients(np.array([0.5, 0.0, 0.0, 0.0, 0.1, 0.0])).discount)
+    0.5
+    """
+    q, log_m, log_k, log1p_g, c, logit_d = np.moveaxis(vector, -1, 0)
     return Rule(
         initial_value=q,
-        prior_count=np.exp(m),
-        sharpness=np.exp(k),
-        growth=np.expm1(g),
+        prior_count=np.exp(log_m),
+        sharpness=np.exp(log_k),
+        growth=np.expm1(log1p_g),
         bonus=c,
-        discount=1 / (1 + np.exp(-d)),
+        discount=1 / (1 + np.exp(-logit_d)),
     )
 
 
@@ -83,29 +97,37 @@ def formula(rule: Rule) -> str:
     )
 
 
-def logits(rule: Rule, Q: Array, visits: Array, done: float) -> Array:
-    """Return the logits of eq. (2) in one state of each row; `done` is t / L. [B, A]"""
-    scale = rule.sharpness * (1 + rule.growth * done)
+def logits(rule: Rule, Q: Array, visits: Array, fraction_played: float) -> Array:
+    """Return the logits of eq. (2) for one state of each (member, task). [B, A]
+
+    Q and visits [B, A] are the entries of this state; `fraction_played` is t / L.
+    """
+    scale = rule.sharpness * (1 + rule.growth * fraction_played)
     return np.asarray(scale[:, None] * (Q + rule.bonus[:, None] / np.sqrt(visits + 1.0)))
 
 
-def updated(rule: Rule, memory: Memory, pair: Array, target: Array) -> Memory:
-    """Return the memory after a visit of one pair with the target y in each row, eq. (1).
+def updated(rule: Rule, memory: Memory, flat_pairs: Array, targets: Array) -> Memory:
+    """Return the memory after one step of each of B trials, eq. (1).
 
-    `pair` [B] is an index of the flattened tables. The tables are copied, because a memory never
-    changes. The copies are affordable: they take less time than the look-ups of a step.
+    The state and the action of trial b have the place `flat_pairs[b]` in the flattened tables, and
+    `targets[b]` is their target y. The tables are copied, because a memory never changes. The
+    copies take less time than the look-ups of a step.
     """
     Q, visits = memory.Q.copy(), memory.visits.copy()
-    n, value = visits.ravel().take(pair) + 1, Q.ravel().take(pair)
-    visits.ravel()[pair] = n
-    Q.ravel()[pair] = value + 1 / (rule.prior_count + n) * (target - value)
+    n, value = visits.ravel().take(flat_pairs) + 1, Q.ravel().take(flat_pairs)
+    # The ravel of a copy is a view, so these lines write into `visits` and `Q`.
+    visits.ravel()[flat_pairs] = n
+    Q.ravel()[flat_pairs] = value + 1 / (rule.prior_count + n) * (targets - value)
     return Memory(Q=Q, visits=visits, step=memory.step + 1)
 
 
 def agent(rule: Rule, family: Family, shape: tuple[int, int], greedy: bool) -> Agent:
     """Return the agent that plays the rule; `shape` is (S, A)."""
     (S, A), length = shape, family.num_episodes * family.horizon
-    row = np.arange(len(rule.prior_count)) * S
+    first_row = (
+        np.arange(len(rule.prior_count)) * S
+    )  # [B] the row of state 0 of each (member, task)
+    # These functions of recurrent_agents choose actions from any logits, not only of a network.
     choose = recurrent_agents.greedy_actions if greedy else recurrent_agents.sample_actions
 
     def start(num_rows: int) -> Memory:
@@ -113,18 +135,18 @@ def agent(rule: Rule, family: Family, shape: tuple[int, int], greedy: bool) -> A
         return Memory(Q=Q, visits=np.zeros(Q.shape, np.int32), step=0)
 
     def act(rng: Rng, memory: Memory, states: Array) -> tuple[Array, Memory]:
-        Q = memory.Q.take(row + states, axis=0)
-        visits = memory.visits.take(row + states, axis=0)
+        Q = memory.Q.take(first_row + states, axis=0)
+        visits = memory.visits.take(first_row + states, axis=0)
         return choose(rng, logits(rule, Q, visits, memory.step / length)), memory
 
     def observe(
         memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array
     ) -> Memory:
-        target = rewards
-        if (memory.step + 1) % family.horizon:
-            best = memory.Q.take(row + arrivals, axis=0).max(-1)
-            target = rewards + rule.discount * best
-        return updated(rule, memory, (row + states) * A + actions, target)
+        targets = rewards
+        if (memory.step + 1) % family.horizon:  # not the last step of an episode
+            best = memory.Q.take(first_row + arrivals, axis=0).max(-1)
+            targets = rewards + rule.discount * best
+        return updated(rule, memory, (first_row + states) * A + actions, targets)
 
     return Agent(start=start, begin_episode=keep_memory, act=act, observe=observe)
 
@@ -136,11 +158,11 @@ def _init(rng: Rng) -> Tree:
 def _trial(rng: Rng, thetas: Tree, tasks: MDP, greedy: bool = False, *, family: Family) -> Episodes:
     rule = coefficients(np.repeat(thetas["rule"], tasks.leading[0], axis=0))
     P = players.num_members(thetas)
-    return players.play(rng, agent(rule, family, tasks.shape, greedy), family, tasks, P)
+    return players.play_population(rng, agent(rule, family, tasks.shape, greedy), family, tasks, P)
 
 
 def rule_player(family: Family) -> Player:
-    """Return the player whose parameters `rule` [6] are read by `coefficients`."""
+    """Return the player whose parameter `rule` [6] holds the numbers of `coefficients`."""
     return Player(family=family, init=_init, trial=partial(_trial, family=family))
 
 
@@ -150,7 +172,7 @@ SEARCH = Search(population=32, num_tasks=64, beta=0.1)
 def evolved_rule(family: Family, **search: Annotated[Any, SEARCH]) -> Learner:
     """Return a learner that evolves the coefficients of eqs. (1), (2).
 
-    `search` holds fields of `es.Search`. ValueError or TypeError out of range.
+    `search` holds fields of `es.Search`. ValueError or TypeError if a setting is out of range.
     """
     resolved = Search(**(SEARCH._asdict() | search))
     settings = words.describe(evolved_rule, resolved._asdict())

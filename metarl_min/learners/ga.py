@@ -2,20 +2,24 @@
 
 A population has P members with D entries each. The fitness of a member is its mean return of a
 trial on M tasks that all members share. Children are made by genetic_operators (1)-(5): selection
-of their parents, crossover and mutation. A run has n generations:
+of their parents, crossover and mutation. In this module, E is the number of members in the elite,
+and x the exponent of a schedule. A run has n generations:
 
     (1)  elitism: the E best members live on unchanged     [De Jong 1975]
     (2)  in generation i, mutation by sigma / 10^x and fitness on M 16^x tasks, x = min(i / n, 1)
                                                            [definition]
 
 The constants of (2):
-- Near an optimum only small steps help, so sigma falls to a tenth. Differences of fitness between
-  members are proportional to sigma, and fall to a tenth too.
-- The standard error of a fitness falls as 1 / sqrt(M): to a tenth with 100 times the tasks, to a
-  quarter with 16 times. 16^x has the mean 15 / ln 16 = 5.4 over a run: this is the price.
+- Near an optimum only small steps help, so sigma falls to a tenth.
+- Away from an optimum, differences of fitness between members are proportional to sigma. So they
+  fall to a tenth. Close to a smooth optimum they fall even faster, with sigma^2.
+- The standard error of a fitness is proportional to 1 / sqrt(M). With 100 M tasks at the end, it
+  would fall to a tenth too, but that is too expensive. With 16 M tasks it falls to a quarter.
+- The mean of 16^x over a run is 15 / ln 16 = 5.4. So a run needs 5.4 times the tasks of a run with
+  constant M.
 
-The elite comes first in the population, the best member first; this member plays in trials. With
-`elites=0` a child plays that was never evaluated.
+The elite comes first in the population, and the best member comes first in the elite. The first
+member plays in trials. With `elites=0` the first member is a child, which was never evaluated.
 """
 
 from __future__ import annotations
@@ -44,7 +48,7 @@ from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import Family
 
-BREEDING_STREAM = 3  # the random stream of a key that breeds
+BREEDING_STREAM = 3  # children are bred with the generator seeded by [key, 3]
 
 
 class Breeding(NamedTuple):
@@ -52,15 +56,16 @@ class Breeding(NamedTuple):
 
     population  number of members P
     num_tasks   number of tasks M on which every member plays at the start
-    elites      number of members E that live on unchanged
+    elites      number E of members that live on unchanged
     selection   truncation or tournament
-    pressure    number of parents of truncation, or size of a tournament
+    pressure    number of best members that truncation draws from, or size of a tournament
     crossover   uniform or one_point
     chance      mutation probability of an entry
     sigma       standard deviation of a mutation at the start
-    num_slices  most slices into which an executor cuts the population
+    num_slices  largest number of slices of the population for an executor
 
-    `executor` evaluates the population elsewhere; None evaluates it in this process.
+    `executor` evaluates the members on workers, as in the module `executors`; if it is None, they
+    are evaluated in this process.
     """
 
     population: int = 64
@@ -104,31 +109,35 @@ def breed(rng: Rng, breeding: Breeding, population: Array, fitness: Array, sigma
     array([[3., 4.],
            [3., 4.]])
     """
-    best = np.argsort(-fitness, kind="stable")[: breeding.elites]
-    select = partial(breeding.selection, rng, fitness, breeding.population - breeding.elites)
-    one, other = population[select(breeding.pressure)], population[select(breeding.pressure)]
-    children = mutate(rng, breeding.crossover(rng, one, other), breeding.chance, sigma)
-    return np.concatenate([population[best], children])
+    elite = np.argsort(-fitness, kind="stable")[: breeding.elites]
+    num_children, pressure = breeding.population - breeding.elites, breeding.pressure
+    # Two independent draws: one parent and another parent for each child.
+    one = population[breeding.selection(rng, fitness, num_children, pressure)]
+    other = population[breeding.selection(rng, fitness, num_children, pressure)]
+    mutation_probability = breeding.chance
+    children = mutate(rng, breeding.crossover(rng, one, other), mutation_probability, sigma)
+    return np.concatenate([population[elite], children])
 
 
 def evaluate(
     state: State, key: int, start: int, stop: int, player: Player, breeding: Breeding,
     iterations: int,
 ) -> Array:  # fmt: skip
-    """Evaluate the members start .. stop - 1. -> returns [stop - start, N]"""
+    """Return the returns of the members start .. stop - 1, [stop - start, N]."""
     members = trees.map_leaves(lambda x: x[start:stop], state.population)
     _, num_tasks = schedule(breeding, state.generation, iterations)
-    return players.returns(player, members, key, num_tasks)
+    return players.mean_returns(player, members, key, num_tasks)
 
 
 def apply_update(
     state: State, key: int, fitness: Array, breeding: Breeding, iterations: int
 ) -> State:
-    """Return the state with the next generation, bred by the fitness [P] of this one."""
+    """Return the state with the next generation, bred from this one by its fitness [P]."""
     rng = np.random.default_rng([key, BREEDING_STREAM])
     fitness = search_gradients.require_finite(fitness)
     sigma, _ = schedule(breeding, state.generation, iterations)
-    rows = breed(rng, breeding, trees.flatten_tasks(state.population), fitness, sigma)
+    vectors = trees.flatten_tasks(state.population)  # it flattens members here, [P, ..] -> [P, D]
+    rows = breed(rng, breeding, vectors, fitness, sigma)
     _, unravel = trees.ravel(trees.map_leaves(lambda x: x[0], state.population))
     last_update = Update(digest=generations.digest(state), key=key, fitness=fitness)
     return State(population=unravel(rows), generation=state.generation + 1, last_update=last_update)
@@ -160,7 +169,7 @@ def _trial(rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, player: 
 
 
 def check(breeding: Breeding) -> None:
-    """Check the settings of a genetic search; ValueError or TypeError out of range."""
+    """Check the settings of a genetic search; ValueError or TypeError if one is out of range."""
     P = whole("population", breeding.population, low=2)
     elites, pressure = whole("elites", breeding.elites, 0), whole("pressure", breeding.pressure)
     require(elites < P, "elites must be fewer than the population", elites)
@@ -180,12 +189,13 @@ def genetic_search(
 ) -> Learner:
     """Return the learner that breeds the parameters of any player; n is `iterations`."""
     check(breeding)
-    local = breeding._replace(executor=None)  # workers receive it
-    step = partial(_step, player=player, breeding=local, iterations=whole("iterations", iterations))
+    # `breeding` is sent to the workers, and an executor cannot be sent.
+    without_executor = breeding._replace(executor=None)
+    step = partial(_step, player=player, breeding=without_executor, executor=breeding.executor)
     return Learner(
         family=player.family,
-        init=partial(_init, player=player, breeding=local),
-        step=partial(step, executor=breeding.executor),
+        init=partial(_init, player=player, breeding=without_executor),
+        step=partial(step, iterations=whole("iterations", iterations)),
         trial=partial(_trial, player=player),
         iterations=iterations,
         settings=settings or {},
@@ -202,13 +212,13 @@ def ga(
     iterations: int | None = None,
     **breeding: Annotated[Any, BREEDING],
 ) -> Learner:
-    """Return a learner that breeds the weights of a GRU, which plays as RL^2 does, eqs. (1), (2).
+    """Return a learner that breeds the weights of a GRU, eqs. (1), (2). It plays as RL^2 does.
 
     hidden      number of hidden units of the GRU
-    iterations  generations over which mutations become smaller and tasks more; by default 600 for
-                bandits and 300 for other families
+    iterations  number n of generations in (2); by default 600 for bandits and 300 for other
+                families
 
-    `breeding` holds fields of `Breeding`. ValueError or TypeError out of range.
+    `breeding` holds fields of `Breeding`. ValueError or TypeError if a setting is out of range.
     """
     player = players.recurrent_player(family, whole("hidden", hidden))
     default = 600 if family.horizon == 1 else 300

@@ -25,18 +25,20 @@ def different_members(player, num_members):
 def test_a_member_earns_the_same_whoever_else_plays(name):
     player = players.recurrent_player(FAMILIES[name], hidden=8)
     thetas = different_members(player, 4)
-    returns = players.returns(player, thetas, 11, 3)
+    returns = players.mean_returns(player, thetas, 11, 3)
     assert returns.shape == (4, FAMILIES[name].num_episodes)
     assert len(np.unique(returns.sum(1))) > 1
     for p in range(4):
         one = {name: x[p : p + 1] for name, x in thetas.items()}
-        assert_array_equal(players.returns(player, one, 11, 3)[0], returns[p])
+        assert_array_equal(players.mean_returns(player, one, 11, 3)[0], returns[p])
 
 
 def test_members_that_are_alike_are_paid_alike():
     player = players.recurrent_player(FAMILIES["bandit"], hidden=8)
     theta = player.init(rng())
-    returns = players.returns(player, {name: np.stack([x] * 3) for name, x in theta.items()}, 5, 9)
+    returns = players.mean_returns(
+        player, {name: np.stack([x] * 3) for name, x in theta.items()}, 5, 9
+    )
     assert_array_equal(returns[0], returns[1])
     assert_array_equal(returns[0], returns[2])
 
@@ -84,9 +86,9 @@ def test_a_greedy_player_draws_nothing():
 
 def test_the_returns_of_a_key_are_means_over_its_tasks():
     player = toy_players.toy_player(small_grid(), toy_players.linear_trial)
-    returns = players.returns(player, {"x": np.array([[1.0, 0.0], [0.0, 1.0]])}, 3, 5)
+    returns = players.mean_returns(player, {"x": np.array([[1.0, 0.0], [0.0, 1.0]])}, 3, 5)
     assert_allclose(returns, [[2, 0, -1], [-4, 0, 2]], rtol=1e-14)
     flat = toy_players.toy_player(small_grid(), toy_players.flat_trial)
-    returns = players.returns(flat, {"x": np.zeros((2, 2))}, 3, 5)
+    returns = players.mean_returns(flat, {"x": np.zeros((2, 2))}, 3, 5)
     assert_allclose(returns, np.full((2, 3), 4 * 0.1), rtol=1e-14)  # sums over four steps
     assert players.num_members({"x": np.zeros((6, 2))}) == 6

@@ -20,7 +20,7 @@ GRID = gridworld(size=3, start=4, horizon=4, episodes=4)
 FAMILIES = {"bandit": small_bandit(arms=2, pulls=4), "gridworld": GRID}
 SMALL = {"population": 4, "num_tasks": 3}
 POLICIES = {"table": tabular, "network": mlp(3)}
-every_way = pytest.mark.parametrize("way", module.WAYS)
+every_adaptation = pytest.mark.parametrize("name", module.ADAPTATIONS)
 every_policy = pytest.mark.parametrize("policy", POLICIES)
 
 
@@ -53,7 +53,7 @@ def test_a_member_adapts_as_maml_does(name):
 def test_the_fitness_is_the_return_of_all_stages():
     player = module.adapting_player(trials.adaptation(GRID))
     thetas = different_members(player)
-    returns = players.returns(player, thetas, 11, 3)
+    returns = players.mean_returns(player, thetas, 11, 3)
     tasks = GRID.sample(rng([11, 0]), 3)
     episodes = player.trial(rng([11, 1]), thetas, tasks)
     assert_allclose(returns.sum(-1), episodes.rewards.sum((2, 3)).mean(1), rtol=1e-13)
@@ -92,23 +92,23 @@ def test_hill_climbing_keeps_what_paid_best(seed, size):
 
 
 @every_policy
-@every_way
-def test_a_member_earns_the_same_whoever_else_adapts(way, policy):
+@every_adaptation
+def test_a_member_earns_the_same_whoever_else_adapts(name, policy):
     adaptation = trials.adaptation(GRID, policy=POLICIES[policy], alpha=2.0)
-    player = module.adapting_player(adaptation, module.WAYS[way])
+    player = module.adapting_player(adaptation, module.ADAPTATIONS[name])
     thetas = different_members(player)
-    returns = players.returns(player, thetas, 11, 3)
+    returns = players.mean_returns(player, thetas, 11, 3)
     assert returns.shape == (4, 4) and len(np.unique(returns.sum(1))) == 4
     for p in range(4):
         one = {name: x[p : p + 1] for name, x in thetas.items()}
-        assert_array_equal(players.returns(player, one, 11, 3)[0], returns[p])
+        assert_array_equal(players.mean_returns(player, one, 11, 3)[0], returns[p])
 
 
-@every_way
-def test_a_greedy_player_draws_no_actions(way):
+@every_adaptation
+def test_a_greedy_player_draws_no_actions(name):
     """In a grid without chance, a trial without steps repeats itself for any generator."""
     family = small_grid()
-    player = module.adapting_player(trials.adaptation(family), module.WAYS[way])
+    player = module.adapting_player(trials.adaptation(family), module.ADAPTATIONS[name])
     theta = {name: x[0] for name, x in different_members(player, 1).items()}
     theta = theta | {"log2_alpha": np.full(1, module.NO_STEP)}
     batch = family.sample(rng(1), 5)
@@ -140,10 +140,10 @@ def test_a_hill_climber_starts_with_steps_of_one_and_a_gradient_with_those_of_th
         assert es_maml(GRID, **settings).settings["alpha"] == start
 
 
-@every_way
-def test_it_beats_its_control(way):
+@every_adaptation
+def test_it_beats_its_control(name):
     family = gridworld(size=3, start=4, horizon=6, episodes=3, goals=(0, 2))
-    learner = es_maml(family, adaptation=module.WAYS[way], num_tasks=16)
+    learner = es_maml(family, adaptation=module.ADAPTATIONS[name], num_tasks=16)
     state = training.train(learner, 40, seed=0)
     control = learner.untrained_control(rng(4))
     assert control.alpha > 0 and not control.state.theta["logits"].any()
@@ -155,9 +155,9 @@ def test_it_beats_its_control(way):
     assert evolved.mean() > untrained.mean() + 5 * error
 
 
-@every_way
-def test_it_keeps_to_the_protocol(way):
-    learner = es_maml(FAMILIES["bandit"], adaptation=module.WAYS[way], **SMALL)
+@every_adaptation
+def test_it_keeps_to_the_protocol(name):
+    learner = es_maml(FAMILIES["bandit"], adaptation=module.ADAPTATIONS[name], **SMALL)
     learners.check(learner)
     assert learner.iterations == 1000
 
@@ -168,6 +168,10 @@ def test_it_keeps_to_the_protocol(way):
         ({}, set()),
         ({"adaptation": by_hill_climbing, "policy": mlp(3)}, {"baseline", "gamma"}),
         ({"inner_steps": 0}, {"alpha", "baseline", "gamma"}),
+        ({"inner_steps": 1, "inner_episodes": 4}, {"alpha", "baseline", "gamma"}),  # one stage
+        ({"inner_steps": 1}, set()),
+        ({"adaptation": by_hill_climbing, "inner_steps": 1}, {"alpha", "baseline", "gamma"}),
+        ({"adaptation": by_hill_climbing, "inner_steps": 2}, {"baseline", "gamma"}),
     ],
 )
 def test_its_settings_make_it_again(settings, unused):
@@ -189,6 +193,8 @@ def test_every_word_has_a_meaning():
         ({"alpha": -1.0}, "alpha must be positive, got -1"),
         ({"alpha": np.inf}, "alpha must be"),
         ({"inner_steps": 0, "alpha": 2.0}, "alpha has no effect beside the other settings"),
+        ({"inner_steps": 1, "inner_episodes": 4, "gamma": 0.5}, "gamma has no effect beside"),
+        ({"adaptation": by_hill_climbing, "inner_steps": 1, "alpha": 2.0}, "alpha has no effect"),
         ({"adaptation": by_hill_climbing, "gamma": 0.5}, "gamma has no effect beside"),
         ({"adaptation": by_hill_climbing, "baseline": 0.5}, "baseline has no effect beside"),
     ],
@@ -198,7 +204,25 @@ def test_settings_out_of_range_or_without_effect_are_refused(settings, rule):
         es_maml(GRID, **settings)
 
 
-def test_a_way_to_adapt_by_name_is_a_word_and_no_value():
+@pytest.mark.parametrize(
+    ("settings", "same"),
+    [
+        ({"adaptation": by_hill_climbing, "inner_steps": 1}, True),
+        ({"adaptation": by_hill_climbing, "inner_steps": 2}, False),
+        ({"inner_steps": 1, "inner_episodes": 4}, True),
+        ({"inner_steps": 1}, False),
+    ],
+)
+def test_alpha_is_refused_exactly_where_it_changes_no_episode(settings, same):
+    learner = es_maml(GRID, **settings, **SMALL)
+    state, tasks = learner.init(rng(1)), GRID.sample(rng(2), 200)
+    larger = state._replace(theta=state.theta | {"log2_alpha": np.full(1, 4.0)})
+    one, other = learner.trial(rng(3), state, tasks), learner.trial(rng(3), larger, tasks)
+    assert np.array_equal(one.actions, other.actions) == same
+    assert ("alpha" not in learner.settings) == same
+
+
+def test_an_adaptation_by_name_is_a_word_and_no_value():
     with pytest.raises(TypeError, match="adaptation must be by_gradient or by_hill_climbing"):
         es_maml(GRID, adaptation="gradient")
     with pytest.raises(ValueError, match="adaptation must be one of gradient, hill_climbing"):

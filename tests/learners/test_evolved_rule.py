@@ -111,12 +111,12 @@ def test_on_a_bandit_it_holds_the_posterior_mean(q, m):
 def test_a_member_earns_the_same_whoever_else_plays(name):
     player = module.rule_player(FAMILIES[name])
     thetas = es.members(es.Search(population=4, sigma=2.0), player.init(rng()), 9, 0, 4)
-    returns = players.returns(player, thetas, 11, 3)
+    returns = players.mean_returns(player, thetas, 11, 3)
     assert returns.shape == (4, FAMILIES[name].num_episodes)
     assert len(np.unique(returns.sum(1))) > 1
     for p in range(4):
         one = trees.map_leaves(lambda x, p=p: x[p : p + 1], thetas)
-        assert_array_equal(players.returns(player, one, 11, 3)[0], returns[p])
+        assert_array_equal(players.mean_returns(player, one, 11, 3)[0], returns[p])
 
 
 def test_a_greedy_player_draws_nothing():
