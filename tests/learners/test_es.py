@@ -112,11 +112,12 @@ def test_it_keeps_to_the_protocol():
 
 def test_it_learns_to_pull_what_paid():
     family = bandit(arms=2, pulls=4, prior=((0.2, 0.2),))
-    learner = pickle.loads(pickle.dumps(es(family, population=32, num_tasks=16, beta=0.1)))
+    learner = pickle.loads(pickle.dumps(es(family, population=32, num_tasks=64, beta=0.1)))
     state = training.train(learner, 60, seed=0)
     batch = family.sample(rng(9), 4000)
     total = learner.trial(rng(8), state, batch).rewards.sum((1, 2))
-    assert total.mean() > 2 + 10 * total.std() / np.sqrt(4000)
+    # A random player earns 2. Of 20 seeds the worst is 15 standard errors above it.
+    assert total.mean() > 2 + 5 * total.std() / np.sqrt(4000)
 
 
 def test_its_settings_make_it_again():

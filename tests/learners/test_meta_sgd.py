@@ -83,9 +83,10 @@ def test_meta_sgd_learns_step_sizes_of_their_own_and_its_control_has_one():
     learner = meta_sgd(family, num_tasks=50)
     state = learner.init(np.random.default_rng(0))
     assert (state.alpha["logits"] == 4.0).all()
-    for i in range(20):
+    for i in range(40):
         state, _ = learner.step(np.random.default_rng([1, i]), state)
-    assert np.ptp(state.alpha["logits"]) > 0.1  # with two arms both gradients are the same
+    # With two arms both gradients are the same. With three the worst of 20 seeds has 0.32.
+    assert np.ptp(state.alpha["logits"]) > 0.1
     assert learner.without_adaptation(state).alpha == 0.0
     control = learner.untrained_control(np.random.default_rng(0))
     assert isinstance(control.alpha, float) and control.state.alpha == control.alpha
