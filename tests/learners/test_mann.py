@@ -34,12 +34,13 @@ def test_whoever_remembers_fails_half_of_the_time_at_first_meetings_alone(cues, 
 
 def test_it_learns_which_cue_pays_where():
     family = contextual(cues=2, pulls=6)
-    learner = mann(family, hidden=16, iterations=300, num_tasks=100)
+    learner = mann(family, hidden=8, iterations=300, num_tasks=50)
     state = training.train(learner, 300, seed=0)
-    assert "interface" in state.theta
+    assert "interface_weights" in state.theta
     tasks = family.sample(rng(9), 2000)
     total = learner.trial(rng(8), state, tasks).rewards.sum((1, 2))
-    assert total.mean() > 3 + 20 * total.std() / np.sqrt(2000)  # 3: without a memory
+    # A policy without a memory earns 3. Of 20 seeds the worst earns 3.5.
+    assert total.mean() > 3 + 0.25
 
 
 def test_its_words_are_those_of_rl2_without_the_cell():

@@ -88,7 +88,7 @@ def test_expected_rewards_are_what_is_ascended():
     after = []
     for rewards in (sampled_rewards, expected_rewards):
         learner = rl2(small_bandit(), hidden=3, num_tasks=4, rewards=rewards)
-        after.append(learner.step(rng(1), learner.init(rng()))[0].theta["V"])
+        after.append(learner.step(rng(1), learner.init(rng()))[0].theta["U_heads"])
     assert abs(after[0] - after[1]).max() > 0
 
 
@@ -190,13 +190,14 @@ def test_a_network_of_your_own_drives_the_same_trainer():
 
 def test_it_learns_to_pull_what_paid():
     family = bandit(arms=2, pulls=3, prior=((0.2, 0.2),))
-    learner = rl2(family, hidden=16, iterations=500, num_tasks=100)
-    state = training.train(learner, 500, seed=0)
+    learner = rl2(family, hidden=16, iterations=200, num_tasks=100)
+    state = training.train(learner, 200, seed=0)
     tasks = family.sample(rng(9), 4000)
     total = learner.trial(rng(8), state, tasks).rewards.sum((1, 2))
-    assert total.mean() > 1.5 + 5 * total.std() / onp.sqrt(4000)
+    # A random player earns 1.5. Of 20 seeds the worst earns 1.69, and the standard error is 0.018.
+    assert total.mean() > 1.5 + 0.09
     greedy = [learner.trial(rng(s), state, tasks, greedy=True).actions for s in (1, 2)]
-    assert_array_equal(*(x[:, 0] for x in greedy))  # before chance has paid
+    assert_array_equal(*(x[:, 0] for x in greedy))  # the first depends on theta alone
 
 
 def after(h):
@@ -262,9 +263,9 @@ def test_shuffled_tasks_give_shuffled_results(make):
 def test_twenty_seeds_stay_finite(make, num_tasks):
     for seed in range(20):
         family = bandit(arms=2) if seed % 2 == 0 else small_grid(terminate=1)
-        learner = make(family, num_tasks=num_tasks, iterations=15)
-        state = training.train(learner, 15, seed=seed)
-        assert state.iteration == 15
+        learner = make(family, num_tasks=num_tasks, iterations=6)
+        state = training.train(learner, 6, seed=seed)
+        assert state.iteration == 6
         assert all(np.isfinite(leaf).all() for leaf in state.theta.values())
 
 
