@@ -1,7 +1,7 @@
 """Meta-reinforcement learning, small enough to read and exact enough to trust.
 
-Every task is a finite MDP. So every formula can be computed exactly, and its sampled form can be
-compared with the exact value.
+Every task is a finite MDP. So a formula has an exact value, and its sampled form can be compared
+with the exact value.
 
 The rooms of the package are listed in import order. Each room imports only rooms above it. The
 docstring of a room lists its files in reading order.
@@ -65,7 +65,7 @@ is a data set, I in a matrix formula is the identity, and F_N has N episodes in 
                  inner gradients are exact
     v            adjoint v_k = dF/dphi_k, or the direction of a derivative
     u            vector in the space of the logits, such as a gradient in the logits
-    D_k          data set of stage k, from which inner step k is computed; none follows D_K
+    D_k          data set of stage k; inner step k uses it if k < K
     tau          episode
     Hess         Hessian
     h, x         hidden state and input of a network
@@ -78,8 +78,8 @@ is a data set, I in a matrix formula is the identity, and F_N has N episodes in 
 Every objective is maximised.
 
 A module that imports `autograd.numpy as np` may be traced by autograd. A module that imports
-`numpy as np` is never traced. The docstring of a module numbers its equations, and brackets give
-the source of each. `python -m metarl_min equations` lists the tests of each equation.
+`numpy as np` is never traced. The docstring of a module numbers its equations, and the source of an
+equation follows it in brackets. `python -m metarl_min equations` lists the tests of each equation.
 """
 
 __version__ = "0.1.0"

@@ -53,7 +53,8 @@ alpha is a number, the product is the inner product:
 
 All tasks share theta and alpha, so the gradients in theta and alpha are summed over the tasks.
 
-A Tree is a dict of arrays, its leaves. `sum_tasks(tree, like)` sums the axis M away.
+A Tree is a dict of arrays, which are called leaves. `sum_tasks(tree, like)` sums each leaf over the
+axis M, which the leaves of `like` do not have.
 
 The gradient of (5) is computed in three ways, which agree. In the first way autograd computes the
 inner gradient, and autograd differentiates through that computation. In the second way the inner

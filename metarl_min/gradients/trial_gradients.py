@@ -23,7 +23,7 @@ the stages after stage k:
     The score of a step is d/dtheta log pi(a_t|s_t; phi_k). Its mean is zero, given all that was
     sampled before a_t. So its product with a reward that does not depend on a_t has mean zero.
     Such rewards belong to earlier stages, to earlier steps of the episode, and to other episodes
-    of the stage. Without these rewards, W_t + R_{>k} remains of R.
+    of the stage. R without these rewards is W_t + R_{>k}.
 
 The part of (2) with R_{>k} is called the score term. It makes an action more probable if the data
 of the action lead to a better adapted policy. Most code has only W_t, without the score term.

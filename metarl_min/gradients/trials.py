@@ -16,9 +16,9 @@ the data set D_k:
     (2)  L(phi; D) = 1/N_inner sum_{i in D} sum_t (W_{i,t} - b_{i,t}) log pi_phi(a_{i,t}|s_{i,t})
                                               [objectives (1); Finn et al. 2017, eq. 4]
 
-In (2), i counts the episodes of the data set and t their steps. The return-to-go W and the baseline
-b are constants. If K N_inner = N, no episode follows inner step K. Then this step is not taken, and
-the trial has K stages.
+In (2), i counts the episodes of the data set D and t their steps. The return-to-go W and the
+baseline b are constants. If K N_inner = N, no episode follows inner step K. Then this step is not
+taken, and the trial has K stages.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ DEFAULTS = {
     "gridworld": {"alpha": 8.0, "gamma": 0.5, "baseline": 0.0},
     "other": {"alpha": 1.0, "gamma": 0.5, "baseline": 0.0},  # every other family
 }
-MAX_DEFAULT_STEPS = 9  # the largest number of inner steps that is a default
+MAX_DEFAULT_STEPS = 9  # the default number of inner steps is at most this
 
 
 class Adaptation(NamedTuple):

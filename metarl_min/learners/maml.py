@@ -19,7 +19,7 @@ J_k is the surrogate that the inner step ascends, trials (2). Adv is trial_gradi
 computed by the chain of adaptation (3). This algorithm is E-MAML (Stadie et al. 2018) on the return
 of the whole trial.
 
-MAML as published by Finn et al. 2017 has two other settings. estimator=plain leaves out the score
+MAML as published by Finn et al. 2017 differs in two settings. estimator=plain leaves out the score
 term. objective=adapted uses only the rewards of the episodes after the last inner step. Their
 experiments also have inner_steps=1, inner_episodes=20, baseline=linear and update=trpo (in Python:
 outer=outer_updates.trpo()). Their policy is a ReLU network with two hidden layers of 100 units.
@@ -195,8 +195,8 @@ def maml(
         num_tasks    number of tasks in one iteration
 
     `outer` is the update of theta, such as `ascent(adam(0.05))` or `trpo(max_kl=0.01)`. The other
-    keywords are those of `trials.adaptation`. The exact objective trains without episodes. Then
-    inner_episodes, baseline and gamma affect only the trials.
+    keywords are the settings of `trials.adaptation`. With the exact objective, training samples no
+    episodes. Then inner_episodes, baseline and gamma affect only the trials.
 
     >>> from metarl_min.tasks.bandits import bandit
     >>> learner = maml(bandit(arms=2), alpha=2.0, outer=outer_updates.trpo(max_kl=0.02))

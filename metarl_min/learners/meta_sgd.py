@@ -8,10 +8,10 @@ ascends in theta and in alpha, outer_updates (1):
 
 With estimator=fomaml the adjoints v_k come from adaptation (4) and not from adaptation (3). The
 gradient in theta is then the gradient of first-order MAML. The gradient in alpha is in general not
-zero. With K = 1 it is exact, because v_K is the same in both.
+zero. With K = 1 it is exact, because v_K is the same in adaptation (3) and (4).
 
-The gradient is taken in alpha itself and not in its logarithm, so that a step size may change its
-sign, as in the paper. Every step size starts at the setting `alpha`.
+The gradient is taken in alpha itself and not in its logarithm, as in the paper. So a step size may
+change its sign. Every step size starts at the setting `alpha`.
 """
 
 from functools import partial

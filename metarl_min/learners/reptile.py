@@ -1,4 +1,4 @@
-"""Reptile: move theta towards phi_K, the end of adaptation, without the derivative of a step.
+"""Reptile: move theta towards phi_K, without derivatives of the inner steps.
 
     (1)  theta <- theta + beta/M sum_tasks (phi_K - theta) / alpha
                =  theta + beta/M sum_tasks sum_{k<K} grad J_k(phi_k)
@@ -32,7 +32,7 @@ outer data.
 
 By (4), the term with H in (2) and (3) ascends the inner product of the gradients of two batches of
 one task. If this product is large, a step on one batch improves the other batch too. In sampled
-trials the data depend on phi, so the mean has further terms there.
+trials the data depend on phi, so there the means (2) and (3) have further terms.
 """
 
 from functools import partial
@@ -49,7 +49,7 @@ ESTIMATOR = traced_trials.reptile
 def reptile(
     family: Family, **settings: Annotated[Any, partial(maml, estimator=ESTIMATOR)]
 ) -> Learner:
-    """Return Reptile for a family: `maml` that moves theta to the end of adaptation, eq. (1).
+    """Return Reptile for a family: `maml` that moves theta towards phi_K, eq. (1).
 
     Eqs. (2), (3) and (4) show the effect of more than one inner step.
     """

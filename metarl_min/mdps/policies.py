@@ -17,7 +17,7 @@ Let f be any function of the probabilities of one state. Its gradient in the log
     Steps of (4): division by pi(a') gives dlog pi(a')/dz(a) = 1{a = a'} - pi(a).
     The chain rule gives df/dz(a) = sum_a' u(a') dlog pi(a')/dz(a), which is (4).
 
-The entropy of a policy pi, and its distance from another policy mu, at state s in nats:
+At state s, the entropy of a policy pi and its distance from a policy mu are, in nats:
 
     (5)  entropy(s) = - sum_a pi(a|s) log pi(a|s)                              [Shannon 1948]
     (6)  KL(pi || mu)(s) = sum_a pi(a|s) (log pi(a|s) - log mu(a|s))

@@ -18,8 +18,9 @@ advantage, and the table holds the sum of c over the visits of each state and ac
     (2)  C(s,a) = sum_{n,t} alive_{n,t} c_{n,t} 1{s_{n,t} = s, a_{n,t} = a}       [definition]
 
 A state is absorbing if every action stays there and pays 0. The step that arrives in an absorbing
-state is the last step that is alive; the first step of an episode is always alive. Steps that are
-not alive have reward 0, no noise and no share in (2). The same by loops: tests/plain_forms.py.
+state is the last step that is alive. The first step of an episode is always alive. Steps that are
+not alive have reward 0 without noise and do not count in (2). The same by loops:
+tests/plain_forms.py.
 """
 
 import math
@@ -204,7 +205,8 @@ def sample(
 ) -> Episodes:
     """Play a memoryless policy on each task, and return the episodes [..., N, T].
 
-    The leading axes of `probs` [..., S, A] are those of the tasks, or 1 where tasks share a policy.
+    The leading axes of `probs` [..., S, A] are equal to the axes of the tasks, or 1 where tasks
+    share a policy.
     With a population of P members, which share the random numbers, `probs` is [P, ..., S, A] and
     the episodes are [P, ..., N, T].
     """
@@ -215,7 +217,7 @@ def sample(
     policy, column_offset = _policy_table(tables, leading, probs)
     column_offset = column_offset.reshape(P, -1)  # [P, M]
     rows, actions, arrivals = _walk(rng, tables, policy, column_offset, num_episodes, horizon)
-    alive = ~tables.absorbing.take(rows)  # after an absorbing state every state is absorbing
+    alive = ~tables.absorbing.take(rows)  # a step that begins in an absorbing state is not alive
     alive[0] = True  # the first step is always alive
     noise_rng: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=1)
     rewards = tables.noise(noise_rng, tables.rewards.ravel().take(arrivals))

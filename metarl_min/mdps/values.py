@@ -19,8 +19,8 @@ The policy-gradient theorem, for the entries of the table pi as independent vari
 
     Steps of (4): let pi(a|s) change at one time t only. J is the return before t, plus
     sum_s d_t(s) V_{T-t}(s). The return before t, d_t, and the values of later steps do not change.
-    So by (1), dJ/dpi(a|s) is d_t(s) Q_{T-t}(s,a). By the chain rule, the effects of all t add up.
-    (Many programs leave out the factor gamma^t of d_t.)
+    So by (1), the derivative is d_t(s) Q_{T-t}(s,a). By the chain rule, the effects of all t add
+    up. (Many programs leave out the factor gamma^t of d_t.)
 
 Skip (5) at first reading: only second derivatives need it. The policy moves along v [S, A], and
 `delta` marks the change of each quantity. Let r_pi(s) = sum_a pi(a|s) r(s,a). P_v and r_v are P_pi
@@ -113,7 +113,7 @@ def _run_recursions(matrices: Array, sources: Array, horizon: int | None) -> Arr
 def _previous(y: Array, horizon: int | None) -> Array:
     """Return y_{t-1} at each t, and 0 at t = 0. y [T, ..., S] -> [T, ..., S]"""
     if horizon is None:
-        return y  # V and d of eq. (6) follow from themselves
+        return y  # eq. (6): the result of a step is equal to the one before
     return onp.concatenate([onp.zeros_like(y[:1]), y[:-1]])
 
 

@@ -9,12 +9,11 @@ A `Family` also holds the prior from which its tasks are drawn. Baselines and ce
 prior; a learner does not.
 
 A family is made by a function of keyword-only parameters. The annotation of a parameter says how
-the command line reads its word `key=value`: `int` reads a number, and
-`Annotated[Policy, policies.parse]` means that `policies.parse` reads the word. The docstring says
-what each parameter means. To add a family, write such a function in a file of this folder and name
-it in `registry.FAMILIES`. A function in a file outside the package has the name
-`path/to/file.py:function`. The functions in a Family are functions of a module or
-`functools.partial`s of them, so that a family can be pickled.
+the command line reads its word `key=value`. For example, `Annotated[Policy, policies.parse]` means
+that `policies.parse` reads the word. The docstring says what each parameter means. To add a family,
+write such a function in a file of this folder and name it in `registry.FAMILIES`. A function in a
+file outside the package has the name `path/to/file.py:function`. The functions in a Family are
+functions of a module or `functools.partial`s of them, so that a family can be pickled.
 """
 
 from collections.abc import Callable
