@@ -1,9 +1,9 @@
 """CMA-ES: a normal distribution that learns the shape of a fitness from ranks.
 
 `examples/evolved_by_shape.py` uses it. In this module, m is the mean of the distribution, C its
-covariance, x a point, w the weight of a rank, g the number of the generation, and h a factor 0 or
-1. A generation has P points with D entries each. The points x_1 .. x_P are sorted, the best first.
-The step to a point is y_i = (x_i - m) / sigma, and <y> = sum_i w_i y_i is the weighted mean of the
+covariance, x a point, w the weight of a rank, h a factor 0 or 1, and g the number of a generation.
+A generation has P points with D entries each. The points x_1 .. x_P are sorted, the best first. The
+step to a point is y_i = (x_i - m) / sigma, and <y> = sum_i w_i y_i is the weighted mean of the
 steps. The mean length of a normal vector is chi = E|N(0, I)|. Two running sums of steps, p_sigma
 and p_c, are called evolution paths.
 
@@ -32,9 +32,10 @@ experiment.
 The other factors are chosen so that p_sigma, p_c and C keep their scale if the fitness says
 nothing, that is, if the ranks are random:
 - <y> has the covariance C / mu_eff, because sum_i w_i^2 = 1 / mu_eff.
-- (1 - c)^2 + c (2 - c) = 1. So p_sigma keeps the covariance I in (5), and p_c keeps C in (7).
-- E p_c p_c^T = C and E sum_i w_i y_i y_i^T = C, and the factors of (8) sum to 1. So C keeps its
-  mean in (8).
+- (1 - c)^2 + c (2 - c) = 1 for every c. With c = c_sigma, p_sigma keeps the covariance I in (5).
+  With c = c_c and h = 1, p_c keeps the covariance C in (7).
+- E p_c p_c^T = C and E sum_i w_i y_i y_i^T = C. With h = 1 the factors of (8) sum to 1, so C
+  keeps its mean.
 - p_sigma starts at 0. In generation g its covariance is (1 - (1 - c_sigma)^(2 g)) I, as in (7).
   This is exact only if no generation was skipped because all its points had the same fitness.
 
