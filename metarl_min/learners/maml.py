@@ -43,7 +43,7 @@ from metarl_min.gradients.outer_updates import (
     LEARN_ALPHA,
     LearnAlpha,
     Outer,
-    Rules,
+    Settings,
     State,
     ascent,
     fixed_alpha,
@@ -67,39 +67,41 @@ class Info(NamedTuple):
     # [N] mean return of each episode; with the exact objective [1], the mean of J(phi_K)
 
 
-def _init(rng: Rng, *, rules: Rules) -> State:
+def _init(rng: Rng, *, settings: Settings) -> State:
     """Return the state at the start of training. The policy is uniform, or nearly uniform."""
-    num_states, num_actions = rules.adaptation.family.sample(rng, 1).shape
-    return outer_updates.start(rules, rules.adaptation.policy.init(rng, num_states, num_actions))
+    num_states, num_actions = settings.adaptation.family.sample(rng, 1).shape
+    theta = settings.adaptation.policy.init(rng, num_states, num_actions)
+    return outer_updates.init(settings, theta)
 
 
 def _sampled_step(
-    rng: Rng, state: State, *, rules: Rules, early_weight: float
+    rng: Rng, state: State, *, settings: Settings, early_weight: float
 ) -> tuple[State, Info]:
     """Take one step on sampled trials: the pseudo-code of the module.
 
     `early_weight` multiplies the rewards of all stages except the last stage.
     """
-    family = rules.adaptation.family
-    tasks = family.sample(rng, rules.num_tasks)
+    family = settings.adaptation.family
+    tasks = family.sample(rng, settings.num_tasks)
     sampler = rollouts.sampler(tasks, family.reward_noise)
-    trial = trials.play(rng, rules.adaptation, sampler, state.theta, state.alpha)
+    trial = trials.play(rng, settings.adaptation, sampler, state.theta, state.alpha)
     weights = [early_weight] * (len(trial.stages) - 1) + [1.0]
-    advantages = rules.estimator.advantages(trial.stages, weights)
-    terms = rules.outer.terms(trial.stages, advantages, sampler.shape)
-    return rules.outer.update(rules, state, trial, terms), Info(trials.per_episode(trial.stages))
+    advantages = settings.estimator.advantages(trial.stages, weights)
+    terms = settings.outer.terms(trial.stages, advantages, sampler.shape)
+    info = Info(trials.per_episode(trial.stages))
+    return settings.outer.update(settings, state, trial, terms), info
 
 
-def exact_return(rng: Rng, state: State, *, rules: Rules) -> tuple[State, Info]:
+def exact_return(rng: Rng, state: State, *, settings: Settings) -> tuple[State, Info]:
     """Take one step on F_inf, adaptation (5), with exact inner steps and no sampled episodes."""
-    adaptation, K = rules.adaptation, rules.adaptation.inner_steps
-    tasks = adaptation.family.sample(rng, rules.num_tasks)
+    adaptation, K = settings.adaptation, settings.adaptation.inner_steps
+    tasks = adaptation.family.sample(rng, settings.num_tasks)
     J = expected_return_objective(tasks, adaptation.family.horizon)
     alpha = trials.step_sizes(adaptation, state.theta, state.alpha)
     path = inner_loop(adaptation.policy, state.theta, alpha, [J] * K)
     trial = Trial(alpha=alpha, path=path, inner=[J] * K, stages=[])
     info = Info(J.value(adaptation.policy.logits(path[-1])).mean(keepdims=True))
-    return rules.outer.update(rules, state, trial, [None] * K + [J]), info
+    return settings.outer.update(settings, state, trial, [None] * K + [J]), info
 
 
 whole_trial = partial(_sampled_step, early_weight=1.0)
@@ -108,11 +110,13 @@ ASCENT = ascent(adam(0.05))
 OBJECTIVES = {"trial": whole_trial, "adapted": after_adaptation, "exact": exact_return}
 
 
-def _trial(rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, rules: Rules) -> Episodes:
+def _trial(
+    rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, settings: Settings
+) -> Episodes:
     """Play one trial on each task. -> [M, N, T]"""
-    sampler = rollouts.sampler(tasks, rules.adaptation.family.reward_noise)
+    sampler = rollouts.sampler(tasks, settings.adaptation.family.reward_noise)
     sample = trials.sample_greedily if greedy else rollouts.sample
-    trial = trials.play(rng, rules.adaptation, sampler, state.theta, state.alpha, sample=sample)
+    trial = trials.play(rng, settings.adaptation, sampler, state.theta, state.alpha, sample=sample)
     return trials.join_stages(trial.stages)
 
 
@@ -121,26 +125,26 @@ def _without_adaptation(state: State) -> State:
     return state._replace(alpha=0.0)
 
 
-def _untrained_control(rng: Rng, *, rules: Rules) -> Control:
+def _untrained_control(rng: Rng, *, settings: Settings) -> Control:
     """Return an untrained start with the step size that is best for it."""
-    untrained = _init(rng, rules=rules)
+    untrained = _init(rng, settings=settings)
 
     def play_trial(rng: Rng, alpha: float, tasks: MDP) -> Episodes:
-        return _trial(rng, untrained._replace(alpha=alpha), tasks, rules=rules)
+        return _trial(rng, untrained._replace(alpha=alpha), tasks, settings=settings)
 
-    start = rules.adaptation.alpha
-    alpha = controls.best_untrained_alpha(rng, rules.adaptation.family, start, play_trial)
+    start = settings.adaptation.alpha
+    alpha = controls.best_untrained_alpha(rng, settings.adaptation.family, start, play_trial)
     return Control(state=untrained._replace(alpha=alpha), alpha=alpha)
 
 
-def _check_kinds(rules: Rules, objective: Any) -> None:
+def _check_kinds(settings: Settings, objective: Any) -> None:
     """Raise a TypeError if a setting has the wrong type.
 
     An example is the text "emaml" in the place of the estimator `emaml`.
     """
     kinds = {"estimator": MetaGradient, "learn_alpha": LearnAlpha, "outer": Outer}
     for name, kind in kinds.items():
-        value = getattr(rules, name)
+        value = getattr(settings, name)
         if not isinstance(value, kind):
             raise TypeError(f"{name} must be of type {kind.__name__}, got {value!r}")
     if objective not in OBJECTIVES.values():
@@ -148,18 +152,18 @@ def _check_kinds(rules: Rules, objective: Any) -> None:
         raise TypeError(f"objective must be {names}, got {objective!r}")
 
 
-def _check_combination(rules: Rules, settings: dict[str, Any]) -> None:
+def _check_combination(settings: Settings, setting_words: dict[str, Any]) -> None:
     """Raise a ValueError if two settings do not go together.
 
-    `settings` holds the settings as words of the command line, from `words.describe`.
+    `setting_words` holds every setting as a word of the command line, from `words.describe`.
     """
-    estimator, learn_alpha = settings.get("estimator"), settings.get("learn_alpha")
-    objective, update = settings["objective"], settings["update"]
-    traced = rules.estimator in TRACED.values()
+    estimator, learn_alpha = setting_words.get("estimator"), setting_words.get("learn_alpha")
+    objective, update = setting_words["objective"], setting_words["update"]
+    traced = settings.estimator in TRACED.values()
     rule = f"estimator must be one of {', '.join(UNTRACED)} where objective is exact"
     require(objective != "exact" or not traced, rule, estimator)
     rule = "baseline must be mean or a number where the inner steps are traced"
-    require(settings["baseline"] != "linear" or not traced, rule, f"linear with {estimator}")
+    require(setting_words["baseline"] != "linear" or not traced, rule, f"linear with {estimator}")
     rule = "with estimator reptile, learn_alpha must be no and objective must be trial or exact"
     fits = learn_alpha == "no" and objective != "adapted"
     require(estimator != "reptile" or fits, rule, f"{learn_alpha} and {objective}")
@@ -203,25 +207,25 @@ def maml(
     >>> learner.settings["alpha"], learner.settings["update"], learner.iterations
     (2.0, 'trpo', 2000)
     """
-    rules = Rules(
+    settings = Settings(
         adaptation=trials.adaptation(family, **adaptation),
         estimator=estimator,
         learn_alpha=learn_alpha,
         outer=outer,
         num_tasks=whole("num_tasks", num_tasks),
     )
-    _check_kinds(rules, objective)
-    settings = words.describe(maml, {**rules._asdict(), "objective": objective})
-    _check_combination(rules, settings)
+    _check_kinds(settings, objective)
+    setting_words = words.describe(maml, {**settings._asdict(), "objective": objective})
+    _check_combination(settings, setting_words)
     return Learner(
         family=family,
-        init=partial(_init, rules=rules),
-        step=partial(objective, rules=rules),
-        trial=partial(_trial, rules=rules),
+        init=partial(_init, settings=settings),
+        step=partial(objective, settings=settings),
+        trial=partial(_trial, settings=settings),
         iterations=2000 if family.horizon == 1 else 1500,
-        settings=settings,
+        settings=setting_words,
         without_adaptation=_without_adaptation,
-        untrained_control=partial(_untrained_control, rules=rules),
+        untrained_control=partial(_untrained_control, settings=settings),
     )
 
 

@@ -18,7 +18,7 @@ from metarl_min.gradients import (
     trials,
     trust_region,
 )
-from metarl_min.gradients.outer_updates import LEARN_ALPHA, Rules, ascent, clipped, trpo
+from metarl_min.gradients.outer_updates import LEARN_ALPHA, Settings, ascent, clipped, trpo
 from metarl_min.mdps import policies, rollouts
 from metarl_min.tasks.bandits import bandit
 
@@ -27,9 +27,9 @@ THETA = {"logits": np.array([[0.1, 0.4, -0.2]])}
 M = 4
 
 
-def rules_for(outer, learn_alpha="no", estimator=trial_gradients.emaml, **settings):
-    how = trials.adaptation(FAMILY, alpha=2.0, inner_steps=2, **settings)
-    return Rules(how, estimator, LEARN_ALPHA[learn_alpha], outer, num_tasks=M)
+def settings_for(outer, learn_alpha="no", estimator=trial_gradients.emaml, **adaptation_settings):
+    how = trials.adaptation(FAMILY, alpha=2.0, inner_steps=2, **adaptation_settings)
+    return Settings(how, estimator, LEARN_ALPHA[learn_alpha], outer, num_tasks=M)
 
 
 def exact_trial(alpha):
@@ -42,10 +42,10 @@ def exact_trial(alpha):
 @pytest.mark.verifies("outer_updates.1")
 @pytest.mark.parametrize("learn_alpha", LEARN_ALPHA)
 def test_theta_and_alpha_ascend_by_beta_times_their_mean_gradients(learn_alpha):
-    rules = rules_for(ascent(sgd(0.2)), learn_alpha)
-    state = outer_updates.start(rules, THETA)
+    settings = settings_for(ascent(sgd(0.2)), learn_alpha)
+    state = outer_updates.init(settings, THETA)
     J, trial, outer = exact_trial(state.alpha)
-    after = rules.outer.update(rules, state, trial, outer)
+    after = settings.outer.update(settings, state, trial, outer)
 
     def F(parameters):
         theta, alpha = parameters["theta"], parameters["alpha"]
@@ -69,13 +69,13 @@ def test_theta_and_alpha_ascend_by_beta_times_their_mean_gradients(learn_alpha):
 def test_theta_and_alpha_ascend_as_one_vector_would(learn_alpha, optimizer):
     """The optimisers act on each entry alone, so two states make the steps of one."""
     optimizer = optimizer(0.1)
-    rules = rules_for(ascent(optimizer), learn_alpha)
-    state = outer_updates.start(rules, THETA)
+    settings = settings_for(ascent(optimizer), learn_alpha)
+    state = outer_updates.init(settings, THETA)
     joined, moments = None, None
     for _ in range(3):
         _, trial, outer = exact_trial(state.alpha)
         trial = trial._replace(path=[state.theta, *trial.path[1:]])
-        g = rules.estimator.gradients(rules.adaptation, trial, outer)
+        g = settings.estimator.gradients(settings.adaptation, trial, outer)
         gradient = {"theta": g.in_theta["logits"] / M}
         start = {"theta": state.theta["logits"]}
         if learn_alpha == "scalar":
@@ -86,7 +86,7 @@ def test_theta_and_alpha_ascend_as_one_vector_would(learn_alpha, optimizer):
         joined = start if joined is None else joined
         moments = optimizer.init(start) if moments is None else moments
         joined, moments = optimizer.update(joined, moments, gradient)
-        state = rules.outer.update(rules, state, trial, outer)
+        state = settings.outer.update(settings, state, trial, outer)
         np.testing.assert_array_equal(state.theta["logits"], joined["theta"])
         if learn_alpha != "no":
             leaf = state.alpha["logits"] if learn_alpha == "each" else state.alpha
@@ -95,13 +95,14 @@ def test_theta_and_alpha_ascend_as_one_vector_would(learn_alpha, optimizer):
 
 def test_step_sizes_of_parameters_that_do_not_adapt_are_not_learned():
     policy = policies.mlp(3)
-    rules = rules_for(ascent(sgd(0.2)), "each", policy=policy, adapt=("W2", "b2"))
+    settings = settings_for(ascent(sgd(0.2)), "each", policy=policy, adapt=("W2", "b2"))
     theta = trees.map_leaves(lambda x: x + 0.3, policy.init(rng(0), 1, 3))
-    state = outer_updates.start(rules, theta)
+    state = outer_updates.init(settings, theta)
     J = objectives.expected_return_objective(FAMILY.sample(rng(1), M), 1)
-    alpha = trials.step_sizes(rules.adaptation, theta, state.alpha)
+    alpha = trials.step_sizes(settings.adaptation, theta, state.alpha)
     path = adaptation.inner_loop(policy, theta, alpha, [J, J])
-    after = rules.outer.update(rules, state, trials.Trial(alpha, path, [J, J], []), [None, None, J])
+    trial = trials.Trial(alpha, path, [J, J], [])
+    after = settings.outer.update(settings, state, trial, [None, None, J])
     for name in theta:
         same = np.array_equal(after.alpha[name], state.alpha[name])
         assert same == (name not in ("W2", "b2"))
@@ -117,29 +118,29 @@ def sampled(seed=0):
 def test_trust_region_updates_take_their_step_from_the_tables_of_the_trial():
     trial, advantages = sampled()
     tables = trust_region.trial_tables(trial.stages, advantages, (1, 3))
-    rules = rules_for(trpo(max_kl=0.02))
-    state = outer_updates.start(rules, THETA)
-    terms = rules.outer.terms(trial.stages, advantages, (1, 3))
-    after = rules.outer.update(rules, state, trial, terms)
+    settings = settings_for(trpo(max_kl=0.02))
+    state = outer_updates.init(settings, THETA)
+    terms = settings.outer.terms(trial.stages, advantages, (1, 3))
+    after = settings.outer.update(settings, state, trial, terms)
     theta, info = trust_region.trpo_update(policies.tabular, trial, tables, 0.02)
     assert info.accepted and trees_equal(after.theta, theta) and after.alpha == 2.0
-    rules = rules_for(clipped(0.1, adam(0.05)))
-    state = outer_updates.start(rules, THETA)
-    after = rules.outer.update(rules, state, trial, terms)
+    settings = settings_for(clipped(0.1, adam(0.05)))
+    state = outer_updates.init(settings, THETA)
+    after = settings.outer.update(settings, state, trial, terms)
     theta, moments = trust_region.clipped_update(
-        policies.tabular, trial, tables, adam(0.05), state.moments, 0.1
+        policies.tabular, trial, tables, adam(0.05), state.optimizer_state, 0.1
     )
-    assert trees_equal(after.theta, theta) and after.moments.num_updates == 5
-    assert trees_equal(after.moments.m, moments.m)
+    assert trees_equal(after.theta, theta) and after.optimizer_state.num_updates == 5
+    assert trees_equal(after.optimizer_state.m, moments.m)
 
 
 def test_an_ascent_takes_the_surrogates_of_the_trial():
     trial, advantages = sampled()
-    rules = rules_for(ascent(sgd(1.0)))
-    terms = rules.outer.terms(trial.stages, advantages, (1, 3))
-    after = rules.outer.update(rules, outer_updates.start(rules, THETA), trial, terms)
+    settings = settings_for(ascent(sgd(1.0)))
+    terms = settings.outer.terms(trial.stages, advantages, (1, 3))
+    after = settings.outer.update(settings, outer_updates.init(settings, THETA), trial, terms)
     outer = trial_gradients.outer_surrogates(trial.stages, advantages, (1, 3))
-    g = trial_gradients.second_order(rules.adaptation, trial, outer).in_theta
+    g = trial_gradients.second_order(settings.adaptation, trial, outer).in_theta
     moved = trees.map_leaves(lambda x, y: M * (x - y), after.theta, THETA)
     assert by_hand.relative_error(moved, g) < 1e-12
 
