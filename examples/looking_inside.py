@@ -40,9 +40,9 @@ def play_trained(family, iterations):
     policy = recurrent_policies.gru(HIDDEN)
     agent = recurrent_agents.recording_agent(policy, theta, tasks.shape)
     episodes, memory = play_trial(np.random.default_rng(1), family, tasks, agent)
-    trace = recurrent_agents.trace(memory)
-    hidden_states = np.stack([memory.h_after for memory in trace.policy_memories])
-    return hidden_states, log_softmax(trace.logits.astype(float)), episodes
+    record = recurrent_agents.record(memory)
+    hidden_states = np.stack([memory.h_after for memory in record.policy_memories])
+    return hidden_states, log_softmax(record.logits.astype(float)), episodes
 
 
 def posterior_means(episodes):

@@ -30,7 +30,7 @@ def play_trained(iterations):
     policy = external_memory.policy(HIDDEN)
     agent = recurrent_agents.recording_agent(policy, state.theta, tasks.shape)
     episodes, memory = play_trial(np.random.default_rng(1), family, tasks, agent)
-    return episodes, recurrent_agents.trace(memory).policy_memories
+    return episodes, recurrent_agents.record(memory).policy_memories
 
 
 def rewards_by_meeting(cues, rewards):

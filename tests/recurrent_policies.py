@@ -32,14 +32,14 @@ def parts(memory):
 
 
 def played(seed=0):
-    """Six tasks, a GRU, its parameters, and the trace and the episodes of a trial on each task."""
+    """Six tasks, a GRU, its parameters, and the record and the episodes of a trial on each task."""
     family = small_grid(terminate=1)
     tasks = family.sample(onp.random.default_rng(0), 6)
     policy = recurrent_policies.gru(5, "float64")
     theta = policy.init(onp.random.default_rng(1), sum(tasks.shape) + 2, tasks.shape[1])
     agent = recurrent_agents.recording_agent(policy, theta, tasks.shape)
     episodes, memory = play_trial(onp.random.default_rng(seed), family, tasks, agent)
-    return tasks, policy, theta, recurrent_agents.trace(memory), episodes
+    return tasks, policy, theta, recurrent_agents.record(memory), episodes
 
 
 def trial_and_gradient(policy, params, x, u, v):

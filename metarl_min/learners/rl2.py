@@ -4,32 +4,39 @@ One step of the training is:
 
     draw M tasks of the family
     play one trial on each task; the policy keeps its memory through all episodes
-    trace = observations, memories, logits and values of all N T steps
-    r     = rewards of the training                            by (1)
-    Adv   = advantages of all steps                            by actor_critic (1)
+    record = observations, memories, logits and values of all N T steps
+    r      = scale times the sampled rewards, or times (1)
+    Adv    = advantages of all steps                           by actor_critic (1)
     beta, eta = step size and entropy weight                   by recurrent_training (1)
     once for a2c, several times for ppo:
         unroll the policy over the observations again, except the first time
-        gradients in the logits and in the values              by actor_critic (2)-(4)
-        g     = gradient in theta, back through all steps      by cells (4), (5)
-        theta = theta + the step of Adam for g, cut in length  by actor_critic (5)
+        gradients in the logits and in the values              by actor_critic (3)-(5)
+        g      = gradient of F in theta, through all steps     by recurrent_training (2)
+        g      = g, scaled down to max_norm if it is longer    by actor_critic (6)
+        theta  = theta + the step of Adam for g
 
-The policy observes its last action and its last reward, by recurrent_agents (1). Within a trial it
-learns by a change of its memory, while theta stays fixed.
+The gradient in theta is computed by hand for the cell gru, cells (4) and (5). Autograd computes it
+for the other cells. The policy observes its last action and its last reward, by recurrent_agents
+(1). Within a trial it learns by a change of its memory, and theta stays fixed.
 
-The rewards of the training are the sampled rewards r_t. They may be replaced by
+By default the rewards of the training are the sampled rewards r_t. They may be replaced by
 
     (1)  r(s_t,a_t) - b, where b is a function of the task                [derivation]
 
-    The gradient of the expected return is the expectation of a sum of terms
-    dlog pi(a_t|history)/dtheta r_k with k >= t. It stays the same, for two reasons.
-    Given the task and all up to a_k, the mean of r_k is r(s_k,a_k), and the rest of the
-    term is constant. So r_k may be replaced by r(s_k,a_k), by the tower property.
-    Given the task and all before a_t, the mean of dlog pi(a_t|history)/dtheta is 0,
-    and b is constant. So b may be subtracted, as a baseline.
+    Let score_t = dlog pi(a_t|history)/dtheta. The gradient of the expected return is the
+    expectation of the sum of score_t r_k over all t and all k >= t.
+    First, fix the task and everything up to and including a_k. Then r_k has the mean
+    r(s_k,a_k), and score_t is constant. So r_k may be replaced by r(s_k,a_k).
+    Second, fix the task and everything before a_t. Then score_t has the mean 0, and b is
+    constant. So b may be subtracted, as a baseline.
 
-If the task has one state, b is the mean of r(s,a) over the actions. Otherwise b is 0. The policy
-still observes the sampled rewards.
+The return in this proof is not discounted. For gamma = lambda = 1, Adv_t is the sum of all r_k with
+k >= t, minus V_old,t, which is a baseline too. With other values the gradient is biased, with and
+without (1).
+
+If the task has one state, b is the mean of r(s,a) over the actions. Otherwise b is 0: with several
+states an episode may end early. Then the number of subtracted b depends on the actions, and b is
+not a baseline. The policy always observes the sampled rewards.
 """
 
 from __future__ import annotations
@@ -60,27 +67,31 @@ def sampled_rewards(episodes: Episodes, tasks: MDP) -> Array:
 
 
 def expected_rewards(episodes: Episodes, tasks: MDP) -> Array:
-    """Return the expected reward of each step less a baseline, eq. (1). [M, N, T]"""
+    """Return the expected reward of each step minus a baseline, eq. (1). [M, N, T]"""
     mean = np.broadcast_to(mdp.expected_rewards(tasks), (*tasks.leading, *tasks.shape))
     if tasks.shape[0] == 1:
         mean = mean - mean.mean(-1, keepdims=True)
-    return mean.ravel()[rollouts.visit_index(episodes, tasks.shape)]
+    index = rollouts.visit_index(episodes, tasks.shape)  # of (task, s, a) in the flat table
+    return mean.ravel()[index]
 
 
 REWARDS: dict[str, Rewards] = {"sampled": sampled_rewards, "expected": expected_rewards}
 
 
 class Info(NamedTuple):
-    """What a person wants to see of a step."""
+    """A report on one step of the training."""
 
     per_episode: Array  # [N] mean return of each episode
 
 
-# Defaults for each kind of family, chosen by trainings with seeds that no test uses.
+# Defaults for each kind of family. They were chosen by trainings with seeds that no test uses.
 BANDIT = Settings(
     hidden=64, num_tasks=256, iterations=2000, gamma=1.0, gae_lambda=0.7,
     scale=1.0, entropy=0.1, beta=0.02, max_norm=0.1,
 )  # fmt: skip
+# In a contextual bandit, actions do not change the later cues. The arm that is most likely to pay
+# now is also the best arm for the rest of the trial. So gamma is 0, and later rewards add no noise.
+# The policy still learns to remember, because gradients go back through the memory.
 CONTEXTUAL = Settings(
     hidden=32, num_tasks=128, iterations=1000, gamma=0.0, gae_lambda=0.0,
     scale=1.0, entropy=0.02, beta=0.01, max_norm=1.0,
@@ -106,7 +117,7 @@ def default_settings(family: Family) -> Settings:
 
 
 def _init(rng: Rng, family: Family, policy: RecurrentPolicy) -> State:
-    """Return random parameters, and an optimiser at rest."""
+    """Return random parameters, and an optimiser whose moments are 0."""
     S, A = family.sample(rng, 1).shape
     theta = policy.init(rng, S + A + 2, A)
     return State(theta=theta, optimizer=optimizers.adam(0.0).init(theta), iteration=0)
@@ -118,13 +129,14 @@ def _step(
     family: Family,
     policy: RecurrentPolicy,
     settings: Settings,
-    rewards: Rewards,
+    rewards_of: Rewards,
 ) -> tuple[State, Info]:
+    """Take one step of the training: the pseudo-code of the module."""
     tasks = family.sample(rng, settings.num_tasks)
     agent = recurrent_agents.recording_agent(policy, state.theta, tasks.shape)
     episodes, memory = play_trial(rng, family, tasks, agent)
-    trace, r = recurrent_agents.trace(memory), rewards(episodes, tasks)
-    state = recurrent_training.ascend(policy, settings, state, trace, episodes, r)
+    record, r = recurrent_agents.record(memory), rewards_of(episodes, tasks)
+    state = recurrent_training.ascend(policy, settings, state, record, episodes, r)
     return state, Info(per_episode=episodes.rewards.sum(-1).mean(0))
 
 
@@ -149,23 +161,23 @@ def rl2(
     update: Annotated[Update, recurrent_training.update_of_words] = recurrent_training.a2c,
     **settings: Annotated[Any, recurrent_training.UNSET],
 ) -> Learner:
-    """Return RL^2, or MANN with an external memory: a policy whose memory learns the task.
+    """Return the learner RL^2. With `cell=external_memory.policy` it is MANN.
 
         cell     recurrent cell of the policy
-        rewards  rewards of the training: sampled, or expected less a baseline
+        rewards  rewards of the training: sampled, or expected minus a baseline
 
-    In Python, `cell` is a function of the number of hidden units that returns a `RecurrentPolicy`,
-    such as those in `recurrent_policies.CELLS`. `rewards` is a function of this module, and
+    In Python, `cell` is one of `recurrent_policies.CELLS`, or another function of the number of
+    hidden units that returns a `RecurrentPolicy`. `rewards` is a function of this module, and
     `update` is `recurrent_training.a2c` or `ppo(..)`. The other settings are the fields of
-    `recurrent_training.Settings`. Settings that are not given are those of `default_settings`.
-    TypeError or ValueError if a setting is out of range.
+    `recurrent_training.Settings`. Their defaults come from `default_settings`. TypeError or
+    ValueError if a setting is out of range.
     """
     chosen = default_settings(family)._replace(update=update, **settings)
     policy = cell(recurrent_training.check(chosen).hidden)
     return Learner(
         family=family,
         init=partial(_init, family=family, policy=policy),
-        step=partial(_step, family=family, policy=policy, settings=chosen, rewards=rewards),
+        step=partial(_step, family=family, policy=policy, settings=chosen, rewards_of=rewards),
         trial=partial(_trial, family=family, policy=policy),
         iterations=chosen.iterations,
         settings=words.describe(rl2, {"cell": cell, "rewards": rewards, **chosen._asdict()}),

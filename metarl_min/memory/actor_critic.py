@@ -1,41 +1,51 @@
 """Actor-critic: advantages over a trial, and the gradients in the logits and in the values.
 
-The steps of a trial form one sequence of N T steps, time first, for M tasks. A step that is not
-alive comes after the end of its episode. The formulas skip such a step, and its advantage and its
-gradients are 0: in (1), t + 1 is the next step that is alive.
+The steps of a trial form one sequence of N T steps for each of M tasks. Time is the first axis of
+all arrays. A step that is not alive comes after the end of its episode. The formulas skip such a
+step, and its advantage and its gradients are 0. So in (1), t + 1 is the next step that is alive.
 
-The trial was played by the policy pi_old, whose values are V_old. Its advantages are discounted
-sums of the errors delta of these values, by lambda = 0 of one error and by lambda = 1 of all:
+The policy pi_old played the trial, and V_old are its values. In this module, Adv is the advantage.
+It is a discounted sum of the errors delta of these values. With lambda = 0 the sum has one error,
+and with lambda = 1 it has the errors of all later steps too:
 
     (1)  Adv_t = delta_t + gamma lambda Adv_{t+1},  delta_t = r_t + gamma V_old,{t+1} - V_old,t,
          with Adv = V_old = 0 after the last step          [Schulman et al. 2016, eqs. 11, 16]
 
-The policy pi ascends a function f of its logits z and its values V. One batch may serve for several
-ascents, so pi may differ from pi_old. Let ratio_t = pi(a_t) / pi_old(a_t), and let Ent_t be the
-entropy of pi at step t. The targets target_t = Adv_t + V_old,t are constants:
+The sequence is not cut between episodes, because exploration in one episode earns reward in the
+next.
 
-    f = sum_t ( min(ratio_t Adv_t, clip(ratio_t, 1 - eps, 1 + eps) Adv_t)
-                + eta Ent_t - (target_t - V_t)^2 / 4 )
+The training changes pi so that a function f of its logits z and its values V grows. One batch may
+serve for several ascents, so pi may differ from pi_old. Let ratio_t = pi(a_t) / pi_old(a_t). Let
+Ent_t = -sum_a pi_t log pi_t be the entropy of pi at step t. The targets target_t = Adv_t + V_old,t
+are constants. In this module, eps limits the distance of a ratio from 1:
 
-    (2)  df/dz_t = k_t ratio_t Adv_t (1{a_t} - pi_t) + eta dEnt_t/dz_t,
+    (2)  f = sum_t ( min(ratio_t Adv_t, clip(ratio_t, 1 - eps, 1 + eps) Adv_t)
+                     + eta Ent_t - (target_t - V_t)^2 / 4 )
+                                           [Schulman et al. 2017, eqs. 7, 9; Mnih et al. 2016]
+
+The min takes away the gain of moving a ratio further than eps from 1. The factor 1/4 is
+1/2, as in half the squared error, times 1/2, the weight of the values. The gradients of f are:
+
+    (3)  df/dz_t = k_t ratio_t Adv_t (1{a_t} - pi_t) + eta dEnt_t/dz_t,
          k_t = 0 if ratio_t > 1 + eps and Adv_t > 0,
-         k_t = 0 if ratio_t < 1 - eps and Adv_t <= 0, and k_t = 1 otherwise
-                                       [Mnih et al. 2016; Schulman et al. 2017, eq. 7]
-    (3)  dEnt/dz = -pi (log pi + Ent)                       [derivative of policies (5)]
-    (4)  df/dV_t = (target_t - V_t) / 2                     [Wang et al. 2016]
+         k_t = 0 if ratio_t < 1 - eps and Adv_t <= 0, and k_t = 1 otherwise   [derivative of (2)]
+    (4)  dEnt/dz = -pi (log pi + Ent)                              [derivative of policies (5)]
+    (5)  df/dV_t = (target_t - V_t) / 2                                       [derivative of (2)]
 
 Here 1{a_t} is the one-hot vector of the action.
 
-    dlog pi(a)/dz = 1{a} - pi, so ratio has the derivative ratio (1{a} - pi):     k_t = 1
-    where the clipped term is the smaller one, f does not change with ratio:      k_t = 0
-    dEnt/dpi = -(log pi + 1), and the Jacobian of pi, policies (3), turns a
-    gradient y into pi (y - sum_a pi y):                                          (3)
+    Steps of (3): dlog pi(a)/dz = 1{a} - pi, so ratio has the derivative ratio (1{a} - pi).
+    If the clipped term is the smaller one, it does not change with ratio, so k_t = 0.
+    Steps of (4): dEnt/dpi = y with y = -(log pi + 1), and sum_a pi y = Ent - 1.
+    By policies (3), the softmax turns the gradient y in pi into pi (y - sum_a pi y) in z.
+    This is pi (-log pi - 1 - Ent + 1), which is (4).
 
-In the first ascent ratio_t = 1 and k_t = 1, and (2) is the gradient of actor-critic without ratios.
+In the first ascent ratio_t = 1 and k_t = 1. Then (3) is the gradient of an actor-critic without
+ratios.
 
 A gradient g that is longer than a limit is scaled down to this length:
 
-    (5)  g min(1, limit / |g|)                                   [Pascanu et al. 2013]
+    (6)  g min(1, limit / |g|)                                   [Pascanu et al. 2013]
 """
 
 import numpy as np
@@ -48,7 +58,7 @@ from metarl_min.mdps.policies import log_softmax, sum_over_actions
 def advantages(
     rewards: Array, values: Array, alive: Array, gamma: float, gae_lambda: float
 ) -> Array:
-    """Return the advantage of each living step, eq. (1), and 0 at the others. [N T, M] each
+    """Return the advantages, eq. (1). They are 0 at steps that are not alive. [N T, M] each
 
     >>> rewards, values = np.array([[1.0], [2.0]]), np.array([[0.5], [0.5]])
     >>> advantages(rewards, values, np.array([[True], [True]]), gamma=1.0, gae_lambda=1.0)
@@ -68,39 +78,40 @@ def advantages(
 
 def log_probs_of_actions(logits: Array, onehot: Array) -> Array:
     """Return the log-probability of each action that was taken. [N T, M, A] each -> [N T, M]"""
-    return np.asarray(sum_over_actions(log_softmax(logits) * onehot)[..., 0])
+    log_probs = sum_over_actions(log_softmax(logits) * onehot)  # keeps the axis A with length 1
+    return np.asarray(log_probs[..., 0])
 
 
 def logit_gradient(
     logits: Array,
     old_log_probs: Array,
     onehot: Array,
-    advantages: Array,
+    adv: Array,
     alive: Array,
     entropy_weight: float,
     clip: float,
 ) -> Array:
-    """Return the gradient in the logits, eqs. (2) and (3). [N T, M, A]
+    """Return the gradient of f, eq. (2), in the logits, by eqs. (3) and (4). [N T, M, A]
 
-    logits and one-hot actions [N T, M, A]; log-probabilities of the actions under the old policy,
-    advantages and alive [N T, M]; `entropy_weight` is eta and `clip` is eps.
+    Logits and one-hot actions are [N T, M, A]. The log-probabilities of the actions under pi_old,
+    the advantages `adv` and `alive` are [N T, M]. `entropy_weight` is eta, and `clip` is eps.
     """
     log_probs = log_softmax(logits)
     probs = np.exp(log_probs)
     ratio = np.exp(sum_over_actions(log_probs * onehot)[..., 0] - old_log_probs)
-    clipped = np.where(advantages > 0, ratio > 1 + clip, ratio < 1 - clip)
-    weight = np.where(clipped, 0, ratio * advantages)[..., None]
+    clipped = np.where(adv > 0, ratio > 1 + clip, ratio < 1 - clip)
+    weight = np.where(clipped, 0, ratio * adv)[..., None]
     entropy = -sum_over_actions(probs * log_probs)
     u = weight * (onehot - probs) - entropy_weight * probs * (log_probs + entropy)
     return np.asarray(u * alive[..., None], dtype=logits.dtype)
 
 
 def value_gradient(values: Array, targets: Array, alive: Array) -> Array:
-    """Return the gradient in the values, eq. (4). [N T, M] each"""
+    """Return the gradient of f in the values, eq. (5). [N T, M] each"""
     return np.asarray(0.5 * (targets - values) * alive, dtype=values.dtype)
 
 
 def clip_norm(g: Tree, limit: float) -> Tree:
-    """Return the gradient `g`, scaled down to the norm `limit` if it is longer, eq. (5)."""
+    """Return the gradient `g`, scaled down to the norm `limit` if it is longer, eq. (6)."""
     norm = float(np.sqrt(sum(np.square(leaf, dtype=float).sum() for leaf in g.values())))
     return trees.scale(g, limit / norm) if norm > limit else g

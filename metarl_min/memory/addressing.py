@@ -1,11 +1,11 @@
-"""An external memory: how its rows are found by their content, read and written.
+"""An external memory: how its rows are found by their addresses, read and written.
 
 Row i of the memory has an address and a content, which are vectors. In this module, R is the number
 of rows and W the number of entries of a vector. At each step a network gives a key, a vector to
-write, a gate in (0, 1) and a strength of at least 1. Each function below has its gradient beside
-it: g is the gradient of a number f in the result of the function.
+write, a gate in (0, 1) and a strength of at least 1. After each function comes its gradient. Let f
+be the number to differentiate, and let g be the gradient of f in the result of the function.
 
-A row is found by the cosine of the angle between the key and its address:
+The key is compared with each address. Their similarity is the cosine of the angle between them:
 
     (1)  similarity_i = key . address_i / (|key| |address_i|)         [Graves et al. 2014, eq. 6]
 
@@ -20,7 +20,8 @@ A length below 1e-3 counts as 1e-3, so the similarity to an address of zeros is 
     a length that counts as 1e-3 is constant:                                    no second term
     (1) does not change if key and address_i change places:                      df/daddress_i
 
-Rows are read in proportion to their weights, which are positive and sum to 1:
+The vector `read` is a weighted mean of the contents. The weights are positive and sum to 1, and a
+larger strength puts more weight on the most similar row:
 
     (3)  reading = softmax(strength similarity)                       [Graves et al. 2014, eq. 5]
     (4)  df/dstrength = sum_i y_i similarity_i,  df/dsimilarity = strength y,
@@ -28,11 +29,11 @@ Rows are read in proportion to their weights, which are positive and sum to 1:
     (5)  read = sum_i reading_i content_i                             [Graves et al. 2014, eq. 2]
     (6)  df/dreading_i = g . content_i,  df/dcontent_i = reading_i g             [chain rule]
 
-In (4), y is the gradient in the argument of the softmax, by policies (3). In (6) the result is
-linear in each argument.
+In (4), y is the gradient in the argument of the softmax, by policies (3). For (6), the result of
+(5) is linear in the weights and linear in the contents.
 
-A vector is written to the row that was used least, or to the rows that were read at the last step.
-The gate mixes the two:
+A vector is written to the least used row, or to the rows that were read at the last step. The gate
+mixes the two:
 
     (7)  least_i = 1 at the first row with the smallest usage, and 0 elsewhere
                                                                       [Santoro et al. 2016, eq. 6]
@@ -44,10 +45,11 @@ The gate mixes the two:
           df/dvector = sum_i writing_i g_i                                       [chain rule]
     (12)  usage <- 0.95 usage + reading + writing                     [Santoro et al. 2016, eq. 5]
 
-The same `least` stands in (8) and (10); it is computed from the usage before the step. So the least
-used row is erased before the write, and the other rows keep what they hold. Before the first step
-all arrays are zeros. Equation (7) is constant between its jumps, so `least` has no gradient. The
-usage has none either, because (7) alone uses it.
+In (10), row_i is the address or the content of row i. The vector `least` is the same in (8) and in
+(10); both use the usage before the step. So the least used row is erased before the write, and the
+other rows keep their addresses and contents. Before the first step all arrays are zeros. A small
+change of the usage does not change (7), so `least` has no gradient. Only (7) uses the usage, so the
+usage has no gradient either.
 """
 
 from typing import Any
@@ -60,7 +62,7 @@ from metarl_min.basics.trees import Array
 from metarl_min.mdps.policies import softmax, softmax_pullback
 
 DECAY, SHORTEST = 0.95, 1e-3
-Pair = tuple[Array, Array]  # gradients in two arguments, with the shapes of these arguments
+GradientPair = tuple[Array, Array]  # gradients in two arguments, with the shapes of the arguments
 
 
 def similarity(key: Any, addresses: Any) -> Any:
@@ -75,36 +77,39 @@ def similarity(key: Any, addresses: Any) -> Any:
     return products / np.sqrt(key_square[..., None] * address_squares)
 
 
-def similarity_pullback(key: Array, addresses: Array, similarities: Array, g: Array) -> Pair:
-    """Return the gradients in key and addresses from g [..., R] in `similarities`, eq. (2)."""
+def similarity_pullback(
+    key: Array, addresses: Array, similarities: Array, g: Array
+) -> GradientPair:
+    """Return the gradients in key and addresses from the gradient g in `similarities`, eq. (2)."""
     key_square = onp.sum(key * key, axis=-1, keepdims=True)
     address_squares = onp.einsum("...rw,...rw->...r", addresses, addresses)
     key_bounded = onp.maximum(key_square, SHORTEST**2)
     addresses_bounded = onp.maximum(address_squares, SHORTEST**2)
     first = g / onp.sqrt(key_bounded * addresses_bounded)  # factor of the first terms
     second = g * similarities  # factor of the second terms, still without 1 / length^2
-    of_key = second.sum(-1, keepdims=True) * (key_square == key_bounded) / key_bounded
-    of_addresses = second * (address_squares == addresses_bounded) / addresses_bounded
-    key_gradient = onp.einsum("...r,...rw->...w", first, addresses) - of_key * key
-    address_gradient = first[..., None] * key[..., None, :] - of_addresses[..., None] * addresses
-    return key_gradient, address_gradient
+    # A comparison is 0 where the length counts as 1e-3: then there is no second term.
+    second_key = second.sum(-1, keepdims=True) * (key_square == key_bounded) / key_bounded
+    second_addresses = second * (address_squares == addresses_bounded) / addresses_bounded
+    key_gradient = onp.einsum("...r,...rw->...w", first, addresses) - second_key * key
+    address_gradient = first[..., None] * key[..., None, :]
+    return key_gradient, address_gradient - second_addresses[..., None] * addresses
 
 
-def content_weights(strength: Any, similarities: Any) -> Any:
+def reading_weights(strength: Any, similarities: Any) -> Any:
     """Return the weights of reading, eq. (3). strength [...], similarities [..., R] -> [..., R]"""
     return softmax(strength[..., None] * similarities)
 
 
-def content_weights_pullback(
+def reading_weights_pullback(
     strength: Array, similarities: Array, reading: Array, g: Array
-) -> Pair:
-    """Return the gradients in strength and similarities from g [..., R] in `reading`, eq. (4)."""
+) -> GradientPair:
+    """Return the gradients in strength and similarities from the one in `reading`, eq. (4)."""
     y = softmax_pullback(reading, g)
     return onp.sum(y * similarities, axis=-1), strength[..., None] * y
 
 
 def read(reading: Any, contents: Any) -> Any:
-    """Return the mean of the contents under the weights, eq. (5). [..., R], [..., R, W] -> [..., W]
+    """Return the weighted mean of the contents, eq. (5). [..., R], [..., R, W] -> [..., W]
 
     >>> read(np.array([0.75, 0.25]), np.array([[4.0, 0.0], [0.0, 8.0]]))
     array([3., 2.])
@@ -112,8 +117,8 @@ def read(reading: Any, contents: Any) -> Any:
     return np.matmul(reading[..., None, :], contents)[..., 0, :]
 
 
-def read_pullback(reading: Array, contents: Array, g: Array) -> Pair:
-    """Return the gradients in weights and contents from g [..., W] in `read`, eq. (6)."""
+def read_pullback(reading: Array, contents: Array, g: Array) -> GradientPair:
+    """Return the gradients in weights and contents from the gradient g in `read`, eq. (6)."""
     return onp.einsum("...w,...rw->...r", g, contents), reading[..., None] * g[..., None, :]
 
 
@@ -128,13 +133,15 @@ def least_used(usage: Any) -> Array:
     return chosen.astype(usage.dtype)
 
 
-def write_weights(gate: Any, last_reading: Any, least: Any) -> Any:
+def writing_weights(gate: Any, last_reading: Any, least: Any) -> Any:
     """Return the weights of writing, eq. (8). gate [...], the others [..., R] -> [..., R]"""
     return gate[..., None] * last_reading + (1 - gate[..., None]) * least
 
 
-def write_weights_pullback(gate: Array, last_reading: Array, least: Array, g: Array) -> Pair:
-    """Return the gradients in gate and last reading from g [..., R] in `writing`, eq. (9)."""
+def writing_weights_pullback(
+    gate: Array, last_reading: Array, least: Array, g: Array
+) -> GradientPair:
+    """Return the gradients in gate and last reading from the gradient in `writing`, eq. (9)."""
     return onp.sum(g * (last_reading - least), axis=-1), gate[..., None] * g
 
 
@@ -151,7 +158,7 @@ def write(rows: Any, least: Any, writing: Any, vector: Any) -> Any:
 def write_pullback(
     least: Array, writing: Array, vector: Array, g: Array
 ) -> tuple[Array, Array, Array]:
-    """Return the gradients in old rows, weights and vector from g [..., R, W], eq. (11)."""
+    """Return the gradients in rows, weights and vector from g in the new rows, eq. (11)."""
     row_gradient = (1 - least)[..., None] * g
     writing_gradient = onp.einsum("...rw,...w->...r", g, vector)
     vector_gradient = onp.einsum("...r,...rw->...w", writing, g)

@@ -1,27 +1,30 @@
 """A recurrent policy with an external memory, and the gradient of its steps.
 
-At each step the controller, a GRU, receives the observation and the vector that was read at the
-last step. Its new hidden state h gives the interface to the memory of `addressing`. In this module,
-R and W are the axes of that memory:
+The external memory is the memory of `addressing`. In this module, R and W are the axes of that
+memory. The controller is a GRU. At each step it receives the observation and the vector that was
+read at the last step. From its new hidden state h it computes a key, a vector, a gate and a
+strength. They control the external memory:
 
-    (1)  (y_key, y_vector, y_gate, y_strength) = h interface + interface_bias,
+    (1)  (y_key, y_vector, y_gate, y_strength) = h interface_weights + interface_bias,
          key = tanh(y_key),  vector = tanh(y_vector),  gate = s(y_gate),
          strength = 1 + log(1 + exp(y_strength)),  s(y) = 1 / (1 + exp(-y))
                                                         [Graves et al. 2014; Graves et al. 2016]
 
-Then the policy writes, by addressing (7)-(10): it adds `vector` to the contents, and the key of the
-LAST step to the addresses. The reason is that the outcome of an action is observed one step after
-the state in which the action was taken. So the outcome is stored at the key of that state, and is
-found with a similar key when a similar state returns. The policy reads with the key of this step,
-by addressing (1)-(5). The logits and the value are linear in h and the vector that was read.
+Then the policy writes, by addressing (7) and (8). It applies addressing (10) twice: with `vector`
+to the contents, and with the key of the LAST step to the addresses. The reason is that the outcome
+of an action is observed one step after the state in which the action was taken. So the outcome is
+stored at the key of that state. When a similar state returns, its key is similar, and the policy
+reads this outcome. It reads with the key of this step, by addressing (1), (3) and (5). The logits
+and the value are linear in h and the vector that was read.
 
-Santoro et al. 2016 write the key itself: a row is its own address. Addresses apart from contents
-are those of Miller et al. 2016 and Ritter et al. 2018. Without them the network did not learn which
-action is right in which state.
+In Santoro et al. 2016 the content of a row is its address too. Separate addresses and contents come
+from Miller et al. 2016 and Ritter et al. 2018. In trainings on `contextual` with one vector for
+both, the network did not learn which arm pays for which cue. `examples/reading_and_writing.py`
+shows which rows the present network writes and reads.
 
 The gradient is written by hand, because a trace by autograd takes about eight times as long. It
 goes back through the steps. Within a step it applies the gradients of addressing in reverse order,
-then that of (1), then that of the GRU, cells (4):
+then the gradient of (1), then the gradient of the GRU, cells (4):
 
     (2)  df/dy_key = (1 - key^2) * df/dkey,  df/dy_vector = (1 - vector^2) * df/dvector,
          df/dy_gate = gate (1 - gate) df/dgate,
@@ -47,7 +50,7 @@ from metarl_min.memory.recurrent_policies import RecurrentPolicy
 
 
 class Interface(NamedTuple):
-    """What the controller sends to the memory at one step, eq. (1), or the gradients in it."""
+    """The control of the external memory at one step, eq. (1), or the gradients in it."""
 
     key: Any  # [..., M, W]
     vector: Any  # [..., M, W]
@@ -66,7 +69,7 @@ class StepCache(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The memory of the policy after a step, or the gradients in it."""
+    """The memory of the policy after a step, or the gradients in its fields."""
 
     hidden: Any  # [..., M, H] hidden state of the controller
     key: Any  # [..., M, W] key of the step
@@ -79,30 +82,35 @@ class Memory(NamedTuple):
 
 
 def _init(rng: Rng, num_inputs: int, num_actions: int, H: int, W: int, dtype: str) -> Tree:
-    """Return the initial parameters of a GRU with W more inputs, of its heads and of eq. (1)."""
+    """Return the initial parameters of a GRU with W more inputs, of its heads and of eq. (1).
+
+    The value starts independent of `read`, because untrained contents say nothing about returns.
+    """
     gru = recurrent_policies.gru(H, "float64")
     params = gru.init(rng, num_inputs + W, num_actions)
     logits_of_read = 0.01 * recurrent_policies.orthogonal(rng, W, num_actions)
     heads_of_read = onp.concatenate([logits_of_read, onp.zeros((W, 1))], axis=1)
-    params["U_heads"] = onp.concatenate([params["U_heads"], heads_of_read])  # its rows: h, then `read`
+    # The first rows of U_heads multiply h, and the last rows multiply `read`.
+    params["U_heads"] = onp.concatenate([params["U_heads"], heads_of_read])
     params["interface_weights"] = recurrent_policies.glorot_uniform(rng, H, 2 * W + 2)
     params["interface_bias"] = onp.zeros(2 * W + 2)
     return {name: leaf.astype(dtype) for name, leaf in params.items()}
 
 
 def _initial_memory(params: Tree, num_tasks: int, R: int) -> Memory:
-    """Return the memory before a trial: zeros."""
-    (*leading, H, columns), dtype = params["interface_weights"].shape, params["interface_weights"].dtype
-    W = columns // 2 - 1
+    """Return zeros, the memory before a trial."""
+    weights = params["interface_weights"]
+    *leading, H, columns = weights.shape
+    W = columns // 2 - 1  # columns = 2 W + 2
     axes = {"hidden": (H,), "key": (W,), "addresses": (R, W), "contents": (R, W), "usage": (R,),
             "reading": (R,), "read": (W,)}  # fmt: skip
-    return Memory(**{x: onp.zeros((*leading, num_tasks, *axes[x]), dtype) for x in axes})
+    return Memory(**{x: onp.zeros((*leading, num_tasks, *axes[x]), weights.dtype) for x in axes})
 
 
 def _interface(params: Tree, hidden: Any) -> Interface:
     """Return the interface of eq. (1). hidden [..., M, H]"""
     y = np.matmul(hidden, params["interface_weights"]) + params["interface_bias"][..., None, :]
-    W = y.shape[-1] // 2 - 1
+    W = y.shape[-1] // 2 - 1  # y has 2 W + 2 columns
     return Interface(
         key=np.tanh(y[..., :W]),
         vector=np.tanh(y[..., W : 2 * W]),
@@ -124,15 +132,15 @@ def interface_pullback(interface: Interface, g: Interface) -> Array:
 
 
 def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
-    """Return memory, logits and values after one step: write, then read. x [..., M, I]"""
+    """Write to the memory, then read from it. x [..., M, I] -> the new memory, logits, values"""
     gru = cells.gru_step(params, memory.hidden, np.concatenate([x, memory.read], axis=-1))
     interface = _interface(params, gru.h_after)
     least = addressing.least_used(memory.usage)
-    writing = addressing.write_weights(interface.gate, memory.reading, least)
+    writing = addressing.writing_weights(interface.gate, memory.reading, least)
     addresses = addressing.write(memory.addresses, least, writing, memory.key)
     contents = addressing.write(memory.contents, least, writing, interface.vector)
     similarities = addressing.similarity(interface.key, addresses)
-    reading = addressing.content_weights(interface.strength, similarities)
+    reading = addressing.reading_weights(interface.strength, similarities)
     read = addressing.read(reading, contents)
     logits, values = recurrent_policies.heads(params, np.concatenate([gru.h_after, read], axis=-1))
     after = Memory(
@@ -151,33 +159,41 @@ def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
 def memory_pullback(before: Memory, after: Memory, g: Memory) -> tuple[Interface, Memory]:
     """Return the gradients in the interface and in the memory before a step, addressing (2)-(11).
 
-    g is the gradient in the memory after the step. `hidden` and `read` go through the controller,
-    so their gradients are not computed here: the result keeps those of g.
+    g is the gradient in the memory after the step. A key, a reading and the arrays of the memory
+    are used twice: in this step and, through g, in the next step. So their two gradients are added.
+    The gradients in `hidden` and `read` also need the GRU, so they are not computed here. These two
+    fields of the result still hold g; `memory_gradient` replaces them.
     """
     _, (key, vector, gate, strength), least, writing, similarities = after.cache
+    # read = sum_i reading_i content_i
     reading_gradient, content_gradient = addressing.read_pullback(
         after.reading, after.contents, g.read
     )
-    strength_gradient, similarity_gradient = addressing.content_weights_pullback(
+    # reading = softmax(strength similarities)
+    strength_gradient, similarity_gradient = addressing.reading_weights_pullback(
         strength, similarities, after.reading, g.reading + reading_gradient
     )
+    # similarities of the key and the addresses
     key_gradient, address_gradient = addressing.similarity_pullback(
         key, after.addresses, similarities, similarity_gradient
     )
-    old_contents, from_contents, vector_gradient = addressing.write_pullback(
+    # the write of `vector` to the contents, then the write of the last key to the addresses;
+    # each write gives a gradient in `writing`
+    old_content_gradient, from_contents, vector_gradient = addressing.write_pullback(
         least, writing, vector, g.contents + content_gradient
     )
-    old_addresses, from_addresses, old_key = addressing.write_pullback(
+    old_address_gradient, from_addresses, last_key_gradient = addressing.write_pullback(
         least, writing, before.key, g.addresses + address_gradient
     )
-    gate_gradient, old_reading = addressing.write_weights_pullback(
+    # writing = gate last_reading + (1 - gate) least
+    gate_gradient, last_reading_gradient = addressing.writing_weights_pullback(
         gate, before.reading, least, from_contents + from_addresses
     )
     interface = Interface(key=g.key + key_gradient, vector=vector_gradient,
                           gate=gate_gradient, strength=strength_gradient)  # fmt: skip
-    return interface, g._replace(
-        key=old_key, addresses=old_addresses, contents=old_contents, reading=old_reading
-    )
+    return interface, g._replace(key=last_key_gradient, addresses=old_address_gradient,
+                                 contents=old_content_gradient,
+                                 reading=last_reading_gradient)  # fmt: skip
 
 
 def memory_gradient(
@@ -189,26 +205,30 @@ def memory_gradient(
     """
     gradient = trees.map_leaves(onp.zeros_like, params)
     head_gradients = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
-    H, g = len(params["U"]), Memory(*map(onp.zeros_like, memories[0][:-1]))
+    # g_after is the gradient in the memory after step t, from the later steps. It has no cache.
+    H, g_after = len(params["U"]), Memory(*map(onp.zeros_like, memories[0][:-1]))
     for t in range(len(x) - 1, -1, -1):
         before, after, head_gradient = memories[t], memories[t + 1], head_gradients[t]
-        feature_gradient = head_gradient @ params["U_heads"].T  # in h and in `read`, side by side
-        hidden_gradient = g.hidden + feature_gradient[:, :H]
-        g = g._replace(read=g.read + feature_gradient[:, H:])
-        interface_gradient, g = memory_pullback(before, after, g)
+        feature_gradient = head_gradient @ params["U_heads"].T  # H columns for h, W for `read`
+        g_after = g_after._replace(read=g_after.read + feature_gradient[:, H:])
+        interface_gradient, g_before = memory_pullback(before, after, g_after)
         y_gradient = interface_pullback(after.cache.interface, interface_gradient)
+        hidden_gradient = g_after.hidden + feature_gradient[:, :H]
         hidden_gradient = hidden_gradient + y_gradient @ params["interface_weights"].T
         gru = cells.gru_pullback(params["U"], before.hidden, after.cache.gru, hidden_gradient)
-        input_gradient = gru.input @ params["W"].T  # in x and in the last `read`, side by side
-        g = g._replace(hidden=gru.hidden, read=input_gradient[:, x.shape[-1] :])
+        input_gradient = gru.input @ params["W"].T  # I columns for x, W for the last `read`
         gradient["W"] += onp.concatenate([x[t], before.read], axis=-1).T @ gru.input
         gradient["U"] += before.hidden.T @ gru.recurrent
-        gradient["U_heads"] += onp.concatenate([after.hidden, after.read], axis=-1).T @ head_gradient
+        features = onp.concatenate([after.hidden, after.read], axis=-1)
+        gradient["U_heads"] += features.T @ head_gradient
         gradient["interface_weights"] += after.hidden.T @ y_gradient
+        # sum(0) is slower than the product with ones in cells, but the steps above take most time.
         gradient["b"] += gru.input.sum(0)
         gradient["c"] += gru.recurrent[:, 2 * H :].sum(0)
         gradient["c_heads"] += head_gradient.sum(0)
         gradient["interface_bias"] += y_gradient.sum(0)
+        # The memory before step t is the memory after step t - 1.
+        g_after = g_before._replace(hidden=gru.hidden, read=input_gradient[:, x.shape[-1] :])
     return gradient
 
 

@@ -1,6 +1,6 @@
-"""A recurrent policy as an agent: what it observes in a trial, and the trace of a trial.
+"""A recurrent policy as an agent: its observations in a trial, and the record of a trial.
 
-The policy keeps its memory h through all episodes of a trial; only a new task starts with an empty
+The policy keeps its memory h through all episodes of a trial. Only a new task starts with an empty
 memory. So in a later episode the policy can use the rewards of an earlier episode. A trial with
 episodes of three steps:
 
@@ -13,12 +13,14 @@ episodes of three steps:
     (1)  h_{t+1} = f(h_t, x_t),
          x_t = (1{s_t}, 1{a_{t-1}}, r_{t-1}, start_t)        [Duan et al. 2016; Wang et al. 2016]
 
-Here 1{s} is the one-hot vector of the state s. The last action and the last reward are zeros at the
-first step of the trial. The bit start_t is 1 at the first step of an episode. Duan et al. use a bit
-that says that the last step ended an episode. The policy receives this bit with the next state, so
-it is start_t, except at the first step of the trial.
+Here f is the step of the policy, and 1{s} is the one-hot vector of the state s. The last action and
+the last reward are zeros at the first step of the trial. The bit start_t is 1 at the first step of
+an episode. Time t runs over all N T steps of the trial.
 
-Time t runs over all N T steps of the trial.
+Duan et al. use another bit: it says whether the last step ended its episode. If each episode lasts
+T steps, this bit is equal to start_t, except at the first step of the trial. There it is 0, and
+start_0 is 1. In an episode that ends early, their bit is 1 at once, and start_t is 1 only when the
+next episode begins.
 """
 
 from __future__ import annotations
@@ -36,23 +38,23 @@ from metarl_min.memory.recurrent_policies import RecurrentPolicy
 class Step(NamedTuple):
     """One step of the policy in a trial."""
 
-    observation: Array  # [M, I]
+    observation: Array  # [B, I]
     policy_memory: Any  # h_t, memory of the policy before the step
-    logits: Array  # [M, A]
-    values: Array  # [M]
+    logits: Array  # [B, A]
+    values: Array  # [B]
 
 
 class Memory(NamedTuple):
-    """The memory of the agent: all that it carries from step to step of a trial."""
+    """The memory of the agent, which it carries from step to step of a trial."""
 
-    policy_memory: Any  # h_t, for all M tasks
-    previous_step: Array  # [M, A + 1] one-hot last action, last reward
+    policy_memory: Any  # h_t, for all B rows
+    last_action_reward: Array  # [B, A + 1] one-hot last action, last reward
     episode_starts: bool  # whether the next step is the first step of an episode
     steps: tuple[Step, ...] | None  # all steps of the trial so far; None if they are not recorded
 
 
-class Trace(NamedTuple):
-    """All steps of a trial, time first."""
+class Record(NamedTuple):
+    """All steps of a trial on M tasks. Time is the first axis."""
 
     observations: Array  # [N T, M, I]
     policy_memories: list[Any]  # [N T + 1] before each step, and after the last
@@ -60,31 +62,35 @@ class Trace(NamedTuple):
     values: Array  # [N T, M]
 
 
-def observation(states: Array, previous_step: Array, starts: bool, num_states: int) -> Array:
-    """Return the observations x_t of eq. (1). states [M], previous_step [M, A + 1] -> [M, I]
+def observation(states: Array, last_action_reward: Array, starts: bool, num_states: int) -> Array:
+    """Return the observations x_t of eq. (1). [B], [B, A + 1] -> [B, I]
 
     There are I = S + A + 2 inputs.
 
     >>> observation(np.array([1]), np.array([[0.0, 1.0, 0.5]]), True, num_states=2)
     array([[0. , 1. , 0. , 1. , 0.5, 1. ]])
     """
-    x = np.zeros((len(states), num_states + previous_step.shape[-1] + 1), previous_step.dtype)
+    num_inputs = num_states + last_action_reward.shape[-1] + 1
+    x = np.zeros((len(states), num_inputs), last_action_reward.dtype)
     x[np.arange(len(states)), states] = 1
-    x[:, num_states:-1] = previous_step
+    x[:, num_states:-1] = last_action_reward
     x[:, -1] = starts
     return x
 
 
 def sample_actions(rng: Rng, logits: Array) -> Array:
-    """Draw an action from the softmax of each row, by the inversion rollouts (1). [M, A] -> [M]"""
-    columns = np.ascontiguousarray(logits.T)
-    sums = np.exp(columns - columns.max(0)).cumsum(0)
+    """Draw an action from the softmax of each row, by the inversion rollouts (1). [B, A] -> [B]
+
+    It is the first action whose cumulative probability exceeds a uniform number.
+    """
+    columns = np.ascontiguousarray(logits.T)  # [A, B]; this order is faster
+    sums = np.exp(columns - columns.max(0)).cumsum(0)  # divided by sums[-1]: probabilities
     drawn = rng.random(sums.shape[1:]) * sums[-1]
     return np.asarray((drawn >= sums).sum(0))
 
 
 def greedy_actions(rng: Rng, logits: Array) -> Array:
-    """Return the most probable action of each row. [M, A] -> [M]"""
+    """Return the most probable action of each row. [B, A] -> [B]"""
     return np.asarray(np.argmax(logits, axis=-1))
 
 
@@ -96,11 +102,11 @@ def _begin_episode(rng: Rng, memory: Memory) -> Memory:
 def _observe(
     memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array
 ) -> Memory:
-    """Keep the action and the reward of the step for the next observation, eq. (1)."""
-    previous_step = np.zeros_like(memory.previous_step)
-    previous_step[np.arange(len(actions)), actions] = 1
-    previous_step[:, -1] = rewards
-    return memory._replace(previous_step=previous_step, episode_starts=False)
+    """Put the action and the reward into the memory, for the next observation of eq. (1)."""
+    last_action_reward = np.zeros_like(memory.last_action_reward)
+    last_action_reward[np.arange(len(actions)), actions] = 1
+    last_action_reward[:, -1] = rewards
+    return memory._replace(last_action_reward=last_action_reward, episode_starts=False)
 
 
 def agent(
@@ -108,7 +114,7 @@ def agent(
 ) -> Agent:
     """Return the agent that plays the policy with the parameters `theta`, eq. (1).
 
-    `shape` is (S, A). A greedy agent takes the most probable action and draws none.
+    `shape` is (S, A). A greedy agent takes the most probable action, and it draws no action.
     """
     (S, A), dtype = shape, next(iter(theta.values())).dtype
     choose = greedy_actions if greedy else sample_actions
@@ -116,13 +122,13 @@ def agent(
     def start(num_rows: int) -> Memory:
         return Memory(
             policy_memory=policy.initial_memory(theta, num_rows),
-            previous_step=np.zeros((num_rows, A + 1), dtype),
+            last_action_reward=np.zeros((num_rows, A + 1), dtype),
             episode_starts=True,
             steps=None,
         )
 
     def act(rng: Rng, memory: Memory, states: Array) -> tuple[Array, Memory]:
-        x = observation(states, memory.previous_step, memory.episode_starts, S)
+        x = observation(states, memory.last_action_reward, memory.episode_starts, S)
         policy_memory, logits, values = policy.step(theta, memory.policy_memory, x)
         steps = memory.steps
         if steps is not None:
@@ -135,7 +141,7 @@ def agent(
 def recording_agent(
     policy: RecurrentPolicy, theta: Tree, shape: tuple[int, int], greedy: bool = False
 ) -> Agent:
-    """Return an agent that plays like `agent`, and whose memory holds every step of the trial."""
+    """Return an agent that plays like `agent`. Its memory also holds all steps of the trial."""
     player = agent(policy, theta, shape, greedy)
 
     def start(num_rows: int) -> Memory:
@@ -144,7 +150,7 @@ def recording_agent(
     return player._replace(start=start)
 
 
-def trace(memory: Memory) -> Trace:
+def record(memory: Memory) -> Record:
     """Return all steps of a trial, from the last memory of a recording agent.
 
     ValueError if the memory holds no step.
@@ -152,7 +158,7 @@ def trace(memory: Memory) -> Trace:
     steps = memory.steps or ()
     rule = "memory must be that of a recording agent after a trial"
     require(len(steps) > 0, rule, "a memory without steps")
-    return Trace(
+    return Record(
         observations=np.stack([step.observation for step in steps]),
         policy_memories=[*(step.policy_memory for step in steps), memory.policy_memory],
         logits=np.stack([step.logits for step in steps]),

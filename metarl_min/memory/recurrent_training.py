@@ -1,16 +1,21 @@
 """The training of a recurrent policy: the ascents on one batch of trials, and their settings.
 
-After i of n iterations, the step size and the entropy weight are these parts of their first values:
+Let beta and eta be the step size and the weight of the entropy at the start of the training. After
+i of n iterations, the step size beta_i and the weight eta_i are:
 
     (1)  beta_i = beta max(0, 1 - i / n),  eta_i = eta max(0, 1 - 2 i / n)
                                               [Mnih et al. 2016 for beta; definition for eta]
 
-Without an entropy bonus, training ends at a policy that always pulls one arm. If the bonus never
-falls to 0, the policy stays random wherever randomness costs little. So eta falls twice as fast as
-beta, and the second half of the training has no bonus. `examples/local_optimum.py` trains with a
-bonus and without one.
+The entropy of the policy, times eta_i, is called the bonus. Without a bonus, training on bandits
+can end too early: an arm gets the probability 0, and then its gradient is 0 too. If the bonus never
+falls to 0, the policy stays random in those states where random actions cost little reward. So
+eta_i falls twice as fast as beta_i, and the second half of the training has no bonus. The example
+`examples/local_optimum.py` trains with a bonus and without one.
 
-    (2)  F = sum over the M tasks of f / (M N T), with f of actor_critic (2)-(4)   [definition]
+Each ascent is one step of Adam. It moves the parameters theta along the gradient of F, which is the
+mean of f over the steps of all trials. Here f is the function of actor_critic (2):
+
+    (2)  F = sum over the M tasks of f / (M N T)                                  [definition]
 
 A step that is not alive adds 0 to the sum, but N T counts it.
 """
@@ -26,23 +31,23 @@ from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.memory import actor_critic, recurrent_policies
-from metarl_min.memory.recurrent_agents import Trace, time_first
+from metarl_min.memory.recurrent_agents import Record, time_first
 from metarl_min.memory.recurrent_policies import RecurrentPolicy
 
 
 class Update(NamedTuple):
-    """How often one batch is ascended, and how far the ratios may go, actor_critic (2)."""
+    """The number of ascents on one batch, and the bounds of the ratios in actor_critic (2)."""
 
-    epochs: int
-    clip: float
+    epochs: int  # number of ascents
+    clip: float  # eps, the largest distance of a ratio from 1
 
     @property
     def words(self) -> dict[str, Any]:
-        """Return the words that make this update again."""
+        """Return the command-line options that give this update."""
         return {"update": "a2c"} if self == a2c else {"update": "ppo", **self._asdict()}
 
 
-a2c = Update(epochs=1, clip=np.inf)  # one ascent, so there is no ratio to clip [Mnih et al. 2016]
+a2c = Update(epochs=1, clip=np.inf)  # one ascent, where all ratios are 1 [Mnih et al. 2016]
 
 
 def ppo(epochs: int = 4, clip: float = 0.2) -> Update:
@@ -51,20 +56,23 @@ def ppo(epochs: int = 4, clip: float = 0.2) -> Update:
     return Update(epochs=whole("epochs", epochs), clip=clip)
 
 
+# In `Annotated[type, x]`, x tells the command line which values an option may have.
 def update_of_words(
     *,
     update: Annotated[str, {"a2c": "a2c", "ppo": "ppo"}] = "a2c",
     epochs: int | None = None,
     clip: float | None = None,
 ) -> Update:
-    """Return the update that the words name. ValueError if a word would have no effect.
+    """Return the update chosen by these command-line options.
+
+    ValueError if an option would have no effect.
 
     update  a2c: one ascent on each batch; ppo: several, with clipped ratios
     epochs  number of ascents on each batch with update=ppo; by default 4
     clip    largest distance of a ratio from 1 with update=ppo; by default 0.2
     """
-    words: dict[str, Any] = {"epochs": epochs, "clip": clip}
-    given = {name: value for name, value in words.items() if value is not None}
+    options: dict[str, Any] = {"epochs": epochs, "clip": clip}
+    given = {name: value for name, value in options.items() if value is not None}
     if update == "ppo":
         return ppo(**given)
     require(not given, f"{' and '.join(given)} must come with update=ppo", "update=a2c")
@@ -72,14 +80,14 @@ def update_of_words(
 
 
 class Settings(NamedTuple):
-    """The settings of a training. The fields but `update` are words of the command line.
+    """The settings of a training. Every field except `update` is an option of the command line.
 
     hidden      number of hidden units of the policy
     num_tasks   number of tasks in a batch
     iterations  length n of the training, over which the step size and the entropy weight fall
     gamma       discount of the rewards
     gae_lambda  lambda of the advantages, from 0 (one step) to 1 (the whole trial)
-    scale       factor of the rewards in the advantages
+    scale       factor of the rewards in the advantages, to weigh them against the entropy
     entropy     weight eta of the entropy at the start
     beta        step size at the start
     max_norm    length to which longer gradients are scaled down
@@ -97,7 +105,9 @@ class Settings(NamedTuple):
     update: Update = a2c
 
 
-UNSET = Settings._make([None] * 10)  # has the words; each default depends on the family
+# The command line reads only the names of these fields. Their default values depend on the family,
+# rl2.default_settings.
+UNSET = Settings._make([None] * 10)
 
 
 def check(settings: Settings) -> Settings:
@@ -119,43 +129,44 @@ class State(NamedTuple):
     """The state of the training."""
 
     theta: Tree
-    optimizer: Any
-    iteration: int
+    optimizer: Any  # the state of Adam
+    iteration: int  # number of iterations so far
 
 
-def schedule(beta: float, entropy_weight: float, done: float) -> tuple[float, float]:
-    """Return the step size and the entropy weight, eq. (1). `done` is i / n.
+def schedule(beta: float, entropy_weight: float, progress: float) -> tuple[float, float]:
+    """Return the step size and the entropy weight, eq. (1). `progress` is i / n.
 
-    >>> schedule(0.02, 0.1, done=0.25)
+    >>> schedule(0.02, 0.1, progress=0.25)
     (0.015, 0.05)
     """
-    return max(0.0, 1 - done) * beta, max(0.0, 1 - 2 * done) * entropy_weight
+    return max(0.0, 1 - progress) * beta, max(0.0, 1 - 2 * progress) * entropy_weight
 
 
 def ascend(
     policy: RecurrentPolicy,
     settings: Settings,
     state: State,
-    trace: Trace,
+    record: Record,
     episodes: Episodes,
     rewards: Array,
 ) -> State:
     """Return the state after the ascents of eq. (2) on one batch, with the schedule of eq. (1).
 
-    `trace` and `episodes` are those of the trials, and `rewards` [M, N, T] those of the training.
+    `record` and `episodes` describe the trials of the batch. `rewards` [M, N, T] are the rewards
+    that enter the advantages. They can differ from `episodes.rewards`: rl2 may pass mean rewards.
     """
-    x, memories, logits, values = trace
+    x, memories, logits, values = record
     alive = time_first(episodes.alive)
     onehot = np.eye(logits.shape[-1], dtype=logits.dtype)[time_first(episodes.actions)]
     r = (settings.scale * time_first(rewards)).astype(logits.dtype)
     advantages = actor_critic.advantages(r, values, alive, settings.gamma, settings.gae_lambda)
     targets = advantages + values
     old_log_probs = actor_critic.log_probs_of_actions(logits, onehot)
-    done = state.iteration / settings.iterations
-    beta, eta = schedule(settings.beta, settings.entropy, done)
+    progress = state.iteration / settings.iterations
+    beta, eta = schedule(settings.beta, settings.entropy, progress)
     adam, theta, moments = optimizers.adam(beta), state.theta, state.optimizer
     for epoch in range(settings.update.epochs):
-        if epoch > 0:  # theta is not that of the trace any more
+        if epoch > 0:  # theta is not the one that played the trials any more
             memories, logits, values = recurrent_policies.unroll(policy, theta, x)
         logit_gradient = actor_critic.logit_gradient(
             logits, old_log_probs, onehot, advantages, alive, eta, settings.update.clip

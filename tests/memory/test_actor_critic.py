@@ -28,7 +28,7 @@ def test_advantages_are_a_double_sum_over_the_steps_that_are_alive():
     assert not found[~alive].any()
 
 
-@pytest.mark.verifies("actor_critic.2", "actor_critic.3", "actor_critic.4")
+@pytest.mark.verifies("actor_critic.2", "actor_critic.3", "actor_critic.4", "actor_critic.5")
 @pytest.mark.parametrize("clip", [0.2, onp.inf])
 def test_gradients_in_logits_and_values_are_those_of_the_surrogate(clip):
     z, onehot = rng(1).normal(size=(5, 4, 3)), onp.eye(3)[rng(2).integers(3, size=(5, 4))]
@@ -55,7 +55,7 @@ def test_the_log_probability_of_an_action_is_that_of_its_entry():
         assert_allclose(found[t, m], truth, rtol=1e-13)
 
 
-@pytest.mark.verifies("actor_critic.5")
+@pytest.mark.verifies("actor_critic.6")
 def test_long_gradients_are_cut_and_short_ones_left():
     g = {"a": onp.array([3.0]), "b": onp.array([[4.0]])}
     assert actor_critic.clip_norm(g, 5.1) is g

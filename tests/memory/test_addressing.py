@@ -44,7 +44,7 @@ def test_the_gradient_of_the_similarity_is_its_derivative_also_below_the_least_l
 def test_the_weights_point_at_the_row_that_is_like_the_key():
     rows = onp.array([[1.0, 0.0], [0.0, 2.0]])
     similar = addressing.similarity(onp.array([3.0, 0.0]), rows)
-    weights = addressing.content_weights(onp.array(math.log(4)), similar)
+    weights = addressing.reading_weights(onp.array(math.log(4)), similar)
     assert_allclose(weights, [0.8, 0.2], rtol=1e-14)
     assert_allclose(addressing.read(weights, rows), [0.8, 0.4], rtol=1e-14)
 
@@ -53,13 +53,13 @@ def test_the_weights_point_at_the_row_that_is_like_the_key():
 def test_the_gradient_of_the_weights_is_their_derivative():
     draw = rng(2)
     strength, similar, g = 1 + draw.random(M), draw.normal(size=(M, R)), draw.normal(size=(M, R))
-    reading = addressing.content_weights(strength, similar)
-    found = addressing.content_weights_pullback(strength, similar, reading, g)
+    reading = addressing.reading_weights(strength, similar)
+    found = addressing.reading_weights_pullback(strength, similar, reading, g)
     assert_derivative(
-        lambda x: np.sum(g * addressing.content_weights(x, similar)), found[0], strength
+        lambda x: np.sum(g * addressing.reading_weights(x, similar)), found[0], strength
     )
     assert_derivative(
-        lambda x: np.sum(g * addressing.content_weights(strength, x)), found[1], similar
+        lambda x: np.sum(g * addressing.reading_weights(strength, x)), found[1], similar
     )
 
 
@@ -80,7 +80,7 @@ def test_three_writes_by_hand():
     rows, gate = onp.array([[1.0], [2.0]]), onp.array(0.4)
     least = addressing.least_used(usage)
     assert least.tolist() == [1, 0]  # the first of equals
-    weights = addressing.write_weights(gate, reading, least)
+    weights = addressing.writing_weights(gate, reading, least)
     assert_allclose(weights, [0.4 * 0.25 + 0.6, 0.4 * 0.75], rtol=1e-15)
     rows = addressing.write(rows, least, weights, onp.array([10.0]))
     assert_allclose(rows, [[7.0], [2 + 3.0]], rtol=1e-15)
@@ -97,12 +97,12 @@ def test_the_gradient_of_the_weights_of_a_write_is_their_derivative():
     draw = rng(4)
     gate, last, g = draw.random(M), draw.random((M, R)), draw.normal(size=(M, R))
     least = addressing.least_used(draw.random((M, R)))
-    found = addressing.write_weights_pullback(gate, last, least, g)
+    found = addressing.writing_weights_pullback(gate, last, least, g)
     assert_derivative(
-        lambda x: np.sum(g * addressing.write_weights(x, last, least)), found[0], gate
+        lambda x: np.sum(g * addressing.writing_weights(x, last, least)), found[0], gate
     )
     assert_derivative(
-        lambda x: np.sum(g * addressing.write_weights(gate, x, least)), found[1], last
+        lambda x: np.sum(g * addressing.writing_weights(gate, x, least)), found[1], last
     )
 
 

@@ -46,7 +46,8 @@ def by_hand(p, state, x):
     reading = [score / sum(scores) for score in scores]
     read = sum(reading[i] * rows[i] for i in range(R))
     usage = [0.95 * usage[i] + reading[i] + written[i] for i in range(R)]
-    return (h, key, keys, rows, usage, reading, read), onp.concatenate([h, read]) @ p["U_heads"] + p["c_heads"]
+    heads = onp.concatenate([h, read]) @ p["U_heads"] + p["c_heads"]
+    return (h, key, keys, rows, usage, reading, read), heads
 
 
 @pytest.mark.verifies("external_memory.1", "addressing.10", "addressing.12")

@@ -14,10 +14,10 @@ from metarl_min.tasks import play_trial
 
 @pytest.mark.verifies("recurrent_agents.1")
 def test_each_step_sees_its_state_and_what_the_step_before_did_and_was_paid():
-    tasks, policy, theta, trace, episodes = played()
+    tasks, policy, theta, record, episodes = played()
     S, A = tasks.shape
     states, actions, rewards = (recurrent_agents.time_first(x) for x in episodes[:3])
-    for t, x in enumerate(trace.observations):
+    for t, x in enumerate(record.observations):
         truth = np.zeros((6, S + A + 2))
         for m in range(6):
             truth[m, states[t, m]] = 1
@@ -26,23 +26,24 @@ def test_each_step_sees_its_state_and_what_the_step_before_did_and_was_paid():
                 truth[m, S + A] = rewards[t - 1, m]
             truth[m, S + A + 1] = t % 4 == 0
         assert_allclose(x, truth, atol=0)
-    memories, logits, values = recurrent_policies.unroll(policy, theta, trace.observations)
-    assert not memories[0].h_after.any() and memories[4].h_after.any()  # empty on a task, kept in an episode
-    assert_allclose([m.h_after for m in trace.policy_memories], [m.h_after for m in memories], atol=0)
-    assert_allclose(trace.logits, logits, atol=0)
-    assert_allclose(trace.values, values, atol=0)
+    memories, logits, values = recurrent_policies.unroll(policy, theta, record.observations)
+    hidden = [memory.h_after for memory in memories]
+    assert not hidden[0].any() and hidden[4].any()  # zeros only before the trial
+    assert_allclose([memory.h_after for memory in record.policy_memories], hidden, atol=0)
+    assert_allclose(record.logits, logits, atol=0)
+    assert_allclose(record.values, values, atol=0)
 
 
 def test_an_agent_that_records_plays_like_one_that_does_not_and_this_one_keeps_no_step():
-    tasks, policy, theta, trace, episodes = played(3)
+    tasks, policy, theta, record, episodes = played(3)
     agent = recurrent_agents.agent(policy, theta, tasks.shape)
     again, memory = play_trial(rng(3), small_grid(terminate=1), tasks, agent)
     for x, y in zip(again, episodes, strict=True):
         assert_array_equal(x, y)
     assert memory.steps is None
     with pytest.raises(ValueError, match="must be that of a recording agent"):
-        recurrent_agents.trace(memory)
-    assert_array_equal(memory.policy_memory.h_after, trace.policy_memories[-1].h_after)
+        recurrent_agents.record(memory)
+    assert_array_equal(memory.policy_memory.h_after, record.policy_memories[-1].h_after)
 
 
 def test_a_memory_is_a_value_that_no_later_step_changes():
@@ -53,8 +54,9 @@ def test_a_memory_is_a_value_that_no_later_step_changes():
     third = agent.observe(second, states, actions, np.ones(6), states)
     agent.act(rng(), third, states)
     assert first.steps == () and len(second.steps) == len(third.steps) == 1
-    assert not first.previous_step.any() and not second.previous_step.any()
-    assert not first.policy_memory.h_after.any() and first.episode_starts and not third.episode_starts
+    assert not first.last_action_reward.any() and not second.last_action_reward.any()
+    assert first.episode_starts and not third.episode_starts
+    assert not first.policy_memory.h_after.any()
 
 
 def noise_at(call, extra):
@@ -70,12 +72,12 @@ def test_a_reward_is_seen_at_the_next_decision_and_not_before(network):
     if network == "external memory":
         policy = external_memory.policy(5, 3, 4, "float64")
         theta = policy.init(rng(1), sum(tasks.shape) + 2, tasks.shape[1])
-    traces = []
+    records = []
     for extra in (0.0, 7.0):
         agent = recurrent_agents.recording_agent(policy, theta, tasks.shape, greedy=True)
         sampler = rollouts.sampler(tasks, noise_at(5, extra))
-        traces.append(recurrent_agents.trace(agents.play(rng(0), sampler, agent, 3, 4)[1]))
-    one, other = traces
+        records.append(recurrent_agents.record(agents.play(rng(0), sampler, agent, 3, 4)[1]))
+    one, other = records
     for t in range(12):
         same = [np.array_equal(one.logits[t], other.logits[t]),
                 np.array_equal(one.values[t], other.values[t])]  # fmt: skip

@@ -20,7 +20,8 @@ SETTINGS = recurrent_training.Settings(
 
 @pytest.mark.verifies("recurrent_training.1")
 def test_the_entropy_bonus_ends_halfway():
-    found = [recurrent_training.schedule(0.01, 0.1, done) for done in (0, 0.25, 0.5, 0.75, 1, 2)]
+    progress = (0, 0.25, 0.5, 0.75, 1, 2)
+    found = [recurrent_training.schedule(0.01, 0.1, part) for part in progress]
     truth = [(0.01, 0.1), (0.0075, 0.05), (0.005, 0), (0.0025, 0), (0, 0), (0, 0)]
     assert_allclose(found, truth, atol=1e-16)
 
@@ -31,11 +32,11 @@ def start(theta, iteration=0):
 
 
 def test_what_happens_after_the_end_of_an_episode_carries_no_gradient():
-    _, policy, theta, trace, episodes = played(3)
+    _, policy, theta, record, episodes = played(3)
     assert not episodes.alive.all()
     other = episodes.rewards + ~episodes.alive * 9.0
     first, second = (
-        recurrent_training.ascend(policy, SETTINGS, start(theta), trace, episodes, r)
+        recurrent_training.ascend(policy, SETTINGS, start(theta), record, episodes, r)
         for r in (episodes.rewards, other)
     )
     for name in theta:
@@ -46,8 +47,8 @@ def test_what_happens_after_the_end_of_an_episode_carries_no_gradient():
 @pytest.mark.parametrize("epochs", [1, 3])
 @pytest.mark.parametrize("max_norm", [1e-3, 1e3])
 def test_an_update_is_adam_on_the_gradient_of_the_whole_surrogate(epochs, max_norm):
-    """The mean over all steps of what actor_critic (1)-(4) differentiates, cut by (5)."""
-    _, policy, theta, trace, episodes = played(3)
+    """The mean over all steps of what actor_critic (2) differentiates, scaled down by (6)."""
+    _, policy, theta, record, episodes = played(3)
     update = recurrent_training.ppo(epochs=epochs, clip=0.02)
     settings = SETTINGS._replace(max_norm=max_norm, update=update)
     moments = (
@@ -60,14 +61,14 @@ def test_an_update_is_adam_on_the_gradient_of_the_whole_surrogate(epochs, max_no
         )
     )
     state = recurrent_training.State(theta=theta, optimizer=moments, iteration=2)
-    found = recurrent_training.ascend(policy, settings, state, trace, episodes, episodes.rewards)
+    found = recurrent_training.ascend(policy, settings, state, record, episodes, episodes.rewards)
 
-    x, alive = trace.observations, time_first(episodes.alive)
+    x, alive = record.observations, time_first(episodes.alive)
     onehot = onp.eye(5)[time_first(episodes.actions)]
     r = 2.0 * time_first(episodes.rewards)
-    A = actor_critic.advantages(r, trace.values, alive, 0.9, 0.7)
-    old = np.sum(policies.log_softmax(trace.logits) * onehot, -1)
-    target = A + trace.values
+    A = actor_critic.advantages(r, record.values, alive, 0.9, 0.7)
+    old = np.sum(policies.log_softmax(record.logits) * onehot, -1)
+    target = A + record.values
 
     def surrogate(theta):
         _, z, v = recurrent_policies.unroll(policy, theta, x)
