@@ -27,20 +27,20 @@ class Budget(NamedTuple):
 
 
 # For each learner the budgets of families with episodes of one step, and of all other families.
-FEWER_TASKS = {"num_tasks": "100", "beta": "0.1"}
-SMALL_BATCHES = {"num_tasks": "64", "beta": "0.1"}
+FEWER_TASKS = {"num_tasks": "100", "beta": "0.15"}
+SMALL_BATCHES = {"num_tasks": "64", "beta": "0.15"}
 SMALL_BONUS = {"num_tasks": "64", "entropy": "0.1"}
 BUDGETS: dict[str, tuple[Budget, Budget]] = {
-    "maml": (Budget(100, FEWER_TASKS), Budget(100, FEWER_TASKS)),
-    "fomaml": (Budget(100, FEWER_TASKS), Budget(100, FEWER_TASKS)),
-    "reptile": (Budget(100, SMALL_BATCHES), Budget(100, SMALL_BATCHES)),
-    "meta_sgd": (Budget(100, FEWER_TASKS), Budget(100, FEWER_TASKS)),
-    "rl2": (Budget(250, SMALL_BONUS), Budget(60)),
-    "mann": (Budget(300, SMALL_BONUS), Budget(50)),
-    "es": (Budget(130, {"beta": "0.15"}), Budget(24, {"beta": "0.15"})),
-    "ga": (Budget(80, {"num_tasks": "16"}), Budget(20, {"num_tasks": "16"})),
-    "es_maml": (Budget(80, {"beta": "0.1"}), Budget(24, {"beta": "0.1"})),
-    "evolved_rule": (Budget(60, {"beta": "0.2"}), Budget(10)),
+    "maml": (Budget(70, FEWER_TASKS), Budget(80, FEWER_TASKS)),
+    "fomaml": (Budget(70, FEWER_TASKS), Budget(80, FEWER_TASKS)),
+    "reptile": (Budget(70, SMALL_BATCHES), Budget(80, SMALL_BATCHES)),
+    "meta_sgd": (Budget(70, FEWER_TASKS), Budget(80, FEWER_TASKS)),
+    "rl2": (Budget(250, SMALL_BONUS), Budget(45)),
+    "mann": (Budget(200, SMALL_BONUS), Budget(30)),
+    "es": (Budget(90, {"beta": "0.2"}), Budget(16, {"beta": "0.2"})),
+    "ga": (Budget(80, {"num_tasks": "16"}), Budget(14, {"num_tasks": "16"})),
+    "es_maml": (Budget(50, {"beta": "0.15"}), Budget(16, {"beta": "0.15"})),
+    "evolved_rule": (Budget(50, {"beta": "0.2"}), Budget(8)),
 }
 
 
