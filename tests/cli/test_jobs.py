@@ -37,6 +37,7 @@ def test_ctrl_c_during_compare_ends_its_processes(tmp_path):
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as process:
         while not (tmp_path / "runs" / "0001").exists():
+            assert process.poll() is None, process.stderr.read()
             time.sleep(0.01)
         time.sleep(0.8)
         os.killpg(process.pid, signal.SIGINT)

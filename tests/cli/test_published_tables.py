@@ -19,8 +19,10 @@ def recompute(table, cells, trials):
 @pytest.fixture(scope="module")
 def bandits():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(baseline_columns.NUM_TUNING, "bandits", 300)
-        yield recompute("bandits", [(10, 5), (10, 50), (100, 5)], 2000)
+        patch.setitem(baseline_columns.NUM_TUNING, "bandits", 200)
+        gittins = COLUMNS["bandits"]["gittins"]._replace(grid=(0.9, 0.99))
+        patch.setitem(COLUMNS["bandits"], "gittins", gittins)
+        yield recompute("bandits", [(10, 5), (10, 50), (100, 5)], 1000)
 
 
 def at(result, n, k):
@@ -34,7 +36,7 @@ def test_the_object_has_the_fields_of_the_command_line(bandits):
         assert {"n", "k", "algorithm", "published", "value", "stderr", "remark"} <= set(row)
     assert set(at(result, 100, 5)) == {*COLUMNS["bandits"], "rl2", "snail"}
     assert at(result, 100, 5)["rl2"]["value"] is None
-    assert lines[0] == "25 columns, each with 2000 fresh tasks" and len(lines) == 26
+    assert lines[0] == "25 columns, each with 1000 fresh tasks" and len(lines) == 26
     assert all("seconds left" in line for line in lines[1:])
 
 
