@@ -31,8 +31,8 @@ By default the rewards of the training are the sampled rewards r_t. They may be 
     constant. So b may be subtracted, as a baseline.
 
 The return in this proof is not discounted. For gamma = lambda = 1, Adv_t is the sum of all r_k with
-k >= t, minus V_old,t, which is a baseline too. With other values the gradient is biased, with and
-without (1).
+k >= t, minus V_old,t, which is a baseline too. With other values the gradient can be biased, with
+and without (1).
 
 If the task has one state, b is the mean of r(s,a) over the actions. Otherwise b is 0: with several
 states an episode may end early. Then the number of subtracted b depends on the actions, and b is

@@ -10,8 +10,8 @@ change the memory that it received. The functions are called in this order:
             memory = observe(memory, states, actions, rewards, arrivals)  in each step
 
 Here `arrivals` are the next states. One agent plays B tasks at once, and each array has one entry
-for each task. In some of the tasks the episode may end early. The agent still acts and observes
-until the last step of the episode, and the reward of such a task is then 0.
+for each task. In some tasks an episode may end before step T. The agent still acts and observes
+until step T, and the reward of these tasks is then 0.
 """
 
 import math

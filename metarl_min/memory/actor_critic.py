@@ -23,8 +23,9 @@ are constants. In this module, eps limits the distance of a ratio from 1:
                      + eta Ent_t - (target_t - V_t)^2 / 4 )
                                            [Schulman et al. 2017, eqs. 7, 9; Mnih et al. 2016]
 
-The min takes away the gain of moving a ratio further than eps from 1. The factor 1/4 is
-1/2, as in half the squared error, times 1/2, the weight of the values. The gradients of f are:
+The min takes away the gain of moving a ratio further than eps from 1. The factor 1/4 is a product:
+1/2 is the usual factor of a squared error, and another 1/2 is the weight of the values. The
+gradients of f are:
 
     (3)  df/dz_t = k_t ratio_t Adv_t (1{a_t} - pi_t) + eta dEnt_t/dz_t,
          k_t = 0 if ratio_t > 1 + eps and Adv_t > 0,

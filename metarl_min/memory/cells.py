@@ -1,15 +1,15 @@
 """Recurrent cells, and the gradient of a sequence of steps by back-propagation through time.
 
 A recurrent cell computes the next hidden state h' from the hidden state h and an input x. In this
-module, W, b, U and c are the parameters, and s is the logistic function. The logistic function is
-s(y) = 1 / (1 + exp(-y)), and * is the product entry by entry:
+module, W, b, U and c are the parameters, and s(y) = 1 / (1 + exp(-y)) is the logistic function. The
+sign * is the product entry by entry:
 
     (1)  h' = tanh(x W + b + h U)                                             [Elman 1990]
 
 A gated recurrent unit (GRU) has two gates, with values between 0 and 1. In this module, r is the
 reset gate, u is the update gate, and n is the proposed new state. The gate u says how much of h
-stays in h'. W, b and U have three blocks of columns, in the order r, u, n. The reset gate acts on h
-before the product with U_n, as in (2), or on the product, as in (3), where c is a second bias:
+stays in h'. W, b and U have three blocks of columns, in the order r, u, n. In (2), the reset gate
+acts on h before the product with U_n. In (3), it acts on the product, and c is a second bias:
 
     (2)  r = s(x W_r + b_r + h U_r),  u = s(x W_u + b_u + h U_u),
          n = tanh(x W_n + b_n + (r * h) U_n),
@@ -40,7 +40,7 @@ All steps share the parameters, so their gradients are sums over the steps t:
     (5)  df/dW = sum_t x_t^T (d_r, d_u, d_n)_t,  df/db = sum_t (d_r, d_u, d_n)_t,
          df/dU = sum_t h_t^T (d_r, d_u, d_q)_t,  df/dc = sum_t d_q,t   [Werbos 1990; derivation]
 
-    x W has the derivative x in W, h U has h in U, and b and c are added: apply (4)
+    x W has the derivative x in W, h U has h in U, and b and c are added: so (4) gives (5)
     f depends on h' of step t through the outputs of step t, such as logits and values,
     and through step t + 1: so g is the gradient from the outputs plus df/dh of step t + 1
 
@@ -103,7 +103,7 @@ class GRUGradient(NamedTuple):
     """The gradients of one step, eq. (4)."""
 
     input: Array  # [M, 3 H] gradient (d_r, d_u, d_n) in x W + b
-    recurrent: Array  # [M, 3 H] gradient (d_r, d_u, d_q) in h U; the block d_q is also that in c
+    recurrent: Array  # [M, 3 H] gradient (d_r, d_u, d_q) in h U; d_q is also the gradient in c
     hidden: Array  # [M, H] gradient in h, the hidden state before the step
 
 

@@ -84,7 +84,7 @@ def sample_actions(rng: Rng, logits: Array) -> Array:
     It is the first action whose cumulative probability exceeds a uniform number.
     """
     columns = np.ascontiguousarray(logits.T)  # [A, B]; this order is faster
-    sums = np.exp(columns - columns.max(0)).cumsum(0)  # divided by sums[-1]: probabilities
+    sums = np.exp(columns - columns.max(0)).cumsum(0)  # sums[-1] is the normaliser
     drawn = rng.random(sums.shape[1:]) * sums[-1]
     return np.asarray((drawn >= sums).sum(0))
 
