@@ -29,10 +29,10 @@ class Row(NamedTuple):
 def _row(name: str, key: Key, resolved: Mapping[str, Any]) -> Row:
     """Return the row of a setting; "by default 0.05" moves from its meaning to its default."""
     default, meaning = resolved.get(name, key.default), key.meaning
-    last = re.fullmatch(r"(.*)[;,] by default (\S+)", meaning)
-    if last and default is None:
-        default, meaning = last[2], last[1]
     text = f"{default:g}" if isinstance(default, float) else str(default)
+    last = re.fullmatch(r"(.*)[;,] by default (\S+)", meaning)
+    if last and (default is None or text == last[2]):
+        default, text, meaning = last[2], last[2], last[1]
     unlisted = any(not re.search(rf"\b{choice}\b", meaning) for choice in key.choices)
     return Row(
         name=name,

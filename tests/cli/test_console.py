@@ -35,7 +35,7 @@ def test_parameters_at_fault_are_refused(words, message):
     [
         ("a,a", "a name must be given once, got 'a,a'"),
         ("a,", "must be written name,name,"),
-        ("", ""),
+        ("", "got .."),
     ],
 )
 def test_names_at_fault_are_refused(names, message):

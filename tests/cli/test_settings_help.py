@@ -1,5 +1,7 @@
 """Help for one learner or one family, on the command line."""
 
+from pathlib import Path
+
 import pytest
 
 from metarl_min.basics import words
@@ -46,11 +48,31 @@ def test_help_is_a_table_of_names_defaults_and_meanings(run):
     ]
 
 
-def test_choices_are_listed_once_and_equations_are_not_cited(run):
-    out = run("train", "maml", "--help")[1]
-    assert "one of emaml, plain, fomaml, reptile, dice, loaded_dice, lvc" in out
-    assert "one of trial, adapted, exact" not in out  # the meaning names all of them
-    assert "eq. (" not in run("ceiling", "gridworld", "--help")[1]
+CHOICES = """
+from typing import Annotated
+
+KINDS = {"first": 1, "second": 2}
+
+
+def mine(*, kind: Annotated[int, KINDS] = 1, way: Annotated[int, KINDS] = 2):
+    \"\"\"Return a family, eqs. (1)-(3) and (5), by values (4).
+
+    kind  the kind of its tasks
+    way   first: one way; second: another one
+    \"\"\"
+"""
+
+
+def test_choices_are_listed_where_the_meaning_does_not_name_them(run):
+    Path("mine.py").write_text(CHOICES)
+    assert run("ceiling", "mine.py:mine", "--help")[1].splitlines()[2:] == [
+        "A family, by values (4).",
+        "",
+        "  name  default  meaning",
+        "  kind  first    the kind of its tasks",
+        "                 one of first, second",
+        "  way   second   first: one way; second: another one",
+    ]
 
 
 def line_of(text, name):
@@ -63,6 +85,9 @@ def test_help_for_a_family_shows_the_defaults_that_depend_on_it(run):
     assert (status, err) == (0, "") and line_of(out, "hidden").split()[1] == "64"
     assert out.startswith("usage: metarl_min train rl2 bandit [key=value ...]")
     assert line_of(out, "pulls").split()[1] == "10"
+    for given in ((), ("bandit",)):
+        beta = line_of(run("train", "maml", *given, "--help")[1], "beta")
+        assert beta.split()[1] == "0.05" and "by default" not in beta
     assert line_of(run("train", "maml", "gridworld", "--help")[1], "start").split()[1] == "12"
 
 
