@@ -5,6 +5,6 @@ recurrent_policies  a recurrent cell with heads for logits and values
 actor_critic        advantages over a trial, and the gradients in logits and values
 recurrent_agents    a recurrent policy that plays a trial
 recurrent_training  the ascents on one batch of trials
-addressing          reading and writing the rows of a memory by their content
+addressing          finding rows by their addresses, reading and writing
 external_memory     a recurrent policy that reads and writes an external memory
 """
