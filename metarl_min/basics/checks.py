@@ -59,7 +59,7 @@ class Report(NamedTuple):
     truth: float  # true value at this coordinate
     uncertainty: float  # error of the true value, in the same unit as relative_error
     factor: float | None  # k of eq. (5), if the claimed values are k times the true ones
-    remark: str  # the reason why nothing could be concluded, or ""
+    remark: str  # why nothing was concluded, or the name of a known estimator or mistake, or ""
 
     def __bool__(self) -> bool:
         return self.agrees
