@@ -18,9 +18,9 @@ reads this outcome. It reads with the key of this step, by addressing (1), (3) a
 and the value are linear in h and the vector that was read.
 
 In Santoro et al. 2016 the content of a row is its address too. Separate addresses and contents come
-from Miller et al. 2016 and Ritter et al. 2018. In trainings on `contextual` with one vector for
-both, the network did not learn which arm pays for which cue. `examples/reading_and_writing.py`
-shows which rows the network of this module writes and reads.
+from Miller et al. 2016 and Ritter et al. 2018. In short trainings on `contextual`, the network
+with one vector for both learned less. `examples/reading_and_writing.py` shows which rows the
+network of this module writes and reads.
 
 The gradient is written by hand, because a trace by autograd takes about eight times as long. It
 goes back through the steps. Within a step it applies the gradients of addressing in reverse order,
