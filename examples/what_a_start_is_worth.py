@@ -15,10 +15,10 @@ from metarl_min.tasks.gridworlds import gridworld
 
 PRIOR = ((1, 1), (2, 2), (4, 4), (1, 3), (1, 5))
 FAMILIES = {
-    "bandit prior=1,1/2,2/4,4/1,3/1,5": (bandit(prior=PRIOR), 350),
-    "bandit": (bandit(), 350),
-    "gridworld goals=4,9,14,19,24": (gridworld(goals=(4, 9, 14, 19, 24)), 250),
-    "gridworld": (gridworld(), 250),
+    "bandit prior=1,1/2,2/4,4/1,3/1,5": (bandit(prior=PRIOR), 100),
+    "bandit": (bandit(), 100),
+    "gridworld goals=4,9,14,19,24": (gridworld(goals=(4, 9, 14, 19, 24)), 100),
+    "gridworld": (gridworld(), 100),
 }
 
 
