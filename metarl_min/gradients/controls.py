@@ -1,8 +1,8 @@
 """The step size of an untrained control, with which a learner that adapts is compared.
 
 A control adapts in the same way as the trained learner, but from a start that was not trained. Its
-inner step size is chosen to be the best for it. The trained learner minus the control, in return,
-is the gain of meta-training.
+inner step size is the best for this start. The return of the trained learner minus the return of
+the control is the gain of meta-training.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def best_alpha(returns_of: Callable[[float], float], first_alpha: float, most: i
     grid = {j: returns_of(first_alpha * 2.0**j) for j in (-1, 0, 1)}
     while True:
         best = max(grid, key=lambda j: grid[j])
-        if min(grid) < best < max(grid):  # inside of the grid
+        if min(grid) < best < max(grid):  # inside the grid
             return first_alpha * 2.0**best
         beyond = best + 1 if best == max(grid) else best - 1
         if abs(beyond) > most:

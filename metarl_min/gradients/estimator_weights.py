@@ -1,29 +1,32 @@
 """Weights of the sampled actions in an inner step: equal in value, different in their derivative.
 
-An inner step ascends an estimate of the return J from N episodes, which its own policy sampled. In
-this module, w_t is the weight of a sampled action, and g_t is its score grad log pi(a_t|s_t). With
-the baseline b_t and the advantage Adv_t = W_t - b_t, the estimate is a mean over the episodes i:
+An inner step ascends an estimate of the return J. The estimate comes from N episodes, sampled with
+the parameters phi of the step. In this module, w_t is the weight of a sampled action, and g_t is
+its score grad log pi(a_t|s_t; phi). Adv_t is W_t - b_t. Let gamma be 1, and let b_t be constant:
 
     (1)  grad J = E[1/N sum_i sum_t w_t g_t],  w_t = Adv_t              [Williams 1992, th. 1]
 
-A meta-gradient differentiates the sum in (1). Let gamma be 1, and let b be constant. Then the
-derivative should have the mean Hess J, which is an expectation over one episode:
+The first sum is over the episodes. A meta-gradient differentiates the sums in (1). The derivative
+should have the mean Hess J, which is an expectation over one episode:
 
     (2)  Hess J = E[sum_t Adv_t Hess log pi_t + sum_t Adv_t g_t (sum_l g_l)^T]      [derivation]
 
     Steps of (2): grad J = sum_tau P(tau) sum_t Adv_t g_t, by (1) with N = 1. Adv_t is data.
-    The derivative of g_t is Hess log pi(a_t|s_t), which is Hess log pi_t in short.
-    The derivative of P(tau) is P(tau) sum_l g_l: log P(tau) is sum_l log pi_l plus a constant.
+    The derivative of g_t is the Hessian of log pi(a_t|s_t; phi), which is Hess log pi_t in short.
+    log P(tau) is a constant plus sum_l log pi(a_l|s_l; phi), so its derivative is sum_l g_l.
+    Therefore the derivative of P(tau) is P(tau) sum_l g_l.
 
-The derivative of the sum itself has two terms for each step:
+The derivative of the sums in (1) has two terms for each step:
 
     (3)  d(w_t g_t)/dphi = w_t Hess log pi_t + g_t (dw_t/dphi)^T                  [product rule]
 
 All weights have the value Adv_t, so the first terms of (2) and (3) are equal. The second terms are
-equal in the mean only if dw_t/dphi is right. For this purpose w_t may contain the factor
-ratio_t = pi(a_t|s_t; phi) / pi(a_t|s_t; reference). The reference is phi, held fixed. So ratio_t is
-1, but its derivative is g_t. Let box_t be the product ratio_0 ratio_1 .. ratio_t. It is 1 too, and
-its derivative is g_0 + g_1 + .. + g_t.
+equal in the mean only if dw_t/dphi is right. For this purpose w_t may contain these factors:
+
+    ratio_t = pi(a_t|s_t; phi) / pi(a_t|s_t; reference),  box_t = ratio_0 ratio_1 .. ratio_t
+
+The reference is phi, held fixed. So ratio_t and box_t are 1, but their derivatives are not zero.
+The derivative of ratio_t is g_t, and the derivative of box_t is g_0 + g_1 + .. + g_t.
 
     (4)  plain             w_t = Adv_t                              [Finn et al. 2017, sec. 3.2]
     (5)  lvc               w_t = ratio_t Adv_t                  [Rothfuss et al. 2019, eq. 12]
@@ -33,33 +36,33 @@ its derivative is g_0 + g_1 + .. + g_t.
                                                                [Farquhar et al. 2019, eq. 12]
     (8)  linearised_score  w_t = (1 + sum_l log ratio_l) Adv_t            [Tang 2022, sec. 4]
 
-(4) has no second term. The other weights, with gamma = 1:
+(4) has no second term. The other weights have these second terms if gamma = 1:
 
-- (5): dw_t/dphi is Adv_t g_t. (3) then has the products g_t g_t^T, but no products of different
-  steps. So its mean is (2) only at horizon 1.
-- (8): dw_t/dphi is Adv_t sum_l g_l, because the derivative of log ratio_l is g_l. (3) is then (2)
+- (5): dw_t/dphi is Adv_t g_t. So (3) has the products g_t g_t^T, but no products of different
+  steps. Its mean is (2) only at horizon 1.
+- (8): dw_t/dphi is Adv_t sum_l g_l, because the derivative of log ratio_l is g_l. So (3) is (2)
   without the expectation.
 - (6) and (7) leave out terms of (2) that have mean zero. Given all that happens before the action
   a_m, the mean of g_m is zero. So every product of g_m with quantities that are fixed before a_m
   has mean zero.
 - (6), rewards: the product r_l g_t g_m^T with t <= l has mean zero if m > l. The products with
-  m <= l remain. Their sum g_0 + .. + g_l is the derivative of box_l.
+  m <= l remain. The sum of these g_m is the derivative of box_l.
 - (6), baseline: the product b_t g_t g_m^T has mean zero if m differs from t. The product with m = t
-  remains. Its g_t is the derivative of ratio_t.
-- (7), l <= t: all products Adv_t g_t g_l^T remain. Their sum g_0 + .. + g_t is the derivative of
-  box_t.
-- (7), l > t: Adv_t is Adv_l plus quantities that are fixed before a_l. So Adv_l g_t g_l^T has the
-  mean of Adv_t g_t g_l^T. Its g_l is the derivative of box_l - box_{l-1}.
+  remains, and g_t is the derivative of ratio_t.
+- (7), l <= t: all products Adv_t g_t g_l^T remain. The sum of these g_l is the derivative of box_t.
+- (7), l > t: Adv_t is Adv_l plus quantities that are fixed before a_l. So Adv_t g_t g_l^T may be
+  replaced by Adv_l g_t g_l^T, and g_l is the derivative of box_l - box_{l-1}.
 
 DiCE is published as an objective:
 
     sum_l gamma^l box_l r_l + sum_t gamma^t (1 - ratio_t) b_t
 
 - The derivative of box_l is box_l (g_0 + .. + g_l), and the derivative of ratio_t is ratio_t g_t.
-- Exchange the sums over l and t. The gradient of the objective is sum_t gamma^t w_t g_t with (6).
-- The factor gamma^t is left out here, as it is left out in the returns-to-go of returns (1).
-- Loaded DiCE has (box_l - box_{l-1}) Adv_l in the place of box_l r_l. Its gradient is found in the
-  same way. At l = t the factor is box_t, because box_{t-1} does not contain step t.
+- Exchange the sums over l and t. The gradient of the objective is sum_t gamma^t w_t g_t with w_t of
+  (6).
+- The factor gamma^t is left out here, as it is left out of the returns-to-go W_t, returns (1).
+- Loaded DiCE has (box_l - box_{l-1}) Adv_l in the place of box_l r_l. Its gradient follows in the
+  same way. At l = t the factor of g_t is box_t, because box_{t-1} does not contain step t.
 """
 
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 A policy with the parameters theta = phi_0 adapts to one task by K inner steps. Step k uses the data
 set D_k: N episodes tau_i, sampled with phi_k. In this module, w_t is the weight of a sampled
-action.
+action:
 
     (1)  phi_{k+1} = phi_k + alpha/N sum_i sum_t w_t grad log pi(a_t|s_t; phi_k)
                                                               [Finn et al. 2017, sec. 2.2]
@@ -30,9 +30,9 @@ stands for all data sets together:
 - phi_k depends on theta through the earlier inner steps, so log P is differentiated through them.
 - c changes no mean: sum_D P(D) d log P(D)/dtheta is the derivative of sum_D P(D) = 1, so it is 0.
 
-In every estimator, the weight w_t has the value Adv_t = W_t - b_t, so all have the same phi_K. The
-derivative of w_t differs. plain, lvc, dice, loaded_dice and linearised_score have no score term,
-and the weights of estimator_weights (4)-(8). The others:
+In every estimator, the weight w_t has the value Adv_t = W_t - b_t, so all have the same phi_K. They
+differ in the derivative of w_t. plain, lvc, dice, loaded_dice and linearised_score have the weights
+estimator_weights (4)-(8), and no score term. There are two more estimators:
 
     (4)  emaml   w_t = Adv_t as in plain, and the score term of (3)  [Stadie et al. 2018, eq. 7]
     (5)  fomaml  g = v                                              [Finn et al. 2017, sec. 5.2]
@@ -43,8 +43,9 @@ The bias of an estimator is the mean of g minus the gradient of F_N or F_inf, wi
 - Let gamma be 1, and let b be constant. Then dphi_{k+1}/dphi_k of dice, loaded_dice and
   linearised_score has the mean I + alpha Hess J(phi_k), as with exact gradients. Their bias for F_N
   and F_inf is then O(1/N). The reason: phi_K differs from its exact value by noise of variance
-  O(1/N). All factors have the right mean, so the bias contains only variances and covariances.
-- lvc has these properties only at horizon 1.
+  O(1/N). Where every factor has the right mean, only variances and covariances remain in the bias.
+  They are O(1/N).
+- lvc has this mean and this bias only at horizon 1.
 - plain and fomaml are biased for F_N and F_inf, and their bias does not vanish as N grows.
 
 The same by loops and full matrices: tests/estimators_by_hand.py. trial_gradients also has
@@ -121,8 +122,8 @@ def inner_step(inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights
     log_probs_of_reference = log_softmax(inner.policy.logits(reference))
     log_ratio = at_visits(log_softmax(z) - log_probs_of_reference, episodes)
     w = weights(log_ratio, episodes.rewards, baseline_per_step(inner, data), inner.gamma)
-    # First the table C of weights, divided by N. objectives (3) then gives the gradient in the
-    # logits, and the pullback gives the gradient in the parameters.
+    # C is the table of weights, divided by N. objectives (3) turns C into the gradient in the
+    # logits, and the pullback turns this into the gradient in the parameters.
     C = summed_visits(episode_weights(data)[..., None] * w, episodes, np.shape(z)[-2:])
     return trees.add_scaled(phi, inner.alpha, inner.policy.pullback(phi, reinforce_gradient(z, C)))
 
@@ -175,7 +176,7 @@ def emaml(
     c is a control variate, and must not depend on the data. J(theta) is a good control variate.
 
     An example: two arms, theta = (0, 0), and one pull of the second arm that pays 0.9. The first
-    term is (-0.685, 0.685), the score term 0.5 times (-0.5, 0.5).
+    term is (-0.685, 0.685), and the score term is 0.5 times (-0.5, 0.5).
 
     >>> from metarl_min.mdps import policies, rollouts
     >>> inner = InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0)
@@ -205,10 +206,10 @@ ESTIMATORS: dict[str, Estimator] = {
 }
 
 # The objective that each estimator was made for; plain and fomaml were made for neither. dice,
-# loaded_dice and lvc have the mean Hessian of J, which F_inf needs. linearised_score was made from
-# emaml: it has the score terms, with R replaced by its linear part v_{k+1}.(phi_{k+1} - phi_k) in
-# step k. The products of two different episodes have mean zero, and are left out. The products
-# within one episode are those of estimator_weights (8).
+# loaded_dice and lvc estimate the Hessian of J, which F_inf needs. linearised_score was made from
+# emaml. In the score term of step k it replaces R by the linear part v_{k+1}.(phi_{k+1} - phi_k).
+# The products of two different episodes have mean zero, and it leaves them out. The products within
+# one episode are the second term of estimator_weights (3) with the weights (8).
 MEANT_FOR: dict[str, str] = {
     "emaml": "F_N",
     "dice": "F_inf",

@@ -18,7 +18,7 @@ If (3) holds, the mean of n biased estimates is nearer to grad F than the mean o
 
 The estimators run here are those that run on sampled data (`monte_carlo`). A learner shares with
 them the inner step and the weights of dice, loaded_dice, lvc and linearised_score. So a mistake in
-the code, such as a sum in place of a mean, changes E[g]. By loops: tests/estimators_by_hand.py.
+the code, such as a sum for a mean, changes E[g]. The same by loops: tests/estimators_by_hand.py.
 """
 
 from typing import Any, NamedTuple
@@ -60,7 +60,7 @@ def enumerate_data(problem: Problem) -> AllDataSets:
 
 
 def adapt(problem: Problem, theta: Tree, sets: AllDataSets) -> tuple[list[Tree], Any]:
-    """Return phi_0 .. phi_K and log P(D) of enumeration (3). Traceable in theta. [M, ...], [M]"""
+    """Return phi_0 .. phi_K [M, ...] and log P(D) [M], enumeration (3). Traceable in theta."""
     inner, log_p = problem.inner, sets.log_constant
     path = [trees.broadcast_to_tasks(theta, len(log_p))]
     for D in sets.data:

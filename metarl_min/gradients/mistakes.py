@@ -7,7 +7,7 @@ A wrong estimator often has one of three forms:
 - such a sum whose score term has a wrong factor, or contains only the first inner step.
 
 There are a few hundred combinations. `candidates` computes all of them on given data. `explain`
-compares them with an unknown estimator, and names those that are equal to it.
+compares them with an unknown estimator, and names the combinations that are equal to it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ Candidates = dict[str, Array]  # name -> estimates [M, D], or their mean [D]
 def transposed(inputs: EstimatorInputs) -> Tree:
     """Return plain with the factors I + alpha Hess_k in the wrong order.
 
-    Hess_k is the Hessian of inner step k. The first inner step is applied to v first, but the last
-    must be, since (dphi_K/dtheta)^T v = (I + alpha Hess_0) .. (I + alpha Hess_{K-1}) v. With K = 1
-    there is no difference.
+    Hess_k is the Hessian of inner step k. The right order applies the last inner step to v first:
+
+        (dphi_K/dtheta)^T v = (I + alpha Hess_0) .. (I + alpha Hess_{K-1}) v
+
+    Here the first inner step is applied to v first. With K = 1 there is no difference.
     """
     v = inputs.v
     for k, D in enumerate(inputs.data):

@@ -8,7 +8,7 @@ trace.
 
 Reptile has no outer objectives. Its gradient is the sum of the inner gradients, reptile (1):
 
-    phi_K - theta = alpha sum_k grad L(phi_k)
+    phi_K - theta = alpha sum_k grad L(phi_k; D_k)
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def traced(adaptation: Adaptation, trial: Trial, outer: Objectives, weights: Wei
     """
     M = len(trial.stages[0].rewards)
     data = [Data(stage, np.ones(stage.rewards.shape[:2])) for stage in trial.stages[:-1]]
-    # phi_0 = theta has no axis of tasks, but the episodes [M, N, T] have, so it gets a copy for
-    # each task.
+    # phi_0 = theta has no axis of tasks. The inner step needs this axis, as the episodes [M, N, T]
+    # have it, so phi_0 is copied for each task.
     reference = [trees.broadcast_to_tasks(trial.path[0], M), *trial.path[1:]]
     ones = trees.map_leaves(np.ones_like, trial.path[0])
 
