@@ -42,16 +42,16 @@ class State(NamedTuple):
 
 
 class Outer(NamedTuple):
-    """An outer update of theta. It uses one term of the objective for each stage of the trial."""
+    """An outer update. It uses one term of the objective for each stage of the trial."""
 
     words: dict[str, Any]  # the arguments with which `outer_of_words` builds this update again
-    init: InitOptimizer
+    init: InitOptimizer  # of the optimiser of theta
     terms: Callable[..., list[Any]]  # (stages, advantages, (S, A)) -> one term for each stage
     update: Callable[[Settings, State, Trial, list[Any]], State]
 
 
 class LearnAlpha(NamedTuple):
-    """A rule for the inner step size during training.
+    """A rule for the inner step size alpha during training.
 
     `init(alpha, theta, init_optimizer)` and `ascend(optimizer, state, gradient, M)` return alpha
     and the state of its optimiser. `gradient()` is dF/dalpha of each parameter, summed over the M
