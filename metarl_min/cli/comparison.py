@@ -2,13 +2,15 @@
 
 One job trains and scores one player on one family. A learner is trained once for each seed. Each
 of its seeds is scored on at most `NUM_SEED_TASKS` fresh tasks. The seed of the median score is then
-scored on all `num_tasks` tasks, together with its unadapted start and its untrained control.
+scored on all `num_tasks` tasks. Its unadapted start and its untrained control are scored on the
+first `NUM_CONTROL_TASKS` of them.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +27,7 @@ from metarl_min.learners import Learner
 from metarl_min.tasks import Family, Unsupported
 
 NUM_TASKS = 10_000
+NUM_CONTROL_TASKS = 2_000  # on which unadapted starts and untrained controls are scored
 NUM_SEED_TASKS = 1_000  # on which one of several seeds is scored
 NUM_SEEDS = 5
 
@@ -38,6 +41,7 @@ class Job(NamedTuple):
     ceiling: Ceiling | None
     num_tasks: int
     num_seed_tasks: int
+    num_control_tasks: int  # of its unadapted start and its untrained control
     seed: int  # of the fresh tasks; the learner is trained with seed, seed + 1, ..
     num_seeds: int  # 0 for a baseline
 
@@ -61,25 +65,24 @@ def score_row(
     ceiling: Ceiling | None,
     *,
     num_tasks: int,
+    num_control_tasks: int,
     seed: int,
     control_seed: int,
     greedy: bool = False,
 ) -> Row:
-    """Return the scores of a learner, of its unadapted start and of its untrained control."""
+    """Return the scores of a learner, of its unadapted start and of its untrained control.
 
-    def scores(state: Any) -> Row:
-        return _fields(
-            evaluation.evaluate(
-                learner, state, num_tasks=num_tasks, seed=seed, ceiling=ceiling, greedy=greedy
-            )
-        )
-
-    row = {**scores(state), "before": None, "control": None}
+    The last two are scored on `num_control_tasks` tasks.
+    """
+    score = partial(evaluation.evaluate, learner, seed=seed, ceiling=ceiling, greedy=greedy)
+    row = {**_fields(score(state, num_tasks=num_tasks)), "before": None, "control": None}
     if learner.without_adaptation is not None:
-        row["before"] = scores(learner.without_adaptation(state))
+        start = learner.without_adaptation(state)
+        row["before"] = _fields(score(start, num_tasks=num_control_tasks))
     if learner.untrained_control is not None:
         control = learner.untrained_control(np.random.default_rng([control_seed, 0, 2]))
-        row["control"] = {**scores(control.state), "alpha": control.alpha}
+        scores = _fields(score(control.state, num_tasks=num_control_tasks))
+        row["control"] = {**scores, "alpha": control.alpha}
     return row
 
 
@@ -116,13 +119,15 @@ def run_job(job: Job) -> Row:
         state = training.train(job.learner, 0, seed=job.seed)
         return score_row(
             job.learner, state, job.ceiling,
-            num_tasks=job.num_tasks, seed=job.seed, control_seed=job.seed,
+            num_tasks=job.num_tasks, num_control_tasks=job.num_control_tasks, seed=job.seed,
+            control_seed=job.seed,
         )  # fmt: skip
     rows = [_seed_row(job, seed, state) for seed, state in zip(seeds, states, strict=True)]
     median = median_index([_rank(row) for row in rows])
     row = score_row(
         job.learner, states[median], job.ceiling,
-        num_tasks=job.num_tasks, seed=job.seed, control_seed=seeds[median],
+        num_tasks=job.num_tasks, num_control_tasks=job.num_control_tasks, seed=job.seed,
+        control_seed=seeds[median],
     )  # fmt: skip
     return {**row, "train_seconds": seconds, "seeds": rows}
 
@@ -143,6 +148,7 @@ def _jobs_of(
             ceiling=ceiling,
             num_tasks=num_tasks,
             num_seed_tasks=min(NUM_SEED_TASKS, num_tasks),
+            num_control_tasks=min(NUM_CONTROL_TASKS, num_tasks),
             seed=seeds.start,
             num_seeds=num_seeds,
         )

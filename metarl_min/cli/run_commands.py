@@ -125,8 +125,9 @@ def evaluate(args: argparse.Namespace) -> Work:
             log(f"{directory} has done {last.iteration} of {run.iterations} iterations")
         ceiling = comparison.ceiling_of(learner.family)
         row = comparison.score_row(
-            learner, last.state, ceiling, num_tasks=args.num_tasks, seed=args.seed,
-            control_seed=run.seed, greedy=args.greedy,
+            learner, last.state, ceiling, num_tasks=args.num_tasks,
+            num_control_tasks=args.num_tasks, seed=args.seed, control_seed=run.seed,
+            greedy=args.greedy,
         )  # fmt: skip
         exact = {
             "random": bayes_optimal.expected_random(learner.family),
