@@ -37,9 +37,9 @@ The axes of arrays always have this order. In `[..., S, A]` the leading axes are
     B  rows of a flattened batch, such as (task, state) or (member, task)
 
 The symbols of equations have one meaning in the whole package. A module that departs from the
-table says so: "In this module, u is the update gate." Four letters of the axes have a second use,
-and their form tells which use is meant: P(..) with an argument is a probability, D_k with an index
-is a data set, I in a matrix formula is the identity, and F_N has N episodes in each inner step.
+table says so: "In this module, u is the update gate." Some letters of the axes have a second use.
+Their form tells which use is meant: P(..) with an argument is a probability, P_pi is a matrix, D_k
+with an index is a data set, and I in a matrix formula is the identity.
 
     s, a, s'     state, action, next state (the arrival)
     r            reward: r(s,a,s') and r(s,a) are means, r_t is sampled

@@ -37,8 +37,8 @@ from metarl_min.basics.trees import Array
 from metarl_min.mdps.mdp import MDP, absorbing
 from metarl_min.mdps.rollouts import Episodes
 
-# The largest number of data sets, and of trajectories. The trajectories are counted before those
-# that differ only in their last arrival become one.
+# The largest number of data sets, and of trajectories. For this limit, trajectories that differ
+# only in their last arrival count separately.
 LIMIT = 2_000_000
 
 
@@ -70,7 +70,7 @@ class AllDataSets(NamedTuple):
 def _require_few_trajectories(task: MDP, horizon: int) -> None:
     """Count the trajectories by dynamic programming; ValueError if there are more than LIMIT.
 
-    The count is taken before trajectories that differ only in their last arrival become one.
+    Trajectories that differ only in their last arrival count separately.
     """
     num_ways = (task.transition[0] > 0).sum(1)  # [S, S] number of actions that may lead to s'
     stays, one_way = absorbing(task)[0], np.eye(len(num_ways), dtype=int)
@@ -79,8 +79,8 @@ def _require_few_trajectories(task: MDP, horizon: int) -> None:
         num_partial = num_partial @ num_ways
         got = f"{num_partial.sum():,} of {t + 1} steps"
         require(num_partial.sum() <= LIMIT, f"there may be at most {LIMIT:,} trajectories", got)
-        # From the second step on, an absorbing state has one way to stay; a first state has all
-        # actions.
+        # From the second step on, an absorbing state has only action 0. In the first step it has
+        # all actions, because no arrival came before.
         num_ways = np.where(stays[:, None], one_way, num_ways)
 
 
@@ -136,8 +136,8 @@ def compositions(num_trajectories: int, num_episodes: int) -> tuple[Array, Array
     >>> counts.tolist(), np.exp(log_orders).round(12).tolist()
     ([[2, 0], [1, 1], [0, 2]], [1.0, 2.0, 1.0])
     """
-    # N stars and U - 1 bars stand in a row of places. A count is the number of stars between two
-    # neighbouring bars.
+    # N stars and U - 1 bars stand in a row of places. Two more bars stand at the ends of the row. A
+    # count is the number of stars between two neighbouring bars.
     places = range(num_episodes + num_trajectories - 1)
     bars = np.array(list(itertools.combinations(places, num_trajectories - 1)), int)[::-1]
     counts = np.diff(bars, prepend=-1, append=len(places)) - 1
@@ -149,7 +149,8 @@ def num_data_sets(num_trajectories: int, num_episodes: int, num_steps: int) -> i
     """Return the number M of combinations of K data sets; ValueError if it exceeds LIMIT."""
     N, K = whole("num_episodes", num_episodes), whole("num_steps", num_steps, low=0)
     num_sets = math.comb(N + num_trajectories - 1, N)  # data sets of one step
-    # min(K, 333) keeps the integer small. If num_sets >= 2, the number is above 1e99 in any case.
+    # K above 333 is cut, to keep the integer small. This changes no result: 1**K is 1, and already
+    # 2**333 is above 1e99.
     M = num_sets ** min(K, 333)
     text = f"{M:,}" if M < 1e99 else "more than 1e99"
     require(M <= LIMIT, f"there may be at most {LIMIT:,} data sets", text)

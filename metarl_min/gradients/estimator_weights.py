@@ -6,8 +6,8 @@ its score grad log pi(a_t|s_t; phi). Adv_t is W_t - b_t. Let gamma be 1, and let
 
     (1)  grad J = E[1/N sum_i sum_t w_t g_t],  w_t = Adv_t              [Williams 1992, th. 1]
 
-The first sum is over the episodes. A meta-gradient differentiates the sums in (1). The derivative
-should have the mean Hess J, which is an expectation over one episode:
+The first sum is over the episodes. A meta-gradient differentiates the sums in (1). The mean of
+their derivative should be Hess J. As an expectation over one episode, Hess J is
 
     (2)  Hess J = E[sum_t Adv_t Hess log pi_t + sum_t Adv_t g_t (sum_l g_l)^T]      [derivation]
 
@@ -47,8 +47,9 @@ The derivative of ratio_t is g_t, and the derivative of box_t is g_0 + g_1 + .. 
   has mean zero.
 - (6), rewards: the product r_l g_t g_m^T with t <= l has mean zero if m > l. The products with
   m <= l remain. The sum of these g_m is the derivative of box_l.
-- (6), baseline: the product b_t g_t g_m^T has mean zero if m differs from t. The product with m = t
-  remains, and g_t is the derivative of ratio_t.
+- (6), baseline: the product b_t g_t g_m^T with m > t has mean zero, because g_t is fixed before
+  a_m. With m < t it has mean zero, because g_m is fixed before a_t. The product with m = t remains,
+  and g_t is the derivative of ratio_t.
 - (7), l <= t: all products Adv_t g_t g_l^T remain. The sum of these g_l is the derivative of box_t.
 - (7), l > t: Adv_t is Adv_l plus quantities that are fixed before a_l. So Adv_t g_t g_l^T may be
   replaced by Adv_l g_t g_l^T, and g_l is the derivative of box_l - box_{l-1}.
@@ -60,9 +61,11 @@ DiCE is published as an objective:
 - The derivative of box_l is box_l (g_0 + .. + g_l), and the derivative of ratio_t is ratio_t g_t.
 - Exchange the sums over l and t. The gradient of the objective is sum_t gamma^t w_t g_t with w_t of
   (6).
-- The factor gamma^t is left out here, as it is left out of the returns-to-go W_t, returns (1).
-- Loaded DiCE has (box_l - box_{l-1}) Adv_l in the place of box_l r_l. Its gradient follows in the
-  same way. At l = t the factor of g_t is box_t, because box_{t-1} does not contain step t.
+- The inner step uses w_t without the factor gamma^t. W_t = r_t + gamma r_{t+1} + .. has no such
+  factor either, returns (1).
+- Loaded DiCE has the objective sum_l gamma^l (box_l - box_{l-1}) Adv_l with box_{-1} = 1. Its
+  gradient follows in the same way. The summand l = t gives g_t the factor box_t, not box_t -
+  box_{t-1}, because box_{t-1} does not contain step t.
 """
 
 from collections.abc import Callable

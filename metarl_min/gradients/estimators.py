@@ -42,9 +42,10 @@ The bias of an estimator is the mean of g minus the gradient of F_N or F_inf, wi
 - emaml is unbiased for F_N, with every baseline and every gamma.
 - Let gamma be 1, and let b be constant. Then dphi_{k+1}/dphi_k of dice, loaded_dice and
   linearised_score has the mean I + alpha Hess J(phi_k), as with exact gradients. Their bias for F_N
-  and F_inf is then O(1/N). The reason: phi_K differs from its exact value by noise of variance
-  O(1/N). Where every factor has the right mean, only variances and covariances remain in the bias.
-  They are O(1/N).
+  and F_inf is then O(1/N). The reason for F_inf: every phi_k, and so every factor of the product
+  (dphi_K/dtheta)^T v, is its exact value plus noise. The mean of the noise and its variance are
+  O(1/N). So the mean of the product is the exact product plus O(1/N). For the same reason, the
+  gradient of F_N is that of F_inf plus O(1/N).
 - lvc has this mean and this bias only at horizon 1.
 - plain and fomaml are biased for F_N and F_inf, and their bias does not vanish as N grows.
 
@@ -122,8 +123,9 @@ def inner_step(inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights
     log_probs_of_reference = log_softmax(inner.policy.logits(reference))
     log_ratio = at_visits(log_softmax(z) - log_probs_of_reference, episodes)
     w = weights(log_ratio, episodes.rewards, baseline_per_step(inner, data), inner.gamma)
-    # C is the table of weights, divided by N. objectives (3) turns C into the gradient in the
-    # logits, and the pullback turns this into the gradient in the parameters.
+    # C[s, a] is the sum of the weights w at the visits of (s, a), divided by N. objectives (3)
+    # turns C into the gradient in the logits. The pullback is the product with (dz/dphi)^T. It
+    # turns the gradient in the logits into the gradient in the parameters.
     C = summed_visits(episode_weights(data)[..., None] * w, episodes, np.shape(z)[-2:])
     return trees.add_scaled(phi, inner.alpha, inner.policy.pullback(phi, reinforce_gradient(z, C)))
 
@@ -142,7 +144,8 @@ def through_inner_steps(
     `factor` is R - c, an array [M]. If it is None, there is no score term.
     """
 
-    # v and factor are constants. So the gradient of factor log P + v.phi_K in theta is eq. (3).
+    # v and factor are constants. So the gradient of factor log P + v.phi_K in theta is eq. (3). It
+    # is a sum over the data sets. Each has its own copy of theta, so each gets its own gradient.
     def contracted(theta: Tree) -> Any:
         phi, score_term = theta, 0.0
         for reference, D in zip(path[:-1], data, strict=True):
@@ -208,8 +211,9 @@ ESTIMATORS: dict[str, Estimator] = {
 # The objective that each estimator was made for; plain and fomaml were made for neither. dice,
 # loaded_dice and lvc estimate the Hessian of J, which F_inf needs. linearised_score was made from
 # emaml. In the score term of step k it replaces R by the linear part v_{k+1}.(phi_{k+1} - phi_k).
-# The products of two different episodes have mean zero, and it leaves them out. The products within
-# one episode are the second term of estimator_weights (3) with the weights (8).
+# This part is a sum over episodes, and the score is a sum over episodes. In their product, a pair
+# of two different episodes has mean zero, and is left out. The pairs of an episode with itself are
+# the second term of estimator_weights (3) with the weights (8), multiplied by alpha/N and v_{k+1}.
 MEANT_FOR: dict[str, str] = {
     "emaml": "F_N",
     "dice": "F_inf",

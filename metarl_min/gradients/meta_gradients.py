@@ -16,9 +16,9 @@ If (3) holds, the mean of n biased estimates is nearer to grad F than the mean o
   distance is tr Cov_unbiased / n.
 - The biased mean is nearer if |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n, which is (3).
 
-The estimators run here are those that run on sampled data (`monte_carlo`). A learner shares with
-them the inner step and the weights of dice, loaded_dice, lvc and linearised_score. So a mistake in
-the code, such as a sum for a mean, changes E[g]. The same by loops: tests/estimators_by_hand.py.
+The estimators are the same functions as on sampled data (`monte_carlo`). A learner shares their
+inner step and the weights of dice, loaded_dice, lvc and linearised_score. So a mistake in that
+code, such as a sum instead of a mean, is seen in E[g]. By loops: tests/estimators_by_hand.py.
 """
 
 from typing import Any, NamedTuple
@@ -187,7 +187,7 @@ def standard_problems() -> list[Problem]:
     """Return a bandit and an MDP.
 
     No two estimators are equal on both, except dice and loaded_dice, which are equal if b = 0. No
-    two of N, K and 2 are equal on both. So a name fits only one mistake.
+    two of N, K and 2 are equal on both. So different mistakes get different names.
     """
     inner = InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0)
     theta = {"logits": onp.array([[0.3, -0.2, 0.1]])}

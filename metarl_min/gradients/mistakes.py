@@ -3,7 +3,7 @@
 A wrong estimator often has one of three forms:
 
 - an estimator of `estimators`, times a factor that was forgotten or applied twice;
-- a gradient without a score term, plus a score term of another gradient;
+- an estimator that should have no score term, plus a score term;
 - such a sum whose score term has a wrong factor, or contains only the first inner step.
 
 There are a few hundred combinations. `candidates` computes all of them on given data. `explain`
@@ -26,7 +26,8 @@ Candidates = dict[str, Array]  # name -> estimates [M, D], or their mean [D]
 def transposed(inputs: EstimatorInputs) -> Tree:
     """Return plain with the factors I + alpha Hess_k in the wrong order.
 
-    Hess_k is the Hessian of inner step k. The right order applies the last inner step to v first:
+    Hess_k is the derivative in phi_k of the sampled gradient of inner step k. The right order
+    applies the last inner step to v first:
 
         (dphi_K/dtheta)^T v = (I + alpha Hess_0) .. (I + alpha Hess_{K-1}) v
 
@@ -43,8 +44,8 @@ def score_term(
 ) -> Tree:
     """Return the score term of estimators (3) for the given weights, with c = 0.
 
-    With `num_steps` = n it contains only the data sets D_0 .. D_{n-1}. This is what code computes
-    that holds phi_n and all later iterates fixed.
+    With `num_steps` = n it contains only the data sets D_0 .. D_{n-1}. Code that holds phi_n and
+    all later iterates fixed makes this mistake.
     """
     inner, path, data, v, R = inputs
     last = len(data) if num_steps is None else num_steps

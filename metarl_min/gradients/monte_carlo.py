@@ -79,10 +79,11 @@ def compare_by_sampling(
 ) -> dict[str, SampledMoments]:
     """Measure every estimator on the same M sampled data sets. {name: SampledMoments}
 
-    The truth for F_N is estimated by emaml on the same data sets; emaml is unbiased. Both estimates
-    have most of their noise in common, so it cancels in their difference, the bias. emaml uses
-    c = J(theta). If an entry of the bias exceeds 5 standard errors (`in_stderrs`), the estimator is
-    biased. A small entry does not show that there is no bias: M may be too small to see it.
+    The truth for F_N is estimated by emaml on the same data sets; emaml is unbiased. Its difference
+    from an estimate is a sample of the bias. With many episodes, most noise of the difference is
+    the noise of the score term of emaml. The control variate c = J(theta) makes this noise smaller.
+    If an entry of the bias exceeds 5 standard errors (`in_stderrs`), the estimator is biased. A
+    small entry does not show that there is no bias: M may be too small to see it.
     """
     inner, theta, K = problem.inner, problem.theta, problem.num_steps
     J = expected_return_objective(problem.task, problem.horizon)
