@@ -54,8 +54,9 @@ def suggestion(word: str, names: Iterable[str]) -> str:
 def require_name(what: str, word: str, names: Iterable[str]) -> None:
     """Raise a ValueError unless `word` is one of `names`; it offers the nearest name."""
     names = list(names)
-    got = f"{word!r}{suggestion(word, names)}"
-    require(word in names, f"{what} must be one of {', '.join(names)}", got)
+    if word not in names:
+        rule = f"{what} must be one of {', '.join(names)}"
+        raise ValueError(f"{rule}, got {word!r}{suggestion(word, names)}")
 
 
 def _cells(word: str) -> Cells:

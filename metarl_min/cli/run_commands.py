@@ -42,6 +42,8 @@ def _previous(args: argparse.Namespace) -> runs.Run | None:
 
 def _require_places(args: argparse.Namespace) -> None:
     """Raise a ValueError if a setting stands among the parameters, or the other way round."""
+    if not args.words and not args.set:
+        return
     settings = words.keys(learner_registry.function(args.learner))
     of_family = words.keys(family_registry.function(args.family))
     for key in parameters(args.words):
