@@ -21,11 +21,12 @@ docstring of a room lists its files in reading order.
     reports      tables, plots, progress and the index of equations
     cli          python -m metarl_min
 
-The axes of arrays always have this order. In `[..., S, A]` the leading axes are free.
+The axes of arrays always have this order. In `[..., S, A]`, the dots stand for any number of
+leading axes, also none.
 
     P  members of a population
     M  tasks
-    N  episodes of a trial
+    N  episodes of a trial, or of a stage
     T  steps of an episode
     S  states
     A  actions
@@ -36,10 +37,11 @@ The axes of arrays always have this order. In `[..., S, A]` the leading axes are
     G  candidate tasks of a finite family
     B  rows of a flattened batch, such as (task, state) or (member, task)
 
-The symbols of equations have one meaning in the whole package. A module that departs from the
-table says so: "In this module, u is the update gate." Some letters of the axes have a second use.
-Their form tells which use is meant: P(..) with an argument is a probability, P_pi is a matrix, D_k
-with an index is a data set, and I in a matrix formula is the identity.
+The symbols of equations have one meaning in the whole package. A module that departs from the table
+says so: "In this module, u is the update gate." Some letters of the axes have a second use. P(..)
+with an argument is a probability, D_k with an index is a data set, I in a matrix formula is the
+identity, and T as an exponent is a transpose. In F_N, N is the number of episodes of each inner
+step.
 
     s, a, s'     state, action, next state (the arrival)
     r            reward: r(s,a,s') and r(s,a) are means, r_t is sampled

@@ -92,8 +92,8 @@ def _values_of_rows(
 def backward_induction(prior: BetaArms, table: Numbering, pulls: int) -> list[Array]:
     """Return V of all sequences after 0 .. `pulls` pulls, eq. (2), by their ranks.
 
-    The same by recursion over histories, in rational numbers: `arm_values` of
-    tests/belief_search.py.
+    `arm_values` of tests/belief_search.py computes the same by recursion over histories, in
+    rational numbers.
     """
     values = [np.zeros(int(count)) for count in table.count_below[0, -1]]
     for n in range(pulls - 1, -1, -1):

@@ -104,7 +104,8 @@ def correlated_layers(family: Family) -> list[BeliefLayer]:
 def action_values(layers: list[BeliefLayer]) -> list[Array]:
     """Return Q of ceilings (2) after 0, 1, .. pulls. [B, A] each
 
-    The same by recursion over histories: `by_history` in tests/ceilings/test_correlated_arms.py.
+    `by_history` in tests/ceilings/test_correlated_arms.py computes the same by recursion over
+    histories.
     """
     next_values, q_layers = np.zeros(int(layers[-1].successor.max()) + 1), []
     for p, successor in reversed(layers):

@@ -116,8 +116,8 @@ def beliefs(family: Family, listed: Outcomes, limit: int = LIMIT) -> Beliefs:
 def backward_induction(family: Family, listed: Outcomes, table: Beliefs) -> Array:
     """Return Q at each time of the trial, ceilings (2). [N T, B, S, A]
 
-    The same by recursion over histories, in rational numbers: `BeliefSearch` of
-    tests/belief_search.py.
+    `BeliefSearch` of tests/belief_search.py computes the same by recursion over histories, in
+    rational numbers.
     """
     (S, A), B, initial = listed.shape, len(table.probs), shared_initial(family.prior)
     q = np.empty((family.num_episodes * family.horizon, B, S, A))

@@ -12,7 +12,8 @@ outer objectives L_k, one for each iterate:
     (2)  F(theta) = sum_k L_k(phi_k)                                                [definition]
 
 In MAML as published only L_K counts, and L_k = 0 for k < K. In a trial the rewards of all episodes
-count, also of those before the last inner step, so all K + 1 outer objectives count.
+count, also of those before the last inner step, so all K + 1 outer objectives count. In this
+module, L_k is any outer objective and J_k is any inner objective.
 
 v_k = dF/dphi_k is called the adjoint of phi_k. It is the gradient of F in phi_k if all later
 iterates follow from phi_k by (1). Adjoints are computed backwards:
@@ -53,15 +54,15 @@ alpha is a number, the product is the inner product:
 
 All tasks share theta and alpha, so the gradients in theta and alpha are summed over the tasks.
 
-A Tree is a dict of arrays, which are called leaves. `sum_tasks(tree, like)` sums each leaf over the
-axis M, which the leaves of `like` do not have.
+A Tree is a dict of arrays, which are called leaves. `sum_tasks(tree, like)` sums over the tasks:
+each leaf gets the shape of the same leaf of `like`, which has no axis M.
 
 The gradient of (5) is computed in three ways, which agree. In the first way autograd computes the
 inner gradient, and autograd differentiates through that computation. In the second way the inner
 gradient is the formula of `objectives`, and autograd differentiates the formula. The third way is
-the chain (3), without autograd. The same by loops over trajectories: tests/adaptation_by_hand.py.
-In the example, two arms pay 0.2 and 0.9, the logits are (0.3, -0.2), and one inner step has
-alpha = 0.7.
+the chain (3), without autograd. tests/adaptation_by_hand.py computes the same with loops over
+trajectories. In the example, two arms pay 0.2 and 0.9, the logits are (0.3, -0.2), and one inner
+step has alpha = 0.7.
 
 >>> from metarl_min.gradients.objectives import expected_return_objective
 >>> from metarl_min.mdps.mdp import MDP
@@ -181,12 +182,16 @@ def adapted_return(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: O
 def meta_gradient_reverse_over_reverse(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
-    """Return the gradient of F_inf, eq. (5), by autograd, also for the gradients in eq. (1)."""
+    """Return the gradient of F_inf, eq. (5), by autograd.
+
+    The inner gradients of eq. (1) are also computed by autograd.
+    """
     _check_arguments(theta, alpha, num_steps)
 
     def F_inf(theta: Tree) -> Any:
         phi = trees.broadcast_to_tasks(theta, J.num_tasks)
         for _ in range(num_steps):
+            # phi has a row for each task, so the gradient of the sum holds every task's gradient
             g = grad(lambda phi: np.sum(J.value(policy.logits(phi))))(phi)
             phi = trees.add_scaled(phi, alpha, g)
         return np.mean(J.value(policy.logits(phi)))

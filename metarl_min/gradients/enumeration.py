@@ -22,7 +22,7 @@ Two rules keep the list of trajectories short:
   arrival, and have equal rewards, are one trajectory. Its c_tau is the sum of theirs.
 
 All data sets lie along the axis M of tasks, so a function that was written for sampled episodes
-runs on them unchanged. tests/estimators_by_hand.py lists the same data sets by loops, without
+runs on them unchanged. tests/estimators_by_hand.py lists the same data sets with loops, without
 counts and without the two rules. In this module, U is the number of trajectories.
 """
 

@@ -49,7 +49,7 @@ The bias of an estimator is the mean of g minus the gradient of F_N or F_inf, wi
 - lvc has this mean and this bias only at horizon 1.
 - plain and fomaml are biased for F_N and F_inf, and their bias does not vanish as N grows.
 
-The same by loops and full matrices: tests/estimators_by_hand.py. trial_gradients also has
+tests/estimators_by_hand.py computes the same with loops and full matrices. trial_gradients also has
 estimators with the names emaml, plain and fomaml. They differentiate the return of a whole trial.
 """
 

@@ -16,9 +16,9 @@ If (3) holds, the mean of n biased estimates is nearer to grad F than the mean o
   distance is tr Cov_unbiased / n.
 - The biased mean is nearer if |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n, which is (3).
 
-The estimators are the same functions as on sampled data (`monte_carlo`). A learner shares their
-inner step and the weights of dice, loaded_dice, lvc and linearised_score. So a mistake in that
-code, such as a sum instead of a mean, is seen in E[g]. By loops: tests/estimators_by_hand.py.
+`monte_carlo` runs the same estimators on sampled data. A learner shares their inner step and the
+weights of dice, loaded_dice, lvc and linearised_score. So a mistake in that code, such as a sum
+instead of a mean, changes E[g]. tests/estimators_by_hand.py computes the same with loops.
 """
 
 from typing import Any, NamedTuple

@@ -1,7 +1,8 @@
 """Objectives in the logits: surrogates of sampled episodes, and the exact expected return.
 
 A surrogate is a function whose gradient is a policy gradient. Only its gradient has a meaning, not
-its value. Its advantages Adv = W - b are constants. For N episodes of one task and logits z:
+its value. Its advantages Adv = W - b are constants. The data are N episodes of one task. t counts
+the steps that are alive, and z are the logits:
 
     (1)  L(z) = 1/N sum_n sum_t Adv_{n,t} log pi(a_{n,t}|s_{n,t})         [Williams 1992, th. 1]
     (2)  L(z) = sum_{s,a} C(s,a) log pi(a|s),
@@ -10,8 +11,8 @@ its value. Its advantages Adv = W - b are constants. For N episodes of one task 
     Steps of (2): log pi(a_t|s_t) is the sum over all s and a of 1{s_t = s, a_t = a} log pi(a|s).
     Put this into (1) and exchange the sums. The factor of log pi(a|s) is then C(s,a).
 
-C is computed before autograd traces anything. So the cost of a gradient of (2) does not depend on
-the number of episodes or steps. In (1) every step is traced.
+This is C of rollouts (2), divided by N. It is computed before autograd traces anything. So the cost
+of a gradient of (2) does not depend on N or T. In (1) every step is traced.
 
     (3)  dL/dz(s,a) = C(s,a) - pi(a|s) sum_a' C(s,a')                 [policies (4) with u = C]
 

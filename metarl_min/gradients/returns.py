@@ -20,8 +20,8 @@ alive are zero, so these steps do not affect w. Duan et al. 2016b is arXiv 1604.
 The discount of W_t starts with gamma^0 at step t, as in practically all code. For gamma < 1 a
 gradient from (1) therefore lacks the factor gamma^t of the occupancy, values (3).
 
-A baseline that is computed from the same episodes as W makes the gradient biased. With N = 1, the
-baseline (2) is W itself, so the advantage W - b is zero.
+A baseline that is computed from the same episodes as W makes the gradient biased, because b_t then
+depends on the action a_t. With N = 1, the baseline (2) is W itself, so the advantage W - b is zero.
 """
 
 import numpy as np

@@ -24,9 +24,10 @@ the stages after stage k:
     sampled before a_t. So its product with a reward that does not depend on a_t has mean zero.
     Such rewards belong to earlier stages, to earlier steps of the episode, and to other episodes
     of the stage. R without these rewards is W_t + R_{>k}.
+    Steps that are not alive affect no reward and no later data, so their share has mean zero.
 
 The part of (2) with R_{>k} is called the score term. It makes an action more probable if the data
-of the action lead to a better adapted policy. Most code has only W_t, without the score term.
+that the action produces lead to a better adapted policy. Most code lacks the score term.
 
 The expectation in (2) is estimated by one trial on each of M tasks. Let L_k be the surrogate of
 stage k, summed over the episodes, with W_t + R_{>k} as the advantage. Then the estimate of (2) is

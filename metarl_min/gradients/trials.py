@@ -8,17 +8,16 @@ meta-parameters theta. It plays N_inner episodes, takes an inner step, and repea
     data set          D_0      |       D_1      |  ..  |       D_K
     and then      inner step   |   inner step   |  ..  |       end
 
-Each column of this picture is called a stage. The inner step after stage k ascends a surrogate L of
-the data set D_k:
+Each column is called a stage. The inner step after stage k ascends a surrogate L of D_k:
 
     (1)  phi_{k+1} = phi_k + alpha grad L(phi_k; D_k),  phi_0 = theta
                                                                   [Finn et al. 2017, alg. 3]
     (2)  L(phi; D) = 1/N_inner sum_{i in D} sum_t (W_{i,t} - b_{i,t}) log pi_phi(a_{i,t}|s_{i,t})
                                               [objectives (1); Finn et al. 2017, eq. 4]
 
-In (2), i counts the episodes of the data set D and t their steps. The return-to-go W and the
-baseline b are constants. If K N_inner = N, no episode follows inner step K. Then this step is not
-taken, and the trial has K stages.
+In (2), i counts the episodes of the data set D and t counts the steps that are alive. The
+return-to-go W and the baseline b are constants. If K N_inner = N, no episode follows inner step K.
+Then this step is not taken, and the trial has K stages.
 """
 
 from __future__ import annotations
@@ -66,7 +65,8 @@ class Adaptation(NamedTuple):
 
     @property
     def words(self) -> dict[str, Any]:
-        """Return the keywords with which `adaptation` makes an equal record, as words."""
+        """Return the keyword arguments with which `adaptation` makes an equal record."""
+        # The values are numbers, or words of the command line.
         return {
             "policy": self.policy.word,
             "alpha": self.alpha,

@@ -13,16 +13,16 @@
 
 A learner is made by a function of its family and of keyword-only settings. The function resolves
 every default that depends on the family, checks every setting, and returns a `Learner`. To add a
-learner, write such a function in a file of this folder and name it in `registry.LEARNERS`. A
-function in a file outside the package has the name `path/to/file.py:function`. Baselines and the
-Bayes-optimal player are Learners whose step does nothing.
+learner, write such a function in a file of this folder and name it in `registry.LEARNERS`. On the
+command line, a function in a file outside the package is written `path/to/file.py:function`.
+Baselines and the Bayes-optimal player are Learners whose step does nothing.
 
 A trial is `family.num_episodes` episodes in a row on one new task. `trial` plays one trial on each
 task and returns all its episodes. It gives `tasks` only to the sampler of episodes, because the
 player must not read them. A learner that adapts has two more functions. `without_adaptation`
 returns a state that does not adapt; the difference of the returns is the gain by adaptation.
-`untrained_control` adapts in the same way from an untrained start, with the step size that is best
-for it; the difference of the returns is the gain by meta-training.
+`untrained_control` returns an untrained state and the inner step size that is best for it. This
+state adapts in the same way; the difference of the returns is the gain by meta-training.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ def check(learner: Learner) -> None:
         state = learner.init(rng)
     with plugins.errors_by_rule("step must run without an error"):
         pair = learner.step(rng, state)
+    # A state that is a NamedTuple of length 2 is not a pair.
     is_pair = isinstance(pair, tuple) and len(pair) == 2 and not hasattr(pair, "_fields")
     require(is_pair, "step must return a pair (state, info)", type(pair).__name__)
     with plugins.errors_by_rule("trial must run without an error"):

@@ -60,6 +60,7 @@ from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import Family
 
 
+# Settings, State and Outer are records of outer_updates.
 class Info(NamedTuple):
     """A report on one step."""
 
@@ -156,13 +157,14 @@ def _check_combination(settings: Settings, setting_words: dict[str, Any]) -> Non
     """Raise a ValueError if two settings do not go together.
 
     `setting_words` holds every setting as a word of the command line, from `words.describe`.
+    `outer` is written as update=.. and its settings.
     """
     estimator, learn_alpha = setting_words.get("estimator"), setting_words.get("learn_alpha")
     objective, update = setting_words["objective"], setting_words["update"]
     traced = settings.estimator in TRACED.values()
     rule = f"estimator must be one of {', '.join(UNTRACED)} where objective is exact"
     require(objective != "exact" or not traced, rule, estimator)
-    rule = "baseline must be mean or a number where the inner steps are traced"
+    rule = f"baseline must be mean or a number where estimator is one of {', '.join(TRACED)}"
     require(setting_words["baseline"] != "linear" or not traced, rule, f"linear with {estimator}")
     rule = "with estimator reptile, learn_alpha must be no and objective must be trial or exact"
     fits = learn_alpha == "no" and objective != "adapted"

@@ -42,10 +42,10 @@ class _Arrays(NamedTuple):
 class MDP(_Arrays):
     """One finite MDP, or a batch of them along leading axes.
 
-    The leading axes of the three arrays are equal, or have length 1 in an array that all tasks
-    share. TypeError if an array does not hold floats. ValueError if shapes do not fit, if
-    probabilities are negative or do not sum to one, or if a value is not finite. Arrays that
-    autograd differentiates are not checked.
+    The leading axes of the three arrays are equal, 1 or missing. They are 1 or missing in an array
+    that all tasks share. TypeError if an array does not hold floats. ValueError if shapes do not
+    fit, if probabilities are negative or do not sum to one, or if a value is not finite. Arrays
+    that autograd differentiates are not checked.
 
     >>> arms = onp.array([[[0.2], [0.9]]])  # one state, two actions, any next state
     >>> MDP(initial=onp.ones(1), transition=onp.ones((1, 2, 1)), reward=arms).shape
@@ -93,7 +93,8 @@ def _check(initial: Array, transition: Array, reward: Array) -> None:
     try:
         _leading(initial, transition, reward)
     except ValueError:
-        raise ValueError(f"leading axes of {names} must be equal or 1, got {shapes}") from None
+        rule = f"leading axes of {names} must be equal, 1 or missing"
+        raise ValueError(f"{rule}, got {shapes}") from None
 
 
 def _take(array: Array, index: Any) -> Array:
@@ -110,13 +111,14 @@ def take_tasks(mdp: MDP, index: Any) -> MDP:
     require(len(mdp.leading) == 1, "mdp must have one axis of tasks", mdp.leading)
     require(onp.ndim(index) == 1, "index must have one axis", onp.shape(index))
     initial = onp.broadcast_to(mdp.initial, mdp.leading + mdp.initial.shape[-1:])[index]
+    # without a check: a part of a valid batch is valid
     return MDP._make([initial, _take(mdp.transition, index), _take(mdp.reward, index)])
 
 
 def absorbing(mdp: MDP) -> Array:
     """Return whether each state is absorbing: every action stays in it and pays 0. [..., S]"""
     stays = mdp.transition == onp.eye(mdp.shape[0])[:, None]
-    # The reward must be 0 only where the transition is possible.
+    # The reward of an impossible transition does not matter.
     return (stays & ((mdp.reward == 0) | (mdp.transition == 0))).all((-1, -2))
 
 

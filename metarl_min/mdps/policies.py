@@ -24,9 +24,9 @@ At state s, the entropy of a policy pi and its distance from a policy mu are, in
                                                                  [Kullback and Leibler 1951]
 
 In this module, W1 [S, H], b1 [H], W2 [H, A] and b2 [A] are the parameters of the network. Its input
-is a one-hot state s, and the product of this input with W1 is row s of W1. So (7) evaluates all
-states at once: row s of h [S, H] and of z [S, A] belongs to state s. A product without a sign is a
-matrix product, and `*` is elementwise:
+is a one-hot state s, and the input times W1 is row s of W1. So (7) evaluates all states at once:
+row s of h [S, H] and of z [S, A] belongs to state s. W2 is small at first, so that the first policy
+is nearly uniform. A product without a sign is a matrix product, and `*` is elementwise:
 
     (7)  h = tanh(W1 + b1),  z = h W2 + b2                    [definition; Finn et al. 2017]
     (8)  df/dW1 = g,  df/db1 = sum_s g(s),  df/dW2 = h^T u,  df/db2 = sum_s u(s),

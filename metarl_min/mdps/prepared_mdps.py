@@ -63,7 +63,7 @@ def broadcast(probs: Any, prepared: PreparedMDP) -> Any:
     return probs if np.shape(probs)[:-2] == leading else probs + onp.zeros((*leading, 1, 1))
 
 
-def prepare_both(
+def prepare_with_policy(
     mdp: MDP, probs: Any, horizon: int | None, gamma: float
 ) -> tuple[Any, PreparedMDP]:
     """Return `broadcast(probs)` and the prepared MDP.

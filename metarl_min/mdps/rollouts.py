@@ -19,8 +19,8 @@ advantage, and the table holds the sum of c over the visits of each state and ac
 
 A state is absorbing if every action stays there and pays 0. The step that arrives in an absorbing
 state is the last step that is alive. The first step of an episode is always alive. Steps that are
-not alive have reward 0 without noise and do not count in (2). The same by loops:
-tests/plain_forms.py.
+not alive have reward 0 without noise and do not count in (2). tests/plain_forms.py computes the
+same with loops.
 """
 
 import math
@@ -90,9 +90,9 @@ def sampler(mdp: MDP, noise: Noise) -> Sampler:
         require(inside, "Bernoulli rewards need means between 0 and 1", mdp.reward)
     (S, A), leading = mdp.shape, mdp.leading
     M, Z = math.prod(leading), int((mdp.transition > 0).sum(-1).max())
-    # order and sums [..., S, A, Z]: the next states, the likeliest first; cumulative probabilities
-    order = np.argsort(-mdp.transition, axis=-1, kind="stable")[..., :Z]
-    sums = _cumulative(np.take_along_axis(mdp.transition, order, -1))
+    # order: the next states, the likeliest first. sums: their cumulative probabilities.
+    order = np.argsort(-mdp.transition, axis=-1, kind="stable")[..., :Z]  # [..., S, A, Z]
+    sums = _cumulative(np.take_along_axis(mdp.transition, order, -1))  # [..., S, A, Z]
     full = (*leading, S, A, Z)
     reward = np.broadcast_to(mdp.reward, (*leading, S, A, S))
     initial = np.broadcast_to(_cumulative(mdp.initial), (*leading, S)).reshape(M, S)
@@ -113,7 +113,7 @@ class CommonRandomNumbers(NamedTuple):
 
     rng: Rng
     population: int  # P
-    axis: int  # the axis that holds the members, one block after the other
+    axis: int  # the axis in which the entries of member 0 come first, then those of member 1, ..
 
     def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
         axis = self.axis % len(shape)
@@ -191,7 +191,7 @@ def _walk(
     for t in range(horizon):
         rows[t], actions[t] = row, _invert(policy, to_column + row, u[t])
         arrivals[t] = arrive(rng, tables, row * A + actions[t])
-        row = tables.arrivals.ravel().take(arrivals[t])
+        row = tables.arrivals.ravel().take(arrivals[t])  # arrivals[t] indexes the flattened table
     return rows, actions, arrivals
 
 

@@ -49,6 +49,7 @@ The sum over t in (4) and (5) is computed as one matrix product:
 
     (7)  sum_{t<T} d_t(s) Q_{T-t}(s,a) = (sum_{t<T} d_t(s)) r(s,a)
          + gamma sum_s' P(s'|s,a) X(s,s'),  X(s,s') = sum_{t<T} d_t(s) V_{T-1-t}(s')   [(1) in (4)]
+    If T is infinite, X(s,s') = d(s) V(s').
 """
 
 from typing import Any
@@ -62,7 +63,7 @@ from autograd.tracer import isbox
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
 from metarl_min.mdps.mdp import MDP
-from metarl_min.mdps.prepared_mdps import PreparedMDP, prepare_both, prepare_traced
+from metarl_min.mdps.prepared_mdps import PreparedMDP, prepare_traced, prepare_with_policy
 
 
 def _recursion(probs: Any, prepared: PreparedMDP) -> Any:
@@ -128,14 +129,13 @@ def _values_and_occupancy(probs: Array, prepared: PreparedMDP) -> tuple[Array, A
 
 def _values_to_go(Vd: Array, horizon: int | None) -> Array:
     """Return V_{T-1-t} at each t. Vd [T, 2, ..., S] -> [T, ..., S]"""
-    # Vd[t, 0] is V_{t+1}, and the one before it is V_t. Reversed in t, this is V_{T-1-t}.
-    return _previous(Vd[:, 0], horizon)[::-1]
+    return _previous(Vd[:, 0], horizon)[::-1]  # Vd[t-1, 0] is V_t; [::-1] replaces t by T-1-t
 
 
 def _future_part(prepared: PreparedMDP, d: Array, V: Array) -> Array:
     """Return the second term of eq. (7). d, V [T, ..., S] -> [..., S, A]"""
-    X = onp.matmul(onp.moveaxis(d, 0, -1), onp.moveaxis(V, 0, -2))  # [..., S, S]
-    return prepared.gamma * onp.matmul(prepared.transition, X[..., None])[..., 0]
+    X = onp.matmul(onp.moveaxis(d, 0, -1), onp.moveaxis(V, 0, -2))  # [..., S, S], sum over t
+    return prepared.gamma * onp.matmul(prepared.transition, X[..., None])[..., 0]  # sum over s'
 
 
 @primitive
@@ -147,7 +147,7 @@ def prepared_return(probs: Array, prepared: PreparedMDP) -> Array:
 
 @primitive
 def prepared_gradient(probs: Array, prepared: PreparedMDP) -> Array:
-    """Return dJ/dpi, eqs. (4) and (7). probs [..., S, A], from `broadcast` -> [..., S, A]"""
+    """Return dJ/dpi, eqs. (4), (6) and (7). probs [..., S, A], from `broadcast` -> [..., S, A]"""
     if prepared.horizon == 1:
         return prepared.initial[..., None] * prepared.rewards + onp.zeros(probs.shape)
     _, Vd = _values_and_occupancy(probs, prepared)
@@ -160,14 +160,15 @@ def prepared_derivatives(probs: Array, v: Array, prepared: PreparedMDP) -> tuple
     if prepared.horizon == 1:
         return prepared_gradient(probs, prepared), onp.zeros(probs.shape)
     matrices, Vd = _values_and_occupancy(probs, prepared)
-    # The sources in (5): gamma P_v V_t + r_v for the values, gamma P_v^T d_{t-1} for the occupancy.
+    # By (5), delta V_{t+1} has the source gamma P_v V_t + r_v, and delta d_t has the source
+    # gamma P_v^T d_{t-1}.
     previous = _previous(Vd, prepared.horizon)
     sources = onp.matmul(_matrices(v, prepared), previous[..., None])[..., 0]
     sources[:, 0] += onp.sum(v * prepared.rewards, axis=-1)  # r_v
     delta_Vd = _run_recursions(matrices, sources, prepared.horizon)
     d, V = Vd[:, 1], _values_to_go(Vd, prepared.horizon)
     delta_d, delta_V = delta_Vd[:, 1], _values_to_go(delta_Vd, prepared.horizon)
-    # delta d_t V + d_t delta V, summed over t, is one product of arrays twice as long in t.
+    # Two sums over t become one: delta_d and d are joined along t, and so are V and delta_V.
     future = _future_part(prepared, onp.concatenate([delta_d, d]), onp.concatenate([V, delta_V]))
     gradient = d.sum(0)[..., None] * prepared.rewards + _future_part(prepared, d, V)
     return gradient, delta_d.sum(0)[..., None] * prepared.rewards + future
@@ -203,7 +204,7 @@ def expected_return(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.
     >>> float(round(expected_return(bandit, onp.array([[0.5, 0.5]]), horizon=1), 12))
     0.55
     """
-    return prepared_return(*prepare_both(mdp, probs, horizon, gamma))
+    return prepared_return(*prepare_with_policy(mdp, probs, horizon, gamma))
 
 
 def action_values(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
@@ -215,7 +216,7 @@ def action_values(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.
     >>> action_values(chain, onp.ones((2, 1)), horizon=3, gamma=0.5)[:, :, 0]
     array([[1.75, 1.75], [1.5 , 1.5 ], [1.  , 1.  ]])
     """
-    probs, prepared = prepare_both(mdp, probs, horizon, gamma)
+    probs, prepared = prepare_with_policy(mdp, probs, horizon, gamma)
     _, Vd = _values_and_occupancy(probs, prepared)
     V = onp.moveaxis(_values_to_go(Vd, horizon), 0, -2)[..., None, :, None]  # [..., T, 1, S, 1]
     future = onp.matmul(mdp.transition[..., None, :, :, :], V)[..., 0]
@@ -231,19 +232,19 @@ def occupancy(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -
     >>> occupancy(chain, onp.ones((2, 1)), horizon=3, gamma=0.5)
     array([[1.  , 0.  ], [0.  , 0.5 ], [0.  , 0.25]])
     """
-    _, Vd = _values_and_occupancy(*prepare_both(mdp, probs, horizon, gamma))
+    _, Vd = _values_and_occupancy(*prepare_with_policy(mdp, probs, horizon, gamma))
     return onp.moveaxis(Vd[:, 1], 0, -2)
 
 
 def policy_gradient(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0) -> Any:
-    """Return the gradient of J in the probabilities, eq. (4). probs [..., S, A] -> [..., S, A]"""
-    return prepared_gradient(*prepare_both(mdp, probs, horizon, gamma))
+    """Return dJ/dpi, eq. (4), or eq. (6) if T is infinite. probs [..., S, A] -> [..., S, A]"""
+    return prepared_gradient(*prepare_with_policy(mdp, probs, horizon, gamma))
 
 
 def hessian_product(
     mdp: MDP, probs: Array, v: Array, horizon: int | None, gamma: float = 1.0
 ) -> Array:
     """Return the Hessian of J in the probabilities, times v, eq. (5). each [..., S, A]"""
-    probs, prepared = prepare_both(mdp, probs, horizon, gamma)
+    probs, prepared = prepare_with_policy(mdp, probs, horizon, gamma)
     require(v.shape == probs.shape, f"v must have the shape of probs, {probs.shape}", v.shape)
     return prepared_derivatives(probs, v, prepared)[1]

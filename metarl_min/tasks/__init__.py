@@ -11,9 +11,10 @@ prior; a learner does not.
 A family is made by a function of keyword-only parameters. The annotation of a parameter says how
 the command line reads its word `key=value`. For example, `Annotated[Policy, policies.parse]` means
 that `policies.parse` reads the word. The docstring says what each parameter means. To add a family,
-write such a function in a file of this folder and name it in `registry.FAMILIES`. A function in a
-file outside the package has the name `path/to/file.py:function`. The functions in a Family are
-functions of a module or `functools.partial`s of them, so that a family can be pickled.
+write such a function in a file of this folder and name it in `registry.FAMILIES`. On the command
+line, a function in a file outside the package is written `path/to/file.py:function`. The functions
+in a Family are functions of a module or `functools.partial`s of them, so that a family can be
+pickled.
 """
 
 from collections.abc import Callable
@@ -45,8 +46,7 @@ class Family(NamedTuple):
 
     name: str  # the name on the command line
     parameters: dict[str, Any]
-    # arguments of the function that made the family, as the text of the command line that would
-    # make the same family
+    # the arguments from which the family was made, as written on the command line
     prior: Any  # BetaArms, GaussianArms, CorrelatedArms, Hypotheses or DirichletMDP
     sample: Callable[[Rng, int], MDP]  # (rng, num_tasks) -> MDP with leading axis [M]
     horizon: int  # T, steps of an episode

@@ -310,7 +310,7 @@ EXACT, DICE, REPTILE = {"objective": "exact"}, {"estimator": "dice"}, {"estimato
         ({"learn_alpha": "1"}, "learn_alpha must be one of no, scalar, each, got '1'"),
         ({"objective": "F"}, "objective must be one of trial, adapted, exact, got 'F'"),
         ({"max_kl": "0.1"}, "max_kl must come with update=trpo, got update=ascent"),
-        (DICE | {"baseline": "linear"}, "baseline must be mean or a number where the inner steps"),
+        (DICE | {"baseline": "linear"}, "baseline must be mean or a number where estimator is one"),
         (DICE | EXACT, "estimator must be one of emaml, plain, fomaml, reptile where objective is"),
         (DICE | {"update": "trpo"}, "an update other than ascent needs estimator emaml or plain"),
         (EXACT | {"update": "trpo"}, "an update other than ascent needs"),

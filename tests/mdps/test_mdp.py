@@ -114,7 +114,7 @@ def test_the_last_layer_is_the_reward_and_the_first_has_all_the_steps_to_go():
         (
             {"reward": onp.zeros((5, 2, 3, 2)), "initial": onp.full((4, 2), 0.5)},
             ValueError,
-            r"leading axes of initial, transition and reward must be equal or 1, got \(4, 2\)",
+            r"leading axes of initial, transition and reward must be equal, 1 or missing, got",
         ),
     ],
 )

@@ -39,10 +39,10 @@ def test_the_gradient_through_broadcast_is_the_sum_over_the_tasks():
 
 def test_both_are_prepared_together_and_the_policy_is_checked():
     batch, probs, _ = random_batch(0, 3)
-    full, prepared = prepared_mdps.prepare_both(batch, probs[:1], 2, 0.9)
+    full, prepared = prepared_mdps.prepare_with_policy(batch, probs[:1], 2, 0.9)
     assert full.shape == (3, 2, 2) and prepared.gamma == 0.9
     with pytest.raises(ValueError, match="rows of probs must sum to one"):
-        prepared_mdps.prepare_both(batch, probs + 0.1, 2, 0.9)
+        prepared_mdps.prepare_with_policy(batch, probs + 0.1, 2, 0.9)
 
 
 def test_arrays_under_a_trace_are_prepared_only_where_that_is_meant():
