@@ -25,9 +25,9 @@ and p_c, are called evolution paths.
     (8)  C <- (1 - c_1 - c_mu + (1 - h) c_1 c_c (2 - c_c)) C + c_1 p_c p_c^T
          + c_mu sum_i w_i y_i y_i^T                                [Hansen 2016, eq. 47]
 
-The weights (2) fall to 0 at the median rank. In (3), c_sigma, c_c, c_1 and c_mu are rates: 1 / c is
-a number of generations. d_sigma damps (6). The values in (3) are Hansen's defaults, fitted by
-experiment.
+The weights (2) fall to 0 at the median rank. In (3), c_sigma, c_c, c_1 and c_mu are rates: with a
+rate c, the old value is forgotten in about 1 / c generations. d_sigma damps (6). The values in (3)
+are Hansen's defaults, fitted by experiment.
 
 The other factors are chosen so that p_sigma, p_c and C keep their scale if the fitness says
 nothing, that is, if the ranks are random:
@@ -36,16 +36,19 @@ nothing, that is, if the ranks are random:
   With c = c_c and h = 1, p_c keeps the covariance C in (7).
 - E p_c p_c^T = C and E sum_i w_i y_i y_i^T = C. With h = 1 the factors of (8) sum to 1, so C
   keeps its mean.
-- p_sigma starts at 0. In generation g its covariance is (1 - (1 - c_sigma)^(2 g)) I, as in (7).
-  This is exact only if no generation was skipped because all its points had the same fitness.
+- p_sigma and p_c start at 0, so their covariances are smaller at first. In generation g the
+  covariance of p_sigma is (1 - (1 - c_sigma)^(2 g)) I, as in (7). A generation in which all points
+  have the same fitness does not change p_sigma, but it is counted in g. After such a generation
+  the formula is not exact.
 
 Steps in one direction make p_sigma longer than chi, and sigma grows by (6). Steps that undo each
 other make p_sigma shorter, and sigma shrinks.
 
 If p_sigma is very long, sigma is far too small. The threshold in (7) is above the usual length; its
-constants are defaults too. Beyond it, h = 0 and p_c gets no <y>: C should not grow along the steps
-where sigma has to grow. Then the mean of p_c p_c^T is (1 - c_c)^2 C, which is too small by
-c_c (2 - c_c) C. The term with (1 - h) in (8) adds this to C.
+constants are defaults too. Above the threshold h = 0, and <y> is not added to p_c. Otherwise C
+would grow along <y>, although only sigma is too small. With h = 0, the mean of p_c p_c^T is
+(1 - c_c)^2 C, which is too small by c_c (2 - c_c) C. The term with (1 - h) in (8) adds c_1 times
+this to C.
 
 C learns from two terms of (8). The term with c_mu uses the steps of one generation. The term with
 c_1 uses p_c, a sum over generations, in which opposite steps cancel. So it also learns from the

@@ -49,7 +49,7 @@ def cut(num_members: int, max_slices: int) -> list[Slice]:
 def open_executor(executor: Any) -> Any:
     """Return `executor` itself or, if it is a function, the Executor that it made.
 
-    The function is called at the first use only.
+    The function is called at the first use, and again after `close`.
     """
     if _is_executor(executor):
         return executor
@@ -93,9 +93,9 @@ def _attempt(
 def gather(executor: Any, job: Job, slices: list[Slice]) -> list[Any]:
     """Return `job(start, stop)` of each slice, in order.
 
-    A slice that fails is attempted again, up to `ATTEMPTS` times in all. If an Executor that a
-    function made is broken or refuses work, the function is called again and makes a new one. An
-    Executor that the user gave cannot be replaced, so there is no further attempt. If a slice has
+    Each slice has up to `ATTEMPTS` attempts. If an Executor that a function made is broken or
+    refuses work, the function is called again and makes a new one. An Executor that the user gave
+    cannot be replaced. If it is broken or refuses work, there is no further attempt. If a slice has
     no result in the end, a RuntimeError names its members; the last error is its cause.
     """
     if executor is None:

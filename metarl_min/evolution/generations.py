@@ -1,20 +1,20 @@
 """One generation of a search on many workers.
 
-The last state, the key of its generation and the fitness of its members determine the next state.
-So a worker that holds the last state computes the next state itself, and receives no parameters:
+A state, the key of its generation and the fitness of its members determine the next state. So a
+worker that holds the previous state computes the current one itself, and receives no parameters:
 
-    worker with the last state       receives the key and the fitness, and repeats the update
-    worker without the last state    answers None
+    worker with the previous state       receives the key and the fitness, and repeats the update
+    worker without the previous state    answers None
 
 After the answer None, the slice is submitted again with the whole state, and the worker that takes
 the slice receives the state. So the number of bytes of a generation grows with the population, and
-not with the number of parameters, except for workers without the last state.
+not with the number of parameters, except for workers without the previous state.
 
 The state of a search is a tuple. Its first field holds the parameters, and its field `last_update`
-is an `Update`. The fitness in an `Update` has P entries, also in the first state; so P is read from
-it. The digest of a state is two numbers, computed from its parameters and its last key. That is
-enough: the key is a random number that belongs to one generation, and the members of a state are
-made from its parameters. If a worker repeats an update and gets other bits, the digest differs.
+is an `Update`. P is the length of the fitness in the `Update`. The first state has no update before
+it, so it holds an `Update` with P zeros (`no_update`). Two numbers identify a state: its digest,
+computed from its parameters and its last key. The last key is random and belongs to one generation
+only, so two generations do not share a digest. If a worker computes other bits, the digest differs.
 
 `_STATES` is a cache of a worker process: it holds the states that the worker evaluated last. If an
 entry is missing, the worker answers None, and only time is lost.

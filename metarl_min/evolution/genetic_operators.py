@@ -1,8 +1,9 @@
 """Genetic operators: selection of parents, crossover and mutation.
 
 A population has P members with D entries each, and every member has a fitness. In this module, r
-is the number of members that are better than a member, and K is the selection pressure. K is the
-number of members that can become parents in (1), and the size of a tournament in (2).
+is the number of members that are better than a member, and K is the selection pressure. Of equal
+members the earlier one counts as better. K is the number of members that can become parents in (1),
+and the size of a tournament in (2).
 
     (1)  truncation: a parent is one of the K best members, each with probability 1 / K
                                                            [Such et al. 2017, alg. 1]

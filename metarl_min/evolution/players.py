@@ -68,16 +68,16 @@ def play_population(
     """
     sampler = rollouts.sampler(tasks, family.reward_noise)
     protocol = family.num_episodes, family.horizon
-    episodes, _ = agents.play(rng, sampler, agent, *protocol, population)
-    return episodes
+    # All members share the random numbers of a task.
+    return agents.play(rng, sampler, agent, *protocol, population)[0]
 
 
 def batched_over_population(policy: RecurrentPolicy, population: int) -> RecurrentPolicy:
-    """Return the policy with weights [P, ..] and P M rows, as in `play_population`.
+    """Return a policy whose inputs are P M rows, ordered as in `play_population`.
 
-    The given policy sees inputs [P, M, I] and weights [P, ..]. NumPy then multiplies the matrices
-    of each member separately, and always with the same shapes. So the bits of a member do not
-    depend on how many other members there are.
+    It reshapes the rows to [P, M, I] and calls the given `policy`, so row (p, m) uses the weights
+    of member p. NumPy multiplies the matrices of each member separately, and always with the same
+    shapes. So the bits of a member do not depend on how many other members there are.
 
     `step(thetas, memory, x [P M, I])` returns the next memory, the logits [P M, A] and the values
     [P M].

@@ -22,8 +22,8 @@ three have the mean E g = grad F_sigma:
 - e and -e have the same distribution, and E e = 0. So (3) and (4) have the same mean as (2).
 
 The covariances of the estimates follow, for normal directions. F, its gradient and its Hessian
-Hess are taken at theta. If F is linear, (5) and (6) hold. If F is quadratic, (7) holds, and of (5)
-only the statement on Cov (3):
+Hess are taken at theta. If F is linear, (5) and (6) hold. If F is quadratic, (7) holds, and (5)
+holds for Cov (3) but not for Cov (4):
 
     (5)  Cov (3) = Cov (4) = (|grad F|^2 I + grad F grad F^T) / n                    [derivation]
     (6)  Cov (2) = Cov (3) + (F / sigma)^2 I / n                                     [derivation]
@@ -59,14 +59,16 @@ Directions of equal length are an alternative to normal ones:
     (9)  for a quadratic F they have the same F_sigma = F + (sigma^2 / 2) tr Hess as (1), and (3)
          with n = D has no error: g = grad F                                         [derivation]
 
-- D rows of (8) have sum_i e_i e_i^T = D I. Hence E e e^T = I, as for N(0, I).
-- So both kinds have E e^T Hess e = tr Hess, and F_sigma depends on e through this mean only.
+- D rows of (8) have sum_i e_i e_i^T = D I. Each row has the same distribution, so the mean of one
+  row's e e^T is (1 / D) D I = I, as for N(0, I). Also E e = 0.
+- For a quadratic F, F_sigma = F + sigma grad F.E e + (sigma^2 / 2) E e^T Hess e. So both kinds of
+  directions give F_sigma = F + (sigma^2 / 2) tr Hess.
 - A difference in (3) is 2 sigma e_i.grad F, so g = (1 / D) sum_i e_i e_i^T grad F = grad F.
 
 Ranks can replace the fitness:
 
-    (10)  F <- rank / (P - 1) - 1/2 over all P values; equal values share their mean rank
-                                                            [Salimans et al. 2017, sec. 2.1]
+    (10)  F <- rank / (P - 1) - 1/2; the ranks of the P values count from 0, for the smallest F;
+          equal values share their mean rank                [Salimans et al. 2017, sec. 2.1]
 
 Ranks do not change under an increasing map of F, and one outlier cannot dominate. A fitness that is
 equal for all members becomes 0. With ranks, (2)-(4) estimate the gradient of a smoothed rank, and
@@ -144,7 +146,7 @@ ESTIMATORS = {
 def num_directions(estimator: Estimator, population: int) -> int:
     """Return n, the number of directions of a population; ValueError if no n fits it."""
     n, rest = divmod(population - estimator.num_centres, len(estimator.signs))
-    rule = "population must be at least 2, and even with antithetic directions"
+    rule = "population must be at least 2; for antithetic directions it must be an even number"
     require(population > 1 and rest == 0, rule, population)
     return n
 
@@ -180,7 +182,7 @@ def orthogonal_directions(key: int, indices: Array, D: int) -> Array:
     for j in {int(i) // D for i in indices}:
         rng = np.random.default_rng([key, DIRECTION_STREAM, j])
         Q, R = np.linalg.qr(rng.standard_normal((D, D)))
-        # With these signs, Q is uniform among the orthogonal matrices. Its columns become rows.
+        # QR is unique if R has a positive diagonal; then Q is uniform. Its columns become rows.
         matrices[j] = np.sqrt(D) * (Q * np.sign(np.diag(R))).T
     return np.reshape([matrices[int(i) // D][int(i) % D] for i in indices], (len(indices), D))
 
@@ -201,7 +203,8 @@ def centred_ranks(F: Array) -> Array:
     """
     require(len(F) > 1, "ranks need at least 2 values", len(F))
     _, level, counts = np.unique(F, return_inverse=True, return_counts=True)
-    mean_rank = np.cumsum(counts) - (counts + 1) / 2  # of each distinct value; ranks count from 0
+    # A level of c values ends at rank cumsum - 1; its mean rank is (c - 1) / 2 lower.
+    mean_rank = np.cumsum(counts) - (counts + 1) / 2
     return np.asarray(mean_rank[level] / (len(F) - 1) - 0.5)
 
 

@@ -1,4 +1,4 @@
-"""Evolution strategies: ascend the smoothed return of a trial by trying neighbours.
+"""Evolution strategies: ascend the smoothed return of a trial; with ranks, the smoothed rank.
 
 The fitness F of a member is its mean return of a trial on M tasks. The return is the sum over all
 episodes, so it includes exploration. An estimator g of the gradient, search_gradients (2), (3) or

@@ -1,26 +1,24 @@
 """ES-MAML: evolution of the initial parameters of a learner that adapts.
 
 The initial parameters are theta. The fitness of theta is the return of a trial that adapts theta.
-A trial has stages k = 0, 1, .., as in the module `trials`. Stage k is the episodes that are played
-with phi_k, where phi_0 = theta; the last stage may be longer than the others. In this module, R_k
-is the return of stage k, and x_k the parameters that hill climbing plays in stage k. Evolution
-ascends
+A trial has stages k = 0, 1, .., as in the module `trials`. Stage k is the episodes between two
+adaptations. They are played with phi_k in (2) and with x_k in (3); phi_0 = theta. The last stage
+may be longer. In this module, R_k is the return of stage k, and x_k the parameters that hill
+climbing plays. Evolution ascends
 
-    (1)  F(theta) = E sum_k R_k
-                              [after Song et al. 2020, where only the last stage counts]
+    (1)  F(theta) = E sum_k R_k                                     [after Song et al. 2020]
 
-All stages count, so the exploration of the early stages counts too. The parameters are adapted
-between the stages by one of two rules:
+In Song et al. 2020 the last stage alone counts. Here all stages count, so the exploration of the
+early stages counts too. The parameters are adapted between the stages by one of two rules:
 
-    (2)  gradient: phi_{k+1} = phi_k + alpha grad L(phi_k; D_k)
-                              [Finn et al. 2017; Song et al. 2020 evolve this step too]
-    (3)  hill climbing: stage k plays x_k = phi_k + alpha e_k with e_k ~ N(0, I), but e_k = 0 in
-         the first and the last stage; phi_{k+1} is the x_j with the largest return R_j, j <= k
-                              [after Song et al. 2020, sec. 3.3.2]
+    (2)  gradient: phi_{k+1} = phi_k + alpha grad L(phi_k; D_k)     [Finn et al. 2017]
+    (3)  hill climbing: stage k plays x_k = phi_k + alpha e_k, e_k ~ N(0, I), and has the return
+         R_k; then phi_{k+1} is the best of x_0 .. x_k by return
+                                                       [after Song et al. 2020, sec. 3.3.2]
 
-The rule (2) is the inner step, eq. (1) of the module `trials`: L is the surrogate of the return on
-the episodes D_k of stage k. In (3), the first stage measures theta itself, and the last stage plays
-the best parameters so far. Of equal returns the latest wins; in Song et al. the first wins.
+Rule (2) is the inner step, eq. (1) of the module `trials`: L is the surrogate of the return on the
+episodes D_k of stage k. In (3), e_k = 0 in the first and the last stage. So the first stage plays
+theta itself, and the last stage the best parameters so far. Of equal returns the latest wins.
 
 The step size evolves together with theta. Its parameter is `log2_alpha`: the step size of a member
 is alpha 2^log2_alpha, where alpha is the setting.
@@ -53,22 +51,22 @@ Sample = Callable[..., Episodes]  # the arguments of `rollouts.sample` -> episod
 NO_STEP = -np.inf  # the log2_alpha of a step size of zero
 
 
-def _per_member(x: Array, leaf: Array) -> Array:
+def _align_with_leaf(x: Array, leaf: Array) -> Array:
     """Return x [P, M] with axes of length 1 added, so that it multiplies a leaf [P, M, ..]."""
     return x.reshape(*x.shape, *[1] * (leaf.ndim - x.ndim))
 
 
 def _choose(better: Array, played: Tree, best: Tree) -> Tree:
     """Return `played` for each (member, task) where `better` [P, M] is true, else `best`."""
-    return trees.map_leaves(lambda x, y: np.where(_per_member(better, x), x, y), played, best)
+    return trees.map_leaves(lambda x, y: np.where(_align_with_leaf(better, x), x, y), played, best)
 
 
 def by_gradient(
     rng: Rng, adaptation: Adaptation, sampler: Sampler, theta: Tree, alpha: Array, sample: Sample
 ) -> Episodes:
     """Play a trial that adapts by eq. (2). theta [P, 1, ..], alpha [P, 1] -> [P, M, N, T]"""
-    steps = trees.map_leaves(lambda x: _per_member(alpha, x), theta)
-    trial = trials.play(rng, adaptation, sampler, theta, steps, len(alpha), sample)
+    step_sizes = trees.map_leaves(lambda x: _align_with_leaf(alpha, x), theta)
+    trial = trials.play(rng, adaptation, sampler, theta, step_sizes, len(alpha), sample)
     return trials.join_stages(trial.stages)
 
 
@@ -81,8 +79,9 @@ def by_hill_climbing(
     for k, num_episodes in enumerate(adaptation.sizes):
         played = best
         if 0 < k < last:
+            # The members share e_k, so a member does not depend on the others.
             e = trees.map_leaves(lambda x: rng.standard_normal((M, *x.shape[2:])), best)
-            played = trees.map_leaves(lambda x, e: x + _per_member(alpha, x) * e, best, e)
+            played = trees.map_leaves(lambda x, e: x + _align_with_leaf(alpha, x) * e, best, e)
         probs = policies.softmax(adaptation.policy.logits(played))
         stages.append(sample(rng, sampler, probs, num_episodes, adaptation.family.horizon, P))
         stage_return = stages[-1].rewards.sum((-2, -1))
@@ -111,6 +110,7 @@ def _trial(
 ) -> Episodes:
     sampler = rollouts.sampler(tasks, adaptation.family.reward_noise)
     theta = {name: x[:, None] for name, x in thetas.items() if name != "log2_alpha"}
+    # The entry axis of log2_alpha stands for the task axis.
     alpha = adaptation.alpha * 2.0 ** thetas["log2_alpha"]
     sample = trials.sample_greedily if greedy else rollouts.sample
     return play_trial(rng, adaptation, sampler, theta, alpha, sample)

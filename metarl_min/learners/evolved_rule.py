@@ -61,9 +61,9 @@ class Rule(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The tables of the rule, for B pairs (member, task).
+    """The tables of B trials; there is one trial for each (member, task).
 
-    Row b S + s of a table belongs to state s of pair b.
+    Row b S + s of a table belongs to state s of trial b.
     """
 
     Q: Array  # [B S, A]
@@ -89,7 +89,10 @@ def coefficients(vector: Array) -> Rule:
 
 
 def formula(rule: Rule) -> str:
-    """Return a rule of plain numbers as a formula for a bandit, eqs. (2), (3)."""
+    """Return the formula that a rule plays on a bandit, eqs. (2), (3).
+
+    Each field of `rule` is one number here, not an array [B].
+    """
     q, m, k, g, c, _ = (float(x) for x in rule)
     return (
         f"Q = ({m * q:.2f} + rewards) / ({m:.2f} + n),  "
@@ -124,9 +127,7 @@ def updated(rule: Rule, memory: Memory, flat_pairs: Array, targets: Array) -> Me
 def agent(rule: Rule, family: Family, shape: tuple[int, int], greedy: bool) -> Agent:
     """Return the agent that plays the rule; `shape` is (S, A)."""
     (S, A), length = shape, family.num_episodes * family.horizon
-    first_row = (
-        np.arange(len(rule.prior_count)) * S
-    )  # [B] the row of state 0 of each (member, task)
+    first_row = np.arange(len(rule.prior_count)) * S  # [B] the row of state 0 of each trial
     # These functions of recurrent_agents choose actions from any logits, not only of a network.
     choose = recurrent_agents.greedy_actions if greedy else recurrent_agents.sample_actions
 

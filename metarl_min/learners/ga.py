@@ -18,8 +18,9 @@ The constants of (2):
 - The mean of 16^x over a run is 15 / ln 16 = 5.4. So a run needs 5.4 times the tasks of a run with
   constant M.
 
-The elite comes first in the population, and the best member comes first in the elite. The first
-member plays in trials. With `elites=0` the first member is a child, which was never evaluated.
+From the second generation on, the elite comes first in the population, and the best member comes
+first in the elite. The trained learner plays with the first member only. With `elites=0` the first
+member is a child, which was never evaluated.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Breeding(NamedTuple):
 class State(NamedTuple):
     """The state of a search between two generations."""
 
-    population: Tree  # [P, ..], the elite first
+    population: Tree  # [P, ..], the elite first from the second generation on
     generation: int
     last_update: Update
 
@@ -147,6 +148,7 @@ def _init(rng: Rng, *, player: Player, breeding: Breeding) -> State:
     members = [player.init(rng) for _ in range(breeding.population)]
     _, unravel = trees.ravel(members[0])
     rows = np.stack([trees.ravel(theta)[0] for theta in members])
+    # The first population is drawn by `player.init`, and every entry is mutated once.
     population = unravel(mutate(rng, rows, 1.0, breeding.sigma))
     last_update = generations.no_update(breeding.population)
     return State(population=population, generation=0, last_update=last_update)

@@ -154,7 +154,7 @@ def test_every_word_has_a_meaning():
 @pytest.mark.parametrize(
     ("settings", "rule"),
     [
-        ({"population": 5}, "population must be at least 2, and even with antithetic .* got 5"),
+        ({"population": 5}, "population must be at least 2; for antithetic .* even number, got 5"),
         ({"population": 1, "estimator": ESTIMATORS["vanilla"]}, "population must be at least 2"),
         ({"sigma": 0}, "sigma must be positive, got 0"),
         ({"beta": -0.1}, "beta must be finite, from 0"),
