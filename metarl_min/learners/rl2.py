@@ -5,7 +5,7 @@ One step of the training is:
     draw M tasks of the family
     play one trial on each task; the policy keeps its memory through all episodes
     record = observations, memories, logits and values of all N T steps
-    r      = scale times the sampled rewards, or times (1)
+    r      = scale times the sampled rewards, or scale times the rewards of (1)
     Adv    = advantages of all steps                           by actor_critic (1)
     beta, eta = step size and entropy weight                   by recurrent_training (1)
     once for a2c, several times for ppo:
@@ -15,9 +15,10 @@ One step of the training is:
         g      = g, scaled down to max_norm if it is longer    by actor_critic (6)
         theta  = theta + the step of Adam for g
 
-The gradient in theta is computed by hand for the cell gru, cells (4) and (5). Autograd computes it
-for the other cells. The policy observes its last action and its last reward, by recurrent_agents
-(1). Within a trial it learns by a change of its memory, and theta stays fixed.
+The gradient in theta is computed by hand for `gru`, by cells (4) and (5), and for
+`external_memory.policy`. Autograd computes it for the other cells. The policy observes its previous
+action and its previous reward, by recurrent_agents (1). Within a trial it learns by a change of its
+memory, and theta stays fixed.
 
 By default the rewards of the training are the sampled rewards r_t. They may be replaced by
 
@@ -35,8 +36,8 @@ k >= t, minus V_old,t, which is a baseline too. With other values the gradient c
 and without (1).
 
 If the task has one state, b is the mean of r(s,a) over the actions. Otherwise b is 0: with several
-states an episode may end early. Then the number of subtracted b depends on the actions, and b is
-not a baseline. The policy always observes the sampled rewards.
+states an episode may end early. Then the actions decide how many steps follow, so they decide how
+often b is subtracted, and b is not a baseline. The policy always observes the sampled rewards.
 """
 
 from __future__ import annotations
@@ -90,7 +91,9 @@ BANDIT = Settings(
     scale=1.0, entropy=0.1, beta=0.02, max_norm=0.1,
 )  # fmt: skip
 # In a contextual bandit, actions do not change the later cues. The arm that is most likely to pay
-# now is also the best arm for the rest of the trial. So gamma is 0, and later rewards add no noise.
+# now is also the best arm for the rest of the trial. Until an arm of a cue has paid, its untried
+# arms are equally likely to pay, and they tell equally much about the task. So exploration has no
+# extra use: gamma is 0, and later rewards add no noise.
 # The policy still learns to remember, because gradients go back through the memory.
 CONTEXTUAL = Settings(
     hidden=32, num_tasks=128, iterations=1000, gamma=0.0, gae_lambda=0.0,

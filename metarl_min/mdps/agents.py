@@ -68,7 +68,8 @@ def _step(
     inside = bool(((actions >= 0) & (actions < A)).all())
     require(inside, f"actions must be from 0 to {A - 1}", actions)
     pairs = table_rows * A + actions  # index of (task, s, a)
-    transitions = arrive(rng, tables, pairs)  # index of (task, s, a, z): z numbers the next states
+    # index of (task, s, a, j): j counts the possible next states of (task, s, a)
+    transitions = arrive(rng, tables, pairs)
     next_rows = tables.arrivals.ravel()[transitions]
     sampled = tables.noise(rng, tables.rewards.ravel()[transitions])
     rewards = np.where(alive, sampled, 0.0)

@@ -4,9 +4,9 @@ The steps of a trial form one sequence of N T steps for each of M tasks. Time is
 all arrays. A step that is not alive comes after the end of its episode. The formulas skip such a
 step, and its advantage and its gradients are 0. So in (1), t + 1 is the next step that is alive.
 
-The policy pi_old played the trial, and V_old are its values. In this module, Adv is the advantage.
-It is a discounted sum of the errors delta of these values. With lambda = 0 the sum has one error,
-and with lambda = 1 it has the errors of all later steps too:
+The policy pi_old played the trial, and V_old are its values. In this module, Adv is not W - b. It
+is a discounted sum of the errors delta of V_old. With lambda = 0 the sum has one error, and with
+lambda = 1 it has the errors of all later steps too:
 
     (1)  Adv_t = delta_t + gamma lambda Adv_{t+1},  delta_t = r_t + gamma V_old,{t+1} - V_old,t,
          with Adv = V_old = 0 after the last step          [Schulman et al. 2016, eqs. 11, 16]
@@ -28,8 +28,7 @@ The min takes away the gain of moving a ratio further than eps from 1. The facto
 gradients of f are:
 
     (3)  df/dz_t = k_t ratio_t Adv_t (1{a_t} - pi_t) + eta dEnt_t/dz_t,
-         k_t = 0 if ratio_t > 1 + eps and Adv_t > 0,
-         k_t = 0 if ratio_t < 1 - eps and Adv_t <= 0, and k_t = 1 otherwise   [derivative of (2)]
+         k_t = 0 if the clipped term of (2) is the smaller one, else k_t = 1  [derivative of (2)]
     (4)  dEnt/dz = -pi (log pi + Ent)                              [derivative of policies (5)]
     (5)  df/dV_t = (target_t - V_t) / 2                                       [derivative of (2)]
 
@@ -37,6 +36,7 @@ Here 1{a_t} is the one-hot vector of the action.
 
     Steps of (3): dlog pi(a)/dz = 1{a} - pi, so ratio has the derivative ratio (1{a} - pi).
     If the clipped term is the smaller one, it does not change with ratio, so k_t = 0.
+    For Adv > 0 this is ratio > 1 + eps; for Adv < 0 it is ratio < 1 - eps.
     Steps of (4): dEnt/dpi = y with y = -(log pi + 1), and sum_a pi y = Ent - 1.
     By policies (3), the softmax turns the gradient y in pi into pi (y - sum_a pi y) in z.
     This is pi (-log pi - 1 - Ent + 1), which is (4).

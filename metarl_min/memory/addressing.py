@@ -32,8 +32,8 @@ larger strength puts more weight on the most similar row:
 In (4), y is the gradient in the argument of the softmax, by policies (3). For (6), the result of
 (5) is linear in the weights and linear in the contents.
 
-A vector is written to the least used row, or to the rows that were read at the last step. The gate
-mixes the two:
+A vector is written to the least used row, or to the rows that were read at the previous step,
+with the weights last_reading. The gate mixes the two:
 
     (7)  least_i = 1 at the first row with the smallest usage, and 0 elsewhere
                                                                       [Santoro et al. 2016, eq. 6]
@@ -46,10 +46,10 @@ mixes the two:
     (12)  usage <- 0.95 usage + reading + writing                     [Santoro et al. 2016, eq. 5]
 
 In (10), row_i is the address or the content of row i. The vector `least` is the same in (8) and in
-(10); both use the usage before the step. So the least used row is erased before the write, and the
-other rows keep their addresses and contents. Before the first step all arrays are zeros. A small
-change of the usage does not change (7), so `least` has no gradient. Only (7) uses the usage, so the
-usage has no gradient either.
+(10); both use the usage before the step. So the least used row is erased before the write. The
+other rows are not erased; the write adds to them. Before the first step all arrays are zeros. A
+small change of the usage does not change (7), so `least` has no gradient. Outside (12), only (7)
+uses the usage, so the usage has no gradient either.
 """
 
 from typing import Any

@@ -20,8 +20,8 @@ acts on h before the product with U_n. In (3), it acts on the product, and c is 
 In (3), all of h U is one matrix product, and cuDNN uses this form. The gradient of (3) is written
 by hand, because a trace by autograd takes about eight times as long. Let f be the number to
 differentiate, and let g = df/dh' for one step. In this module, d_r, d_u, d_n and d_q are gradients
-of f. Each gate is s of an argument, and n is tanh of an argument. The gradients in these arguments
-are d_r, d_u and d_n, and d_q is the gradient in q:
+of f. d_r, d_u and d_n are not the gradients in r, u and n, but in the arguments of s, s and tanh.
+d_q is the gradient in q itself:
 
     (4)  d_n = g * (1 - u) * (1 - n^2),  d_q = d_n * r,
          d_u = g * (h - n) * u * (1 - u),
@@ -35,7 +35,9 @@ are d_r, d_u and d_n, and d_q is the gradient in q:
     h stands in h' directly, with the factor u:                     g * u
     h also stands in h U, whose gradient is (d_r, d_u, d_q):        (d_r, d_u, d_q) U^T
 
-All steps share the parameters, so their gradients are sums over the steps t:
+All steps and tasks share the parameters, so the gradients in (5) are sums over the steps t and over
+the tasks. The products with x_t^T and h_t^T sum over the tasks. In this module, T is the length of
+the sequence, N T steps of a trial.
 
     (5)  df/dW = sum_t x_t^T (d_r, d_u, d_n)_t,  df/db = sum_t (d_r, d_u, d_n)_t,
          df/dU = sum_t h_t^T (d_r, d_u, d_q)_t,  df/dc = sum_t d_q,t   [Werbos 1990; derivation]
@@ -129,7 +131,7 @@ def backpropagate_through_time(
 
     x is [T, M, I]. `hidden` lists the hidden states [M, H] before the T steps, and `steps` lists
     the T steps. `hidden_gradients` [T, M, H] is the part of g that comes from the outputs of each
-    step. The same by loops over units: tests/memory/test_cells.py.
+    step. tests/memory/test_cells.py computes the same gradient with loops over the units.
     """
     U = params["U"]
     gradient = {name: onp.zeros_like(params[name]) for name in ("W", "b", "U", "c")}

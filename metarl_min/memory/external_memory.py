@@ -2,7 +2,7 @@
 
 The external memory is the memory of `addressing`. In this module, R and W are the axes of that
 memory. The controller is a GRU. At each step it receives the observation and the vector that was
-read at the last step. From its new hidden state h it computes a key, a vector, a gate and a
+read at the previous step. From its new hidden state h it computes a key, a vector, a gate and a
 strength. They control the external memory:
 
     (1)  (y_key, y_vector, y_gate, y_strength) = h interface_weights + interface_bias,
@@ -11,11 +11,11 @@ strength. They control the external memory:
                                                         [Graves et al. 2014; Graves et al. 2016]
 
 Then the policy writes, by addressing (7) and (8). It applies addressing (10) twice: with `vector`
-to the contents, and with the key of the LAST step to the addresses. The reason is that the outcome
-of an action is observed one step after the state in which the action was taken. So the outcome is
-stored at the key of that state. When a similar state returns, its key is similar, and the policy
-reads this outcome. It reads with the key of this step, by addressing (1), (3) and (5). The logits
-and the value are linear in h and the vector that was read.
+to the contents, and with the key of the PREVIOUS step to the addresses. The reason is that the
+outcome of an action is observed one step after the state in which the action was taken. So the
+outcome is stored at the key of that state. When a similar state returns, its key is similar, and
+the policy reads this outcome. It reads with the key of this step, by addressing (1), (3) and (5).
+The logits and the value are linear in h and the vector that was read.
 
 In Santoro et al. 2016 the content of a row is its address too. Separate addresses and contents come
 from Miller et al. 2016 and Ritter et al. 2018. In short trainings on `contextual`, the network
@@ -23,8 +23,9 @@ with one vector for both learned less. `examples/reading_and_writing.py` shows w
 network of this module writes and reads.
 
 The gradient is written by hand, because a trace by autograd takes about eight times as long. It
-goes back through the steps. Within a step it applies the gradients of addressing in reverse order,
-then the gradient of (1), then the gradient of the GRU, cells (4):
+goes back through the steps. Within a step it applies first the gradient of the heads, then the
+gradients of addressing in reverse order, then the gradient of (1), and last the gradient of the
+GRU, cells (4):
 
     (2)  df/dy_key = (1 - key^2) * df/dkey,  df/dy_vector = (1 - vector^2) * df/dvector,
          df/dy_gate = gate (1 - gate) df/dgate,
@@ -82,9 +83,10 @@ class Memory(NamedTuple):
 
 
 def _init(rng: Rng, num_inputs: int, num_actions: int, H: int, W: int, dtype: str) -> Tree:
-    """Return the initial parameters of a GRU with W more inputs, of its heads and of eq. (1).
+    """Return the initial parameters: of the GRU, of the heads and of the interface, eq. (1).
 
-    The value starts independent of `read`, because untrained contents say nothing about returns.
+    The GRU has W extra inputs. The value starts independent of `read`, because untrained contents
+    say nothing about returns.
     """
     gru = recurrent_policies.gru(H, "float64")
     params = gru.init(rng, num_inputs + W, num_actions)
@@ -159,10 +161,10 @@ def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
 def memory_pullback(before: Memory, after: Memory, g: Memory) -> tuple[Interface, Memory]:
     """Return the gradients in the interface and in the memory before a step, addressing (2)-(11).
 
-    g is the gradient in the memory after the step. A key, a reading and the arrays of the memory
-    are used twice: in this step and, through g, in the next step. So their two gradients are added.
-    The gradients in `hidden` and `read` also need the GRU, so they are not computed here. These two
-    fields of the result still hold g; `memory_gradient` replaces them.
+    The key, the reading, the addresses and the contents after this step are used in this step and
+    again in the next one. g holds the gradient from the next step, so the two are added. The fields
+    `hidden` and `read` of the result still hold g. Their gradients also need the GRU, so
+    `memory_gradient` replaces them. The field `usage` holds g too, which is zeros.
     """
     _, (key, vector, gate, strength), least, writing, similarities = after.cache
     # read = sum_i reading_i content_i
@@ -177,7 +179,7 @@ def memory_pullback(before: Memory, after: Memory, g: Memory) -> tuple[Interface
     key_gradient, address_gradient = addressing.similarity_pullback(
         key, after.addresses, similarities, similarity_gradient
     )
-    # the write of `vector` to the contents, then the write of the last key to the addresses;
+    # the write of `vector` to the contents, then the write of the previous key to the addresses;
     # each write gives a gradient in `writing`
     old_content_gradient, from_contents, vector_gradient = addressing.write_pullback(
         least, writing, vector, g.contents + content_gradient
@@ -216,7 +218,7 @@ def memory_gradient(
         hidden_gradient = g_after.hidden + feature_gradient[:, :H]
         hidden_gradient = hidden_gradient + y_gradient @ params["interface_weights"].T
         gru = cells.gru_pullback(params["U"], before.hidden, after.cache.gru, hidden_gradient)
-        input_gradient = gru.input @ params["W"].T  # I columns for x, W for the last `read`
+        input_gradient = gru.input @ params["W"].T  # I columns for x, W for the previous `read`
         gradient["W"] += onp.concatenate([x[t], before.read], axis=-1).T @ gru.input
         gradient["U"] += before.hidden.T @ gru.recurrent
         features = onp.concatenate([after.hidden, after.read], axis=-1)

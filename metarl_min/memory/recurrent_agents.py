@@ -13,14 +13,14 @@ episodes of three steps:
     (1)  h_{t+1} = f(h_t, x_t),
          x_t = (1{s_t}, 1{a_{t-1}}, r_{t-1}, start_t)        [Duan et al. 2016; Wang et al. 2016]
 
-Here f is the step of the policy, and 1{s} is the one-hot vector of the state s. The last action and
-the last reward are zeros at the first step of the trial. The bit start_t is 1 at the first step of
-an episode. Time t runs over all N T steps of the trial.
+Here f is the step of the policy, and 1{s} is the one-hot vector of the state s. The previous action
+and the previous reward are zeros at the first step of the trial. The bit start_t is 1 at the first
+step of an episode. Time t runs over all N T steps of the trial.
 
-Duan et al. use another bit: it says whether the last step ended its episode. If each episode lasts
-T steps, this bit is equal to start_t, except at the first step of the trial. There it is 0, and
-start_0 is 1. In an episode that ends early, their bit is 1 at once, and start_t is 1 only when the
-next episode begins.
+Duan et al. use another bit: it says whether the previous step ended its episode. If each episode
+lasts T steps, this bit is equal to start_t, except at the first step of the trial. There it is 0,
+and start_0 is 1. In an episode that ends early, their bit is 1 at once, and start_t is 1 only when
+the next episode begins.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Memory(NamedTuple):
     """The memory of the agent, which it carries from step to step of a trial."""
 
     policy_memory: Any  # h_t, for all B rows
-    last_action_reward: Array  # [B, A + 1] one-hot last action, last reward
+    last_action_reward: Array  # [B, A + 1] previous action (one-hot), previous reward
     episode_starts: bool  # whether the next step is the first step of an episode
     steps: tuple[Step, ...] | None  # all steps of the trial so far; None if they are not recorded
 
@@ -79,7 +79,7 @@ def observation(states: Array, last_action_reward: Array, starts: bool, num_stat
 
 
 def sample_actions(rng: Rng, logits: Array) -> Array:
-    """Draw an action from the softmax of each row, by the inversion rollouts (1). [B, A] -> [B]
+    """Draw an action from the softmax of each row, by inversion as in rollouts (1). [B, A] -> [B]
 
     It is the first action whose cumulative probability exceeds a uniform number.
     """
@@ -114,7 +114,8 @@ def agent(
 ) -> Agent:
     """Return the agent that plays the policy with the parameters `theta`, eq. (1).
 
-    `shape` is (S, A). A greedy agent takes the most probable action, and it draws no action.
+    `shape` is (S, A). A greedy agent takes the most probable action. Choosing it uses no
+    random numbers.
     """
     (S, A), dtype = shape, next(iter(theta.values())).dtype
     choose = greedy_actions if greedy else sample_actions
@@ -151,7 +152,7 @@ def recording_agent(
 
 
 def record(memory: Memory) -> Record:
-    """Return all steps of a trial, from the last memory of a recording agent.
+    """Return all steps of a trial, from the memory of a recording agent after the trial.
 
     ValueError if the memory holds no step.
     """

@@ -24,8 +24,9 @@ The signs in (2) make all orthogonal matrices equally likely. The variance of (3
 l^2 / 3 = 2 / (rows + columns). With the variance 1 / rows, x W is about as large as x. With
 1 / columns, the gradient in x is about as large as the gradient in x W. (3) lies between the two.
 
-A learner uses a policy through `RecurrentPolicy` alone. It needs to know neither what the memory
-holds nor how the gradient is computed.
+A learner uses a policy only through `RecurrentPolicy`. It needs to know neither the contents of the
+memory nor the computation of the gradient. In this module, T is the length of the sequence, N T
+steps of a trial.
 """
 
 from collections.abc import Callable
@@ -50,8 +51,8 @@ class RecurrentPolicy(NamedTuple):
     step: Callable[[Tree, Any, Any], tuple[Any, Any, Any]]
     # parameters, memory, observations [..., M, I] -> memory, logits [..., M, A], values [..., M]
     gradient: Callable[[Tree, Array, Any, Array, Array], Tree] | None = None
-    # parameters, x [T, M, I], memories [T + 1], gradients in the logits [T, M, A] and in the
-    # values [T, M] -> gradient in the parameters, computed by hand; None: computed by autograd
+    # The gradient by hand: parameters, x [T, M, I], memories [T + 1], gradients in logits [T, M, A]
+    # and in values [T, M] -> gradient in the parameters. If it is None, autograd computes it.
 
 
 Cell = Callable[[int], RecurrentPolicy]  # number of hidden units -> policy with this cell
@@ -200,7 +201,7 @@ def _gru_initial_memory(params: Tree, num_tasks: int) -> GRUStep:
 
 
 def _gru_step(params: Tree, memory: GRUStep, x: Any) -> tuple[GRUStep, Any, Any]:
-    step = cells.gru_step(params, memory.h_after, x)  # h is h' of the last step
+    step = cells.gru_step(params, memory.h_after, x)  # h is h' of the previous step
     return step, *heads(params, step.h_after)
 
 
@@ -209,8 +210,8 @@ def gru_gradient(
 ) -> Tree:
     """Return the gradient of the GRU in all parameters, by eq. (1), cells (4) and cells (5).
 
-    In eq. (1), the derivative of h' U_heads is h' in U_heads, and U_heads in h'. The arguments are
-    those of `gradient`.
+    h' U_heads has the derivative h' with respect to U_heads, and the derivative U_heads with
+    respect to h'. The arguments are the arguments of `gradient`.
     """
     head_gradients = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
     hidden, steps = [memory.h_after for memory in memories[:-1]], memories[1:]
@@ -226,8 +227,8 @@ def gru_gradient(
 def gru(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
     """Return a policy with the GRU that resets after the product, cells (3).
 
-    Its memory is the last step with all its fields. So the gradient by hand does not need to
-    compute the gates again.
+    Its memory is the `GRUStep` of the previous step: h' and also the gates. So the gradient by hand
+    does not need to compute the gates again.
     """
     H, dtype = whole("hidden", hidden), require_float(dtype)
     return RecurrentPolicy(

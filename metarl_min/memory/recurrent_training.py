@@ -12,8 +12,8 @@ falls to 0, the policy stays random in those states where random actions cost li
 eta_i falls twice as fast as beta_i, and the second half of the training has no bonus. The example
 `examples/local_optimum.py` trains with a bonus and without one.
 
-Each ascent is one step of Adam. It moves the parameters theta along the gradient of F, which is the
-mean of f over the steps of all trials. Here f is the function of actor_critic (2):
+Let f be the function of actor_critic (2). Let F be the sum of f over the M tasks, divided by the
+number M N T of steps. Each ascent moves theta along the gradient of F, by one step of Adam:
 
     (2)  F = sum over the M tasks of f / (M N T)                                  [definition]
 
@@ -84,7 +84,7 @@ class Settings(NamedTuple):
 
     hidden      number of hidden units of the policy
     num_tasks   number of tasks in a batch
-    iterations  length n of the training, over which the step size and the entropy weight fall
+    iterations  length n of the training; the step size falls to 0 at n, the entropy weight at n / 2
     gamma       discount of the rewards
     gae_lambda  lambda of the advantages, from 0 (one step) to 1 (the whole trial)
     scale       factor of the rewards in the advantages, to weigh them against the entropy
@@ -105,8 +105,8 @@ class Settings(NamedTuple):
     update: Update = a2c
 
 
-# The command line reads only the names of these fields. Their default values depend on the family,
-# rl2.default_settings.
+# The command line reads only the names of these fields. `rl2.default_settings` chooses the default
+# values for each family.
 UNSET = Settings._make([None] * 10)
 
 
