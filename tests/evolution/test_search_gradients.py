@@ -207,7 +207,7 @@ def test_every_member_has_a_direction_and_a_sign(name, n, numbers, signs):
 )
 def test_a_population_that_does_not_fit_its_estimator_is_refused(name, population):
     with pytest.raises(
-        ValueError, match=r"population must be at least 2, and even with antithetic"
+        ValueError, match=r"population must be at least 2; for antithetic directions it must be"
     ):
         search_gradients.num_directions(ESTIMATORS[name], population)
 
