@@ -113,7 +113,7 @@ def test_the_readmes_exact_returns_are_computed(family, compared):
 @pytest.mark.parametrize("family", budgets.FAMILIES)
 def test_the_readmes_scores_follow_from_its_returns(family, compared):
     best, chance = (compared[family][x]["return"] for x in ("bayes_optimal", "random"))
-    for player, _, numbers in rows(tables()[family]):
+    for player, _, numbers, _ in rows(tables()[family]):
         assert numbers[2] == pytest.approx((numbers[0] - chance) / (best - chance), abs=2e-3), (
             player
         )

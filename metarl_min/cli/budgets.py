@@ -31,16 +31,16 @@ FEWER_TASKS = {"num_tasks": "100", "beta": "0.15"}
 SMALL_BATCHES = {"num_tasks": "64", "beta": "0.15"}
 SMALL_BONUS = {"num_tasks": "64", "entropy": "0.1"}
 BUDGETS: dict[str, tuple[Budget, Budget]] = {
-    "maml": (Budget(70, FEWER_TASKS), Budget(80, FEWER_TASKS)),
-    "fomaml": (Budget(70, FEWER_TASKS), Budget(80, FEWER_TASKS)),
-    "reptile": (Budget(70, SMALL_BATCHES), Budget(80, SMALL_BATCHES)),
-    "meta_sgd": (Budget(70, FEWER_TASKS), Budget(80, FEWER_TASKS)),
-    "rl2": (Budget(250, SMALL_BONUS), Budget(45)),
-    "mann": (Budget(250, SMALL_BONUS), Budget(30)),
-    "es": (Budget(130, {"beta": "0.15"}), Budget(16, {"beta": "0.2"})),
-    "ga": (Budget(80, {"num_tasks": "16"}), Budget(14, {"num_tasks": "16"})),
-    "es_maml": (Budget(50, {"beta": "0.15"}), Budget(16, {"beta": "0.15"})),
-    "evolved_rule": (Budget(50, {"beta": "0.2"}), Budget(8)),
+    "maml": (Budget(60, FEWER_TASKS), Budget(60, FEWER_TASKS)),
+    "fomaml": (Budget(60, FEWER_TASKS), Budget(60, FEWER_TASKS)),
+    "reptile": (Budget(60, SMALL_BATCHES), Budget(60, SMALL_BATCHES)),
+    "meta_sgd": (Budget(60, FEWER_TASKS), Budget(60, FEWER_TASKS)),
+    "rl2": (Budget(200, SMALL_BONUS), Budget(30)),
+    "mann": (Budget(100, SMALL_BONUS), Budget(10)),
+    "es": (Budget(90, {"beta": "0.15"}), Budget(10, {"beta": "0.2"})),
+    "ga": (Budget(50, {"num_tasks": "16"}), Budget(10, {"num_tasks": "8"})),
+    "es_maml": (Budget(40, {"beta": "0.15"}), Budget(12, {"beta": "0.15"})),
+    "evolved_rule": (Budget(40, {"beta": "0.2"}), Budget(6)),
 }
 
 

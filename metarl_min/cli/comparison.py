@@ -28,7 +28,7 @@ from metarl_min.tasks import Family, Unsupported
 
 NUM_TASKS = 10_000
 NUM_CONTROL_TASKS = 2_000  # on which unadapted starts and untrained controls are scored
-NUM_SEED_TASKS = 1_000  # on which one of several seeds is scored
+NUM_SEED_TASKS = 500  # on which one of several seeds is scored
 NUM_SEEDS = 5
 
 
