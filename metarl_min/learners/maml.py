@@ -231,9 +231,9 @@ def maml(
     )
 
 
-def hide_setting(learner: Learner, name: str) -> Learner:
-    """Return the learner without an entry of `settings` that its user cannot choose."""
-    settings = {other: word for other, word in learner.settings.items() if other != name}
+def hide_settings(learner: Learner, *names: str) -> Learner:
+    """Return the learner without the entries of `settings` that its user cannot choose."""
+    settings = {name: word for name, word in learner.settings.items() if name not in names}
     return learner._replace(settings=settings)
 
 
@@ -241,4 +241,4 @@ def fomaml(
     family: Family, **settings: Annotated[Any, partial(maml, estimator=fomaml_estimator)]
 ) -> Learner:
     """Return first-order MAML for a family: `maml` with the estimator of trial_gradients (3)."""
-    return hide_setting(maml(family, estimator=fomaml_estimator, **settings), "estimator")
+    return hide_settings(maml(family, estimator=fomaml_estimator, **settings), "estimator")

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 from metarl_min.gradients.outer_updates import alpha_per_parameter
 from metarl_min.learners import Learner
-from metarl_min.learners.maml import hide_setting, maml
+from metarl_min.learners.maml import hide_settings, maml
 from metarl_min.tasks import Family
 
 
@@ -30,4 +30,4 @@ def meta_sgd(
 
     Its gradients are adaptation (3) and (6).
     """
-    return hide_setting(maml(family, learn_alpha=alpha_per_parameter, **settings), "learn_alpha")
+    return hide_settings(maml(family, learn_alpha=alpha_per_parameter, **settings), "learn_alpha")

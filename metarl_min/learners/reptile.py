@@ -39,18 +39,22 @@ from functools import partial
 from typing import Annotated, Any
 
 from metarl_min.gradients import traced_trials
+from metarl_min.gradients.outer_updates import fixed_alpha
 from metarl_min.learners import Learner
-from metarl_min.learners.maml import hide_setting, maml
+from metarl_min.learners.maml import hide_settings, maml
 from metarl_min.tasks import Family
 
 ESTIMATOR = traced_trials.reptile
+ALPHA = fixed_alpha  # Reptile has no gradient in alpha
 
 
 def reptile(
-    family: Family, **settings: Annotated[Any, partial(maml, estimator=ESTIMATOR)]
+    family: Family,
+    **settings: Annotated[Any, partial(maml, estimator=ESTIMATOR, learn_alpha=ALPHA)],
 ) -> Learner:
     """Return Reptile for a family: `maml` that moves theta towards phi_K, eq. (1).
 
     Eqs. (2), (3) and (4) show the effect of more than one inner step.
     """
-    return hide_setting(maml(family, estimator=ESTIMATOR, **settings), "estimator")
+    learner = maml(family, estimator=ESTIMATOR, learn_alpha=ALPHA, **settings)
+    return hide_settings(learner, "estimator", "learn_alpha")
