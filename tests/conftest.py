@@ -5,7 +5,7 @@ import signal
 
 from hypothesis import settings
 
-settings.register_profile("default", derandomize=True, deadline=None, max_examples=25)
+settings.register_profile("default", derandomize=True, deadline=None, max_examples=15)
 settings.register_profile("nightly", derandomize=False, deadline=None, max_examples=300)
 settings.load_profile(os.environ.get("METARL_HYPOTHESIS", "default"))
 

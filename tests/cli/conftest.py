@@ -1,10 +1,15 @@
 """The command line in this process, with toy learners and small families."""
 
+from functools import cache
+
 import pytest
 import toy_learner
 from command_line import SMALL
 
 from metarl_min.cli import budgets, comparison, jobs, main
+from metarl_min.reports import equations
+
+INDEX = cache(equations.index)  # the sources do not change while the tests run
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +20,7 @@ def toys(monkeypatch, tmp_path):
     monkeypatch.setattr(budgets, "FAMILIES", small)
     for toy, iterations in (("toy", 3), ("peek", 3)):
         monkeypatch.setitem(budgets.BUDGETS, toy, (budgets.Budget(iterations),) * 2)
+    monkeypatch.setattr(equations, "index", INDEX)
     monkeypatch.setattr(jobs, "num_cores", lambda: 1)
     monkeypatch.setattr(comparison, "NUM_TASKS", 50)
     monkeypatch.setattr(comparison, "NUM_SEED_TASKS", 20)
