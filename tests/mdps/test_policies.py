@@ -192,7 +192,7 @@ def test_leading_axes_of_the_parameters_become_those_of_the_logits():
     logits = mlp(H).logits(params)
     for index in onp.ndindex(2, 3):
         one = trees.map_leaves(lambda x, index=index: x[index], params)
-        assert_allclose(logits[index], plain_forms.network_logits(one), rtol=1e-13)
+        assert_allclose(logits[index], plain_forms.network_logits(one), rtol=1e-13, atol=1e-14)
 
 
 def test_policies_start_uniform_or_nearly_so_and_depend_on_the_generator_alone():
