@@ -53,7 +53,7 @@ def test_a_trial_is_that_of_a_loop_over_steps(name):
             one = module.Rule(*(x[[m]] for x in rule))
             row = m * S + states[m]
             logits = module.logits(one, memory.Q[[row]], memory.visits[[row]], t / 12)
-            assert_allclose(logits[0], z, rtol=1e-12, atol=1e-14)
+            assert_allclose(logits[0], z, rtol=1e-12)
             sums = np.cumsum(np.exp(z)) / np.sum(np.exp(z))
             assert actions[m] == np.searchsorted(sums, u, side="right")
         rewards, arrivals = draw.normal(size=2), draw.integers(S, size=2)
@@ -63,7 +63,7 @@ def test_a_trial_is_that_of_a_loop_over_steps(name):
             later = 0.0 if (t + 1) % T == 0 else rule.discount[m] * max(Q[m][arrivals[m]])
             n[m, s, a] += 1
             Q[m][s][a] += (rewards[m] + later - Q[m][s][a]) / (rule.prior_count[m] + n[m, s, a])
-        assert_allclose(memory.Q.reshape(2, S, A), Q, rtol=1e-12, atol=1e-14)
+        assert_allclose(memory.Q.reshape(2, S, A), Q, rtol=1e-12)
         assert_array_equal(memory.visits.reshape(2, S, A), n)
 
 

@@ -24,7 +24,7 @@ def test_advantages_are_a_double_sum_over_the_steps_that_are_alive():
                 r[steps[j], m] + 0.9 * values[j + 1] - values[j] for j in range(i, len(steps))
             ]
             truth = sum(0.63**k * delta for k, delta in enumerate(deltas))
-            assert_allclose(found[t, m], truth, rtol=1e-12, atol=1e-14)
+            assert_allclose(found[t, m], truth, rtol=1e-12)
     assert not found[~alive].any()
 
 
@@ -52,7 +52,7 @@ def test_the_log_probability_of_an_action_is_that_of_its_entry():
     found = actor_critic.log_probs_of_actions(z, onp.eye(3)[actions])
     for t, m in onp.ndindex(5, 4):
         truth = z[t, m, actions[t, m]] - onp.log(onp.exp(z[t, m]).sum())
-        assert_allclose(found[t, m], truth, rtol=1e-13, atol=1e-14)
+        assert_allclose(found[t, m], truth, rtol=1e-13)
 
 
 @pytest.mark.verifies("actor_critic.6")
