@@ -18,10 +18,10 @@ acts on h before the product with U_n. In (3), it acts on the product, and c is 
          n = tanh(x W_n + b_n + r * q)                                   [cuDNN 5, 2016]
 
 In (3), all of h U is one matrix product, and cuDNN uses this form. The gradient of (3) is written
-by hand, because a trace by autograd takes about eight times as long. Let f be the number to
-differentiate, and let g = df/dh' for one step. In this module, d_r, d_u, d_n and d_q are gradients
-of f. d_r, d_u and d_n are not the gradients in r, u and n, but in the arguments of s, s and tanh.
-d_q is the gradient in q itself:
+by hand, because a trace by autograd takes many times as long. `examples/benchmarks/recurrent.py`
+measures both. Let f be the number to differentiate, and let g = df/dh' for one step. In this
+module, d_r, d_u, d_n and d_q are gradients of f. d_r, d_u and d_n are not the gradients in r, u and
+n, but in the arguments of s, s and tanh. d_q is the gradient in q itself:
 
     (4)  d_n = g * (1 - u) * (1 - n^2),  d_q = d_n * r,
          d_u = g * (h - n) * u * (1 - u),

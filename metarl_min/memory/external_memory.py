@@ -18,12 +18,11 @@ the policy reads this outcome. It reads with the key of this step, by addressing
 The logits and the value are linear in h and the vector that was read.
 
 In Santoro et al. 2016 the content of a row is its address too. Separate addresses and contents come
-from Miller et al. 2016 and Ritter et al. 2018. In short trainings on `contextual`, the network
-with one vector for both learned less. `examples/reading_and_writing.py` shows which rows the
-network of this module writes and reads.
+from Miller et al. 2016 and Ritter et al. 2018. `examples/reading_and_writing.py` shows which rows
+the network of this module writes and reads.
 
-The gradient is written by hand, because a trace by autograd takes about eight times as long. It
-goes back through the steps. Within a step it applies first the gradient of the heads, then the
+The gradient is written by hand, because a trace by autograd takes many times as long
+(`examples/benchmarks/recurrent.py` measures both). It goes back through the steps. Within a step it applies first the gradient of the heads, then the
 gradients of addressing in reverse order, then the gradient of (1), and last the gradient of the
 GRU, cells (4):
 
