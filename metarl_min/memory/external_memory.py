@@ -22,9 +22,9 @@ from Miller et al. 2016 and Ritter et al. 2018. `examples/reading_and_writing.py
 the network of this module writes and reads.
 
 The gradient is written by hand, because a trace by autograd takes many times as long
-(`examples/benchmarks/recurrent.py` measures both). It goes back through the steps. Within a step it applies first the gradient of the heads, then the
-gradients of addressing in reverse order, then the gradient of (1), and last the gradient of the
-GRU, cells (4):
+(`examples/benchmarks/recurrent.py` measures both). It goes back through the steps. Within a step it
+applies first the gradient of the heads, then the gradients of addressing in reverse order, then the
+gradient of (1), and last the gradient of the GRU, cells (4):
 
     (2)  df/dy_key = (1 - key^2) * df/dkey,  df/dy_vector = (1 - vector^2) * df/dvector,
          df/dy_gate = gate (1 - gate) df/dgate,
