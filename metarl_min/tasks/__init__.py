@@ -23,12 +23,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import probabilities, require, whole
+from metarl_min.basics.arguments import probabilities, real, require, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps import agents, rollouts
 from metarl_min.mdps.agents import Agent
 from metarl_min.mdps.mdp import MDP, take_tasks
 from metarl_min.mdps.rollouts import Episodes, Noise
+
+UNIT_TASKS = 100  # tasks from which the unit of an unknown prior is derived
 
 
 class Unsupported(ValueError):
@@ -41,9 +43,7 @@ def require_support(condition: bool, rule: str, got: object) -> None:
         raise Unsupported(f"{rule}, got {got}")
 
 
-class Family(NamedTuple):
-    """A distribution over tasks, with the number and the length of the episodes of a trial."""
-
+class _Fields(NamedTuple):
     name: str  # the name on the command line
     parameters: dict[str, Any]
     # the arguments from which the family was made, as written on the command line
@@ -52,6 +52,32 @@ class Family(NamedTuple):
     horizon: int  # T, steps of an episode
     num_episodes: int  # N, episodes of a trial
     reward_noise: Noise  # (rng, mean rewards) -> rewards
+    unit: float | None = None  # unit in which the rewards are paid; None: `reward_unit` derives it
+
+
+class Family(_Fields):
+    """A distribution over tasks, with the number and the length of the episodes of a trial.
+
+    Defaults of learners that have the dimension of a reward scale with `reward_unit(family)`. The
+    field `unit` gives this unit. ValueError unless it is positive. A `_replace` of the prior or of
+    the sampler must also say the unit if a unit was given, because the rewards may be other ones.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *fields: Any, **named: Any) -> "Family":
+        family = super().__new__(cls, *fields, **named)
+        if family.unit is None:
+            return family
+        unit = real("unit", family.unit)
+        require(unit > 0, "unit must be positive", unit)
+        return super().__new__(cls, *family[:-1], unit)
+
+    def _replace(self, **new: Any) -> "Family":
+        if self.unit is not None and {"prior", "sample"} & set(new):
+            rule = "a family with another prior or sampler needs its unit, or None to derive it"
+            require("unit" in new, rule, f"the unit {self.unit} of the old one")
+        return Family(**{**self._asdict(), **new})
 
 
 class BetaArms(NamedTuple):
@@ -130,6 +156,49 @@ def family_of_candidates(
         num_episodes=whole("num_episodes", num_episodes),
         reward_noise=noise,
     )
+
+
+def _largest_reward(mdps: MDP) -> float:
+    """Return the largest absolute mean reward of a transition that is possible."""
+    reward, possible = mdps.reward, mdps.transition > 0
+    axes = max(reward.ndim, possible.ndim)
+    reward = reward.reshape((1,) * (axes - reward.ndim) + reward.shape)
+    possible = possible.reshape((1,) * (axes - possible.ndim) + possible.shape)
+    shared = tuple(axis for axis in range(axes) if reward.shape[axis] == 1)
+    return float(np.abs(np.where(possible.any(shared, keepdims=True), reward, 0.0)).max())
+
+
+def reward_unit(family: Family) -> float:
+    """Return the unit in which a family pays: rewards that are u times as large have u times it.
+
+    The unit is positive. It is `family.unit` if that is given. Otherwise it is 1 for Bernoulli
+    rewards and for the means of `BetaArms` and `CorrelatedArms`. It is the largest standard
+    deviation of the prior for `GaussianArms` and `DirichletMDP`. It is the largest absolute mean
+    reward of a candidate for `Hypotheses`. Here the prior is the one from which the sampler draws,
+    its keyword `prior`. For any other sampler, the unit is the largest absolute mean reward of
+    UNIT_TASKS tasks, drawn with a fixed generator.
+
+    Where the standard deviation is zero, the largest absolute mean takes its place, and then the
+    noise. Where nothing is ever paid, the unit is 1.
+
+    >>> small = MDP(np.ones(1), np.ones((1, 2, 1)), np.array([[[0.0], [-0.01]]]))
+    >>> mine = Family("mine", {}, None, lambda rng, n: small, 1, 10, rollouts.deterministic)
+    >>> reward_unit(mine), reward_unit(mine._replace(unit=2))
+    (0.01, 2.0)
+    """
+    if family.unit is not None:
+        return family.unit
+    prior = getattr(family.sample, "keywords", {}).get("prior")
+    if family.reward_noise is rollouts.bernoulli or isinstance(prior, (BetaArms, CorrelatedArms)):
+        return 1.0
+    if isinstance(prior, (GaussianArms, DirichletMDP)):
+        sizes = [np.max(prior.std), np.abs(prior.mean).max(), prior.noise]
+        return next((float(size) for size in sizes if size > 0), 1.0)
+    if isinstance(prior, Hypotheses):
+        tasks = take_tasks(prior.mdps, np.flatnonzero(prior.weights))
+    else:
+        tasks = family.sample(np.random.default_rng(0), UNIT_TASKS)
+    return _largest_reward(tasks) or 1.0
 
 
 def expected_under_prior(values: Array, prior: Hypotheses) -> float:

@@ -1,4 +1,7 @@
-"""Families of candidates, priors, and the helpers that ask a family for its shape and trial."""
+"""Families of candidates, priors, units of rewards, and the helpers that ask a family."""
+
+import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +12,8 @@ from problems import scripted_agent, small_bandit, small_grid
 from metarl_min import tasks
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
+from metarl_min.tasks import registry
+from metarl_min.tasks.bandits import bandit_mdps, correlated, gaussian
 
 
 def of_candidates(weights, num_candidates=3):
@@ -106,3 +111,120 @@ def test_a_trial_is_played_by_the_protocol_of_the_family():
     assert episodes.rewards.shape == (2, 3, 4) and num_steps == 12
     assert (episodes.states == [4, 1, 1, 1]).all()  # up, then against the border
     assert (episodes.rewards == 1.0).all()
+
+
+def in_unit(family, u):
+    """The same family, whose rewards are u times as large."""
+    prior, sampler = family.prior, family.sample
+    if isinstance(prior, tasks.Hypotheses):
+        mdps = prior.mdps
+        prior = prior._replace(mdps=mdps._replace(reward=u * mdps.reward))
+    elif isinstance(prior, (tasks.GaussianArms, tasks.DirichletMDP)):
+        own = {name: u * getattr(prior, name) for name in ("mean", "std", "noise")}
+        prior = prior._replace(**own)
+    else:  # Bernoulli rewards have no other unit, so the sampler is one of our own
+        sampler = partial(sample_scaled, sampler=family.sample, u=u)
+        return family._replace(sample=sampler, reward_noise=rollouts.deterministic)
+    return family._replace(prior=prior, sample=partial(sampler.func, prior=prior))
+
+
+def sample_scaled(rng, num_tasks, sampler, u):
+    drawn = sampler(rng, num_tasks)
+    return drawn._replace(reward=u * drawn.reward)
+
+
+@pytest.mark.parametrize("u", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize("name", registry.FAMILIES)
+def test_the_unit_of_a_family_is_one_and_scales_with_its_rewards(name, u):
+    family = registry.make(name, {})
+    assert tasks.reward_unit(family) == 1.0
+    unit = tasks.reward_unit(in_unit(family, u))
+    drawn = name in ("bandit", "correlated")
+    largest = abs(family.sample(rng(), 100).reward).max() if drawn else 1.0
+    assert unit == pytest.approx(u * largest, rel=1e-15)
+
+
+@pytest.mark.parametrize("u", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize(("goal", "step", "unit"), [(1.0, -0.1, 1.0), (0.0, -3.0, 3.0)])
+def test_the_unit_of_a_grid_is_its_largest_reward(goal, step, unit, u):
+    family = small_grid(goal_reward=goal * u, step_reward=step * u, goals=(0, 1), terminate=1)
+    assert tasks.reward_unit(family) == pytest.approx(unit * u, rel=1e-15)
+
+
+def test_the_unit_of_normal_arms_is_the_largest_deviation_of_their_means():
+    prior = tasks.GaussianArms(np.array([5.0, 0.0]), np.array([0.5, 2.0]), noise=9.0)
+    family = gaussian(arms=2)
+    family = family._replace(prior=prior, sample=partial(family.sample.func, prior=prior))
+    assert tasks.reward_unit(family) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "unit"),
+    [({"mean": -7.0}, 7.0), ({"noise": 3.0}, 3.0), ({"noise": 0.0}, 1.0)],
+)
+def test_without_deviation_the_unit_is_the_mean_then_the_noise_then_one(settings, unit):
+    assert tasks.reward_unit(gaussian(std=0.0, **settings)) == unit
+
+
+def test_the_unit_counts_only_candidates_and_transitions_that_are_possible():
+    stay = MDP(np.eye(2)[None, 0], np.eye(2)[None, :, None], np.zeros((3, 2, 1, 2)))
+    reward = stay.reward.copy()
+    reward[0, 0, 0], reward[1, 1, 0], reward[2] = (3.0, -50.0), (70.0, -4.0), 900.0
+    family = tasks.family_of_candidates(
+        "mine", {}, stay._replace(reward=reward), np.array([0.5, 0.5, 0]), 1, 1, rollouts.gaussian
+    )
+    assert tasks.reward_unit(family) == 4.0
+
+
+def test_the_unit_of_tasks_that_share_their_rewards_or_pay_nothing():
+    moves = np.stack([np.eye(2)[[0, 0]], np.eye(2)[[1, 1]]], 1)  # [S, A, S]
+    reward = np.array([[[2.0, -8.0]], [[1.0, 6.0]]])  # [S, 1, S]
+    shared = MDP(np.full((2, 2), 0.5), moves, reward)
+    family = small_bandit()._replace(prior=None, reward_noise=rollouts.gaussian)
+    assert tasks.reward_unit(family._replace(sample=lambda rng, n: shared)) == 8.0
+    nothing = shared._replace(reward=0 * reward)
+    assert tasks.reward_unit(family._replace(sample=lambda rng, n: nothing)) == 1.0
+
+
+@pytest.mark.parametrize("u", [0.01, 1.0, 100.0])
+def test_a_family_of_our_own_has_the_unit_of_its_tasks_or_a_unit_that_is_given(u):
+    means = np.array([[0.25, -0.5], [1.0, 0.0]])
+    mine = small_bandit()._replace(
+        prior="one of our own",
+        sample=lambda rng, n: bandit_mdps(u * means[rng.integers(2, size=n)]),
+        reward_noise=rollouts.deterministic,
+    )
+    assert tasks.reward_unit(mine) == tasks.reward_unit(mine) == u
+    given = mine._replace(unit=np.float32(2))
+    assert tasks.reward_unit(given) == 2.0 and type(tasks.reward_unit(given)) is float
+    assert tasks.reward_unit(given._replace(horizon=3, name="other")) == 2.0
+
+
+def test_a_family_with_another_prior_or_sampler_never_keeps_a_unit_in_silence():
+    family = gaussian(std=3.0)
+    loud = family._replace(sample=partial(family.sample.func, prior=gaussian(std=30.0).prior))
+    assert (tasks.reward_unit(family), tasks.reward_unit(loud)) == (3.0, 30.0)
+    given = family._replace(unit=5.0)
+    for change in ({"prior": None}, {"sample": loud.sample}):
+        with pytest.raises(ValueError, match="needs its unit, or None to derive it, got the unit"):
+            given._replace(**change)
+    assert tasks.reward_unit(given._replace(sample=loud.sample, unit=6.0)) == 6.0
+    assert tasks.reward_unit(given._replace(sample=loud.sample, unit=None)) == 30.0
+
+
+@pytest.mark.parametrize("unit", [0.0, -1.0, np.nan, np.inf])
+def test_a_unit_must_be_positive_and_finite(unit):
+    with pytest.raises(ValueError, match=r"unit must be (positive|finite), got"):
+        small_bandit()._replace(unit=unit)
+
+
+@pytest.mark.parametrize("unit", [True, "1", np.ones(1)])
+def test_a_unit_must_be_a_number(unit):
+    with pytest.raises(TypeError, match="unit must be a real number, got"):
+        small_bandit()._replace(unit=unit)
+
+
+def test_a_pickled_family_has_its_unit():
+    for family in (small_grid(goal_reward=20.0), correlated()._replace(unit=7.0)):
+        copy = pickle.loads(pickle.dumps(family))
+        assert tasks.reward_unit(copy) == tasks.reward_unit(family) > 1.0
