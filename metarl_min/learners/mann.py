@@ -4,9 +4,9 @@ The learner is rl2, with one difference. Its policy is `external_memory.policy`,
 rows of an external memory and reads them by their addresses. The memory always has 8 rows, and its
 addresses and contents have 16 entries.            [Santoro et al. 2016; Graves et al. 2014]
 
-Santoro et al. train their network by supervision. Here it is trained by actor-critic. The options
-of the command line are those of rl2 without `cell`, because the command line drops a setting that
-`partial` has fixed.
+Santoro et al. train their network by supervision. Here it is trained by actor-critic. On the
+command line, mann has the options of rl2 without `cell`, because the command line drops a setting
+that `partial` has fixed.
 """
 
 from functools import partial

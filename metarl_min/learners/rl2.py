@@ -32,8 +32,8 @@ By default the rewards of the training are the sampled rewards r_t. They may be 
     constant. So b may be subtracted, as a baseline.
 
 The return in this proof is not discounted. For gamma = lambda = 1, Adv_t is the sum of all r_k with
-k >= t, minus V_old,t, which is a baseline too. With other values the gradient can be biased, with
-and without (1).
+k >= t, minus V_old,t, which is a baseline too. If gamma or lambda is less than 1, the gradient can
+be biased, with and without (1).
 
 If the task has one state, b is the mean of r(s,a) over the actions. Otherwise b is 0: with several
 states an episode may end early. Then the actions decide how many steps follow, so they decide how
@@ -90,10 +90,11 @@ BANDIT = Settings(
     hidden=64, num_tasks=256, iterations=2000, gamma=1.0, gae_lambda=0.7,
     scale=1.0, entropy=0.1, beta=0.02, max_norm=0.1,
 )  # fmt: skip
-# In a contextual bandit, actions do not change the later cues. The arm that is most likely to pay
-# now is also the best arm for the rest of the trial. Until an arm of a cue has paid, its untried
-# arms are equally likely to pay, and they tell equally much about the task. So exploration has no
-# extra use: gamma is 0, and later rewards add no noise.
+# In a contextual bandit, each state is called a cue. Actions do not change the later cues. The arm
+# that is most likely to pay now is also the best arm for the rest of the trial. If no arm of a cue
+# has paid yet, all untried arms of this cue are equally likely to pay. A pull of any of them gives
+# the same amount of information about the task. So exploration has no extra use. Therefore gamma is
+# 0, and later rewards add no noise to the advantages.
 # The policy still learns to remember, because gradients go back through the memory.
 CONTEXTUAL = Settings(
     hidden=32, num_tasks=128, iterations=1000, gamma=0.0, gae_lambda=0.0,

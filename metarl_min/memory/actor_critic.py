@@ -14,10 +14,11 @@ lambda = 1 it has the errors of all later steps too:
 The sequence is not cut between episodes, because exploration in one episode earns reward in the
 next.
 
-The training changes pi so that a function f of its logits z and its values V grows. One batch may
-serve for several ascents, so pi may differ from pi_old. Let ratio_t = pi(a_t) / pi_old(a_t). Let
-Ent_t = -sum_a pi_t log pi_t be the entropy of pi at step t. The targets target_t = Adv_t + V_old,t
-are constants. In this module, eps limits the distance of a ratio from 1:
+The training changes pi so that a function f of its logits z and its values V grows. An ascent is
+one update of theta by the gradient of f. Several ascents may use the same trials, so pi may differ
+from pi_old. Let ratio_t = pi(a_t) / pi_old(a_t). Let Ent_t = -sum_a pi_t log pi_t be the entropy of
+pi at step t. The targets target_t = Adv_t + V_old,t are constants. In this module, eps limits the
+distance of a ratio from 1:
 
     (2)  f = sum_t ( min(ratio_t Adv_t, clip(ratio_t, 1 - eps, 1 + eps) Adv_t)
                      + eta Ent_t - (target_t - V_t)^2 / 4 )
@@ -36,7 +37,8 @@ Here 1{a_t} is the one-hot vector of the action.
 
     Steps of (3): dlog pi(a)/dz = 1{a} - pi, so ratio has the derivative ratio (1{a} - pi).
     If the clipped term is the smaller one, it does not change with ratio, so k_t = 0.
-    For Adv > 0 this is ratio > 1 + eps; for Adv < 0 it is ratio < 1 - eps.
+    For Adv > 0 the clipped term is the smaller one if ratio > 1 + eps.
+    For Adv < 0 the clipped term is the smaller one if ratio < 1 - eps.
     Steps of (4): dEnt/dpi = y with y = -(log pi + 1), and sum_a pi y = Ent - 1.
     By policies (3), the softmax turns the gradient y in pi into pi (y - sum_a pi y) in z.
     This is pi (-log pi - 1 - Ent + 1), which is (4).

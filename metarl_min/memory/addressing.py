@@ -20,8 +20,8 @@ A length below 1e-3 counts as 1e-3, so the similarity to an address of zeros is 
     a length that counts as 1e-3 is constant:                                    no second term
     (1) does not change if key and address_i change places:                      df/daddress_i
 
-The vector `read` is a weighted mean of the contents. The weights are positive and sum to 1, and a
-larger strength puts more weight on the most similar row:
+The vector `read` is a weighted mean of the contents. The vector `reading` holds the weights, which
+are positive and sum to 1. A larger strength puts more weight on the most similar row:
 
     (3)  reading = softmax(strength similarity)                       [Graves et al. 2014, eq. 5]
     (4)  df/dstrength = sum_i y_i similarity_i,  df/dsimilarity = strength y,
@@ -29,11 +29,13 @@ larger strength puts more weight on the most similar row:
     (5)  read = sum_i reading_i content_i                             [Graves et al. 2014, eq. 2]
     (6)  df/dreading_i = g . content_i,  df/dcontent_i = reading_i g             [chain rule]
 
-In (4), y is the gradient in the argument of the softmax, by policies (3). For (6), the result of
-(5) is linear in the weights and linear in the contents.
+In (4), y is the gradient in the argument of the softmax, by policies (3). (6) holds because (5) is
+linear in the weights and linear in the contents.
 
-A vector is written to the least used row, or to the rows that were read at the previous step,
-with the weights last_reading. The gate mixes the two:
+The vector to write goes to the least used row and to the rows that were read at the previous step.
+The usage of a row decays at each step and grows when the row is read or written, by (12). The
+vector last_reading holds the weights of the previous reading. If the gate is near 1, most of the
+write goes to the rows that were read. If the gate is near 0, most of it goes to the least used row:
 
     (7)  least_i = 1 at the first row with the smallest usage, and 0 elsewhere
                                                                       [Santoro et al. 2016, eq. 6]
@@ -45,11 +47,11 @@ with the weights last_reading. The gate mixes the two:
           df/dvector = sum_i writing_i g_i                                       [chain rule]
     (12)  usage <- 0.95 usage + reading + writing                     [Santoro et al. 2016, eq. 5]
 
-In (10), row_i is the address or the content of row i. The vector `least` is the same in (8) and in
-(10); both use the usage before the step. So the least used row is erased before the write. The
-other rows are not erased; the write adds to them. Before the first step all arrays are zeros. A
-small change of the usage does not change (7), so `least` has no gradient. Outside (12), only (7)
-uses the usage, so the usage has no gradient either.
+In (10), row_i is the address or the content of row i. The factor 1 - least_i erases the least used
+row before the write. The other rows are not erased; the write adds to them. The vector `least` is
+the same in (8) and in (10); both use the usage before the step. Before the first step all arrays
+are zeros. A small change of the usage does not change (7), so `least` has no gradient. Outside
+(12), only (7) uses the usage, so the usage has no gradient either.
 """
 
 from typing import Any
@@ -83,13 +85,14 @@ def similarity_pullback(
     """Return the gradients in key and addresses from the gradient g in `similarities`, eq. (2)."""
     key_square = onp.sum(key * key, axis=-1, keepdims=True)
     address_squares = onp.einsum("...rw,...rw->...r", addresses, addresses)
-    key_bounded = onp.maximum(key_square, SHORTEST**2)
-    addresses_bounded = onp.maximum(address_squares, SHORTEST**2)
-    first = g / onp.sqrt(key_bounded * addresses_bounded)  # factor of the first terms
+    key_divisor = onp.maximum(key_square, SHORTEST**2)
+    address_divisors = onp.maximum(address_squares, SHORTEST**2)
+    first = g / onp.sqrt(key_divisor * address_divisors)  # factor of the first terms
     second = g * similarities  # factor of the second terms, still without 1 / length^2
-    # A comparison is 0 where the length counts as 1e-3: then there is no second term.
-    second_key = second.sum(-1, keepdims=True) * (key_square == key_bounded) / key_bounded
-    second_addresses = second * (address_squares == addresses_bounded) / addresses_bounded
+    # Where a length counts as 1e-3, its divisor differs from its square. Then `==` is False, which
+    # multiplies the second term by 0.
+    second_key = second.sum(-1, keepdims=True) * (key_square == key_divisor) / key_divisor
+    second_addresses = second * (address_squares == address_divisors) / address_divisors
     key_gradient = onp.einsum("...r,...rw->...w", first, addresses) - second_key * key
     address_gradient = first[..., None] * key[..., None, :]
     return key_gradient, address_gradient - second_addresses[..., None] * addresses
@@ -103,7 +106,7 @@ def reading_weights(strength: Any, similarities: Any) -> Any:
 def reading_weights_pullback(
     strength: Array, similarities: Array, reading: Array, g: Array
 ) -> GradientPair:
-    """Return the gradients in strength and similarities from the one in `reading`, eq. (4)."""
+    """Return the gradients in strength and similarities from the gradient in `reading`, eq. (4)."""
     y = softmax_pullback(reading, g)
     return onp.sum(y * similarities, axis=-1), strength[..., None] * y
 
@@ -158,7 +161,10 @@ def write(rows: Any, least: Any, writing: Any, vector: Any) -> Any:
 def write_pullback(
     least: Array, writing: Array, vector: Array, g: Array
 ) -> tuple[Array, Array, Array]:
-    """Return the gradients in rows, weights and vector from g in the new rows, eq. (11)."""
+    """Return the gradients in rows, weights and vector, eq. (11).
+
+    g is the gradient in the rows after the write.
+    """
     row_gradient = (1 - least)[..., None] * g
     writing_gradient = onp.einsum("...rw,...w->...r", g, vector)
     vector_gradient = onp.einsum("...r,...rw->...w", writing, g)

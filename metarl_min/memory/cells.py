@@ -36,8 +36,9 @@ n, but in the arguments of s, s and tanh. d_q is the gradient in q itself:
     h also stands in h U, whose gradient is (d_r, d_u, d_q):        (d_r, d_u, d_q) U^T
 
 All steps and tasks share the parameters, so the gradients in (5) are sums over the steps t and over
-the tasks. The products with x_t^T and h_t^T sum over the tasks. In this module, T is the length of
-the sequence, N T steps of a trial.
+the tasks. The products with x_t^T and h_t^T contain the sum over the tasks. In df/db and df/dc, the
+sum over the tasks is not written. In this module, T is the number of all steps of a sequence. If
+the sequence is a trial, T is the product N T of the other modules.
 
     (5)  df/dW = sum_t x_t^T (d_r, d_u, d_n)_t,  df/db = sum_t (d_r, d_u, d_n)_t,
          df/dU = sum_t h_t^T (d_r, d_u, d_q)_t,  df/dc = sum_t d_q,t   [Werbos 1990; derivation]

@@ -160,10 +160,11 @@ def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
 def memory_pullback(before: Memory, after: Memory, g: Memory) -> tuple[Interface, Memory]:
     """Return the gradients in the interface and in the memory before a step, addressing (2)-(11).
 
-    The key, the reading, the addresses and the contents after this step are used in this step and
-    again in the next one. g holds the gradient from the next step, so the two are added. The fields
-    `hidden` and `read` of the result still hold g. Their gradients also need the GRU, so
-    `memory_gradient` replaces them. The field `usage` holds g too, which is zeros.
+    g holds the gradients from the next step; g.read also holds the gradient from the heads. The
+    key, the reading, the addresses and the contents after this step are used in this step too, so
+    the gradients from this step are added to g. The result takes `hidden` and `read` unchanged from
+    g. Their gradients also need the GRU, so `memory_gradient` replaces them. The result also
+    takes `usage` from g, where it is zeros, because the usage has no gradient.
     """
     _, (key, vector, gate, strength), least, writing, similarities = after.cache
     # read = sum_i reading_i content_i
@@ -202,7 +203,7 @@ def memory_gradient(
 ) -> Tree:
     """Return the gradient in all parameters, back through the steps, by eq. (2) and cells (4), (5).
 
-    The arguments are those of `recurrent_policies.gradient`.
+    The arguments are the arguments of `recurrent_policies.gradient` without `policy`.
     """
     gradient = trees.map_leaves(onp.zeros_like, params)
     head_gradients = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
@@ -223,7 +224,7 @@ def memory_gradient(
         features = onp.concatenate([after.hidden, after.read], axis=-1)
         gradient["U_heads"] += features.T @ head_gradient
         gradient["interface_weights"] += after.hidden.T @ y_gradient
-        # sum(0) is slower than the product with ones in cells, but the steps above take most time.
+        # `cells` sums by a faster product with ones. Here the lines above take most of the time.
         gradient["b"] += gru.input.sum(0)
         gradient["c"] += gru.recurrent[:, 2 * H :].sum(0)
         gradient["c_heads"] += head_gradient.sum(0)

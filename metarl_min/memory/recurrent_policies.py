@@ -16,17 +16,18 @@ decomposition. The initial parameters are:
 - The columns of U_heads for the logits are orthonormal, by (2). They are then multiplied by 0.01,
   so that the first policy is nearly uniform. The column for the value has length 1, by (2).
 
-    (2)  Q of the QR decomposition of a matrix of normal numbers, each column times the sign of
-         the diagonal entry of R                          [Saxe et al. 2014; Mezzadri 2007]
+    (2)  take the QR decomposition of a matrix of normal numbers, and multiply each column of Q
+         by the sign of the entry of the same column on the diagonal of R
+                                                          [Saxe et al. 2014; Mezzadri 2007]
     (3)  uniform on (-l, l), l = sqrt(6 / (rows + columns))      [Glorot and Bengio 2010]
 
 The signs in (2) make all orthogonal matrices equally likely. The variance of (3) is
 l^2 / 3 = 2 / (rows + columns). With the variance 1 / rows, x W is about as large as x. With
 1 / columns, the gradient in x is about as large as the gradient in x W. (3) lies between the two.
 
-A learner uses a policy only through `RecurrentPolicy`. It needs to know neither the contents of the
-memory nor the computation of the gradient. In this module, T is the length of the sequence, N T
-steps of a trial.
+A learner uses a policy only through `RecurrentPolicy`. The learner needs to know neither the
+contents of the memory nor the computation of the gradient. In this module, T is the number of all
+steps of a trial, which is the product N T of the other modules.
 """
 
 from collections.abc import Callable
@@ -52,7 +53,7 @@ class RecurrentPolicy(NamedTuple):
     # parameters, memory, observations [..., M, I] -> memory, logits [..., M, A], values [..., M]
     gradient: Callable[[Tree, Array, Any, Array, Array], Tree] | None = None
     # The gradient by hand: parameters, x [T, M, I], memories [T + 1], gradients in logits [T, M, A]
-    # and in values [T, M] -> gradient in the parameters. If it is None, autograd computes it.
+    # and in values [T, M] -> gradient in the parameters. If `gradient` is None, autograd is used.
 
 
 Cell = Callable[[int], RecurrentPolicy]  # number of hidden units -> policy with this cell
@@ -99,8 +100,8 @@ def gradient(
     if policy.gradient is not None:
         return policy.gradient(params, x, memories, logit_gradients, value_gradients)
 
-    # The given gradients are constants here. So by the chain rule the gradient of this sum in the
-    # parameters is the gradient of f.
+    # The result of `linear_function` is a sum, in which the gradients of f are constant factors. By
+    # the chain rule, the gradient of this sum in the parameters is equal to the gradient of f.
     def linear_function(params: Tree) -> Any:
         _, logits, values = unroll(policy, params, x)
         return np.sum(logits * logit_gradients) + np.sum(values * value_gradients)
@@ -168,9 +169,9 @@ def _step(params: Tree, h: Any, x: Any, next_hidden: Callable[..., Any]) -> tupl
 def _traced_policy(
     next_hidden: Callable[..., Any], num_blocks: int, hidden: int, dtype: str
 ) -> RecurrentPolicy:
-    """Return the policy with the cell `next_hidden`. Its memory is h, and autograd differentiates.
+    """Return the policy with the cell `next_hidden`. Autograd computes its gradient.
 
-    `next_hidden` is a function of `cells`: parameters, h, x -> h'.
+    The memory is h. `next_hidden` is a function of `cells`: parameters, h, x -> h'.
     """
     H, dtype = whole("hidden", hidden), require_float(dtype)
     return RecurrentPolicy(
@@ -211,7 +212,7 @@ def gru_gradient(
     """Return the gradient of the GRU in all parameters, by eq. (1), cells (4) and cells (5).
 
     h' U_heads has the derivative h' with respect to U_heads, and the derivative U_heads with
-    respect to h'. The arguments are the arguments of `gradient`.
+    respect to h'. The arguments are the arguments of `gradient` without `policy`.
     """
     head_gradients = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
     hidden, steps = [memory.h_after for memory in memories[:-1]], memories[1:]

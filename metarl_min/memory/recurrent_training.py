@@ -12,12 +12,13 @@ falls to 0, the policy stays random in those states where random actions cost li
 eta_i falls twice as fast as beta_i, and the second half of the training has no bonus. The example
 `examples/local_optimum.py` trains with a bonus and without one.
 
-Let f be the function of actor_critic (2). Let F be the sum of f over the M tasks, divided by the
-number M N T of steps. Each ascent moves theta along the gradient of F, by one step of Adam:
+Let f be the function of actor_critic (2) for one task. Let F be the sum of f over the M tasks,
+divided by the number M N T of steps:
 
     (2)  F = sum over the M tasks of f / (M N T)                                  [definition]
 
-A step that is not alive adds 0 to the sum, but N T counts it.
+A step that is not alive adds 0 to the sum, but it is counted in N T. Each ascent is one step of
+Adam with the gradient of F in theta. A long gradient is first scaled down, by actor_critic (6).
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ def update_of_words(
 
 
 class Settings(NamedTuple):
-    """The settings of a training. Every field except `update` is an option of the command line.
+    """The settings of a training. On the command line, each field except `update` is one option.
+
+    `update_of_words` makes the field `update` from the options `update`, `epochs` and `clip`.
 
     hidden      number of hidden units of the policy
     num_tasks   number of tasks in a batch
@@ -105,8 +108,8 @@ class Settings(NamedTuple):
     update: Update = a2c
 
 
-# The command line reads only the names of these fields. `rl2.default_settings` chooses the default
-# values for each family.
+# From UNSET, the command line reads the names of its options. The value None says that the default
+# of an option depends on the family: `rl2.default_settings` chooses it.
 UNSET = Settings._make([None] * 10)
 
 
@@ -166,13 +169,13 @@ def ascend(
     beta, eta = schedule(settings.beta, settings.entropy, progress)
     adam, theta, moments = optimizers.adam(beta), state.theta, state.optimizer
     for epoch in range(settings.update.epochs):
-        if epoch > 0:  # theta is not the one that played the trials any more
+        if epoch > 0:  # theta has changed since the trials were played
             memories, logits, values = recurrent_policies.unroll(policy, theta, x)
         logit_gradient = actor_critic.logit_gradient(
             logits, old_log_probs, onehot, advantages, alive, eta, settings.update.clip
         )
         value_gradient = actor_critic.value_gradient(values, targets, alive)
-        per_step = logit_gradient / alive.size, value_gradient / alive.size
-        g = recurrent_policies.gradient(policy, theta, x, memories, *per_step)
+        gradients = logit_gradient / alive.size, value_gradient / alive.size  # of F, eq. (2)
+        g = recurrent_policies.gradient(policy, theta, x, memories, *gradients)
         theta, moments = adam.update(theta, moments, actor_critic.clip_norm(g, settings.max_norm))
     return State(theta=theta, optimizer=moments, iteration=state.iteration + 1)
