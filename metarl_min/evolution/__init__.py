@@ -3,6 +3,7 @@
 search_gradients   estimates of the gradient of a smoothed fitness
 genetic_operators  selection of parents, crossover and mutation
 players            parameters that play a trial, for a whole population at once
+workers            worker processes that end with their parent, and separate jobs
 executors          slices of a population on many workers
 generations        one generation of a search on many workers
 cma_es             a normal distribution that learns the shape of the fitness

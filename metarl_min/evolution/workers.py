@@ -1,0 +1,131 @@
+"""Worker processes that end with their parent, and separate jobs for them.
+
+`perform_all` performs separate jobs, such as the columns of a table. Each worker is an Executor of
+its own and has one job at a time. So a worker that is lost costs its job again, and nothing else.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
+from multiprocessing import connection
+from typing import Any, NamedTuple
+
+from metarl_min.basics.arguments import real, require, whole
+
+ATTEMPTS = 3  # a job is lost for good if it has lost so many workers
+
+
+def _end_after(sentinel: Any) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
+
+
+def end_with_parent() -> None:
+    """Let this process end as soon as its parent has ended, even if the parent was killed.
+
+    It is the initializer of a pool of processes. Without it, the workers of a killed parent wait
+    for work for ever. It does nothing in a process that `multiprocessing` has not started.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def processes(num_workers: int) -> ProcessPoolExecutor:
+    """Return a pool of worker processes that end when this process ends.
+
+    The value `functools.partial(processes, 2)` is a function that makes an Executor.
+    """
+    return ProcessPoolExecutor(whole("num_workers", num_workers), initializer=end_with_parent)
+
+
+def stop(executor: Any) -> None:
+    """Shut down an Executor at once, and kill its worker processes if it has any."""
+    killed = dict(getattr(executor, "_processes", None) or {})  # no public name before Python 3.14
+    executor.shutdown(wait=False)
+    for process in killed.values():
+        process.kill()
+
+
+class _Place(NamedTuple):
+    """The job that a worker has now."""
+
+    number: int
+    worker: Any
+    started: float  # time.monotonic() in seconds
+
+
+def _submit(worker: Any, job: Callable[[Any], Any], argument: Any) -> Future[Any]:
+    """Return the future of a job; if the worker was lost before, a future that says so."""
+    try:
+        future: Future[Any] = worker.submit(job, argument)
+    except BrokenExecutor as error:
+        future = Future()
+        future.set_exception(error)
+    return future
+
+
+def _ended(running: dict[Future[Any], _Place], seconds: float | None) -> list[Future[Any]]:
+    """Wait, and return the futures that are done, or else those that are late."""
+    first = min(place.started for place in running.values())
+    limit = None if seconds is None else max(0.0, first + seconds - time.monotonic())
+    done, _ = wait(running, limit, FIRST_COMPLETED)
+    if done or seconds is None:
+        return list(done)
+    late = time.monotonic() - seconds
+    return [future for future, place in running.items() if place.started <= late]
+
+
+def _loss(future: Future[Any], seconds: float | None) -> Exception | None:
+    """Return the error of a job whose worker is lost or late, else None."""
+    if not future.done():
+        return TimeoutError(f"no result after {seconds} seconds")
+    error = future.exception()
+    return error if isinstance(error, BrokenExecutor) else None
+
+
+def perform_all(
+    make_worker: Callable[[], Any],
+    num_workers: int,
+    job: Callable[[Any], Any],
+    arguments: Sequence[Any],
+    seconds: float | None = None,
+) -> Iterator[tuple[int, Any]]:
+    """Yield (i, job(arguments[i])) for each i, in the order in which the jobs end.
+
+    `make_worker()` makes an Executor with one worker. A worker that is lost, or has had its job for
+    more than `seconds` seconds, is stopped, and its job is asked for again; after `ATTEMPTS`
+    attempts a RuntimeError names the job. An error of a job is raised here. When the iteration ends
+    or is closed, all workers are stopped.
+    """
+    require(seconds is None or real("seconds", seconds) > 0, "seconds must be positive", seconds)
+    num_workers, attempts = whole("num_workers", num_workers), Counter[int]()
+    waiting, idle = deque(range(len(arguments))), list[Any]()
+    running: dict[Future[Any], _Place] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < num_workers:
+                number, worker = waiting.popleft(), idle.pop() if idle else make_worker()
+                future = _submit(worker, job, arguments[number])
+                running[future] = _Place(number, worker, time.monotonic())
+            for future in _ended(running, seconds):
+                number, worker, _ = running.pop(future)
+                if error := _loss(future, seconds):
+                    stop(worker)
+                    waiting.appendleft(number)
+                    attempts[number] += 1
+                    rule = f"job {number} lost its worker {ATTEMPTS} times"
+                    if attempts[number] == ATTEMPTS:
+                        raise RuntimeError(f"{rule}: {error!r}") from error
+                else:
+                    idle.append(worker)
+                    yield number, future.result()
+    finally:
+        for worker in [*idle, *(place.worker for place in running.values())]:
+            stop(worker)
