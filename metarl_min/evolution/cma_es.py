@@ -50,9 +50,10 @@ would grow along <y>, although only sigma is too small. With h = 0, the mean of 
 (1 - c_c)^2 C, which is too small by c_c (2 - c_c) C. The term with (1 - h) in (8) adds c_1 times
 this to C.
 
-C learns from two terms of (8). The term with c_mu uses the steps of one generation. The term with
-c_1 uses p_c, a sum over generations, in which opposite steps cancel. So it also learns from the
-sign of the steps.
+C learns from two terms of (8). The term with c_mu uses the steps of one generation, and y y^T does
+not depend on the sign of a step y. The term with c_1 uses p_c, a sum over generations. In this sum
+opposite steps cancel, and steps in one direction add up. So through p_c, C also learns from the
+signs of the steps.
 
 There are no negative weights. Points of equal fitness share the weights of their ranks, and (5)
 and (7) use the mu_eff of the shared weights. If all points have the same fitness, only the number
@@ -151,17 +152,20 @@ def ask(rng: Rng, state: State, population: int) -> Array:
 
 
 def rank_weights(F: Array, weights: Array) -> Array:
-    """Return the weight of each point by its rank; equal points share their weights. [P] -> [P]
+    """Return the weight of each point by its rank, eq. (2). F [P], weights [P] -> [P]
+
+    Points of equal fitness share the weights of their ranks equally.
 
     >>> rank_weights(np.array([1.0, 5.0, 5.0, 0.0]), np.array([0.75, 0.25, 0.0, 0.0]))
     array([0. , 0.5, 0.5, 0. ])
     """
     _, level, counts = np.unique(-F, return_inverse=True, return_counts=True)
-    # Points of one level are equal. Level l has the ranks ends[l] - counts[l] .. ends[l] - 1, and
-    # each of its points gets the mean of the weights of these ranks.
+    # Points of equal fitness form one level. Level l has the ranks ends[l] - counts[l], ..,
+    # ends[l] - 1. Each of its points gets the mean of the weights of these ranks. The sum of these
+    # weights is the difference of two entries of `cumulative`.
     ends = np.cumsum(counts)
-    sums = np.concatenate([[0.0], np.cumsum(weights)])
-    return np.asarray(((sums[ends] - sums[ends - counts]) / counts)[level])
+    cumulative = np.concatenate([[0.0], np.cumsum(weights)])
+    return np.asarray(((cumulative[ends] - cumulative[ends - counts]) / counts)[level])
 
 
 def paths(state: State, const: Constants, w: Array, y: Array) -> tuple[Array, Array, int]:

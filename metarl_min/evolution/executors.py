@@ -1,9 +1,9 @@
-"""Slices of a population on many workers, with the results in order.
+"""Executors: a population is cut into slices, and each worker evaluates one slice at a time.
 
-A user gives one of three values: None (all members are evaluated in this process), an Executor of
-`concurrent.futures`, or a function that makes an Executor. The result of a member must not depend
-on its slice. Then the results have the same bits for any number of workers, and a slice that was
-lost can be computed again.
+The setting `executor` of a search is None (all members are evaluated in this process), an Executor
+of `concurrent.futures`, or a function that makes an Executor. The result of a member must not
+depend on its slice. Then the results have the same bits for any number of workers, and a slice that
+has no result can be evaluated again.
 
 `_OPEN` is a cache of this process: it holds the Executors that functions have made. An Executor
 serves all later generations, because its workers take longer to start than a generation takes.
@@ -71,7 +71,7 @@ def _attempt(
 ) -> tuple[dict[Slice, Any], Exception | None, bool]:
     """Return the results of one attempt, the last error, and whether the Executor is lost.
 
-    `executor` is an Executor here.
+    Here `executor` is an Executor. It is lost if it is broken or refuses work.
     """
     futures: dict[Slice, Future[Any]] = {}
     results: dict[Slice, Any] = {}

@@ -11,10 +11,10 @@ the slice receives the state. So the number of bytes of a generation grows with 
 not with the number of parameters, except for workers without the previous state.
 
 The state of a search is a tuple. Its first field holds the parameters, and its field `last_update`
-is an `Update`. P is the length of the fitness in the `Update`. The first state has no update before
-it, so it holds an `Update` with P zeros (`no_update`). Two numbers identify a state: its digest,
-computed from its parameters and its last key. The last key is random and belongs to one generation
-only, so two generations do not share a digest. If a worker computes other bits, the digest differs.
+is an `Update`, whose fitness has P entries. The first state has no update before it, so it holds an
+`Update` with P zeros (`no_update`). Two numbers identify a state: its digest, computed from its
+parameters and its last key. The last key is random and belongs to one generation only, so two
+generations do not share a digest. If a worker computes other bits, the digest differs.
 
 `_STATES` is a cache of a worker process: it holds the states that the worker evaluated last. If an
 entry is missing, the worker answers None, and only time is lost.

@@ -1,21 +1,21 @@
 """Genetic operators: selection of parents, crossover and mutation.
 
 A population has P members with D entries each, and every member has a fitness. In this module, r
-is the number of members that are better than a member, and K is the selection pressure. Of equal
-members the earlier one counts as better. K is the number of members that can become parents in (1),
-and the size of a tournament in (2).
+is the number of members that are better than a given member, and K is the selection pressure: the
+number of members that can become parents in (1), and the size of a tournament in (2). Of two
+members with equal fitness, the earlier one counts as better.
 
     (1)  truncation: a parent is one of the K best members, each with probability 1 / K
                                                            [Such et al. 2017, alg. 1]
-    (2)  tournament: a parent is the best of K members that are drawn with replacement; a member
-         that has r better ones wins with probability ((P - r)^K - (P - r - 1)^K) / P^K
+    (2)  tournament: a parent is the best of K members that are drawn with replacement; the given
+         member wins with probability ((P - r)^K - (P - r - 1)^K) / P^K
                                                            [Baeck 1996, sec. 5.2; derivation]
 
-- P - r members are not better than the member; the member is one of them.
+- P - r members are not better than the given member, and it is one of them.
 - All K draws come from these P - r members with probability ((P - r) / P)^K.
-- All K draws come from the P - r - 1 others with probability ((P - r - 1) / P)^K. Then the member
-  does not take part.
-- In the remaining cases the member takes part and no better one does. Then it wins.
+- All K draws come from the P - r - 1 others with probability ((P - r - 1) / P)^K. Then the given
+  member does not take part.
+- In the remaining cases the given member takes part and no better one does. Then it wins.
 
     (3)  uniform crossover: each entry comes from either parent with probability 1/2
                                                            [Syswerda 1989]
@@ -50,7 +50,8 @@ def tournament(rng: Rng, fitness: Array, num_draws: int, tournament_size: int) -
     array([1, 1, 1, 1])
     """
     order = np.argsort(-fitness, kind="stable")
-    # Places in this order are drawn, so the smallest of K places belongs to the best of K members.
+    # Positions in `order` are drawn. A better member has a smaller position, so the smallest of
+    # the K positions belongs to the best of the K members.
     return order[rng.integers(len(fitness), size=(num_draws, tournament_size)).min(1)]
 
 

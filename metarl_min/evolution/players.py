@@ -76,8 +76,8 @@ def batched_over_population(policy: RecurrentPolicy, population: int) -> Recurre
     """Return a policy whose inputs are P M rows, ordered as in `play_population`.
 
     It reshapes the rows to [P, M, I] and calls the given `policy`, so row (p, m) uses the weights
-    of member p. NumPy multiplies the matrices of each member separately, and always with the same
-    shapes. So the bits of a member do not depend on how many other members there are.
+    of member p. NumPy multiplies the matrices of each member separately, in shapes that do not
+    depend on P. So the bits of a member do not depend on how many other members there are.
 
     `step(thetas, memory, x [P M, I])` returns the next memory, the logits [P M, A] and the values
     [P M].

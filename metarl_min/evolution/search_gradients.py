@@ -21,11 +21,11 @@ three have the mean E g = grad F_sigma:
 - So grad F_sigma = E F(x) e / sigma, and (2) is a mean of n terms with this mean.
 - e and -e have the same distribution, and E e = 0. So (3) and (4) have the same mean as (2).
 
-The covariances of the estimates follow, for normal directions. F, its gradient and its Hessian
-Hess are taken at theta. If F is linear, (5) and (6) hold. If F is quadratic, (7) holds, and (5)
-holds for Cov (3) but not for Cov (4):
+Cov (3) is the covariance of the estimate (3). The directions are normal in (5)-(7), and F, its
+gradient and its Hessian Hess are taken at theta. (5) and (7) hold if F is linear or quadratic, and
+(6) holds if F is linear. A linear F has Hess = 0, and then (7) says Cov (4) = Cov (3).
 
-    (5)  Cov (3) = Cov (4) = (|grad F|^2 I + grad F grad F^T) / n                    [derivation]
+    (5)  Cov (3) = (|grad F|^2 I + grad F grad F^T) / n                              [derivation]
     (6)  Cov (2) = Cov (3) + (F / sigma)^2 I / n                                     [derivation]
     (7)  Cov (4) = Cov (3)
                    + sigma^2 (((tr Hess)^2 + 2 tr Hess^2) I + 4 (tr Hess) Hess + 8 Hess^2) / (4 n)
@@ -45,10 +45,10 @@ terms y. A term of each estimate is
 - The product of the first and the second part is odd in e, so its mean is 0.
 
 The trace of Hess is written tr, and tr = sum_j h_j. The matrix X is computed in these steps:
-- In the basis of the eigenvectors of Hess, e^T Hess e = sum_j h_j e_j^2, and X is diagonal.
-- So X_ii / (sigma^2 / 4) = E e_i^2 (sum_j h_j e_j^2)^2.
-- Split the sum as h_i e_i^2 + Y. Then Y is independent of e_i.
-- Y has E Y = tr - h_i and E Y^2 = (tr - h_i)^2 + 2 (sum_j h_j^2 - h_i^2).
+- In the basis of the eigenvectors of Hess, e^T Hess e = sum_j h_j e_j^2. Then X is diagonal,
+  because an entry (i, j) with i != j is the mean of a function that is odd in e_i.
+- So X_ii / (sigma^2 / 4) = E e_i^2 (h_i e_i^2 + Y)^2 with Y = sum_{j != i} h_j e_j^2.
+- Y is independent of e_i. It has E Y = tr - h_i and E Y^2 = (tr - h_i)^2 + 2 (sum_j h_j^2 - h_i^2).
 - E e_i^6 = 15, so E e_i^2 (h_i e_i^2 + Y)^2 = 15 h_i^2 + 6 h_i E Y + E Y^2.
 - With E Y and E Y^2 this is tr^2 + 2 sum_j h_j^2 + 4 h_i tr + 8 h_i^2, as in (7).
 
@@ -90,7 +90,7 @@ import numpy as np
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
 
-DIRECTION_STREAM = 2  # the random stream of a key that draws directions; players uses 0 and 1
+DIRECTION_STREAM = 2  # directions are drawn by generators with seeds [key, 2, ..]
 
 
 def one_sided(F: Array, e: Array, sigma: float) -> Array:
@@ -182,7 +182,7 @@ def orthogonal_directions(key: int, indices: Array, D: int) -> Array:
     for j in {int(i) // D for i in indices}:
         rng = np.random.default_rng([key, DIRECTION_STREAM, j])
         Q, R = np.linalg.qr(rng.standard_normal((D, D)))
-        # QR is unique if R has a positive diagonal; then Q is uniform. Its columns become rows.
+        # These signs make the diagonal of R positive. Then Q is uniform, and so is its transpose.
         matrices[j] = np.sqrt(D) * (Q * np.sign(np.diag(R))).T
     return np.reshape([matrices[int(i) // D][int(i) % D] for i in indices], (len(indices), D))
 
@@ -203,7 +203,7 @@ def centred_ranks(F: Array) -> Array:
     """
     require(len(F) > 1, "ranks need at least 2 values", len(F))
     _, level, counts = np.unique(F, return_inverse=True, return_counts=True)
-    # A level of c values ends at rank cumsum - 1; its mean rank is (c - 1) / 2 lower.
+    # A level is c equal values. The last of their ranks is cumsum - 1, the mean (c - 1) / 2 less.
     mean_rank = np.cumsum(counts) - (counts + 1) / 2
     return np.asarray(mean_rank[level] / (len(F) - 1) - 0.5)
 

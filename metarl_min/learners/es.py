@@ -6,7 +6,7 @@ episodes, so it includes exploration. An estimator g of the gradient, search_gra
 
     (1)  theta <- theta + beta (g - decay theta)              [Salimans et al. 2017, sec. 2.1]
 
-The decay keeps theta small, so that sigma e does not become small beside it. The optimizer sgd
+The decay keeps theta small, so that sigma e does not become small in comparison. The optimizer sgd
 takes the step (1). Momentum and Adam, eqs. (2) and (3) of the module `optimizers`, ascend the same
 direction g - decay theta. An optimizer has a function `update(theta, state, direction)`, which
 returns the next theta and state.
@@ -45,7 +45,7 @@ class Search(NamedTuple):
     estimator   vanilla (one-sided), antithetic or forward (forward difference)
     directions  gaussian or orthogonal
     shaping     ranks (they replace the fitness) or none
-    decay       weight of theta that is subtracted from the gradient
+    decay       factor of theta in (1); decay theta is subtracted from the gradient
     num_slices  largest number of slices of the population for an executor; with fewer slices
                 than workers some workers are idle
 
@@ -107,7 +107,7 @@ def _directions(draw: Any, key: int, start: int, stop: int, D: int, dtype: Any) 
 
 
 def members(search: Search, theta: Tree, key: int, start: int, stop: int) -> Tree:
-    """Return the parameters of the members start .. stop - 1, all finite. [stop - start, ..]"""
+    """Return the members start .. stop - 1, [stop - start, ..]; ValueError if one is not finite."""
     vector, unravel = trees.ravel(theta)
     indices, signs = search_gradients.direction_and_sign(search.estimator, np.arange(start, stop))
     first, last = indices[0], indices[-1]
@@ -167,7 +167,7 @@ def evolve(
 ) -> Learner:
     """Return the learner that searches the parameters of any player by eq. (1).
 
-    A Learner is three functions, `init`, `step` and `trial`, as in the module `learners`.
+    Its functions are `init`, `step` and `trial`, as in the module `learners`.
     """
     check(search)
     shared: dict[str, Any] = {

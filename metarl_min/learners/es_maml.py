@@ -1,14 +1,14 @@
 """ES-MAML: evolution of the initial parameters of a learner that adapts.
 
 The initial parameters are theta. The fitness of theta is the return of a trial that adapts theta.
-A trial has stages k = 0, 1, .., as in the module `trials`. Stage k is the episodes between two
-adaptations. They are played with phi_k in (2) and with x_k in (3); phi_0 = theta. The last stage
-may be longer. In this module, R_k is the return of stage k, and x_k the parameters that hill
-climbing plays. Evolution ascends
+A trial has stages k = 0, 1, .., as in the module `trials`. An adaptation follows each stage except
+the last one, which may be longer. In this module, R_k is the return of stage k, phi_k are the
+parameters after k adaptations, and x_k are the parameters that hill climbing plays in stage k.
+Before any adaptation phi_0 = theta. Evolution ascends
 
     (1)  F(theta) = E sum_k R_k                                     [after Song et al. 2020]
 
-In Song et al. 2020 the last stage alone counts. Here all stages count, so the exploration of the
+In Song et al. 2020 only the last stage counts. Here all stages count, so the exploration of the
 early stages counts too. The parameters are adapted between the stages by one of two rules:
 
     (2)  gradient: phi_{k+1} = phi_k + alpha grad L(phi_k; D_k)     [Finn et al. 2017]
@@ -16,9 +16,9 @@ early stages counts too. The parameters are adapted between the stages by one of
          R_k; then phi_{k+1} is the best of x_0 .. x_k by return
                                                        [after Song et al. 2020, sec. 3.3.2]
 
-Rule (2) is the inner step, eq. (1) of the module `trials`: L is the surrogate of the return on the
-episodes D_k of stage k. In (3), e_k = 0 in the first and the last stage. So the first stage plays
-theta itself, and the last stage the best parameters so far. Of equal returns the latest wins.
+Rule (2) is eq. (1) of the module `trials`. Stage k plays phi_k, and L is the surrogate of its
+episodes D_k. In (3), e_k = 0 in the first and the last stage. So the first stage plays theta, and
+the last stage plays the best parameters so far. Of equal returns the latest wins.
 
 The step size evolves together with theta. Its parameter is `log2_alpha`: the step size of a member
 is alpha 2^log2_alpha, where alpha is the setting.
@@ -79,7 +79,7 @@ def by_hill_climbing(
     for k, num_episodes in enumerate(adaptation.sizes):
         played = best
         if 0 < k < last:
-            # The members share e_k, so a member does not depend on the others.
+            # The members share e_k [M, ..], so a member does not depend on the others.
             e = trees.map_leaves(lambda x: rng.standard_normal((M, *x.shape[2:])), best)
             played = trees.map_leaves(lambda x, e: x + _align_with_leaf(alpha, x) * e, best, e)
         probs = policies.softmax(adaptation.policy.logits(played))
@@ -110,7 +110,7 @@ def _trial(
 ) -> Episodes:
     sampler = rollouts.sampler(tasks, adaptation.family.reward_noise)
     theta = {name: x[:, None] for name, x in thetas.items() if name != "log2_alpha"}
-    # The entry axis of log2_alpha stands for the task axis.
+    # The leaf log2_alpha is [P, 1], so alpha is [P, 1]: its last axis stands for the tasks.
     alpha = adaptation.alpha * 2.0 ** thetas["log2_alpha"]
     sample = trials.sample_greedily if greedy else rollouts.sample
     return play_trial(rng, adaptation, sampler, theta, alpha, sample)
@@ -198,7 +198,7 @@ def es_maml(
     """
     if adaptation not in ADAPTATIONS.values():
         raise TypeError(f"adaptation must be by_gradient or by_hill_climbing, got {adaptation!r}")
-    # `given` keeps what the user gave, to refuse settings that change nothing.
+    # `given` keeps the values from the user. A value is refused if the setting changes nothing.
     given: dict[str, Any] = {"alpha": alpha, "baseline": baseline, "gamma": gamma}
     inner = trials.adaptation(
         family,

@@ -1,8 +1,8 @@
 """An evolved learning rule: evolution searches the coefficients of an update, not a policy.
 
 In this module, q, m, k, g, c and d are the six coefficients of the rule, and L = N T is the number
-of steps in a trial; n(s,a) counts the visits of a pair in the trial so far, and t the steps. The
-rule updates a table Q after each step and chooses actions by Q:
+of steps in a trial. During the trial, t is the number of steps so far, and n(s,a) is the number of
+visits of a pair so far. The rule updates a table Q after each step and chooses actions by Q:
 
     (1)  Q(s,a) = q at the start, then Q <- Q + (y - Q) / (m + n(s,a)), n includes this visit,
          y = r + d max_a' Q(s',a'), but y = r in the last of the T steps of an episode
@@ -19,9 +19,9 @@ rule updates a table Q after each step and chooses actions by Q:
   number of ones to the first, and the number of zeros to the second.
 - The mean of a Beta distribution is its first parameter divided by the sum of the two. That is (3).
 
-With g > 0 the policy becomes greedier as fewer steps remain. The bonus with c falls with the visits
-of the pair, as in Auer et al., but it has no factor sqrt(ln t). The 1 in n + 1 keeps the bonus
-finite before the first visit.
+With g > 0 the policy becomes greedier as fewer steps remain. The term c / sqrt(n(s,a) + 1) is
+called the bonus of a pair. Its size falls with the visits of the pair, as in Auer et al., but it
+has no factor sqrt(ln t). The 1 in n + 1 keeps the bonus finite before the first visit.
 
 On a bandit with rewards 0 or 1, the rule with 0 < q < 1, c = 0 and k to infinity is the greedy
 Bayesian player. With c > 0 it acts by an upper confidence bound. The rule does not know which
@@ -72,7 +72,7 @@ class Memory(NamedTuple):
 
 
 def coefficients(vector: Array) -> Rule:
-    """Return the rule of six unbounded numbers. [.., 6] -> [..] each
+    """Return the coefficients, computed from six unbounded numbers. [.., 6] -> [..] each
 
     >>> print(coefficients(np.array([0.5, 0.0, 0.0, 0.0, 0.1, 0.0])).discount)
     0.5
@@ -126,9 +126,9 @@ def updated(rule: Rule, memory: Memory, flat_pairs: Array, targets: Array) -> Me
 
 def agent(rule: Rule, family: Family, shape: tuple[int, int], greedy: bool) -> Agent:
     """Return the agent that plays the rule; `shape` is (S, A)."""
-    (S, A), length = shape, family.num_episodes * family.horizon
+    (S, A), L = shape, family.num_episodes * family.horizon
     first_row = np.arange(len(rule.prior_count)) * S  # [B] the row of state 0 of each trial
-    # These functions of recurrent_agents choose actions from any logits, not only of a network.
+    # These functions of recurrent_agents accept any logits, not only the logits of a network.
     choose = recurrent_agents.greedy_actions if greedy else recurrent_agents.sample_actions
 
     def start(num_rows: int) -> Memory:
@@ -138,7 +138,7 @@ def agent(rule: Rule, family: Family, shape: tuple[int, int], greedy: bool) -> A
     def act(rng: Rng, memory: Memory, states: Array) -> tuple[Array, Memory]:
         Q = memory.Q.take(first_row + states, axis=0)
         visits = memory.visits.take(first_row + states, axis=0)
-        return choose(rng, logits(rule, Q, visits, memory.step / length)), memory
+        return choose(rng, logits(rule, Q, visits, memory.step / L)), memory
 
     def observe(
         memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array

@@ -133,7 +133,10 @@ def evaluate(
 def apply_update(
     state: State, key: int, fitness: Array, breeding: Breeding, iterations: int
 ) -> State:
-    """Return the state with the next generation, bred from this one by its fitness [P]."""
+    """Return the next state: its population is bred from the population of `state`.
+
+    fitness [P] is the fitness of the members of `state`.
+    """
     rng = np.random.default_rng([key, BREEDING_STREAM])
     fitness = search_gradients.require_finite(fitness)
     sigma, _ = schedule(breeding, state.generation, iterations)
