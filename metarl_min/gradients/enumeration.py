@@ -11,8 +11,8 @@ data sets.
     (2)  P(D|phi) = N! prod_tau P(tau|phi)^{n_tau} / n_tau!          [multinomial distribution]
     (3)  P(D_0, .., D_{K-1}) = prod_k P(D_k|phi_k)                  [chain rule of probability]
 
-(2) counts the orders. There are N! / prod_tau n_tau! ordered lists of episodes with the counts
-n_tau, and each list has the probability prod_tau P(tau|phi)^{n_tau}.
+In (2), the factor N! / prod_tau n_tau! is the number of ordered lists of episodes that have the
+counts n_tau. Each of these lists has the probability prod_tau P(tau|phi)^{n_tau}.
 
 Two rules keep the list of trajectories short:
 
@@ -87,8 +87,8 @@ def _require_few_trajectories(task: MDP, horizon: int) -> None:
 def _append_step(task: MDP, partial: dict[Any, float], last: bool) -> dict[Any, float]:
     """Append one step to every partial trajectory, in every possible way.
 
-    A partial trajectory has the key (steps, state, alive). Its value is the product of its factors
-    of c_tau, eq. (1).
+    `partial` maps the key (steps, state, alive) of a partial trajectory to a number. This number is
+    the product of rho(s_0) and the factors P of the steps, eq. (1).
     """
     P, stays = task.transition[0], absorbing(task)[0]
     rewards = np.broadcast_to(task.reward[0], P.shape)
@@ -97,7 +97,8 @@ def _append_step(task: MDP, partial: dict[Any, float], last: bool) -> dict[Any, 
         # A dead episode takes action 0 and stays.
         for a, arrival in np.argwhere(P[s] > 0) if alive else [(0, s)]:
             step = (s, a, rewards[s, a, arrival], alive)
-            # One common end replaces all last arrivals, so equal steps have equal keys.
+            # Every last arrival gets the same end. So trajectories that differ only in their last
+            # arrival, and have equal rewards, have the same key, and their numbers are added.
             end = (0, False) if last else (arrival, alive and not stays[arrival])
             key = ((*steps, step), *end)
             longer[key] = longer.get(key, 0.0) + chance * P[s, a, arrival]
@@ -111,11 +112,11 @@ def trajectories(task: MDP, horizon: int) -> Trajectories:
     """
     require(task.leading == (1,), "task must have one leading axis of length 1", task.leading)
     _require_few_trajectories(task, whole("horizon", horizon))
-    complete = {((), s, True): rho for s, rho in enumerate(task.initial[0]) if rho > 0}
+    partial = {((), s, True): rho for s, rho in enumerate(task.initial[0]) if rho > 0}
     for t in range(horizon):
-        complete = _append_step(task, complete, last=t + 1 == horizon)
+        partial = _append_step(task, partial, last=t + 1 == horizon)
     # Two transpositions, from [U][T][4] to [U][4][T] to [4][U][T], make a table of each field.
-    fields_of_each = [list(zip(*steps, strict=True)) for steps, _, _ in complete]
+    fields_of_each = [list(zip(*steps, strict=True)) for steps, _, _ in partial]
     states, actions, rewards, alive = zip(*fields_of_each, strict=True)
     episodes = Episodes(
         states=np.array(states),
@@ -123,14 +124,13 @@ def trajectories(task: MDP, horizon: int) -> Trajectories:
         rewards=np.array(rewards),
         alive=np.array(alive),
     )
-    return Trajectories(episodes=episodes, log_chance=np.log(list(complete.values())))
+    return Trajectories(episodes=episodes, log_chance=np.log(list(partial.values())))
 
 
 def compositions(num_trajectories: int, num_episodes: int) -> tuple[Array, Array]:
-    """List the counts of every data set of N episodes, and the logs of their numbers of orders.
+    """List the counts of every data set of N episodes, and the log of N! / prod n_tau! of eq. (2).
 
-    The number of orders is N! / prod n_tau! of eq. (2). Of U trajectories there are
-    (N + U - 1) choose N data sets. -> [M, U], [M]
+    If there are U trajectories, there are (N + U - 1) choose N data sets. -> [M, U], [M]
 
     >>> counts, log_orders = compositions(num_trajectories=2, num_episodes=2)
     >>> counts.tolist(), np.exp(log_orders).round(12).tolist()

@@ -20,8 +20,9 @@ The derivative of the sums in (1) has two terms for each step:
 
     (3)  d(w_t g_t)/dphi = w_t Hess log pi_t + g_t (dw_t/dphi)^T                  [product rule]
 
-All weights have the value Adv_t, so the first terms of (2) and (3) are equal. The second terms are
-equal in the mean only if dw_t/dphi is right. For this purpose w_t may contain these factors:
+All weights have the value Adv_t. So the first terms of (3), summed over t, have the first term of
+(2) as their mean. The same is true of the second terms only if dw_t/dphi is right. For this purpose
+w_t may contain these factors:
 
     ratio_t = pi(a_t|s_t; phi) / pi(a_t|s_t; reference),  box_t = ratio_0 ratio_1 .. ratio_t
 
@@ -45,14 +46,16 @@ The derivative of ratio_t is g_t, and the derivative of box_t is g_0 + g_1 + .. 
 - (6) and (7) leave out terms of (2) that have mean zero. Given all that happens before the action
   a_m, the mean of g_m is zero. So every product of g_m with quantities that are fixed before a_m
   has mean zero.
-- (6), rewards: the product r_l g_t g_m^T with t <= l has mean zero if m > l. The products with
-  m <= l remain. The sum of these g_m is the derivative of box_l.
+- (6), rewards: Adv_t is the sum of the rewards r_l with l >= t, minus b_t. So (2) has the products
+  r_l g_t g_m^T. Such a product has mean zero if m > l, because r_l and g_t are fixed before a_m.
+  The products with m <= l remain. The sum of these g_m is the derivative of box_l.
 - (6), baseline: the product b_t g_t g_m^T with m > t has mean zero, because g_t is fixed before
   a_m. With m < t it has mean zero, because g_m is fixed before a_t. The product with m = t remains,
   and g_t is the derivative of ratio_t.
 - (7), l <= t: all products Adv_t g_t g_l^T remain. The sum of these g_l is the derivative of box_t.
-- (7), l > t: Adv_t is Adv_l plus quantities that are fixed before a_l. So Adv_t g_t g_l^T may be
-  replaced by Adv_l g_t g_l^T, and g_l is the derivative of box_l - box_{l-1}.
+- (7), l > t: Adv_t is Adv_l + r_t + .. + r_{l-1} - b_t + b_l, and all terms after Adv_l are fixed
+  before a_l. So Adv_t g_t g_l^T may be replaced by Adv_l g_t g_l^T. Here g_l is the derivative of
+  box_l - box_{l-1}.
 
 DiCE is published as an objective:
 
@@ -64,8 +67,9 @@ DiCE is published as an objective:
 - The inner step uses w_t without the factor gamma^t. W_t = r_t + gamma r_{t+1} + .. has no such
   factor either, returns (1).
 - Loaded DiCE has the objective sum_l gamma^l (box_l - box_{l-1}) Adv_l with box_{-1} = 1. Its
-  gradient follows in the same way. The summand l = t gives g_t the factor box_t, not box_t -
-  box_{t-1}, because box_{t-1} does not contain step t.
+  gradient follows in the same way, with w_t of (7).
+- The derivative of box_l contains g_t if l >= t. The derivative of box_{l-1} contains g_t only if
+  l > t. So w_t has the factor box_t at l = t, and the factor box_l - box_{l-1} at l > t.
 """
 
 from collections.abc import Callable

@@ -44,8 +44,9 @@ The bias of an estimator is the mean of g minus the gradient of F_N or F_inf, wi
   linearised_score has the mean I + alpha Hess J(phi_k), as with exact gradients. Their bias for F_N
   and F_inf is then O(1/N). The reason for F_inf: every phi_k, and so every factor of the product
   (dphi_K/dtheta)^T v, is its exact value plus noise. The mean of the noise and its variance are
-  O(1/N). So the mean of the product is the exact product plus O(1/N). For the same reason, the
-  gradient of F_N is that of F_inf plus O(1/N).
+  O(1/N). So the mean of the product is the exact product plus O(1/N). In the same way, the mean of
+  J(phi_K), which is F_N, is F_inf plus O(1/N). The remainder is a smooth function of theta, so the
+  gradients also differ by O(1/N).
 - lvc has this mean and this bias only at horizon 1.
 - plain and fomaml are biased for F_N and F_inf, and their bias does not vanish as N grows.
 
@@ -131,7 +132,7 @@ def inner_step(inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights
 
 
 def log_probability(inner: InnerStep, phi: Tree, data: Data) -> Any:
-    """Return sum_i log P(tau_i|phi) of eq. (3), without the arrivals. Traceable in phi. [M]"""
+    """Return sum_i log P(tau_i|phi) without log c_tau, enumeration (1). Traceable in phi. [M]"""
     log_probs = at_visits(log_softmax(inner.policy.logits(phi)), data.episodes)
     return np.sum(data.counts * np.sum(log_probs, axis=-1), axis=-1)
 
@@ -144,9 +145,10 @@ def through_inner_steps(
     `factor` is R - c, an array [M]. If it is None, there is no score term.
     """
 
-    # v and factor are constants. So the gradient of factor log P + v.phi_K in theta is eq. (3). It
-    # is a sum over the data sets. Each has its own copy of theta, so each gets its own gradient.
-    def contracted(theta: Tree) -> Any:
+    # v and factor are constants. So the gradient of factor log P + v.phi_K in theta is eq. (3).
+    # `total` adds up this number over the data sets. Each data set has its own copy of theta, so
+    # the gradient of the sum contains the gradient of each data set.
+    def total(theta: Tree) -> Any:
         phi, score_term = theta, 0.0
         for reference, D in zip(path[:-1], data, strict=True):
             if factor is not None:
@@ -154,7 +156,7 @@ def through_inner_steps(
             phi = inner_step(inner, phi, reference, D, weights)
         return score_term + trees.dot(v, phi)
 
-    return grad(contracted)(path[0])
+    return grad(total)(path[0])
 
 
 def without_score_term(
@@ -209,11 +211,13 @@ ESTIMATORS: dict[str, Estimator] = {
 }
 
 # The objective that each estimator was made for; plain and fomaml were made for neither. dice,
-# loaded_dice and lvc estimate the Hessian of J, which F_inf needs. linearised_score was made from
-# emaml. In the score term of step k it replaces R by the linear part v_{k+1}.(phi_{k+1} - phi_k).
-# This part is a sum over episodes, and the score is a sum over episodes. In their product, a pair
-# of two different episodes has mean zero, and is left out. The pairs of an episode with itself are
-# the second term of estimator_weights (3) with the weights (8), multiplied by alpha/N and v_{k+1}.
+# loaded_dice and lvc estimate the Hessian of J, which the gradient of F_inf needs. linearised_score
+# was made from emaml. It changes the score term of each step k in two ways:
+# - R is replaced by its first-order change in step k, which is v_{k+1}.(phi_{k+1} - phi_k).
+# - This change is a sum over episodes i, and the score is a sum over episodes j. In the product of
+#   both sums, the terms with i != j are left out: their mean is zero if v_{k+1} is constant.
+# The terms with i = j remain. They are the second terms of estimator_weights (3) with the weights
+# (8), summed over all steps and multiplied by v_{k+1} and by alpha/N.
 MEANT_FOR: dict[str, str] = {
     "emaml": "F_N",
     "dice": "F_inf",

@@ -16,9 +16,9 @@ If (3) holds, the mean of n biased estimates is nearer to grad F than the mean o
   distance is tr Cov_unbiased / n.
 - The biased mean is nearer if |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n, which is (3).
 
-`monte_carlo` runs the same estimators on sampled data. A learner shares their inner step and the
-weights of dice, loaded_dice, lvc and linearised_score. So a mistake in that code, such as a sum
-instead of a mean, changes E[g]. tests/estimators_by_hand.py computes the same with loops.
+`monte_carlo` runs the same estimators on sampled data. For learners, `traced_trials` uses the same
+inner step, with weights of estimator_weights. A mistake in either, such as a sum instead of a mean,
+changes E[g]. tests/estimators_by_hand.py computes the same with loops.
 """
 
 from typing import Any, NamedTuple
@@ -186,8 +186,8 @@ def compare_estimators(
 def standard_problems() -> list[Problem]:
     """Return a bandit and an MDP.
 
-    No two estimators are equal on both, except dice and loaded_dice, which are equal if b = 0. No
-    two of N, K and 2 are equal on both. So different mistakes get different names.
+    Any two estimators differ on at least one of them, except dice and loaded_dice if b = 0. Any two
+    of the numbers N, K and 2 differ on the bandit. So different mistakes get different names.
     """
     inner = InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0)
     theta = {"logits": onp.array([[0.3, -0.2, 0.1]])}

@@ -44,8 +44,9 @@ def score_term(
 ) -> Tree:
     """Return the score term of estimators (3) for the given weights, with c = 0.
 
-    With `num_steps` = n it contains only the data sets D_0 .. D_{n-1}. Code that holds phi_n and
-    all later iterates fixed makes this mistake.
+    With `num_steps` = n it contains only the data sets D_0 .. D_{n-1}. A program makes this mistake
+    if it holds phi_n and all later iterates fixed: then log P(D_k|phi_k) with k >= n has no
+    gradient.
     """
     inner, path, data, v, R = inputs
     last = len(data) if num_steps is None else num_steps
@@ -81,8 +82,8 @@ def _with_score_terms(
 def candidates(inputs: EstimatorInputs, num_episodes: int, truths: dict[str, Tree]) -> Candidates:
     """Return all estimators and mistakes by name, the simplest first. {name: [M, D]}
 
-    `truths` are exact gradients by name, such as "grad F_N". They do not depend on the data. A step
-    size alpha that is a tree is not one of the factors.
+    `truths` are exact gradients by name, such as "grad F_N". They do not depend on the data. If
+    the step size alpha is a tree, it is not one of the factors.
     """
     M, K, alpha = len(inputs.R), len(inputs.data), inputs.inner.alpha
     of_alpha = {} if isinstance(alpha, dict) else {"alpha": alpha}
@@ -138,8 +139,8 @@ def explain(
 
     The lists have one entry for each problem: the estimates [M, D], the candidates, and the
     probabilities [M] of the data sets. If no candidate is equal on every data set, the remark names
-    the candidates with an equal mean. If there are none either, the report gets the factor between
-    the mean and the gradient `truth`. A report that already has a remark is not changed.
+    the candidates with an equal mean. If there are none either, the factor of the report is the
+    number with mean = number * truth, or None. A report that already has a remark is not changed.
     """
     if report.remark:
         return report

@@ -79,9 +79,11 @@ def compare_by_sampling(
 ) -> dict[str, SampledMoments]:
     """Measure every estimator on the same M sampled data sets. {name: SampledMoments}
 
-    The truth for F_N is estimated by emaml on the same data sets; emaml is unbiased. Its difference
-    from an estimate is a sample of the bias. With many episodes, most noise of the difference is
-    the noise of the score term of emaml. The control variate c = J(theta) makes this noise smaller.
+    emaml is unbiased for F_N. So the difference between an estimate and the estimate of emaml from
+    the same data set is a sample of the bias for F_N. If the data sets have many episodes, most
+    noise of the difference comes from the score term of emaml. The control variate c = J(theta)
+    makes this noise smaller.
+
     If an entry of the bias exceeds 5 standard errors (`in_stderrs`), the estimator is biased. A
     small entry does not show that there is no bias: M may be too small to see it.
     """

@@ -45,7 +45,7 @@ class Outer(NamedTuple):
     """An outer update. It uses one term of the objective for each stage of the trial."""
 
     words: dict[str, Any]  # the arguments with which `outer_of_words` builds this update again
-    init: InitOptimizer  # of the optimiser of theta
+    init: InitOptimizer  # makes the first state of the optimiser of theta
     terms: Callable[..., list[Any]]  # (stages, advantages, (S, A)) -> one term for each stage
     update: Callable[[Settings, State, Trial, list[Any]], State]
 
@@ -63,7 +63,7 @@ class LearnAlpha(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """The settings of `maml`, with functions in the place of names, and without open defaults."""
+    """The settings of `maml`. Functions replace names, and defaults replace None."""
 
     adaptation: Adaptation
     estimator: MetaGradient
@@ -213,7 +213,7 @@ def clipped(clip: float, optimizer: Optimizer) -> Outer:
 
 
 UPDATES = {"ascent": ascent, "trpo": trpo, "clipped": clipped}
-USED = {  # the settings that have an effect
+USED = {  # the settings that have an effect on each update
     ascent: ("optimizer", "beta"),
     trpo: ("max_kl",),
     clipped: ("clip", "optimizer", "beta"),

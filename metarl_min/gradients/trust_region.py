@@ -8,9 +8,8 @@ with A:
          x_{i+1} = x_i + c_i p_i,  r_{i+1} = r_i - c_i A p_i,
          p_{i+1} = r_{i+1} + (r_{i+1}.r_{i+1} / r_i.r_i) p_i   [Hestenes and Stiefel 1952, eq. 3:1]
 
-An update raises a surrogate L of theta. It keeps a divergence kl of the new policies from the old
-policies below max_kl. The divergence has its minimum 0 at the old theta. `delta` is the change of
-theta:
+An update raises a surrogate L of theta. The divergence kl of the new policies from the old policies
+must not exceed max_kl. It has its minimum 0 at the old theta. `delta` is the change of theta:
 
     (2)  kl(theta + delta) = delta.F delta / 2 + O(|delta|^3),  F = Hess kl(theta),
          delta = sqrt(2 max_kl / x.A x) x,  A x = grad L,  A = F + damping I
@@ -20,13 +19,14 @@ theta:
                                                               [Schulman et al. 2015, app. C]
 
     Steps of (2): kl and its gradient are zero at the old theta, so its Taylor series starts with F.
-    F is nearly singular: many directions hardly change the policies. damping I makes it definite.
-    To first order L rises by delta.grad L. Maximise this if delta.A delta / 2 = max_kl.
+    F is nearly singular: many directions hardly change the policies.
+    Damping times the identity is added to F, so that A is positive definite.
+    To first order L rises by delta.grad L. Maximise this with delta.A delta / 2 = max_kl fixed.
     With a Lagrange multiplier c, grad L = c A delta. So delta is a multiple of x.
     The constraint delta.A delta = 2 max_kl gives the factor.
 
 The surrogate multiplies each advantage by the ratio of the new and the old probability of its
-action. C(s,a) is the sum of the advantages of a pair, as in objectives (2):
+action. C(s,a) is the sum of the advantages over the visits of a pair, rollouts (2):
 
     (4)  L = sum_{s,a} C(s,a) ratio(s,a),  ratio = pi(a|s) / pi_old(a|s)
                                                              [Schulman et al. 2015, eq. 14]
@@ -39,13 +39,13 @@ action. C(s,a) is the sum of the advantages of a pair, as in objectives (2):
     For Adv < 0, (5) is Adv times the larger of the two, which is max(ratio, 1 - eps).
     The ratio depends on s and a alone, so the advantages of all visits are added first.
 
-Where pi = pi_old, the ratio is 1, and its gradient is the gradient of log pi. So (4) has there the
-gradient of REINFORCE, objectives (3). (5) has the same gradient: near the ratio 1 the clip does
-nothing, so both arguments of min are equal.
+Where pi = pi_old, the ratio is 1, and its gradient is the gradient of log pi. So the gradient of
+(4) is there the gradient of REINFORCE, objectives (3). (5) has the same gradient: near the ratio 1
+the clip does nothing, so both arguments of min are equal.
 
 In a trial, theta acts on the policy of every stage through the inner steps. So L and kl of a trial
-are sums over its stages. A term depends on the new policy of its stage, and on the policy that
-played it:
+are sums over its stages. The term of a stage depends on the new policy of the stage, and on the old
+policy, which played the stage:
 
     (7)  f(theta) = sum_k f_k(pi_{phi_k(theta)}, pi_old,k),  phi_k by adaptation (1)
                                                              [Rothfuss et al. 2019, sec. 6]
@@ -96,8 +96,8 @@ class StageTables(NamedTuple):
 def conjugate_gradient(product: Callable[[Array], Array], b: Array, num_iterations: int) -> Array:
     """Solve A x = b for a positive definite A by eq. (1). `product(v)` returns A v. [D] -> [D]
 
-    It stops early if the length of the residual is at most 1e-10 |b|, or if p.A p is not positive,
-    so that A is not positive definite.
+    It stops early if the length of the residual is at most 1e-10 |b|. It also stops early if p.A p
+    is not positive, because A is then not positive definite.
 
     >>> A, b = np.array([[4.0, 1.0], [1.0, 3.0]]), np.array([1.0, 2.0])
     >>> conjugate_gradient(lambda v: A @ v, b, num_iterations=2).round(6)
@@ -125,25 +125,25 @@ def step(
 ) -> tuple[Tree, Info]:
     """Return one step that raises `surrogate` and keeps `divergence` at most `max_kl`.
 
-    It is eqs. (2) and (3). Both functions of theta must be traceable. In many directions of a
-    network F is nearly 0. With a small `damping`, delta is long in these directions. The quadratic
-    of eq. (2) is then far from the divergence, and eq. (3) accepts no j.
+    It is eqs. (2) and (3). Both functions of theta must be traceable. If the policy is a network, F
+    is nearly 0 in many directions. With a small `damping`, delta is long in these directions. The
+    quadratic of eq. (2) is then far from the divergence, and eq. (3) accepts no j.
     """
     require(real("max_kl", max_kl) > 0, "max_kl must be positive", max_kl)
     real("damping", damping, 0)
-    start, kl = surrogate(trees.check(theta)), divergence(theta)
-    fits = bool(np.isfinite(start) and abs(kl) < 1e-3 * max_kl)
-    require(fits, "at theta surrogate must be finite and divergence 0", f"{start} and {kl}")
+    old_value, kl = surrogate(trees.check(theta)), divergence(theta)
+    fits = bool(np.isfinite(old_value) and abs(kl) < 1e-3 * max_kl)
+    require(fits, "at theta surrogate must be finite and divergence 0", f"{old_value} and {kl}")
     flat, unravel = trees.ravel(theta)
     g, _ = trees.ravel(grad(surrogate)(theta))
     F, _ = make_hvp(divergence)(theta)  # one trace is used for every product
     x = conjugate_gradient(lambda v: trees.ravel(F(unravel(v)))[0] + damping * v, g, num_iterations)
-    # x.A x = x.g: A x = g - r, and the residual r is orthogonal to x, because x lies in the span of
-    # the earlier residuals.
+    # A x = g - r. The residual r is orthogonal to all earlier residuals, and x lies in their span.
+    # So x.r = 0, and x.A x = x.g.
     delta = np.sqrt(2 * max_kl / max(x @ g, 1e-300)) * x
     for scale in 0.8 ** np.arange(15):
         new = unravel(flat + scale * delta)
-        improvement, kl = float(surrogate(new) - start), float(divergence(new))
+        improvement, kl = float(surrogate(new) - old_value), float(divergence(new))
         if 0 < improvement < np.inf and kl <= max_kl:
             return new, Info(accepted=True, improvement=improvement, kl=kl)
     return theta, Info(accepted=False, improvement=0.0, kl=0.0)
@@ -210,7 +210,7 @@ def _weighted_kl(logits: Any, reference: Array, weights: Array) -> Any:
 def trpo_update(
     policy: Policy, trial: Trial, stages: Sequence[StageTables], max_kl: float = 0.01
 ) -> tuple[Tree, Info]:
-    """Return theta after a `step` that raises eq. (4) and keeps eq. (8) below `max_kl`."""
+    """Return theta after a `step` that raises eq. (4) and keeps eq. (8) at most `max_kl`."""
     num_visits = sum(tables.visits.sum() for tables in stages)
     gains = [partial(importance_surrogate, C=tables.plus + tables.minus) for tables in stages]
     costs = [partial(_weighted_kl, weights=x.visits.sum(-1) / num_visits) for x in stages]
