@@ -23,6 +23,9 @@ player must not read them. A learner that adapts has two more functions. `withou
 returns a state that does not adapt; the difference of the returns is the gain by adaptation.
 `untrained_control` returns an untrained state and the inner step size that is best for it. This
 state adapts in the same way; the difference of the returns is the gain by meta-training.
+
+Some learners follow a schedule: for example, a step size falls to 0 over the training. Its length
+is a setting of the learner. `within_schedule` refuses a training that is longer.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import plugins
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import require, whole
 from metarl_min.basics.trees import Rng
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import Family
@@ -60,6 +63,22 @@ class Learner(NamedTuple):
     settings: dict[str, Any] = {}  # noqa: RUF012  # name -> resolved setting, as a word
     without_adaptation: Callable[[Any], Any] | None = None  # state -> state that does not adapt
     untrained_control: Callable[[Rng], Control] | None = None
+    schedule_end: int | None = None
+    # the iteration at which the schedules of `step` end; None if `step` follows no schedule
+
+
+def within_schedule(learner: Learner, num_iterations: int) -> int:
+    """Return `num_iterations`, the length of a training; ValueError if it passes a schedule.
+
+    A step size that has fallen to 0 learns nothing, and a schedule that stays at its end is not the
+    one that was asked for.
+    """
+    number, end = whole("num_iterations", num_iterations, 0), learner.schedule_end
+    if end is not None and number > end:
+        rule = f"num_iterations must be at most {end}, where the schedule of the learner ends"
+        longer = f"a learner made with iterations={number} has a longer schedule"
+        raise ValueError(f"{rule}, got {number}; {longer}")
+    return number
 
 
 def no_op_step(rng: Rng, state: Any) -> tuple[Any, None]:

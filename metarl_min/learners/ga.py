@@ -197,13 +197,15 @@ def genetic_search(
     # `breeding` is sent to the workers, and an executor cannot be sent.
     without_executor = breeding._replace(executor=None)
     step = partial(_step, player=player, breeding=without_executor, executor=breeding.executor)
+    iterations = whole("iterations", iterations)
     return Learner(
         family=player.family,
         init=partial(_init, player=player, breeding=without_executor),
-        step=partial(step, iterations=whole("iterations", iterations)),
+        step=partial(step, iterations=iterations),
         trial=partial(_trial, player=player),
         iterations=iterations,
         settings=settings or {},
+        schedule_end=iterations,
     )
 
 

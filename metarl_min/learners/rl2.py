@@ -185,4 +185,5 @@ def rl2(
         trial=partial(_trial, family=family, policy=policy),
         iterations=chosen.iterations,
         settings=words.describe(rl2, {"cell": cell, "rewards": rewards, **chosen._asdict()}),
+        schedule_end=chosen.iterations,
     )
