@@ -11,8 +11,8 @@ outer objectives L_k, one for each iterate:
 
     (2)  F(theta) = sum_k L_k(phi_k)                                                [definition]
 
-In MAML as published only L_K counts, and L_k = 0 for k < K. In a trial the rewards of all episodes
-count, also of those before the last inner step, so all K + 1 outer objectives count. In this
+In MAML as published only L_K counts, and L_k = 0 for k < K. In a trial, each iterate plays some
+episodes, and the rewards of all episodes count. So all K + 1 outer objectives count. In this
 module, L_k is any outer objective and J_k is any inner objective.
 
 v_k = dF/dphi_k is called the adjoint of phi_k. It is the gradient of F in phi_k if all later
@@ -116,7 +116,7 @@ def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> T
 
 
 def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> list[Tree]:
-    """Return the iterates phi_0 .. phi_K, eq. (1). phi_0 is theta, without an axis of tasks."""
+    """Return the path: all iterates of eq. (1). The first is theta, without an axis of tasks."""
     path = [theta]
     for objective in inner:
         path.append(inner_step(policy, path[-1], alpha, objective))

@@ -11,8 +11,8 @@ the steps that are alive, and z are the logits:
     Steps of (2): log pi(a_t|s_t) is the sum over all s and a of 1{s_t = s, a_t = a} log pi(a|s).
     Put this into (1) and exchange the sums. The factor of log pi(a|s) is then C(s,a).
 
-This is C of rollouts (2), divided by N. It is computed before autograd traces anything. So the cost
-of a gradient of (2) does not depend on N or T. In (1) every step is traced.
+In this module, C is rollouts (2) with c = Adv / N. It is computed before autograd traces anything.
+So the cost of a gradient of (2) does not depend on N or T. In (1) every step is traced.
 
     (3)  dL/dz(s,a) = C(s,a) - pi(a|s) sum_a' C(s,a')                 [policies (4) with u = C]
 

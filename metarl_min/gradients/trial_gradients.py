@@ -37,8 +37,7 @@ replaces dphi_k/dtheta by the identity, and it has no score term:
     (3)  grad F ~ E[sum_k sum_{i in D_k} sum_t W_t grad log pi(a_t|s_t; phi_k)]
                                                                   [Finn et al. 2017, sec. 5.2]
 
-The right side of (3) is the sum over all episodes of E[grad J(phi_k)], where phi_k plays the
-episode.
+Each episode of stage k adds E[grad J(phi_k)] to the right side of (3).
 
 A baseline reduces the variance. Let X be W_t + R_{>k}, or W_t for (3). The baseline of task m is
 the mean of X over the other tasks m', at the same episode and step:
@@ -87,8 +86,9 @@ class MetaGradient(NamedTuple):
     """An estimator of the gradient of the return of a trial, in two parts.
 
     `advantages(stages, weights)` returns Adv of every step of each stage, or None for a stage that
-    has no outer objective. `gradients(adaptation, trial, outer)` returns the gradients of
-    sum_k L_k(phi_k), where `outer` holds L_0 .. L_K.
+    has no outer objective. weights[k] multiplies the rewards of stage k.
+    `gradients(adaptation, trial, outer)` returns the gradients of sum_k L_k(phi_k), where `outer`
+    holds L_0 .. L_K.
     """
 
     advantages: Callable[[list[Episodes], list[float]], list[Any]]
@@ -110,8 +110,8 @@ def leave_one_out(values: Array) -> Array:
 def trial_advantages(stages: list[Episodes], weights: list[float]) -> list[Array]:
     """Return Adv of eq. (4) with X = W_t + R_{>k}, for every step of each stage. each [M, N, T]
 
-    weights[k] multiplies the rewards of stage k. If all weights are 1, X is that of eq. (2), and
-    the objective is eq. (1).
+    weights[k] multiplies the rewards of stage k. If all weights are 1, X is the factor
+    W_t + R_{>k} of eq. (2), and the objective is eq. (1).
     """
     rewards = [weight * stage.rewards for stage, weight in zip(stages, weights, strict=True)]
     to_go = [returns.returns_to_go(r, 1.0) for r in rewards]
@@ -125,7 +125,7 @@ def trial_advantages(stages: list[Episodes], weights: list[float]) -> list[Array
 def episode_advantages(stages: list[Episodes], weights: list[float]) -> list[Array]:
     """Return Adv of eq. (4) with X = W_t, for every step of each stage. each [M, N, T]
 
-    This is the X of eq. (3), without the score term. weights[k] multiplies the rewards of stage k.
+    As in eq. (3) there is no score term. weights[k] multiplies the rewards of stage k.
     """
     pairs = zip(stages, weights, strict=True)
     to_go = [returns.returns_to_go(weight * stage.rewards, 1.0) for stage, weight in pairs]

@@ -147,7 +147,7 @@ def adaptation(
     N, size = family.num_episodes, whole("inner_episodes", inner_episodes)
     defaults = DEFAULTS.get(family.name, DEFAULTS["other"])
     K = min(MAX_DEFAULT_STEPS, (N - 1) // size) if inner_steps is None else inner_steps
-    rule = "inner_episodes must be at least 2 where the baseline is their mean"
+    rule = "inner_episodes must be at least 2 where the baseline is mean"
     require(baseline != "mean" or size > 1, rule, size)
     _check_names(adapt, policy, family)
     return Adaptation(
@@ -185,8 +185,8 @@ def surrogate(
 ) -> Objective:
     """Return the surrogate of every task, eq. (2), for logits of this dtype.
 
-    In the example, one pull of arm 1 of two arms paid 1, and the baseline is 0.5. At theta = 0 the
-    gradient at arm a is (1 - 0.5) (1{a = 1} - pi(a)) with pi(a) = 1/2.
+    The example has two arms. Arm 1 was pulled once and paid 1, and the baseline is 0.5. At
+    theta = 0 the gradient at arm a is (1 - 0.5) (1{a = 1} - pi(a)) with pi(a) = 1/2.
 
     >>> from metarl_min.tasks.bandits import bandit
     >>> once = Episodes(*[np.array([[[x]]]) for x in (0, 1, 1.0, True)])

@@ -1,7 +1,7 @@
 """Learners: the one protocol in which all players are trained and compared.
 
     maml          MAML, and first-order MAML
-    reptile       a step of theta towards the end of adaptation
+    reptile       theta moves towards phi_K, the parameters after the last inner step
     meta_sgd      MAML with a learned step size for each parameter
     rl2           RL^2: the memory of a network is the learning algorithm
     mann          RL^2 with an external memory
@@ -20,9 +20,10 @@ Baselines and the Bayes-optimal player are Learners whose step does nothing.
 A trial is `family.num_episodes` episodes in a row on one new task. `trial` plays one trial on each
 task and returns all its episodes. It gives `tasks` only to the sampler of episodes, because the
 player must not read them. A learner that adapts has two more functions. `without_adaptation`
-returns a state that does not adapt; the difference of the returns is the gain by adaptation.
-`untrained_control` returns an untrained state and the inner step size that is best for it. This
-state adapts in the same way; the difference of the returns is the gain by meta-training.
+returns a state that does not adapt. The return of the trained state minus the return of this state
+is the gain by adaptation. `untrained_control` returns an untrained state that adapts in the same
+way, and the inner step size that is best for it. The return of the trained state minus the return
+of this state is the gain by meta-training.
 
 Some learners follow a schedule: for example, a step size falls to 0 over the training. Its length
 is a setting of the learner. `within_schedule` refuses a training that is longer.
@@ -103,7 +104,7 @@ def check(learner: Learner) -> None:
         state = learner.init(rng)
     with plugins.errors_by_rule("step must run without an error"):
         pair = learner.step(rng, state)
-    # A state that is a NamedTuple of length 2 is not a pair.
+    # A NamedTuple with two fields is a state without an info, so it is not a pair.
     is_pair = isinstance(pair, tuple) and len(pair) == 2 and not hasattr(pair, "_fields")
     require(is_pair, "step must return a pair (state, info)", type(pair).__name__)
     with plugins.errors_by_rule("trial must run without an error"):

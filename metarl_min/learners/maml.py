@@ -65,7 +65,7 @@ class Info(NamedTuple):
     """A report on one step."""
 
     per_episode: Array
-    # [N] mean return of each episode; with the exact objective [1], the mean of J(phi_K)
+    # mean return of each episode [N]; the exact objective has one entry, the mean of J(phi_K)
 
 
 def _init(rng: Rng, *, settings: Settings) -> State:
@@ -156,8 +156,8 @@ def _check_kinds(settings: Settings, objective: Any) -> None:
 def _check_combination(settings: Settings, setting_words: dict[str, Any]) -> None:
     """Raise a ValueError if two settings do not go together.
 
-    `setting_words` holds every setting as a word of the command line, from `words.describe`.
-    `outer` is written as update=.. and its settings.
+    `setting_words` holds every setting as a word of the command line, from `words.describe`. The
+    setting `outer` has no entry. The words of `outer_of_words`, such as update, stand for it.
     """
     estimator, learn_alpha = setting_words.get("estimator"), setting_words.get("learn_alpha")
     objective, update = setting_words["objective"], setting_words["update"]

@@ -9,9 +9,9 @@ change the memory that it received. The functions are called in this order:
             actions, memory = act(rng, memory, states)                    in each step
             memory = observe(memory, states, actions, rewards, arrivals)  in each step
 
-Here `arrivals` are the next states. One agent plays B tasks at once, and each array has one entry
-for each task. In some tasks an episode may end before step T. The agent still acts and observes
-until step T, and the reward of these tasks is then 0.
+In this module, `arrivals` are the next states. One agent plays B tasks at once, and each array has
+one entry for each task. In some tasks an episode may end before step T. The agent still acts and
+observes until step T, and the reward of these tasks is then 0.
 """
 
 import math
@@ -67,11 +67,11 @@ def _step(
     actions, memory = agent.act(rng, memory, states)
     inside = bool(((actions >= 0) & (actions < A)).all())
     require(inside, f"actions must be from 0 to {A - 1}", actions)
-    pairs = table_rows * A + actions  # index of (task, s, a)
-    # index of (task, s, a, j): j counts the possible next states of (task, s, a)
-    transitions = arrive(rng, tables, pairs)
-    next_rows = tables.arrivals.ravel()[transitions]
-    sampled = tables.noise(rng, tables.rewards.ravel()[transitions])
+    # The docstring of rollouts defines the index of a pair and the index of an arrival.
+    pairs = table_rows * A + actions
+    arrival_index = arrive(rng, tables, pairs)
+    next_rows = tables.arrivals.ravel()[arrival_index]
+    sampled = tables.noise(rng, tables.rewards.ravel()[arrival_index])
     rewards = np.where(alive, sampled, 0.0)
     memory = agent.observe(memory, states, actions, rewards, next_rows - task * S)
     return Episodes(states=states, actions=actions, rewards=rewards, alive=alive), memory, next_rows

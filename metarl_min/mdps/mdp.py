@@ -15,9 +15,9 @@ steps if the first of them takes action a in state s and all later actions are b
 A bandit is an MDP with one state and episodes of one step. A batch of M tasks is the same record,
 whose arrays have a leading axis [M].
 
-In a module that imports both, such as this one, `np` is autograd.numpy, whose functions can be
-differentiated, and `onp` is NumPy. Elsewhere `np` is NumPy. `isbox(x)` is true while autograd
-differentiates with respect to x.
+This module imports autograd.numpy as `np` and NumPy as `onp`. Autograd can differentiate only the
+functions of autograd.numpy. Every module that imports both uses these two names. A module that
+imports one of them calls it `np`. `isbox(x)` is true while autograd differentiates in x.
 
 `require(condition, rule, got)` raises ValueError(f"{rule}, got {got}") unless the condition holds.
 `whole`, `real`, `floats` and `probabilities` check one argument and return it.
@@ -42,10 +42,10 @@ class _Arrays(NamedTuple):
 class MDP(_Arrays):
     """One finite MDP, or a batch of them along leading axes.
 
-    The leading axes of the three arrays are equal, 1 or missing. They are 1 or missing in an array
-    that all tasks share. TypeError if an array does not hold floats. ValueError if shapes do not
-    fit, if probabilities are negative or do not sum to one, or if a value is not finite. Arrays
-    that autograd differentiates are not checked.
+    The leading axes of the three arrays are equal. Only an array that all tasks share may have
+    leading axes of length 1, or none. TypeError if an array does not hold floats. ValueError if
+    shapes do not fit, if probabilities are negative or do not sum to one, or if a value is not
+    finite. Arrays that autograd differentiates are not checked.
 
     >>> arms = onp.array([[[0.2], [0.9]]])  # one state, two actions, any next state
     >>> MDP(initial=onp.ones(1), transition=onp.ones((1, 2, 1)), reward=arms).shape

@@ -6,7 +6,7 @@ action from its parameters. The softmax turns the logits of a state into probabi
     (1)  pi(a|s) = exp z(s,a) / sum_a' exp z(s,a')            [Sutton and Barto 2018, eq. 13.2]
     (2)  log pi(a|s) = z(s,a) - log sum_a' exp z(s,a')                     [logarithm of (1)]
 
-Let f be any function of the probabilities of one state. Its gradient in the logits is
+Let f be any function of the probabilities of one state. Its gradient in the logits has two forms:
 
     (3)  df/dz(a) = pi(a) (u(a) - sum_a' pi(a') u(a')),  u = df/dpi        [chain rule in (1)]
     (4)  df/dz(a) = u(a) - pi(a) sum_a' u(a'),  u = df/dlog pi             [chain rule in (2)]

@@ -1,8 +1,8 @@
 """Sampled episodes of a memoryless policy: all episodes of all tasks advance together.
 
 The arrays of the tasks are flattened into tables, so that a step is a few look-ups. A row is a
-state of a task, a pair is an action in such a state, and an arrival is one of the next states of a
-pair. In this module, Z is the largest number of next states, and u is uniform on [0, 1):
+state of a task, a pair is an action in such a state, and an arrival is a next state that is
+possible after a pair. In this module, z counts the arrivals of a pair, which has at most Z of them:
 
     row = task * S + state,  pair = row * A + action,  arrival = pair * Z + z,  z = 0, .., Z - 1
 
@@ -10,10 +10,11 @@ First states, actions and arrivals are drawn by inversion. An action is drawn by
 
     (1)  a = number of i for which u >= pi(0|s) + .. + pi(i|s)      [Devroye 1986, sec. III.2]
 
-Then u lies in an interval of length pi(a|s). An action of probability zero is never drawn.
+In this module, u is uniform on [0, 1). Action a is drawn if u lies in a certain interval of length
+pi(a|s). So an action of probability zero is never drawn.
 
-A policy gradient needs only one table of the episodes. Each step has a number c, such as its
-advantage, and the table holds the sum of c over the visits of each state and action:
+A policy gradient needs only one table C that is computed from the episodes. Each step has a number
+c, such as its advantage, and C(s,a) is the sum of c over the visits of state s and action a:
 
     (2)  C(s,a) = sum_{n,t} alive_{n,t} c_{n,t} 1{s_{n,t} = s, a_{n,t} = a}       [definition]
 
@@ -138,7 +139,7 @@ def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
     """Draw by inversion, eq. (1), from the columns `index` of cumulative [n - 1, columns].
 
-    `index` has any shape. u has the same shape, or the last axes of it.
+    `index` has any shape, and u has the same shape. Leading axes that u lacks share its numbers.
     """
     return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
 
@@ -160,20 +161,20 @@ def arrive(rng: Rng, tables: Sampler, pair: Array) -> Array:
 
 
 def _policy_table(tables: Sampler, leading: tuple[int, ...], probs: Array) -> tuple[Array, Array]:
-    """Return cumulative probabilities of the actions, S columns for each policy. [A - 1, columns]
+    """Return the cumulative probabilities of actions [A - 1, columns], and offsets of columns.
 
-    The second result [*leading] gives for each task the index of the column where its policy
-    begins. The column of a state of the task is this index plus the state.
+    A policy has S columns, one for each state. The offset [*leading] of a task is the first column
+    of its policy, so the column of a state of this task is the offset plus the state.
     """
     S, A = tables.shape
     if probs.shape[-2:] != (S, A):
         raise ValueError(f"probs must have shape [..., {S}, {A}], got {probs.shape}")
-    own = probs.shape[:-2]
+    axes = probs.shape[:-2]
     try:
-        column_offset = np.broadcast_to(np.arange(math.prod(own)).reshape(own) * S, leading)
+        column_offset = np.broadcast_to(np.arange(math.prod(axes)).reshape(axes) * S, leading)
     except ValueError:
         rule = f"leading axes of probs must be equal to those of the tasks, {leading}, or 1"
-        raise ValueError(f"{rule}, got {own}") from None
+        raise ValueError(f"{rule}, got {axes}") from None
     return np.ascontiguousarray(_cumulative(probs).reshape(-1, A).T[:-1]), column_offset
 
 
@@ -206,9 +207,8 @@ def sample(
     """Play a memoryless policy on each task, and return the episodes [..., N, T].
 
     The leading axes of `probs` [..., S, A] are equal to the axes of the tasks, or 1 where tasks
-    share a policy.
-    With a population of P members, which share the random numbers, `probs` is [P, ..., S, A] and
-    the episodes are [P, ..., N, T].
+    share a policy. With a population, `probs` is [P, ..., S, A] and the episodes are
+    [P, ..., N, T]. The P members share the random numbers.
     """
     whole("num_episodes", num_episodes)
     whole("horizon", horizon)
@@ -227,7 +227,7 @@ def sample(
 
 
 def visit_index(episodes: Episodes, shape: tuple[int, int]) -> Array:
-    """Return the index of the pair of each step in a flattened table [..., S, A]. [..., N, T]"""
+    """Return for each step [..., N, T] the index of its pair in a flattened table [..., S, A]."""
     (S, A), leading = shape, episodes.states.shape[:-2]
     row = np.arange(math.prod(leading)).reshape(*leading, 1, 1) * S + episodes.states
     return row * A + episodes.actions

@@ -32,8 +32,8 @@ and r_pi with v in place of pi. As a matrix, P_pi has the entry P_pi(s'|s) in ro
          delta d_{t+1} = gamma P_pi^T delta d_t + gamma P_v^T d_t     [derivative of (1), (3), (4)]
 
     Steps of (5): V_k = r_pi + gamma P_pi V_{k-1} by (1). r_pi and P_pi are linear in pi, so they
-    change by r_v and P_v. The four lines are the product rule in (4), (1), (1) and (3). delta V_0
-    and delta d_0 are zero, because V_0 and d_0 = rho do not depend on pi.
+    change by r_v and P_v. Lines 1, 3 and 4 are the product rule in (4), (1) and (3). Line 2 is (1),
+    where only V changes. delta V_0 = 0 and delta d_0 = 0: V_0 and d_0 = rho do not depend on pi.
 
 If an episode never ends (T infinite, gamma < 1), V and d = sum_t d_t solve linear equations:
 

@@ -5,8 +5,8 @@
     random_mdps  MDPs with Dirichlet transitions and normal rewards
     registry     the families of the command line, by name
 
-A `Family` also holds the prior from which its tasks are drawn. Baselines and ceilings read the
-prior; a learner does not.
+A `Family` holds a function that draws tasks, and the prior from which they are drawn. Baselines and
+ceilings read the prior, but a learner does not.
 
 A family is made by a function of keyword-only parameters. The annotation of a parameter says how
 the command line reads its word `key=value`. For example, `Annotated[Policy, policies.parse]` means
@@ -59,8 +59,8 @@ class Family(_Fields):
     """A distribution over tasks, with the number and the length of the episodes of a trial.
 
     Defaults of learners that have the dimension of a reward scale with `reward_unit(family)`. The
-    field `unit` gives this unit. ValueError unless it is positive. A `_replace` of the prior or of
-    the sampler must also say the unit if a unit was given, because the rewards may be other ones.
+    field `unit` gives this unit. ValueError unless it is positive. If a unit was given, `_replace`
+    with another prior or sampler must give a unit too, because the size of the rewards may change.
     """
 
     __slots__ = ()
@@ -145,7 +145,8 @@ def family_of_candidates(
     array([[0.1, 0.9], [0.9, 0.1], [0.9, 0.1]])
     """
     probabilities("weights", weights)
-    require(mdps.leading == weights.shape, "one weight per candidate task", weights.shape)
+    rule = "weights need one entry per candidate"
+    require(mdps.leading == weights.shape, rule, weights.shape)
     prior = Hypotheses(mdps=mdps, weights=weights)
     return Family(
         name=name,
@@ -169,14 +170,14 @@ def _largest_reward(mdps: MDP) -> float:
 
 
 def reward_unit(family: Family) -> float:
-    """Return the unit in which a family pays: rewards that are u times as large have u times it.
+    """Return the positive unit in which the rewards of a family are measured.
 
-    The unit is positive. It is `family.unit` if that is given. Otherwise it is 1 for Bernoulli
-    rewards and for the means of `BetaArms` and `CorrelatedArms`. It is the largest standard
-    deviation of the prior for `GaussianArms` and `DirichletMDP`. It is the largest absolute mean
-    reward of a candidate for `Hypotheses`. Here the prior is the one from which the sampler draws,
-    its keyword `prior`. For any other sampler, the unit is the largest absolute mean reward of
-    UNIT_TASKS tasks, drawn with a fixed generator.
+    It is `family.unit` if that is given. Otherwise it is 1 for Bernoulli rewards and for the means
+    of `BetaArms` and `CorrelatedArms`. It is the largest standard deviation of the prior for
+    `GaussianArms` and `DirichletMDP`. It is the largest absolute mean reward of a candidate for
+    `Hypotheses`. The prior is the keyword argument `prior` of the sampler. For a sampler without
+    such a prior, the unit is the largest absolute mean reward of UNIT_TASKS tasks, drawn with a
+    fixed generator. Any derived unit other than 1 is proportional to the rewards.
 
     Where the standard deviation is zero, the largest absolute mean takes its place, and then the
     noise. Where nothing is ever paid, the unit is 1.

@@ -7,8 +7,8 @@ The mean rewards of the arms are drawn once for each trial, and they do not chan
     (3)  means of two arms (p, 1 - p),  reward ~ Bernoulli(mean),
          p ~ Uniform[0, 1] or p = x or 1 - x with probability 1/2 each,
          x = 0.1 (easy), 0.25 (medium) or 0.4 (hard)             [Wang et al. 2016, sec. 3.1.2]
-    (4)  a cue is drawn before each pull; with each cue one arm, drawn for the trial, pays 1
-         and the other arms pay 0                         [after Santoro et al. 2016, sec. 3]
+    (4)  for each cue, one arm is drawn once for each trial: it pays 1 and the other arms pay 0;
+         one cue is drawn before each pull                [after Santoro et al. 2016, sec. 3]
 
 In this module, m and s are the mean and standard deviation of a prior, and a_i and b_i are the
 parameters of a Beta distribution. A bandit of (1)-(3) has one state. In (4) a state is a cue.
@@ -66,7 +66,8 @@ def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> F
 
     arms   number of arms
     pulls  pulls of a trial
-    prior  a,b of the Beta distribution: one pair for all arms, or one for each arm as in 1,1/2,3
+    prior  parameters a,b of the Beta distributions: one pair for all arms, or one pair for each arm
+           with a slash between pairs, so that 1,1/2,3 means (1, 1) and (2, 3)
 
     >>> family = bandit(arms=2, pulls=3, prior=((1.0, 1.0), (2.0, 3.0)))
     >>> family.parameters

@@ -305,7 +305,7 @@ EXACT, DICE, REPTILE = {"objective": "exact"}, {"estimator": "dice"}, {"estimato
         ({"policy": "tree"}, "policy must be table, network or network:H"),
         ({"adapt": "W2,b3", "policy": "network:3"}, "adapt must name some of W1, b1, W2, b2, got"),
         ({"inner_steps": "11"}, "inner_steps must be at most"),
-        ({"baseline": "mean"}, "inner_episodes must be at least 2 where the baseline is their"),
+        ({"baseline": "mean"}, "inner_episodes must be at least 2 where the baseline is mean"),
         ({"estimator": "trpo"}, "estimator must be one of emaml, plain, fomaml, reptile"),
         ({"learn_alpha": "1"}, "learn_alpha must be one of no, scalar, each, got '1'"),
         ({"objective": "F"}, "objective must be one of trial, adapted, exact, got 'F'"),

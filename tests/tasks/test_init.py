@@ -43,7 +43,7 @@ def test_a_family_of_candidates_keeps_what_it_is_given():
 @pytest.mark.parametrize(
     ("weights", "error", "message"),
     [
-        (np.array([0.5, 0.5]), ValueError, r"one weight per candidate task, got \(2,\)"),
+        (np.array([0.5, 0.5]), ValueError, r"weights need one entry per candidate, got \(2,\)"),
         (np.array([0.5, 0.4, 0.0]), ValueError, "rows of weights must sum to one"),
         (np.array([1.5, -0.5, 0.0]), ValueError, "weights must not be negative"),
         (np.array([1, 0, 0]), TypeError, "weights must be an array of floats"),
