@@ -44,3 +44,28 @@ def assert_mean(samples, expected, errors=5, largest_error=np.inf):
     """Assert `within_errors`, and that the standard errors are small enough to show something."""
     assert within_errors(samples, expected, errors)
     assert (np.std(samples, axis=0) / np.sqrt(len(samples))).max() < largest_error
+
+
+def same_in_every_unit(make, paying, units=(2.0**-9, 0.01, 100.0), steps=3):
+    """Assert that a learner of `paying(unit)` does not depend on the unit.
+
+    `make` makes the learner, and `paying` its family. A unit that is a power of two changes no bit.
+    Of other units, a reward is divided into another last digit.
+    """
+    reports = {}
+    for unit in (1.0, *units):
+        learner = make(paying(unit))
+        state = learner.init(rng(5))
+        for i in range(steps):
+            state, info = learner.step(rng(i), state)
+        tasks = learner.family.sample(rng(7), 6)
+        trials = learner.trial(rng(8), state, tasks)
+        theta = state.theta if hasattr(state, "theta") else state.population
+        reports[unit] = theta, trials.actions, trials.rewards / unit, info.per_episode / unit
+    theta, actions, *rewards = reports[1.0]
+    for unit in units:
+        other, other_actions, *other_rewards = reports[unit]
+        exact = np.frexp(unit)[0] == 0.5
+        assert trees_equal(theta, other) if exact else trees_close(theta, other, 1e-5)
+        assert np.array_equal(actions, other_actions)
+        assert all(close(x, y, 1e-12) for x, y in zip(rewards, other_rewards, strict=True))

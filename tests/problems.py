@@ -3,12 +3,15 @@
 A name in capitals that ends in _TASK, or names a number of arms, is a batch of one MDP, [1, ...].
 """
 
+from functools import partial
+
 import numpy as np
 
-from metarl_min.mdps import agents
+from metarl_min.mdps import agents, rollouts
 from metarl_min.mdps.agents import Agent
 from metarl_min.mdps.mdp import MDP
-from metarl_min.tasks.bandits import bandit, bandit_mdps
+from metarl_min.tasks import Family
+from metarl_min.tasks.bandits import bandit, bandit_mdps, gaussian
 from metarl_min.tasks.gridworlds import gridworld
 
 # ---- first states, transitions and rewards of two states and two actions ----
@@ -86,6 +89,35 @@ def small_grid(**parameters):
     """The family of `SMALL_GRID`, with other parameters where they are given."""
     return gridworld(**{**SMALL_GRID, **parameters})
 
+
+# ---- families that differ by a factor of their rewards ----
+
+
+def _own_tasks(rng, num_tasks, unit):
+    """Three arms in two states; the action decides the next state."""
+    reward = unit * rng.uniform(-1, 1, (num_tasks, 2, 3, 1))
+    transition = np.eye(2)[[[0, 1, 1], [0, 1, 0]]]
+    return MDP(np.array([[1.0, 0.0]]), transition[None], reward)
+
+
+def own_family(unit=1.0):
+    """A family of one's own: no prior, and noise of a quarter of its unit."""
+    noise = partial(rollouts.gaussian, std=unit / 4)
+    return Family("own", {}, None, partial(_own_tasks, unit=unit), 2, 3, noise)
+
+
+def paying_grid(unit):
+    """Goal search that pays `unit` on the goal, and charges a tenth of it elsewhere."""
+    goals = (4, 9, 14, 19, 24)
+    return gridworld(goals=goals, goal_reward=unit, step_reward=-unit / 10, horizon=6, episodes=2)
+
+
+def paying_arms(unit):
+    """Three normal arms, whose means and rewards have the standard deviation `unit`."""
+    return gaussian(arms=3, pulls=5, std=unit, noise=unit)
+
+
+PAYING = {"gridworld": paying_grid, "gaussian": paying_arms, "own": own_family}
 
 # ---- policies and agents ----
 

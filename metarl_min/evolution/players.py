@@ -22,7 +22,7 @@ from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.memory import recurrent_agents, recurrent_policies
 from metarl_min.memory.recurrent_policies import RecurrentPolicy
-from metarl_min.tasks import Family
+from metarl_min.tasks import Family, reward_unit
 
 TASK_STREAM, TRIAL_STREAM = 0, 1  # [key, 0] seeds the draw of tasks, [key, 1] the trials
 
@@ -36,15 +36,20 @@ class Player(NamedTuple):
     # rng, parameters [P, ..], tasks [M], greedy=False -> episodes [P, M, N, T]
 
 
-def mean_returns(player: Player, thetas: Tree, key: int, num_tasks: int) -> Array:
+def mean_returns(
+    player: Player, thetas: Tree, key: int, num_tasks: int, unit: float = 1.0
+) -> Array:
     """Return the return of each of the N episodes of a trial, averaged over `num_tasks` tasks.
 
-    `key` seeds the draw of the tasks and of the trials. thetas [P, ..] -> [P, N]
+    `key` seeds the draw of the tasks and of the trials. The rewards are divided by `unit` before
+    they are summed. So returns that are equal in one unit are equal in another unit, up to the
+    rounding of this division. thetas [P, ..] -> [P, N]
     """
     tasks_rng = np.random.default_rng([key, TASK_STREAM])
     trial_rng = np.random.default_rng([key, TRIAL_STREAM])
     tasks = player.family.sample(tasks_rng, num_tasks)
-    return np.asarray(player.trial(trial_rng, thetas, tasks).rewards.sum(-1).mean(1))
+    rewards = player.trial(trial_rng, thetas, tasks).rewards / unit
+    return np.asarray(rewards.sum(-1).mean(1))
 
 
 def play_one(player: Player, rng: Rng, theta: Tree, tasks: MDP, greedy: bool = False) -> Episodes:
@@ -102,11 +107,11 @@ def _recurrent_init(rng: Rng, *, family: Family, policy: RecurrentPolicy) -> Tre
 
 def _recurrent_trial(
     rng: Rng, thetas: Tree, tasks: MDP, greedy: bool = False, *, family: Family,
-    policy: RecurrentPolicy,
+    policy: RecurrentPolicy, unit: float,
 ) -> Episodes:  # fmt: skip
     P = num_members(thetas)
     batched = batched_over_population(policy, P)
-    agent = recurrent_agents.agent(batched, thetas, tasks.shape, greedy)
+    agent = recurrent_agents.agent(batched, thetas, tasks.shape, greedy, unit)
     return play_population(rng, agent, family, tasks, P)
 
 
@@ -116,5 +121,5 @@ def recurrent_player(family: Family, hidden: int) -> Player:
     return Player(
         family=family,
         init=partial(_recurrent_init, family=family, policy=policy),
-        trial=partial(_recurrent_trial, family=family, policy=policy),
+        trial=partial(_recurrent_trial, family=family, policy=policy, unit=reward_unit(family)),
     )

@@ -1,8 +1,10 @@
 """Evolution strategies: ascend the smoothed return of a trial; with ranks, the smoothed rank.
 
 The fitness F of a member is its mean return of a trial on M tasks. The return is the sum over all
-episodes, so it includes exploration. An estimator g of the gradient, search_gradients (2), (3) or
-(4), is computed from F or from the ranks of F, search_gradients (10). Then theta ascends:
+episodes, so it includes exploration. It is counted in the unit of the rewards, `tasks.reward_unit`.
+So the search does not change if all rewards are multiplied by a number, up to rounding. An
+estimator g of the gradient, search_gradients (2), (3) or (4), is computed from F or from the ranks
+of F, search_gradients (10). Then theta ascends:
 
     (1)  theta <- theta + beta (g - decay theta)              [Salimans et al. 2017, sec. 2.1]
 
@@ -31,7 +33,7 @@ from metarl_min.evolution.search_gradients import DIRECTIONS, ESTIMATORS, SHAPIN
 from metarl_min.learners import Learner
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import Family
+from metarl_min.tasks import Family, reward_unit
 
 
 class Search(NamedTuple):
@@ -120,11 +122,11 @@ def members(search: Search, theta: Tree, key: int, start: int, stop: int) -> Tre
 
 
 def evaluate(
-    state: State, key: int, start: int, stop: int, player: Player, search: Search
+    state: State, key: int, start: int, stop: int, player: Player, search: Search, unit: float
 ) -> Array:
-    """Return the returns of the members start .. stop - 1, [stop - start, N]."""
+    """Return the returns of the members start .. stop - 1, in units, [stop - start, N]."""
     thetas = members(search, state.theta, key, start, stop)
-    return players.mean_returns(player, thetas, key, search.num_tasks)
+    return players.mean_returns(player, thetas, key, search.num_tasks, unit)
 
 
 def apply_update(
@@ -149,13 +151,14 @@ def _init(rng: Rng, player: Player, search: Search, optimizer: Optimizer) -> Sta
 
 
 def _step(
-    rng: Rng, state: State, player: Player, search: Search, optimizer: Optimizer, executor: Any
-) -> tuple[State, Info]:
+    rng: Rng, state: State, player: Player, search: Search, optimizer: Optimizer, executor: Any,
+    unit: float,
+) -> tuple[State, Info]:  # fmt: skip
     key = int(rng.integers(2**62))
-    evaluation = partial(evaluate, player=player, search=search)
+    evaluation = partial(evaluate, player=player, search=search, unit=unit)
     update = partial(apply_update, search=search, optimizer=optimizer)
     returns = generations.returns(executor, search.num_slices, state, key, evaluation, update)
-    return update(state, key, returns.sum(-1)), Info(returns.mean(0))
+    return update(state, key, returns.sum(-1)), Info(unit * returns.mean(0))
 
 
 def _trial(rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, player: Player) -> Episodes:
@@ -178,7 +181,7 @@ def evolve(
     return Learner(
         family=player.family,
         init=partial(_init, **shared),
-        step=partial(_step, **shared, executor=search.executor),
+        step=partial(_step, **shared, executor=search.executor, unit=reward_unit(player.family)),
         trial=partial(_trial, player=player),
         iterations=iterations,
         settings=settings or {},

@@ -5,7 +5,8 @@ of steps in a trial. During the trial, t is the number of steps so far, and n(s,
 visits of a pair so far. The rule updates a table Q after each step and chooses actions by Q:
 
     (1)  Q(s,a) = q at the start, then Q <- Q + (y - Q) / (m + n(s,a)), n includes this visit,
-         y = r + d max_a' Q(s',a'), but y = r in the last of the T steps of an episode
+         y = r + d max_a' Q(s',a'), but y = r in the last of the T steps of an episode;
+         r is the reward in units of the family
                                                    [Watkins and Dayan 1992, with a step size 1 / n]
     (2)  pi(a|s) = softmax_a k (1 + g t / L) (Q(s,a) + c / sqrt(n(s,a) + 1))
                                                    [definition; after Auer et al. 2002]
@@ -46,7 +47,7 @@ from metarl_min.mdps.agents import Agent, keep_memory
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.memory import recurrent_agents
-from metarl_min.tasks import Family
+from metarl_min.tasks import Family, reward_unit
 
 
 class Rule(NamedTuple):
@@ -124,8 +125,10 @@ def updated(rule: Rule, memory: Memory, flat_pairs: Array, targets: Array) -> Me
     return Memory(Q=Q, visits=visits, step=memory.step + 1)
 
 
-def agent(rule: Rule, family: Family, shape: tuple[int, int], greedy: bool) -> Agent:
-    """Return the agent that plays the rule; `shape` is (S, A)."""
+def agent(
+    rule: Rule, family: Family, shape: tuple[int, int], greedy: bool, unit: float = 1.0
+) -> Agent:
+    """Return the agent that plays the rule. `shape` is (S, A), and `unit` the unit of rewards."""
     (S, A), L = shape, family.num_episodes * family.horizon
     first_row = np.arange(len(rule.prior_count)) * S  # [B] the row of state 0 of each trial
     # These functions of recurrent_agents accept any logits, not only the logits of a network.
@@ -143,10 +146,10 @@ def agent(rule: Rule, family: Family, shape: tuple[int, int], greedy: bool) -> A
     def observe(
         memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array
     ) -> Memory:
-        targets = rewards
+        targets = rewards / unit
         if (memory.step + 1) % family.horizon:  # not the last step of an episode
             best = memory.Q.take(first_row + arrivals, axis=0).max(-1)
-            targets = rewards + rule.discount * best
+            targets = targets + rule.discount * best
         return updated(rule, memory, (first_row + states) * A + actions, targets)
 
     return Agent(start=start, begin_episode=keep_memory, act=act, observe=observe)
@@ -156,15 +159,18 @@ def _init(rng: Rng) -> Tree:
     return {"rule": np.array([0.0, 0.0, 0.0, 0.0, 0.0, 2.0])}
 
 
-def _trial(rng: Rng, thetas: Tree, tasks: MDP, greedy: bool = False, *, family: Family) -> Episodes:
+def _trial(
+    rng: Rng, thetas: Tree, tasks: MDP, greedy: bool = False, *, family: Family, unit: float
+) -> Episodes:
     rule = coefficients(np.repeat(thetas["rule"], tasks.leading[0], axis=0))
-    P = players.num_members(thetas)
-    return players.play_population(rng, agent(rule, family, tasks.shape, greedy), family, tasks, P)
+    player = agent(rule, family, tasks.shape, greedy, unit)
+    return players.play_population(rng, player, family, tasks, players.num_members(thetas))
 
 
 def rule_player(family: Family) -> Player:
     """Return the player whose parameter `rule` [6] holds the numbers of `coefficients`."""
-    return Player(family=family, init=_init, trial=partial(_trial, family=family))
+    trial = partial(_trial, family=family, unit=reward_unit(family))
+    return Player(family=family, init=_init, trial=trial)
 
 
 SEARCH = Search(population=32, num_tasks=64, beta=0.1)

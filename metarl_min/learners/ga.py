@@ -47,7 +47,7 @@ from metarl_min.evolution.players import Player
 from metarl_min.learners import Learner
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import Family
+from metarl_min.tasks import Family, reward_unit
 
 BREEDING_STREAM = 3  # children are bred with the generator seeded by [key, 3]
 
@@ -122,12 +122,12 @@ def breed(rng: Rng, breeding: Breeding, population: Array, fitness: Array, sigma
 
 def evaluate(
     state: State, key: int, start: int, stop: int, player: Player, breeding: Breeding,
-    iterations: int,
+    iterations: int, unit: float,
 ) -> Array:  # fmt: skip
-    """Return the returns of the members start .. stop - 1, [stop - start, N]."""
+    """Return the returns of the members start .. stop - 1, in units, [stop - start, N]."""
     members = trees.map_leaves(lambda x: x[start:stop], state.population)
     _, num_tasks = schedule(breeding, state.generation, iterations)
-    return players.mean_returns(player, members, key, num_tasks)
+    return players.mean_returns(player, members, key, num_tasks, unit)
 
 
 def apply_update(
@@ -158,14 +158,17 @@ def _init(rng: Rng, *, player: Player, breeding: Breeding) -> State:
 
 
 def _step(
-    rng: Rng, state: State, *, player: Player, breeding: Breeding, iterations: int, executor: Any
-) -> tuple[State, Info]:
+    rng: Rng, state: State, *, player: Player, breeding: Breeding, iterations: int, executor: Any,
+    unit: float,
+) -> tuple[State, Info]:  # fmt: skip
     key = int(rng.integers(2**62))
-    evaluation = partial(evaluate, player=player, breeding=breeding, iterations=iterations)
     update = partial(apply_update, breeding=breeding, iterations=iterations)
+    evaluation = partial(
+        evaluate, player=player, breeding=breeding, iterations=iterations, unit=unit
+    )
     returns = generations.returns(executor, breeding.num_slices, state, key, evaluation, update)
     fitness = returns.sum(-1)
-    return update(state, key, fitness), Info(returns[fitness.argmax()])
+    return update(state, key, fitness), Info(unit * returns[fitness.argmax()])
 
 
 def _trial(rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, player: Player) -> Episodes:
@@ -201,7 +204,7 @@ def genetic_search(
     return Learner(
         family=player.family,
         init=partial(_init, player=player, breeding=without_executor),
-        step=partial(step, iterations=iterations),
+        step=partial(step, iterations=iterations, unit=reward_unit(player.family)),
         trial=partial(_trial, player=player),
         iterations=iterations,
         settings=settings or {},

@@ -5,7 +5,7 @@ One step of the training is:
     draw M tasks of the family
     play one trial on each task; the policy keeps its memory through all episodes
     record = observations, memories, logits and values of all N T steps
-    r      = scale times the sampled rewards, or scale times the rewards of (1)
+    r      = scale / unit times the sampled rewards, or scale / unit times the rewards of (1)
     Adv    = advantages of all steps                           by actor_critic (1)
     beta, eta = step size and entropy weight                   by recurrent_training (1)
     once for a2c, several times for ppo:
@@ -18,7 +18,8 @@ One step of the training is:
 The gradient in theta is computed by hand for `gru`, by cells (4) and (5), and for
 `external_memory.policy`. Autograd computes it for the other cells. The policy observes its previous
 action and its previous reward, by recurrent_agents (1). Within a trial it learns by a change of its
-memory, and theta stays fixed.
+memory, and theta stays fixed. The unit is that of the rewards of the family, `tasks.reward_unit`.
+So the training does not change if all rewards are multiplied by a number, up to rounding.
 
 By default the rewards of the training are the sampled rewards r_t. They may be replaced by
 
@@ -57,7 +58,7 @@ from metarl_min.mdps.rollouts import Episodes
 from metarl_min.memory import recurrent_agents, recurrent_policies, recurrent_training
 from metarl_min.memory.recurrent_policies import CELLS, Cell, RecurrentPolicy
 from metarl_min.memory.recurrent_training import Settings, State, Update
-from metarl_min.tasks import Family, play_trial, shape_of
+from metarl_min.tasks import Family, play_trial, reward_unit, shape_of
 
 Rewards = Callable[[Episodes, MDP], Array]  # episodes, tasks -> rewards of the training [M, N, T]
 
@@ -134,12 +135,13 @@ def _step(
     policy: RecurrentPolicy,
     settings: Settings,
     rewards_of: Rewards,
+    unit: float,
 ) -> tuple[State, Info]:
     """Take one step of the training: the pseudo-code of the module."""
     tasks = family.sample(rng, settings.num_tasks)
-    agent = recurrent_agents.recording_agent(policy, state.theta, tasks.shape)
+    agent = recurrent_agents.recording_agent(policy, state.theta, tasks.shape, unit=unit)
     episodes, memory = play_trial(rng, family, tasks, agent)
-    record, r = recurrent_agents.record(memory), rewards_of(episodes, tasks)
+    record, r = recurrent_agents.record(memory), rewards_of(episodes, tasks) / unit
     state = recurrent_training.ascend(policy, settings, state, record, episodes, r)
     return state, Info(per_episode=episodes.rewards.sum(-1).mean(0))
 
@@ -152,8 +154,9 @@ def _trial(
     *,
     family: Family,
     policy: RecurrentPolicy,
+    unit: float,
 ) -> Episodes:
-    agent = recurrent_agents.agent(policy, state.theta, tasks.shape, greedy)
+    agent = recurrent_agents.agent(policy, state.theta, tasks.shape, greedy, unit)
     return play_trial(rng, family, tasks, agent)[0]
 
 
@@ -178,11 +181,12 @@ def rl2(
     """
     chosen = default_settings(family)._replace(update=update, **settings)
     policy = cell(recurrent_training.check(chosen).hidden)
+    play: dict[str, Any] = {"family": family, "policy": policy, "unit": reward_unit(family)}
     return Learner(
         family=family,
         init=partial(_init, family=family, policy=policy),
-        step=partial(_step, family=family, policy=policy, settings=chosen, rewards_of=rewards),
-        trial=partial(_trial, family=family, policy=policy),
+        step=partial(_step, **play, settings=chosen, rewards_of=rewards),
+        trial=partial(_trial, **play),
         iterations=chosen.iterations,
         settings=words.describe(rl2, {"cell": cell, "rewards": rewards, **chosen._asdict()}),
         schedule_end=chosen.iterations,

@@ -11,11 +11,14 @@ episodes of three steps:
     acts       a_0      a_1      a_2      a_3      a_4
 
     (1)  h_{t+1} = f(h_t, x_t),
-         x_t = (1{s_t}, 1{a_{t-1}}, r_{t-1}, start_t)        [Duan et al. 2016; Wang et al. 2016]
+         x_t = (1{s_t}, 1{a_{t-1}}, r_{t-1} / unit, start_t)
+                                                             [Duan et al. 2016; Wang et al. 2016]
 
 Here f is the step of the policy, and 1{s} is the one-hot vector of the state s. The previous action
 and the previous reward are zeros at the first step of the trial. The bit start_t is 1 at the first
-step of an episode. Time t runs over all N T steps of the trial.
+step of an episode. Time t runs over all N T steps of the trial. The unit is that of the rewards of
+the family, by `tasks.reward_unit`. So x_t does not change if all rewards are multiplied by a
+number.
 
 Duan et al. use another bit: it says whether the previous step ended its episode. If each episode
 lasts T steps, this bit is equal to start_t, except at the first step of the trial. There it is 0,
@@ -25,6 +28,7 @@ the next episode begins.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,22 +104,26 @@ def _begin_episode(rng: Rng, memory: Memory) -> Memory:
 
 
 def _observe(
-    memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array
+    memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array, *, unit: float
 ) -> Memory:
     """Put the action and the reward into the memory, for the next observation of eq. (1)."""
     last_action_reward = np.zeros_like(memory.last_action_reward)
     last_action_reward[np.arange(len(actions)), actions] = 1
-    last_action_reward[:, -1] = rewards
+    last_action_reward[:, -1] = rewards / unit
     return memory._replace(last_action_reward=last_action_reward, episode_starts=False)
 
 
 def agent(
-    policy: RecurrentPolicy, theta: Tree, shape: tuple[int, int], greedy: bool = False
+    policy: RecurrentPolicy,
+    theta: Tree,
+    shape: tuple[int, int],
+    greedy: bool = False,
+    unit: float = 1.0,
 ) -> Agent:
     """Return the agent that plays the policy with the parameters `theta`, eq. (1).
 
-    `shape` is (S, A). A greedy agent takes the most probable action. Choosing it uses no
-    random numbers.
+    `shape` is (S, A), and `unit` is the unit of the rewards. A greedy agent takes the most probable
+    action. Choosing it uses no random numbers.
     """
     (S, A), dtype = shape, next(iter(theta.values())).dtype
     choose = greedy_actions if greedy else sample_actions
@@ -136,14 +144,18 @@ def agent(
             steps = (*steps, Step(x, memory.policy_memory, logits, values))
         return choose(rng, logits), memory._replace(policy_memory=policy_memory, steps=steps)
 
-    return Agent(start, _begin_episode, act, _observe)
+    return Agent(start, _begin_episode, act, partial(_observe, unit=unit))
 
 
 def recording_agent(
-    policy: RecurrentPolicy, theta: Tree, shape: tuple[int, int], greedy: bool = False
+    policy: RecurrentPolicy,
+    theta: Tree,
+    shape: tuple[int, int],
+    greedy: bool = False,
+    unit: float = 1.0,
 ) -> Agent:
     """Return an agent that plays like `agent`. Its memory also holds all steps of the trial."""
-    player = agent(policy, theta, shape, greedy)
+    player = agent(policy, theta, shape, greedy, unit)
 
     def start(num_rows: int) -> Memory:
         return player.start(num_rows)._replace(steps=())

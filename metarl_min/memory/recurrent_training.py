@@ -90,7 +90,8 @@ class Settings(NamedTuple):
     iterations  length n of the training; the step size falls to 0 at n, the entropy weight at n / 2
     gamma       discount of the rewards
     gae_lambda  lambda of the advantages, from 0 (one step) to 1 (the whole trial)
-    scale       factor of the rewards in the advantages, to weigh them against the entropy
+    scale       factor of the rewards in the advantages, to weigh them against the entropy; the
+                rewards are first divided by the unit of the family
     entropy     weight eta of the entropy at the start
     beta        step size at the start
     max_norm    length to which longer gradients are scaled down
@@ -156,7 +157,8 @@ def ascend(
     """Return the state after the ascents of eq. (2) on one batch, with the schedule of eq. (1).
 
     `record` and `episodes` describe the trials of the batch. `rewards` [M, N, T] are the rewards
-    that enter the advantages. They can differ from `episodes.rewards`: rl2 may pass mean rewards.
+    that enter the advantages. They can differ from `episodes.rewards`: rl2 divides them by their
+    unit, and it may pass mean rewards.
     """
     x, memories, logits, values = record
     alive = time_first(episodes.alive)

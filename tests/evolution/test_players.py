@@ -91,4 +91,6 @@ def test_the_returns_of_a_key_are_means_over_its_tasks():
     flat = toy_players.toy_player(small_grid(), toy_players.flat_trial)
     returns = players.mean_returns(flat, {"x": np.zeros((2, 2))}, 3, 5)
     assert_allclose(returns, np.full((2, 3), 4 * 0.1), rtol=1e-14)  # sums over four steps
+    tenths = players.mean_returns(flat, {"x": np.zeros((2, 2))}, 3, 5, unit=0.1)
+    assert_array_equal(tenths, np.full((2, 3), 4.0))  # each reward is divided before the sum
     assert players.num_members({"x": np.zeros((6, 2))}) == 6

@@ -5,9 +5,9 @@ import pickle
 import numpy as np
 import pytest
 import toy_players
-from comparing import rng
+from comparing import rng, same_in_every_unit
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import small_bandit, small_grid
+from problems import PAYING, small_bandit, small_grid
 
 from metarl_min import learners, training
 from metarl_min.basics import optimizers, words
@@ -118,6 +118,15 @@ def test_it_learns_to_pull_what_paid():
     total = learner.trial(rng(8), state, batch).rewards.sum((1, 2))
     # A random player earns 2. Of 20 seeds the worst is 15 standard errors above it.
     assert total.mean() > 2 + 5 * total.std() / np.sqrt(4000)
+
+
+@pytest.mark.parametrize("paying", PAYING.values(), ids=PAYING)
+@pytest.mark.parametrize("shaping", search_gradients.SHAPING)
+def test_the_unit_of_the_rewards_does_not_matter(paying, shaping):
+    """Without ranks the fitness itself is in the step, here beside a decay, so it has a unit."""
+    shaped = search_gradients.SHAPING[shaping]
+    settings = {**SMALL, "shaping": shaped, "optimizer": optimizers.sgd, "decay": 0.1}
+    same_in_every_unit(lambda family: es(family, **settings), paying)
 
 
 def test_its_settings_make_it_again():

@@ -4,16 +4,16 @@ import math
 
 import numpy as np
 import pytest
-from comparing import rng
+from comparing import rng, same_in_every_unit
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import small_bandit, small_grid
+from problems import PAYING, small_bandit, small_grid
 
 from metarl_min import learners, training
 from metarl_min.baselines import bandits
 from metarl_min.basics import trees, words
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.evaluation import evaluate
-from metarl_min.evolution import players
+from metarl_min.evolution import players, search_gradients
 from metarl_min.learners import es
 from metarl_min.learners import evolved_rule as module
 from metarl_min.tasks import shape_of
@@ -137,6 +137,13 @@ def test_it_keeps_to_the_protocol_and_names_its_settings():
     assert given == {"population": 32, "num_tasks": 64, "beta": 0.2}
     assert learner.settings["estimator"] == "antithetic"
     assert words.keys(module.evolved_rule).keys() == learner.settings.keys()
+
+
+@pytest.mark.parametrize("paying", PAYING.values(), ids=PAYING)
+@pytest.mark.parametrize("shaping", search_gradients.SHAPING)
+def test_the_unit_of_the_rewards_does_not_matter(paying, shaping):
+    settings = {"population": 6, "num_tasks": 4, "shaping": search_gradients.SHAPING[shaping]}
+    same_in_every_unit(lambda family: module.evolved_rule(family, **settings), paying)
 
 
 @pytest.mark.verifies("evolved_rule.2", "evolved_rule.3")

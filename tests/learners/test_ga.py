@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import toy_players
-from comparing import rng
+from comparing import rng, same_in_every_unit
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import small_bandit, small_grid
+from problems import PAYING, small_bandit, small_grid
 
 from metarl_min import learners, training
 from metarl_min.basics import words
@@ -124,6 +124,13 @@ def test_the_member_whose_fitness_is_not_finite_is_named():
     learner = bred(toy_players.nan_trial)
     with pytest.raises(FloatingPointError, match="fitness must be finite, got nan of member 3"):
         learner.step(rng(1), learner.init(rng()))
+
+
+@pytest.mark.parametrize("paying", PAYING.values(), ids=PAYING)
+@pytest.mark.parametrize("selection", SELECTION)
+def test_the_unit_of_the_rewards_does_not_matter(paying, selection):
+    settings = {"population": 6, "pressure": 3, "num_tasks": 4, "selection": SELECTION[selection]}
+    same_in_every_unit(lambda family: ga(family, **settings), paying)
 
 
 def test_its_schedule_is_as_long_as_its_training_unless_it_is_given():

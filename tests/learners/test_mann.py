@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from comparing import rng
+from comparing import rng, same_in_every_unit
 from numpy.testing import assert_allclose
+from problems import PAYING
 
 from metarl_min import training
 from metarl_min.ceilings import bayes_optimal
@@ -50,3 +51,8 @@ def test_its_words_are_those_of_rl2_without_the_cell():
     check(learner)
     with pytest.raises(ValueError, match=r"mann knows the keys .*, got 'cell'"):
         registry.make("mann", family, {"cell": "gru"})
+
+
+@pytest.mark.parametrize("paying", PAYING.values(), ids=PAYING)
+def test_the_unit_of_the_rewards_does_not_matter(paying):
+    same_in_every_unit(lambda family: mann(family, hidden=4, num_tasks=5), paying)

@@ -8,9 +8,9 @@ import autograd.numpy as np
 import numpy as onp
 import pytest
 from autograd import grad
-from comparing import rng
+from comparing import rng, same_in_every_unit
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import small_bandit, small_grid
+from problems import PAYING, small_bandit, small_grid
 from recurrent_policies import moved
 
 from metarl_min import training
@@ -198,6 +198,16 @@ def test_it_learns_to_pull_what_paid():
     assert total.mean() > 1.5 + 0.09
     greedy = [learner.trial(rng(s), state, tasks, greedy=True).actions for s in (1, 2)]
     assert_array_equal(*(x[:, 0] for x in greedy))  # the first depends on theta alone
+
+
+@pytest.mark.parametrize("paying", PAYING.values(), ids=PAYING)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"update": recurrent_training.ppo(epochs=2)}, {"rewards": expected_rewards}],
+    ids=["a2c", "ppo", "expected"],
+)
+def test_the_unit_of_the_rewards_does_not_matter(paying, settings):
+    same_in_every_unit(lambda family: rl2(family, hidden=4, num_tasks=5, **settings), paying)
 
 
 def after(h):

@@ -34,6 +34,19 @@ def test_each_step_sees_its_state_and_what_the_step_before_did_and_was_paid():
     assert_allclose(record.values, values, atol=0)
 
 
+@pytest.mark.verifies("recurrent_agents.1")
+def test_a_reward_is_seen_in_its_unit():
+    tasks, policy, theta, _, _ = played()
+    records = []
+    for unit in (1.0, 0.5):
+        agent = recurrent_agents.recording_agent(policy, theta, tasks.shape, True, unit)
+        paid = tasks._replace(reward=unit * tasks.reward)
+        sampler = rollouts.sampler(paid, rollouts.deterministic)
+        records.append(recurrent_agents.record(agents.play(rng(0), sampler, agent, 3, 4)[1]))
+    assert records[0].observations[..., -2].any()
+    assert_array_equal(records[0].observations, records[1].observations)
+
+
 def test_an_agent_that_records_plays_like_one_that_does_not_and_this_one_keeps_no_step():
     tasks, policy, theta, record, episodes = played(3)
     agent = recurrent_agents.agent(policy, theta, tasks.shape)
