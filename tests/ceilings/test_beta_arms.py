@@ -80,9 +80,26 @@ def test_the_ceilings_of_some_bandits_are_known(parameters, value, random):
     assert ceiling.random == pytest.approx(random, abs=1e-12)
 
 
-def test_the_ceiling_of_two_arms_and_200_pulls_is_known():
-    ceiling = beta_arms.solve(bandit(arms=2, pulls=200))
-    assert ceiling.value == pytest.approx(131.094081, abs=1e-6)
+def two_uniform_arms(pulls):
+    """The value of `pulls` pulls of two uniform arms, by a recursion over all records.
+
+    V[w1, l1, w2] is the value after w1 wins and l1 losses of arm 1 and w2 wins of arm 2. The
+    other pulls so far are losses of arm 2. Entries that belong to no record are never read.
+    """
+    V = np.zeros((pulls + 1,) * 3)
+    for n in range(pulls, 0, -1):  # n - 1 pulls are done
+        w1, l1, w2 = np.ogrid[:n, :n, :n]
+        l2 = np.maximum(n - 1 - w1 - l1 - w2, 0)
+        p1, p2 = (w1 + 1) / (w1 + l1 + 2), (w2 + 1) / (w2 + l2 + 2)
+        Q1 = p1 * (1 + V[1 : n + 1, :n, :n]) + (1 - p1) * V[:n, 1 : n + 1, :n]
+        Q2 = p2 * (1 + V[:n, :n, 1 : n + 1]) + (1 - p2) * V[:n, :n, :n]
+        V = np.maximum(Q1, Q2)
+    return V.item()
+
+
+def test_the_ceiling_of_two_arms_and_80_pulls_is_that_of_a_recursion_over_counts():
+    ceiling = beta_arms.solve(bandit(arms=2, pulls=80))
+    assert ceiling.value == pytest.approx(two_uniform_arms(80), rel=1e-12)
     assert ceiling.action_values(ceiling.start(1), None).tolist() == [[ceiling.value] * 2]
 
 
