@@ -1,5 +1,6 @@
 """Players that are not trained.
 
+conditions          conditions that players and solvers put on a family
 bandits             Thompson sampling, UCB1 and the best prior arm
 bayesian_bandits    players of Bernoulli arms that use the posterior mean
 gittins             Gittins indices between two proven bounds; the check of index_policies
@@ -28,16 +29,13 @@ from metarl_min.learners import Learner, no_op_step
 from metarl_min.mdps.agents import Agent
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import Family, play_trial, require_support
+from metarl_min.tasks import Family, play_trial
 
 
-def require_family(condition: bool, rule: str, family: Family) -> None:
-    """Raise `Unsupported` with the rule, unless the condition holds.
-
-    The message also names the family, the type of its prior and its horizon.
-    """
-    prior = type(family.prior).__name__
-    require_support(condition, rule, f"{family.name} with {prior} and horizon {family.horizon}")
+def require_family(family: Any) -> None:
+    """Raise a TypeError unless the value is a Family."""
+    if not isinstance(family, Family):
+        raise TypeError(f"family must be a Family, got {type(family).__name__}")
 
 
 def random_argmax(rng: Rng, values: Array, tolerance: float = 0.0) -> Array:
@@ -75,6 +73,7 @@ def _trial(
 
 def learner_of_agent(family: Family, agent: Agent) -> Learner:
     """Return the Learner that plays `agent` in every trial; `greedy` has no effect on it."""
+    require_family(family)
     return Learner(
         family=family,
         init=no_state,

@@ -3,36 +3,37 @@
 Arm i has been pulled n_i times and has paid the total reward x_i. The number of all pulls so far
 is t = sum_i n_i. In this module, theta_i is a draw of the mean reward of arm i, x_i is a total
 reward, a_i and b_i are the parameters of a Beta prior, and m_i and s_i are the mean and the
-standard deviation of a normal prior. The rewards of a normal arm have the standard deviation
-`noise`.
+standard deviation of a normal prior, and u is the largest possible reward. The rewards of a
+normal arm have the standard deviation `noise`.
 
     (1)  Thompson sampling of Bernoulli arms: pull argmax_i theta_i,
          theta_i ~ Beta(a_i + x_i, b_i + n_i - x_i)         [Chapelle and Li 2011, alg. 2]
     (2)  Thompson sampling of normal arms: pull argmax_i theta_i,
          theta_i ~ Normal(m_i + w_i (x_i / n_i - m_i), (1 - w_i) s_i^2),
          w_i = n_i s_i^2 / (noise^2 + n_i s_i^2)            [Bishop 2006, eqs. 2.140-2.142]
-    (3)  UCB1: pull each arm once, then argmax_i x_i / n_i + sqrt(2 ln t / n_i)
+    (3)  UCB1: pull each arm once, then argmax_i x_i / n_i + u sqrt(2 ln t / n_i)
                                                                 [Auer et al. 2002, fig. 1]
     (4)  best prior arm: always pull argmax_i E[mean reward of arm i]         [definition]
 
 The distribution in (1) and (2) is the posterior of the mean reward, so Thompson sampling pulls an
 arm with the probability that this arm is the best one. In (2), w_i is the weight of the observed
-average, and 1 - w_i is the weight of the prior. The expectation in (4) is over the prior. If
-several arms are equally good, one of them is drawn uniformly at random.
+average, and 1 - w_i is the weight of the prior. The paper states (3) for rewards in [0, 1]. Here
+rewards are in [0, u]: the rewards divided by u are in [0, 1], and (3) is u times the bound of the
+paper for them. The expectation in (4) is over the prior. If several arms are equally good, one of
+them is drawn uniformly at random.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines import learner_of_agent, random_argmax, require_family
+from metarl_min.baselines import conditions, learner_of_agent, random_argmax
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
-from metarl_min.mdps import rollouts
 from metarl_min.mdps.agents import Agent, keep_memory
 from metarl_min.tasks import (
     BetaArms,
@@ -40,6 +41,7 @@ from metarl_min.tasks import (
     Family,
     GaussianArms,
     prior_means,
+    require_support,
     shape_of,
 )
 
@@ -118,7 +120,8 @@ def choose_by_draw(rng: Rng, record: Record, draw: Choose) -> Array:
 def thompson(family: Family) -> Learner:
     """Return Thompson sampling, eqs. (1) and (2).
 
-    `Unsupported` unless the family has Bernoulli arms with Beta priors, or normal arms.
+    `Unsupported` unless the family has Bernoulli arms with Beta priors, or normal arms, and its
+    rewards are those of its prior.
 
     >>> from metarl_min.tasks.bandits import bandit
     >>> player, rng = thompson(bandit(arms=2, pulls=5)), np.random.default_rng(0)
@@ -126,38 +129,44 @@ def thompson(family: Family) -> Learner:
     >>> player.trial(rng, player.init(rng), tasks).rewards.shape  # tasks, pulls, one step
     (3, 5, 1)
     """
-    prior: Any = family.prior
-    bernoulli = isinstance(prior, BetaArms) and family.reward_noise is rollouts.bernoulli
-    supported = (bernoulli or isinstance(prior, GaussianArms)) and family.horizon == 1
-    require_family(supported, "thompson plays Beta and Gaussian arms", family)
-    draw = partial(draw_beta if bernoulli else draw_normal, prior=prior)
+    rule = "thompson plays Beta and Gaussian arms"
+    prior = conditions.require_arms(rule, family, BetaArms, GaussianArms)
+    draw = partial(draw_beta if isinstance(prior, BetaArms) else draw_normal, prior=prior)
     choose = partial(choose_by_draw, draw=draw)
     return learner_of_agent(family, recording_agent(len(prior[0]), choose))
 
 
-def upper_bounds(record: Record) -> Array:
-    """Return the upper confidence bounds of eq. (3), infinite before the first pull. [M, A]"""
+def upper_bounds(record: Record, largest: float = 1.0) -> Array:
+    """Return the upper confidence bounds of eq. (3), infinite before the first pull. [M, A]
+
+    `largest` is u, the largest possible reward.
+    """
     t = np.maximum(record.pulls.sum(-1, keepdims=True), 1)
     pulls = np.maximum(record.pulls, 1)
-    bounds = record.sums / pulls + np.sqrt(2 * np.log(t) / pulls)
+    bounds = record.sums / pulls + largest * np.sqrt(2 * np.log(t) / pulls)
     return np.where(record.pulls > 0, bounds, np.inf)
 
 
-def choose_by_bounds(rng: Rng, record: Record) -> Array:
+def choose_by_bounds(rng: Rng, record: Record, largest: float = 1.0) -> Array:
     """Choose the arm of the highest upper confidence bound, eq. (3). [M]"""
-    return random_argmax(rng, upper_bounds(record))
+    return random_argmax(rng, upper_bounds(record, largest))
 
 
 def ucb1(family: Family) -> Learner:
-    """Return UCB1, eq. (3), with the bonus of the paper. It does not use the prior.
+    """Return UCB1, eq. (3). Of the prior it uses only the largest possible reward.
 
-    `Unsupported` unless the family is a Bernoulli bandit.
+    `Unsupported` unless the family is a bandit whose rewards are Bernoulli, or have no noise and
+    are known not to be negative.
     """
-    rule = "ucb1 plays Bernoulli bandits: one state, one step per episode, rewards 0 or 1"
+    rule = "ucb1 plays bandits with bounded rewards"
+    conditions.require_one_step(rule, family)
+    conditions.require_known_rewards(rule, family)
+    largest = conditions.largest_reward(rule, family)
     num_states, num_arms = shape_of(family)
-    bernoulli = family.reward_noise is rollouts.bernoulli
-    require_family(num_states == 1 and family.horizon == 1 and bernoulli, rule, family)
-    return learner_of_agent(family, recording_agent(num_arms, choose_by_bounds))
+    got = f"{num_states} of {family.name}"
+    require_support(num_states == 1, f"{rule}: a task must have one state", got)
+    choose = partial(choose_by_bounds, largest=largest)
+    return learner_of_agent(family, recording_agent(num_arms, choose))
 
 
 def choose_by_prior(rng: Rng, record: Record, means: Array) -> Array:
@@ -170,8 +179,8 @@ def best_prior_arm(family: Family) -> Learner:
 
     `Unsupported` unless the prior is about the means of arms.
     """
-    supported = isinstance(family.prior, BetaArms | GaussianArms | CorrelatedArms)
-    require_family(supported, "best_prior_arm plays Beta, Gaussian and correlated arms", family)
-    means = prior_means(family.prior)
+    rule = "best_prior_arm plays Beta, Gaussian and correlated arms"
+    prior = conditions.require_prior(rule, family, BetaArms, GaussianArms, CorrelatedArms)
+    means = prior_means(prior)
     choose = partial(choose_by_prior, means=means)
     return learner_of_agent(family, recording_agent(len(means), choose))

@@ -32,12 +32,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines import bandits, learner_of_agent, random_argmax, require_family
+from metarl_min.baselines import bandits, conditions, learner_of_agent, random_argmax
 from metarl_min.baselines.bandits import Record
 from metarl_min.basics.arguments import real, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
-from metarl_min.mdps import rollouts
 from metarl_min.mdps.agents import Agent
 from metarl_min.tasks import BetaArms, Family
 
@@ -118,10 +117,8 @@ def beta_prior(name: str, family: Family) -> BetaArms:
 
     `Unsupported`, with the name of the player, for any other family.
     """
-    bernoulli = family.reward_noise is rollouts.bernoulli
-    supported = isinstance(family.prior, BetaArms) and bernoulli and family.horizon == 1
-    require_family(supported, f"{name} plays Bernoulli arms with Beta priors", family)
-    prior: BetaArms = family.prior
+    rule = f"{name} plays Bernoulli arms with Beta priors"
+    prior: BetaArms = conditions.require_arms(rule, family, BetaArms)
     return prior
 
 

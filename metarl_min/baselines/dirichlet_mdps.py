@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines import act_by, learner_of_agent, random_argmax, require_family
+from metarl_min.baselines import act_by, conditions, learner_of_agent, random_argmax
 from metarl_min.baselines.bayesian_bandits import explore
 from metarl_min.baselines.dirichlet_planners import (
     Counts,
@@ -115,10 +115,14 @@ def planning_agent(prior: DirichletMDP, horizon: int, planner: Planner, eps: flo
 
 
 def planning_player(family: Family, planner: Planner, name: str, eps: float = 0.0) -> Learner:
-    """Return the player of `planning_agent`. `Unsupported`, with `name`, unless MDPs are random."""
-    supported = isinstance(family.prior, DirichletMDP)
-    require_family(supported, f"{name} plays random MDPs with a Dirichlet prior", family)
-    return learner_of_agent(family, planning_agent(family.prior, family.horizon, planner, eps))
+    """Return the player of `planning_agent`.
+
+    `Unsupported`, with `name`, unless MDPs are random and their rewards are those of the prior.
+    """
+    rule = f"{name} plays random MDPs with a Dirichlet prior"
+    prior = conditions.require_prior(rule, family, DirichletMDP)
+    conditions.require_rewards_of_prior(rule, family)
+    return learner_of_agent(family, planning_agent(prior, family.horizon, planner, eps))
 
 
 def opsrl(family: Family, num_draws: int) -> Learner:

@@ -20,17 +20,19 @@ random.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from metarl_min.baselines import (
     act_by,
+    conditions,
     dirichlet_mdps,
     dirichlet_planners,
     learner_of_agent,
     no_state,
     random_argmax,
+    require_family,
 )
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array, Rng
@@ -41,7 +43,7 @@ from metarl_min.mdps.agents import Agent
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import uniform
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import DirichletMDP, Family, Hypotheses, require_support, shared_initial
+from metarl_min.tasks import DirichletMDP, Family, Hypotheses, shared_initial
 
 
 def _random_trial(
@@ -53,6 +55,7 @@ def _random_trial(
 
 def random(family: Family) -> Learner:
     """Return the player that draws every action uniformly, eq. (1). It supports every family."""
+    require_family(family)
     return Learner(
         family=family,
         init=no_state,
@@ -86,11 +89,11 @@ def candidate_models(family: Family) -> CandidateModels:
     `Unsupported` unless they are finitely many, share the distribution of the first state, and
     have rewards without noise or Bernoulli rewards.
     """
-    prior, noise = family.prior, family.reward_noise
-    rule = "psrl plays random MDPs and finite hypotheses, with noise-free or Bernoulli rewards"
-    bernoulli = noise is rollouts.bernoulli
-    supported = isinstance(prior, Hypotheses) and (bernoulli or noise is rollouts.deterministic)
-    require_support(supported, rule, f"{type(prior).__name__} with {noise}")
+    rule, bernoulli = "psrl plays finite hypotheses", family.reward_noise is rollouts.bernoulli
+    prior = conditions.require_prior(rule, family, Hypotheses)
+    conditions.require_known_rewards(rule, family)
+    if bernoulli:
+        conditions.largest_reward(rule, family)
     shared_initial(prior)
     (S, A), G = prior.mdps.shape, len(prior.weights)
     best = exact.optimal_action_values(prior.mdps, family.horizon)
@@ -172,7 +175,8 @@ def psrl(family: Family) -> Learner:
     dirichlet_planners (3). `Unsupported` unless MDPs are random, or `candidate_models` supports
     the family.
     """
-    prior: Any = family.prior
+    rule = "psrl plays random MDPs and finite hypotheses"
+    prior = conditions.require_prior(rule, family, DirichletMDP, Hypotheses)
     if isinstance(prior, DirichletMDP):
         return dirichlet_mdps.planning_player(family, dirichlet_planners.plan_by_draw, "psrl")
     return learner_of_agent(family, sampling_agent(candidate_models(family)))

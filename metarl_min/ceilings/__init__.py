@@ -50,6 +50,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from metarl_min.baselines import require_family
 from metarl_min.basics.trees import Array
 from metarl_min.mdps import values
 from metarl_min.mdps.policies import uniform
@@ -80,6 +81,7 @@ class Ceiling(NamedTuple):
 
 def expected_random(family: Family) -> float:
     """Return the expected return of the uniformly random player over one trial, eqs. (3), (4)."""
+    require_family(family)
     prior: Any = family.prior
     if isinstance(prior, Hypotheses):
         returns = values.expected_return(prior.mdps, uniform(prior.mdps.shape), family.horizon)

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from metarl_min.baselines import act_by, learner_of_agent, random_argmax
+from metarl_min.baselines import act_by, conditions, learner_of_agent, random_argmax
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.ceilings import (
     Ceiling,
@@ -40,20 +40,12 @@ from metarl_min.learners import Learner
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.agents import Agent, keep_memory
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import BetaArms, CorrelatedArms, Family, Hypotheses, require_support
+from metarl_min.tasks import BetaArms, CorrelatedArms, Family, Hypotheses
 
 __all__ = ["Ceiling", "bayes_optimal", "expected_random", "regret", "solve"]
 
 SUBSET_LIMIT = 4_000_000  # table entries up to which a goal search is solved by `hypotheses`
 TOLERANCE = 1e-9  # actions whose values are this close to the best one are equally good
-
-
-def _is_bernoulli_bandit(family: Family) -> bool:
-    prior = family.prior
-    arms = isinstance(prior, BetaArms | CorrelatedArms)
-    candidates = isinstance(prior, Hypotheses) and prior.mdps.shape[0] == 1
-    bernoulli = family.reward_noise is rollouts.bernoulli
-    return (arms or candidates) and family.horizon == 1 and bernoulli
 
 
 def _solve_candidates(family: Family) -> Ceiling:
@@ -85,14 +77,16 @@ def solve(family: Family) -> Ceiling:
     >>> round(solve(bandit(arms=2, pulls=2)).value, 12)  # 1/2, then 7/12 with the better arm
     1.083333333333
     """
-    if _is_bernoulli_bandit(family):
-        beta = isinstance(family.prior, BetaArms)
-        return beta_arms.solve(family) if beta else correlated_arms.solve(family)
-    noise_free = family.reward_noise is rollouts.deterministic
     rule = "no exact ceiling but for Bernoulli arms and for hypotheses with noise-free rewards"
-    got = f"{family.name} with a prior of {type(family.prior).__name__}"
-    require_support(isinstance(family.prior, Hypotheses) and noise_free, rule, got)
-    return _solve_candidates(family)
+    prior = conditions.require_prior(rule, family, BetaArms, CorrelatedArms, Hypotheses)
+    if isinstance(prior, BetaArms):
+        return beta_arms.solve(family)
+    if isinstance(prior, CorrelatedArms):
+        return correlated_arms.solve(family)
+    conditions.require_known_rewards(rule, family)
+    if family.reward_noise is rollouts.deterministic:
+        return _solve_candidates(family)
+    return correlated_arms.solve(family)
 
 
 def regret(ceiling: Ceiling, episodes: Episodes) -> Array:

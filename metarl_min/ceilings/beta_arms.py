@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from metarl_min.baselines import conditions
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings import Ceiling, expected_random, require_table_fits
 from metarl_min.ceilings.arm_records import (
@@ -156,9 +157,11 @@ def size(prior: BetaArms, pulls: int) -> int:
 def solve(family: Family) -> Ceiling:
     """Return the optimum of Bernoulli arms with Beta priors, eq. (2).
 
-    `TooLarge`, with the size, if the tables have more than `LIMIT` entries.
+    `Unsupported` for any other family. `TooLarge`, with the size, if the tables have more than
+    `LIMIT` entries.
     """
-    prior, pulls = family.prior, family.num_episodes
+    prior = conditions.require_arms("no exact ceiling here but for Beta arms", family, BetaArms)
+    pulls = family.num_episodes
     require_table_fits(family, size(prior, pulls), LIMIT)
     table = numbering(prior, pulls)
     values = backward_induction(prior, table, pulls)

@@ -43,10 +43,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from metarl_min.baselines import conditions
 from metarl_min.ceilings import TooLarge, beta_arms, expected_random, format_count, normal_bounds
 from metarl_min.ceilings.beta_integrals import expected_best_mean
-from metarl_min.mdps import rollouts
-from metarl_min.tasks import BetaArms, Family, prior_means, require_support
+from metarl_min.tasks import (
+    BetaArms,
+    DirichletMDP,
+    Family,
+    GaussianArms,
+    Unsupported,
+    prior_means,
+)
 
 MAX_OPERATIONS = 4_000_000_000  # numbers computed for one of the bounds
 MAX_ENTRIES = 10_000_000  # entries of the tables of (4)
@@ -122,15 +129,23 @@ def best_subset_value(family: Family) -> float:
     return max(beta_arms.solve(family._replace(prior=subset)).value, best_arm)
 
 
-def is_beta_bandit(family: Family) -> bool:
-    """Return whether a family is a bandit of Bernoulli arms with Beta priors."""
-    bernoulli = family.reward_noise is rollouts.bernoulli
-    return isinstance(family.prior, BetaArms) and family.horizon == 1 and bernoulli
+def _require_supported(family: Family) -> None:
+    """Raise `Unsupported`, with the condition that fails, unless bounds of a family are known."""
+    rule = "bounds are known for Bernoulli arms with Beta priors and for normal rewards"
+    kinds = (BetaArms, GaussianArms, DirichletMDP)
+    if isinstance(conditions.require_prior(rule, family, *kinds), BetaArms):
+        conditions.require_arms(rule, family, BetaArms)
+    else:
+        normal_bounds.supported_prior(rule, family)
 
 
 def applies_to(family: Family) -> bool:
     """Return whether `bounds` knows bounds for a family."""
-    return is_beta_bandit(family) or normal_bounds.applies_to(family)
+    try:
+        _require_supported(family)
+    except Unsupported:
+        return False
+    return True
 
 
 def beta_bounds(family: Family) -> Bounds:
@@ -161,9 +176,7 @@ def bounds(family: Family) -> Bounds:
     >>> round(found.lower, 3), round(found.upper, 3)
     (64.918, 66.667)
     """
-    if is_beta_bandit(family):
+    _require_supported(family)
+    if isinstance(family.prior, BetaArms):
         return beta_bounds(family)
-    rule = "bounds are known for Bernoulli arms with Beta priors and for normal rewards"
-    got = f"{family.name} with a prior of {type(family.prior).__name__}"
-    require_support(normal_bounds.applies_to(family), rule, got)
     return Bounds(**normal_bounds.bounds(family)._asdict(), random=expected_random(family))

@@ -40,11 +40,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metarl_min.baselines import conditions
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings import Ceiling, expected_random, require_table_fits
 from metarl_min.ceilings.beta_integrals import beta_cdf
-from metarl_min.tasks import CorrelatedArms, Family, Hypotheses, expected_under_prior
+from metarl_min.tasks import (
+    CorrelatedArms,
+    Family,
+    Hypotheses,
+    expected_under_prior,
+    require_support,
+)
 
 LIMIT = 20_000_000  # table entries of 8 bytes
 
@@ -153,9 +160,25 @@ def _action_values(belief: Belief, states: Array, q: list[Array]) -> Array:
     return q[belief.time][belief.place]
 
 
+def _supported_prior(family: Family) -> Any:
+    """Return the prior. `Unsupported`, with the condition that fails, for any other family."""
+    rule = "no exact ceiling of Bernoulli rewards but for arms"
+    prior = conditions.require_prior(rule, family, CorrelatedArms, Hypotheses)
+    conditions.require_one_step(rule, family)
+    conditions.require_bernoulli(rule, family)
+    if isinstance(prior, Hypotheses):
+        conditions.largest_reward(rule, family)
+        got = f"{prior.mdps.shape[0]}"
+        require_support(prior.mdps.shape[0] == 1, f"{rule}: a task must have one state", got)
+    return prior
+
+
 def solve(family: Family) -> Ceiling:
-    """Return the optimum of correlated Bernoulli arms; `TooLarge` above `LIMIT` table entries."""
-    prior = family.prior
+    """Return the optimum of correlated Bernoulli arms.
+
+    `Unsupported` for any other family. `TooLarge` above `LIMIT` table entries.
+    """
+    prior = _supported_prior(family)
     if isinstance(prior, Hypotheses):
         layers = candidate_layers(family)
         best_mean = expected_under_prior(prior.mdps.reward[:, 0, :, 0].max(-1), prior)

@@ -27,12 +27,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from metarl_min.baselines import conditions
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings import Ceiling, expected_random, require_table_fits
 from metarl_min.ceilings.outcomes import LIMIT, Outcomes, find, outcomes, without_arrival
 from metarl_min.mdps import mdp as exact
-from metarl_min.tasks import Family, expected_under_prior, require_support, shared_initial
+from metarl_min.tasks import (
+    Family,
+    Hypotheses,
+    expected_under_prior,
+    require_support,
+    shared_initial,
+)
 
 
 class Beliefs(NamedTuple):
@@ -178,10 +185,13 @@ def _action_values(belief: Belief, states: Array, q: Array) -> Array:
 def solve(family: Family, limit: int = LIMIT) -> Ceiling:
     """Return the optimum over a finite set of candidate tasks with noise-free rewards.
 
-    `Unsupported` if the candidates do not share the distribution of the first state, or if eq. (2)
-    does not hold. `TooLarge` if the tables of the subsets have more than `limit` entries.
+    `Unsupported` for any other family, if the candidates do not share the distribution of the first
+    state, or if eq. (2) does not hold. `TooLarge` if the tables of the subsets have more than
+    `limit` entries.
     """
-    prior = family.prior
+    rule = "no exact ceiling here but for hypotheses with noise-free rewards"
+    prior = conditions.require_prior(rule, family, Hypotheses)
+    conditions.require_noise_free(rule, family)
     listed = outcomes(family)
     table = beliefs(family, listed, limit)
     q = backward_induction(family, listed, table)

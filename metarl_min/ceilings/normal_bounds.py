@@ -45,14 +45,13 @@ prior mean. j in (3) is the number of pulls of each arm before the player commit
 from __future__ import annotations
 
 import math
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from metarl_min.baselines import conditions
 from metarl_min.basics.trees import Array
-from metarl_min.mdps import rollouts
-from metarl_min.tasks import DirichletMDP, Family, GaussianArms
+from metarl_min.tasks import DirichletMDP, Family, GaussianArms, Unsupported, require_support
 
 _erf = np.vectorize(math.erf, otypes=[float])
 
@@ -102,12 +101,34 @@ def explore_then_commit(prior: GaussianArms, pulls: int) -> float:
     return best
 
 
+def _require_one_start(rule: str, family: Family) -> None:
+    """Raise `Unsupported` unless the episodes of two tasks all start in one state, as (5) needs."""
+    initial = family.sample(np.random.default_rng(0), 2).initial
+    one_start = bool((initial.max(-1) == 1).all() and (initial == initial[..., :1, :]).all())
+    require_support(one_start, f"{rule}: episodes must start in one state", "several first states")
+
+
+def supported_prior(rule: str, family: Family) -> Any:
+    """Return the prior of a family with normal rewards, of one of the two kinds of this module.
+
+    `Unsupported` for another prior, or if the rewards are not those of the prior.
+    """
+    prior = conditions.require_prior(rule, family, GaussianArms, DirichletMDP)
+    if isinstance(prior, GaussianArms):
+        conditions.require_one_step(rule, family)
+    conditions.require_rewards_of_prior(rule, family)
+    if isinstance(prior, DirichletMDP):
+        _require_one_start(rule, family)
+    return prior
+
+
 def applies_to(family: Family) -> bool:
     """Return whether a family has normal rewards and one of the two priors of this module."""
-    prior, noise = family.prior, family.reward_noise
-    normal = isinstance(noise, partial) and noise.func is rollouts.gaussian
-    arms = isinstance(prior, GaussianArms) and family.horizon == 1
-    return normal and (arms or isinstance(prior, DirichletMDP))
+    try:
+        supported_prior("", family)
+    except Unsupported:
+        return False
+    return True
 
 
 def arm_bounds(prior: GaussianArms, pulls: int) -> NormalBounds:
@@ -128,7 +149,8 @@ def mdp_bounds(prior: DirichletMDP, num_episodes: int, horizon: int) -> NormalBo
 
 
 def bounds(family: Family) -> NormalBounds:
-    """Return the bounds of a family that this module applies to, eqs. (2)-(5)."""
-    if isinstance(family.prior, DirichletMDP):
-        return mdp_bounds(family.prior, family.num_episodes, family.horizon)
-    return arm_bounds(family.prior, family.num_episodes)
+    """Return the bounds of a family, eqs. (2)-(5). `Unsupported` unless `applies_to(family)`."""
+    prior = supported_prior("bounds are known for normal rewards", family)
+    if isinstance(prior, DirichletMDP):
+        return mdp_bounds(prior, family.num_episodes, family.horizon)
+    return arm_bounds(prior, family.num_episodes)

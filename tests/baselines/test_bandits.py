@@ -14,8 +14,15 @@ from problems import returns_of, small_bandit, trials_of
 from metarl_min.baselines import bandits
 from metarl_min.baselines.bandits import Record
 from metarl_min.mdps import rollouts
-from metarl_min.tasks import BetaArms, GaussianArms, Unsupported, play_trial, prior_means
-from metarl_min.tasks.bandits import bandit, correlated, gaussian
+from metarl_min.tasks import (
+    BetaArms,
+    GaussianArms,
+    Unsupported,
+    family_of_candidates,
+    play_trial,
+    prior_means,
+)
+from metarl_min.tasks.bandits import bandit, bandit_mdps, correlated, gaussian
 from metarl_min.tasks.gridworlds import gridworld
 from metarl_min.tasks.random_mdps import mdp
 
@@ -186,10 +193,15 @@ def test_a_player_is_a_learner_that_pickles_and_remembers_within_one_trial_only(
     [
         (bandits.thompson, correlated(), "thompson plays .* CorrelatedArms"),
         (bandits.thompson, gridworld(), "thompson plays .* Hypotheses"),
-        (bandits.ucb1, gaussian(), "ucb1 plays Bernoulli bandits.* got gaussian"),
-        (bandits.ucb1, gridworld(horizon=1), "ucb1 plays Bernoulli bandits"),
+        (bandits.ucb1, gaussian(), "ucb1 plays bandits.* got rewards by gaussian with std=1.0"),
+        (bandits.ucb1, gridworld(horizon=1), "ucb1 plays bandits.* got means from -0.1 to 1.0"),
+        (bandits.ucb1, gridworld(horizon=1, step_reward=0.0), "a task must have one state"),
         (bandits.ucb1, bandit()._replace(horizon=2), "ucb1 plays .* horizon 2"),
-        (bandits.best_prior_arm, mdp(), "best_prior_arm plays .* got mdp with DirichletMDP"),
+        (
+            bandits.best_prior_arm,
+            mdp(),
+            "best_prior_arm plays .* got mdp with a prior of DirichletMDP",
+        ),
     ],
 )
 def test_a_family_that_a_player_does_not_support_is_refused(maker, family, rule):
@@ -198,9 +210,10 @@ def test_a_family_that_a_player_does_not_support_is_refused(maker, family, rule)
 
 
 def test_thompson_refuses_rewards_of_which_it_has_no_posterior():
-    for other in ({"reward_noise": rollouts.deterministic}, {"horizon": 2}):
-        with pytest.raises(Unsupported, match="thompson plays Beta and Gaussian arms, got bandit"):
-            bandits.thompson(small_bandit()._replace(**other))
+    got = {"reward_noise": "rewards by deterministic", "horizon": "horizon 2"}
+    for name, other in {"reward_noise": rollouts.deterministic, "horizon": 2}.items():
+        with pytest.raises(Unsupported, match=f"thompson plays .* got {got[name]}$"):
+            bandits.thompson(small_bandit()._replace(**{name: other}))
 
 
 def test_ucb1_needs_no_prior_that_it_knows():
@@ -217,3 +230,26 @@ def test_thompson_and_ucb1_learn_and_best_prior_arm_earns_its_mean():
     assert thompson.mean() > 12 + 5 * thompson.std() / math.sqrt(4000)
     ucb1 = returns_of(bandits.ucb1(family), 4000)
     assert ucb1.mean() > 11 + 5 * ucb1.std() / math.sqrt(4000)  # the random player earns 11
+
+
+@pytest.mark.verifies("baselines.bandits.3")
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 100.0])
+def test_eq3_ucb1_plays_rewards_without_noise_in_any_unit(unit):
+    """By hand: after one pull of each arm the bounds are u x_i + u sqrt(2 ln t / n_i)."""
+    means = np.array([[0.1, 0.4, 1.0], [1.0, 0.2, 0.3]])
+    mdps, weights = bandit_mdps(unit * means), np.full(2, 0.5)
+    family = family_of_candidates("mine", {}, mdps, weights, 1, 40, rollouts.deterministic)
+    trial = trials_of(bandits.ucb1(family), 20)
+    for row, paid in zip(trial.actions[..., 0], trial.rewards[..., 0] / unit, strict=True):
+        for t in range(3, 40):
+            n = np.bincount(row[:t], minlength=3)
+            bound = np.bincount(row[:t], paid[:t], 3) / n + np.sqrt(2 * math.log(t) / n)
+            assert bound[row[t]] == pytest.approx(max(bound), abs=1e-12)
+
+
+def test_ucb1_plays_fractions_between_0_and_1():
+    fractions = small_bandit(pulls=50)._replace(reward_noise=rollouts.deterministic)
+    trial = trials_of(bandits.ucb1(fractions), 200)
+    best = trial.rewards.max((1, 2))
+    assert (trial.rewards > 0).all() and trial.rewards.max() < 1
+    assert (trial.rewards[:, -10:, 0].mean(-1) > 0.5 * best).all()

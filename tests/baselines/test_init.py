@@ -3,13 +3,12 @@
 import pickle
 
 import numpy as np
-import pytest
 from comparing import episodes_equal, rng, within_errors
 from problems import scripted_agent, small_bandit, trials_of
 
 from metarl_min import baselines, learners
 from metarl_min.baselines import bandits
-from metarl_min.tasks import Unsupported, play_trial
+from metarl_min.tasks import play_trial
 
 
 def test_one_of_the_best_actions_is_drawn_uniformly():
@@ -50,10 +49,3 @@ def test_the_learner_of_an_agent_is_not_trained_and_ignores_greedy():
     greedy = player.trial(rng(1), state, tasks, greedy=True)
     assert episodes_equal(greedy, player.trial(rng(1), state, tasks))
     assert episodes_equal(trials_of(player, 4), trials_of(player, 4))
-
-
-def test_a_refusal_names_the_rule_and_the_family():
-    family = small_bandit()._replace(horizon=2)
-    baselines.require_family(True, "a rule", family)
-    with pytest.raises(Unsupported, match=r"^a rule, got bandit with BetaArms and horizon 2$"):
-        baselines.require_family(False, "a rule", family)

@@ -77,18 +77,23 @@ def test_many_goals_with_slip_are_refused_by_their_size():
 
 
 @pytest.mark.parametrize(
-    ("family", "kind"),
+    ("family", "got"),
     [
-        (gaussian(), "GaussianArms"),
-        (mdp(), "DirichletMDP"),
-        (bandit()._replace(horizon=2), "BetaArms"),
-        (bandit()._replace(reward_noise=rollouts.deterministic), "BetaArms"),
-        (CORNER._replace(reward_noise=rollouts.bernoulli), "Hypotheses"),
+        (gaussian(), "the prior must be .* got gaussian with a prior of GaussianArms"),
+        (mdp(), "the prior must be .* got mdp with a prior of DirichletMDP"),
+        (bandit()._replace(horizon=2), "one step, got horizon 2"),
+        (bandit()._replace(reward_noise=rollouts.deterministic), "got rewards by deterministic"),
+        (correlated()._replace(reward_noise=rollouts.gaussian), "got rewards by gaussian"),
+        (CORNER._replace(reward_noise=rollouts.bernoulli), "one step, got horizon 6"),
+        (CORNER._replace(reward_noise=rollouts.gaussian), "got rewards by gaussian"),
+        (
+            gridworld(horizon=1, step_reward=0.0)._replace(reward_noise=rollouts.bernoulli),
+            "one state, got 25",
+        ),
     ],
 )
-def test_a_family_without_an_exact_ceiling_is_refused(family, kind):
-    rule = f"no exact ceiling but for Bernoulli arms and .* got {family.name} with .* of {kind}"
-    with pytest.raises(Unsupported, match=rule):
+def test_a_family_without_an_exact_ceiling_is_refused_by_the_condition_that_fails(family, got):
+    with pytest.raises(Unsupported, match=f"^no exact ceiling .*{got}$"):
         bayes_optimal.solve(family)
 
 

@@ -13,7 +13,7 @@ from metarl_min.ceilings import bounds, normal_bounds
 from metarl_min.mdps import agents, rollouts
 from metarl_min.mdps.agents import Agent, keep_memory
 from metarl_min.mdps.mdp import optimal_return
-from metarl_min.tasks import GaussianArms, play_trial
+from metarl_min.tasks import GaussianArms, Unsupported, play_trial
 from metarl_min.tasks.bandits import gaussian
 from metarl_min.tasks.random_mdps import mdp
 
@@ -168,3 +168,38 @@ def test_other_noise_and_longer_episodes_have_no_bounds_here():
     assert normal_bounds.applies_to(family)
     assert not normal_bounds.applies_to(family._replace(reward_noise=rollouts.bernoulli))
     assert not normal_bounds.applies_to(family._replace(horizon=2))
+
+
+LOUD = partial(rollouts.gaussian, std=5.0)
+
+
+def best_of_three(t):
+    """The mean reward of who sees t rewards of all three arms: posterior means have this spread."""
+    return 1.5 / math.sqrt(math.pi) * math.sqrt(t / (t + 25))
+
+
+def test_the_lower_bound_is_below_a_player_that_sees_every_arm_at_each_pull():
+    """Rewards of another deviation than the prior's are refused, and the right ones are bounded."""
+    told = gaussian(arms=3, pulls=20, noise=5.0)
+    sees_all = sum(best_of_three(t) for t in range(20))
+    assert sees_all == pytest.approx(8.05, abs=0.01)
+    assert bounds.bounds(told).lower == pytest.approx(3.225, abs=1e-3)
+    lied = gaussian(arms=3, pulls=20)._replace(reward_noise=LOUD)
+    with pytest.raises(Unsupported, match=r"noise of the prior, 1.0, got .* with std=5.0$"):
+        bounds.bounds(lied)
+    assert not bounds.applies_to(lied) and not normal_bounds.applies_to(lied)
+    random = mdp(states=2, actions=2)
+    for noise in (LOUD, rollouts.deterministic, rollouts.bernoulli, lambda rng, mean: mean):
+        with pytest.raises(Unsupported, match="rewards must be normal with the noise of the pri"):
+            bounds.bounds(random._replace(reward_noise=noise))
+
+
+def test_the_lower_bound_of_random_mdps_needs_one_first_state():
+    family = mdp(states=2, actions=2)
+
+    def sample(rng, num_tasks):
+        tasks = family.sample(rng, num_tasks)
+        return tasks._replace(initial=np.full((1, 2), 0.5))
+
+    with pytest.raises(Unsupported, match="must start in one state, got several first states"):
+        bounds.bounds(family._replace(sample=sample))
