@@ -1,9 +1,12 @@
 """Executors: a population is cut into slices, and each worker evaluates one slice at a time.
 
 The setting `executor` of a search is None (all members are evaluated in this process), an Executor
-of `concurrent.futures`, or a function that makes an Executor. The result of a member must not
-depend on its slice. Then the results have the same bits for any number of workers, and a slice that
-has no result can be evaluated again.
+of `concurrent.futures`, a function that makes an Executor, or a `TimeLimit` with one of the last
+two. The result of a member must not depend on its slice. Then the results have the same bits for
+any number of workers, and a slice that has no result can be evaluated again.
+
+The function `partial(workers.processes, 2)` makes a pool of two processes. A pool that a function
+made is replaced if one of its workers is killed, or if no slice comes back in time.
 
 `_OPEN` is a cache of this process: it holds the Executors that functions have made. An Executor
 serves all later generations, because its workers take longer to start than a generation takes.
@@ -12,16 +15,41 @@ serves all later generations, because its workers take longer to start than a ge
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import require, whole
+from metarl_min.evolution import workers
 
 ATTEMPTS = 3
+SECONDS = 3600.0  # the time limit of an executor that is given without a `TimeLimit`
 Slice = tuple[int, int]  # (start, stop): the members start .. stop - 1
 Job = Callable[[int, int], Any]  # start, stop -> result of the slice
 _OPEN: dict[Any, Any] = {}  # function -> the Executor that it made last
+
+
+class _Limit(NamedTuple):
+    executor: Any
+    seconds: float
+
+
+class TimeLimit(_Limit):
+    """An Executor, or a function that makes one, with a time limit.
+
+    If no slice comes back for `seconds` seconds, the missing slices are submitted again. TypeError
+    or ValueError if a field is out of range.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, executor: Any, seconds: float) -> TimeLimit:
+        rule = "executor must be a concurrent.futures.Executor or a function that makes one"
+        require(_is_executor(executor) or callable(executor), rule, executor)
+        return super().__new__(cls, executor, workers.time_limit("seconds", seconds))
+
+    def _replace(self, **new: Any) -> TimeLimit:
+        return TimeLimit(**{**self._asdict(), **new})  # NamedTuple._replace would bypass the check
 
 
 def _is_executor(value: Any) -> bool:
@@ -29,9 +57,10 @@ def _is_executor(value: Any) -> bool:
 
 
 def check(executor: Any) -> Any:
-    """Return `executor`; ValueError unless it is None, an Executor or a function."""
+    """Return `executor`; ValueError unless it is None, an Executor, a function or a TimeLimit."""
     rule = "executor must be None, a concurrent.futures.Executor or a function that makes one"
-    require(executor is None or _is_executor(executor) or callable(executor), rule, executor)
+    known = executor is None or isinstance(executor, TimeLimit) or _is_executor(executor)
+    require(known or callable(executor), rule, executor)
     return executor
 
 
@@ -41,7 +70,8 @@ def cut(num_members: int, max_slices: int) -> list[Slice]:
     >>> cut(10, 4)
     [(0, 2), (2, 5), (5, 7), (7, 10)]
     """
-    num_slices = min(num_members, max_slices)
+    num_members = whole("num_members", num_members)
+    num_slices = min(num_members, whole("max_slices", max_slices))
     ends = [i * num_members // num_slices for i in range(num_slices + 1)]
     return list(pairwise(ends))
 
@@ -62,56 +92,89 @@ def open_executor(executor: Any) -> Any:
 
 def close(executor: Any) -> None:
     """Shut down the Executor that a function made, if it is open."""
+    executor = executor.executor if isinstance(executor, TimeLimit) else executor
     if executor in _OPEN:
         _OPEN.pop(executor).shutdown(wait=False)
 
 
-def _attempt(
-    executor: Any, job: Job, slices: list[Slice]
-) -> tuple[dict[Slice, Any], Exception | None, bool]:
-    """Return the results of one attempt, the last error, and whether the Executor is lost.
+class _NoAnswerError(TimeoutError):
+    """No slice came back within the time limit."""
 
-    Here `executor` is an Executor. It is lost if it is broken or refuses work.
+
+def _attempt(
+    executor: Any, job: Job, slices: list[Slice], seconds: float, futures: dict[Future[Any], Slice]
+) -> tuple[dict[Slice, Any], Exception | None, bool]:
+    """Return the results of one attempt, an error, and whether the Executor is lost.
+
+    `executor` is an Executor here. `futures` holds the slices that are still submitted, also from
+    earlier attempts. The error is that of the last slice that has failed.
     """
-    futures: dict[Slice, Future[Any]] = {}
     results: dict[Slice, Any] = {}
-    error: Exception | None = None
+    errors: dict[Slice, Exception] = {}
     lost = False
     try:
         for members in slices:
-            futures[members] = executor.submit(job, *members)
+            futures[executor.submit(job, *members)] = members
     except Exception as refusal:  # the Executor is broken, or has been shut down
-        error, lost = refusal, True
-    for members, future in futures.items():
-        try:
-            results[members] = future.result()
-        except Exception as failure:  # any error of a worker
-            error = failure
-    return results, error, lost or isinstance(error, BrokenExecutor)
+        errors[members], lost = refusal, True
+    while futures and not all(members in results for members in slices):
+        done, _ = wait(futures, seconds, FIRST_COMPLETED)
+        if not done:
+            return results, _NoAnswerError(f"no slice came back for {seconds} seconds"), lost
+        for future in done:
+            members = futures.pop(future)
+            try:
+                results[members] = future.result()
+            except Exception as failure:  # any error of a worker
+                errors[members] = failure
+    lost = lost or any(isinstance(error, BrokenExecutor) for error in errors.values())
+    return results, errors[max(errors)] if errors else None, lost
 
 
-def gather(executor: Any, job: Job, slices: list[Slice]) -> list[Any]:
-    """Return `job(start, stop)` of each slice, in order.
+def _replace(function: Any, made: Any) -> None:
+    """Stop the Executor that a function made; `open_executor` will call the function again."""
+    if _OPEN.get(function) is made:  # a search in another thread may have replaced it already
+        del _OPEN[function]
+    workers.stop(made)
 
-    Each slice has up to `ATTEMPTS` attempts. If an Executor that a function made is broken or
-    refuses work, the function is called again and makes a new one. An Executor that the user gave
-    cannot be replaced. If it is broken or refuses work, there is no further attempt. If a slice has
-    no result in the end, a RuntimeError names its members; the last error is its cause.
-    """
-    if executor is None:
-        return [job(*members) for members in slices]
+
+def _results(
+    executor: Any, job: Job, slices: list[Slice], seconds: float
+) -> tuple[dict[Slice, Any], Exception | None]:
+    """Return the results of all attempts, and the last error."""
     results: dict[Slice, Any] = {}
+    futures: dict[Future[Any], Slice] = {}
     error: Exception | None = None
     for _ in range(ATTEMPTS):
         missing = [members for members in slices if members not in results]
         if not missing:
             break
-        new, error, lost = _attempt(open_executor(executor), job, missing)
+        pool = open_executor(executor)
+        new, error, lost = _attempt(pool, job, missing, seconds, futures)
         results |= new
-        if lost and _is_executor(executor):  # the user gave it
+        if lost and pool is executor:  # the user gave it
             break
-        if lost:  # a function made it; `open_executor` calls the function again
-            close(executor)
+        if lost or (isinstance(error, _NoAnswerError) and pool is not executor):
+            _replace(executor, pool)
+            futures.clear()
+    for future in futures:
+        future.cancel()
+    return results, error
+
+
+def gather(executor: Any, job: Job, slices: list[Slice]) -> list[Any]:
+    """Return `job(start, stop)` of each slice, in order.
+
+    Each slice has up to `ATTEMPTS` attempts. An Executor that a function made is replaced if it is
+    broken, refuses work or does not answer within the time limit: the function is called again. An
+    Executor that the user gave cannot be replaced. If it is broken or refuses work, there is no
+    further attempt. If a slice has no result in the end, a RuntimeError names its members; the last
+    error is its cause.
+    """
+    if executor is None:
+        return [job(*members) for members in slices]
+    limit = executor if isinstance(executor, TimeLimit) else TimeLimit(executor, SECONDS)
+    results, error = _results(limit.executor, job, slices, limit.seconds)
     missing = [members for members in slices if members not in results]
     if not missing:
         return [results[members] for members in slices]

@@ -53,6 +53,16 @@ def stop(executor: Any) -> None:
         process.kill()
 
 
+def time_limit(name: str, seconds: Any) -> float:
+    """Return a time limit as a float; TypeError or ValueError unless it is positive.
+
+    It must also be a time for which Python can wait, which is less than 300 years.
+    """
+    number = real(name, seconds, 0, threading.TIMEOUT_MAX)
+    require(number > 0, f"{name} must be positive", seconds)
+    return number
+
+
 class _Place(NamedTuple):
     """The job that a worker has now."""
 
@@ -104,7 +114,7 @@ def perform_all(
     attempts a RuntimeError names the job. An error of a job is raised here. When the iteration ends
     or is closed, all workers are stopped.
     """
-    require(seconds is None or real("seconds", seconds) > 0, "seconds must be positive", seconds)
+    seconds = None if seconds is None else time_limit("seconds", seconds)
     num_workers, attempts = whole("num_workers", num_workers), Counter[int]()
     waiting, idle = deque(range(len(arguments))), list[Any]()
     running: dict[Future[Any], _Place] = {}

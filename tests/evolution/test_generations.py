@@ -139,6 +139,24 @@ def test_a_killed_worker_costs_nothing_but_its_slices(make):
         assert_array_equal(result[name], truth[name])
 
 
+@pytest.mark.parametrize("make", [es, ga])
+def test_a_worker_that_never_answers_costs_nothing_but_its_slices(make):
+    truth, stopped = trained(make), []
+
+    def stop(iteration, info):
+        if iteration == 2:
+            pool = executors.open_executor(two_workers)
+            stopped.extend(pool._processes)
+            for process in stopped:
+                os.kill(process, signal.SIGSTOP)
+
+    result = trained(make, stop, executor=executors.TimeLimit(two_workers, 1.0))
+    executors.close(two_workers)
+    assert stopped
+    for name in truth:
+        assert_array_equal(result[name], truth[name])
+
+
 def test_a_dead_executor_that_was_given_ends_in_one_error():
     with ProcessPoolExecutor(2) as pool:
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -113,6 +113,13 @@ def test_a_job_that_never_comes_back_is_asked_for_again(tmp_path):
     jobs = [("", 1), (str(tmp_path / "sleeps"), 2), ("", 3)]
     found = list(workers.perform_all(one_process, 2, sleep_once, jobs, seconds=1.0))
     assert sorted(found) == [(0, 2), (1, 4), (2, 6)]
+
+
+def test_only_the_job_that_is_late_is_asked_for_again():
+    now = time.monotonic()
+    running = {Future(): workers._Place(i, None, now - age) for i, age in enumerate((1, 90, 2))}
+    late = workers._ended(running, 60.0)
+    assert [running[future].number for future in late] == [1]
 
 
 def test_a_worker_that_was_lost_between_two_jobs_is_replaced():
