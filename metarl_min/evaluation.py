@@ -23,9 +23,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import whole
+from metarl_min.basics.arguments import floats, require, whole
 from metarl_min.basics.trees import Array
-from metarl_min.ceilings.bayes_optimal import Ceiling, regret
+from metarl_min.ceilings import Ceiling, require_ceiling_of
+from metarl_min.ceilings.bayes_optimal import regret
 from metarl_min.learners import Learner
 from metarl_min.mdps.rollouts import Episodes
 
@@ -47,9 +48,13 @@ class Scores(NamedTuple):
 def mean_and_stderr(samples: Array) -> tuple[float, float]:
     """Return the mean over tasks and its standard error, eq. (3). [num_tasks] -> two floats
 
+    ValueError for fewer than two tasks, and for a sample that is not finite.
+
     >>> mean_and_stderr(np.array([1.0, 3.0]))
     (2.0, 1.0)
     """
+    rule = "samples must be those of two tasks or more, in one axis"
+    require(floats("samples", samples).ndim == 1 and len(samples) > 1, rule, samples.shape)
     return float(samples.mean()), float(samples.std(ddof=1) / np.sqrt(len(samples)))
 
 
@@ -78,7 +83,8 @@ def evaluate(
 ) -> Scores:
     """Score one trial of a learner on each of `num_tasks` fresh tasks, eqs. (1)-(3).
 
-    ValueError for fewer than two tasks, because the standard error needs two.
+    ValueError for fewer than two tasks, because the standard error needs two. ValueError also if
+    the ceiling is that of another family.
 
     >>> from metarl_min.baselines.bandits import thompson
     >>> from metarl_min.ceilings.bayes_optimal import solve
@@ -92,6 +98,8 @@ def evaluate(
     """
     whole("num_tasks", num_tasks, low=2)
     whole("seed", seed, low=0)
+    if ceiling is not None:
+        require_ceiling_of(learner.family, ceiling)
     returns, losses = [], []
     for episodes in play_fresh_tasks(learner, state, num_tasks, seed, greedy):
         returns.append(episodes.rewards.sum(-1))

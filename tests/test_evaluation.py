@@ -156,6 +156,14 @@ def test_two_tasks_are_enough_for_a_standard_error():
     assert scores[:2] == pytest.approx((3.5, 1.5))
 
 
+@pytest.mark.parametrize(
+    "samples", [np.ones(1), np.ones(0), np.ones((2, 2)), np.array([1.0, np.nan]), np.float64(1.0)]
+)
+def test_a_standard_error_needs_two_finite_samples_in_one_axis(samples):
+    with pytest.raises((ValueError, TypeError), match="samples must be"):
+        evaluation.mean_and_stderr(samples)
+
+
 def test_the_same_seed_gives_the_same_scores_and_another_seed_others():
     first = score("bandit", bandits.thompson, num_tasks=500)
     assert first == score("bandit", bandits.thompson, num_tasks=500)

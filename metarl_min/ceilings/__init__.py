@@ -1,5 +1,6 @@
 """Ceilings: the largest expected return that any player can reach in a trial of a family.
 
+    histories        the checks of the steps of a history
     beta_integrals   the expected mean of the best of some Beta arms
     arm_records      the records of Bernoulli arms, numbered without a gap
     beta_arms        Bernoulli arms with independent Beta priors
@@ -8,6 +9,7 @@
     hypotheses       a finite set of candidate tasks with noise-free rewards
     assignment       bounds on an assignment of goals to steps
     walks            branch and bound over walks on a grid
+    goal_tables      the tables from which a goal search is recognised
     goal_search      one goal among many cells, by the best walk
     normal_bounds    bounds for normal rewards
     bounds           bounds where the exact value is too large to compute
@@ -50,7 +52,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from metarl_min.baselines import require_family
+from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
 from metarl_min.mdps import values
 from metarl_min.mdps.policies import uniform
@@ -64,12 +69,17 @@ class TooLarge(ValueError):
 class Ceiling(NamedTuple):
     """The optimum of one family, and the action values (2) along any history.
 
-    A `belief` holds the beliefs of M tasks at the same time of the trial. Its type depends on the
-    solver. `observe` returns a new belief and changes nothing. Its `arrivals` are None where they
-    are not known: Episodes do not hold the last arrival of an episode. `determined_by_episodes`
-    is True if the values (2) along a history never depend on these missing arrivals.
+    A `belief` holds the histories of M tasks up to the same time of the trial. `observe` returns a
+    new belief and changes nothing. Its `arrivals` are None where they are not known: Episodes do
+    not hold the last arrival of an episode. `determined_by_episodes` is True if the values (2)
+    along a history never depend on these missing arrivals.
+
+    `states`, `actions` and `arrivals` are whole numbers [M], and `rewards` are real numbers [M].
+    `states` may be None where a task has one state. `observe` and `action_values` raise a
+    ValueError if no task of the family allows the history, and a TypeError for another kind.
     """
 
+    family: Family  # the family of which it is the ceiling
     value: float  # expected return of the Bayes-optimal player over one trial
     known_task: float  # expected return of the best player that is told the task
     random: float  # expected return of the uniformly random player
@@ -88,6 +98,32 @@ def expected_random(family: Family) -> float:
         return expected_under_prior(returns, prior) * family.num_episodes
     mean = prior.mean if isinstance(prior, DirichletMDP) else prior_means(prior).mean()
     return float(mean) * family.num_episodes * family.horizon
+
+
+def _equal(x: Any, y: Any) -> bool:
+    """Return whether two priors or two parts of them are equal."""
+    if isinstance(x, tuple):
+        same_kind = type(x) is type(y) and len(x) == len(y)
+        return same_kind and all(map(_equal, x, y))
+    return bool(np.array_equal(x, y))
+
+
+def require_ceiling_of(family: Family, ceiling: Any) -> None:
+    """Raise an error unless `ceiling` is the ceiling of `family`.
+
+    TypeError if it is no Ceiling. ValueError if it belongs to a family with another prior, with
+    episodes of another number or length, or with other reward noise.
+    """
+    if not isinstance(ceiling, Ceiling):
+        raise TypeError(f"ceiling must be a Ceiling, got {type(ceiling).__name__}")
+    require_family(family)
+    own = ceiling.family
+    lengths = (own.num_episodes, own.horizon) == (family.num_episodes, family.horizon)
+    noises = [getattr(noise, "func", noise) for noise in (own.reward_noise, family.reward_noise)]
+    same = lengths and noises[0] is noises[1] and _equal(own.prior, family.prior)
+    got = f"one of {own.name} {own.parameters}"
+    rule = f"the ceiling must be that of the family, {family.name} {family.parameters}"
+    require(same, rule, got)
 
 
 def format_count(size: int) -> str:

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from metarl_min.baselines import act_by, conditions, learner_of_agent, random_argmax
+from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.ceilings import (
     Ceiling,
@@ -35,6 +36,7 @@ from metarl_min.ceilings import (
     expected_random,
     goal_search,
     hypotheses,
+    require_ceiling_of,
 )
 from metarl_min.learners import Learner
 from metarl_min.mdps import rollouts
@@ -89,22 +91,35 @@ def solve(family: Family) -> Ceiling:
     return correlated_arms.solve(family)
 
 
+def _trial_axes(ceiling: Any, episodes: Any) -> tuple[int, int, int]:
+    """Return (M, N, T). An error unless the episodes are trials of the family of the ceiling."""
+    for name, value, kind in (("ceiling", ceiling, Ceiling), ("episodes", episodes, Episodes)):
+        if not isinstance(value, kind):
+            rule = f"{name} must be of the type {kind.__name__}"
+            raise TypeError(f"{rule}, got {type(value).__name__}")
+    N, T = ceiling.family.num_episodes, ceiling.family.horizon
+    shapes = [np.shape(field) for field in episodes]
+    rule = f"all fields of the episodes of a trial must have the shape [M, {N}, {T}]"
+    require(all(shape == (*shapes[0][:1], N, T) for shape in shapes), rule, shapes)
+    return int(shapes[0][0]), N, T
+
+
 def regret(ceiling: Ceiling, episodes: Episodes) -> Array:
     """Return the sum in eq. (1) along each history. [M, N, T] -> [M]
 
-    Episodes do not hold the last arrival of an episode. ValueError if a history is impossible, or
-    if a missing arrival matters for the belief in the next episode, which needs random arrivals.
+    Episodes do not hold the last arrival of an episode. ValueError if a history is impossible or
+    does not have the episodes of one trial, or if a missing arrival matters for the belief in the
+    next episode, which needs random arrivals.
     """
-    M, N, T = episodes.states.shape
+    M, N, T = _trial_axes(ceiling, episodes)
     steps = Episodes._make(x.reshape(M, N * T) for x in episodes)
     belief, total = ceiling.start(M), np.zeros(M)
     for t in range(N * T):
         states, actions, rewards = steps.states[:, t], steps.actions[:, t], steps.rewards[:, t]
         q = ceiling.action_values(belief, states)
+        arrivals = steps.states[:, t + 1] if (t + 1) % T else None
+        belief = ceiling.observe(belief, states, actions, rewards, arrivals)
         total += q.max(-1) - q[np.arange(M), actions]
-        if t + 1 < N * T:
-            arrivals = steps.states[:, t + 1] if (t + 1) % T else None
-            belief = ceiling.observe(belief, states, actions, rewards, arrivals)
     return total
 
 
@@ -115,8 +130,10 @@ def _choose(rng: Rng, belief: Any, states: Array, action_values: Callable[..., A
 def bayes_optimal(family: Family, ceiling: Ceiling) -> Learner:
     """Return the player of the optimum of `family`, which `solve` has computed as `ceiling`.
 
-    Of the actions within 1e-9 of the best one, one is drawn uniformly at random.
+    Of the actions within 1e-9 of the best one, one is drawn uniformly at random. ValueError if the
+    ceiling is that of another family.
     """
+    require_ceiling_of(family, ceiling)
     agent = Agent(
         start=ceiling.start,
         begin_episode=keep_memory,

@@ -27,7 +27,7 @@ import numpy as np
 
 from metarl_min.baselines import conditions
 from metarl_min.basics.trees import Array
-from metarl_min.ceilings import Ceiling, expected_random, require_table_fits
+from metarl_min.ceilings import Ceiling, require_table_fits
 from metarl_min.ceilings.arm_records import (
     Numbering,
     group_places,
@@ -38,6 +38,7 @@ from metarl_min.ceilings.arm_records import (
     unrank,
 )
 from metarl_min.ceilings.beta_integrals import expected_best_mean
+from metarl_min.ceilings.histories import checked_ceiling, require_possible
 from metarl_min.tasks import BetaArms, Family
 
 LIMIT = 100_000_000  # table entries of 8 bytes, A for each record
@@ -110,7 +111,9 @@ def _start(num_tasks: int, num_arms: int) -> Array:
 
 
 def _observe(counts: Array, states: Array, actions: Array, rewards: Array, arrivals: Any) -> Array:
+    """Return the wins and losses after one pull. ValueError unless its reward is 0 or 1."""
     A = counts.shape[1]
+    require_possible((rewards == 0) | (rewards == 1), int(counts[0].sum()))
     return counts + np.eye(2 * A, dtype=int)[2 * actions + (rewards == 0)].reshape(-1, A, 2)
 
 
@@ -165,10 +168,10 @@ def solve(family: Family) -> Ceiling:
     require_table_fits(family, size(prior, pulls), LIMIT)
     table = numbering(prior, pulls)
     values = backward_induction(prior, table, pulls)
-    return Ceiling(
+    return checked_ceiling(
+        family,
         value=float(values[0][0]),
         known_task=pulls * expected_best_mean(prior),
-        random=expected_random(family),
         determined_by_episodes=True,
         start=partial(_start, num_arms=len(prior.a)),
         observe=_observe,

@@ -41,10 +41,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.baselines import conditions
-from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
-from metarl_min.ceilings import Ceiling, expected_random, require_table_fits
+from metarl_min.ceilings import Ceiling, require_table_fits
 from metarl_min.ceilings.beta_integrals import beta_cdf
+from metarl_min.ceilings.histories import checked_ceiling, require_possible
 from metarl_min.tasks import (
     CorrelatedArms,
     Family,
@@ -149,10 +149,9 @@ def _observe(
 ) -> Belief:
     """Return the belief after one pull. ValueError if its reward has probability 0."""
     win_probability, successor = layers[belief.time]
-    p, won = win_probability[belief.place, actions], (rewards > 0).astype(int)
+    p, won = win_probability[belief.place, actions], (rewards == 1).astype(int)
     possible = np.where(won == 1, p, 1 - p) > 0
-    rule = "history must be possible under the prior"
-    require(bool(possible.all()), rule, f"an impossible step {belief.time}")
+    require_possible(possible & (rewards == won), belief.time)
     return Belief(successor[belief.place, actions, won], belief.time + 1)
 
 
@@ -185,10 +184,10 @@ def solve(family: Family) -> Ceiling:
     else:
         layers, best_mean = correlated_layers(family), expected_best_correlated(prior)
     q = action_values(layers)
-    return Ceiling(
+    return checked_ceiling(
+        family,
         value=float(q[0][0].max()),
         known_task=best_mean * family.num_episodes,
-        random=expected_random(family),
         determined_by_episodes=True,
         start=_start,
         observe=partial(_observe, layers=layers),

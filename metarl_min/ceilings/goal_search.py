@@ -44,22 +44,14 @@ import numpy as np
 
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
-from metarl_min.ceilings import Ceiling, expected_random, walks
+from metarl_min.ceilings import Ceiling, walks
+from metarl_min.ceilings.goal_tables import StepTables, common_step, locate, without_chance
+from metarl_min.ceilings.histories import checked_ceiling, require_possible
 from metarl_min.ceilings.walks import WalkProblem
 from metarl_min.mdps import mdp as exact
-from metarl_min.mdps import rollouts
-from metarl_min.tasks import Family, Hypotheses, expected_under_prior
+from metarl_min.tasks import Family, expected_under_prior
 
-MAX_ENTRIES = 20_000_000  # entries of the tables from which a goal search is recognised
 NOT_FOUND, OFF_WALK = -1, -2  # values of Belief.goal
-
-
-class StepTables(NamedTuple):
-    """The steps of G candidate tasks without chance."""
-
-    moves: Array  # [G, S, A] the cell in which each step ends
-    rewards: Array  # [G, S, A] reward of each step
-    start: int  # the first state of every episode
 
 
 class Goals(NamedTuple):
@@ -68,6 +60,7 @@ class Goals(NamedTuple):
     problem: WalkProblem
     step_reward: float  # r_0
     weights: Array  # [G] w_g
+    steps: StepTables
     best: Array  # [G, T, S, A] Q* of each known task
 
 
@@ -82,57 +75,8 @@ class Belief(NamedTuple):
     """The belief of M tasks."""
 
     goal: Array  # [M] number of the goal; NOT_FOUND, or OFF_WALK if also off the best walk
+    seen: Array  # [M] goals whose cells were seen before the goal is found, one bit for each
     time: int  # number of steps since the start of the trial
-
-
-def _most_frequent(values: Array) -> Any:
-    level, count = np.unique(values, return_counts=True)
-    return level[count.argmax()]
-
-
-def _without_chance(family: Family) -> StepTables | None:
-    """Return the steps of the candidates of weight above 0, or None if chance has a part in them.
-
-    None also if the goals do not fit in the bits of an integer, or the tables would be too large.
-    """
-    prior = family.prior
-    if not isinstance(prior, Hypotheses) or family.reward_noise is not rollouts.deterministic:
-        return None
-    mdps, keep = prior.mdps, prior.weights > 0
-    G, (S, A) = len(keep), mdps.shape
-    starts = np.unique(mdps.initial.argmax(-1))
-    certain = np.isin(mdps.transition, (0.0, 1.0)).all() and (mdps.initial.max(-1) == 1).all()
-    small = int(keep.sum()) + S.bit_length() < 63 and G * S * S * A <= MAX_ENTRIES
-    if not (certain and small and len(starts) == 1):
-        return None
-    moves = np.broadcast_to(mdps.transition.argmax(-1), (G, S, A))
-    rewards = np.broadcast_to(mdps.reward, (G, S, A, S))
-    rewards = np.take_along_axis(rewards, moves[..., None], -1)[..., 0]
-    return StepTables(moves=moves[keep], rewards=rewards[keep], start=int(starts[0]))
-
-
-def _locate(steps: StepTables, moves: Array, step_reward: float) -> tuple[Array, Array] | None:
-    """Return the goal of each candidate and its reward, c_g and r_g [G], or None.
-
-    Cell c explains candidate g if, outside of c, the moves are the common ones and exactly the
-    steps that end in c do not pay r_0. Steps from c may differ: a found goal may be absorbing.
-    The steps from the start never may, as the walk begins there.
-    """
-    G, cells = len(steps.moves), np.arange(len(moves))
-    arrives = moves == cells[:, None, None]  # [S goals, S, A]
-    from_goal = ((cells[:, None] == cells) & (cells != steps.start))[..., None]
-    paid = steps.rewards != step_reward
-    explained = (steps.moves == moves)[:, None] & (paid[:, None] == arrives)
-    fits = (explained | from_goal).all((-1, -2))  # [G, S goals]
-    goals = fits.argmax(1)
-    arrivals = (arrives & ~from_goal)[goals]  # [G, S, A] the steps that end at the goal
-    most = np.where(arrivals, steps.rewards, -np.inf).max((1, 2))
-    least = np.where(arrivals, steps.rewards, np.inf).min((1, 2))
-    reachable = arrivals.any((1, 2))
-    one_reward = bool((most == least)[reachable].all())
-    if not (fits.any(1).all() and one_reward and len(set(goals)) == G):
-        return None
-    return goals, np.where(reachable, most, 0.0)
 
 
 def arrival_gains(
@@ -150,13 +94,12 @@ def arrival_gains(
 
 def recognise(family: Family) -> Goals | None:
     """Return a family as goal search, or None if it is not one."""
-    steps = _without_chance(family)
+    steps = without_chance(family)
     if steps is None:
         return None
     G, S, A = steps.moves.shape
-    moves = np.array([_most_frequent(x) for x in steps.moves.reshape(G, -1).T]).reshape(S, A)
-    step_reward = float(_most_frequent(steps.rewards))
-    located = _locate(steps, moves, step_reward)
+    moves, step_reward = common_step(steps)
+    located = locate(steps, moves, step_reward)
     if located is None:
         return None
     goals, goal_rewards = located
@@ -168,7 +111,7 @@ def recognise(family: Family) -> Goals | None:
     goal_at = np.full(S, -1)
     goal_at[goals] = np.arange(G)
     problem = WalkProblem(start=steps.start, moves=moves, goal_at=goal_at, worth=worth, horizon=T)
-    return Goals(problem=problem, step_reward=step_reward, weights=weights, best=best)
+    return Goals(problem, step_reward, weights, steps, best)
 
 
 def best_walk(goals: Goals) -> Walk:
@@ -186,7 +129,7 @@ def best_walk(goals: Goals) -> Walk:
 
 
 def _start(num_tasks: int) -> Belief:
-    return Belief(np.full(num_tasks, NOT_FOUND), 0)
+    return Belief(np.full(num_tasks, NOT_FOUND), np.zeros(num_tasks, int), 0)
 
 
 def _observe(
@@ -198,13 +141,26 @@ def _observe(
     goals: Goals,
     walk: Walk,
 ) -> Belief:
-    """Return the belief after one step. A reward other than r_0 shows the goal."""
-    problem, t = goals.problem, belief.time
-    goal = problem.goal_at[problem.moves[states, actions]]
-    goal = np.where(rewards != goals.step_reward, goal, NOT_FOUND)
+    """Return the belief after one step. A reward other than r_0 shows the goal.
+
+    ValueError if no candidate allows the step.
+    """
+    problem, steps, t = goals.problem, goals.steps, belief.time
+    cell = problem.moves[states, actions]
+    arrived_at, shown = problem.goal_at[cell], rewards != goals.step_reward
+    bit = np.where(arrived_at >= 0, 1 << np.maximum(arrived_at, 0), 0)
+    new = bit & ~belief.seen != 0  # the cell may be the goal
+    seen = np.where(belief.goal < 0, belief.seen | bit, belief.seen)
+    some_left = seen != (1 << len(goals.weights)) - 1
+    known = np.where(belief.goal < 0, arrived_at, belief.goal)  # if the goal is known now
+    is_known, known = (belief.goal >= 0) | (shown & new), np.maximum(known, 0)
+    possible = np.where(is_known, rewards == steps.rewards[known, states, actions], ~shown)
+    cell = np.where(is_known, steps.moves[known, states, actions], cell)
+    require_possible(possible & (is_known | some_left), t)
+    require_possible(cell == (cell if arrivals is None else arrivals), t)
     off_walk = (belief.goal == OFF_WALK) | (actions != walk.actions[t])
-    goal = np.where((goal == NOT_FOUND) & off_walk, OFF_WALK, goal)
-    return Belief(np.where(belief.goal < 0, goal, belief.goal), t + 1)
+    goal = np.where(is_known, known, np.where(off_walk, OFF_WALK, NOT_FOUND))
+    return Belief(goal, seen, t + 1)
 
 
 def _action_values(belief: Belief, states: Array, goals: Goals, walk: Walk) -> Array:
@@ -231,10 +187,10 @@ def solve(family: Family, goals: Goals) -> Ceiling:
     """
     walk, prior = best_walk(goals), family.prior
     best = expected_under_prior(exact.optimal_return(prior.mdps, family.horizon), prior)
-    return Ceiling(
+    return checked_ceiling(
+        family,
         value=float(walk.values[0]),
         known_task=best * family.num_episodes,
-        random=expected_random(family),
         determined_by_episodes=False,
         start=_start,
         observe=partial(_observe, goals=goals, walk=walk),

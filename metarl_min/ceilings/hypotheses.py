@@ -30,7 +30,8 @@ import numpy as np
 from metarl_min.baselines import conditions
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
-from metarl_min.ceilings import Ceiling, expected_random, require_table_fits
+from metarl_min.ceilings import Ceiling, require_table_fits
+from metarl_min.ceilings.histories import checked_ceiling, require_possible
 from metarl_min.ceilings.outcomes import LIMIT, Outcomes, find, outcomes, without_arrival
 from metarl_min.mdps import mdp as exact
 from metarl_min.tasks import (
@@ -160,20 +161,21 @@ def _observe(
     arrivals: Array | None,
     listed: Outcomes,
     successor: Array,
+    num_steps: int,
 ) -> Belief:
     """Return the subset after one step, eq. (1).
 
     `arrivals` are None after the last step of an episode in Episodes, which do not hold them.
-    ValueError if no candidate allows the step, or if an unknown arrival changes the subset.
+    ValueError if no candidate allows the step, or if an unknown arrival changes the subset. After
+    the last of all steps no value depends on the subset.
     """
     options = np.arange(listed.shape[0])[None] if arrivals is None else arrivals[:, None]
     place, possible = find(listed, states, actions, rewards, options)
     subsets = np.where(possible, successor[belief.subset[:, None], place], -1)
     subset = subsets.max(-1)
-    rule = "history must be possible under the prior"
-    require(bool((subset >= 0).all()), rule, f"an impossible step {belief.time}")
+    require_possible(subset >= 0, belief.time)
     rule = "history must tell the belief without the arrivals of the last steps of episodes"
-    agree = (subsets == subset[:, None]) | (subsets < 0)
+    agree = (subsets == subset[:, None]) | (subsets < 0) | (belief.time + 1 == num_steps)
     require(bool(agree.all()), rule, f"arrivals that matter after step {belief.time}")
     return Belief(subset, belief.time + 1)
 
@@ -197,12 +199,12 @@ def solve(family: Family, limit: int = LIMIT) -> Ceiling:
     q = backward_induction(family, listed, table)
     best = expected_under_prior(exact.optimal_return(prior.mdps, family.horizon), prior)
     one_episode = family.num_episodes == 1
-    return Ceiling(
+    return checked_ceiling(
+        family,
         value=float(q[0, 0].max(-1) @ shared_initial(prior)),
         known_task=best * family.num_episodes,
-        random=expected_random(family),
         determined_by_episodes=one_episode or determined_without_arrivals(listed, table),
         start=_start,
-        observe=partial(_observe, listed=listed, successor=table.successor),
+        observe=partial(_observe, listed=listed, successor=table.successor, num_steps=len(q)),
         action_values=partial(_action_values, q=q),
     )

@@ -134,14 +134,6 @@ def test_what_is_not_goal_search_is_left_to_others(parameters):
     assert goal_search.recognise(gridworld(**parameters)) is None
 
 
-def test_a_goal_search_is_recognised_up_to_a_size(monkeypatch):
-    family, entries = gridworld(**CORNER), 8 * 9 * 9 * 4  # G S S A
-    monkeypatch.setattr(goal_search, "MAX_ENTRIES", entries)
-    assert goal_search.recognise(family) is not None
-    monkeypatch.setattr(goal_search, "MAX_ENTRIES", entries - 1)
-    assert goal_search.recognise(family) is None
-
-
 def test_bandits_are_not_goal_search():
     assert goal_search.recognise(correlated(kind="easy")) is None
     assert goal_search.recognise(bandit()) is None
@@ -164,7 +156,7 @@ def test_eq3_the_rest_of_the_return_has_the_values_as_its_mean(parameters):
         values = ceiling.action_values(belief, states[:, t]).max(-1)
         error = (rest - values).std() / math.sqrt(2000)
         assert abs((rest - values).mean()) < 5 * error + 1e-9
-        found = belief.goal >= 0
+        found = belief.belief.goal >= 0
         np.testing.assert_allclose(values[found], rest[found], atol=1e-9)
         belief = ceiling.observe(belief, states[:, t], actions[:, t], rewards[:, t], None)
         rest -= rewards[:, t]

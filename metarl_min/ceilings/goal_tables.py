@@ -1,0 +1,82 @@
+"""Tables from which a family is recognised as goal search.
+
+In the candidate tasks of a goal search, every step moves without chance. All steps pay one reward
+r_0 but those that end in the goal. The moves of two candidates differ only in their goals.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min.basics.trees import Array
+from metarl_min.mdps import rollouts
+from metarl_min.tasks import Family, Hypotheses
+
+MAX_ENTRIES = 20_000_000  # entries of the tables
+
+
+class StepTables(NamedTuple):
+    """The steps of G candidate tasks without chance."""
+
+    moves: Array  # [G, S, A] the cell in which each step ends
+    rewards: Array  # [G, S, A] reward of each step
+    start: int  # the first state of every episode
+
+
+def _most_frequent(values: Array) -> Any:
+    level, count = np.unique(values, return_counts=True)
+    return level[count.argmax()]
+
+
+def without_chance(family: Family) -> StepTables | None:
+    """Return the steps of the candidates of weight above 0, or None if chance has a part in them.
+
+    None also if the goals do not fit in the bits of an integer, or the tables would be too large.
+    """
+    prior = family.prior
+    if not isinstance(prior, Hypotheses) or family.reward_noise is not rollouts.deterministic:
+        return None
+    mdps, keep = prior.mdps, prior.weights > 0
+    G, (S, A) = len(keep), mdps.shape
+    starts = np.unique(mdps.initial.argmax(-1))
+    certain = np.isin(mdps.transition, (0.0, 1.0)).all() and (mdps.initial.max(-1) == 1).all()
+    small = int(keep.sum()) + S.bit_length() < 63 and G * S * S * A <= MAX_ENTRIES
+    if not (certain and small and len(starts) == 1):
+        return None
+    moves = np.broadcast_to(mdps.transition.argmax(-1), (G, S, A))
+    rewards = np.broadcast_to(mdps.reward, (G, S, A, S))
+    rewards = np.take_along_axis(rewards, moves[..., None], -1)[..., 0]
+    return StepTables(moves=moves[keep], rewards=rewards[keep], start=int(starts[0]))
+
+
+def common_step(steps: StepTables) -> tuple[Array, float]:
+    """Return the most frequent move of each state and action, and reward. [S, A], r_0"""
+    G, S, A = steps.moves.shape
+    moves = np.array([_most_frequent(x) for x in steps.moves.reshape(G, -1).T]).reshape(S, A)
+    return moves, float(_most_frequent(steps.rewards))
+
+
+def locate(steps: StepTables, moves: Array, step_reward: float) -> tuple[Array, Array] | None:
+    """Return the goal of each candidate and its reward, c_g and r_g [G], or None.
+
+    Cell c explains candidate g if, outside of c, the moves are the common ones and exactly the
+    steps that end in c do not pay r_0. Steps from c may differ: a found goal may be absorbing.
+    The steps from the start never may, as the walk begins there.
+    """
+    G, cells = len(steps.moves), np.arange(len(moves))
+    arrives = moves == cells[:, None, None]  # [S goals, S, A]
+    from_goal = ((cells[:, None] == cells) & (cells != steps.start))[..., None]
+    paid = steps.rewards != step_reward
+    explained = (steps.moves == moves)[:, None] & (paid[:, None] == arrives)
+    fits = (explained | from_goal).all((-1, -2))  # [G, S goals]
+    goals = fits.argmax(1)
+    arrivals = (arrives & ~from_goal)[goals]  # [G, S, A] the steps that end at the goal
+    most = np.where(arrivals, steps.rewards, -np.inf).max((1, 2))
+    least = np.where(arrivals, steps.rewards, np.inf).min((1, 2))
+    reachable = arrivals.any((1, 2))
+    one_reward = bool((most == least)[reachable].all())
+    if not (fits.any(1).all() and one_reward and len(set(goals)) == G):
+        return None
+    return goals, np.where(reachable, most, 0.0)

@@ -1,0 +1,163 @@
+"""Histories of a trial, and the checks of each of their steps.
+
+A solver knows the values (2) of `ceilings` for the histories that its family allows. A user may ask
+for the values of any other arrays. So each ceiling looks at a step before its solver does. The
+solver itself refuses a step whose probability is 0 under the prior.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.trees import Array
+from metarl_min.ceilings import Ceiling, expected_random
+from metarl_min.tasks import CorrelatedArms, Family, Hypotheses
+
+IMPOSSIBLE = "history must be possible under the prior"
+
+
+class TrialShape(NamedTuple):
+    """What every history of a family has."""
+
+    num_states: int
+    num_actions: int
+    horizon: int  # T
+    num_steps: int  # N T
+    may_start: Array  # [S] whether an episode may start in a state
+
+
+class History(NamedTuple):
+    """The belief of M tasks, and what else is known of their histories."""
+
+    belief: Any  # the belief of the solver
+    num_tasks: int  # M
+    time: int  # number of steps since the start of the trial
+    states: Array | None  # [M] the states before the next step; None where they are not known
+
+
+def trial_shape(family: Family) -> TrialShape:
+    """Return what every history of a family has, from the prior of the family."""
+    prior: Any = family.prior
+    may_start: Any = np.ones(1, bool)
+    if isinstance(prior, Hypotheses):
+        S, A = prior.mdps.shape
+        may_start = (np.reshape(prior.mdps.initial, (-1, S)) > 0).any(0)
+    else:
+        S, A = 1, 2 if isinstance(prior, CorrelatedArms) else len(prior.a)
+    return TrialShape(S, A, family.horizon, family.horizon * family.num_episodes, may_start)
+
+
+def whole_numbers(name: str, value: Any, shape: tuple[int, ...], size: int) -> Array:
+    """Return an array of whole numbers from 0 to size - 1. TypeError or ValueError otherwise."""
+    if not isinstance(value, np.ndarray) or not np.issubdtype(value.dtype, np.integer):
+        kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+        raise TypeError(f"{name} must be an array of whole numbers, got {kind}")
+    require(value.shape == shape, f"{name} must have the shape {shape}", value.shape)
+    outside = value[(value < 0) | (value >= size)]
+    require(not outside.size, f"{name} must be from 0 to {size - 1}", outside[:1])
+    return value.astype(np.intp)
+
+
+def reward_numbers(value: Any, shape: tuple[int, ...]) -> Array:
+    """Return an array of finite rewards as floats. TypeError or ValueError otherwise."""
+    numbers = isinstance(value, np.ndarray) and value.dtype.kind in "iuf"
+    if not numbers:
+        kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+        raise TypeError(f"rewards must be an array of real numbers, got {kind}")
+    require(value.shape == shape, f"rewards must have the shape {shape}", value.shape)
+    strange = value[~np.isfinite(value)]
+    require(not strange.size, "rewards must be finite", strange[:1])
+    return value.astype(float)
+
+
+def require_possible(possible: Array, time: int) -> None:
+    """Raise a ValueError, with the time, unless the step is possible in each task."""
+    require(bool(np.all(possible)), IMPOSSIBLE, f"an impossible step {time}")
+
+
+def _start(num_tasks: int, start: Callable[[int], Any]) -> History:
+    size = whole("num_tasks", num_tasks)
+    return History(belief=start(size), num_tasks=size, time=0, states=None)
+
+
+def _present_states(history: Any, states: Any, shape: TrialShape) -> Array:
+    """Return the states before the next step. They may be None where a task has one state.
+
+    ValueError if the trial is over, if an episode cannot start there, or if the last step did not
+    arrive there.
+    """
+    if not isinstance(history, History):
+        rule = "belief must be one of this ceiling, from start or observe"
+        raise TypeError(f"{rule}, got {type(history).__name__}")
+    M, t = history.num_tasks, history.time
+    require(t < shape.num_steps, f"the trial must not be over, it has {shape.num_steps} steps", t)
+    if states is None and shape.num_states == 1:
+        return np.zeros(M, int)
+    states = whole_numbers("states", states, (M,), shape.num_states)
+    if t % shape.horizon == 0:
+        require_possible(shape.may_start[states], t)
+    if history.states is not None:
+        rule = f"states before step {t} must be the arrivals of the step before"
+        other = history.states != states
+        require(not other.any(), rule, states[other][:1])
+    return states
+
+
+def _observe(
+    history: Any,
+    states: Array,
+    actions: Array,
+    rewards: Array,
+    arrivals: Array | None,
+    shape: TrialShape,
+    observe: Callable[..., Any],
+) -> History:
+    """Return the history with one more step, as far as it can be."""
+    states = _present_states(history, states, shape)
+    M, t = history.num_tasks, history.time
+    actions = whole_numbers("actions", actions, (M,), shape.num_actions)
+    rewards = reward_numbers(rewards, (M,))
+    if arrivals is not None:
+        arrivals = whole_numbers("arrivals", arrivals, (M,), shape.num_states)
+    belief = observe(history.belief, states, actions, rewards, arrivals)
+    ends = (t + 1) % shape.horizon == 0
+    return History(belief, M, t + 1, None if ends else arrivals)
+
+
+def _action_values(
+    history: Any, states: Array, shape: TrialShape, action_values: Callable[[Any, Array], Array]
+) -> Array:
+    states = _present_states(history, states, shape)
+    return action_values(history.belief, states)
+
+
+def checked_ceiling(
+    family: Family,
+    *,
+    value: float,
+    known_task: float,
+    determined_by_episodes: bool,
+    start: Callable[[int], Any],
+    observe: Callable[..., Any],
+    action_values: Callable[[Any, Array], Array],
+) -> Ceiling:
+    """Return the ceiling of a family from the functions of its solver, with the checks above.
+
+    The solver's `observe` must refuse a step of probability 0 by `require_possible`.
+    """
+    shape = trial_shape(family)
+    return Ceiling(
+        family=family,
+        value=value,
+        known_task=known_task,
+        random=expected_random(family),
+        determined_by_episodes=determined_by_episodes,
+        start=partial(_start, start=start),
+        observe=partial(_observe, shape=shape, observe=observe),
+        action_values=partial(_action_values, shape=shape, action_values=action_values),
+    )
