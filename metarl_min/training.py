@@ -69,7 +69,10 @@ def iterations(
     """
     while last.iteration < end:
         rng = np.random.default_rng([seed, last.iteration + 1])
-        state, info = learner.step(rng, last.state)
+        try:
+            state, info = learner.step(rng, last.state)
+        except FloatingPointError as error:  # such as a gradient that is not finite
+            raise FloatingPointError(f"{error}, after iteration {last.iteration}") from error
         last = _next(last, state)
         yield last, info
 

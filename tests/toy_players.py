@@ -38,7 +38,9 @@ def nan_trial(rng, thetas, tasks, greedy=False, *, family):
     """Pay NaN to member 3."""
     episodes = linear_trial(rng, thetas, tasks, family=family)
     bad = np.arange(len(episodes.rewards))[:, None, None, None] == 3
-    return episodes._replace(rewards=np.where(bad, np.nan, episodes.rewards))
+    rewards = np.where(bad, np.nan, episodes.rewards)
+    # Episodes refuse NaN, but `_make` checks nothing.
+    return Episodes._make([episodes.states, episodes.actions, rewards, episodes.alive])
 
 
 def fixed_start(rng):

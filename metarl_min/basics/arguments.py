@@ -2,13 +2,26 @@
 
 Public functions call these checks on their arguments, outside of code that autograd traces. No
 check changes or repairs a value. A check returns the value that it has checked, so that it can
-stand where the value is used: `horizon=whole("horizon", horizon)`.
+stand where the value is used: `horizon=whole("horizon", horizon)`. A number comes back as a Python
+number. An error shows at most SHOWN characters of a value.
 """
 
 import numbers
+import random
 from typing import Any
 
 import numpy as np
+
+SHOWN = 200
+
+
+def shown(value: object) -> str:
+    """Return the text of a value for an error, cut after SHOWN characters."""
+    try:
+        text = str(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "a number of too many digits"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}.. ({len(text):,} characters)"
 
 
 def require(condition: bool, rule: str, got: object) -> None:
@@ -19,7 +32,58 @@ def require(condition: bool, rule: str, got: object) -> None:
     ValueError: sigma must be positive, got -1
     """
     if not condition:
-        raise ValueError(f"{rule}, got {got}")
+        raise ValueError(f"{rule}, got {shown(got)}")
+
+
+def require_all(condition: Any, rule: str, values: Any) -> None:
+    """Raise a ValueError with the rule, the first value that breaks it, and its place.
+
+    `condition` says for each entry of the array `values` whether it holds.
+
+    >>> require_all(np.array([True, False]), "means must be at most 1", np.array([0.5, 1.7]))
+    Traceback (most recent call last):
+    ValueError: means must be at most 1, got 1.7 at [1]
+    """
+    if not condition.all():
+        place = np.unravel_index(np.argmin(condition), condition.shape)
+        raise ValueError(f"{rule}, got {values[place]} at {[int(i) for i in place]}")
+
+
+def instance(name: str, value: Any, kind: type) -> Any:
+    """Return the value; TypeError unless it is of the type `kind`."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be of type {kind.__name__}, got {type(value).__name__}")
+    return value
+
+
+def function(name: str, value: Any) -> Any:
+    """Return the value; TypeError unless it can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, got {shown(repr(value))}")
+    return value
+
+
+def generator(name: str, value: Any) -> Any:
+    """Return the value, a `numpy.random.Generator`; TypeError for anything else.
+
+    An object whose class has a method `random` may stand in for a generator. Older generators may
+    not, and the module `numpy.random` may not: their draws depend on a state that others change.
+    """
+    if isinstance(value, np.random.Generator):
+        return value
+    older = isinstance(value, (np.random.RandomState, random.Random))
+    if older or not callable(getattr(type(value), "random", None)):
+        got = shown(repr(value))
+        raise TypeError(f"{name} must be a Generator, as numpy.random.default_rng(0), got {got}")
+    return value
+
+
+def shaped(name: str, value: Any, shape: tuple[int, ...], owner: str) -> Any:
+    """Return an array; ValueError unless it has this shape, which is that of the `owner`."""
+    got = value.shape if hasattr(value, "shape") else np.shape(value)
+    if got != shape:
+        raise ValueError(f"{name} must have the shape of {owner}, {shape}, got {got}")
+    return value
 
 
 def whole(name: str, value: Any, low: int = 1) -> int:
@@ -28,10 +92,10 @@ def whole(name: str, value: Any, low: int = 1) -> int:
     TypeError unless it is a whole number, ValueError if it is below `low`.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
+        raise TypeError(f"{name} must be a whole number, got {shown(repr(value))}")
     number = int(value)
     if number < low:
-        raise ValueError(f"{name} must be at least {low}, got {number}")
+        raise ValueError(f"{name} must be at least {low}, got {shown(number)}")
     return number
 
 
@@ -41,8 +105,11 @@ def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> f
     TypeError unless it is a real number, ValueError unless it is finite and in [low, high].
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a real number, got {value!r}")
-    number = float(value)
+        raise TypeError(f"{name} must be a real number, got {shown(repr(value))}")
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number or a fraction that no float can hold
+        number = -np.inf if value < 0 else np.inf
     if not (np.isfinite(number) and low <= number <= high):
         bounded = np.isfinite([low, high]).any()
         rule = f"{name} must be finite" + (f", from {low} to {high}" if bounded else "")
@@ -50,17 +117,38 @@ def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> f
     return number
 
 
-def floats(name: str, value: Any) -> np.ndarray:
+def _require_plain(name: str, value: Any, kinds: str, noun: str) -> None:
+    """Raise a TypeError unless the value is a plain array whose dtype has one of these kinds."""
+    other = (np.ma.MaskedArray, np.matrix)  # with another arithmetic than that of arrays
+    if not isinstance(value, np.ndarray) or isinstance(value, other):
+        raise TypeError(f"{name} must be an array of {noun}, got {type(value).__name__}")
+    if value.dtype.kind not in kinds:
+        raise TypeError(f"{name} must be an array of {noun}, got {value.dtype}")
+
+
+def floats(name: str, value: Any, size: float = np.inf) -> np.ndarray:
     """Return the value, an array of floats.
 
-    TypeError for another dtype, also for integers; ValueError unless all floats are finite.
+    TypeError for another dtype, also for integers; ValueError unless all floats are finite and
+    from -size to size.
     """
-    if not isinstance(value, np.ndarray) or not np.issubdtype(value.dtype, np.floating):
-        kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
-        raise TypeError(f"{name} must be an array of floats, got {kind}")
+    _require_plain(name, value, "f", "floats")
     finite = np.isfinite(value)
     if not finite.all():
         raise ValueError(f"{name} must be finite, got {value[~finite][:1]}")
+    if size < np.inf and np.abs(value).max(initial=0.0) > size:
+        require_all(np.abs(value) <= size, f"{name} must be from -{size} to {size}", value)
+    return value
+
+
+def indices(name: str, value: Any, size: int) -> np.ndarray:
+    """Return the value, an array of whole numbers from 0 to size - 1.
+
+    TypeError for another dtype, also for floats; ValueError for a number that is out of range.
+    """
+    _require_plain(name, value, "iu", "whole numbers")
+    if value.size and (value.min() < 0 or value.max() >= size):
+        require_all((value >= 0) & (value < size), f"{name} must be from 0 to {size - 1}", value)
     return value
 
 
@@ -70,11 +158,15 @@ def probabilities(name: str, value: Any) -> np.ndarray:
     ValueError if an entry is negative, or if the sum of a row differs from one by more than
     1.5e-8 (3.5e-4 for float32): the square root of what the dtype resolves.
     """
-    if floats(name, value).ndim == 0:
+    _require_plain(name, value, "f", "floats")
+    if value.ndim == 0:
         raise ValueError(f"{name} must have an axis, got {value}")
-    if not (value >= 0).all():
-        raise ValueError(f"{name} must not be negative, got {value.min(initial=0.0)}")
+    smallest = value.min(initial=0.0)  # NaN if an entry is NaN
+    if not smallest >= 0:
+        floats(name, value)
+        raise ValueError(f"{name} must not be negative, got {smallest}")
     error = np.abs(value @ np.ones(value.shape[-1]) - 1).max(initial=0.0)
     if error > np.sqrt(np.finfo(value.dtype).eps):
+        floats(name, value)
         raise ValueError(f"rows of {name} must sum to one, got a row that is off by {error:.3g}")
     return value

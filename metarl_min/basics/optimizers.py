@@ -15,6 +15,7 @@ division in (3) makes m a weighted mean; the same holds for v. As in algorithm 1
 is added after the square root.
 
 An optimiser is a pair of functions. They mutate nothing: a step returns the new theta and state.
+A step refuses a gradient that has not the names and shapes of theta, or that is not finite.
 """
 
 import inspect
@@ -25,10 +26,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import real, require
+from metarl_min.basics.arguments import function, instance, real, require
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Tree
 
 
+def _check(init: Any, update: Any, words: Any) -> tuple[Any, Any, Any]:
+    return function("init", init), function("update", update), instance("words", words, dict)
+
+
+@checked(_check)
 class Optimizer(NamedTuple):
     """An optimiser that ascends."""
 
@@ -59,14 +66,30 @@ def _words(maker: Callable[..., Optimizer], **settings: float) -> dict[str, Any]
 
 
 def _zeros(theta: Tree) -> Tree:
-    return trees.map_leaves(np.zeros_like, theta)
+    return trees.map_leaves(np.zeros_like, trees.check(theta))
+
+
+def _check_step(theta: Tree, g: Tree, *means: Tree) -> None:
+    """Check a gradient and the running means of a state.
+
+    TypeError or ValueError unless they have the names and shapes of theta. FloatingPointError
+    unless the gradient is finite.
+    """
+    for name, tree in zip(("gradient", "m", "v"), (g, *means), strict=False):
+        trees.check_like(name, tree, theta, "theta")
+    for name, leaf in g.items():
+        if not np.isfinite(leaf).all():
+            got = leaf[~np.isfinite(leaf)][0]
+            raise FloatingPointError(f"the gradient in {name!r} must be finite, got {got}")
 
 
 def _sgd_init(theta: Tree) -> tuple[()]:
+    trees.check(theta)
     return ()
 
 
 def _sgd_update(theta: Tree, state: Any, g: Tree, beta: float) -> tuple[Tree, Any]:
+    _check_step(theta, g)
     return trees.add_scaled(theta, beta, g), state
 
 
@@ -90,6 +113,7 @@ def _momentum_init(theta: Tree) -> Momentum:
 def _momentum_update(
     theta: Tree, state: Momentum, g: Tree, beta: float, mu: float
 ) -> tuple[Tree, Momentum]:
+    _check_step(theta, g, instance("state", state, Momentum).m)
     m = trees.map_leaves(lambda m, g: mu * m + g, state.m, g)
     return trees.add_scaled(theta, beta, m), Momentum(m)
 
@@ -108,6 +132,7 @@ def _adam_init(theta: Tree) -> Moments:
 def _adam_update(
     theta: Tree, state: Moments, g: Tree, beta: float, b1: float, b2: float, eps: float
 ) -> tuple[Tree, Moments]:
+    _check_step(theta, g, *instance("state", state, Moments)[1:])
     t = state.num_updates + 1
     m = trees.map_leaves(lambda m, g: b1 * m + (1 - b1) * g, state.m, g)
     v = trees.map_leaves(lambda v, g: b2 * v + (1 - b2) * g * g, state.v, g)

@@ -30,6 +30,17 @@ def check(tree: Tree) -> Tree:
     return tree
 
 
+def check_like(name: str, tree: Tree, like: Tree, owner: str) -> Tree:
+    """Return the tree; TypeError or ValueError unless it has the names and shapes of `like`."""
+    arguments.instance(name, tree, dict)
+    if tree.keys() != like.keys():
+        rule = f"{name} must have the names {sorted(like)}"
+        arguments.require(False, rule, sorted(tree, key=str))
+    for key, leaf in tree.items():
+        arguments.shaped(f"{name} {key!r}", leaf, onp.shape(like[key]), owner)
+    return tree
+
+
 def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     """Return the tree of function(leaf, ..), called with the leaves of one name in all trees.
 

@@ -26,7 +26,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import instance, require, shown
+from metarl_min.basics.numerals import number, whole_number
 
 Cells = tuple[int, ...]  # written 4,9,14
 Pairs = tuple[tuple[float, float], ...]  # written 1,1/2,2
@@ -56,21 +57,21 @@ def require_name(what: str, word: str, names: Iterable[str]) -> None:
     names = list(names)
     if word not in names:
         rule = f"{what} must be one of {', '.join(names)}"
-        raise ValueError(f"{rule}, got {word!r}{suggestion(word, names)}")
+        raise ValueError(f"{rule}, got {shown(repr(word))}{suggestion(word, names)}")
 
 
 def _cells(word: str) -> Cells:
-    return tuple(int(cell) for cell in word.split(",") if word)
+    return tuple(whole_number(cell) for cell in word.split(",") if word)
 
 
 def _pairs(word: str) -> Pairs:
-    pairs = [tuple(float(x) for x in pair.split(",")) for pair in word.split("/")]
+    pairs = [tuple(number(x) for x in pair.split(",")) for pair in word.split("/")]
     return tuple((a, b) for a, b in pairs)  # ValueError unless each pair has two numbers
 
 
 PARSERS: dict[Any, tuple[Callable[[str], Any], str]] = {
-    int: (int, "a whole number"),
-    float: (float, "a number"),
+    int: (whole_number, "a whole number"),
+    float: (number, "a number"),
     str: (str, "a word"),
     Cells: (_cells, "c,c,.."),
     Pairs: (_pairs, "a,b/a,b/.."),
@@ -81,7 +82,7 @@ def _read(word: str, *, name: str, parse: Callable[[str], Any], form: str) -> An
     try:
         return parse(word)
     except ValueError:
-        raise ValueError(f"{name} must be written as {form}, got {word!r}") from None
+        raise ValueError(f"{name} must be written as {form}, got {shown(repr(word))}") from None
 
 
 def _choose(word: str, *, name: str, names: Mapping[str, Any]) -> Any:
@@ -168,8 +169,8 @@ def _is_maker(metadata: Any) -> bool:
     if isinstance(metadata, tuple) or not callable(metadata):
         return isinstance(metadata, tuple)
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = inspect.signature(metadata).parameters.values()
-    positional = [x.name for x in parameters if x.kind in kinds]
+    by_name = inspect.signature(metadata).parameters
+    positional = [name for name, x in by_name.items() if x.kind in kinds]
     return positional in ([], ["family"]) and bool(_parameters(metadata))
 
 
@@ -185,12 +186,11 @@ def keys(function: Any) -> dict[str, Key]:
     result: dict[str, Key] = {}
     about = meanings(unwrapped(function)[0])
     for name, x in _parameters(function).items():
-        choices: tuple[str, ...] = ()
         if _is_maker(x.metadata):
             result |= keys(x.metadata)
             continue
+        choices = tuple(x.metadata) if isinstance(x.metadata, Mapping) else ()
         if isinstance(x.metadata, Mapping):
-            choices = tuple(x.metadata)
             read: Callable[[str], Any] = partial(_choose, name=name, names=x.metadata)
         elif callable(x.metadata):
             read = x.metadata
@@ -210,7 +210,8 @@ def parse_words(name: str, function: Any, words: Mapping[str, str]) -> dict[str,
     ValueError for a word that the function does not have, or that cannot be read.
     """
     by_name = keys(function)
-    for key in words:
+    for key, word in instance("words", words, Mapping).items():
+        instance(str(key), word, str)
         rule = f"{name} knows the keys {', '.join(by_name)}" if by_name else f"{name} has no keys"
         require(key in by_name, rule, f"{key!r}{suggestion(key, by_name)}")
     return _gather(function, {key: by_name[key].read(word) for key, word in words.items()})
@@ -225,10 +226,8 @@ def _gather(function: Any, values: Mapping[str, Any]) -> dict[str, Any]:
             continue
         given = {key: values[key] for key in keys(x.metadata) if key in values}
         made = _gather(x.metadata, given)
-        if x.variadic:
-            arguments |= made
-        elif made:
-            arguments[name] = x.metadata(**made)
+        if made:
+            arguments |= made if x.variadic else {name: x.metadata(**made)}
     return arguments
 
 

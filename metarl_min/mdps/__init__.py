@@ -1,9 +1,12 @@
 """One finite MDP: its arrays, the value of a policy in it, and sampled episodes.
 
 mdp            the three arrays of a finite MDP, and the optimum of a known task
+reductions     reductions of a short last axis
 policies       softmax policies: a table of logits or a network
 prepared_mdps  an MDP that is checked, with its horizon and discount
 values         the exact return of a policy, its gradient and its Hessian
+episodes       the record of sampled episodes
+noises         the noise of rewards around their means
 rollouts       sampled episodes of a memoryless policy, many tasks at once
 agents         players with a memory, and how they play a trial
 """

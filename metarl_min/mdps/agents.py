@@ -20,11 +20,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.arguments import function, generator, indices, instance, shaped, whole
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng
+from metarl_min.mdps.episodes import Episodes
 from metarl_min.mdps.rollouts import (
     CommonRandomNumbers,
-    Episodes,
     Sampler,
     arrive,
     first_states,
@@ -32,6 +33,13 @@ from metarl_min.mdps.rollouts import (
 )
 
 
+def _check(*functions: Any) -> tuple[Any, ...]:
+    for name, value in zip(("start", "begin_episode", "act", "observe"), functions, strict=True):
+        function(name, value)
+    return functions
+
+
+@checked(_check)
 class Agent(NamedTuple):
     """A player with a memory, as four functions."""
 
@@ -65,8 +73,7 @@ def _step(
     S, A = tables.shape
     states = table_rows - task * S
     actions, memory = agent.act(rng, memory, states)
-    inside = bool(((actions >= 0) & (actions < A)).all())
-    require(inside, f"actions must be from 0 to {A - 1}", actions)
+    shaped("actions", indices("actions", actions, A), states.shape, "the states")
     # The docstring of rollouts defines the index of a pair and the index of an arrival.
     pairs = table_rows * A + actions
     arrival_index = arrive(rng, tables, pairs)
@@ -74,7 +81,7 @@ def _step(
     sampled = tables.noise(rng, tables.rewards.ravel()[arrival_index])
     rewards = np.where(alive, sampled, 0.0)
     memory = agent.observe(memory, states, actions, rewards, next_rows - task * S)
-    return Episodes(states=states, actions=actions, rewards=rewards, alive=alive), memory, next_rows
+    return Episodes._make([states, actions, rewards, alive]), memory, next_rows
 
 
 def play(
@@ -91,9 +98,10 @@ def play(
     first all tasks of the first member, then all tasks of the next member. The members share the
     random numbers, and the episodes are [P, ..., N, T].
     """
-    whole("num_episodes", num_episodes)
-    whole("horizon", horizon)
-    leading, P = leading_axes(tables, population), population or 1
+    generator("rng", rng)
+    instance("agent", agent, Agent)
+    num_episodes, horizon = whole("num_episodes", num_episodes), whole("horizon", horizon)
+    leading, P = leading_axes(tables, population), int(population or 1)
     # With a population, each member gets the same draws.
     common: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=0)
     task = np.tile(np.arange(math.prod(tables.leading)), P)
@@ -108,4 +116,4 @@ def play(
             alive = alive & ~tables.absorbing[table_rows]
     axes = (*leading, num_episodes, horizon)
     fields = zip(*steps, strict=True)  # states, actions, rewards, alive: each a list over time
-    return Episodes(*[np.stack(field, axis=-1).reshape(axes) for field in fields]), memory
+    return Episodes._make([np.stack(x, axis=-1).reshape(axes) for x in fields]), memory

@@ -20,7 +20,8 @@ functions of autograd.numpy. Every module that imports both uses these two names
 imports one of them calls it `np`. `isbox(x)` is true while autograd differentiates in x.
 
 `require(condition, rule, got)` raises ValueError(f"{rule}, got {got}") unless the condition holds.
-`whole`, `real`, `floats` and `probabilities` check one argument and return it.
+`whole`, `real`, `floats` and `probabilities` check one argument and return it. `@checked(check)`
+makes each new record call `check` with its fields.
 """
 
 from typing import Any, NamedTuple
@@ -29,38 +30,79 @@ import autograd.numpy as np
 import numpy as onp
 from autograd.tracer import isbox
 
-from metarl_min.basics.arguments import floats, probabilities, real, require, whole
+from metarl_min.basics.arguments import (
+    floats,
+    indices,
+    instance,
+    probabilities,
+    real,
+    require,
+    whole,
+)
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array
 
-
-class _Arrays(NamedTuple):
-    initial: Array  # [..., S] probability of the first state
-    transition: Array  # [..., S, A, S] probability of the next state
-    reward: Array  # [..., S, A, S] mean reward; an axis has length 1 if r does not depend on it
+MAX_REWARD = 1e100  # so that sums and squares of returns stay finite
 
 
-class MDP(_Arrays):
+def _leading(initial: Array, transition: Array, reward: Array) -> tuple[int, ...]:
+    shapes = {initial.shape[:-1], transition.shape[:-3], reward.shape[:-3]}
+    return shapes.pop() if len(shapes) == 1 else onp.broadcast_shapes(*shapes)
+
+
+def _fit(initial: Any, transition: Any, reward: Any) -> bool:
+    """Return whether the last axes of the three arrays fit together."""
+    if min(initial.ndim - 1, transition.ndim - 3, reward.ndim - 3) < 0 or not transition.size:
+        return False
+    S, A, num_next = transition.shape[-3:]
+    s, a, arrival = reward.shape[-3:]
+    fits = initial.shape[-1] == S == num_next and initial.size and reward.size
+    return bool(fits and s in (1, S) and a in (1, A) and arrival in (1, S))
+
+
+def _check_shapes(*arrays: Any) -> None:
+    """Raise a ValueError unless the shapes of the three arrays are those of an MDP."""
+    names, rule = "initial, transition and reward", ""
+    if not _fit(*arrays):
+        rule = f"{names} must have shapes [..., S], [..., S, A, S], [..., S, A, S]"
+    else:
+        try:
+            _leading(*arrays)
+        except ValueError:
+            rule = f"leading axes of {names} must be equal, 1 or missing"
+    if rule:
+        raise ValueError("{}, got {}, {} and {}".format(rule, *(x.shape for x in arrays)))
+
+
+def _check(initial: Any, transition: Any, reward: Any) -> tuple[Any, Any, Any]:
+    """Return the three arrays; TypeError or ValueError unless they are an MDP."""
+    for name, array in (("initial", initial), ("transition", transition)):
+        if not isbox(array):
+            probabilities(name, array)
+    if not isbox(reward):
+        floats("reward", reward, MAX_REWARD)
+    _check_shapes(initial, transition, reward)
+    return initial, transition, reward
+
+
+@checked(_check)
+class MDP(NamedTuple):
     """One finite MDP, or a batch of them along leading axes.
 
     The leading axes of the three arrays are equal. Only an array that all tasks share may have
     leading axes of length 1, or none. TypeError if an array does not hold floats. ValueError if
-    shapes do not fit, if probabilities are negative or do not sum to one, or if a value is not
-    finite. Arrays that autograd differentiates are not checked.
+    shapes do not fit, if probabilities are negative or do not sum to one, if a value is not finite,
+    or if the size of a reward is above MAX_REWARD. Of an array that autograd differentiates, only
+    the shape is checked.
 
     >>> arms = onp.array([[[0.2], [0.9]]])  # one state, two actions, any next state
     >>> MDP(initial=onp.ones(1), transition=onp.ones((1, 2, 1)), reward=arms).shape
     (1, 2)
     """
 
-    __slots__ = ()
-
-    def __new__(cls, initial: Array, transition: Array, reward: Array) -> "MDP":
-        if not any(isbox(array) for array in (initial, transition, reward)):
-            _check(initial, transition, reward)
-        return super().__new__(cls, initial, transition, reward)
-
-    def _replace(self, **new: Array) -> "MDP":
-        return MDP(**{**self._asdict(), **new})  # NamedTuple._replace would bypass the check
+    initial: Array  # [..., S] probability of the first state
+    transition: Array  # [..., S, A, S] probability of the next state
+    reward: Array  # [..., S, A, S] mean reward; an axis has length 1 if r does not depend on it
 
     @property
     def leading(self) -> tuple[int, ...]:
@@ -73,28 +115,13 @@ class MDP(_Arrays):
         return self.transition.shape[-3:-1]
 
 
-def _leading(initial: Array, transition: Array, reward: Array) -> tuple[int, ...]:
-    return onp.broadcast_shapes(initial.shape[:-1], transition.shape[:-3], reward.shape[:-3])
-
-
-def _check(initial: Array, transition: Array, reward: Array) -> None:
-    """Raise a TypeError or ValueError unless the three arrays are an MDP."""
-    probabilities("initial", initial)
-    probabilities("transition", transition)
-    floats("reward", reward)
-    shapes = f"{initial.shape}, {transition.shape} and {reward.shape}"
-    names, axes = "initial, transition and reward", "[..., S], [..., S, A, S], [..., S, A, S]"
-    rule = f"{names} must have shapes {axes}"
-    fits = min(initial.ndim - 1, transition.ndim - 3, reward.ndim - 3) >= 0
-    require(fits and min(initial.size, transition.size, reward.size) > 0, rule, shapes)
-    S, A, num_next = transition.shape[-3:]
-    reward_fits = all(r in (1, n) for r, n in zip(reward.shape[-3:], (S, A, S), strict=True))
-    require(initial.shape[-1] == S == num_next and reward_fits, rule, shapes)
-    try:
-        _leading(initial, transition, reward)
-    except ValueError:
-        rule = f"leading axes of {names} must be equal, 1 or missing"
-        raise ValueError(f"{rule}, got {shapes}") from None
+def plain(name: str, mdp: Any) -> MDP:
+    """Return an MDP; TypeError for anything else, and if autograd differentiates an array of it."""
+    if not isinstance(mdp, MDP):
+        raise TypeError(f"{name} must be an MDP of plain arrays, got {type(mdp).__name__}")
+    if any(isbox(array) for array in mdp):
+        raise TypeError(f"{name} must be an MDP of plain arrays, got one under a trace")
+    return mdp
 
 
 def _take(array: Array, index: Any) -> Array:
@@ -108,29 +135,42 @@ def take_tasks(mdp: MDP, index: Any) -> MDP:
     An array of transitions or rewards that all tasks share stays as it is. `initial` always gets
     the axis [n], so the batch has the length n even if the tasks share all arrays.
     """
-    require(len(mdp.leading) == 1, "mdp must have one axis of tasks", mdp.leading)
+    leading = plain("mdp", mdp).leading
+    require(len(leading) == 1, "mdp must have one axis of tasks", leading)
     require(onp.ndim(index) == 1, "index must have one axis", onp.shape(index))
-    initial = onp.broadcast_to(mdp.initial, mdp.leading + mdp.initial.shape[-1:])[index]
+    index = indices("index", onp.asarray(index), leading[0])
+    initial = onp.broadcast_to(mdp.initial, leading + mdp.initial.shape[-1:])[index]
     # without a check: a part of a valid batch is valid
     return MDP._make([initial, _take(mdp.transition, index), _take(mdp.reward, index)])
 
 
 def absorbing(mdp: MDP) -> Array:
     """Return whether each state is absorbing: every action stays in it and pays 0. [..., S]"""
-    stays = mdp.transition == onp.eye(mdp.shape[0])[:, None]
+    stays = plain("mdp", mdp).transition == onp.eye(mdp.shape[0])[:, None]
     # The reward of an impossible transition does not matter.
     return (stays & ((mdp.reward == 0) | (mdp.transition == 0))).all((-1, -2))
 
 
+def largest_reward(mdp: MDP) -> float:
+    """Return the largest absolute mean reward of a transition that is possible."""
+    reward, possible = plain("mdp", mdp).reward, mdp.transition > 0
+    axes = max(reward.ndim, possible.ndim)
+    reward = reward.reshape((1,) * (axes - reward.ndim) + reward.shape)
+    possible = possible.reshape((1,) * (axes - possible.ndim) + possible.shape)
+    shared = tuple(axis for axis in range(axes) if reward.shape[axis] == 1)
+    return float(onp.abs(onp.where(possible.any(shared, keepdims=True), reward, 0.0)).max())
+
+
 def expected_rewards(mdp: MDP) -> Any:
     """Return the mean reward of each state and action, eq. (1). [..., S, A]"""
+    instance("mdp", mdp, MDP)
     return np.sum(mdp.transition * mdp.reward, axis=-1)
 
 
 def optimal_action_values(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:
     """Return Q* with T, T-1, .., 1 steps to go, eq. (2). [..., T, S, A]"""
-    real("gamma", gamma, 0, 1)
-    rewards = expected_rewards(mdp)
+    gamma = real("gamma", gamma, 0, 1)
+    rewards = expected_rewards(plain("mdp", mdp))
     tables = [rewards]  # Q*_1, Q*_2, ..
     for _ in range(whole("horizon", horizon) - 1):
         best = tables[-1].max(-1)[..., None, :, None]  # [..., 1, S, 1]

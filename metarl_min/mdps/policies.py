@@ -52,18 +52,30 @@ Skip (9) at first reading: only exact second-order meta-gradients need it. It is
     The Hessian times v is the change of the gradient (8), again by the product rule.
 """
 
+import re
 from collections.abc import Callable
-from functools import partial, reduce
+from functools import partial
 from typing import Any, NamedTuple
 
 import autograd.numpy as np
 import numpy as onp
 from autograd.extend import defvjp, primitive
 
-from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.arguments import floats, function, generator, instance, require, whole
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
+from metarl_min.mdps.reductions import reduced, sum_over_actions
 
 
+def _check(*fields: Any) -> tuple[Any, ...]:
+    """Return the fields of a policy; TypeError unless they are four functions and a word."""
+    for name, value in zip(("init", "logits", "pullback", "hessian_product"), fields, strict=False):
+        function(name, value)
+    instance("word", fields[-1], str)
+    return fields
+
+
+@checked(_check)
 class Policy(NamedTuple):
     """A policy, as functions of its parameters.
 
@@ -80,27 +92,6 @@ class Policy(NamedTuple):
     word: str  # the word that `parse` turns into this policy
 
 
-def _reduced(ufunc: Any, x: Array) -> Array:
-    """Reduce the last axis with a ufunc and keep it with length 1. [..., A] -> [..., 1]
-
-    NumPy reduces a short last axis slowly. For at most 8 actions it is 2 to 40 times faster to
-    combine the arrays x[..., 0], x[..., 1], .. of all states, one action after the other.
-    """
-    num_actions = x.shape[-1]
-    if num_actions > 8:
-        return onp.asarray(ufunc.reduce(x, axis=-1, keepdims=True))
-    return onp.asarray(reduce(ufunc, [x[..., a] for a in range(num_actions)]))[..., None]
-
-
-@primitive
-def sum_over_actions(x: Array) -> Array:
-    """Return the sum over the actions, as one node of a trace. [..., A] -> [..., 1]"""
-    return _reduced(onp.add, x)
-
-
-defvjp(sum_over_actions, lambda ans, x: lambda g: np.broadcast_to(g, np.shape(x)))
-
-
 @primitive
 def softmax(logits: Array) -> Array:
     """Return the probability of each action, eq. (1). [..., S, A] -> [..., S, A]
@@ -110,7 +101,7 @@ def softmax(logits: Array) -> Array:
     >>> softmax(onp.array([0.0, onp.log(3.0)])).round(12)
     array([0.25, 0.75])
     """
-    weights = onp.exp(logits - _reduced(onp.maximum, logits))  # the maximum avoids overflow
+    weights = onp.exp(logits - reduced(onp.maximum, logits))  # the maximum avoids overflow
     return weights / sum_over_actions(weights)
 
 
@@ -120,7 +111,7 @@ def log_softmax(logits: Array) -> Array:
 
     Under a trace it is one node, whose vector-Jacobian product is eq. (4).
     """
-    shifted = logits - _reduced(onp.maximum, logits)
+    shifted = logits - reduced(onp.maximum, logits)
     return shifted - onp.log(sum_over_actions(onp.exp(shifted)))
 
 
@@ -145,6 +136,8 @@ def entropy(logits: Any) -> Any:
 
 def kl(logits: Any, other: Any) -> Any:
     """Return KL(pi || mu) at each state in nats, eq. (6), from logits of pi and mu. -> [..., S]"""
+    own, last = np.shape(logits)[-2:], np.shape(other)[-2:]
+    require(last == own, f"other must have the last axes of logits, {own}", last)
     return sum_over_actions(softmax(logits) * (log_softmax(logits) - log_softmax(other)))[..., 0]
 
 
@@ -153,17 +146,20 @@ def greedy(probs: Array) -> Array:
 
     If several actions are most probable, they get equal probabilities.
     """
-    best = (probs == _reduced(onp.maximum, probs)).astype(probs.dtype)
+    floats("probs", probs)
+    best = (probs == reduced(onp.maximum, probs)).astype(probs.dtype)
     return best / sum_over_actions(best)
 
 
 def uniform(shape: tuple[int, int]) -> Array:
     """Return the policy that takes every action with probability 1 / A. (S, A) -> [S, A]"""
-    return onp.full(shape, 1 / shape[1])
+    num_states, num_actions = (whole("shape", n) for n in shape)
+    return onp.full((num_states, num_actions), 1 / num_actions)
 
 
 def _table_init(rng: Rng, num_states: int, num_actions: int) -> Tree:
-    return {"logits": onp.zeros((num_states, num_actions))}
+    generator("rng", rng)
+    return {"logits": onp.zeros((whole("S", num_states), whole("A", num_actions)))}
 
 
 def _table_logits(params: Tree) -> Any:
@@ -188,9 +184,10 @@ tabular = Policy(
 
 
 def _network_init(rng: Rng, num_states: int, num_actions: int, hidden: int) -> Tree:
-    W1 = rng.standard_normal((num_states, hidden))
-    W2 = 0.01 * rng.standard_normal((hidden, num_actions)) / onp.sqrt(hidden)
-    return {"W1": W1, "b1": onp.zeros(hidden), "W2": W2, "b2": onp.zeros(num_actions)}
+    S, A = whole("S", num_states), whole("A", num_actions)
+    W1 = generator("rng", rng).standard_normal((S, hidden))
+    W2 = 0.01 * rng.standard_normal((hidden, A)) / onp.sqrt(hidden)
+    return {"W1": W1, "b1": onp.zeros(hidden), "W2": W2, "b2": onp.zeros(A)}
 
 
 def _hidden(params: Tree) -> Any:
@@ -226,8 +223,9 @@ def _network_hessian_product(params: Tree, v: Tree, gradient: Any, curvature: An
 
 def mlp(hidden: int = 64) -> Policy:
     """Return the network with `hidden` tanh units, eqs. (7)-(9)."""
+    hidden = whole("hidden", hidden)
     return Policy(
-        init=partial(_network_init, hidden=whole("hidden", hidden)),
+        init=partial(_network_init, hidden=hidden),
         logits=_network_logits,
         pullback=_network_pullback,
         hessian_product=_network_hessian_product,
@@ -241,10 +239,10 @@ def parse(word: str) -> Policy:
     >>> parse("network").word
     'network:64'
     """
-    kind, _, hidden = word.partition(":")
+    kind, _, hidden = instance("policy", word, str).partition(":")
     rule = "policy must be table, network or network:H with H hidden units"
-    valid = word in ("table", "network") or (kind == "network" and hidden.isdecimal())
-    require(valid, rule, repr(word))
+    digits = re.fullmatch("[0-9]{1,9}", hidden) is not None
+    require(word in ("table", "network") or (kind == "network" and digits), rule, repr(word))
     if kind == "table":
         return tabular
     return mlp(int(hidden)) if hidden else mlp()

@@ -10,9 +10,9 @@ import autograd.numpy as np
 import numpy as onp
 from autograd.tracer import isbox
 
-from metarl_min.basics.arguments import probabilities, real, require, whole
+from metarl_min.basics.arguments import instance, probabilities, real, require, whole
 from metarl_min.basics.trees import Array
-from metarl_min.mdps.mdp import MDP, expected_rewards
+from metarl_min.mdps.mdp import MDP, expected_rewards, plain
 
 
 class PreparedMDP(NamedTuple):
@@ -28,16 +28,15 @@ class PreparedMDP(NamedTuple):
 
 def prepare_traced(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> PreparedMDP:
     """Return the MDP with horizon and discount. Autograd may differentiate its arrays."""
-    real("gamma", gamma, 0, 1)
-    if horizon is None:
-        require(gamma < 1, "gamma must be below 1 where the horizon is infinite", gamma)
-    else:
-        whole("horizon", horizon)
+    instance("mdp", mdp, MDP)
+    gamma = real("gamma", gamma, 0, 1)
+    rule = "gamma must be below 1 where the horizon is infinite"
+    require(horizon is not None or gamma < 1, rule, gamma)
     return PreparedMDP(
         initial=mdp.initial,
         transition=mdp.transition,
         rewards=expected_rewards(mdp),
-        horizon=horizon,
+        horizon=None if horizon is None else whole("horizon", horizon),
         gamma=gamma,
         leading=mdp.leading,
     )
@@ -45,9 +44,7 @@ def prepare_traced(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> Prepare
 
 def prepare(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> PreparedMDP:
     """Return the MDP with horizon and discount. TypeError unless its arrays are plain arrays."""
-    if not isinstance(mdp, MDP) or any(isbox(array) for array in mdp):
-        raise TypeError(f"mdp must be an MDP of plain arrays, got {type(mdp).__name__}")
-    return prepare_traced(mdp, horizon, gamma)
+    return prepare_traced(plain("mdp", mdp), horizon, gamma)
 
 
 def broadcast(probs: Any, prepared: PreparedMDP) -> Any:
@@ -63,20 +60,26 @@ def broadcast(probs: Any, prepared: PreparedMDP) -> Any:
     return probs if np.shape(probs)[:-2] == leading else probs + onp.zeros((*leading, 1, 1))
 
 
+def fitted(probs: Any, prepared: PreparedMDP) -> Any:
+    """Return `broadcast(probs)`.
+
+    TypeError or ValueError unless `probs` is a policy of the MDP. If autograd traces it, only its
+    shape is checked.
+    """
+    if not isbox(probs):
+        probabilities("probs", probs)
+    shape, (S, A) = np.shape(probs), prepared.rewards.shape[-2:]
+    require(shape[-2:] == (S, A), f"probs must have shape [..., S, A] = [..., {S}, {A}]", shape)
+    try:
+        return broadcast(probs, prepared)
+    except ValueError:
+        rule = f"leading axes of probs must be equal to those of the MDP, {prepared.leading}, or 1"
+        raise ValueError(f"{rule}, got {shape[:-2]}") from None
+
+
 def prepare_with_policy(
     mdp: MDP, probs: Any, horizon: int | None, gamma: float
 ) -> tuple[Any, PreparedMDP]:
-    """Return `broadcast(probs)` and the prepared MDP.
-
-    TypeError or ValueError if one of them is not valid, or if their shapes do not fit.
-    """
-    prepared, shape = prepare(mdp, horizon, gamma), np.shape(probs)
-    rule = f"probs must have shape [..., S, A] = [..., {mdp.shape[0]}, {mdp.shape[1]}]"
-    require(shape[-2:] == mdp.shape, rule, shape)
-    if not isbox(probs):
-        probabilities("probs", probs)
-    try:
-        return broadcast(probs, prepared), prepared
-    except ValueError:
-        rule = f"leading axes of probs must be equal to those of the MDP, {mdp.leading}, or 1"
-        raise ValueError(f"{rule}, got {shape[:-2]}") from None
+    """Return `fitted(probs)` and the prepared MDP, whose arrays must be plain."""
+    prepared = prepare(mdp, horizon, gamma)
+    return fitted(probs, prepared), prepared

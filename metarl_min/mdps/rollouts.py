@@ -30,20 +30,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import probabilities, require, whole
+from metarl_min.basics.arguments import generator, instance, probabilities, shaped, whole
 from metarl_min.basics.trees import Array, Rng
-from metarl_min.mdps.mdp import MDP, absorbing
-
-Noise = Callable[[Rng, Array], Array]  # (rng, mean rewards) -> rewards
-
-
-class Episodes(NamedTuple):
-    """Sampled episodes. The last axis is time, and the leading axes belong to the tasks."""
-
-    states: Array  # [..., N, T] whole numbers
-    actions: Array  # [..., N, T] whole numbers
-    rewards: Array  # [..., N, T] sampled rewards
-    alive: Array  # [..., N, T] False after the step that arrives in an absorbing state
+from metarl_min.mdps.episodes import Episodes
+from metarl_min.mdps.mdp import MDP, absorbing, plain
+from metarl_min.mdps.noises import Noise, check_noise
+from metarl_min.mdps.noises import bernoulli as bernoulli  # so that users find them here
+from metarl_min.mdps.noises import deterministic as deterministic
+from metarl_min.mdps.noises import gaussian as gaussian
 
 
 class Sampler(NamedTuple):
@@ -59,21 +53,6 @@ class Sampler(NamedTuple):
     noise: Noise
 
 
-def deterministic(rng: Rng, mean: Array) -> Array:
-    """Return the mean rewards themselves, without noise."""
-    return mean
-
-
-def bernoulli(rng: Rng, mean: Array) -> Array:
-    """Return rewards of 1 with probability `mean`, and of 0 otherwise."""
-    return (rng.random(mean.shape) < mean).astype(float)
-
-
-def gaussian(rng: Rng, mean: Array, std: float = 1.0) -> Array:
-    """Return the mean rewards plus normal noise; fix `std` by functools.partial."""
-    return mean + std * rng.standard_normal(mean.shape)
-
-
 def _cumulative(probs: Array) -> Array:
     """Return the cumulative sums of the last axis, scaled so that they end in exactly 1."""
     sums = np.cumsum(probs, axis=-1, dtype=float)
@@ -85,10 +64,7 @@ def sampler(mdp: MDP, noise: Noise) -> Sampler:
 
     The last cumulative probability is always 1, so it is not stored.
     """
-    require(callable(noise), "noise must be a function (rng, mean) -> rewards", noise)
-    if noise is bernoulli:
-        inside = bool(((mdp.reward >= 0) & (mdp.reward <= 1)).all())
-        require(inside, "Bernoulli rewards need means between 0 and 1", mdp.reward)
+    noise = check_noise(noise, plain("mdp", mdp))
     (S, A), leading = mdp.shape, mdp.leading
     M, Z = math.prod(leading), int((mdp.transition > 0).sum(-1).max())
     # order: the next states, the likeliest first. sums: their cumulative probabilities.
@@ -132,6 +108,7 @@ class CommonRandomNumbers(NamedTuple):
 
 def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
     """Return the leading axes of episodes: P for a population, then the axes of the tasks."""
+    instance("tables", tables, Sampler)
     members = () if population is None else (whole("population", population),)
     return (*members, *tables.leading)
 
@@ -210,10 +187,10 @@ def sample(
     share a policy. With a population, `probs` is [P, ..., S, A] and the episodes are
     [P, ..., N, T]. The P members share the random numbers.
     """
-    whole("num_episodes", num_episodes)
-    whole("horizon", horizon)
+    generator("rng", rng)
+    num_episodes, horizon = whole("num_episodes", num_episodes), whole("horizon", horizon)
     probabilities("probs", probs)
-    leading, P = leading_axes(tables, population), population or 1
+    leading, P = leading_axes(tables, population), int(population or 1)
     policy, column_offset = _policy_table(tables, leading, probs)
     column_offset = column_offset.reshape(P, -1)  # [P, M]
     rows, actions, arrivals = _walk(rng, tables, policy, column_offset, num_episodes, horizon)
@@ -223,7 +200,7 @@ def sample(
     rewards = tables.noise(noise_rng, tables.rewards.ravel().take(arrivals))
     by_time = (rows % tables.shape[0], actions, np.where(alive, rewards, 0.0), alive)
     axes = (*leading, num_episodes, horizon)
-    return Episodes(*[np.moveaxis(x, 0, -1).reshape(axes) for x in by_time])
+    return Episodes._make([np.moveaxis(x, 0, -1).reshape(axes) for x in by_time])
 
 
 def visit_index(episodes: Episodes, shape: tuple[int, int]) -> Array:
@@ -238,13 +215,12 @@ def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) 
 
     weights [..., N, T], shape (S, A) -> [..., S, A]
 
-    >>> two_pulls = Episodes(*[np.array([[x], [y]]) for x, y in ((0, 0), (1, 1), (0., 1.), (1, 1))])
+    >>> pulls = (0, 0), (1, 1), (0.0, 1.0), (True, True)
+    >>> two_pulls = Episodes(*[np.array(pair)[:, None] for pair in pulls])
     >>> sum_over_visits(two_pulls, np.array([[0.5], [0.25]]), (1, 3))
     array([[0.  , 0.75, 0.  ]])
     """
-    axes, full = episodes.states.shape, (*episodes.states.shape[:-2], *shape)
-    if weights.shape != axes:
-        rule = f"weights must have the shape of the episodes, {axes}"
-        raise ValueError(f"{rule}, got {weights.shape}")
+    full = (*episodes.states.shape[:-2], *shape)
+    shaped("weights", weights, episodes.states.shape, "the episodes")
     pairs, alive_weights = visit_index(episodes, shape).ravel(), (weights * episodes.alive).ravel()
     return np.bincount(pairs, alive_weights, math.prod(full)).reshape(full)

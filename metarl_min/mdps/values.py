@@ -60,10 +60,10 @@ from autograd import grad
 from autograd.extend import defvjp, primitive
 from autograd.tracer import isbox
 
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import floats, shaped
 from metarl_min.basics.trees import Array
 from metarl_min.mdps.mdp import MDP
-from metarl_min.mdps.prepared_mdps import PreparedMDP, prepare_traced, prepare_with_policy
+from metarl_min.mdps.prepared_mdps import PreparedMDP, fitted, prepare_traced, prepare_with_policy
 
 
 def _recursion(probs: Any, prepared: PreparedMDP) -> Any:
@@ -86,7 +86,8 @@ def expected_return_by_recursion(
 
     Autograd can differentiate it any number of times, also in the arrays of the MDP.
     """
-    return _recursion(probs, prepare_traced(mdp, horizon, gamma))
+    prepared = prepare_traced(mdp, horizon, gamma)
+    return _recursion(fitted(probs, prepared), prepared)
 
 
 # The fast form. The recursions of V and of d have the form y_t = matrix y_{t-1} + source_t, so
@@ -160,8 +161,7 @@ def prepared_derivatives(probs: Array, v: Array, prepared: PreparedMDP) -> tuple
     if prepared.horizon == 1:
         return prepared_gradient(probs, prepared), onp.zeros(probs.shape)
     matrices, Vd = _values_and_occupancy(probs, prepared)
-    # By (5), delta V_{t+1} has the source gamma P_v V_t + r_v, and delta d_t has the source
-    # gamma P_v^T d_{t-1}.
+    # By (5), the source of delta V_{t+1} is gamma P_v V_t + r_v, of delta d_t gamma P_v^T d_{t-1}.
     previous = _previous(Vd, prepared.horizon)
     sources = onp.matmul(_matrices(v, prepared), previous[..., None])[..., 0]
     sources[:, 0] += onp.sum(v * prepared.rewards, axis=-1)  # r_v
@@ -218,9 +218,9 @@ def action_values(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.
     """
     probs, prepared = prepare_with_policy(mdp, probs, horizon, gamma)
     _, Vd = _values_and_occupancy(probs, prepared)
-    V = onp.moveaxis(_values_to_go(Vd, horizon), 0, -2)[..., None, :, None]  # [..., T, 1, S, 1]
-    future = onp.matmul(mdp.transition[..., None, :, :, :], V)[..., 0]
-    return prepared.rewards[..., None, :, :] + gamma * future
+    V = onp.moveaxis(_values_to_go(Vd, prepared.horizon), 0, -2)  # [..., T, S]
+    future = onp.matmul(prepared.transition[..., None, :, :, :], V[..., None, :, None])[..., 0]
+    return prepared.rewards[..., None, :, :] + prepared.gamma * future
 
 
 def occupancy(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
@@ -246,5 +246,5 @@ def hessian_product(
 ) -> Array:
     """Return the Hessian of J in the probabilities, times v, eq. (5). each [..., S, A]"""
     probs, prepared = prepare_with_policy(mdp, probs, horizon, gamma)
-    require(v.shape == probs.shape, f"v must have the shape of probs, {probs.shape}", v.shape)
+    v = shaped("v", floats("v", v), probs.shape, "probs")
     return prepared_derivatives(probs, v, prepared)[1]

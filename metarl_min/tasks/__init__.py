@@ -27,7 +27,7 @@ from metarl_min.basics.arguments import probabilities, real, require, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps import agents, rollouts
 from metarl_min.mdps.agents import Agent
-from metarl_min.mdps.mdp import MDP, take_tasks
+from metarl_min.mdps.mdp import MDP, largest_reward, take_tasks
 from metarl_min.mdps.rollouts import Episodes, Noise
 
 UNIT_TASKS = 100  # tasks from which the unit of an unknown prior is derived
@@ -159,16 +159,6 @@ def family_of_candidates(
     )
 
 
-def _largest_reward(mdps: MDP) -> float:
-    """Return the largest absolute mean reward of a transition that is possible."""
-    reward, possible = mdps.reward, mdps.transition > 0
-    axes = max(reward.ndim, possible.ndim)
-    reward = reward.reshape((1,) * (axes - reward.ndim) + reward.shape)
-    possible = possible.reshape((1,) * (axes - possible.ndim) + possible.shape)
-    shared = tuple(axis for axis in range(axes) if reward.shape[axis] == 1)
-    return float(np.abs(np.where(possible.any(shared, keepdims=True), reward, 0.0)).max())
-
-
 def reward_unit(family: Family) -> float:
     """Return the positive unit in which the rewards of a family are measured.
 
@@ -199,7 +189,7 @@ def reward_unit(family: Family) -> float:
         tasks = take_tasks(prior.mdps, np.flatnonzero(prior.weights))
     else:
         tasks = family.sample(np.random.default_rng(0), UNIT_TASKS)
-    return _largest_reward(tasks) or 1.0
+    return largest_reward(tasks) or 1.0
 
 
 def expected_under_prior(values: Array, prior: Hypotheses) -> float:

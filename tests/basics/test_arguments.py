@@ -1,5 +1,9 @@
 """Public edges state the rule, then what they got, and repair nothing."""
 
+import random
+import types
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -111,3 +115,132 @@ def test_probabilities_refuses_negative_ones_even_if_they_sum_to_one():
         arguments.probabilities("p", np.array([np.nan, 1.0]))
     with pytest.raises(TypeError, match=r"p must be an array of floats"):
         arguments.probabilities("p", np.array([0, 1]))
+
+
+def test_a_long_value_is_cut_and_its_length_is_told():
+    with pytest.raises(ValueError, match=r"^n must be odd, got x{200}\.\. \(5,000 characters\)$"):
+        arguments.require(False, "n must be odd", "x" * 5000)
+    for check in (arguments.whole, arguments.real):
+        with pytest.raises(TypeError, match=r"got 'x{199}\.\. \(5,002 characters\)$"):
+            check("n", "x" * 5000)
+    for huge in (10**5000, -(10**5000)):  # Python itself refuses to write them
+        with pytest.raises(ValueError, match=r"^n must be odd, got a number of too many digits$"):
+            arguments.require(False, "n must be odd", huge)
+
+
+def test_a_whole_number_of_any_size_is_below_the_bound_or_not():
+    assert arguments.whole("n", 10**5000) == 10**5000
+    with pytest.raises(ValueError, match=r"^n must be at least 1, got a number of too many"):
+        arguments.whole("n", -(10**5000))
+
+
+@pytest.mark.parametrize("huge", [10**400, Fraction(10**400, 3)])
+def test_real_refuses_what_no_float_can_hold(huge):
+    with pytest.raises(ValueError, match=r"^x must be finite, got inf$"):
+        arguments.real("x", huge)
+    with pytest.raises(ValueError, match=r"^x must be finite, from 0 to 1, got -inf$"):
+        arguments.real("x", -huge, 0, 1)
+
+
+@pytest.mark.parametrize("value", [Fraction(1, 4), np.float16(0.25), np.float32(0.25), 0.25])
+def test_real_converts_every_kind_of_real_number(value):
+    assert type(arguments.real("x", value)) is float and arguments.real("x", value) == 0.25
+
+
+def test_require_all_names_the_first_value_that_breaks_the_rule_and_its_place():
+    values = np.array([[0.5, 0.25], [1.7, 9.0]])
+    arguments.require_all(values < 10, "never said", values)
+    with pytest.raises(ValueError, match=r"^means must be small, got 1\.7 at \[1, 0\]$"):
+        arguments.require_all(values < 1, "means must be small", values)
+    with pytest.raises(ValueError, match=r"^it must be small, got 3\.0 at \[\]$"):
+        arguments.require_all(np.array(3.0) < 1, "it must be small", np.array(3.0))
+
+
+def test_instance_and_function_return_the_value_or_name_its_type():
+    assert arguments.instance("x", 5, int) == 5 and arguments.function("f", abs) is abs
+    with pytest.raises(TypeError, match=r"^x must be of type dict, got list$"):
+        arguments.instance("x", [], dict)
+    with pytest.raises(TypeError, match=r"^f must be a function, got 3$"):
+        arguments.function("f", 3)
+
+
+class StandIn:
+    def random(self, shape):
+        return np.zeros(shape)
+
+
+def test_a_generator_is_returned_and_so_is_an_object_that_stands_in_for_one():
+    for rng in (np.random.default_rng(0), np.random.Generator(np.random.MT19937(1)), StandIn()):
+        assert arguments.generator("rng", rng) is rng
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, 0, 1.5, "0", [0], np.random, np.random.RandomState(0), np.random.RandomState,
+     np.random.default_rng, np.random.Generator, np.random.PCG64(0), np.random.SeedSequence(0),
+     random.Random(0), random, StandIn, types.SimpleNamespace(random=np.zeros)],
+)  # fmt: skip
+def test_everything_else_is_no_generator(value):
+    rule = r"^rng must be a Generator, as numpy\.random\.default_rng\(0\), got "
+    with pytest.raises(TypeError, match=rule):
+        arguments.generator("rng", value)
+
+
+@pytest.mark.parametrize("value", [np.ma.ones(3), np.ma.masked_equal([1.0, np.nan], 1.0)])
+def test_masked_arrays_and_matrices_are_no_arrays_of_floats(value):
+    for check in (arguments.floats, arguments.probabilities):
+        with pytest.raises(TypeError, match="w must be an array of floats, got MaskedArray"):
+            check("w", value)
+    with pytest.raises(TypeError, match="w must be an array of floats, got matrix"):
+        arguments.floats("w", np.ones((2, 2)).view(np.matrix))
+
+
+@pytest.mark.parametrize("value", [np.array(["2.0"]), np.array([1j]), np.array([None]),
+                                   np.array([True])])  # fmt: skip
+def test_texts_complex_numbers_objects_and_booleans_are_no_floats(value):
+    for check in (arguments.floats, arguments.probabilities):
+        with pytest.raises(TypeError, match="w must be an array of floats, got"):
+            check("w", value)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint16])
+def test_indices_returns_the_array_itself(dtype):
+    for array in (np.array([[0, 2]], dtype), np.zeros((0, 3), dtype)):
+        assert arguments.indices("states", array, 3) is array
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [([0, -1], r"states must be from 0 to 2, got -1 at \[1\]"),
+     ([[0, 1], [3, 9]], r"states must be from 0 to 2, got 3 at \[1, 0\]")],
+)  # fmt: skip
+def test_indices_names_the_number_that_is_out_of_range_and_its_place(value, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        arguments.indices("states", np.array(value), 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(np.array([0.0]), "float64"), ([0], "list"), (None, "NoneType"), (np.array([True]), "bool"),
+     (np.ma.zeros(2, int), "MaskedArray")],
+)  # fmt: skip
+def test_indices_refuses_every_other_type(value, kind):
+    with pytest.raises(TypeError, match=f"^states must be an array of whole numbers, got {kind}$"):
+        arguments.indices("states", value, 3)
+
+
+def test_shaped_returns_the_array_or_tells_both_shapes():
+    array = np.ones((2, 3))
+    assert arguments.shaped("w", array, (2, 3), "theta") is array
+    for other in ((2, 1), (3,), (1, 2, 3), ()):
+        with pytest.raises(ValueError, match=r"^w must have the shape of theta, \(2, 3\), got "):
+            arguments.shaped("w", np.ones(other), (2, 3), "theta")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_probability_that_is_not_finite_is_refused_wherever_it_stands(bad):
+    for row, place in ((0, 0), (2, 1)):
+        rows = np.full((3, 2), 0.5)
+        rows[row, place] = bad
+        with pytest.raises(ValueError, match=r"^p must be finite, got \["):
+            arguments.probabilities("p", rows)

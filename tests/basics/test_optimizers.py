@@ -272,3 +272,65 @@ def test_a_step_size_is_one_real_number(make, beta):
     with pytest.raises(TypeError) as error:
         make(beta)
     assert str(error.value) == f"beta must be a real number, got {beta!r}"
+
+
+@every_optimizer
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (
+            {"w": np.ones((2, 1))},
+            ValueError,
+            r"gradient 'w' must have the shape of theta, \(2, 3\)",
+        ),
+        ({"b": np.ones((2, 3))}, ValueError, r"gradient 'b' must have the shape of theta, \(3,\)"),
+        ({"c": np.ones(2)}, ValueError, r"gradient must have the names \['b', 'w'\], got"),
+        ({"b": np.array([1.0, np.nan, 2])}, FloatingPointError, r"in 'b' must be finite, got nan"),
+        ({"w": np.full((2, 3), np.inf)}, FloatingPointError, r"in 'w' must be finite, got inf"),
+    ],
+)
+def test_a_gradient_that_does_not_fit_theta_or_is_not_finite_is_refused(
+    name, wrong, error, message
+):
+    theta, gradients = drawn(7)
+    state = ALL[name].init(theta)
+    with pytest.raises(error, match=message):
+        ALL[name].update(theta, state, {**gradients[0], **wrong})
+
+
+@every_optimizer
+def test_a_gradient_without_a_name_or_of_another_kind_is_refused(name):
+    theta, gradients = drawn(7)
+    state = ALL[name].init(theta)
+    with pytest.raises(ValueError, match=r"gradient must have the names \['b', 'w'\], got \['b'\]"):
+        ALL[name].update(theta, state, {"b": gradients[0]["b"]})
+    for other in (None, gradients[0]["b"], [1.0]):
+        with pytest.raises(TypeError, match="gradient must be of type dict, got"):
+            ALL[name].update(theta, state, other)
+
+
+@every_optimizer
+def test_theta_must_be_a_tree_of_finite_floats(name):
+    for theta in (None, {}, [1.0], {"w": np.array([1])}):
+        with pytest.raises(TypeError, match="must be a"):
+            ALL[name].init(theta)
+    with pytest.raises(ValueError, match="parameter 'w' must be finite"):
+        ALL[name].init({"w": np.array([np.nan])})
+
+
+@pytest.mark.parametrize(("make", "kind"), [(momentum, "Momentum"), (adam, "Moments")])
+def test_a_state_must_be_that_of_the_optimiser_and_of_theta(make, kind):
+    theta, gradients = drawn(8)
+    optimizer = make(0.1)
+    for state in (None, (), theta, ALL["sgd"].init(theta)):
+        with pytest.raises(TypeError, match=f"state must be of type {kind}, got"):
+            optimizer.update(theta, state, gradients[0])
+    other = optimizer.init({**theta, "w": theta["w"][:, :1]})
+    with pytest.raises(ValueError, match=r"m 'w' must have the shape of theta, \(2, 3\)"):
+        optimizer.update(theta, other, gradients[0])
+
+
+def test_an_optimiser_of_our_own_has_two_functions_and_words():
+    for name, value in (("init", None), ("update", "adam"), ("words", "adam")):
+        with pytest.raises(TypeError, match=f"{name} must be"):
+            sgd(0.1)._replace(**{name: value})

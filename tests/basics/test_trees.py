@@ -155,3 +155,32 @@ def test_flatten_tasks_gives_the_vector_of_each_task():
     for m in range(4):
         vector, _ = trees.ravel({name: leaf[m] for name, leaf in wide.items()})
         assert onp.array_equal(rows[m], vector)
+
+
+def test_check_like_returns_a_tree_of_the_names_and_shapes_of_another():
+    x = tree(10)
+    assert trees.check_like("g", x, tree(11), "theta") is x
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"w": onp.ones((2, 1))}, ValueError, r"g 'w' must have the shape of theta, \(2, 3\), got"),
+        ({"w": onp.ones((1, 2, 3))}, ValueError, r"g 'w' must have the shape of theta"),
+        ({"b": onp.ones(1)}, ValueError, r"g 'b' must have the shape of theta, \(3,\), got \(1,\)"),
+        (
+            {"c": onp.ones(3)},
+            ValueError,
+            r"g must have the names \['b', 'w'\], got \['b', 'c', 'w'\]",
+        ),
+    ],
+)
+def test_check_like_names_what_differs(wrong, error, message):
+    with pytest.raises(error, match=message):
+        trees.check_like("g", {**tree(10), **wrong}, tree(11), "theta")
+
+
+@pytest.mark.parametrize("other", [None, [1.0], onp.ones(2), "w"])
+def test_check_like_refuses_what_is_no_tree(other):
+    with pytest.raises(TypeError, match="g must be of type dict, got"):
+        trees.check_like("g", other, tree(11), "theta")

@@ -174,3 +174,32 @@ def test_annotations_are_read_without_the_future_import_and_with_it():
     assert words.parse_words("f", namespace["f"], {"arms": "3"}) == {"arms": 3}
     exec("from __future__ import annotations\ndef g(*, arms: int = 2): return arms", namespace)
     assert words.parse_words("g", namespace["g"], {"arms": "3"}) == {"arms": 3}
+
+
+@pytest.mark.parametrize("word", ["\u0665", "+5", " 5", "1_0", "5\n"])
+def test_digits_of_other_scripts_signs_spaces_and_underscores_are_no_numbers(word):
+    rules = {
+        "population": "population must be written as a whole number",
+        "beta": "beta must be written as a number",
+        "goals": "goals must be written as c,c,..",
+        "prior": "prior must be written as a,b/a,b/..",
+    }
+    for name, rule in rules.items():
+        given = f"1,{word}" if name in ("goals", "prior") else word
+        with pytest.raises(ValueError, match=f"^{re.escape(f'{rule}, got {given!r}')}$"):
+            made(**{name: given})
+
+
+@pytest.mark.parametrize("name", ["population", "beta", "goals", "prior", "estimator", "x" * 10**5])
+def test_a_long_word_is_cut_in_the_error(name):
+    with pytest.raises(ValueError, match=r"\.\. \(100,00\d characters\)") as error:
+        made(**{name: "x" * 10**5})
+    assert len(str(error.value)) < 500
+
+
+def test_words_must_be_texts():
+    for words_ in (None, ["alpha"], "alpha"):
+        with pytest.raises(TypeError, match=r"words must be of type Mapping, got"):
+            words.parse_words("maker", maker, words_)
+    with pytest.raises(TypeError, match="population must be of type str, got int"):
+        made(population=7)

@@ -13,7 +13,7 @@ TOY = toy_learner.toy(small_bandit())
 
 
 def short_trial(rng, state, tasks, greedy=False):
-    return Episodes(*(np.zeros((1, 1, 1)) for _ in range(4)))
+    return Episodes(*(np.zeros((1, 1, 1), kind) for kind in (int, int, float, bool)))
 
 
 def no_episodes(rng, state, tasks, greedy=False):

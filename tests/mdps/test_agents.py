@@ -143,3 +143,45 @@ def test_a_trial_needs_an_episode_and_a_step(num_episodes, horizon, message):
 def test_an_action_that_does_not_exist_is_refused(action):
     with pytest.raises(ValueError, match="actions must be from 0 to 1"):
         play(one_state([0.1, 0.2]), scripted_agent([action]), 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("actions", "error", "message"),
+    [
+        (np.zeros(1, int), ValueError, r"actions must have the shape of the states, \(3,\), got"),
+        (np.zeros((3, 1), int), ValueError, r"actions must have the shape of the states"),
+        (0, TypeError, "actions must be an array of whole numbers, got int"),
+        (np.zeros(3), TypeError, "actions must be an array of whole numbers, got float64"),
+        (np.full(3, np.nan), TypeError, "actions must be an array of whole numbers, got float64"),
+        (None, TypeError, "actions must be an array of whole numbers, got NoneType"),
+    ],
+)
+def test_an_agent_takes_one_whole_number_for_each_state(actions, error, message):
+    batch, _, _ = random_batch(0, 3)
+    agent = table_agent(np.full((2, 2), 0.5))._replace(act=lambda rng, memory, s: (actions, memory))
+    with pytest.raises(error, match=message):
+        play(batch, agent, 1, 1)
+
+
+@pytest.mark.parametrize("wrong", [None, 0, np.random, np.random.RandomState(0)])
+def test_a_trial_needs_a_generator(wrong):
+    tables = rollouts.sampler(one_state([0.1]), rollouts.deterministic)
+    with pytest.raises(TypeError, match="rng must be a Generator, as numpy"):
+        agents.play(wrong, tables, scripted_agent([0]), 1, 1)
+
+
+def test_tables_and_agents_of_another_kind_are_refused():
+    tables = rollouts.sampler(one_state([0.1]), rollouts.deterministic)
+    for other in (None, scripted_agent, tuple(scripted_agent([0]))):
+        with pytest.raises(TypeError, match="agent must be of type Agent, got"):
+            agents.play(rng(), tables, other, 1, 1)
+    with pytest.raises(TypeError, match="tables must be of type Sampler, got MDP"):
+        agents.play(rng(), one_state([0.1]), scripted_agent([0]), 1, 1)
+
+
+@pytest.mark.parametrize("name", Agent._fields)
+def test_the_parts_of_an_agent_are_functions_from_the_moment_it_exists(name):
+    with pytest.raises(TypeError, match=f"{name} must be a function, got 3"):
+        scripted_agent([0])._replace(**{name: 3})
+    with pytest.raises(TypeError, match=f"{name} must be a function, got None"):
+        Agent(**{**scripted_agent([0])._asdict(), name: None})

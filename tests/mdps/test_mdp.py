@@ -1,9 +1,12 @@
 """The MDP as a value, its mean rewards and its optimum, eqs. (1) and (2) of `mdp`."""
 
 import pickle
+from fractions import Fraction
 
+import autograd.numpy as np
 import numpy as onp
 import pytest
+from autograd import grad
 from comparing import close
 from enumerate_trajectories import (
     best_deterministic,
@@ -193,3 +196,88 @@ def test_a_replaced_array_is_checked_too():
         mdp.take_tasks(one, onp.array([0]))
     with pytest.raises(ValueError, match="index must have one axis, got"):
         mdp.take_tasks(MDP(*(x[None] for x in one)), 0)
+
+
+NOT_TASKS = [None, "mdp", [1.0], (onp.ones(1), onp.ones((1, 2, 1)), onp.zeros((1, 2, 1)))]
+
+
+@pytest.mark.parametrize("other", NOT_TASKS)
+def test_every_function_of_a_task_refuses_what_is_no_task(other):
+    calls = [
+        lambda: mdp.take_tasks(other, onp.array([0])),
+        lambda: mdp.absorbing(other),
+        lambda: mdp.largest_reward(other),
+        lambda: mdp.optimal_return(other, 1),
+        lambda: mdp.optimal_action_values(other, 1),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError, match="mdp must be an MDP of plain arrays, got"):
+            call()
+    with pytest.raises(TypeError, match="mdp must be of type MDP, got"):
+        mdp.expected_rewards(other)
+
+
+@pytest.mark.parametrize("field", FITS)
+def test_shapes_are_checked_under_a_trace_too(field):
+    def total(x):
+        return sum(np.sum(array) for array in MDP(**{**FITS, field: x}))
+
+    wrong = onp.concatenate([FITS[field], FITS[field]], axis=-1)
+    with pytest.raises(ValueError, match=SHAPES):
+        grad(total)(wrong)
+    grad(total)(FITS[field])
+
+
+@pytest.mark.parametrize("size", [1.01e100, -1e200])
+def test_a_reward_whose_square_could_overflow_is_refused_with_its_place(size):
+    reward = onp.zeros((2, 3, 2))
+    reward[1, 2, 0] = size
+    with pytest.raises(
+        ValueError, match=r"reward must be from -1e\+100 to 1e\+100, got .* at \[1, 2, 0"
+    ):
+        MDP(**{**FITS, "reward": reward})
+
+
+@pytest.mark.parametrize(
+    ("index", "error", "message"),
+    [
+        ([0, 3], ValueError, r"index must be from 0 to 2, got 3 at \[1\]"),
+        ([-1], ValueError, r"index must be from 0 to 2, got -1 at \[0\]"),
+        ([0.0], TypeError, "index must be an array of whole numbers, got float64"),
+        ([True, False, True], TypeError, "index must be an array of whole numbers, got bool"),
+        (None, ValueError, "index must have one axis"),
+    ],
+)
+@pytest.mark.parametrize("shared", [False, True])
+def test_tasks_are_taken_by_positions_that_exist(shared, index, error, message):
+    batch, _, _ = random_batch(0, 3)
+    if shared:
+        batch = MDP(batch.initial, batch.transition[0], batch.reward[0])
+    with pytest.raises(error, match=message):
+        mdp.take_tasks(batch, index)
+
+
+def test_tasks_that_share_all_but_the_start_are_taken_with_their_starts():
+    batch, _, _ = random_batch(0, 3, 3, 2)
+    shared = MDP(batch.initial, batch.transition[0], batch.reward[0])
+    some = mdp.take_tasks(shared, onp.array([0, 2]))
+    assert some.leading == (2,) and some.shape == (3, 2)
+    assert onp.array_equal(some.initial, batch.initial[[0, 2]])
+    assert some.transition is shared.transition and some.reward is shared.reward
+
+
+def test_the_largest_reward_is_that_of_a_transition_that_can_happen():
+    task = MDP(FIXED_START, TRAP, REWARD_BY_ARRIVAL)
+    possible = abs(REWARD_BY_ARRIVAL[TRAP > 0])
+    assert mdp.largest_reward(task) == possible.max()
+    far = onp.where(TRAP > 0, REWARD_BY_ARRIVAL, 99.0)
+    assert mdp.largest_reward(task._replace(reward=far)) == possible.max()
+    assert mdp.largest_reward(task._replace(reward=onp.full((1, 1, 1), -3.0))) == 3.0
+
+
+@pytest.mark.parametrize("kind", [onp.int8, onp.uint8])
+def test_a_horizon_may_be_any_whole_number_and_a_discount_any_real_one(kind):
+    task, _ = random_mdp(3)
+    values = mdp.optimal_action_values(task, kind(4), Fraction(1, 2))
+    assert values.dtype == float
+    assert onp.array_equal(values, mdp.optimal_action_values(task, 4, 0.5))

@@ -430,3 +430,79 @@ def test_few_actions_or_many_are_reduced_to_the_same_numbers(num_actions, leadin
     assert_allclose(first(x), 3 * u * total**2 + 0 * x, rtol=1e-12)
     second = grad(lambda x: np.sum(first(x)))(x)
     assert_allclose(second, 6 * u * total * num_actions + 0 * x, rtol=1e-12)
+
+
+# ---- what is refused ----
+
+
+@pytest.mark.parametrize("bad", [onp.nan, onp.inf])
+def test_a_greedy_policy_does_not_choose_among_numbers_that_are_not_finite(bad):
+    with pytest.raises(ValueError, match="probs must be finite, got"):
+        policies.greedy(onp.array([[0.5, 0.5], [bad, 0.5]]))
+    with pytest.raises(TypeError, match="probs must be an array of floats, got list"):
+        policies.greedy([[0.5, 0.5]])
+
+
+@pytest.mark.parametrize("shape", [(S, 1), (1, A), (S, A + 1), (A,), ()])
+def test_kl_needs_logits_of_the_same_states_and_actions(shape):
+    z = onp.zeros((M, S, A))
+    with pytest.raises(ValueError, match=r"other must have the last axes of logits, \(3, 4\), got"):
+        kl(z, onp.zeros(shape))
+    with pytest.raises(ValueError, match=r"other must have the last axes of logits, \(3, 1\), got"):
+        grad(lambda x: np.sum(kl(x, z)))(z[..., :1])
+
+
+def test_kl_compares_each_task_with_its_own_or_with_one_policy():
+    z, other = draw(21, M, S, A), draw(22, M, S, A)
+    for shared in (other[:1], other[0]):
+        assert_allclose(kl(z, shared)[1], kl(z[1], other[0]), rtol=1e-13)
+    assert kl(z[:1], other).shape == (M, S)
+
+
+@pytest.mark.parametrize("wrong", [None, 0, onp.random, onp.random.RandomState(0)])
+@every_policy
+def test_a_policy_starts_with_a_generator(policy, wrong):
+    with pytest.raises(TypeError, match="rng must be a Generator"):
+        POLICIES[policy][0].init(wrong, S, A)
+
+
+@every_policy
+def test_a_policy_starts_with_whole_numbers_of_states_and_actions(policy):
+    init = POLICIES[policy][0].init
+    for num_states, num_actions in ((0, A), (S, 0)):
+        with pytest.raises(ValueError, match="must be at least 1, got 0"):
+            init(rng(), num_states, num_actions)
+    with pytest.raises(TypeError, match=r"must be a whole number, got 2\.0"):
+        init(rng(), 2.0, A)
+
+
+def test_the_uniform_policy_needs_a_state_and_an_action():
+    for shape in ((2, 0), (0, 2)):
+        with pytest.raises(ValueError, match="must be at least 1, got 0"):
+            policies.uniform(shape)
+    with pytest.raises(TypeError, match=r"must be a whole number, got 2\.5"):
+        policies.uniform((2, 2.5))
+
+
+@pytest.mark.parametrize("name", Policy._fields)
+def test_a_policy_of_our_own_has_four_functions_and_a_word(name):
+    with pytest.raises(TypeError, match=f"{name} must be"):
+        tabular._replace(**{name: None})
+
+
+@pytest.mark.parametrize("word", ["network:\u0663", "network:+5", "network: 5", "network:1_0"])
+def test_hidden_units_are_written_in_digits(word):
+    with pytest.raises(ValueError, match="policy must be table, network or network:H"):
+        parse(word)
+
+
+def test_a_word_of_a_policy_is_a_short_text():
+    with pytest.raises(ValueError, match=r"got 'network:1{191}\.\. \(5,010 characters\)$"):
+        parse("network:" + "1" * 5000)
+    with pytest.raises(TypeError, match="policy must be of type str, got NoneType"):
+        parse(None)
+
+
+def test_the_word_of_a_network_is_written_with_a_python_number():
+    assert mlp(onp.int8(100)).word == "network:100"
+    assert mlp(onp.int8(100)).init(rng(), S, A)["W1"].shape == (S, 100)

@@ -1,5 +1,7 @@
 """MDPs that are checked once: what they hold, and what is refused."""
 
+from fractions import Fraction
+
 import autograd.numpy as np
 import numpy as onp
 import pytest
@@ -82,3 +84,18 @@ def test_preparing_and_the_traced_form_refuse_bad_horizons_and_discounts(setting
         values.expected_return_by_recursion(task, probs, *setting)
     with pytest.raises(error, match=message):
         prepared_mdps.prepare(task, *setting)
+
+
+@pytest.mark.parametrize("other", [None, "mdp", (onp.ones(1),) * 3])
+def test_what_is_no_task_is_refused_in_both_forms(other):
+    with pytest.raises(TypeError, match="mdp must be of type MDP, got"):
+        prepared_mdps.prepare_traced(other, 2)
+    with pytest.raises(TypeError, match="mdp must be an MDP of plain arrays, got"):
+        prepared_mdps.prepare(other, 2)
+
+
+def test_numbers_are_converted():
+    task, _ = random_mdp(0)
+    prepared = prepared_mdps.prepare(task, onp.int8(5), Fraction(1, 2))
+    assert (prepared.horizon, prepared.gamma) == (5, 0.5)
+    assert (type(prepared.horizon), type(prepared.gamma)) == (int, float)

@@ -380,3 +380,29 @@ def test_weights_must_have_the_shape_of_the_episodes():
     episodes = sample(corridor(), np.full((3, 2), 0.5), 2, 4)
     with pytest.raises(ValueError, match=r"shape of the episodes, \(2, 4\), got \(4,\)"):
         rollouts.sum_over_visits(episodes, np.ones(4), (3, 2))
+
+
+@pytest.mark.parametrize("wrong", [None, 0, np.random, np.random.RandomState(0)])
+def test_sampling_needs_a_generator(wrong):
+    tables = rollouts.sampler(corridor(), rollouts.deterministic)
+    with pytest.raises(TypeError, match="rng must be a Generator, as numpy"):
+        rollouts.sample(wrong, tables, always(0, 3), 1, 1)
+
+
+def test_tasks_and_tables_of_another_kind_are_refused():
+    for other in (None, "mdp", tuple(corridor()), [corridor()]):
+        with pytest.raises(TypeError, match="mdp must be an MDP of plain arrays, got"):
+            rollouts.sampler(other, rollouts.deterministic)
+    for other in (None, corridor(), tuple(rollouts.sampler(corridor(), rollouts.deterministic))):
+        with pytest.raises(TypeError, match="tables must be of type Sampler, got"):
+            rollouts.sample(np.random.default_rng(0), other, always(0, 3), 1, 1)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int64])
+def test_numbers_of_episodes_and_steps_may_be_any_whole_numbers(kind):
+    tables, probs = rollouts.sampler(corridor(), rollouts.gaussian), np.full((3, 2), 0.5)
+    plain = rollouts.sample(np.random.default_rng(0), tables, probs[None], 100, 3, 2)
+    other = rollouts.sample(
+        np.random.default_rng(0), tables, probs[None], kind(100), kind(3), kind(2)
+    )
+    assert all(map(np.array_equal, plain, other))

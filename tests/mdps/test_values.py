@@ -1,5 +1,6 @@
 """The exact core against trajectories written out one by one, eqs. (1)-(6) of `values`."""
 
+from fractions import Fraction
 from typing import NamedTuple
 
 import autograd.numpy as np
@@ -459,6 +460,7 @@ FITS = {
 
 FUNCTIONS = {
     "expected_return": values.expected_return,
+    "expected_return_by_recursion": values.expected_return_by_recursion,
     "policy_gradient": values.policy_gradient,
     "hessian_product": lambda task, p, *rest: values.hessian_product(task, p, p, *rest),
     "occupancy": values.occupancy,
@@ -492,7 +494,12 @@ FUNCTIONS = {
             TypeError,
             "probs must be an array of floats, got int",
         ),
-        ({"mdp": tuple(FITS.values())}, TypeError, "mdp must be an MDP of plain arrays, got"),
+        ({"mdp": tuple(FITS.values())}, TypeError, "mdp must be (an MDP|of type MDP).*, got tuple"),
+        ({"mdp": None}, TypeError, "mdp must be (an MDP|of type MDP).*, got NoneType"),
+        ({"probs": onp.full((2, 1), 1.0)}, ValueError, r"\[\.\.\., 2, 3\], got \(2, 1\)"),
+        ({"probs": onp.full((1, 3), 1 / 3)}, ValueError, r"\[\.\.\., 2, 3\], got \(1, 3\)"),
+        ({"probs": None}, TypeError, "probs must be an array of floats, got NoneType"),
+        ({"probs": [[0.5] * 3] * 2}, TypeError, "probs must be an array of floats, got list"),
     ],
 )
 def test_every_function_refuses_what_does_not_fit(name, arguments, error, message):
@@ -518,3 +525,30 @@ def test_leading_axes_of_the_policy_must_fit(name):
     batch, probs, _ = random_batch(0, 3)
     with pytest.raises(ValueError, match=r"equal to those of the MDP, \(3,\), or 1, got \(2,\)"):
         FUNCTIONS[name](batch, probs[:2], 3, 1.0)
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (1, 2), (2,), (3, 2)])
+def test_the_shape_of_a_policy_is_checked_under_a_trace_too(shape):
+    task, _ = random_mdp(0)
+    forms = values.expected_return, values.expected_return_by_recursion, values.policy_gradient
+    for form in forms:
+        with pytest.raises(
+            ValueError, match=r"probs must have shape \[\.\.\., S, A\] = \[\.\.\., 2, 2\]"
+        ):
+            grad(lambda p, form=form: np.sum(form(task, p, 2)))(onp.full(shape, 0.5))
+
+
+@pytest.mark.parametrize("v", [None, [[0.5, 0.5]] * 2, 1.0, onp.ones((2, 2), int)])
+def test_a_direction_is_an_array_of_floats(v):
+    task, probs = random_mdp(0)
+    with pytest.raises(TypeError, match="v must be an array of floats, got"):
+        values.hessian_product(task, probs, v, 2)
+
+
+def test_horizons_and_discounts_of_other_types_give_the_same_numbers():
+    task, probs = random_mdp(0)
+    for name, function in FUNCTIONS.items():
+        for setting in ((onp.int8(100), Fraction(1, 2)), (onp.uint8(100), onp.float32(0.5))):
+            assert onp.array_equal(
+                function(task, probs, *setting), function(task, probs, 100, 0.5)
+            ), name

@@ -1,0 +1,38 @@
+"""The record of sampled episodes."""
+
+import sys
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min.basics.arguments import floats, indices, require, shaped
+from metarl_min.basics.records import checked
+from metarl_min.basics.trees import Array
+
+
+def _check(states: Any, actions: Any, rewards: Any, alive: Any) -> tuple[Any, Any, Any, Any]:
+    """Return the four arrays; TypeError or ValueError unless they are episodes."""
+    indices("states", states, sys.maxsize)
+    floats("rewards", rewards)
+    if not isinstance(alive, np.ndarray) or alive.dtype != bool:
+        got = getattr(alive, "dtype", type(alive).__name__)
+        raise TypeError(f"alive must be an array of bool, got {got}")
+    fits = states.ndim >= 2 and states.size > 0
+    require(fits, "episodes must have the shape [..., N, T] and a step", states.shape)
+    for name, array in (("rewards", rewards), ("alive", alive)):
+        shaped(name, array, states.shape, "states")
+    shaped("actions", indices("actions", actions, sys.maxsize), states.shape, "states")
+    return states, actions, rewards, alive
+
+
+@checked(_check)
+class Episodes(NamedTuple):
+    """Sampled episodes. The last axis is time, and the leading axes belong to the tasks.
+
+    TypeError or ValueError unless the four arrays have these types and one shape.
+    """
+
+    states: Array  # [..., N, T] whole numbers
+    actions: Array  # [..., N, T] whole numbers
+    rewards: Array  # [..., N, T] sampled rewards
+    alive: Array  # [..., N, T] False after the step that arrives in an absorbing state
