@@ -18,7 +18,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines import act_by, conditions, learner_of_agent, random_argmax
+from metarl_min.baselines import (
+    act_by,
+    conditions,
+    learner_of_agent,
+    random_argmax,
+    require_family,
+)
 from metarl_min.baselines.bayesian_bandits import explore
 from metarl_min.baselines.dirichlet_planners import (
     Counts,
@@ -33,7 +39,7 @@ from metarl_min.basics.arguments import real, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
 from metarl_min.mdps.agents import Agent
-from metarl_min.tasks import DirichletMDP, Family
+from metarl_min.tasks import DirichletMDP, Family, reward_unit
 
 CONSTANTS = {  # the values that are tried for each constant
     "opsrl": (2, 3, 5, 8),
@@ -41,6 +47,9 @@ CONSTANTS = {  # the values that are tried for each constant
     "beb": (0.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0),
     "ucrl2": (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12),
 }
+
+
+TOLERANCE = 1e-9  # difference of two values, in the unit of rewards, that is none
 
 
 class Step(NamedTuple):
@@ -90,10 +99,10 @@ def _begin_episode(
     return PlanState(counts=counts, episode=(), q=q)
 
 
-def _choose(rng: Rng, memory: PlanState, states: Array, eps: float) -> Array:
+def _choose(rng: Rng, memory: PlanState, states: Array, eps: float, unit: float) -> Array:
     """Choose the best action of the plan; with probability eps any action, eq. (1). [M]"""
     q = memory.q[np.arange(len(states)), len(memory.episode), states]
-    actions = random_argmax(rng, q, tolerance=1e-9)
+    actions = random_argmax(rng, q, TOLERANCE * unit)
     return explore(rng, actions, q.shape[1], eps) if eps else actions
 
 
@@ -104,12 +113,17 @@ def _observe(
     return memory._replace(episode=(*memory.episode, step))
 
 
-def planning_agent(prior: DirichletMDP, horizon: int, planner: Planner, eps: float = 0.0) -> Agent:
-    """Return the agent that plans with `planner` before each episode, and explores with eps."""
+def planning_agent(
+    prior: DirichletMDP, horizon: int, planner: Planner, eps: float = 0.0, unit: float = 1.0
+) -> Agent:
+    """Return the agent that plans with `planner` before each episode, and explores with eps.
+
+    Actions are equally good if their values differ by at most 1e-9 `unit`.
+    """
     return Agent(
         start=partial(_start, shape=prior.concentration.shape[:2], horizon=horizon),
         begin_episode=partial(_begin_episode, prior=prior, planner=planner, horizon=horizon),
-        act=partial(act_by, choose=partial(_choose, eps=eps)),
+        act=partial(act_by, choose=partial(_choose, eps=eps, unit=unit)),
         observe=_observe,
     )
 
@@ -122,7 +136,8 @@ def planning_player(family: Family, planner: Planner, name: str, eps: float = 0.
     rule = f"{name} plays random MDPs with a Dirichlet prior"
     prior = conditions.require_prior(rule, family, DirichletMDP)
     conditions.require_rewards_of_prior(rule, family)
-    return learner_of_agent(family, planning_agent(prior, family.horizon, planner, eps))
+    agent = planning_agent(prior, family.horizon, planner, eps, reward_unit(family))
+    return learner_of_agent(family, agent)
 
 
 def opsrl(family: Family, num_draws: int) -> Learner:
@@ -141,13 +156,18 @@ def eps_greedy(family: Family, eps: float) -> Learner:
     return planning_player(family, plan_by_mean, "eps_greedy", real("eps", eps, 0, 1))
 
 
+def _unit(family: Family) -> float:
+    require_family(family)
+    return reward_unit(family)
+
+
 def beb(family: Family, beta: float) -> Learner:
     """Return the player of the Bayesian exploration bonus, dirichlet_planners (6)."""
-    planner = partial(plan_with_bonus, beta=real("beta", beta, 0))
-    return planning_player(family, planner, "beb")
+    beta, unit = real("beta", beta, 0), _unit(family)
+    return planning_player(family, partial(plan_with_bonus, beta=beta, unit=unit), "beb")
 
 
 def ucrl2(family: Family, c: float) -> Learner:
     """Return UCRL2 with confidence sets of scale `c`, dirichlet_planners (7)."""
-    planner = partial(plan_optimistically, c=real("c", c, 0))
-    return planning_player(family, planner, "ucrl2")
+    c, unit = real("c", c, 0), _unit(family)
+    return planning_player(family, partial(plan_optimistically, c=c, unit=unit), "ucrl2")

@@ -2,8 +2,9 @@
 
 The pair (s, a) has been visited n(s,a) times, n(s,a,s') of the visits arrived in s', and the
 rewards of the pair sum to x(s,a). The prior of P(.|s,a) is a Dirichlet distribution. In this
-module, alpha(s,a,s') are its parameters, beta is the weight of a bonus, and k is the number of
-steps to go. P_mean and r_mean are posterior means. Every planner solves (2) with its own P and r:
+module, alpha(s,a,s') are its parameters, beta is the weight of a bonus, u is the unit of rewards,
+and k is the number of steps to go. P_mean and r_mean are posterior means. Every planner solves (2)
+with its own P and r:
 
     (1)  P(.|s,a) ~ Dirichlet(alpha(s,a,.) + n(s,a,.)),
          P_mean(s'|s,a) proportional to alpha(s,a,s') + n(s,a,s')
@@ -15,9 +16,9 @@ steps to go. P_mean and r_mean are posterior means. Every planner solves (2) wit
          Q_k(s,a) = max_j (r_j(s,a) + sum_s' P_j(s'|s,a) max_a' Q_{k-1}(s',a'))
                                                              [Asmuth et al. 2009, BOSS]
     (5)  greedy: P_mean and r_mean                                             [definition]
-    (6)  beb: P_mean and r_mean + beta / (1 + n(s,a) + sum_s' alpha(s,a,s'))
+    (6)  beb: P_mean and r_mean + u beta / (1 + n(s,a) + sum_s' alpha(s,a,s'))
                                                                    [Kolter and Ng 2009]
-    (7)  ucrl2: the best of all P, r with |P - P_mean|_1 <= c d_P and |r - r_mean| <= c d_r,
+    (7)  ucrl2: the best of all P, r with |P - P_mean|_1 <= c d_P and |r - r_mean| <= c u d_r,
          d_r^2 = 7 ln(2 S A t) / (2 max(1, n)),  d_P^2 = 14 S ln(2 A t) / max(1, n),
          t = 1 + the number of steps so far          [Jaksch et al. 2010, eqs. 3 and 4]
     (8)  max over p with |p - P|_1 <= d of sum_s' p(s') V(s')
@@ -33,7 +34,10 @@ steps to go. P_mean and r_mean are posterior means. Every planner solves (2) wit
     have, and the worst arrivals lose it.
 
 The posterior of the mean reward r(s,a) is the posterior of a normal arm (bandits (2)). In (7) the
-best r is r_mean + c d_r, and (8) with d = c d_P is the mean of V under the best P.
+best r is r_mean + c u d_r, and (8) with d = c d_P is the mean of V under the best P.
+
+Both papers have rewards in [0, 1]. In (6) and (7), u = 1 gives their terms. With rewards in
+another unit, the terms of reward are u times as large, so that the plan does not change.
 
 (7) uses the confidence sets of Jaksch et al. with delta = 1 and a scale c. Their centre is the
 posterior mean, because this mean exists before the first visit. Jaksch et al. plan at the start
@@ -123,11 +127,13 @@ def plan_by_mean(rng: Rng, counts: Counts, prior: DirichletMDP) -> Backup:
     return partial(back_up, P=P, r=r)
 
 
-def plan_with_bonus(rng: Rng, counts: Counts, prior: DirichletMDP, beta: float) -> Backup:
+def plan_with_bonus(
+    rng: Rng, counts: Counts, prior: DirichletMDP, beta: float, unit: float = 1.0
+) -> Backup:
     """Return the backup of the posterior mean with a bonus, eq. (6)."""
     P, r = mean_model(counts, prior)
     total = prior.concentration.sum(-1) + counts.arrivals.sum(-1)
-    return partial(back_up, P=P, r=r + beta / (1 + total))
+    return partial(back_up, P=P, r=r + unit * beta / (1 + total))
 
 
 def confidence_radii(counts: Counts, c: float) -> tuple[Array, Array]:
@@ -162,8 +168,10 @@ def _optimistic_backup(V: Array, P: Array, r: Array, radius: Array) -> Array:
     return r + optimistic_expectation(V, P, radius)
 
 
-def plan_optimistically(rng: Rng, counts: Counts, prior: DirichletMDP, c: float) -> Backup:
+def plan_optimistically(
+    rng: Rng, counts: Counts, prior: DirichletMDP, c: float, unit: float = 1.0
+) -> Backup:
     """Return the backup of the best model in the confidence sets, eq. (7)."""
     P, r = mean_model(counts, prior)
     radius_P, radius_r = confidence_radii(counts, c)
-    return partial(_optimistic_backup, P=P, r=r + radius_r, radius=radius_P)
+    return partial(_optimistic_backup, P=P, r=r + unit * radius_r, radius=radius_P)

@@ -43,7 +43,9 @@ from metarl_min.mdps.agents import Agent
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import uniform
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import DirichletMDP, Family, Hypotheses, shared_initial
+from metarl_min.tasks import DirichletMDP, Family, Hypotheses, reward_unit, shared_initial
+
+TOLERANCE = 1e-9  # difference of two values, in the unit of rewards, that is none
 
 
 def _random_trial(
@@ -73,6 +75,7 @@ class CandidateModels(NamedTuple):
     reward: Array  # [G, S, A, S] r_g
     action_values: Array  # [G, T, S, A] Q* of each step of an episode
     bernoulli: bool  # whether rewards are 0 or 1; otherwise they have no noise
+    tolerance: float  # difference of two values that is none
 
 
 class Posterior(NamedTuple):
@@ -103,6 +106,7 @@ def candidate_models(family: Family) -> CandidateModels:
         reward=np.broadcast_to(prior.mdps.reward, (G, S, A, S)),
         action_values=np.broadcast_to(best, (G, family.horizon, S, A)),
         bernoulli=bernoulli,
+        tolerance=TOLERANCE * reward_unit(family),
     )
 
 
@@ -146,7 +150,7 @@ def sample_hypothesis(rng: Rng, memory: Posterior) -> Posterior:
 def _choose(rng: Rng, memory: Posterior, states: Array, models: CandidateModels) -> Array:
     """Choose the best action in the drawn candidate, eq. (3). [M]"""
     q = models.action_values[memory.sampled_hypothesis, memory.step, states]
-    return random_argmax(rng, q, tolerance=1e-9)
+    return random_argmax(rng, q, models.tolerance)
 
 
 def sampling_agent(models: CandidateModels) -> Agent:

@@ -42,12 +42,12 @@ from metarl_min.learners import Learner
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.agents import Agent, keep_memory
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import BetaArms, CorrelatedArms, Family, Hypotheses
+from metarl_min.tasks import BetaArms, CorrelatedArms, Family, Hypotheses, reward_unit
 
 __all__ = ["Ceiling", "bayes_optimal", "expected_random", "regret", "solve"]
 
 SUBSET_LIMIT = 4_000_000  # table entries up to which a goal search is solved by `hypotheses`
-TOLERANCE = 1e-9  # actions whose values are this close to the best one are equally good
+TOLERANCE = 1e-9  # difference of two values, in the unit of rewards, that is none
 
 
 def _solve_candidates(family: Family) -> Ceiling:
@@ -123,21 +123,28 @@ def regret(ceiling: Ceiling, episodes: Episodes) -> Array:
     return total
 
 
-def _choose(rng: Rng, belief: Any, states: Array, action_values: Callable[..., Array]) -> Array:
-    return random_argmax(rng, action_values(belief, states), TOLERANCE)
+def _choose(
+    rng: Rng, belief: Any, states: Array, action_values: Callable[..., Array], tolerance: float
+) -> Array:
+    return random_argmax(rng, action_values(belief, states), tolerance)
 
 
 def bayes_optimal(family: Family, ceiling: Ceiling) -> Learner:
     """Return the player of the optimum of `family`, which `solve` has computed as `ceiling`.
 
-    Of the actions within 1e-9 of the best one, one is drawn uniformly at random. ValueError if the
-    ceiling is that of another family.
+    Of the actions within 1e-9 units of reward of the best one, one is drawn uniformly at random.
+    ValueError if the ceiling is that of another family.
     """
     require_ceiling_of(family, ceiling)
+    choose = partial(
+        _choose,
+        action_values=ceiling.action_values,
+        tolerance=TOLERANCE * reward_unit(family),
+    )
     agent = Agent(
         start=ceiling.start,
         begin_episode=keep_memory,
-        act=partial(act_by, choose=partial(_choose, action_values=ceiling.action_values)),
+        act=partial(act_by, choose=choose),
         observe=ceiling.observe,
     )
     return learner_of_agent(family, agent)

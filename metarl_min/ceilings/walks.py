@@ -35,7 +35,7 @@ from metarl_min.ceilings.assignment import assignment_duals
 
 BEAM = 2000  # states that the first pass keeps after each step
 MAX_STATES = 20_000_000  # states of a search, of 40 bytes each
-NO_FLOOR = -1e300  # below the worth of every walk
+NO_FLOOR = -np.inf  # below the worth of every walk
 
 
 class WalkProblem(NamedTuple):
@@ -192,5 +192,6 @@ def best_walk(problem: WalkProblem) -> tuple[float, list[int]]:
         unseen = [g for g in range(num_goals) if not seen >> g & 1]
         duals = assignment_duals(reachable_worth(problem, reach, t)[cell, unseen])
         bounds[t - 1].append(bound_table(problem, reach, t, np.append(np.zeros(t), duals)))
-    layers = _search(problem, bounds, value + 1e-10 * max(1.0, abs(value)), MAX_STATES)
+    scale = max(abs(value), float(np.abs(problem.worth).max(initial=0.0)))
+    layers = _search(problem, bounds, value + 1e-10 * scale, MAX_STATES)
     return _best_of(layers) if len(layers[-1].cell) > 0 else (value, actions)

@@ -18,7 +18,8 @@ from metarl_min.baselines.dirichlet_planners import (
     plan_with_bonus,
 )
 from metarl_min.mdps import mdp as exact
-from metarl_min.tasks import Unsupported, play_trial
+from metarl_min.mdps import rollouts
+from metarl_min.tasks import DirichletMDP, Unsupported, play_trial, random_mdps
 from metarl_min.tasks.bandits import bandit, correlated, gaussian
 from metarl_min.tasks.gridworlds import gridworld
 from metarl_min.tasks.random_mdps import mdp
@@ -132,6 +133,24 @@ def test_the_ceiling_of_the_known_task_is_not_exceeded(name):
     trial = MAKERS[name](SMALL).trial(rng(1), (), tasks)
     lost = 8 * exact.optimal_return(tasks, 4) - trial.rewards.sum((1, 2))
     assert lost.mean() > -4 * lost.std() / math.sqrt(500)
+
+
+def in_unit(u):
+    """Random MDPs whose rewards have mean, spread and noise u."""
+    prior = DirichletMDP(np.ones((3, 2, 3)), 1.0 * u, 1.0 * u, 1.0 * u)
+    family = mdp(states=3, actions=2, horizon=4, episodes=8)
+    noise = partial(rollouts.gaussian, std=1.0 * u)
+    sample = partial(random_mdps.sample_dirichlet, prior=prior)
+    return family._replace(prior=prior, sample=sample, reward_noise=noise)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_player_acts_the_same_in_every_unit_of_rewards(name):
+    one = trials_of(MAKERS[name](in_unit(1.0)), 100)
+    for unit in (1e-10, 1e-6, 0.01, 100.0, 1e6, 1e10):
+        other = trials_of(MAKERS[name](in_unit(unit)), 100)
+        assert (other.actions == one.actions).all()
+        np.testing.assert_allclose(other.rewards / unit, one.rewards, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", MAKERS)

@@ -126,6 +126,19 @@ def test_eq7_the_radii_by_hand_and_a_scale_of_zero_is_greedy():
     assert (optimistic > zero).all()
 
 
+@pytest.mark.verifies("dirichlet_planners.6", "dirichlet_planners.7")
+@pytest.mark.parametrize("unit", [1e-6, 100.0])
+def test_eqs6_and_7_plan_in_the_unit_of_the_rewards(unit):
+    """By hand: the bonus and the radius of the reward are in the unit, the others have none."""
+    P, r = planners.mean_model(COUNTS, PRIOR)
+    total = PRIOR.concentration.sum(-1) + COUNTS.arrivals.sum(-1)
+    q = planned(partial(planners.plan_with_bonus, beta=2.0, unit=unit))
+    np.testing.assert_allclose(q, optimum(P, r + 2 * unit / (1 + total)), rtol=1e-13)
+    d_r = planners.confidence_radii(COUNTS, 0.5)[1]
+    last = planned(partial(planners.plan_optimistically, c=0.5, unit=unit))[:, -1]
+    np.testing.assert_allclose(last, r + unit * d_r, rtol=1e-13)
+
+
 @pytest.mark.verifies("dirichlet_planners.7")
 def test_eq7_one_step_of_the_optimistic_plan_by_hand():
     V = rng(5).normal(size=(M, S))

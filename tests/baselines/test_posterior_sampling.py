@@ -169,6 +169,17 @@ def test_eq3_a_slightly_better_action_is_no_tie():
     assert (trials_of(posterior_sampling.psrl(family), 50).actions == 1).all()
 
 
+def test_psrl_acts_the_same_in_every_unit_of_rewards():
+    def trial(u):
+        grid = {"size": 3, "start": 4, "goals": (0, 2, 8), "horizon": 4, "episodes": 3}
+        family = gridworld(**grid, goal_reward=u, step_reward=-u / 10)
+        return trials_of(posterior_sampling.psrl(family), 100)
+
+    one = trial(1.0)
+    for unit in (1e-10, 1e-6, 0.01, 100.0, 1e6, 1e10):
+        assert (trial(unit).actions == one.actions).all()
+
+
 def test_psrl_pickles_and_refuses_a_family_that_it_does_not_support():
     player = posterior_sampling.psrl(UNEVEN)
     again = pickle.loads(pickle.dumps(player))

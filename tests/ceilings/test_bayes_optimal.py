@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from comparing import rng, within_errors
 
-from metarl_min import learners
+from metarl_min import evaluation, learners
 from metarl_min.baselines import posterior_sampling
 from metarl_min.baselines.registry import players_for
 from metarl_min.ceilings import TooLarge, bayes_optimal, beta_arms, goal_search, hypotheses, walks
@@ -196,6 +196,38 @@ def test_no_baseline_beats_the_value_and_all_pay_their_regret(name):
         regret, returns = bayes_optimal.regret(ceiling, trial), trial.rewards.sum((1, 2))
         assert within_errors(ceiling.value - regret - returns, 0)
         assert regret.min() > -1e-9 and regret.max() > 0.01
+
+
+IN_UNITS = {
+    "subsets": lambda u: gridworld(
+        size=3, start=4, horizon=4, episodes=3, goal_reward=u, step_reward=-u / 10
+    ),
+    "walk": lambda u: gridworld(goals=(4, 9, 14, 19, 24), goal_reward=u, step_reward=-u / 10),
+    "slip": lambda u: gridworld(
+        size=3, start=4, goals=(0, 2, 8), slip=0.25, episodes=1, goal_reward=u, step_reward=-u / 10
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_UNITS)
+@pytest.mark.parametrize("unit", [1e-10, 1e-6, 0.01, 100.0, 1e6, 1e10])
+def test_rewards_in_another_unit_change_nothing_but_the_unit(name, unit):
+    """Value, bounds of the task, regret, scores, and each action of the optimal player."""
+    found = {}
+    for u in (1.0, unit):
+        family = IN_UNITS[name](u)
+        ceiling = bayes_optimal.solve(family)
+        player = bayes_optimal.bayes_optimal(family, ceiling)
+        trial = player.trial(rng(2), (), family.sample(rng(1), 200))
+        random = posterior_sampling.random(family)
+        scores = evaluation.evaluate(random, (), num_tasks=200, seed=0, ceiling=ceiling)
+        numbers = [ceiling.value, ceiling.known_task, ceiling.random, scores.value]
+        regret = bayes_optimal.regret(ceiling, trial) if name != "walk" else np.zeros(200)
+        found[u] = trial.actions, np.array([*numbers, *regret]) / u, scores[2:6]
+    one, other = found.values()
+    assert (one[0] == other[0]).all()
+    np.testing.assert_allclose(other[1], one[1], rtol=1e-12, atol=1e-12)
+    assert other[2] == pytest.approx(one[2], rel=1e-10)
 
 
 def test_the_optimal_player_breaks_ties_uniformly():

@@ -83,6 +83,17 @@ def test_a_narrow_first_pass_does_not_change_the_value(monkeypatch):
     assert walks.best_walk(problem)[0] == pytest.approx(value)
 
 
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_a_better_walk_is_found_in_any_unit(unit, monkeypatch):
+    """The first pass keeps one state, so the second pass must find what the first one missed."""
+    problems = [drawn_problem(rng(seed)) for seed in range(20)]
+    best = [walks.best_walk(problem)[0] for problem in problems]
+    monkeypatch.setattr(walks, "BEAM", 1)
+    for problem, value in zip(problems, best, strict=True):
+        found, _ = walks.best_walk(problem._replace(worth=unit * problem.worth))
+        assert found / unit == pytest.approx(value, rel=1e-12)
+
+
 def test_the_first_pass_keeps_at_most_a_number_of_states(monkeypatch):
     family = gridworld(size=3, start=0, horizon=6, episodes=2, terminate=1, step_reward=0.0)
     problem = goal_search.recognise(family).problem
