@@ -1,5 +1,6 @@
 """Learning from the fitness of neighbours.
 
+fitness            checks of fitness values, directions and members
 search_gradients   estimates of the gradient of a smoothed fitness
 genetic_operators  selection of parents, crossover and mutation
 players            parameters that play a trial, for a whole population at once

@@ -29,7 +29,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array, Rng
+from metarl_min.evolution.fitness import members, require_finite
+
+
+def _best_first(fitness: Array) -> Array:
+    """Return the places of all members, the best first; of equal members the earlier one. [P]"""
+    fitness = require_finite(fitness)
+    require(len(fitness) > 0, "a population has at least 1 member", len(fitness))
+    return np.argsort(-fitness, kind="stable")
 
 
 def truncation(rng: Rng, fitness: Array, num_draws: int, num_parents: int) -> Array:
@@ -37,8 +46,9 @@ def truncation(rng: Rng, fitness: Array, num_draws: int, num_parents: int) -> Ar
 
     `num_parents` is K, the number of members that can be drawn.
     """
-    order = np.argsort(-fitness, kind="stable")  # the best member first
-    return order[rng.integers(num_parents, size=num_draws)]
+    order, K = _best_first(fitness), whole("num_parents", num_parents)
+    require(len(order) >= K, f"num_parents must be at most {len(order)}", K)
+    return order[rng.integers(K, size=whole("num_draws", num_draws, 0))]
 
 
 def tournament(rng: Rng, fitness: Array, num_draws: int, tournament_size: int) -> Array:
@@ -49,14 +59,24 @@ def tournament(rng: Rng, fitness: Array, num_draws: int, tournament_size: int) -
     >>> tournament(np.random.default_rng(0), np.array([0.3, 0.9, 0.1]), 4, tournament_size=50)
     array([1, 1, 1, 1])
     """
-    order = np.argsort(-fitness, kind="stable")
+    order, K = _best_first(fitness), whole("tournament_size", tournament_size)
+    size = whole("num_draws", num_draws, 0), K
     # Positions in `order` are drawn. A better member has a smaller position, so the smallest of
     # the K positions belongs to the best of the K members.
-    return order[rng.integers(len(fitness), size=(num_draws, tournament_size)).min(1)]
+    return order[rng.integers(len(order), size=size).min(1)]
+
+
+def _check_pairs(one: Array, other: Array) -> tuple[int, int]:
+    """Return n and D; TypeError or ValueError unless the parents are n pairs with D entries."""
+    n, D = members("one", one).shape
+    rule = f"other must be [{n}, {D}], a parent for each of the parents in one"
+    require(members("other", other).shape == (n, D), rule, np.shape(other))
+    return n, D
 
 
 def uniform_crossover(rng: Rng, one: Array, other: Array) -> Array:
     """Return the children of parents `one` and `other`, eq. (3). [n, D] each -> [n, D]"""
+    _check_pairs(one, other)
     return np.where(rng.random(one.shape) < 0.5, one, other)
 
 
@@ -65,15 +85,24 @@ def one_point_crossover(rng: Rng, one: Array, other: Array) -> Array:
 
     If D = 1 the child is `one`.
     """
-    n, D = one.shape
+    n, D = _check_pairs(one, other)
     cut = rng.integers(1, max(D, 2), size=(n, 1))
     return np.where(np.arange(D) < cut, one, other)
 
 
 def mutate(rng: Rng, x: Array, probability: float, sigma: float) -> Array:
-    """Return mutated members, eq. (5). [n, D] -> [n, D]"""
-    step = sigma * rng.standard_normal(x.shape)
-    return np.where(rng.random(x.shape) < probability, x + step, x).astype(x.dtype)
+    """Return mutated members, eq. (5). [n, D] -> [n, D]
+
+    FloatingPointError if a mutated entry is too large for the dtype of x.
+    """
+    x, probability = members("x", x), real("probability", probability, 0, 1)
+    require(real("sigma", sigma) > 0, "sigma must be positive", sigma)
+    with np.errstate(over="ignore"):  # the result is checked
+        step = float(sigma) * rng.standard_normal(x.shape)
+        result = np.where(rng.random(x.shape) < probability, x + step, x).astype(x.dtype)
+    if not np.isfinite(result).all():
+        raise FloatingPointError(f"a mutated entry must be finite, got sigma {sigma}")
+    return result
 
 
 SELECTION = {"truncation": truncation, "tournament": tournament}

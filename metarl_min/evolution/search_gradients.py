@@ -83,25 +83,33 @@ they are never sent.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import require, whole
 from metarl_min.basics.trees import Array
+from metarl_min.evolution import fitness
+from metarl_min.evolution.fitness import require_finite
+
+# The result of a formula is checked, so NumPy need not warn within it.
+unwarned = np.errstate(over="ignore", invalid="ignore")
 
 DIRECTION_STREAM = 2  # directions are drawn by generators with seeds [key, 2, ..]
 
 
+@unwarned
 def one_sided(F: Array, e: Array, sigma: float) -> Array:
     """Return the estimate of eq. (2). F [n], e [n, D] -> [D]
 
     F holds the fitness at theta + sigma e_i. The covariance of the estimate is eq. (6) if F is
     linear and the directions are normal.
     """
-    return F @ e / (len(e) * sigma)
+    F, sigma = fitness.of_directions(F, e, sigma, 1)
+    return fitness.finite_gradient(F @ e / (len(e) * sigma), e)
 
 
+@unwarned
 def antithetic(F: Array, e: Array, sigma: float) -> Array:
     """Return the estimate of eq. (3). F [2 n], e [n, D] -> [D]
 
@@ -112,28 +120,45 @@ def antithetic(F: Array, e: Array, sigma: float) -> Array:
     >>> antithetic(np.array([5.3, 4.7, 5.0, 5.0]), e, sigma=0.1).round(12)
     array([1.5, 0. ])
     """
-    return (F[0::2] - F[1::2]) @ e / (2 * len(e) * sigma)
+    F, sigma = fitness.of_directions(F, e, sigma, 2)
+    return fitness.finite_gradient((F[0::2] - F[1::2]) @ e / (2 * len(e) * sigma), e)
 
 
+@unwarned
 def forward_difference(F: Array, e: Array, sigma: float) -> Array:
     """Return the estimate of eq. (4). F [1 + n], e [n, D] -> [D]
 
     F holds the fitness at theta, then at each theta + sigma e_i. The covariance of the estimate is
     eq. (7) if F is linear or quadratic and the directions are normal.
     """
-    return (F[1:] - F[0]) @ e / (len(e) * sigma)
+    F, sigma = fitness.of_directions(F, e, sigma, 1, num_centres=1)
+    return fitness.finite_gradient((F[1:] - F[0]) @ e / (len(e) * sigma), e)
 
 
-class Estimator(NamedTuple):
-    """An estimator, and the members that it needs.
-
-    The first `num_centres` members are theta itself. Then, for each direction e_i, there is a
-    member theta + s sigma e_i for each s in `signs`.
-    """
-
+class _Estimator(NamedTuple):
     gradient: Callable[[Array, Array, float], Array]  # F [P], e [n, D], sigma -> g [D]
     signs: tuple[int, ...]  # factors s of sigma e_i
     num_centres: int  # number of members that are theta itself
+
+
+class Estimator(_Estimator):
+    """An estimator, and the members that it needs.
+
+    The first `num_centres` members are theta itself. Then, for each direction e_i, there is a
+    member theta + s sigma e_i for each s in `signs`. TypeError or ValueError if a field is wrong.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, gradient: Any, signs: tuple[int, ...], num_centres: int) -> Estimator:
+        if not callable(gradient) or not isinstance(signs, tuple):
+            raise TypeError(f"an estimator has a function and a tuple, got {gradient}, {signs}")
+        signs = tuple(whole("a sign", sign, -1) for sign in signs)
+        require(set(signs) in ({1}, {-1}, {1, -1}), "signs must be 1 or -1", signs)
+        return super().__new__(cls, gradient, signs, whole("num_centres", num_centres, 0))
+
+    def _replace(self, **new: Any) -> Estimator:
+        return Estimator(**{**self._asdict(), **new})  # NamedTuple._replace would bypass the check
 
 
 ESTIMATORS = {
@@ -145,9 +170,10 @@ ESTIMATORS = {
 
 def num_directions(estimator: Estimator, population: int) -> int:
     """Return n, the number of directions of a population; ValueError if no n fits it."""
-    n, rest = divmod(population - estimator.num_centres, len(estimator.signs))
+    P = whole("population", population)
+    n, rest = divmod(P - estimator.num_centres, len(estimator.signs))
     rule = "population must be at least 2; for antithetic directions it must be an even number"
-    require(population > 1 and rest == 0, rule, population)
+    require(P > 1 and n > 0 and rest == 0, rule, P)
     return n
 
 
@@ -161,14 +187,21 @@ def direction_and_sign(estimator: Estimator, members: Array) -> tuple[Array, Arr
     >>> direction_and_sign(ESTIMATORS["forward"], np.arange(3))
     (array([0, 0, 1]), array([0, 1, 1]))
     """
-    place = members - estimator.num_centres  # negative if the member is theta itself
+    # It is negative if the member is theta itself.
+    place = fitness.indices("members", members) - estimator.num_centres
     members_per_direction = len(estimator.signs)
     signs = np.array(estimator.signs)[place % members_per_direction]
     return np.maximum(place, 0) // members_per_direction, np.where(place < 0, 0, signs)
 
 
+def _of_generation(key: Any, indices: Any, D: Any) -> tuple[int, Array, int]:
+    """Return the arguments of the two functions below, converted; an error if one is wrong."""
+    return whole("key", key, 0), fitness.indices("indices", indices), whole("D", D)
+
+
 def gaussian_directions(key: int, indices: Array, D: int) -> Array:
     """Return the normal directions with these indices, eq. (1). indices [k] -> [k, D]"""
+    key, indices, D = _of_generation(key, indices, D)
     streams = [np.random.default_rng([key, DIRECTION_STREAM, int(i)]) for i in indices]
     return np.reshape([rng.standard_normal(D) for rng in streams], (len(indices), D))
 
@@ -178,6 +211,7 @@ def orthogonal_directions(key: int, indices: Array, D: int) -> Array:
 
     Directions j D .. (j + 1) D - 1 are the rows of matrix j.
     """
+    key, indices, D = _of_generation(key, indices, D)
     matrices = {}
     for j in {int(i) // D for i in indices}:
         rng = np.random.default_rng([key, DIRECTION_STREAM, j])
@@ -187,20 +221,13 @@ def orthogonal_directions(key: int, indices: Array, D: int) -> Array:
     return np.reshape([matrices[int(i) // D][int(i) % D] for i in indices], (len(indices), D))
 
 
-def require_finite(F: Array) -> Array:
-    """Return the fitness F [P] unchanged; FloatingPointError if an entry is not finite."""
-    bad = np.flatnonzero(~np.isfinite(F))
-    if bad.size:
-        raise FloatingPointError(f"fitness must be finite, got {F[bad[0]]} of member {bad[0]}")
-    return F
-
-
 def centred_ranks(F: Array) -> Array:
     """Return the ranks of eq. (10) in place of the fitness. [P] -> [P]
 
     >>> centred_ranks(np.array([7.0, 1.0, 1.0]))
     array([ 0.5 , -0.25, -0.25])
     """
+    F = require_finite(F)
     require(len(F) > 1, "ranks need at least 2 values", len(F))
     _, level, counts = np.unique(F, return_inverse=True, return_counts=True)
     # A level is c equal values. The last of their ranks is cumsum - 1, the mean (c - 1) / 2 less.
@@ -209,8 +236,8 @@ def centred_ranks(F: Array) -> Array:
 
 
 def unshaped(F: Array) -> Array:
-    """Return the fitness unchanged."""
-    return F
+    """Return the fitness unchanged. [P] -> [P]"""
+    return require_finite(F)
 
 
 DIRECTIONS = {"gaussian": gaussian_directions, "orthogonal": orthogonal_directions}

@@ -73,3 +73,78 @@ def test_mutation_moves_the_chosen_entries_by_a_normal():
     assert np.mean(many != 0) == pytest.approx(0.3, abs=5 * np.sqrt(0.21 / 1e5))
     assert many[many != 0].std() == pytest.approx(2, abs=5 * 2 / np.sqrt(6e4))
     assert module.mutate(rng(), x.astype("f4"), 1.0, 1.0).dtype == "float32"
+
+
+MEMBERS = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+
+@pytest.mark.parametrize("select", [module.truncation, module.tournament])
+@pytest.mark.parametrize(
+    ("wrong", "error", "rule"),
+    [
+        ({"K": 0}, ValueError, "(num_parents|tournament_size) must be at least 1, got 0"),
+        ({"K": 2.0}, TypeError, "(num_parents|tournament_size) must be a whole number, got 2.0"),
+        ({"num_draws": -1}, ValueError, "num_draws must be at least 0, got -1"),
+        ({"num_draws": None}, TypeError, "num_draws must be a whole number, got None"),
+        ({"fitness": np.zeros(0)}, ValueError, "a population has at least 1 member, got 0"),
+        ({"fitness": np.zeros((2, 2))}, ValueError, r"fitness must be \[P\], got \(2, 2\)"),
+        ({"fitness": None}, TypeError, "fitness must hold real numbers"),
+    ],
+)
+def test_parents_are_drawn_from_members_that_exist(select, wrong, error, rule):
+    arguments = {"fitness": FITNESS, "num_draws": 3, "K": 2} | wrong
+    with pytest.raises(error, match=rule):
+        select(rng(), *arguments.values())
+
+
+def test_truncation_draws_from_the_population_and_no_more():
+    with pytest.raises(ValueError, match="num_parents must be at most 4, got 5"):
+        module.truncation(rng(), FITNESS, 3, 5)
+
+
+@pytest.mark.parametrize("select", [module.truncation, module.tournament])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_no_parent_has_a_fitness_that_is_not_finite(select, value):
+    """In an order of numbers NaN has a place, and could be the best."""
+    with pytest.raises(FloatingPointError, match=f"must be finite, got {value} of member 1"):
+        select(rng(), np.array([0.1, value, 0.3]), 3, 1)
+
+
+@pytest.mark.parametrize("select", [module.truncation, module.tournament])
+def test_numbers_of_few_bits_draw_the_same_parents(select):
+    few = select(rng(), FITNESS.astype(np.float32), np.int8(100), np.uint8(2))
+    assert_array_equal(few, select(rng(), FITNESS, 100, 2))
+
+
+@pytest.mark.parametrize("cross", [module.uniform_crossover, module.one_point_crossover])
+@pytest.mark.parametrize(
+    ("wrong", "error", "rule"),
+    [
+        ({"one": [[1.0, 2.0]]}, TypeError, "one must be an array of floats, got list"),
+        ({"one": np.ones(2)}, ValueError, r"one must be \[n, D\], got \(2,\)"),
+        ({"other": np.ones((2, 1))}, ValueError, r"other must be \[2, 2\], .* got \(2, 1\)"),
+        ({"other": np.ones((1, 2))}, ValueError, r"other must be \[2, 2\], .* got \(1, 2\)"),
+        ({"other": MEMBERS * np.nan}, ValueError, r"other must be finite, got \[nan\]"),
+    ],
+)
+def test_parents_of_other_shapes_are_refused(cross, wrong, error, rule):
+    with pytest.raises(error, match=rule):
+        cross(rng(), **{"one": MEMBERS, "other": MEMBERS} | wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "rule"),
+    [
+        ({"x": MEMBERS.astype(int)}, TypeError, "x must be an array of floats, got int64"),
+        ({"x": MEMBERS * np.inf}, ValueError, r"x must be finite, got \[inf\]"),
+        ({"probability": 2}, ValueError, "probability must be finite, from 0 to 1, got 2.0"),
+        ({"probability": "1"}, TypeError, "probability must be a real number, got '1'"),
+        ({"sigma": -1}, ValueError, "sigma must be positive, got -1"),
+        ({"sigma": 0.0}, ValueError, "sigma must be positive, got 0.0"),
+        ({"sigma": 1e300}, FloatingPointError, "a mutated entry must be finite, got sigma 1e"),
+    ],
+)
+def test_mutation_is_refused_where_it_is_none(wrong, error, rule):
+    right = {"x": MEMBERS.astype(np.float32), "probability": 1.0, "sigma": 0.5}
+    with pytest.raises(error, match=rule):
+        module.mutate(rng(), **right | wrong)

@@ -1,6 +1,7 @@
 """Search gradients: means and covariances as exact sums, directions, and ranks by hand."""
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -202,6 +203,16 @@ def test_every_member_has_a_direction_and_a_sign(name, n, numbers, signs):
     assert_array_equal(part[1], signs[3:5])
 
 
+def test_members_are_numbers_of_members():
+    few = search_gradients.direction_and_sign(ESTIMATORS["forward"], np.array([0, 5], np.uint8))
+    assert_array_equal(few, [[0, 4], [0, 1]])
+    for wrong, error in (([0, 1], TypeError), (np.array([0.5]), TypeError)):
+        with pytest.raises(error, match="members must be an array of whole numbers"):
+            search_gradients.direction_and_sign(ESTIMATORS["forward"], wrong)
+    with pytest.raises(ValueError, match="members must not be negative, got -1"):
+        search_gradients.direction_and_sign(ESTIMATORS["forward"], np.array([-1]))
+
+
 @pytest.mark.parametrize(
     ("name", "population"), [("antithetic", 5), ("vanilla", 1), ("forward", 1)]
 )
@@ -235,6 +246,106 @@ def test_a_fitness_that_is_equal_for_all_gives_no_direction(name):
     e = search_gradients.gaussian_directions(1, np.arange(4), 3)
     F = fitness_of(lambda x: 0.3, np.zeros(3), e, 0.5, name)
     assert not ESTIMATORS[name].gradient(search_gradients.centred_ranks(F), e, 0.5).any()
+
+
+GOOD_F = {"vanilla": [1.0, 2.0], "antithetic": [1.0, 2.0, 5.0, 4.0], "forward": [1.0, 2.0, 5.0]}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize(
+    ("wrong", "error", "rule"),
+    [
+        ({"sigma": -1.0}, ValueError, "sigma must be positive, got -1.0"),
+        ({"sigma": 0}, ValueError, "sigma must be positive, got 0.0"),
+        ({"sigma": np.nan}, ValueError, "sigma must be finite, got nan"),
+        ({"sigma": None}, TypeError, "sigma must be a real number, got None"),
+        ({"sigma": True}, TypeError, "sigma must be a real number, got True"),
+        ({"F": np.ones(7)}, ValueError, "F must hold . for each of the 2 directions.*, got 7"),
+        ({"F": np.ones(1)}, ValueError, "F must hold . for each of the 2 directions.*, got 1"),
+        ({"F": None}, TypeError, "fitness must hold real numbers"),
+        ({"e": np.ones((0, 2))}, ValueError, r"e must be \[n, D\] with n and D at least 1, got"),
+        ({"e": np.ones((2, 0))}, ValueError, r"e must be \[n, D\] with n and D at least 1, got"),
+        ({"e": np.ones(2)}, ValueError, r"e must be \[n, D\] with n and D at least 1, got \(2,\)"),
+        ({"e": np.eye(2, dtype=int)}, TypeError, "e must be an array of floats, got int64"),
+        ({"e": np.full((2, 2), np.inf)}, ValueError, r"e must be finite, got \[inf\]"),
+        ({"sigma": 1e-320}, FloatingPointError, "gradient must be finite, got -?inf at entry 0"),
+    ],
+)
+def test_an_estimate_is_refused_where_its_arguments_do_not_fit(name, wrong, error, rule):
+    right = {"F": np.array(GOOD_F[name]), "e": np.eye(2), "sigma": 1.0}
+    assert np.isfinite(ESTIMATORS[name].gradient(**right)).all()
+    with pytest.raises(error, match=rule):
+        ESTIMATORS[name].gradient(**right | wrong)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_no_estimate_has_a_fitness_that_is_not_finite(name, value):
+    F = np.array(GOOD_F[name])
+    F[1] = value
+    for learn in (lambda: ESTIMATORS[name].gradient(F, np.eye(2), 1.0), lambda: SHAPING["none"](F)):
+        with pytest.raises(FloatingPointError, match=f"got {value} of member 1"):
+            learn()
+
+
+def test_nan_has_no_rank():
+    """In an order of numbers NaN comes last, so it would be the best."""
+    with pytest.raises(FloatingPointError, match="fitness must be finite, got nan of member 0"):
+        search_gradients.centred_ranks(np.array([np.nan, 1.0, 2.0]))
+
+
+@pytest.mark.parametrize("kind", DIRECTIONS)
+def test_numbers_of_few_bits_give_the_directions_of_large_ones(kind):
+    make = DIRECTIONS[kind]
+    few = make(np.int8(7), np.array([1, 5, 4], np.int8), np.int8(6))
+    assert_array_equal(few, make(7, np.array([1, 5, 4]), 6))
+
+
+@pytest.mark.parametrize("kind", DIRECTIONS)
+@pytest.mark.parametrize(
+    ("wrong", "error", "rule"),
+    [
+        ({"key": -1}, ValueError, "key must be at least 0, got -1"),
+        ({"key": 1.0}, TypeError, "key must be a whole number, got 1.0"),
+        ({"indices": [0, 1]}, TypeError, "indices must be an array of whole numbers, got list"),
+        ({"indices": np.array([0.5])}, TypeError, "indices must be an array of whole numbers"),
+        ({"indices": np.array([-1])}, ValueError, "indices must not be negative, got -1"),
+        ({"D": 0}, ValueError, "D must be at least 1, got 0"),
+        ({"D": 2.0}, TypeError, "D must be a whole number, got 2.0"),
+    ],
+)
+def test_directions_are_refused_where_there_are_none(kind, wrong, error, rule):
+    right = {"key": 1, "indices": np.arange(2), "D": 2}
+    with pytest.raises(error, match=rule):
+        DIRECTIONS[kind](**right | wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "rule"),
+    [
+        ({"gradient": 3}, TypeError, "an estimator has a function and a tuple, got 3"),
+        ({"signs": [1, -1]}, TypeError, "an estimator has a function and a tuple"),
+        ({"signs": ()}, ValueError, r"signs must be 1 or -1, got \(\)"),
+        ({"signs": (1, 0)}, ValueError, r"signs must be 1 or -1, got \(1, 0\)"),
+        ({"signs": (0.5,)}, TypeError, "a sign must be a whole number, got 0.5"),
+        ({"num_centres": -1}, ValueError, "num_centres must be at least 0, got -1"),
+    ],
+)
+def test_an_estimator_is_valid_from_the_moment_it_exists(wrong, error, rule):
+    right = ESTIMATORS["forward"]
+    for make in (right._replace, lambda **new: search_gradients.Estimator(**right._asdict() | new)):
+        assert make() == right
+        with pytest.raises(error, match=rule):
+            make(**wrong)
+    assert pickle.loads(pickle.dumps(right)) == right
+
+
+def test_a_population_of_centres_alone_has_no_direction():
+    many = ESTIMATORS["forward"]._replace(num_centres=5)
+    for population in (2, 5):
+        with pytest.raises(ValueError, match="population must be at least 2"):
+            search_gradients.num_directions(many, population)
+    assert search_gradients.num_directions(many, np.uint8(7)) == 2
 
 
 def test_the_member_whose_fitness_is_not_finite_is_named():

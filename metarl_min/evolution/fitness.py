@@ -1,0 +1,81 @@
+"""Checks of the numbers that a search learns from: fitness values, directions and members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from metarl_min.basics.arguments import floats, real, require
+from metarl_min.basics.trees import Array
+
+
+def require_finite(F: Any) -> Array:
+    """Return the fitness of all members as floats. [P] -> [P]
+
+    TypeError unless F holds real numbers, ValueError unless it has one axis, FloatingPointError if
+    an entry is not finite.
+    """
+    array = np.asarray(F)
+    if array.dtype.kind not in "fiu" or isinstance(F, np.ma.MaskedArray):
+        kind = "a masked array" if isinstance(F, np.ma.MaskedArray) else array.dtype
+        raise TypeError(f"fitness must hold real numbers, got {kind}")
+    require(array.ndim == 1, "fitness must be [P]", array.shape)
+    finite = np.isfinite(array)
+    if not finite.all():
+        bad = int(finite.argmin())
+        raise FloatingPointError(f"fitness must be finite, got {array[bad]} of member {bad}")
+    return array.astype(float, copy=False)
+
+
+def of_directions(
+    F: Any, e: Any, sigma: Any, per_direction: int, num_centres: int = 0
+) -> tuple[Array, float]:
+    """Return F and sigma as floats; an error unless F fits the directions e and sigma is positive.
+
+    F must hold one entry for each centre, and then `per_direction` entries for each direction.
+    Whether e is finite is seen in the estimate, by `finite_gradient`.
+    """
+    F, sigma = require_finite(F), real("sigma", sigma)
+    require(sigma > 0, "sigma must be positive", sigma)
+    if not isinstance(e, np.ndarray) or e.dtype.kind != "f":
+        floats("e", e)
+    require(e.ndim == 2 and e.size > 0, "e must be [n, D] with n and D at least 1", e.shape)
+    size = num_centres + per_direction * len(e)
+    if len(F) != size:
+        rule = f"F must hold {per_direction} for each of the {len(e)} directions"
+        rule += f", and {num_centres} for theta" if num_centres else ""
+        raise ValueError(f"{rule}, so {size}, got {len(F)}")
+    return F, sigma
+
+
+def finite_gradient(g: Array, e: Array) -> Array:
+    """Return the estimate of a gradient, g [D]; an error if it is not finite.
+
+    ValueError if the directions e are not finite, else FloatingPointError.
+    """
+    finite = np.isfinite(g)
+    if not finite.all():
+        floats("e", e)
+        bad = int(finite.argmin())
+        raise FloatingPointError(f"the gradient must be finite, got {g[bad]} at entry {bad}")
+    return g
+
+
+def indices(name: str, value: Any) -> Array:
+    """Return an array of indices; TypeError unless they are whole, ValueError if one is negative.
+
+    [k] -> [k]
+    """
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
+        kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+        raise TypeError(f"{name} must be an array of whole numbers, got {kind}")
+    require(value.ndim == 1, f"{name} must be [k]", value.shape)
+    require(value.min(initial=0) >= 0, f"{name} must not be negative", value.min(initial=0))
+    return value.astype(int, copy=False)
+
+
+def members(name: str, value: Any) -> Array:
+    """Return members [n, D]; TypeError or ValueError unless they are rows of finite floats."""
+    require(floats(name, value).ndim == 2, f"{name} must be [n, D]", np.shape(value))
+    return np.asarray(value)
