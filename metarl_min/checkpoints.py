@@ -2,20 +2,25 @@
 
 A state is a nested value: NamedTuples, tuples, lists and dicts that hold arrays, numbers and None.
 Each array becomes one entry of an `.npz` file; its name is the path to it, such as
-`state.theta.logits`. The file is first written under another name and then renamed, so a reader
-never meets half a file. A run reads only a checkpoint whose state has the parts, the shapes and
-the dtypes of its own state.
+`state.theta.logits`. One more entry, `made_by`, says what made the state. The file is replaced in
+one step, so a reader never meets half a file. A run reads only a checkpoint that was made by the
+same learner, family, settings and seed, and whose state has the parts, the shapes and the dtypes of
+its own state.
 """
 
 import io
-import os
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from metarl_min.basics.arguments import require
+from metarl_min.basics.files import write_atomically
 from metarl_min.basics.trees import Array
+
+MADE_BY = "made_by"  # the entry of the file
 
 
 class Checkpoint(NamedTuple):
@@ -23,19 +28,7 @@ class Checkpoint(NamedTuple):
 
     iteration: int
     state: Any  # nested value, as the module's docstring defines it
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace the file `path` in one step: a reader sees the old content or the new content."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    made_by: Mapping[str, Any] = {}  # what determines the state, as JSON
 
 
 def _parts(value: Any) -> dict[str, Any] | None:
@@ -54,7 +47,7 @@ def flatten(value: Any, path: str = "") -> dict[str, Array]:
 
     TypeError if a leaf is no array, number or None.
 
-    >>> flatten(Checkpoint(3, {"w": (np.ones(2), None)}))
+    >>> flatten({"iteration": 3, "state": {"w": (np.ones(2), None)}})
     {'iteration': array(3), 'state.w.0': array([1., 1.])}
     """
     parts = _parts(value)
@@ -88,25 +81,64 @@ def shapes(leaves: dict[str, Array]) -> set[tuple[str, Any, Any]]:
     return {(path, leaf.shape, leaf.dtype) for path, leaf in leaves.items()}
 
 
+def leaves_of(checkpoint: Checkpoint) -> dict[str, Array]:
+    """Return the leaves of the state and of the number of iterations, by their paths."""
+    return flatten({"iteration": checkpoint.iteration, "state": checkpoint.state})
+
+
+def with_leaves(checkpoint: Checkpoint, leaves: dict[str, Array]) -> Checkpoint:
+    """Return the checkpoint with other leaves."""
+    template = {"iteration": checkpoint.iteration, "state": checkpoint.state}
+    return checkpoint._replace(**rebuild(template, leaves))
+
+
+def not_finite(leaves: dict[str, Array]) -> str:
+    """Return the path of a leaf that holds NaN or infinity, or an empty text."""
+    return next((path for path, leaf in leaves.items() if not np.isfinite(leaf).all()), "")
+
+
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint. The bytes of the file depend on the arrays alone."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **flatten(checkpoint))  # type: ignore[arg-type]
+    """Write a checkpoint. The bytes of the file depend on the arrays and on `made_by` alone."""
+    buffer, made_by = io.BytesIO(), np.array(json.dumps(checkpoint.made_by))
+    np.savez(buffer, **{MADE_BY: made_by}, **leaves_of(checkpoint))  # type: ignore[arg-type]
     write_atomically(path, buffer.getvalue())
 
 
-def load(path: Path, template: Any) -> Checkpoint:
-    """Read a checkpoint whose state is nested like `template`. ValueError for any other file."""
+def _read(path: Path) -> dict[str, Array]:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            leaves = {name: archive[name] for name in archive.files}
+            return {name: archive[name] for name in archive.files}
     except Exception as error:  # a damaged archive may raise any error
         cause = " ".join(str(error).split())
         raise ValueError(f"{path} must be a whole checkpoint, got a file with {cause}") from None
-    start = Checkpoint(0, template)
-    strange = shapes(leaves) ^ shapes(flatten(start))
+
+
+def _require_made_by(path: Path, text: Array | None, made_by: Mapping[str, Any]) -> None:
+    """Raise a ValueError unless the entry `made_by` of a file is the given one."""
+    rule = f"{path} must say what made it"
+    require(text is not None, rule, "a checkpoint of an earlier version: train it again")
+    try:
+        found = dict(json.loads(str(text)))
+    except (ValueError, TypeError, RecursionError):
+        raise ValueError(f"{rule}, got {text}") from None
+    for key, new in {**dict.fromkeys(found), **made_by}.items():
+        rule = f"{path} must be continued by what made it: {key} {found.get(key)}"
+        require(found.get(key) == new, rule, new)
+
+
+def load(path: Path, first: Checkpoint) -> Checkpoint:
+    """Read a checkpoint of the run that began with `first`.
+
+    ValueError for any other file, and for a state that training would not have written because it
+    holds NaN or infinity.
+    """
+    leaves = _read(path)
+    _require_made_by(path, leaves.pop(MADE_BY, None), first.made_by)
+    strange = shapes(leaves) ^ shapes(leaves_of(first))
     rule = f"{path} must be a checkpoint of this learner with these settings"
     require(not strange, rule, f"another {min(strange, key=str)[0] if strange else ''}")
-    checkpoint = rebuild(start, leaves)
+    bad = not_finite(leaves)
+    require(not bad, f"{path} must hold finite numbers", f"NaN or infinity in {bad}")
+    checkpoint = with_leaves(first, leaves)
     require(checkpoint.iteration >= 0, rule, f"iteration {checkpoint.iteration}")
     return checkpoint

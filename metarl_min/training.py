@@ -1,11 +1,17 @@
 """Training: one loop for every learner, with checkpoints, so that a stopped run can be resumed.
 
 Iteration i = 1, 2, .. of a run draws its random numbers from `default_rng([seed, i])`, and `init`
-draws from `default_rng([seed, 0])`. A checkpoint therefore holds no generator: it holds the state
-and the number of iterations. A run that is resumed computes the same bits as a run that was never
-stopped.
+draws from `default_rng([seed, 0])`. A checkpoint therefore holds no generator. It holds the state,
+the number of iterations, and what made the state: the learner, its settings, its family and the
+seed. A run that is resumed computes the same bits as a run that was never stopped, under one
+condition: the processor, the versions of the libraries and the number of threads of linear algebra
+(BLAS) are the same. Sums of rl2 and mann, for example, have other bits with another number of
+threads. The command line uses one thread unless an environment variable says otherwise. In Python,
+set `OPENBLAS_NUM_THREADS=1` before NumPy is imported.
 """
 
+import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,34 +19,72 @@ from typing import Any
 import numpy as np
 
 from metarl_min import checkpoints
-from metarl_min.basics.arguments import whole
+from metarl_min.basics import files, words
+from metarl_min.basics.arguments import require, whole
 from metarl_min.checkpoints import Checkpoint
-from metarl_min.learners import Learner
+from metarl_min.learners import Learner, within_schedule
 
 OnIteration = Callable[[int, Any], None]  # number of the iteration, its Info
 
 
+def _name(function: Any) -> str:
+    """Return the file, without its folder, and the name of a function below its partials."""
+    function, _ = words.unwrapped(function)
+    module = sys.modules.get(getattr(function, "__module__", ""))
+    file = Path(getattr(module, "__file__", None) or "").stem
+    return f"{file}.{getattr(function, '__qualname__', type(function).__name__)}"
+
+
+def _to_json(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def made_by(learner: Learner, seed: int) -> dict[str, Any]:
+    """Return what determines the states of a run, as JSON holds it.
+
+    >>> from metarl_min.learners.reptile import reptile
+    >>> from metarl_min.tasks.bandits import bandit
+    >>> made = made_by(reptile(bandit(arms=2)), seed=3)
+    >>> made["family"], made["seed"], made["num_tasks"]
+    ('bandit arms=2 pulls=10 prior=1,1', 3, 200)
+    """
+    family = learner.family
+    parameters = [f"{name}={value}" for name, value in family.parameters.items()]
+    made = {
+        "learner": _name(learner.step),
+        **learner.settings,
+        "family": " ".join([family.name, *parameters]),
+        "horizon": family.horizon,
+        "episodes": family.num_episodes,
+        "noise": [_name(family.reward_noise), words.unwrapped(family.reward_noise)[1]],
+        "seed": whole("seed", seed, 0),
+    }
+    return dict(json.loads(json.dumps(made, default=_to_json)))
+
+
 def initial_checkpoint(learner: Learner, seed: int) -> Checkpoint:
-    """Return the learner before its first iteration."""
-    whole("seed", seed, 0)
-    return Checkpoint(iteration=0, state=learner.init(np.random.default_rng([seed, 0])))
+    """Return the learner before its first iteration. FloatingPointError if it is not finite."""
+    state = learner.init(np.random.default_rng([whole("seed", seed, 0), 0]))
+    first = Checkpoint(iteration=0, state=state, made_by=made_by(learner, seed))
+    _require_finite(checkpoints.leaves_of(first), 0)
+    return first
 
 
 def restore(directory: Path, first: Checkpoint) -> Checkpoint:
     """Return the last checkpoint of a run directory, or `first` if it has no checkpoint yet.
 
-    `first` is the initial checkpoint of the learner. ValueError if the file is damaged, or belongs
-    to a learner whose state has other parts.
+    `first` is the initial checkpoint of the learner. ValueError if the file is damaged, or was made
+    by another learner, family, seed or other settings.
     """
-    path = directory / "checkpoint.npz"
-    return checkpoints.load(path, first.state) if path.exists() else first
+    path = Path(directory) / "checkpoint.npz"
+    return checkpoints.load(path, first) if path.exists() or path.is_symlink() else first
 
 
 def _require_finite(leaves: dict[str, Any], iteration: int) -> None:
-    for path, leaf in leaves.items():
-        if not np.isfinite(leaf).all():
-            got = f"NaN or infinity in {path} after iteration {iteration}"
-            raise FloatingPointError(f"a state must stay finite, got {got}")
+    bad = checkpoints.not_finite(leaves)
+    if bad:
+        got = f"NaN or infinity in {bad} after iteration {iteration}"
+        raise FloatingPointError(f"a state must stay finite, got {got}")
 
 
 def _next(last: Checkpoint, state: Any) -> Checkpoint:
@@ -49,14 +93,14 @@ def _next(last: Checkpoint, state: Any) -> Checkpoint:
     The new state has the types that it would have if it were read back from a file. A run that is
     resumed therefore continues from the very same state.
     """
-    checkpoint = Checkpoint(iteration=last.iteration + 1, state=state)
-    leaves = checkpoints.flatten(checkpoint)
+    checkpoint = last._replace(iteration=last.iteration + 1, state=state)
+    leaves = checkpoints.leaves_of(checkpoint)
     _require_finite(leaves, checkpoint.iteration)
-    strange = checkpoints.shapes(leaves) ^ checkpoints.shapes(checkpoints.flatten(last))
+    strange = checkpoints.shapes(leaves) ^ checkpoints.shapes(checkpoints.leaves_of(last))
     if strange:
         place = f"after iteration {checkpoint.iteration}"
         raise TypeError(f"a state must keep its parts and dtypes, got other {strange} {place}")
-    return checkpoints.rebuild(last, leaves)
+    return checkpoints.with_leaves(last, leaves)
 
 
 def iterations(
@@ -90,15 +134,16 @@ def train(
 ) -> Any:
     """Train in memory and return the last state. By default a run has `learner.iterations`.
 
+    ValueError for more iterations than the schedule of the learner has.
+
     >>> from metarl_min.learners.maml import maml
     >>> from metarl_min.tasks.bandits import bandit
     >>> state = train(maml(bandit(arms=2, pulls=3), num_tasks=10), 2, seed=0)
     >>> state.theta["logits"].shape
     (1, 2)
     """
-    end = (
-        learner.iterations if num_iterations is None else whole("num_iterations", num_iterations, 0)
-    )
+    length = learner.iterations if num_iterations is None else num_iterations
+    end = within_schedule(learner, length)
     last = first = initial_checkpoint(learner, seed)
     for last, info in iterations(learner, first, end, seed):
         on_iteration(last.iteration, info)
@@ -111,20 +156,39 @@ def train_run(
     num_iterations: int,
     *,
     seed: int,
-    start: Checkpoint | None = None,
     on_iteration: OnIteration = no_report,
 ) -> Any:
     """Train in a run directory, from its last checkpoint on, and return the last state.
 
     The directory receives about 20 checkpoints in all; each replaces the one before. Ctrl-C writes
-    one more, of the last iteration that was completed. A caller that has already restored the last
-    checkpoint passes it as `start`.
+    one more, of the last iteration that was completed.
+
+    ValueError if another process writes in the directory, if its checkpoint was made by another
+    learner, family, seed or other settings, if more than `num_iterations` are done, or if the
+    schedule of the learner is shorter.
     """
-    every = max(1, whole("num_iterations", num_iterations) // 20)
-    path = directory / "checkpoint.npz"
-    last = saved = start or restore(directory, initial_checkpoint(learner, seed))
+    within_schedule(learner, whole("num_iterations", num_iterations))
+    first = initial_checkpoint(learner, seed)
+    with files.one_writer(Path(directory)):
+        last = restore(directory, first)
+        rule = f"num_iterations must be at least the {last.iteration} that are done"
+        require(last.iteration <= num_iterations, rule, num_iterations)
+        return continue_run(directory, learner, num_iterations, last, on_iteration)
+
+
+def continue_run(
+    directory: Path,
+    learner: Learner,
+    num_iterations: int,
+    start: Checkpoint,
+    on_iteration: OnIteration = no_report,
+) -> Any:
+    """Do the work of `train_run` after the checkpoint `start`, in a directory that is locked."""
+    every = max(1, num_iterations // 20)
+    path, seed = Path(directory) / "checkpoint.npz", start.made_by["seed"]
+    last = saved = start
     try:
-        for last, info in iterations(learner, saved, num_iterations, seed):
+        for last, info in iterations(learner, start, num_iterations, seed):
             if last.iteration % every == 0 or last.iteration == num_iterations:
                 checkpoints.save(path, last)
                 saved = last

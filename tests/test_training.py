@@ -106,7 +106,8 @@ def test_ctrl_c_saves_what_is_done(tmp_path, done):
     with pytest.raises(KeyboardInterrupt):
         training.train_run(tmp_path, learner, 60, seed=3)
     assert arrays(tmp_path)["iteration"] == done
-    state = training.train_run(tmp_path, toy_learner.toy(BANDIT), 60, seed=3)
+    other = toy_learner.toy(BANDIT)._replace(settings=learner.settings)
+    state = training.train_run(tmp_path, other, 60, seed=3)
     assert repr(state) == repr(WALK(toy_learner.toy(BANDIT), 60))
 
 

@@ -2,6 +2,7 @@
 
 jobs              independent pieces of work, spread over processes
 console           messages, JSON and words that all commands share
+environment       the versions and the machine on which the bits of a result depend
 runs              run directories
 budgets           the length of training of each learner in the comparison
 comparison        every learner and every baseline on the same fresh tasks

@@ -1,7 +1,9 @@
 """What each command does: it reads its words, then it works.
 
 A command raises a ValueError or a TypeError at once if its words are wrong. Otherwise it returns
-its work: a function without arguments that returns the text for standard output.
+its work: a function without arguments that returns the text for standard output. The functions in
+`args.stack` run at the end, also after an error. They end the lock of the run directory. After a
+success, the picture is drawn by one of them. So the text is printed before the picture is drawn.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from metarl_min import learners, training
@@ -38,12 +41,20 @@ def _start_once(
             training.initial_checkpoint(learner, seed)
 
 
+def _comfort(
+    path: Path, picture: Callable[[Any], bytes], result: dict[str, Any], seconds: str
+) -> None:
+    """Draw the picture of a result, and say where the result is."""
+    draw(path, picture, result)
+    log(f"{seconds}written to {path.parent}")
+
+
 def compare(args: argparse.Namespace) -> Work:
     """Train, score and show every learner on every family."""
     makers = comparison.learner_makers(names(args.learners))
     families = _families(names(args.tasks))
     _start_once(makers, families, args.seed)
-    directory = runs.new_run_directory(args.out)
+    directory = runs.new_run_directory(args.out, args.stack)
 
     def work() -> str:
         result = comparison.compare(
@@ -56,11 +67,11 @@ def compare(args: argparse.Namespace) -> Work:
             report=log,
         )
         write(directory, result)
-        draw(directory / "curves.png", plots.curves, result)
         entries = result["tasks"].values()
         for alarm in (line for entry in entries for line in tables.alarms(entry)):
             log(alarm)
-        log(f"{result['seconds']:.0f} seconds; written to {directory}")
+        seconds = f"{result['seconds']:.0f} seconds; "
+        args.stack.callback(_comfort, directory / "curves.png", plots.curves, result, seconds)
         return to_json(result) if args.json else "\n\n".join(map(tables.comparison, entries))
 
     return work
@@ -89,13 +100,14 @@ def ceiling(args: argparse.Namespace) -> Work:
 def estimators(args: argparse.Namespace) -> Work:
     """Compute exactly what each estimator of the meta-gradient estimates, on a bandit."""
     problem = estimation.problem(args)
-    directory = runs.new_run_directory(args.out)
+    directory = runs.new_run_directory(args.out, args.stack)
 
     def work() -> str:
         result = estimation.measure(args, problem)
         write(directory, result)
-        draw(directory / "bias_variance.png", plots.bias_variance, result)
-        log(f"written to {directory}")
+        args.stack.callback(
+            _comfort, directory / "bias_variance.png", plots.bias_variance, result, ""
+        )
         return to_json(result) if args.json else tables.estimators(result)
 
     return work
@@ -105,7 +117,7 @@ def show_tables(args: argparse.Namespace) -> Work:
     """Recompute a published table of baselines."""
     cells = published_tables.choose(args.table, args.cells, args.full)
     trials = args.trials or published_tables.TRIALS[args.table]
-    directory = runs.new_run_directory(args.out)
+    directory = runs.new_run_directory(args.out, args.stack)
 
     def work() -> str:
         result = published_tables.recompute(
@@ -113,10 +125,10 @@ def show_tables(args: argparse.Namespace) -> Work:
             processes=jobs.num_cores(), report=log,
         )  # fmt: skip
         write(directory, result)
-        draw(directory / "regret.png", plots.regret, result)
         for line in result["left_out"]:
             log(f"left out: {line}")
-        log(f"{result['seconds']:.0f} seconds; written to {directory}")
+        seconds = f"{result['seconds']:.0f} seconds; "
+        args.stack.callback(_comfort, directory / "regret.png", plots.regret, result, seconds)
         return to_json(result) if args.json else tables.published(result)
 
     return work

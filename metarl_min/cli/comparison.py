@@ -20,7 +20,7 @@ from metarl_min.baselines import registry as baselines
 from metarl_min.basics.arguments import whole
 from metarl_min.ceilings import TooLarge, bayes_optimal
 from metarl_min.ceilings.bayes_optimal import Ceiling
-from metarl_min.cli import budgets, runs
+from metarl_min.cli import budgets, environment, runs
 from metarl_min.cli.jobs import Row, run_jobs, to_plain
 from metarl_min.evaluation import Scores
 from metarl_min.learners import Learner
@@ -217,8 +217,8 @@ def compare(
     for task in families:
         own = [i for i, job in enumerate(jobs) if job.task == task]
         entries[task] = _entry([jobs[i] for i in own], [rows[i] for i in own])
-    seconds = time.perf_counter() - started
-    result = {"seed": seed, "seconds": seconds, "versions": runs.versions(), "tasks": entries}
+    seconds, versions = time.perf_counter() - started, environment.versions()
+    result = {"seed": seed, "seconds": seconds, "versions": versions, "tasks": entries}
     return dict(to_plain(result))
 
 

@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from metarl_min import checkpoints
 from metarl_min.basics.arguments import require
+from metarl_min.basics.files import write_atomically
 from metarl_min.cli import jobs
+from metarl_min.reports import progress
 
 Work = Callable[[], str]
+LONGEST_WORD, LONGEST_LINE = 200, 2000  # of a message, in characters
+
+
+class WordsAtFault(ValueError):
+    """The words are wrong, which was found only during the work."""
+
+
+def cut(text: str, longest: int) -> str:
+    """Return a text that is too long as its beginning and its length.
+
+    >>> cut("abcdefgh", 6), cut("abcdefgh", 8)
+    ('abc.. (8 characters)', 'abcdefgh')
+    """
+    return text if len(text) <= longest else f"{text[: longest // 2]}.. ({len(text)} characters)"
+
+
+def one_line(message: object) -> str:
+    """Return a message as one line, in which no word and not the line itself is too long."""
+    words = [cut(word, LONGEST_WORD) for word in str(message).split()]
+    return cut(" ".join(words), LONGEST_LINE)
 
 
 def log(line: str) -> None:
-    """Print one line on standard error."""
-    print(line, file=sys.stderr, flush=True)
+    """Print one line on standard error. A line that cannot be written is dropped."""
+    progress.say(line)
 
 
 def to_json(result: Any) -> str:
@@ -45,13 +65,15 @@ def names(words: str) -> list[str]:
 
 
 def draw(path: Path, picture: Callable[[Any], bytes], result: dict[str, Any]) -> None:
-    """Write the picture of a result, or say why there is none."""
+    """Write the picture of a result, or say in one line why there is none."""
     try:
-        checkpoints.write_atomically(path, picture(result))
+        write_atomically(path, picture(result))
     except ImportError as error:
-        log(f"no {path.name}: matplotlib is not there ({error})")
+        log(one_line(f"no {path.name}: matplotlib is not there ({error})"))
+    except (Exception, KeyboardInterrupt) as error:  # a comfort: the result is already written
+        log(one_line(f"no {path.name}: {type(error).__name__} {error}"))
 
 
 def write(directory: Path, result: dict[str, Any]) -> None:
     """Write `results.json`."""
-    checkpoints.write_atomically(directory / "results.json", f"{to_json(result)}\n".encode())
+    write_atomically(directory / "results.json", f"{to_json(result)}\n".encode())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from metarl_min.basics.arguments import require
+from metarl_min.cli.console import WordsAtFault
 from metarl_min.cli.jobs import to_plain
 from metarl_min.gradients import enumeration, meta_gradients
 from metarl_min.gradients.estimators import ESTIMATORS, MEANT_FOR, Estimator, InnerStep, emaml
@@ -78,11 +79,12 @@ def _row(name: str, moments: dict[str, Moments]) -> dict[str, Any]:
 
 
 def _require_finite(comparisons: dict[int, Comparison]) -> None:
+    """Raise an error unless all moments are finite: they overflow only for very large options."""
     for N, comparison in comparisons.items():
         for name, moments in comparison.moments.items():
             if not np.isfinite([moments.F_N.mse, moments.F_inf.mse]).all():
                 got = f"NaN or infinity in {name} at N = {N}"
-                raise FloatingPointError(f"moments must be finite, got {got}")
+                raise WordsAtFault(f"the options must give finite moments, got {got}")
 
 
 def measure(args: Namespace, on: Problem) -> dict[str, Any]:

@@ -5,21 +5,24 @@ Jobs share nothing, so they run in any order and in any number of processes, wit
 
 from __future__ import annotations
 
+import contextlib
 import math
 import multiprocessing
 import os
 import pickle
 import signal
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import resource_tracker
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from metarl_min.basics import plugins
+from metarl_min.evolution import workers
 
 Row = dict[str, Any]
 
@@ -47,16 +50,41 @@ def to_plain(value: Any) -> Any:
 
 
 WORK: list[Callable[[], Row]] = []  # in a worker: every job of the command
+SIGNALS = {getattr(signal, x) for x in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, x)}
+
+
+@contextlib.contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Let signals wait until the end of the block. A process that starts inside lets them wait too.
+
+    On Windows signals do not wait.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        resource_tracker.ensure_running()  # older versions of Python end the waiting here
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(path: Path) -> None:
-    """Read all jobs from a file, in a new worker.
+    """Read all jobs from a file, and remove the file, in a new worker.
 
     Only numbers and rows go through pipes: a large object in a pipe blocks for ever if the process
     at the other end has died. Plug-ins are loaded first, because jobs refer to their functions.
     """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # from now on Ctrl-C ends this worker silently
-    files, pickled = pickle.loads(path.read_bytes())
+    content = path.read_bytes()
+    path.unlink()
+    workers.end_with_parent()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends this worker without a message
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    files, pickled = pickle.loads(content)
     for file in files:
         plugins.load_file(Path(file))
     WORK.extend(pickle.loads(pickled))
@@ -66,36 +94,38 @@ def _run_numbered(number: int) -> Row:
     return WORK[number]()
 
 
-def _submit_all(pool: ProcessPoolExecutor, num_jobs: int) -> dict[Future[Row], int]:
-    """Submit every job. The workers start here, and ignore Ctrl-C until they have begun."""
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    numbers = {pool.submit(_run_numbered, i): i for i in range(num_jobs)}
-    signal.signal(signal.SIGINT, handler)
-    return numbers
+def _make_worker(content: bytes, made: dict[Path, ProcessPoolExecutor]) -> ProcessPoolExecutor:
+    """Return a pool of one process, which reads `content`; `made` holds it from its start on."""
+    number, name = tempfile.mkstemp(prefix="metarl_min_")
+    with open(number, "wb") as file:
+        file.write(content)
+    context = multiprocessing.get_context("spawn")
+    with _signals_wait():
+        pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(Path(name),))
+        made[Path(name)] = pool
+        pool.submit(int)  # the first piece of work starts the process
+    return pool
 
 
 def run_jobs(
     jobs: Sequence[Any], processes: int, run_job: Callable[[Any], Row]
 ) -> Iterator[tuple[int, Row]]:
-    """Yield the number and the result of each job, in the order in which they finish."""
-    if processes == 1:
+    """Yield the number and the result of each job, in the order in which they finish.
+
+    A worker that is killed costs its job again and nothing else.
+    """
+    num_workers = min(processes, len(jobs))
+    if num_workers < 2:
         yield from ((i, run_job(job)) for i, job in enumerate(jobs))
         return
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "work"
-        pickled = pickle.dumps([partial(run_job, job) for job in jobs])
-        path.write_bytes(pickle.dumps((plugins.files_of(pickled), pickled)))
-        with ProcessPoolExecutor(
-            min(processes, len(jobs)),
-            multiprocessing.get_context("spawn"),
-            initializer=_begin,
-            initargs=(path,),
-        ) as pool:
-            numbers = _submit_all(pool, len(jobs))
-            try:
-                yield from ((numbers[done], done.result()) for done in as_completed(numbers))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for worker in multiprocessing.active_children():
-                    worker.terminate()
-                raise
+    pickled = pickle.dumps([partial(run_job, job) for job in jobs])
+    content = pickle.dumps((plugins.files_of(pickled), pickled))
+    made: dict[Path, ProcessPoolExecutor] = {}
+    make_worker = partial(_make_worker, content, made)
+    try:
+        numbers = range(len(jobs))
+        yield from workers.perform_all(make_worker, num_workers, _run_numbered, numbers)
+    finally:
+        for path, worker in made.items():
+            workers.stop(worker)
+            path.unlink(missing_ok=True)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import metarl_min
 from metarl_min.baselines import published
-from metarl_min.basics import arguments, words
+from metarl_min.basics import words
 from metarl_min.cli import budgets, commands, comparison, published_tables, run_commands
-from metarl_min.cli.console import Work
+from metarl_min.cli.console import Work, log, one_line
 from metarl_min.learners.registry import LEARNERS
 from metarl_min.tasks.registry import FAMILIES
 
 PLUG_IN = "or path/to/file.py:function"
 SEED = "seed of all random numbers; default 0"
+MOST_DIGITS = 100  # of a whole number
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,14 +30,16 @@ class Parser(argparse.ArgumentParser):
         self._negative_number_matcher = re.compile(r"-\.?\d")  # as in newer versions of Python
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"metarl_min: {' '.join(message.split())}\n")
+        log(f"metarl_min: {one_line(message)}")
+        raise SystemExit(2)
 
 
 def number(low: int) -> Callable[[str], int]:
     """Return the reader of a whole number of at least `low`."""
 
     def read(word: str) -> int:
-        if not word.isdecimal() or int(word) < low:
+        digits = word.isascii() and word.isdecimal() and len(word) <= MOST_DIGITS
+        if not digits or int(word) < low:
             raise argparse.ArgumentTypeError(f"must be a whole number >= {low}, got {word!r}")
         return int(word)
 
@@ -45,11 +50,13 @@ def real(*names: str) -> Callable[[str], float | str]:
     """Return the reader of a finite number, or of one of some names."""
 
     def read(word: str) -> float | str:
-        try:
-            return word if word in names else arguments.real("it", float(word))
-        except ValueError:
+        if word in names:
+            return word
+        value = float(word) if NUMBER.fullmatch(word) else math.nan
+        if not math.isfinite(value):
             rule = " or ".join([*names, "a finite number"])
-            raise argparse.ArgumentTypeError(f"must be {rule}, got {word!r}") from None
+            raise argparse.ArgumentTypeError(f"must be {rule}, got {word!r}")
+        return value
 
     return read
 
@@ -164,7 +171,7 @@ def parser() -> Parser:
     about = "Meta-reinforcement learning on finite MDPs. Without arguments: compare."
     top = Parser(prog="metarl_min", description=about, allow_abbrev=False)
     version = f"metarl_min {metarl_min.__version__}"
-    top.add_argument("--version", action="version", version=version)
+    top.add_argument("-v", "--version", action="version", version=version)
     added = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name, (read, add_arguments) in COMMANDS.items():
         text = str(read.__doc__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from functools import partial
 from pathlib import Path
 
 from metarl_min import learners, training
@@ -12,7 +13,7 @@ from metarl_min.basics import words
 from metarl_min.basics.arguments import require
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.checkpoints import Checkpoint
-from metarl_min.cli import comparison, runs
+from metarl_min.cli import comparison, environment, runs
 from metarl_min.cli.console import Work, log, parameters, to_json
 from metarl_min.learners import Learner
 from metarl_min.learners import registry as learner_registry
@@ -33,11 +34,6 @@ def _tasks_at_once(learner: Learner) -> int:
     """Return how many trials one training step of a learner plays."""
     counts = [learner.settings.get(key, 1) for key in ("num_tasks", "population")]
     return math.prod(count for count in counts if isinstance(count, int))
-
-
-def _previous(args: argparse.Namespace) -> runs.Run | None:
-    """Return the run that is to be resumed, if there is one."""
-    return runs.previous_run(args.out) if args.resume else None
 
 
 def _require_places(args: argparse.Namespace) -> None:
@@ -68,30 +64,49 @@ def _new_run(args: argparse.Namespace, previous: runs.Run | None) -> tuple[Learn
         family=runs.family_words(family),
         seed=args.seed,
         iterations=schedule or learner.iterations,
-        versions=runs.versions(),
+        **environment.here()._asdict(),
+        resumed=[],
     )
     return learner, run
 
 
-def train(args: argparse.Namespace) -> Work:
-    """Train a learner in a run directory."""
-    previous = _previous(args)
-    learner, run = _new_run(args, previous)
+def _first_checkpoint(args: argparse.Namespace, learner: Learner) -> Checkpoint:
+    """Return the learner before its first iteration; an error if it cannot be trained."""
     require_affordable(_tasks_at_once(learner), learner)
     if ":" in args.learner:
         learners.check(learner)
-    first = training.initial_checkpoint(learner, run.seed)
-    if args.resume:
-        directory, run = runs.resume(run, previous, args.iterations, args.out)
-    else:
-        directory = runs.new_run_directory(args.out)
+    return training.initial_checkpoint(learner, args.seed)
+
+
+def _require_within_schedule(learner: Learner, num_iterations: int) -> None:
+    end = num_iterations if learner.schedule_end is None else learner.schedule_end
+    rule = f"--iterations must be at most {end}, where the schedule of the learner ends"
+    require(num_iterations <= end, rule, num_iterations)
+
+
+def train(args: argparse.Namespace) -> Work:
+    """Train a learner in a run directory."""
+    directory = runs.open_run_directory(args.out, args.stack) if args.resume else None
+    previous = runs.previous_run(directory) if directory else None
+    learner, run = _new_run(args, previous)
+    first = _first_checkpoint(args, learner)
+    run = runs.continued(run, previous, args.iterations) if previous else run
+    _require_within_schedule(learner, run.iterations)
+    if directory is None:
+        directory = runs.new_run_directory(args.out, args.stack)
+    elif previous is None:
+        runs.require_empty(directory, args.out)
     last = training.restore(directory, first)
     rule = f"--iterations must be at least the {last.iteration} that are done"
     require(last.iteration <= run.iterations, rule, run.iterations)
     if last.iteration == run.iterations:
-        return lambda: f"{directory}: all {last.iteration} iterations are done"
+        text = f"{directory}: all {last.iteration} iterations are done"
+        return lambda: text
+    run, change = runs.in_this_environment(run, last.iteration)
+    if change:
+        log(f"{directory}: {change}; the bits may differ from those of an uninterrupted run")
     runs.write_run(directory, run)
-    return lambda: _train(directory, learner, run, last)
+    return partial(_train, directory, learner, run, last)
 
 
 def _train(directory: Path, learner: Learner, run: runs.Run, last: Checkpoint) -> str:
@@ -99,14 +114,7 @@ def _train(directory: Path, learner: Learner, run: runs.Run, last: Checkpoint) -
     started = time.perf_counter()
     try:
         with progress.progress(run.iterations) as on_iteration:
-            training.train_run(
-                directory,
-                learner,
-                run.iterations,
-                seed=run.seed,
-                start=last,
-                on_iteration=on_iteration,
-            )
+            training.continue_run(directory, learner, run.iterations, last, on_iteration)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"add --resume --out {directory} to continue") from None
     seconds = time.perf_counter() - started

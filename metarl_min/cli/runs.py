@@ -2,28 +2,33 @@
 
 A run directory holds `run.json` and one `checkpoint.npz`, the state of the learner, which is
 replaced during the run. `run.json` holds the learner and its resolved settings, the family with
-all its parameters, the seed, the number of iterations and the versions of the libraries.
+all its parameters, the seed, the number of iterations, and the environment in which the run began.
+If the run was resumed in another environment, it holds that one too. Only one process may write in
+a run directory.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import platform
-from importlib.metadata import version
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import metarl_min
+from metarl_min.basics import files
 from metarl_min.basics.arguments import require, whole
-from metarl_min.checkpoints import write_atomically
+from metarl_min.basics.files import write_atomically
+from metarl_min.cli import environment
+from metarl_min.cli.environment import Environment
 from metarl_min.learners import Learner
 from metarl_min.learners import registry as learners
 from metarl_min.reports import tables
 from metarl_min.tasks import Family
 from metarl_min.tasks import registry as families
 
-FORMAT = 2  # of run.json; format 1 held only those settings that were typed
+WRITABLE = "--out must be a directory that can be written"
+FORMAT = 3  # of run.json; format 2 did not hold the machine, format 1 no resolved settings
 
 
 class Run(NamedTuple):
@@ -35,13 +40,9 @@ class Run(NamedTuple):
     family: dict[str, Any]  # {"name": .., every parameter as a word}
     seed: int
     iterations: int
-    versions: dict[str, str]
-
-
-def versions() -> dict[str, str]:
-    """Return the versions on which the bits of a result depend."""
-    numeric = {name: version(name) for name in ("numpy", "autograd")}
-    return {"python": platform.python_version(), **numeric, "metarl_min": metarl_min.__version__}
+    versions: dict[str, str]  # the environment at the beginning
+    machine: dict[str, str]
+    resumed: list[dict[str, Any]]  # other environments: {"iteration": .., versions and machine}
 
 
 def family_words(family: Family) -> dict[str, Any]:
@@ -62,11 +63,18 @@ def _check(run: Run) -> None:
     require(all(isinstance(x, str) for x in names), "names must be text", names)
     plain = all(isinstance(x, (str, int, float)) for x in values)
     require(plain, "settings must be text or numbers", values)
+    parts = [(part["versions"], part["machine"]) for part in [run._asdict(), *run.resumed]]
+    texts = [x for pair in parts for part in pair for x in [*part, *part.values()]]
+    require(all(isinstance(x, str) for x in texts), "versions must be text", texts)
+    for part in run.resumed:
+        whole("iteration", part["iteration"])
 
 
 def read_run(directory: Path) -> Run:
     """Return the run of a directory. ValueError if it holds no run that this version can read."""
     path = directory / "run.json"
+    got = f"{directory}, which does not exist"
+    require(directory.exists(), "a run must be a directory", got)
     rule = f"{directory} must hold the run.json of a run"
     try:
         content = json.loads(path.read_bytes())
@@ -95,61 +103,116 @@ def _directory(out: str) -> Path:
 
 def _fresh_directory() -> Path:
     """Return a new directory under `runs`, named by the next number."""
-    while True:
-        numbers = [int(path.name) for path in Path("runs").glob("*") if path.name.isdecimal()]
-        fresh = Path("runs") / f"{max(numbers, default=0) + 1:04d}"
-        try:
-            fresh.mkdir(parents=True)
-            return fresh
-        except FileExistsError:  # another run has just taken this number
-            continue
+    try:
+        Path("runs").mkdir(exist_ok=True)
+        while True:
+            names = [path.name for path in Path("runs").iterdir()]
+            numbers = [int(name) for name in names if name.isascii() and name.isdecimal()]
+            fresh = Path("runs") / f"{max(numbers, default=0) + 1:04d}"
+            try:
+                fresh.mkdir()
+                return fresh
+            except FileExistsError:  # another run has just taken this number
+                continue
+    except OSError as error:
+        raise ValueError(f"{WRITABLE}, got runs: {error.strerror}") from None
 
 
-def new_run_directory(out: str | None) -> Path:
-    """Return the directory `out`, which must be new or empty, or a fresh one under `runs`."""
-    if out is None:
-        return _fresh_directory()
-    directory = _directory(out)
-    names = sorted(path.name for path in directory.iterdir()) if directory.exists() else []
+def require_empty(directory: Path, out: str | None) -> None:
+    """Raise a ValueError if a directory holds anything, except what killed writers have left."""
+    found = directory.iterdir() if directory.exists() else ()
+    names = sorted(path.name for path in found if not files.is_leftover(path.name))
     rule = "--out must be new or empty, or come with --resume"
     require("run.json" not in names, rule, f"{out} with a run")
     require(not names, "--out must be new or empty", f"{out} with {', '.join(names[:1])}")
-    rule = "--out must be a directory that can be written"
+
+
+def _make_directory(out: str) -> Path:
+    directory = _directory(out)
+    require_empty(directory, out)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"{rule}, got {out}: {error.strerror}") from None
-    require(os.access(directory, os.W_OK | os.X_OK), rule, out)
+        raise ValueError(f"{WRITABLE}, got {out}: {error.strerror}") from None
+    require(os.access(directory, os.W_OK | os.X_OK), WRITABLE, out)
     return directory
 
 
-def previous_run(out: str | None) -> Run | None:
-    """Return the run that `--out` holds, or None if it holds no run yet."""
+def _remove_if_empty(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        directory.rmdir()
+
+
+def new_run_directory(out: str | None, stack: ExitStack) -> Path:
+    """Return the directory `out`, which must be new or empty, or a fresh one under `runs`.
+
+    The directory is locked until `stack` ends. If it is new and still empty then, it is removed.
+    """
+    new = out is None or not Path(out).exists()
+    directory = _fresh_directory() if out is None else _make_directory(out)
+    if new:
+        stack.callback(_remove_if_empty, directory)
+    stack.enter_context(files.one_writer(directory))
+    require_empty(directory, out)  # again: another process may have written before the lock
+    return directory
+
+
+def open_run_directory(out: str | None, stack: ExitStack) -> Path | None:
+    """Return the directory that `--out` names, or None if it does not exist yet.
+
+    The directory is locked until `stack` ends, if it can be written.
+    """
     require(out is not None, "--resume must come with --out DIR", out)
     directory = _directory(str(out))
-    return read_run(directory) if (directory / "run.json").exists() else None
+    if not directory.exists():
+        return None
+    if os.access(directory, os.W_OK | os.X_OK):
+        stack.enter_context(files.one_writer(directory))
+    return directory
 
 
-def resume(run: Run, previous: Run | None, iterations: int | None, out: str) -> tuple[Path, Run]:
-    """Return the directory of a run to continue, and the run.
+def previous_run(directory: Path) -> Run | None:
+    """Return the run of a directory, or None if it holds no run yet."""
+    path = directory / "run.json"
+    return read_run(directory) if path.exists() or path.is_symlink() else None
 
-    Where there is no previous run, the run starts from the beginning. ValueError if the previous
-    run has another learner, family, seed or settings.
+
+def _require_setting(run: Run, previous: Run, key: str, iterations: int | None) -> None:
+    new, old = run.settings.get(key), previous.settings.get(key)
+    if key == "iterations" and iterations == new and old == previous.iterations:
+        rule = f"--iterations must be {old}, over which the schedules of {run.learner} run"
+        require(new == old, f"{rule} (a run of another length is another run)", iterations)
+    require(new == old, f"--resume must come with the setting {key}={old}", f"{key}={new}")
+
+
+def continued(run: Run, previous: Run, iterations: int | None) -> Run:
+    """Return the run that continues `previous`, if `run` is the same run.
+
+    `iterations` is the number that was typed. ValueError if the learner, the family, the seed or a
+    setting is another one.
     """
-    directory = _directory(out)
-    if previous is None:
-        (directory / "run.json.tmp").unlink(missing_ok=True)
-        return new_run_directory(out), run
     rule = "--resume must come with the"
     require(run.learner == previous.learner, f"{rule} learner {previous.learner}", run.learner)
     family = tables.words(previous.family)
     require(run.family == previous.family, f"{rule} family {family}", tables.words(run.family))
     require(run.seed == previous.seed, f"{rule} seed {previous.seed}", run.seed)
     for key in [*previous.settings, *run.settings]:
-        new, old = run.settings.get(key), previous.settings.get(key)
-        why = ", over which its schedules run" if key == "iterations" else ""
-        require(new == old, f"{rule} setting {key}={old}{why}", f"{key}={new}")
-    return directory, run._replace(iterations=iterations or previous.iterations)
+        _require_setting(run, previous, key, iterations)
+    return previous._replace(iterations=iterations or previous.iterations)
+
+
+def in_this_environment(run: Run, iteration: int) -> tuple[Run, str]:
+    """Return the run that goes on here after an iteration, and what has changed since then.
+
+    The text is empty if the environment is the same.
+    """
+    here = environment.here()
+    if iteration == 0:  # nothing was computed elsewhere
+        return run._replace(**here._asdict(), resumed=[]), ""
+    last = {key: [run._asdict(), *run.resumed][-1][key] for key in Environment._fields}
+    text = environment.difference(Environment(**last), here)
+    entry = {"iteration": iteration, **here._asdict()}
+    return (run._replace(resumed=[*run.resumed, entry]) if text else run), text
 
 
 def make(run: Run) -> Learner:

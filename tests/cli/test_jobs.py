@@ -1,4 +1,4 @@
-"""Jobs in several processes."""
+"""Jobs in several processes: they end with their parent, and a killed one is done again."""
 
 import os
 import pickle
@@ -7,9 +7,30 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+import toy_learner
 
 from metarl_min.cli import comparison, jobs
 from metarl_min.tasks.bandits import bandit
+
+FAMILIES = {"bandit": bandit(arms=2, pulls=4)}
+posix = pytest.mark.skipif(os.name == "nt", reason="sends signals of POSIX")
+
+
+def compare(processes, report=lambda line: None):
+    result = comparison.compare(
+        FAMILIES, {"toy": toy_learner.toy}, seed=1, num_seeds=2, num_tasks=50,
+        processes=processes, report=report,
+    )  # fmt: skip
+    result.pop("seconds")
+    result["tasks"]["bandit"]["learners"]["toy"].pop("train_seconds")
+    return result
+
+
+def temporary_files(folder):
+    return [name for name in os.listdir(folder) if name.startswith("metarl_min_")]
 
 
 def test_workers_are_sent_numbers_alone(monkeypatch):
@@ -25,26 +46,83 @@ def test_workers_are_sent_numbers_alone(monkeypatch):
             return super().submit(function, *args)
 
     monkeypatch.setattr(jobs, "ProcessPoolExecutor", Pool)
-    comparison.compare(
-        {"bandit": bandit()}, {}, seed=0, num_tasks=2, processes=2, report=sent.append
-    )
-    assert max(len(pickle.dumps(args)) for args in sent) < 400
+    compare(2, sent.append)
+    assert len(sent) > 10 and max(len(pickle.dumps(args)) for args in sent) < 400
 
 
-def test_ctrl_c_during_compare_ends_its_processes(tmp_path):
-    words = [sys.executable, "-m", "metarl_min", "compare"]
-    with subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    ) as process:
-        while not (tmp_path / "runs" / "0001").exists():
-            assert process.poll() is None, process.stderr.read()
-            time.sleep(0.01)
-        time.sleep(0.8)
-        os.killpg(process.pid, signal.SIGINT)
+@posix
+def test_compare_with_a_killed_worker_has_the_bits_of_compare_in_one_process(monkeypatch, tmp_path):
+    monkeypatch.setattr(jobs.tempfile, "tempdir", str(tmp_path))
+    make, killed = jobs._make_worker, []
+
+    def make_and_kill(content, made):
+        pool = make(content, made)
+        if not killed:
+            (process,) = pool._processes.values()
+            os.kill(process.pid, signal.SIGKILL)
+            killed.append(process.pid)
+        return pool
+
+    monkeypatch.setattr(jobs, "_make_worker", make_and_kill)
+    assert compare(2) == compare(1)
+    assert len(killed) == 1 and temporary_files(tmp_path) == []
+
+
+def children_of(pid):
+    """Return the processes whose parent is `pid`."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            out, err = process.communicate(timeout=20)
-        finally:
-            process.kill()
-    assert process.returncode == 1 and out == b""
-    assert err.decode().splitlines()[-1] == "metarl_min: interrupted: start it again"
-    assert b"Traceback" not in err
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.add(int(path.parent.name))
+    return found
+
+
+def wait_for(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="reads the processes of Linux")
+@pytest.mark.parametrize("sign", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"])
+def test_no_process_outlives_a_compare_that_is_killed(tmp_path, sign):
+    """Nor does a temporary file, which each worker removes at its start."""
+    words = [sys.executable, "-m", "metarl_min", "compare"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        words, stdout=-1, stderr=-1, env=environment, start_new_session=True
+    ) as process:
+        # The children are two workers and the tracker of resources.
+        assert wait_for(lambda: len(children_of(process.pid)) == 3, 60), process.stderr.read()
+        children = children_of(process.pid)
+        if sign in ("SIGINT", "SIGHUP"):  # a terminal sends them to all
+            os.killpg(process.pid, getattr(signal, sign))
+        else:
+            process.send_signal(getattr(signal, sign))
+        out, err = process.communicate(timeout=20)  # its end waits for all who hold the pipes
+    assert out == b"" and (b"Traceback" not in err or sign == "SIGKILL")
+    assert wait_for(lambda: not any(map(os.path.exists, (f"/proc/{x}" for x in children))), 5)
+    if sign != "SIGKILL":
+        assert process.returncode == 1 and temporary_files(tmp_path) == []
+        assert err.decode().splitlines()[-1] == "metarl_min: interrupted: start it again"
+
+
+@posix
+def test_ctrl_c_that_comes_while_workers_start_is_not_lost():
+    """It waits until they have started."""
+    begun = []
+
+    def start():
+        with jobs._signals_wait():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+            begun.append("it has not come yet")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert len(begun) == 1

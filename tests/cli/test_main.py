@@ -39,15 +39,16 @@ def test_a_failure_of_the_work_is_one_line_and_status_1(run, fault):
     assert "Traceback" not in err
 
 
-def test_a_state_that_is_not_finite_is_one_line_and_status_1(run, trained):
+@pytest.mark.parametrize("words", [["evaluate"], ["train", "toy", *SMALL, "--resume", "--out"]])
+def test_a_checkpoint_that_is_not_finite_is_one_line_and_status_2(run, trained, words):
     with np.load("run/checkpoint.npz") as archive:
         leaves = {
             name: leaf * np.nan if "theta" in name else leaf for name, leaf in archive.items()
         }
     np.savez("run/checkpoint.npz", **leaves)
-    status, out, err = run("evaluate", trained, "--num-tasks", "10")
-    assert status == 1 and out == "" and len(err.splitlines()) == 1
-    assert "must be finite, got [nan" in err
+    status, out, err = run(*words, trained)
+    assert status == 2 and out == "" and len(err.splitlines()) == 1
+    assert "must hold finite numbers, got NaN or infinity in state.theta.logits" in err
 
 
 @pytest.mark.parametrize("fault", [MemoryError(), OverflowError("too much")])

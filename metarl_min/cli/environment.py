@@ -1,0 +1,65 @@
+"""The environment of a run: the versions and the machine on which the bits of a result depend."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import metarl_min
+from metarl_min.cli import jobs
+
+THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+class Environment(NamedTuple):
+    """Where a part of a run is computed."""
+
+    versions: dict[str, str]
+    machine: dict[str, str]  # the processor, and the number of threads of linear algebra
+
+
+def versions() -> dict[str, str]:
+    """Return the versions on which the bits of a result depend."""
+    numeric = {name: version(name) for name in ("numpy", "autograd")}
+    return {"python": platform.python_version(), **numeric, "metarl_min": metarl_min.__version__}
+
+
+def _processor() -> str:
+    """Return the model of the processor, and the kernels if the user has chosen other ones."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not on Linux
+        text = ""
+    models = [line.partition(":")[2] for line in text.splitlines() if line[:10] == "model name"]
+    name = models[0].strip() if models else platform.processor() or platform.machine()
+    kernels = os.environ.get("OPENBLAS_CORETYPE")
+    return f"{name} with kernels {kernels}" if kernels else name
+
+
+def _blas_threads() -> str:
+    """Return the number of threads of linear algebra, as its libraries choose it."""
+    given = [os.environ[name] for name in THREADS if os.environ.get(name, "").isdigit()]
+    return str(min([int(given[0]), jobs.num_cores()] if given else [jobs.num_cores()]))
+
+
+def here() -> Environment:
+    """Return the environment of this process."""
+    machine = {"processor": _processor(), "blas_threads": _blas_threads()}
+    return Environment(versions=versions(), machine=machine)
+
+
+def difference(old: Environment, new: Environment) -> str:
+    """Return in one line what has changed between two environments, or an empty text.
+
+    >>> old = Environment(versions={"numpy": "1.26.0"}, machine={"blas_threads": "1"})
+    >>> difference(old, Environment(versions={"numpy": "2.4.6"}, machine={"blas_threads": "1"}))
+    'numpy 1.26.0 is now 2.4.6'
+    """
+    before: Mapping[str, str] = {**old.versions, **old.machine}
+    after: Mapping[str, str] = {**new.versions, **new.machine}
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return ", ".join(f"{name} {before.get(name)} is now {after.get(name)}" for name in names)
