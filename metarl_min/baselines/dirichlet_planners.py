@@ -72,7 +72,7 @@ Planner = Callable[..., Backup]  # (rng, counts, prior) -> Backup; not every pla
 
 def reward_posterior(counts: Counts, prior: DirichletMDP) -> tuple[Array, Array]:
     """Return mean and standard deviation of the posterior of r(s,a), bandits (2). [M, S, A] each"""
-    arms = GaussianArms(np.array(prior.mean), np.array(prior.std), prior.noise)
+    arms = GaussianArms(np.array([prior.mean]), np.array([prior.std]), prior.noise)
     return bandits.normal_posterior(Record(counts.arrivals.sum(-1), counts.sums), arms)
 
 

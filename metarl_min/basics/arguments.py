@@ -63,6 +63,13 @@ def function(name: str, value: Any) -> Any:
     return value
 
 
+def sequence(name: str, value: Any) -> tuple[Any, ...]:
+    """Return the entries of a tuple, list or array as a tuple; TypeError for anything else."""
+    if not isinstance(value, (tuple, list, np.ndarray)) or np.ndim(value) == 0:
+        raise TypeError(f"{name} must be a tuple, got {shown(repr(value))}")
+    return tuple(value)
+
+
 def generator(name: str, value: Any) -> Any:
     """Return the value, a `numpy.random.Generator`; TypeError for anything else.
 
@@ -126,18 +133,19 @@ def _require_plain(name: str, value: Any, kinds: str, noun: str) -> None:
         raise TypeError(f"{name} must be an array of {noun}, got {value.dtype}")
 
 
-def floats(name: str, value: Any, size: float = np.inf) -> np.ndarray:
+def floats(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
     """Return the value, an array of floats.
 
-    TypeError for another dtype, also for integers; ValueError unless all floats are finite and
-    from -size to size.
+    TypeError for another dtype, also for integers; ValueError unless all floats are finite and in
+    [low, high].
     """
     _require_plain(name, value, "f", "floats")
     finite = np.isfinite(value)
     if not finite.all():
         raise ValueError(f"{name} must be finite, got {value[~finite][:1]}")
-    if size < np.inf and np.abs(value).max(initial=0.0) > size:
-        require_all(np.abs(value) <= size, f"{name} must be from -{size} to {size}", value)
+    bounded = low > -np.inf or high < np.inf
+    if bounded and value.size and (value.min() < low or value.max() > high):
+        require_all((value >= low) & (value <= high), f"{name} must be from {low} to {high}", value)
     return value
 
 

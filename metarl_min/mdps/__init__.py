@@ -9,4 +9,5 @@ episodes       the record of sampled episodes
 noises         the noise of rewards around their means
 rollouts       sampled episodes of a memoryless policy, many tasks at once
 agents         players with a memory, and how they play a trial
+priors         distributions over MDPs, as records
 """

@@ -17,7 +17,7 @@ def _check(states: Any, actions: Any, rewards: Any, alive: Any) -> tuple[Any, An
     if not isinstance(alive, np.ndarray) or alive.dtype != bool:
         got = getattr(alive, "dtype", type(alive).__name__)
         raise TypeError(f"alive must be an array of bool, got {got}")
-    fits = states.ndim >= 2 and states.size > 0
+    fits = states.ndim >= 2 and min(states.shape[-2:]) > 0
     require(fits, "episodes must have the shape [..., N, T] and a step", states.shape)
     for name, array in (("rewards", rewards), ("alive", alive)):
         shaped(name, array, states.shape, "states")

@@ -80,7 +80,7 @@ def _check(initial: Any, transition: Any, reward: Any) -> tuple[Any, Any, Any]:
         if not isbox(array):
             probabilities(name, array)
     if not isbox(reward):
-        floats("reward", reward, MAX_REWARD)
+        floats("reward", reward, -MAX_REWARD, MAX_REWARD)
     _check_shapes(initial, transition, reward)
     return initial, transition, reward
 

@@ -23,11 +23,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import probabilities, real, require, whole
+from metarl_min.basics.arguments import function, generator, instance, real, require, whole
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps import agents, rollouts
 from metarl_min.mdps.agents import Agent
 from metarl_min.mdps.mdp import MDP, largest_reward, take_tasks
+from metarl_min.mdps.priors import (
+    BetaArms,
+    CorrelatedArms,
+    DirichletMDP,
+    GaussianArms,
+    Hypotheses,
+)
+from metarl_min.mdps.priors import expected_under_prior as expected_under_prior
+from metarl_min.mdps.priors import prior_means as prior_means
 from metarl_min.mdps.rollouts import Episodes, Noise
 
 UNIT_TASKS = 100  # tasks from which the unit of an unknown prior is derived
@@ -43,6 +53,22 @@ def require_support(condition: bool, rule: str, got: object) -> None:
         raise Unsupported(f"{rule}, got {got}")
 
 
+def _check_family(
+    name: Any, parameters: Any, prior: Any, sample: Any, horizon: Any, num_episodes: Any,
+    reward_noise: Any, unit: Any,
+) -> tuple[Any, ...]:  # fmt: skip
+    """Return the fields of a family; TypeError or ValueError unless they are valid."""
+    instance("name", name, str)
+    instance("parameters", parameters, dict)
+    if unit is not None:
+        unit = real("unit", unit)
+        require(unit > 0, "unit must be positive", unit)
+    functions = function("sample", sample), function("reward_noise", reward_noise)
+    T, N = whole("horizon", horizon), whole("num_episodes", num_episodes)
+    return name, parameters, prior, functions[0], T, N, functions[1], unit
+
+
+@checked(_check_family)
 class _Fields(NamedTuple):
     name: str  # the name on the command line
     parameters: dict[str, Any]
@@ -65,14 +91,6 @@ class Family(_Fields):
 
     __slots__ = ()
 
-    def __new__(cls, *fields: Any, **named: Any) -> "Family":
-        family = super().__new__(cls, *fields, **named)
-        if family.unit is None:
-            return family
-        unit = real("unit", family.unit)
-        require(unit > 0, "unit must be positive", unit)
-        return super().__new__(cls, *family[:-1], unit)
-
     def _replace(self, **new: Any) -> "Family":
         if self.unit is not None and {"prior", "sample"} & set(new):
             rule = "a family with another prior or sampler needs its unit, or None to derive it"
@@ -80,48 +98,10 @@ class Family(_Fields):
         return Family(**{**self._asdict(), **new})
 
 
-class BetaArms(NamedTuple):
-    """The prior of Bernoulli arms: their means are independent, with Beta distributions."""
-
-    a: Array  # [A] first parameter of the Beta distribution
-    b: Array  # [A] second parameter
-
-
-class GaussianArms(NamedTuple):
-    """The prior of arms with normal rewards: their means are independent and normal."""
-
-    mean: Array  # [A] prior mean of the mean reward
-    std: Array  # [A] prior standard deviation of the mean reward
-    noise: float  # standard deviation of a reward around the mean of its arm
-
-
-class CorrelatedArms(NamedTuple):
-    """The prior of two Bernoulli arms with means p and 1 - p: p has a Beta distribution."""
-
-    a: float  # first parameter of the Beta distribution
-    b: float  # second parameter
-
-
-class Hypotheses(NamedTuple):
-    """The prior of finitely many candidate tasks."""
-
-    mdps: MDP  # candidate tasks, leading axis [G]
-    weights: Array  # [G] prior probability of each candidate
-
-
-class DirichletMDP(NamedTuple):
-    """The prior of random MDPs: Dirichlet distributions P(.|s,a), and normal mean rewards."""
-
-    concentration: Array  # [S, A, S] parameters of the Dirichlet distribution of P(.|s,a)
-    mean: float  # prior mean of r(s,a)
-    std: float  # prior standard deviation of r(s,a)
-    noise: float  # standard deviation of a reward around r(s,a)
-
-
 def sample_hypotheses(rng: Rng, num_tasks: int, prior: Hypotheses) -> MDP:
     """Draw tasks from the candidates, each by its prior probability."""
-    size = whole("num_tasks", num_tasks)
-    return take_tasks(prior.mdps, rng.choice(len(prior.weights), size, p=prior.weights))
+    size, weights = whole("num_tasks", num_tasks), instance("prior", prior, Hypotheses).weights
+    return take_tasks(prior.mdps, generator("rng", rng).choice(len(weights), size, p=weights))
 
 
 def family_of_candidates(
@@ -144,17 +124,14 @@ def family_of_candidates(
     >>> family.sample(np.random.default_rng(0), 3).reward[:, 0, :, 0]
     array([[0.1, 0.9], [0.9, 0.1], [0.9, 0.1]])
     """
-    probabilities("weights", weights)
-    rule = "weights need one entry per candidate"
-    require(mdps.leading == weights.shape, rule, weights.shape)
     prior = Hypotheses(mdps=mdps, weights=weights)
     return Family(
         name=name,
         parameters=parameters,
         prior=prior,
         sample=partial(sample_hypotheses, prior=prior),
-        horizon=whole("horizon", horizon),
-        num_episodes=whole("num_episodes", num_episodes),
+        horizon=horizon,
+        num_episodes=num_episodes,
         reward_noise=noise,
     )
 
@@ -177,6 +154,7 @@ def reward_unit(family: Family) -> float:
     >>> reward_unit(mine), reward_unit(mine._replace(unit=2))
     (0.01, 2.0)
     """
+    instance("family", family, Family)
     if family.unit is not None:
         return family.unit
     prior = getattr(family.sample, "keywords", {}).get("prior")
@@ -192,26 +170,12 @@ def reward_unit(family: Family) -> float:
     return largest_reward(tasks) or 1.0
 
 
-def expected_under_prior(values: Array, prior: Hypotheses) -> float:
-    """Return the mean of the values of the candidate tasks under the prior. [G] -> a number"""
-    return float(np.sum(prior.weights * values))
-
-
-def prior_means(prior: BetaArms | GaussianArms | CorrelatedArms) -> Array:
-    """Return the mean reward of each arm under the prior. [A]"""
-    if isinstance(prior, GaussianArms):
-        return prior.mean
-    if isinstance(prior, CorrelatedArms):
-        return np.array([prior.a, prior.b]) / (prior.a + prior.b)
-    return prior.a / (prior.a + prior.b)
-
-
 def shared_initial(prior: Hypotheses) -> Array:
     """Return the distribution of the first state. [S]
 
     `Unsupported` unless it is the same in all candidate tasks.
     """
-    initial = prior.mdps.initial
+    initial = np.atleast_2d(instance("prior", prior, Hypotheses).mdps.initial)
     if not (initial == initial[0]).all():
         rule = "hypotheses must share one distribution of the first state"
         raise Unsupported(f"{rule}, got different ones")
@@ -220,7 +184,7 @@ def shared_initial(prior: Hypotheses) -> Array:
 
 def shape_of(family: Family) -> tuple[int, int]:
     """Return (S, A), the numbers of states and actions of every task of a family."""
-    return family.sample(np.random.default_rng(0), 1).shape
+    return instance("family", family, Family).sample(np.random.default_rng(0), 1).shape
 
 
 def play_trial(rng: Rng, family: Family, tasks: MDP, agent: Agent) -> tuple[Episodes, Any]:
@@ -228,5 +192,5 @@ def play_trial(rng: Rng, family: Family, tasks: MDP, agent: Agent) -> tuple[Epis
 
     Return the episodes [M, N, T], and the memory of the agent after the last step.
     """
-    tables = rollouts.sampler(tasks, family.reward_noise)
+    tables = rollouts.sampler(tasks, instance("family", family, Family).reward_noise)
     return agents.play(rng, tables, agent, family.num_episodes, family.horizon)

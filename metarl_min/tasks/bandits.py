@@ -21,13 +21,15 @@ from typing import Annotated
 
 import numpy as np
 
-from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.arguments import floats, generator, instance, real, require, sequence, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.basics.words import Pairs, format_word
 from metarl_min.mdps import rollouts
-from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.mdp import MAX_REWARD, MDP
+from metarl_min.mdps.priors import BETA
 from metarl_min.tasks import BetaArms, CorrelatedArms, Family, GaussianArms, family_of_candidates
 
+MAX_ARMS = 1_000_000
 MAX_TASKS = 4096  # candidate tasks of a contextual bandit
 LOW_MEAN = {"easy": 0.1, "medium": 0.25, "hard": 0.4}  # x of eq. (3)
 KINDS = {kind: kind for kind in ("uniform", *LOW_MEAN)}
@@ -35,6 +37,7 @@ KINDS = {kind: kind for kind in ("uniform", *LOW_MEAN)}
 
 def bandit_mdps(means: Array) -> MDP:
     """Return bandits whose arms have these mean rewards. [..., A] -> leading axes [...]"""
+    require(floats("means", means).ndim > 0, "means must have the shape [.., A]", means.shape)
     A, shared = means.shape[-1], (1,) * (means.ndim - 1)
     return MDP(
         initial=np.ones((*shared, 1)),
@@ -45,20 +48,27 @@ def bandit_mdps(means: Array) -> MDP:
 
 def sample_beta(rng: Rng, num_tasks: int, prior: BetaArms) -> MDP:
     """Draw bandits from eq. (1)."""
-    shape = whole("num_tasks", num_tasks), len(prior.a)
-    return bandit_mdps(rng.beta(prior.a, prior.b, shape))
+    shape = whole("num_tasks", num_tasks), len(instance("prior", prior, BetaArms).a)
+    return bandit_mdps(generator("rng", rng).beta(prior.a, prior.b, shape))
 
 
 def sample_gaussian(rng: Rng, num_tasks: int, prior: GaussianArms) -> MDP:
     """Draw bandits from eq. (2)."""
-    shape = whole("num_tasks", num_tasks), len(prior.mean)
-    return bandit_mdps(rng.normal(prior.mean, prior.std, shape))
+    shape = whole("num_tasks", num_tasks), len(instance("prior", prior, GaussianArms).mean)
+    return bandit_mdps(generator("rng", rng).normal(prior.mean, prior.std, shape))
 
 
 def sample_correlated(rng: Rng, num_tasks: int, prior: CorrelatedArms) -> MDP:
     """Draw bandits from eq. (3) with a continuous p."""
-    p = rng.beta(prior.a, prior.b, whole("num_tasks", num_tasks))
+    instance("prior", prior, CorrelatedArms)
+    p = generator("rng", rng).beta(prior.a, prior.b, whole("num_tasks", num_tasks))
     return bandit_mdps(np.stack([p, 1 - p], axis=-1))
+
+
+def _number_of_arms(arms: int) -> int:
+    number = whole("arms", arms)
+    require(number <= MAX_ARMS, f"arms must be at most {MAX_ARMS:,}", f"{number:,}")
+    return number
 
 
 def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> Family:
@@ -75,22 +85,23 @@ def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> F
     >>> family.sample(np.random.default_rng(0), 100).reward.shape  # tasks, states, arms, arrivals
     (100, 1, 2, 1)
     """
-    whole("arms", arms)
+    arms, pulls = _number_of_arms(arms), whole("pulls", pulls)
     rule = f"prior must be one a,b for all arms or one per arm ({arms}), each from 1e-9 to 1e6"
-    require(len(prior) in (1, arms) and all(len(pair) == 2 for pair in prior), rule, prior)
-    numbers = [tuple(real("prior", x) for x in pair) for pair in prior]
-    for pair in numbers:
-        if not all(1e-9 <= x <= 1e6 for x in pair):
-            raise ValueError(f"{rule}, got {pair}")
-    pairs = np.broadcast_to(np.array(prior, float), (arms, 2))
+    prior = tuple(sequence("a,b of prior", pair) for pair in sequence("prior", prior))
+    fits = len(prior) in (1, arms) and all(len(pair) == 2 for pair in prior)
+    require(fits, rule, prior)
+    prior = tuple((real("prior", a), real("prior", b)) for a, b in prior)
+    for pair in prior:
+        require(all(BETA[0] <= x <= BETA[1] for x in pair), rule, pair)
+    pairs = np.broadcast_to(np.array(prior), (arms, 2))
     beta = BetaArms(a=pairs[:, 0].copy(), b=pairs[:, 1].copy())
     return Family(
         name="bandit",
-        parameters={"arms": arms, "pulls": pulls, "prior": format_word(tuple(prior))},
+        parameters={"arms": arms, "pulls": pulls, "prior": format_word(prior)},
         prior=beta,
         sample=partial(sample_beta, prior=beta),
         horizon=1,
-        num_episodes=whole("pulls", pulls),
+        num_episodes=pulls,
         reward_noise=rollouts.bernoulli,
     )
 
@@ -106,18 +117,17 @@ def gaussian(
     std    prior standard deviation of the mean reward of an arm
     noise  standard deviation of a reward around the mean of its arm
     """
-    prior = GaussianArms(
-        mean=np.full(whole("arms", arms), real("mean", mean, -1e100, 1e100)),
-        std=np.full(arms, real("std", std, 0, 1e100)),
-        noise=real("noise", noise, 0, 1e100),
-    )
+    arms, pulls = _number_of_arms(arms), whole("pulls", pulls)
+    mean = real("mean", mean, -MAX_REWARD, MAX_REWARD)
+    std, noise = real("std", std, 0, MAX_REWARD), real("noise", noise, 0, MAX_REWARD)
+    prior = GaussianArms(mean=np.full(arms, mean), std=np.full(arms, std), noise=noise)
     return Family(
         name="gaussian",
         parameters={"arms": arms, "pulls": pulls, "mean": mean, "std": std, "noise": noise},
         prior=prior,
         sample=partial(sample_gaussian, prior=prior),
         horizon=1,
-        num_episodes=whole("pulls", pulls),
+        num_episodes=pulls,
         reward_noise=partial(rollouts.gaussian, std=noise),
     )
 
@@ -129,8 +139,10 @@ def correlated(*, kind: Annotated[str, KINDS] = "uniform", pulls: int = 100) -> 
            (medium), 0.4 or 0.6 (hard)
     pulls  pulls of a trial
     """
-    require(kind in KINDS, f"kind must be one of {', '.join(KINDS)}", repr(kind))
-    parameters = {"kind": kind, "pulls": whole("pulls", pulls)}
+    known = instance("kind", kind, str) in KINDS
+    require(known, f"kind must be one of {', '.join(KINDS)}", repr(kind))
+    pulls = whole("pulls", pulls)
+    parameters = {"kind": kind, "pulls": pulls}
     if kind in LOW_MEAN:
         x = LOW_MEAN[kind]
         return family_of_candidates(
@@ -161,7 +173,7 @@ def contextual(*, cues: int = 4, arms: int = 2, pulls: int = 16) -> Family:
     arms   number of arms
     pulls  pulls of a trial
     """
-    S, A = whole("cues", cues), whole("arms", arms, low=2)
+    S, A, pulls = whole("cues", cues), whole("arms", arms, low=2), whole("pulls", pulls)
     rule = f"arms ** cues, the candidate tasks, must be at most {MAX_TASKS}"
     require(S <= 12 and A**S <= MAX_TASKS, rule, f"{A} ** {S}")
     paying_arm = np.stack(np.unravel_index(np.arange(A**S), (A,) * S), axis=-1)  # [G, S]
@@ -173,7 +185,7 @@ def contextual(*, cues: int = 4, arms: int = 2, pulls: int = 16) -> Family:
     )
     return family_of_candidates(
         name="contextual",
-        parameters={"cues": S, "arms": A, "pulls": whole("pulls", pulls)},
+        parameters={"cues": S, "arms": A, "pulls": pulls},
         mdps=mdps,
         weights=np.full(A**S, A**-S),
         horizon=1,

@@ -19,15 +19,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.arguments import real, require, sequence, whole
 from metarl_min.basics.trees import Array
 from metarl_min.basics.words import Cells, format_word
 from metarl_min.mdps import rollouts
-from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.mdp import MAX_REWARD, MDP
 from metarl_min.tasks import Family, family_of_candidates
 
 MAX_NUMBERS = 100_000_000  # of 8 bytes, in all arrays of a family
-MAX_REWARD = 1e100  # so that sums and squares of returns stay finite
 MOVES = np.array([[-1, 0], [1, 0], [0, -1], [0, 1], [0, 0]])  # up, down, left, right, stay
 
 
@@ -59,26 +58,28 @@ def end_at_goals(mdps: MDP, goals: Cells) -> MDP:
     return MDP(initial=mdps.initial, transition=transition, reward=mdps.reward * (1 - at_goal))
 
 
-def _require_flag(name: str, value: int) -> None:
+def _flag(name: str, value: int) -> int:
     require(whole(name, value, low=0) < 2, f"{name} must be 0 or 1", value)
+    return int(value)
+
+
+def _cells(name: str, cells: Cells) -> Cells:
+    return tuple(whole(name, cell, low=0) for cell in sequence(name, cells))
 
 
 def _require_cells(name: str, cells: Cells, allowed: set[int], rule: str) -> None:
     """Raise a ValueError unless the cells are different and all of them allowed."""
-    for cell in cells:
-        whole(name, cell, low=0)
     valid = set(cells) <= allowed and len(set(cells)) == len(cells)
     require(valid, f"{name} must be different cells from 0 to {rule}", cells)
 
 
 def _candidates(size: int, start: int, goals: Cells, walls: Cells, terminate: int) -> Cells:
-    """Return the cells that may be the goal, after a check of all arguments."""
-    S = whole("size", size) ** 2
-    _require_flag("terminate", terminate)
+    """Return the cells that may be the goal, after a check of all cells and of the size."""
+    S = size**2
     numbers = 5 * S**2 * ((len(goals) or S) if terminate else 1)
     rule = f"a grid may be described by at most {MAX_NUMBERS:,} numbers"
     require(numbers <= MAX_NUMBERS, rule, f"{numbers:,} for size {size}")
-    require(whole("start", start, low=0) < S, f"start must be a cell from 0 to {S - 1}", start)
+    require(start < S, f"start must be a cell from 0 to {S - 1}", start)
     free = set(range(S)) - {start}
     _require_cells("walls", walls, free, f"{S - 1} other than the start, {start}")
     _require_cells("goals", goals, {start} | free - set(walls), f"{S - 1} that are not walls")
@@ -126,19 +127,21 @@ def gridworld(
     >>> gridworld(size=3, goals=(2, 8)).sample(np.random.default_rng(0), 4).reward.shape
     (4, 1, 1, 9)
     """
-    if start is None:
-        start = whole("size", size) // 2 * (size + 1)
-    _require_flag("stay", stay)
+    size, goals, walls = whole("size", size), _cells("goals", goals), _cells("walls", walls)
+    start = size // 2 * (size + 1) if start is None else whole("start", start, low=0)
+    stay, terminate = _flag("stay", stay), _flag("terminate", terminate)
+    horizon, episodes = whole("horizon", horizon), whole("episodes", episodes)
+    slip = real("slip", slip, 0, 1)
+    goal_reward = real("goal_reward", goal_reward, -MAX_REWARD, MAX_REWARD)
+    step_reward = real("step_reward", step_reward, -MAX_REWARD, MAX_REWARD)
     candidates = _candidates(size, start, goals, walls, terminate)
-    transition = transitions(size, 4 + stay, walls, real("slip", slip, 0, 1))
-    pay = real("goal_reward", goal_reward, -MAX_REWARD, MAX_REWARD)
-    cost = real("step_reward", step_reward, -MAX_REWARD, MAX_REWARD)
-    mdps = goal_mdps(transition, start, candidates, pay, cost)
+    transition = transitions(size, 4 + stay, walls, slip)
+    mdps = goal_mdps(transition, start, candidates, goal_reward, step_reward)
     parameters = {
-        "size": size, "start": start, "horizon": whole("horizon", horizon),
-        "episodes": whole("episodes", episodes), "stay": stay, "goal_reward": goal_reward,
-        "step_reward": step_reward, "terminate": terminate, "goals": format_word(tuple(goals)),
-        "walls": format_word(tuple(walls)), "slip": slip,
+        "size": size, "start": start, "horizon": horizon,
+        "episodes": episodes, "stay": stay, "goal_reward": goal_reward,
+        "step_reward": step_reward, "terminate": terminate, "goals": format_word(goals),
+        "walls": format_word(walls), "slip": slip,
     }  # fmt: skip
     return family_of_candidates(
         name="gridworld",

@@ -14,11 +14,27 @@ from functools import partial
 
 import numpy as np
 
-from metarl_min.basics.arguments import whole
-from metarl_min.basics.trees import Rng
+from metarl_min.basics.arguments import generator, instance, require, whole
+from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.tasks import DirichletMDP, Family
+
+MAX_NUMBERS = 100_000_000  # of 8 bytes, in the transitions of one task
+
+
+def _gamma(rng: Rng, shape: tuple[int, ...], concentration: Array) -> Array:
+    """Draw Gamma variables, each row in a unit of its own. -> [*shape]
+
+    A Gamma variable of parameter a has the distribution of a Gamma variable of parameter a + 1
+    times u^(1/a), with u uniform on [0, 1). Where a is small, most variables are too small for a
+    float. There the logarithms are drawn, and the largest variable of a row is its unit.
+    """
+    if concentration.min() >= 0.1:
+        return rng.standard_gamma(concentration, shape)
+    logs = np.log(rng.standard_gamma(concentration + 1, shape))
+    logs += np.log1p(-rng.random(shape)) / concentration
+    return np.exp(logs - logs.max(-1, keepdims=True))
 
 
 def sample_dirichlet(rng: Rng, num_tasks: int, prior: DirichletMDP) -> MDP:
@@ -26,9 +42,9 @@ def sample_dirichlet(rng: Rng, num_tasks: int, prior: DirichletMDP) -> MDP:
 
     A Dirichlet row is a row of independent Gamma variables, divided by its sum.
     """
-    S, A, _ = prior.concentration.shape
+    S, A, _ = instance("prior", prior, DirichletMDP).concentration.shape
     shape = (whole("num_tasks", num_tasks), S, A)
-    weights = rng.standard_gamma(prior.concentration, (*shape, S))
+    weights = _gamma(generator("rng", rng), (*shape, S), prior.concentration)
     reward = rng.normal(prior.mean, prior.std, (*shape, 1))
     transition = weights / weights.sum(-1, keepdims=True)
     return MDP(initial=np.eye(S)[None, 0], transition=transition, reward=reward)
@@ -42,19 +58,17 @@ def mdp(*, states: int = 10, actions: int = 5, horizon: int = 10, episodes: int 
     horizon   steps of an episode
     episodes  episodes of a trial
     """
-    shape = (whole("states", states), whole("actions", actions), states)
-    prior = DirichletMDP(concentration=np.ones(shape), mean=1.0, std=1.0, noise=1.0)
+    S, A = whole("states", states), whole("actions", actions)
+    T, N = whole("horizon", horizon), whole("episodes", episodes)
+    rule = f"an MDP may be described by at most {MAX_NUMBERS:,} numbers"
+    require(S * A * S <= MAX_NUMBERS, rule, f"{S * A * S:,}")
+    prior = DirichletMDP(concentration=np.ones((S, A, S)), mean=1.0, std=1.0, noise=1.0)
     return Family(
         name="mdp",
-        parameters={
-            "states": states,
-            "actions": actions,
-            "horizon": whole("horizon", horizon),
-            "episodes": whole("episodes", episodes),
-        },
+        parameters={"states": S, "actions": A, "horizon": T, "episodes": N},
         prior=prior,
         sample=partial(sample_dirichlet, prior=prior),
-        horizon=horizon,
-        num_episodes=episodes,
+        horizon=T,
+        num_episodes=N,
         reward_noise=partial(rollouts.gaussian, std=1.0),
     )

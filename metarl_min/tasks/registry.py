@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from metarl_min.basics import plugins, words
+from metarl_min.basics.arguments import instance
 from metarl_min.tasks import Family
 from metarl_min.tasks.bandits import bandit, contextual, correlated, gaussian
 from metarl_min.tasks.gridworlds import gridworld
@@ -31,7 +32,7 @@ def make(name: str, parameters: Mapping[str, str]) -> Family:
     >>> make("bandit", {"arms": "2"}).parameters
     {'arms': 2, 'pulls': 10, 'prior': '1,1'}
     """
-    maker = function(name)
+    maker = function(instance("name", name, str))
     arguments = words.parse_words(name, maker, parameters)
     if name in FAMILIES:
         return maker(**arguments)

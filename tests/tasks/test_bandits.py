@@ -1,6 +1,7 @@
 """Families of bandits: the prior they state is the one they draw from."""
 
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -188,3 +189,81 @@ def test_the_bandit_of_compare_is_written_with_slashes():
     family = registry.make("bandit", {"prior": "1,1/2,2/4,4/1,3/1,5"})
     assert family.prior.a.tolist() == [1, 2, 4, 1, 1]
     assert family.prior.b.tolist() == [1, 2, 4, 3, 5]
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "message"),
+    [
+        ("bandit", {"prior": None}, "prior must be a tuple, got None"),
+        ("bandit", {"prior": "1,1"}, "prior must be a tuple, got '1,1'"),
+        ("bandit", {"prior": 1.0}, "prior must be a tuple, got 1.0"),
+        ("bandit", {"prior": (1.0, 1.0)}, "a,b of prior must be a tuple, got 1.0"),
+        ("bandit", {"prior": (None,)}, "a,b of prior must be a tuple, got None"),
+        ("bandit", {"prior": (("1", "1"),)}, "prior must be a real number, got '1'"),
+        ("bandit", {"arms": None}, "arms must be a whole number, got None"),
+        ("gaussian", {"std": None}, "std must be a real number, got None"),
+        ("gaussian", {"mean": [0.0]}, r"mean must be a real number, got \[0.0\]"),
+        ("correlated", {"kind": ["easy"]}, "kind must be of type str, got list"),
+        ("correlated", {"kind": None}, "kind must be of type str, got NoneType"),
+        ("contextual", {"cues": 2.0}, r"cues must be a whole number, got 2\.0"),
+    ],
+)
+def test_parameters_of_another_kind_are_refused(make, words, message):
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        getattr(bandits, make)(**words)
+
+
+def test_pairs_may_stand_in_tuples_lists_and_arrays():
+    for prior in ([(1, 2), [3, 4]], np.array([[1, 2], [3, 4]]), ((1.0, 2.0), (3.0, 4.0))):
+        family = bandits.bandit(arms=2, prior=prior)
+        assert family.parameters["prior"] == "1,2/3,4"
+        assert family.prior.a.tolist() == [1, 3] and family.prior.a.dtype == float
+
+
+@pytest.mark.parametrize("make", [bandits.bandit, bandits.gaussian])
+def test_too_many_arms_are_refused_before_their_arrays_are_made(make):
+    with pytest.raises(ValueError, match=r"arms must be at most 1,000,000, got 1,000,000,000,000"):
+        make(arms=10**12)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int64])
+def test_numbers_of_other_types_are_converted(kind):
+    made = [
+        bandits.bandit(arms=kind(2), pulls=kind(100)),
+        bandits.gaussian(arms=kind(2), pulls=kind(100), mean=Fraction(1, 2), std=kind(2)),
+        bandits.correlated(pulls=kind(100)),
+        bandits.contextual(cues=kind(7), arms=kind(3), pulls=kind(100)),
+    ]
+    for family in made:
+        assert (family.num_episodes, type(family.num_episodes)) == (100, int)
+        assert {type(x) for x in family.parameters.values()} <= {int, float, str}
+        assert family.sample(np.random.default_rng(0), kind(3)).leading == (3,)
+    assert made[3].prior.mdps.leading == (3**7,)
+    assert made[1].reward_noise.keywords == {"std": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("sample", "prior"),
+    [
+        (bandits.sample_beta, bandits.bandit().prior),
+        (bandits.sample_gaussian, bandits.gaussian().prior),
+        (bandits.sample_correlated, bandits.correlated().prior),
+    ],
+)
+def test_sampling_needs_a_generator_and_the_prior_that_it_draws_from(sample, prior):
+    for rng in (None, 0, np.random, np.random.RandomState(0)):
+        with pytest.raises(TypeError, match="rng must be a Generator"):
+            sample(rng, 2, prior=prior)
+    for other in (None, tuple(prior), bandits.contextual().prior):
+        with pytest.raises(TypeError, match=r"prior must be of type .*Arms, got"):
+            sample(np.random.default_rng(0), 2, prior=other)
+
+
+def test_means_are_an_array_of_floats():
+    for means_ in ([0.5], None, np.array([0, 1])):
+        with pytest.raises(TypeError, match="means must be an array of floats, got"):
+            bandits.bandit_mdps(means_)
+    with pytest.raises(ValueError, match=r"means must have the shape \[\.\., A\], got \(\)"):
+        bandits.bandit_mdps(np.array(0.5))
+    with pytest.raises(ValueError, match="means must be finite"):
+        bandits.bandit_mdps(np.array([np.nan]))

@@ -1,6 +1,7 @@
 """Gridworlds against moves written out by hand."""
 
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -195,3 +196,37 @@ def test_a_grid_of_too_many_numbers_is_refused_before_its_arrays_are_made():
 def test_bad_parameters_are_refused(words, error, message):
     with pytest.raises(error, match=message):
         gridworld(**words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"goals": 3}, "goals must be a tuple, got 3"),
+        ({"goals": None}, "goals must be a tuple, got None"),
+        ({"goals": "3,4"}, "goals must be a tuple, got '3,4'"),
+        ({"walls": {3}}, r"walls must be a tuple, got \{3\}"),
+        ({"goals": ("3",)}, "goals must be a whole number, got '3'"),
+        ({"stay": True}, "stay must be a whole number, got True"),
+        ({"slip": None}, "slip must be a real number, got None"),
+        ({"goal_reward": "1"}, "goal_reward must be a real number, got '1'"),
+    ],
+)
+def test_parameters_of_another_kind_are_refused(words, message):
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        gridworld(**words)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8])
+def test_numbers_of_other_types_are_converted(kind):
+    words = {
+        "size": 20, "start": 100, "horizon": 100, "episodes": 3, "stay": 0, "terminate": 1,
+        "goal_reward": 2, "step_reward": 0,
+    }  # fmt: skip
+    plain = gridworld(**words, goals=(7, 120), walls=(9,), slip=0.25)
+    narrow = {name: kind(x) for name, x in words.items()}
+    cells = {"goals": np.array([7, 120], kind), "walls": [kind(9)]}
+    other = gridworld(**narrow, **cells, slip=Fraction(1, 4))
+    assert other.parameters == plain.parameters
+    assert {type(x) for x in other.parameters.values()} <= {int, float, str}
+    assert all(map(np.array_equal, other.prior.mdps, plain.prior.mdps))
+    assert (type(other.horizon), type(other.num_episodes)) == (int, int)

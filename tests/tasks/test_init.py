@@ -228,3 +228,95 @@ def test_a_pickled_family_has_its_unit():
     for family in (small_grid(goal_reward=20.0), correlated()._replace(unit=7.0)):
         copy = pickle.loads(pickle.dumps(family))
         assert tasks.reward_unit(copy) == tasks.reward_unit(family) > 1.0
+
+
+# ---- what is refused ----
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"name": None}, TypeError, "name must be of type str, got NoneType"),
+        ({"parameters": None}, TypeError, "parameters must be of type dict, got NoneType"),
+        ({"parameters": [("arms", 2)]}, TypeError, "parameters must be of type dict, got list"),
+        ({"sample": None}, TypeError, "sample must be a function, got None"),
+        ({"sample": "sample"}, TypeError, "sample must be a function, got 'sample'"),
+        ({"reward_noise": None}, TypeError, "reward_noise must be a function, got None"),
+        ({"horizon": 0}, ValueError, "horizon must be at least 1, got 0"),
+        ({"horizon": 2.0}, TypeError, "horizon must be a whole number, got 2.0"),
+        ({"horizon": True}, TypeError, "horizon must be a whole number, got True"),
+        ({"num_episodes": 0}, ValueError, "num_episodes must be at least 1, got 0"),
+        ({"num_episodes": None}, TypeError, "num_episodes must be a whole number, got None"),
+    ],
+)
+def test_a_family_is_valid_from_the_moment_it_exists(wrong, error, message):
+    family = small_grid()
+    with pytest.raises(error, match=message):
+        tasks.Family(**{**family._asdict(), **wrong})
+    with pytest.raises(error, match=message):
+        family._replace(**wrong)
+
+
+def test_the_numbers_of_a_family_are_converted():
+    family = small_bandit()._replace(horizon=np.int8(100), num_episodes=np.uint8(100))
+    assert (family.horizon * family.num_episodes, type(family.horizon)) == (10_000, int)
+    assert type(family) is tasks.Family and type(family._replace(horizon=2)) is tasks.Family
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"noise": None}, TypeError, "reward_noise must be a function, got None"),
+        ({"parameters": None}, TypeError, "parameters must be of type dict, got NoneType"),
+        ({"mdps": None}, TypeError, "mdps must be an MDP of plain arrays, got NoneType"),
+        ({"weights": None}, TypeError, "weights must be an array of floats, got NoneType"),
+    ],
+)
+def test_a_family_of_candidates_refuses_the_wrong_kind_of_thing(wrong, error, message):
+    prior = small_grid().prior
+    given = {"name": "mine", "parameters": {}, **prior._asdict(), "horizon": 1, "num_episodes": 1}
+    with pytest.raises(error, match=message):
+        tasks.family_of_candidates(**{**given, "noise": rollouts.deterministic, **wrong})
+
+
+def test_every_helper_refuses_what_is_no_family():
+    batch = small_bandit().sample(rng(), 2)
+    for other in (None, "bandit", tuple(small_bandit()), [small_bandit()]):
+        calls = [
+            lambda other=other: tasks.reward_unit(other),
+            lambda other=other: tasks.shape_of(other),
+            lambda other=other: tasks.play_trial(rng(), other, batch, scripted_agent([0])),
+        ]
+        for call in calls:
+            with pytest.raises(TypeError, match="family must be of type Family, got"):
+                call()
+    for other in (None, small_bandit().prior, small_grid().prior.mdps):
+        with pytest.raises(TypeError, match="prior must be of type Hypotheses, got"):
+            tasks.shared_initial(other)
+    with pytest.raises(TypeError, match="mdp must be an MDP of plain arrays, got tuple"):
+        tasks.play_trial(rng(), small_bandit(), tuple(batch), scripted_agent([0]))
+
+
+@pytest.mark.parametrize("wrong", [None, 0, np.random, np.random.RandomState(0)])
+@pytest.mark.parametrize("name", registry.FAMILIES)
+def test_tasks_are_drawn_with_a_generator(name, wrong):
+    with pytest.raises(TypeError, match="rng must be a Generator, as numpy"):
+        registry.make(name, {}).sample(wrong, 1)
+
+
+@pytest.mark.parametrize("name", registry.FAMILIES)
+def test_the_number_of_tasks_is_a_whole_number(name):
+    sample = registry.make(name, {}).sample
+    for wrong in (None, 2.0, True, "2", [2]):
+        with pytest.raises(TypeError, match="num_tasks must be a whole number, got"):
+            sample(rng(), wrong)
+
+
+def test_a_first_state_that_candidates_share_without_an_axis_is_returned_whole():
+    mdps = small_grid().prior.mdps
+    for initial in (mdps.initial[0], mdps.initial):
+        prior = small_grid().prior._replace(mdps=mdps._replace(initial=initial))
+        assert np.array_equal(tasks.shared_initial(prior), np.eye(9)[4])
+    spread = np.full(9, 1 / 9)
+    prior = small_grid().prior._replace(mdps=mdps._replace(initial=spread))
+    assert np.array_equal(tasks.shared_initial(prior), spread)

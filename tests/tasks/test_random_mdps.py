@@ -83,3 +83,37 @@ def test_bad_parameters_are_refused(key):
 def test_the_number_of_tasks_is_checked():
     with pytest.raises(ValueError, match="num_tasks must be at least 1, got 0"):
         draw(random_mdps.mdp(), 0)
+
+
+@pytest.mark.verifies("random_mdps.1")
+@pytest.mark.parametrize("size", [0.05, 1e-3, 1e-9])
+def test_small_concentrations_give_rows_with_their_moments_and_never_nan(size):
+    weights = np.array([1.0, 3.0])
+    prior = DirichletMDP(size * np.broadcast_to(weights, (2, 1, 2)), 0.0, 1.0, 1.0)
+    transition = random_mdps.sample_dirichlet(np.random.default_rng(0), 10_000, prior).transition
+    total = size * weights.sum()
+    mean, variance = weights / 4, 3 / 16 / (total + 1)  # of a Dirichlet distribution
+    assert_mean(transition, mean)
+    assert_mean((transition - mean) ** 2, variance)
+
+
+def test_small_and_large_concentrations_are_drawn_together():
+    prior = DirichletMDP(np.array([[[1e-9, 5.0]], [[5.0, 1e-9]]]), 0.0, 1.0, 1.0)
+    transition = random_mdps.sample_dirichlet(np.random.default_rng(0), 1000, prior).transition
+    assert np.allclose(transition[:, :, 0], [[0.0, 1.0], [1.0, 0.0]], atol=1e-6)
+
+
+def test_an_mdp_of_too_many_numbers_is_refused_before_its_arrays_are_made():
+    with pytest.raises(
+        ValueError, match=r"at most 100,000,000 numbers, got 500,000,000,000,000,000"
+    ):
+        random_mdps.mdp(states=10**8, actions=50)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int64])
+def test_numbers_of_other_types_are_converted(kind):
+    family = random_mdps.mdp(states=kind(12), actions=kind(2), horizon=kind(3), episodes=kind(4))
+    assert family.parameters == {"states": 12, "actions": 2, "horizon": 3, "episodes": 4}
+    numbers = [*family.parameters.values(), family.horizon, family.num_episodes]
+    assert {type(x) for x in numbers} == {int}
+    assert draw(family, kind(3)).leading == (3,)

@@ -145,3 +145,21 @@ def test_a_function_that_makes_no_family_is_refused(tmp_path):
     path.write_text(OWN)
     with pytest.raises(TypeError, match=r"own\.py:number must return a Family, got int"):
         registry.make(f"{path}:number", {})
+
+
+@pytest.mark.parametrize("word", ["\u0663", "+5", " 5", "1_0"])
+def test_only_digits_that_everybody_reads_alike_are_numbers(word):
+    for name, key in (("bandit", "arms"), ("gaussian", "std"), ("gridworld", "goals")):
+        with pytest.raises(ValueError, match=re.escape(f"got {word!r}")):
+            registry.make(name, {key: word})
+
+
+def test_names_and_parameters_of_another_kind_are_refused():
+    for name in (None, 3, ["bandit"]):
+        with pytest.raises(TypeError, match="name must be of type str, got"):
+            registry.make(name, {})
+    for parameters in (None, ["arms=2"], "arms=2"):
+        with pytest.raises(TypeError, match="words must be of type Mapping, got"):
+            registry.make("bandit", parameters)
+    with pytest.raises(TypeError, match="arms must be of type str, got int"):
+        registry.make("bandit", {"arms": 2})
