@@ -102,7 +102,7 @@ WAYS = {
 }
 TRUSTED = {  # what a reader takes on trust: tools, and variants of MAML
     "basics", "gradients/controls", "gradients/outer_updates", "gradients/traced_trials",
-    "evolution/workers",
+    "evolution/fitness", "evolution/workers",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.records import checked
 from metarl_min.evolution import workers
 
 ATTEMPTS = 3
@@ -29,31 +30,26 @@ Job = Callable[[int, int], Any]  # start, stop -> result of the slice
 _OPEN: dict[Any, Any] = {}  # function -> the Executor that it made last
 
 
-class _Limit(NamedTuple):
-    executor: Any
-    seconds: float
+def _is_executor(value: Any) -> bool:
+    return hasattr(value, "submit") and not isinstance(value, type)
 
 
-class TimeLimit(_Limit):
+def _check_limit(executor: Any, seconds: Any) -> tuple[Any, float]:
+    rule = "executor must be a concurrent.futures.Executor or a function that makes one"
+    require(_is_executor(executor) or callable(executor), rule, executor)
+    return executor, workers.time_limit("seconds", seconds)
+
+
+@checked(_check_limit)
+class TimeLimit(NamedTuple):
     """An Executor, or a function that makes one, with a time limit.
 
     If no slice comes back for `seconds` seconds, the missing slices are submitted again. TypeError
     or ValueError if a field is out of range.
     """
 
-    __slots__ = ()
-
-    def __new__(cls, executor: Any, seconds: float) -> TimeLimit:
-        rule = "executor must be a concurrent.futures.Executor or a function that makes one"
-        require(_is_executor(executor) or callable(executor), rule, executor)
-        return super().__new__(cls, executor, workers.time_limit("seconds", seconds))
-
-    def _replace(self, **new: Any) -> TimeLimit:
-        return TimeLimit(**{**self._asdict(), **new})  # NamedTuple._replace would bypass the check
-
-
-def _is_executor(value: Any) -> bool:
-    return hasattr(value, "submit") and not isinstance(value, type)
+    executor: Any
+    seconds: float
 
 
 def check(executor: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from metarl_min.basics import arguments
 from metarl_min.basics.arguments import floats, real, require
 from metarl_min.basics.trees import Array
 
@@ -63,16 +64,9 @@ def finite_gradient(g: Array, e: Array) -> Array:
 
 
 def indices(name: str, value: Any) -> Array:
-    """Return an array of indices; TypeError unless they are whole, ValueError if one is negative.
-
-    [k] -> [k]
-    """
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
-        kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
-        raise TypeError(f"{name} must be an array of whole numbers, got {kind}")
-    require(value.ndim == 1, f"{name} must be [k]", value.shape)
-    require(value.min(initial=0) >= 0, f"{name} must not be negative", value.min(initial=0))
-    return value.astype(int, copy=False)
+    """Return an array of indices [k]; TypeError or ValueError unless they are whole and >= 0."""
+    require(arguments.indices(name, value, 2**63).ndim == 1, f"{name} must be [k]", np.shape(value))
+    return np.asarray(value.astype(int, copy=False))
 
 
 def members(name: str, value: Any) -> Array:

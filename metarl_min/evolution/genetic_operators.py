@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.arguments import generator, real, require, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.evolution.fitness import members, require_finite
 
@@ -46,6 +46,7 @@ def truncation(rng: Rng, fitness: Array, num_draws: int, num_parents: int) -> Ar
 
     `num_parents` is K, the number of members that can be drawn.
     """
+    generator("rng", rng)
     order, K = _best_first(fitness), whole("num_parents", num_parents)
     require(len(order) >= K, f"num_parents must be at most {len(order)}", K)
     return order[rng.integers(K, size=whole("num_draws", num_draws, 0))]
@@ -59,6 +60,7 @@ def tournament(rng: Rng, fitness: Array, num_draws: int, tournament_size: int) -
     >>> tournament(np.random.default_rng(0), np.array([0.3, 0.9, 0.1]), 4, tournament_size=50)
     array([1, 1, 1, 1])
     """
+    generator("rng", rng)
     order, K = _best_first(fitness), whole("tournament_size", tournament_size)
     size = whole("num_draws", num_draws, 0), K
     # Positions in `order` are drawn. A better member has a smaller position, so the smallest of
@@ -77,7 +79,7 @@ def _check_pairs(one: Array, other: Array) -> tuple[int, int]:
 def uniform_crossover(rng: Rng, one: Array, other: Array) -> Array:
     """Return the children of parents `one` and `other`, eq. (3). [n, D] each -> [n, D]"""
     _check_pairs(one, other)
-    return np.where(rng.random(one.shape) < 0.5, one, other)
+    return np.where(generator("rng", rng).random(one.shape) < 0.5, one, other)
 
 
 def one_point_crossover(rng: Rng, one: Array, other: Array) -> Array:
@@ -86,7 +88,7 @@ def one_point_crossover(rng: Rng, one: Array, other: Array) -> Array:
     If D = 1 the child is `one`.
     """
     n, D = _check_pairs(one, other)
-    cut = rng.integers(1, max(D, 2), size=(n, 1))
+    cut = generator("rng", rng).integers(1, max(D, 2), size=(n, 1))
     return np.where(np.arange(D) < cut, one, other)
 
 
@@ -98,7 +100,7 @@ def mutate(rng: Rng, x: Array, probability: float, sigma: float) -> Array:
     x, probability = members("x", x), real("probability", probability, 0, 1)
     require(real("sigma", sigma) > 0, "sigma must be positive", sigma)
     with np.errstate(over="ignore"):  # the result is checked
-        step = float(sigma) * rng.standard_normal(x.shape)
+        step = float(sigma) * generator("rng", rng).standard_normal(x.shape)
         result = np.where(rng.random(x.shape) < probability, x + step, x).astype(x.dtype)
     if not np.isfinite(result).all():
         raise FloatingPointError(f"a mutated entry must be finite, got sigma {sigma}")

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import trees
+from metarl_min.basics.arguments import function, generator, instance, real, require, whole
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.mdps import agents, rollouts
 from metarl_min.mdps.agents import Agent
@@ -27,8 +29,16 @@ from metarl_min.tasks import Family, reward_unit
 TASK_STREAM, TRIAL_STREAM = 0, 1  # [key, 0] seeds the draw of tasks, [key, 1] the trials
 
 
+def _check_player(family: Any, init: Any, trial: Any) -> tuple[Any, Any, Any]:
+    return instance("family", family, Family), function("init", init), function("trial", trial)
+
+
+@checked(_check_player)
 class Player(NamedTuple):
-    """A player of the trials of one family. A search changes its parameters."""
+    """A player of the trials of one family. A search changes its parameters.
+
+    TypeError if a field is of the wrong kind.
+    """
 
     family: Family
     init: Callable[[Rng], Tree]  # rng -> parameters of one member
@@ -43,8 +53,13 @@ def mean_returns(
 
     `key` seeds the draw of the tasks and of the trials. The rewards are divided by `unit` before
     they are summed. So returns that are equal in one unit are equal in another unit, up to the
-    rounding of this division. thetas [P, ..] -> [P, N]
+    rounding of this division. TypeError or ValueError if an argument is out of range.
+    thetas [P, ..] -> [P, N]
     """
+    instance("player", player, Player)
+    num_members(thetas)
+    key, num_tasks, unit = whole("key", key, 0), whole("num_tasks", num_tasks), real("unit", unit)
+    require(unit > 0, "unit must be positive", unit)
     tasks_rng = np.random.default_rng([key, TASK_STREAM])
     trial_rng = np.random.default_rng([key, TRIAL_STREAM])
     tasks = player.family.sample(tasks_rng, num_tasks)
@@ -53,15 +68,26 @@ def mean_returns(
 
 
 def play_one(player: Player, rng: Rng, theta: Tree, tasks: MDP, greedy: bool = False) -> Episodes:
-    """Play the trials of one member. -> [M, N, T]"""
-    thetas = trees.map_leaves(lambda x: x[None], theta)
-    episodes = player.trial(rng, thetas, tasks, greedy)
+    """Play the trials of one member. -> [M, N, T]
+
+    TypeError or ValueError if an argument is out of range.
+    """
+    instance("player", player, Player)
+    thetas = trees.map_leaves(lambda x: np.asarray(x)[None], instance("theta", theta, dict))
+    for name, leaf in thetas.items():
+        require(not np.isnan(leaf).any(), f"parameter {name!r} must not have NaN", leaf[0])
+    num_members(thetas)
+    episodes = player.trial(generator("rng", rng), thetas, tasks, greedy)
     return Episodes._make(x[0] for x in episodes)
 
 
 def num_members(thetas: Tree) -> int:
-    """Return P, the length of the first axis of every leaf."""
-    return len(next(iter(thetas.values())))
+    """Return P, the length of the first axis of every leaf; an error if there is no such P."""
+    if not isinstance(thetas, dict) or not thetas:
+        raise TypeError(f"parameters must be a non-empty dict of float arrays, got {thetas!r}")
+    shapes = {np.shape(leaf)[:1] for leaf in thetas.values()}
+    require(len(shapes) == 1 and shapes != {()}, "each parameter must be [P, ..]", shapes)
+    return int(shapes.pop()[0])
 
 
 def play_population(
@@ -71,7 +97,7 @@ def play_population(
 
     The rows are all tasks of the first member, then all tasks of the second, and so on.
     """
-    sampler = rollouts.sampler(tasks, family.reward_noise)
+    sampler = rollouts.sampler(tasks, instance("family", family, Family).reward_noise)
     protocol = family.num_episodes, family.horizon
     # All members share the random numbers of a task.
     return agents.play(rng, sampler, agent, *protocol, population)[0]
@@ -87,6 +113,8 @@ def batched_over_population(policy: RecurrentPolicy, population: int) -> Recurre
     `step(thetas, memory, x [P M, I])` returns the next memory, the logits [P M, A] and the values
     [P M].
     """
+    instance("policy", policy, RecurrentPolicy)
+    population = whole("population", population)
 
     def initial_memory(thetas: Tree, num_rows: int) -> Any:
         return policy.initial_memory(thetas, num_rows // population)
@@ -117,7 +145,8 @@ def _recurrent_trial(
 
 def recurrent_player(family: Family, hidden: int) -> Player:
     """Return the player that plays as RL^2 does, with the weights of a GRU as parameters."""
-    policy = recurrent_policies.gru(hidden)
+    policy = recurrent_policies.gru(whole("hidden", hidden))
+    instance("family", family, Family)
     return Player(
         family=family,
         init=partial(_recurrent_init, family=family, policy=policy),

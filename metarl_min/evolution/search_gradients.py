@@ -87,7 +87,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.arguments import function, instance, require, whole
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array
 from metarl_min.evolution import fitness
 from metarl_min.evolution.fitness import require_finite
@@ -135,30 +136,23 @@ def forward_difference(F: Array, e: Array, sigma: float) -> Array:
     return fitness.finite_gradient((F[1:] - F[0]) @ e / (len(e) * sigma), e)
 
 
-class _Estimator(NamedTuple):
-    gradient: Callable[[Array, Array, float], Array]  # F [P], e [n, D], sigma -> g [D]
-    signs: tuple[int, ...]  # factors s of sigma e_i
-    num_centres: int  # number of members that are theta itself
+def _check_estimator(gradient: Any, signs: Any, num_centres: Any) -> tuple[Any, ...]:
+    signs = tuple(whole("a sign", sign, -1) for sign in instance("signs", signs, tuple))
+    require(set(signs) in ({1}, {-1}, {1, -1}), "signs must be 1 or -1", signs)
+    return function("gradient", gradient), signs, whole("num_centres", num_centres, 0)
 
 
-class Estimator(_Estimator):
+@checked(_check_estimator)
+class Estimator(NamedTuple):
     """An estimator, and the members that it needs.
 
     The first `num_centres` members are theta itself. Then, for each direction e_i, there is a
     member theta + s sigma e_i for each s in `signs`. TypeError or ValueError if a field is wrong.
     """
 
-    __slots__ = ()
-
-    def __new__(cls, gradient: Any, signs: tuple[int, ...], num_centres: int) -> Estimator:
-        if not callable(gradient) or not isinstance(signs, tuple):
-            raise TypeError(f"an estimator has a function and a tuple, got {gradient}, {signs}")
-        signs = tuple(whole("a sign", sign, -1) for sign in signs)
-        require(set(signs) in ({1}, {-1}, {1, -1}), "signs must be 1 or -1", signs)
-        return super().__new__(cls, gradient, signs, whole("num_centres", num_centres, 0))
-
-    def _replace(self, **new: Any) -> Estimator:
-        return Estimator(**{**self._asdict(), **new})  # NamedTuple._replace would bypass the check
+    gradient: Callable[[Array, Array, float], Array]  # F [P], e [n, D], sigma -> g [D]
+    signs: tuple[int, ...]  # factors s of sigma e_i
+    num_centres: int  # number of members that are theta itself
 
 
 ESTIMATORS = {

@@ -47,7 +47,7 @@ def test_fitness_that_is_none_is_refused(F, error, rule):
         (np.array([0.0, 1.0]), TypeError, "indices must be .* whole numbers, got float64"),
         (np.array([True]), TypeError, "indices must be .* whole numbers, got bool"),
         (np.array([[0, 1]]), ValueError, r"indices must be \[k\], got \(1, 2\)"),
-        (np.array([2, -1]), ValueError, "indices must not be negative, got -1"),
+        (np.array([2, -1]), ValueError, r"indices must be from 0 to .*, got -1 at \[1\]"),
     ],
 )
 def test_indices_are_whole_and_not_negative(value, error, rule):

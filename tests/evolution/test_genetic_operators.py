@@ -1,7 +1,6 @@
 """Genetic operators: every draw of a small case is fed in, so that distributions are exact."""
 
 import itertools
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +12,25 @@ from metarl_min.evolution import genetic_operators as module
 FITNESS = np.array([0.3, 0.9, 0.1, 0.6])
 
 
+class Fed:
+    """A generator that draws what it is given."""
+
+    def __init__(self, integers=None, random=None, normal=None):
+        self.draws = integers, random, normal
+
+    def integers(self, *bounds, size):
+        return np.reshape(self.draws[0], size)
+
+    def random(self, shape):
+        return np.reshape(self.draws[1], shape)
+
+    def standard_normal(self, shape):
+        return np.reshape(self.draws[2], shape)
+
+
 def every(draws):
     """An rng whose `integers` are all of `draws`."""
-    return SimpleNamespace(integers=lambda *a, size: np.reshape(draws, size))
+    return Fed(integers=draws)
 
 
 @pytest.mark.verifies("genetic_operators.1")
@@ -42,7 +57,7 @@ def test_a_tournament_is_won_with_its_chance(K):
 def test_uniform_crossover_has_every_mask_once():
     masks = np.array(list(itertools.product([0.4999, 0.5], repeat=3)))
     one, other = np.ones((8, 3)), np.zeros((8, 3))
-    fixed = SimpleNamespace(random=lambda shape: masks.reshape(shape))
+    fixed = Fed(random=masks)
     children = module.uniform_crossover(fixed, one, other)
     assert_array_equal(children, masks < 0.5)
     assert len(np.unique(children, axis=0)) == 8
@@ -63,9 +78,7 @@ def test_one_point_crossover_cuts_once_and_between_entries():
 @pytest.mark.verifies("genetic_operators.5")
 def test_mutation_moves_the_chosen_entries_by_a_normal():
     x, normal = np.array([[1.0, 2.0, 3.0]]), np.array([[0.5, -1.0, 2.0]])
-    fixed = SimpleNamespace(
-        random=lambda shape: np.array([[0.05, 0.2, 0.1]]), standard_normal=lambda shape: normal
-    )
+    fixed = Fed(random=[[0.05, 0.2, 0.1]], normal=normal)
     assert_allclose(module.mutate(fixed, x, 0.1, 0.2), [[1.1, 2.0, 3.0]], rtol=1e-15)
     same = module.mutate(rng(), x, 0.0, 0.2)
     assert_array_equal(same, x)
@@ -148,3 +161,19 @@ def test_mutation_is_refused_where_it_is_none(wrong, error, rule):
     right = {"x": MEMBERS.astype(np.float32), "probability": 1.0, "sigma": 0.5}
     with pytest.raises(error, match=rule):
         module.mutate(rng(), **right | wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, 0, np.random, np.random.RandomState(0)])
+@pytest.mark.parametrize(
+    "operator",
+    [
+        lambda r: module.truncation(r, FITNESS, 3, 2),
+        lambda r: module.tournament(r, FITNESS, 3, 2),
+        lambda r: module.uniform_crossover(r, MEMBERS, MEMBERS),
+        lambda r: module.one_point_crossover(r, MEMBERS, MEMBERS),
+        lambda r: module.mutate(r, MEMBERS, 0.5, 1.0),
+    ],
+)
+def test_every_operator_draws_from_a_generator(operator, wrong):
+    with pytest.raises(TypeError, match="rng must be a Generator"):
+        operator(wrong)

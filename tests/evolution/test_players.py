@@ -94,3 +94,74 @@ def test_the_returns_of_a_key_are_means_over_its_tasks():
     tenths = players.mean_returns(flat, {"x": np.zeros((2, 2))}, 3, 5, unit=0.1)
     assert_array_equal(tenths, np.full((2, 3), 4.0))  # each reward is divided before the sum
     assert players.num_members({"x": np.zeros((6, 2))}) == 6
+
+
+TOY = toy_players.toy_player(small_grid(), toy_players.linear_trial)
+X = {"x": np.array([[1.0, 0.0], [0.0, 1.0]])}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "rule"),
+    [
+        ({"player": None}, TypeError, "player must be of type Player, got NoneType"),
+        ({"thetas": None}, TypeError, "parameters must be a non-empty dict of float arrays"),
+        ({"thetas": {}}, TypeError, "parameters must be a non-empty dict of float arrays"),
+        ({"thetas": {"x": np.array(1.0)}}, ValueError, r"each parameter must be \[P, ..\], got"),
+        ({"thetas": X | {"y": np.ones(3)}}, ValueError, r"each parameter must be \[P, ..\], got"),
+        ({"key": -1}, ValueError, "key must be at least 0, got -1"),
+        ({"key": 0.5}, TypeError, "key must be a whole number, got 0.5"),
+        ({"num_tasks": 0}, ValueError, "num_tasks must be at least 1, got 0"),
+        ({"num_tasks": "3"}, TypeError, "num_tasks must be a whole number, got '3'"),
+        ({"unit": 0}, ValueError, "unit must be positive, got 0"),
+        ({"unit": np.nan}, ValueError, "unit must be finite, got nan"),
+    ],
+)
+def test_returns_are_refused_where_nobody_could_play(wrong, error, rule):
+    right = {"player": TOY, "thetas": X, "key": 3, "num_tasks": 5}
+    with pytest.raises(error, match=rule):
+        players.mean_returns(**right | wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "rule"),
+    [
+        ({"player": "es"}, TypeError, "player must be of type Player, got str"),
+        ({"rng": np.random}, TypeError, "rng must be a Generator"),
+        ({"theta": {"x": np.full(2, np.nan)}}, ValueError, "parameter 'x' must not have NaN"),
+        ({"theta": {}}, TypeError, "parameters must be a non-empty dict"),
+        ({"theta": [1.0, 2.0]}, TypeError, "theta must be of type dict, got list"),
+    ],
+)
+def test_one_member_needs_parameters_and_a_generator(wrong, error, rule):
+    tasks = TOY.family.sample(rng(), 2)
+    right = {"player": TOY, "rng": rng(), "theta": {"x": np.ones(2)}, "tasks": tasks}
+    with pytest.raises(error, match=rule):
+        players.play_one(**right | wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "rule"),
+    [
+        ({"family": None}, "family must be of type Family, got NoneType"),
+        ({"init": {}}, "init must be a function, got {}"),
+        ({"trial": "rl2"}, "trial must be a function, got 'rl2'"),
+    ],
+)
+def test_a_player_is_valid_from_the_moment_it_exists(wrong, rule):
+    for make in (TOY._replace, lambda **new: players.Player(**TOY._asdict() | new)):
+        assert make() == TOY
+        with pytest.raises(TypeError, match=rule):
+            make(**wrong)
+
+
+def test_a_player_of_a_network_needs_a_family_and_units():
+    with pytest.raises(TypeError, match="family must be of type Family, got str"):
+        players.recurrent_player("bandit", 3)
+    with pytest.raises(ValueError, match="hidden must be at least 1, got 0"):
+        players.recurrent_player(FAMILIES["bandit"], 0)
+    with pytest.raises(TypeError, match="policy must be of type RecurrentPolicy, got NoneType"):
+        players.batched_over_population(None, 3)
+    with pytest.raises(ValueError, match="population must be at least 1, got 0"):
+        players.batched_over_population(recurrent_policies.gru(3), 0)
+    with pytest.raises(TypeError, match="family must be of type Family, got NoneType"):
+        players.play_population(rng(), None, None, None, 2)
