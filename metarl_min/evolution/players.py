@@ -23,7 +23,7 @@ from metarl_min.mdps.agents import Agent
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.memory import recurrent_agents, recurrent_policies
-from metarl_min.memory.recurrent_policies import RecurrentPolicy
+from metarl_min.memory.protocol import RecurrentPolicy
 from metarl_min.tasks import Family, reward_unit
 
 TASK_STREAM, TRIAL_STREAM = 0, 1  # [key, 0] seeds the draw of tasks, [key, 1] the trials

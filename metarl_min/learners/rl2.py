@@ -56,7 +56,8 @@ from metarl_min.mdps import mdp, rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.memory import recurrent_agents, recurrent_policies, recurrent_training
-from metarl_min.memory.recurrent_policies import CELLS, Cell, RecurrentPolicy
+from metarl_min.memory.protocol import Cell, RecurrentPolicy
+from metarl_min.memory.recurrent_policies import CELLS
 from metarl_min.memory.recurrent_training import Settings, State, Update
 from metarl_min.tasks import Family, play_trial, reward_unit, shape_of
 

@@ -1,5 +1,6 @@
 """Learning that happens in a memory.
 
+protocol            a policy with a memory, as functions of its parameters
 cells               recurrent cells and back-propagation through time
 recurrent_policies  a recurrent cell with heads for logits and values
 actor_critic        advantages over a trial, and the gradients in logits and values

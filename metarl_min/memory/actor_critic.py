@@ -54,8 +54,27 @@ A gradient g that is longer than a limit is scaled down to this length:
 import numpy as np
 
 from metarl_min.basics import trees
+from metarl_min.basics.arguments import floats, instance, real, require, shaped
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.mdps.policies import log_softmax, sum_over_actions
+
+
+def _check_steps(alive: Array, **arrays: Array) -> None:
+    """Raise an error unless `alive` is [N T, M], and the arrays are finite and [N T, M] too."""
+    if not isinstance(alive, np.ndarray) or alive.dtype != bool:
+        got = getattr(alive, "dtype", type(alive).__name__)
+        raise TypeError(f"alive must be an array of bool, got {got}")
+    require(alive.ndim == 2 and alive.size > 0, "alive must have the axes [N T, M]", alive.shape)
+    for name, array in arrays.items():
+        shaped(name, floats(name, array), alive.shape, "alive")
+
+
+def _check_actions(logits: Array, onehot: Array) -> tuple[int, ...]:
+    """Return the axes [N T, M] of logits and actions [N T, M, A]; an error unless they fit."""
+    shape = floats("logits", logits).shape
+    require(len(shape) == 3, "logits must have the axes [N T, M, A]", shape)
+    shaped("onehot", floats("onehot", onehot), shape, "the logits")
+    return shape[:2]
 
 
 def advantages(
@@ -68,6 +87,8 @@ def advantages(
     array([[2.5],
            [1.5]])
     """
+    _check_steps(alive, rewards=rewards, values=values)
+    gamma, gae_lambda = real("gamma", gamma, 0, 1), real("gae_lambda", gae_lambda, 0, 1)
     result = np.zeros_like(values)
     next_advantage, next_value = 0.0 * values[0], 0.0 * values[0]
     for t in range(len(rewards) - 1, -1, -1):
@@ -76,11 +97,14 @@ def advantages(
         result[t] = np.where(alive[t], advantage, 0)
         next_advantage = np.where(alive[t], advantage, next_advantage)
         next_value = np.where(alive[t], values[t], next_value)
+    if not np.isfinite(result).all():
+        raise FloatingPointError("advantages must be finite, got sums that are too large")
     return result
 
 
 def log_probs_of_actions(logits: Array, onehot: Array) -> Array:
     """Return the log-probability of each action that was taken. [N T, M, A] each -> [N T, M]"""
+    _check_actions(logits, onehot)
     log_probs = sum_over_actions(log_softmax(logits) * onehot)  # keeps the axis A with length 1
     return np.asarray(log_probs[..., 0])
 
@@ -97,8 +121,13 @@ def logit_gradient(
     """Return the gradient of f, eq. (2), in the logits, by eqs. (3) and (4). [N T, M, A]
 
     Logits and one-hot actions are [N T, M, A]. The log-probabilities of the actions under pi_old,
-    the advantages `adv` and `alive` are [N T, M]. `entropy_weight` is eta, and `clip` is eps.
+    the advantages `adv` and `alive` are [N T, M]. `entropy_weight` is eta, and `clip` is eps, which
+    may be infinite.
     """
+    _check_steps(alive, old_log_probs=old_log_probs, adv=adv)
+    shaped("logits", alive, _check_actions(logits, onehot), "alive")
+    real("entropy_weight", entropy_weight, 0)
+    require(clip > 0, "clip must be positive", clip)
     log_probs = log_softmax(logits)
     probs = np.exp(log_probs)
     ratio = np.exp(sum_over_actions(log_probs * onehot)[..., 0] - old_log_probs)
@@ -111,10 +140,29 @@ def logit_gradient(
 
 def value_gradient(values: Array, targets: Array, alive: Array) -> Array:
     """Return the gradient of f in the values, eq. (5). [N T, M] each"""
+    _check_steps(alive, values=values, targets=targets)
     return np.asarray(0.5 * (targets - values) * alive, dtype=values.dtype)
 
 
+def _norm(g: Tree) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.sqrt(sum(np.square(leaf, dtype=float).sum() for leaf in g.values())))
+
+
 def clip_norm(g: Tree, limit: float) -> Tree:
-    """Return the gradient `g`, scaled down to the norm `limit` if it is longer, eq. (6)."""
-    norm = float(np.sqrt(sum(np.square(leaf, dtype=float).sum() for leaf in g.values())))
-    return trees.scale(g, limit / norm) if norm > limit else g
+    """Return the gradient `g`, scaled down to the norm `limit` if it is longer, eq. (6).
+
+    FloatingPointError if the gradient is not finite.
+    """
+    require(real("limit", limit) > 0, "limit must be positive", limit)
+    for name, leaf in instance("g", g, dict).items():
+        instance(f"gradient {name!r}", leaf, np.ndarray)
+    norm = _norm(g)
+    if np.isfinite(norm):
+        return trees.scale(g, limit / norm) if norm > limit else g
+    largest = float(np.max([np.abs(leaf).max(initial=0.0) for leaf in g.values()]))
+    if not np.isfinite(largest):
+        raise FloatingPointError(f"a gradient must be finite, got an entry {largest}")
+    g_short = trees.scale(g, 1 / largest)  # the squares of g are too large for a float
+    norm = _norm(g_short)
+    return trees.scale(g_short, limit / norm) if norm > limit / largest else g

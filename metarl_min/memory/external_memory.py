@@ -46,7 +46,7 @@ from metarl_min.basics.arguments import whole
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.memory import addressing, cells, recurrent_policies
 from metarl_min.memory.cells import GRUStep, sigmoid
-from metarl_min.memory.recurrent_policies import RecurrentPolicy
+from metarl_min.memory.protocol import RecurrentPolicy
 
 
 class Interface(NamedTuple):

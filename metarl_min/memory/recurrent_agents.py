@@ -33,10 +33,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import require
+from metarl_min.basics import trees
+from metarl_min.basics.arguments import floats, generator, indices, instance, real, require, whole
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.mdps.agents import Agent
-from metarl_min.memory.recurrent_policies import RecurrentPolicy
+from metarl_min.memory.protocol import RecurrentPolicy, require_outputs
 
 
 class Step(NamedTuple):
@@ -74,6 +75,14 @@ def observation(states: Array, last_action_reward: Array, starts: bool, num_stat
     >>> observation(np.array([1]), np.array([[0.0, 1.0, 0.5]]), True, num_states=2)
     array([[0. , 1. , 0. , 1. , 0.5, 1. ]])
     """
+    indices("states", states, whole("num_states", num_states))
+    shape = floats("last_action_reward", last_action_reward).shape
+    fits = len(shape) == 2 and states.shape == shape[:1]
+    require(fits, "last_action_reward must have the axes [B, A + 1], for each state a row", shape)
+    return _observation(states, last_action_reward, starts, num_states)
+
+
+def _observation(states: Array, last_action_reward: Array, starts: bool, num_states: int) -> Array:
     num_inputs = num_states + last_action_reward.shape[-1] + 1
     x = np.zeros((len(states), num_inputs), last_action_reward.dtype)
     x[np.arange(len(states)), states] = 1
@@ -82,19 +91,43 @@ def observation(states: Array, last_action_reward: Array, starts: bool, num_stat
     return x
 
 
+def _require_logits(logits: Array) -> None:
+    if not isinstance(logits, np.ndarray) or logits.dtype.kind != "f" or logits.ndim != 2:
+        got = getattr(logits, "shape", type(logits).__name__)
+        raise TypeError(f"logits must be an array of floats [B, A], got {got}")
+
+
+def _require_numbers(largest: Array) -> None:
+    """Raise a FloatingPointError unless the largest logit of each row is a finite number."""
+    bad = ~np.isfinite(largest)
+    if bad.any():
+        raise FloatingPointError(f"the largest logit must be finite, got {largest[bad][0]}")
+
+
 def sample_actions(rng: Rng, logits: Array) -> Array:
     """Draw an action from the softmax of each row, by inversion as in rollouts (1). [B, A] -> [B]
 
     It is the first action whose cumulative probability exceeds a uniform number.
+    FloatingPointError if a logit is NaN or plus infinity, or if all logits of a row are minus
+    infinity.
     """
+    generator("rng", rng)
+    _require_logits(logits)
     columns = np.ascontiguousarray(logits.T)  # [A, B]; this order is faster
-    sums = np.exp(columns - columns.max(0)).cumsum(0)  # sums[-1] is the normaliser
+    largest = columns.max(0)  # NaN if a logit is NaN
+    _require_numbers(largest)
+    sums = np.exp(columns - largest).cumsum(0)  # sums[-1] is the normaliser
     drawn = rng.random(sums.shape[1:]) * sums[-1]
     return np.asarray((drawn >= sums).sum(0))
 
 
 def greedy_actions(rng: Rng, logits: Array) -> Array:
-    """Return the most probable action of each row. [B, A] -> [B]"""
+    """Return the most probable action of each row. [B, A] -> [B]
+
+    FloatingPointError for the same logits as in `sample_actions`.
+    """
+    _require_logits(logits)
+    _require_numbers(logits.max(-1))
     return np.asarray(np.argmax(logits, axis=-1))
 
 
@@ -123,9 +156,13 @@ def agent(
     """Return the agent that plays the policy with the parameters `theta`, eq. (1).
 
     `shape` is (S, A), and `unit` is the unit of the rewards. A greedy agent takes the most probable
-    action. Choosing it uses no random numbers.
+    action. Choosing it uses no random numbers. TypeError or ValueError unless the parameters are
+    finite floats. ValueError if a step of the policy returns logits of another number of actions.
     """
-    (S, A), dtype = shape, next(iter(theta.values())).dtype
+    instance("policy", policy, RecurrentPolicy)
+    S, A = (whole(name, x) for name, x in zip(("S", "A"), shape, strict=True))
+    dtype = next(iter(trees.check(theta).values())).dtype
+    require(real("unit", unit) > 0, "unit must be positive", unit)
     choose = greedy_actions if greedy else sample_actions
 
     def start(num_rows: int) -> Memory:
@@ -137,8 +174,9 @@ def agent(
         )
 
     def act(rng: Rng, memory: Memory, states: Array) -> tuple[Array, Memory]:
-        x = observation(states, memory.last_action_reward, memory.episode_starts, S)
+        x = _observation(states, memory.last_action_reward, memory.episode_starts, S)
         policy_memory, logits, values = policy.step(theta, memory.policy_memory, x)
+        require_outputs(logits, values, (len(states), A))
         steps = memory.steps
         if steps is not None:
             steps = (*steps, Step(x, memory.policy_memory, logits, values))
@@ -168,7 +206,7 @@ def record(memory: Memory) -> Record:
 
     ValueError if the memory holds no step.
     """
-    steps = memory.steps or ()
+    steps = instance("memory", memory, Memory).steps or ()
     rule = "memory must be that of a recording agent after a trial"
     require(len(steps) > 0, rule, "a memory without steps")
     return Record(
@@ -181,4 +219,5 @@ def record(memory: Memory) -> Record:
 
 def time_first(x: Array) -> Array:
     """Return an array of a trial with its steps as the first axis. [M, N, T] -> [N T, M]"""
+    require(np.ndim(x) == 3, "x must have the axes [M, N, T]", np.shape(x))
     return np.ascontiguousarray(x.reshape(len(x), -1).T)

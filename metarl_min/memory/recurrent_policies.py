@@ -25,38 +25,23 @@ The signs in (2) make all orthogonal matrices equally likely. The variance of (3
 l^2 / 3 = 2 / (rows + columns). With the variance 1 / rows, x W is about as large as x. With
 1 / columns, the gradient in x is about as large as the gradient in x W. (3) lies between the two.
 
-A learner uses a policy only through `RecurrentPolicy`. The learner needs to know neither the
-contents of the memory nor the computation of the gradient. In this module, T is the number of all
-steps of a trial, which is the product N T of the other modules.
+In this module, T is the number of all steps of a trial, which is the product N T of the other
+modules.
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import autograd.numpy as np
 import numpy as onp
 from autograd import grad
 
-from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.arguments import generator, instance, require, shaped, whole
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.memory import cells
 from metarl_min.memory.cells import GRUStep
-
-
-class RecurrentPolicy(NamedTuple):
-    """A policy with a memory, as functions of its parameters."""
-
-    init: Callable[[Rng, int, int], Tree]  # rng, I inputs, A actions -> parameters
-    initial_memory: Callable[[Tree, int], Any]  # parameters, num_tasks -> memory before a trial
-    step: Callable[[Tree, Any, Any], tuple[Any, Any, Any]]
-    # parameters, memory, observations [..., M, I] -> memory, logits [..., M, A], values [..., M]
-    gradient: Callable[[Tree, Array, Any, Array, Array], Tree] | None = None
-    # The gradient by hand: parameters, x [T, M, I], memories [T + 1], gradients in logits [T, M, A]
-    # and in values [T, M] -> gradient in the parameters. If `gradient` is None, autograd is used.
-
-
-Cell = Callable[[int], RecurrentPolicy]  # number of hidden units -> policy with this cell
+from metarl_min.memory.protocol import Cell, RecurrentPolicy, require_outputs
 
 
 def unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], Any, Any]:
@@ -72,11 +57,12 @@ def unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], An
     >>> len(memories), logits.shape, values.shape
     (6, (5, 3, 2), (5, 3))
     """
-    memories: list[Any] = [policy.initial_memory(params, x.shape[1])]
-    logits: list[Any] = []
-    values: list[Any] = []
+    instance("policy", policy, RecurrentPolicy)
+    require(np.ndim(x) == 3 and len(x) > 0, "x must have the axes [T, M, I]", np.shape(x))
+    memories, logits, values = [policy.initial_memory(params, x.shape[1])], [], []
     for observations in x:
         memory, z, v = policy.step(params, memories[-1], observations)
+        require_outputs(z, v, (len(observations), np.shape(z)[-1]))
         memories.append(memory)
         logits.append(z)
         values.append(v)
@@ -97,6 +83,10 @@ def gradient(
     returned the memories [T + 1] for the observations x [T, M, I]. A policy without a gradient by
     hand is unrolled again, and autograd traces it.
     """
+    instance("policy", policy, RecurrentPolicy)
+    shaped("logit_gradients", logit_gradients[..., 0], np.shape(x)[:-1], "x")
+    shaped("value_gradients", value_gradients, np.shape(x)[:-1], "x")
+    require(len(memories) == len(x) + 1, "there must be T + 1 memories", len(memories))
     if policy.gradient is not None:
         return policy.gradient(params, x, memories, logit_gradients, value_gradients)
 
@@ -110,24 +100,26 @@ def gradient(
 
 
 def orthogonal(rng: Rng, rows: int, columns: int) -> Array:
-    """Return a random matrix with orthonormal columns, eq. (2).
-
-    If there are fewer rows than columns, the rows are orthonormal.
-    """
-    Q, R = onp.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+    """Return a random matrix whose columns are orthonormal, or whose rows, if fewer, eq. (2)."""
+    shape = whole("rows", rows), whole("columns", columns)
+    Q, R = onp.linalg.qr(generator("rng", rng).standard_normal((max(shape), min(shape))))
     Q = Q * onp.sign(onp.diag(R))
     return Q if rows >= columns else onp.ascontiguousarray(Q.T)
 
 
 def glorot_uniform(rng: Rng, rows: int, columns: int) -> Array:
     """Return a random matrix [rows, columns] of uniform numbers, eq. (3)."""
-    limit = onp.sqrt(6 / (rows + columns))
-    return rng.uniform(-limit, limit, (rows, columns))
+    limit = onp.sqrt(6 / (whole("rows", rows) + whole("columns", columns)))
+    return generator("rng", rng).uniform(-limit, limit, (rows, columns))
 
 
 def require_float(dtype: str) -> str:
-    """Return `dtype`; ValueError unless it is float32 or float64."""
-    require(dtype in ("float32", "float64"), "dtype must be float32 or float64", repr(dtype))
+    """Return `dtype`; TypeError unless it is a word, ValueError unless it is float32 or float64."""
+    require(
+        instance("dtype", dtype, str) in ("float32", "float64"),
+        "dtype must be float32 or float64",
+        repr(dtype),
+    )
     return dtype
 
 

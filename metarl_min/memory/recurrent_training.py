@@ -28,14 +28,22 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import optimizers
-from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.arguments import floats, instance, real, require, shaped, whole
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.memory import actor_critic, recurrent_policies
+from metarl_min.memory.protocol import RecurrentPolicy
 from metarl_min.memory.recurrent_agents import Record, time_first
-from metarl_min.memory.recurrent_policies import RecurrentPolicy
 
 
+def _check_update(epochs: Any, clip: Any) -> tuple[int, float]:
+    clip = clip if clip == np.inf else real("clip", clip)
+    require(clip > 0, "clip must be positive", clip)
+    return whole("epochs", epochs), clip
+
+
+@checked(_check_update)
 class Update(NamedTuple):
     """The number of ascents on one batch, and the bounds of the ratios in actor_critic (2)."""
 
@@ -45,7 +53,9 @@ class Update(NamedTuple):
     @property
     def words(self) -> dict[str, Any]:
         """Return the command-line options that give this update."""
-        return {"update": "a2c"} if self == a2c else {"update": "ppo", **self._asdict()}
+        if self.epochs == 1:  # all ratios are 1, so clip has no effect
+            return {"update": "a2c"} if self == a2c else {"update": "ppo", "epochs": 1}
+        return {"update": "ppo", **self._asdict()}
 
 
 a2c = Update(epochs=1, clip=np.inf)  # one ascent, where all ratios are 1 [Mnih et al. 2016]
@@ -53,8 +63,7 @@ a2c = Update(epochs=1, clip=np.inf)  # one ascent, where all ratios are 1 [Mnih 
 
 def ppo(epochs: int = 4, clip: float = 0.2) -> Update:
     """Return the update of `epochs` ascents with clipped ratios [Schulman et al. 2017]."""
-    require(real("clip", clip) > 0, "clip must be positive", clip)
-    return Update(epochs=whole("epochs", epochs), clip=clip)
+    return Update(epochs=epochs, clip=real("clip", clip))
 
 
 # In `Annotated[type, x]`, x tells the command line which values an option may have.
@@ -75,15 +84,38 @@ def update_of_words(
     options: dict[str, Any] = {"epochs": epochs, "clip": clip}
     given = {name: value for name, value in options.items() if value is not None}
     if update == "ppo":
+        rule = "clip must come with at least 2 epochs, because all ratios of one ascent are 1"
+        require(clip is None or epochs != 1, rule, f"clip={clip} with epochs=1")
         return ppo(**given)
     require(not given, f"{' and '.join(given)} must come with update=ppo", "update=a2c")
     return a2c
 
 
+def _check_settings(*fields: Any) -> tuple[Any, ...]:
+    """Return the fields of `Settings`, with numbers of Python."""
+    *numbers, update = fields
+    by_name = dict(zip(Settings._fields, numbers, strict=False))
+    for name, value in by_name.items():
+        if name in ("hidden", "num_tasks", "iterations"):
+            by_name[name] = whole(name, value)
+        elif name in ("gamma", "gae_lambda"):
+            by_name[name] = real(name, value, 0, 1)
+        elif name in ("entropy", "beta"):
+            by_name[name] = real(name, value, 0)
+        else:
+            by_name[name] = real(name, value)
+            require(by_name[name] > 0, f"{name} must be positive", value)
+    if not isinstance(update, Update):
+        raise TypeError(f"update must be a2c or ppo(..), got {update!r}")
+    return *by_name.values(), update
+
+
+@checked(_check_settings)
 class Settings(NamedTuple):
     """The settings of a training. On the command line, each field except `update` is one option.
 
     `update_of_words` makes the field `update` from the options `update`, `epochs` and `clip`.
+    TypeError or ValueError if a setting is out of range.
 
     hidden      number of hidden units of the policy
     num_tasks   number of tasks in a batch
@@ -115,18 +147,8 @@ UNSET = Settings._make([None] * 10)
 
 
 def check(settings: Settings) -> Settings:
-    """Return the settings; TypeError or ValueError if one of them is out of range."""
-    for name in ("hidden", "num_tasks", "iterations"):
-        whole(name, getattr(settings, name))
-    real("gamma", settings.gamma, 0, 1)
-    real("gae_lambda", settings.gae_lambda, 0, 1)
-    real("entropy", settings.entropy, 0)
-    real("beta", settings.beta, 0)
-    require(real("scale", settings.scale) > 0, "scale must be positive", settings.scale)
-    require(real("max_norm", settings.max_norm) > 0, "max_norm must be positive", settings.max_norm)
-    if not isinstance(settings.update, Update):
-        raise TypeError(f"update must be a2c or ppo(..), got {settings.update!r}")
-    return settings
+    """Return the settings; TypeError or ValueError if one of them is out of range or not set."""
+    return Settings(*instance("settings", settings, Settings))
 
 
 class State(NamedTuple):
@@ -143,7 +165,28 @@ def schedule(beta: float, entropy_weight: float, progress: float) -> tuple[float
     >>> schedule(0.02, 0.1, progress=0.25)
     (0.015, 0.05)
     """
+    beta, entropy_weight = real("beta", beta, 0), real("entropy_weight", entropy_weight, 0)
+    progress = real("progress", progress, 0)
     return max(0.0, 1 - progress) * beta, max(0.0, 1 - 2 * progress) * entropy_weight
+
+
+def _check_batch(
+    settings: Settings, state: State, record: Record, episodes: Episodes, rewards: Array
+) -> None:
+    instance("settings", settings, Settings)
+    instance("state", state, State)
+    instance("episodes", episodes, Episodes)
+    shaped("rewards", floats("rewards", rewards), episodes.alive.shape, "the episodes")
+    M, N, T = episodes.alive.shape
+    shaped("values", instance("record", record, Record).values, (N * T, M), "the episodes")
+
+
+def _require_finite(logits: Array, values: Array) -> None:
+    """Raise a FloatingPointError if training has made an output of the policy infinite or NaN."""
+    for name, x in (("logits", logits), ("values", values)):
+        bad = ~np.isfinite(x)
+        if bad.any():
+            raise FloatingPointError(f"{name} of the policy must be finite, got {x[bad][0]}")
 
 
 def ascend(
@@ -160,7 +203,9 @@ def ascend(
     that enter the advantages. They can differ from `episodes.rewards`: rl2 divides them by their
     unit, and it may pass mean rewards.
     """
+    _check_batch(settings, state, record, episodes, rewards)
     x, memories, logits, values = record
+    _require_finite(logits, values)
     alive = time_first(episodes.alive)
     onehot = np.eye(logits.shape[-1], dtype=logits.dtype)[time_first(episodes.actions)]
     r = (settings.scale * time_first(rewards)).astype(logits.dtype)
@@ -173,6 +218,7 @@ def ascend(
     for epoch in range(settings.update.epochs):
         if epoch > 0:  # theta has changed since the trials were played
             memories, logits, values = recurrent_policies.unroll(policy, theta, x)
+            _require_finite(logits, values)
         logit_gradient = actor_critic.logit_gradient(
             logits, old_log_probs, onehot, advantages, alive, eta, settings.update.clip
         )

@@ -1,5 +1,7 @@
 """What a recurrent agent observes, keeps and records, and how it draws its actions."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from comparing import rng
@@ -127,3 +129,92 @@ def test_an_action_of_no_chance_is_never_drawn():
 def test_a_greedy_action_is_the_most_probable_one():
     logits = np.array([[0.0, 2.0, 1.0], [3.0, -1.0, 2.0], [0.0, 0.0, 1.0]])
     assert_array_equal(recurrent_agents.greedy_actions(rng(), logits), [1, 0, 2])
+
+
+@pytest.mark.parametrize(
+    "choose", [recurrent_agents.sample_actions, recurrent_agents.greedy_actions]
+)
+def test_what_is_no_number_is_never_a_choice(choose):
+    for bad in (np.nan, np.inf, -np.inf):
+        logits = np.array([[0.0, 1.0], [bad, bad], [1.0, 0.0]])
+        with pytest.raises(FloatingPointError, match=f"largest logit must be finite, got {bad}"):
+            choose(rng(), logits)
+    with pytest.raises(FloatingPointError, match="largest logit must be finite, got nan"):
+        choose(rng(), np.array([[0.0, np.nan, 5.0]]))
+    assert_array_equal(choose(rng(), np.array([[-np.inf, 0.0]])), [1])
+    for bad in ([[0.0, 1.0]], np.zeros(3), np.zeros((2, 3), int), None):
+        with pytest.raises(TypeError, match=r"logits must be an array of floats \[B, A\]"):
+            choose(rng(), bad)
+
+
+@pytest.mark.parametrize("bad", [None, 0, np.random.RandomState(0), np.random])
+def test_actions_are_drawn_by_a_generator(bad):
+    with pytest.raises(TypeError, match="rng must be a Generator"):
+        recurrent_agents.sample_actions(bad, np.zeros((2, 3)))
+
+
+def test_parameters_that_are_no_numbers_do_not_play():
+    tasks, policy, theta, _, _ = played()
+    for bad in (np.nan, np.inf):
+        broken = theta | {"c_heads": np.full_like(theta["c_heads"], bad)}
+        for make in (recurrent_agents.agent, recurrent_agents.recording_agent):
+            with pytest.raises(ValueError, match="parameter 'c_heads' must be finite"):
+                make(policy, broken, tasks.shape)
+    with pytest.raises(TypeError, match="parameters must be a non-empty dict"):
+        recurrent_agents.agent(policy, None, tasks.shape)
+    with pytest.raises(TypeError, match="policy must be of type RecurrentPolicy, got NoneType"):
+        recurrent_agents.agent(None, theta, tasks.shape)
+
+
+@pytest.mark.parametrize("unit", [0.0, -1.0, np.nan, np.inf])
+def test_the_unit_is_positive(unit):
+    tasks, policy, theta, _, _ = played()
+    with pytest.raises(ValueError, match="unit must be"):
+        recurrent_agents.agent(policy, theta, tasks.shape, unit=unit)
+
+
+def one_logit_too_many(params, memory, x, step):
+    after, logits, values = step(params, memory, x)
+    return after, np.concatenate([logits, logits[:, :1]], axis=1), values
+
+
+def a_column_of_values(params, memory, x, step):
+    after, logits, values = step(params, memory, x)
+    return after, logits, values[:, None]
+
+
+@pytest.mark.parametrize("step", [one_logit_too_many, a_column_of_values])
+def test_a_cell_of_ones_own_returns_a_logit_for_each_action(step):
+    tasks, policy, theta, _, _ = played()
+    own = policy._replace(step=partial(step, step=policy.step))
+    player = recurrent_agents.agent(own, theta, tasks.shape)
+    rule = r"logits and values of a step must be \(6, 5\), \(6,\), got \(\(6, [56]\), \(6,"
+    with pytest.raises(ValueError, match=rule):
+        play_trial(rng(), small_grid(terminate=1), tasks, player)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"states": np.array([2, 0])}, r"states must be from 0 to 1, got 2 at \[0\]"),
+        ({"states": np.array([-1, 0])}, "states must be from 0 to 1, got -1"),
+        ({"states": np.array([0.0, 1.0])}, "states must be an array of whole numbers"),
+        ({"states": np.array([0])}, "last_action_reward must have the axes"),
+        ({"last_action_reward": np.zeros(3)}, "last_action_reward must have the axes"),
+        ({"last_action_reward": np.full((2, 3), np.nan)}, "last_action_reward must be finite"),
+        ({"num_states": 0}, "num_states must be at least 1, got 0"),
+    ],
+)
+def test_an_observation_of_what_cannot_be_is_refused(changes, rule):
+    given = {"states": np.array([1, 0]), "last_action_reward": np.zeros((2, 3)), "starts": True,
+             "num_states": 2}  # fmt: skip
+    assert recurrent_agents.observation(**given).shape == (2, 6)
+    with pytest.raises((TypeError, ValueError), match=rule):
+        recurrent_agents.observation(**given | changes)
+
+
+def test_records_and_trials_of_another_kind_are_refused():
+    with pytest.raises(TypeError, match="memory must be of type Memory, got NoneType"):
+        recurrent_agents.record(None)
+    with pytest.raises(ValueError, match=r"x must have the axes \[M, N, T\], got \(4, 2\)"):
+        recurrent_agents.time_first(np.zeros((4, 2)))

@@ -1,6 +1,7 @@
 """Policies with a memory: populations, initial weights, precision, and what is refused."""
 
 import math
+from functools import partial
 
 import numpy as onp
 import pytest
@@ -76,3 +77,56 @@ def test_settings_out_of_range_are_refused(network):
         network(0)
     with pytest.raises(ValueError, match="dtype must be float32 or float64, got 'int8'"):
         network(dtype="int8")
+
+
+def wide_values(params, memory, x, step):
+    after, logits, values = step(params, memory, x)
+    return after, logits, values[:, None]
+
+
+def fewer_logits(params, memory, x, step):
+    after, logits, values = step(params, memory, x)
+    return after, logits[:1], values
+
+
+@pytest.mark.parametrize("step", [wide_values, fewer_logits])
+def test_a_step_of_ones_own_has_a_row_for_each_task(step):
+    policy, params, x, _ = made("gru")
+    own = policy._replace(step=partial(step, step=policy.step), gradient=None)
+    with pytest.raises(ValueError, match=r"logits and values of a step must be \(3, 2\), \(3,\)"):
+        recurrent_policies.unroll(own, params, x)
+
+
+def test_observations_and_gradients_of_other_axes_are_refused():
+    policy, params, x, _ = made("gru")
+    for bad in (x[0], x[:0]):
+        with pytest.raises(ValueError, match=r"x must have the axes \[T, M, I\], got \("):
+            recurrent_policies.unroll(policy, params, bad)
+    memories, z, v = recurrent_policies.unroll(policy, params, x)
+    for changes, rule in (
+        ({"logit_gradients": z[:, :1]}, r"logit_gradients must have the shape of x, \(5, 3\)"),
+        ({"value_gradients": v[:, :1]}, r"value_gradients must have the shape of x, \(5, 3\)"),
+        ({"value_gradients": v[..., None]}, r"value_gradients must have the shape of x, \(5, 3\)"),
+        ({"memories": memories[1:]}, r"there must be T \+ 1 memories, got 5"),
+    ):
+        given = {"memories": memories, "logit_gradients": z, "value_gradients": v} | changes
+        for gradient in (policy.gradient, None):
+            one = policy._replace(gradient=gradient)
+            with pytest.raises(ValueError, match=rule):
+                recurrent_policies.gradient(one, params, x, **given)
+    with pytest.raises(TypeError, match="policy must be of type RecurrentPolicy, got NoneType"):
+        recurrent_policies.unroll(None, params, x)
+
+
+def test_random_matrices_are_drawn_by_a_generator():
+    for draw in (recurrent_policies.orthogonal, recurrent_policies.glorot_uniform):
+        for bad in (None, 0, onp.random, onp.random.RandomState(0)):
+            with pytest.raises(TypeError, match="rng must be a Generator"):
+                draw(bad, 3, 2)
+        with pytest.raises(ValueError, match="rows must be at least 1, got 0"):
+            draw(onp.random.default_rng(0), 0, 2)
+        with pytest.raises(TypeError, match=r"columns must be a whole number, got 2\.0"):
+            draw(onp.random.default_rng(0), 3, 2.0)
+    for bad in (None, onp.float32, ["float32"]):
+        with pytest.raises(TypeError, match="dtype must be of type str"):
+            recurrent_policies.gru(3, bad)

@@ -134,3 +134,68 @@ def test_words_of_ppo_are_refused_without_it():
         recurrent_training.update_of_words(update="ppo", clip=0)
     with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
         recurrent_training.update_of_words(update="ppo", epochs=0)
+
+
+def test_one_ascent_has_no_clip():
+    rule = "clip must come with at least 2 epochs.*, got clip=0.1 with epochs=1"
+    with pytest.raises(ValueError, match=rule):
+        recurrent_training.update_of_words(update="ppo", epochs=1, clip=0.1)
+    one = recurrent_training.update_of_words(update="ppo", epochs=1)
+    assert one.words == {"update": "ppo", "epochs": 1}
+    assert recurrent_training.update_of_words(**one.words) == one
+
+
+@pytest.mark.parametrize(
+    ("epochs", "clip", "rule"),
+    [
+        (0, 0.2, "epochs must be at least 1, got 0"),
+        (2.0, 0.2, r"epochs must be a whole number, got 2\.0"),
+        (4, -1.0, "clip must be positive, got -1.0"),
+        (4, onp.nan, "clip must be finite, got nan"),
+        (4, None, "clip must be a real number, got None"),
+    ],
+)
+def test_an_update_is_valid_from_the_moment_it_exists(epochs, clip, rule):
+    with pytest.raises((TypeError, ValueError), match=rule):
+        recurrent_training.Update(epochs, clip)
+    with pytest.raises((TypeError, ValueError), match=rule):
+        recurrent_training.ppo()._replace(epochs=epochs, clip=clip)
+    with pytest.raises(ValueError, match="clip must be finite, got inf"):
+        recurrent_training.ppo(clip=onp.inf)
+
+
+def test_settings_are_valid_from_the_moment_they_exist_and_numbers_of_python():
+    with pytest.raises(ValueError, match="beta must be finite, from 0 to inf, got nan"):
+        SETTINGS._replace(beta=onp.nan)
+    with pytest.raises(TypeError, match="hidden must be a whole number, got None"):
+        recurrent_training.check(recurrent_training.UNSET)
+    with pytest.raises(TypeError, match="settings must be of type Settings, got NoneType"):
+        recurrent_training.check(None)
+    short = SETTINGS._replace(hidden=onp.int8(100), beta=onp.float16(0.5), gamma=1)
+    assert short == SETTINGS._replace(hidden=100, beta=0.5, gamma=1.0)
+    assert [type(x) for x in short[:4]] == [int, int, int, float] and type(short.beta) is float
+
+
+def test_a_batch_that_does_not_fit_is_refused():
+    _, policy, theta, record, episodes = played(3)
+    given = {"policy": policy, "settings": SETTINGS, "state": start(theta), "record": record,
+             "episodes": episodes, "rewards": episodes.rewards}  # fmt: skip
+    infinite = onp.full_like(record.logits, onp.inf)
+    for changes, error, rule in (
+        ({"rewards": episodes.rewards[:1]}, ValueError, "rewards must have the shape of the epis"),
+        ({"rewards": episodes.rewards * onp.nan}, ValueError, "rewards must be finite, got .nan"),
+        ({"record": record._replace(values=record.values[1:])}, ValueError, "values must have the"),
+        ({"settings": None}, TypeError, "settings must be of type Settings, got NoneType"),
+        ({"state": theta}, TypeError, "state must be of type State, got dict"),
+        ({"record": None}, TypeError, "record must be of type Record, got NoneType"),
+        ({"episodes": tuple(episodes)}, TypeError, "episodes must be of type Episodes, got tuple"),
+        ({"record": record._replace(logits=infinite)}, FloatingPointError, "logits of the policy"),
+    ):
+        with pytest.raises(error, match=rule):
+            recurrent_training.ascend(**given | changes)
+
+
+def test_a_schedule_of_what_is_out_of_range_is_refused():
+    for beta, eta, progress in ((-1.0, 0.1, 0.5), (0.1, onp.nan, 0.5), (0.1, 0.1, -0.5)):
+        with pytest.raises(ValueError, match="must be finite, from 0"):
+            recurrent_training.schedule(beta, eta, progress)
