@@ -10,10 +10,16 @@ import problems
 import pytest
 
 from metarl_min.basics import trees
-from metarl_min.gradients import estimator_weights, estimators, meta_gradients, objectives
+from metarl_min.gradients import (
+    estimator_weights,
+    estimators,
+    inner_steps,
+    meta_gradients,
+    objectives,
+)
 from metarl_min.gradients.enumeration import Data
 from metarl_min.gradients.estimator_weights import WEIGHTS
-from metarl_min.gradients.estimators import InnerStep
+from metarl_min.gradients.inner_steps import InnerStep
 from metarl_min.gradients.meta_gradients import Problem
 from metarl_min.mdps import policies
 from metarl_min.mdps.mdp import MDP
@@ -47,7 +53,15 @@ PROBLEMS = {  # task, horizon, policy, episodes and number of inner steps
     "bandit, network, two steps": (THREE_ARMS, 1, NETWORK, 1, 2),
 }
 every_problem = pytest.mark.parametrize("name", PROBLEMS)
-baselines = pytest.mark.parametrize("baseline", [0.0, 0.4, "mean"])
+OF_SEVERAL = "mean", "leave_one_out", "standardised"  # baselines that need a second episode
+ALL_BASELINES = 0.0, 0.4, *OF_SEVERAL
+baselines = pytest.mark.parametrize("baseline", ALL_BASELINES)
+
+
+def with_baselines(names):
+    """Parametrise over the problems of these names, each with every baseline that it allows."""
+    pairs = [(x, b) for x in names for b in ALL_BASELINES if PROBLEMS[x][3] > 1 or b in (0.0, 0.4)]
+    return pytest.mark.parametrize(("name", "baseline"), pairs)
 
 
 def start(policy, task, seed=5):
@@ -87,7 +101,7 @@ def adapted(inner, theta, data, M):
     path = [trees.broadcast_to_tasks(theta, M)]
     for D in data:
         weights = estimator_weights.plain_weights
-        path.append(estimators.inner_step(inner, path[-1], path[-1], D, weights))
+        path.append(inner_steps.inner_step(inner, path[-1], path[-1], D, weights))
     return path
 
 

@@ -24,7 +24,7 @@ class Rule(NamedTuple):
     """The settings of the inner step."""
 
     alpha: float  # or an array [D], a step size for each entry
-    baseline: float  # or "mean"
+    baseline: float  # or "mean", "leave_one_out", "standardised"
     gamma: float = 1.0
 
 
@@ -110,16 +110,40 @@ def returns_to_go(stage, gamma=1.0):
     ]
 
 
+def baseline(W, rule):
+    """b_t of every step. [N, T]"""
+    if rule.baseline == "leave_one_out":
+        return np.array([np.delete(W, i, axis=0).mean(0) for i in range(len(W))])
+    if rule.baseline in ("mean", "standardised"):
+        return np.tile(W.mean(0), (len(W), 1))
+    return np.full(W.shape, rule.baseline)
+
+
+def scale(stage, W, b, rule):
+    """The standard deviation of the advantages over living steps; infinite if they are zero."""
+    if rule.baseline != "standardised":
+        return 1.0
+    living = [
+        (W[i, t] - b[i, t]) ** 2
+        for i, episode in enumerate(stage)
+        for t, (_, _, _, alive) in enumerate(episode.steps)
+        if alive
+    ]
+    s = np.sqrt(np.mean(living))
+    return s if s > 1e-12 * np.abs(W).max() else np.inf
+
+
 def advantages(stage, rule):
-    """W_t - b_t of every step, and b_t. [N, T], [T]"""
+    """(W_t - b_t) / s of every step, b_t / s, and s. [N, T], [N, T]"""
     W = np.array(returns_to_go(stage, rule.gamma))
-    b = W.mean(0) if rule.baseline == "mean" else np.full(W.shape[1], rule.baseline)
-    return W - b, b
+    b = baseline(W, rule)
+    s = scale(stage, W, b, rule)
+    return (W - b) / s, b / s, s
 
 
 def inner_gradient(params, stage, rule):
     """1/N sum_i sum_t grad log pi (W_t - b). [D]"""
-    score, (A, _) = scores(params), advantages(stage, rule)
+    score, (A, _, _) = scores(params), advantages(stage, rule)
     total = 0.0
     for episode, row in zip(stage, A, strict=True):
         for (s, a, _, alive), advantage in zip(episode.steps, row, strict=True):
@@ -153,15 +177,15 @@ def derivative_of_weight(kind, t, score, A, rewards, b, gamma):
 def hessian(kind, params, stage, rule):
     """The derivative of the inner gradient, by the product rule, for an estimator. [D, D]"""
     score, curvature = scores(params).real, curvatures(params)
-    advantage, b = advantages(stage, rule)
+    advantage, b, s = advantages(stage, rule)
     total = np.zeros((score.shape[-1],) * 2)
-    for episode, row in zip(stage, advantage, strict=True):
-        living = [(s, a, r) for s, a, r, alive in episode.steps if alive]
-        own, rewards = np.array([score[s, a] for s, a, _ in living]), [r for _, _, r in living]
-        for t, (s, a, _) in enumerate(living):
+    for episode, row, b_of_row in zip(stage, advantage, b, strict=True):
+        living = [(state, a, r / s) for state, a, r, alive in episode.steps if alive]
+        own, rewards = np.array([score[x, a] for x, a, _ in living]), [r for _, _, r in living]
+        for t, (x, a, _) in enumerate(living):
             A = row[: len(living)]
-            dw = derivative_of_weight(kind, t, own, A, rewards, b, rule.gamma)
-            total += (curvature[s, a] * row[t] + np.outer(own[t], dw)) / len(stage)
+            dw = derivative_of_weight(kind, t, own, A, rewards, b_of_row, rule.gamma)
+            total += (curvature[x, a] * row[t] + np.outer(own[t], dw)) / len(stage)
     return total
 
 

@@ -101,7 +101,9 @@ WAYS = {
     for title, names in re.findall(r"^- \*([^*]+)\*:((?:\s+`[\w/]+`[,;.])+)", README, re.MULTILINE)
 }
 TRUSTED = {  # what a reader takes on trust: tools, and variants of MAML
-    "basics", "gradients/controls", "gradients/outer_updates", "gradients/traced_trials",
+    "basics", "gradients/adaptation_settings", "gradients/advantages", "gradients/combinations",
+    "gradients/controls", "gradients/outer_updates", "gradients/outer_words",
+    "gradients/parameters", "gradients/step_sizes", "gradients/traced_trials",
     "evolution/fitness", "evolution/workers",
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ phi_0 .. phi_K, the data sets, the outer gradient v and the return R.
 from autograd import grad
 
 from metarl_min.basics import trees
-from metarl_min.gradients import estimator_weights, estimators
+from metarl_min.gradients import estimator_weights, estimators, inner_steps
 from metarl_min.gradients.estimators import emaml, fomaml, plain, through_inner_steps
 
 
@@ -46,7 +46,7 @@ first_order_plus_score = plus_score(fomaml)
 
 def score_at(inner, phi, D, R):
     """R times the score of one step at phi, taken for the derivative in theta."""
-    return grad(lambda p: (R * estimators.log_probability(inner, p, D)).sum())(phi)
+    return grad(lambda p: (R * inner_steps.log_probability(inner, p, D)).sum())(phi)
 
 
 def scores_without_jacobians(inner, path, data, v, R):

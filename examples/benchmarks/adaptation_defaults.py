@@ -1,8 +1,8 @@
 """How good the default inner step sizes are: the return of trained learners with others.
 
-For each family of `trials.DEFAULTS` MAML is trained with the default alpha times 1/4, 1/2, 1, 2
-and 4, and plays trials on 4,000 tasks that training has not seen. Prints the mean return of a
-trial, with its standard error. About ten minutes on one core; OPENBLAS_NUM_THREADS=1 helps.
+For each family of `adaptation_settings.DEFAULTS` MAML is trained with the default alpha times 1/4,
+1/2, 1, 2 and 4, and plays trials on 4,000 tasks that training has not seen. Prints the mean return
+of a trial, with its standard error. About ten minutes on one core; OPENBLAS_NUM_THREADS=1 helps.
 
     python examples/benchmarks/adaptation_defaults.py [ITERATIONS] [FAMILY]
 """
@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from metarl_min import training
-from metarl_min.gradients.trials import DEFAULTS
+from metarl_min.gradients.adaptation_settings import DEFAULTS
 from metarl_min.learners.maml import maml
 from metarl_min.tasks import registry
 

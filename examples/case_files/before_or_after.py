@@ -13,7 +13,7 @@ import numpy as np
 
 from metarl_min.basics import optimizers, trees
 from metarl_min.gradients import adaptation, meta_gradients, objectives
-from metarl_min.gradients.estimators import InnerStep
+from metarl_min.gradients.inner_steps import InnerStep
 from metarl_min.mdps.policies import softmax, tabular
 from metarl_min.tasks.bandits import bandit_mdps
 

@@ -21,17 +21,21 @@ start = np.array([[0.4, -0.3, 0.1, 0.2]])
 theta = {"logits": start}
 
 
+def each(alpha):  # step sizes of the parameters; unlike a number, they may be negative
+    return {"logits": np.full_like(start, alpha)}
+
+
 def reptile(alpha, K):
-    adapted = adaptation.inner_loop(tabular, theta, alpha, [J] * K)[-1]["logits"]
+    adapted = adaptation.inner_loop(tabular, theta, each(alpha), [J] * K)[-1]["logits"]
     return np.mean(adapted - start, axis=0) / alpha
 
 
 def fomaml(alpha, K):
-    return adaptation.first_order_meta_gradient(tabular, theta, alpha, K, J)["logits"]
+    return adaptation.first_order_meta_gradient(tabular, theta, each(alpha), K, J)["logits"]
 
 
 def maml(alpha, K):
-    return adaptation.meta_gradient_by_hessian_products(tabular, theta, alpha, K, J)["logits"]
+    return adaptation.meta_gradient_by_hessian_products(tabular, theta, each(alpha), K, J)["logits"]
 
 
 # %% [markdown]

@@ -11,10 +11,12 @@ import numpy as np
 from metarl_min.basics.arguments import require
 from metarl_min.cli.console import WordsAtFault
 from metarl_min.cli.jobs import to_plain
-from metarl_min.gradients import enumeration, meta_gradients
-from metarl_min.gradients.estimators import ESTIMATORS, MEANT_FOR, Estimator, InnerStep, emaml
-from metarl_min.gradients.meta_gradients import Comparison, ExactGradients, Moments, Problem
+from metarl_min.gradients import advantages, enumeration, meta_gradients
+from metarl_min.gradients.estimators import ESTIMATORS, MEANT_FOR, Estimator, emaml
+from metarl_min.gradients.inner_steps import InnerStep
+from metarl_min.gradients.meta_gradients import Comparison, ExactGradients, Moments
 from metarl_min.gradients.objectives import expected_return_objective
+from metarl_min.gradients.problems import Problem
 from metarl_min.mdps import policies
 from metarl_min.tasks.bandits import bandit_mdps
 
@@ -32,6 +34,8 @@ def problem(args: Namespace) -> Problem:
     require(len(theta) == len(arms), rule, len(theta))
     require(len(set(N)) == len(N), "a number of episodes must be given once", N)
     enumeration.num_data_sets(len(arms), max(N), max(1, args.inner_steps))
+    if args.inner_steps:
+        advantages.require_enough_data(args.baseline, "--num-episodes", min(N), 1, 1)
     return Problem(
         inner=InnerStep(policy=policies.tabular, alpha=args.alpha, baseline=args.baseline),
         theta={"logits": np.array([theta])},

@@ -20,6 +20,7 @@ PLUG_IN = "or path/to/file.py:function"
 SEED = "seed of all random numbers; default 0"
 MOST_DIGITS = 100  # of a whole number
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+BASELINES = "mean", "leave_one_out", "standardised"  # those of an inner step of `estimators`
 
 
 class Parser(argparse.ArgumentParser):
@@ -130,7 +131,7 @@ def _add_estimators(added: Parser) -> None:
         ("--alpha", real(), "0.7", "A: the inner step size"),
         ("--inner-steps", number(0), "1", "K: the number of inner steps"),
         ("--num-episodes", several(number(1)), "1,2,8,64", "N,N,..: episodes per inner step"),
-        ("--baseline", real("mean"), "0", "B: a number, or mean"),
+        ("--baseline", real(*BASELINES), "0", f"B: a number, {' or '.join(BASELINES)}"),
         ("--control-variate", real("none", "J"), "none", "C: of emaml, a number, none or J"),
     ]
     for option, read, default, about in options:

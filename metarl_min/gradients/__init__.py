@@ -1,18 +1,26 @@
 """Learning by gradients that pass through learning.
 
-returns            returns-to-go and baselines of sampled episodes
-objectives         the objectives that inner and outer steps ascend, in the logits
-adaptation         the inner loop of MAML, and the exact gradient through it
-trials             a trial of a learner that adapts, and its settings
-trial_gradients    the gradient of the return of a trial
-controls           the best step size of an untrained start
-trust_region       TRPO and the clipped surrogate, through the inner steps
-outer_updates      the updates of the meta-parameters: ascent, trpo, clipped
-enumeration        all data sets of a small problem, with their probabilities
-estimator_weights  the weights of sampled actions in an inner step, and their derivatives
-estimators         published estimators of the meta-gradient
-traced_trials      gradients of a trial with these weights, and a table of all by name
-mistakes           frequent mistakes in an estimator, by name
-meta_gradients     the exact mean, covariance and bias of an estimator, and a check of your own
-monte_carlo        the same moments from sampled data sets
+returns              returns-to-go of sampled episodes, and the mean over a batch
+advantages           baselines by name, and the share of a gradient that each takes away
+objectives           the objectives that inner and outer steps ascend, in the logits
+parameters           checks of parameters and step sizes
+adaptation           the inner loop of MAML, and the exact gradient through it
+adaptation_settings  the settings of adaptation, resolved for a family
+trials               a trial of a learner that adapts
+trial_gradients      the gradient of the return of a trial
+controls             the best step size of an untrained start
+step_sizes           rules for the inner step size: it is fixed, or it is learned
+trust_region         TRPO and the clipped surrogate, through the inner steps
+outer_updates        the updates of the meta-parameters: ascent, trpo, clipped
+outer_words          the same updates from words, with their defaults
+enumeration          all data sets of a small problem, with their probabilities
+estimator_weights    the weights of sampled actions in an inner step, and their derivatives
+inner_steps          the inner step of an estimator, on data that are sampled or listed
+estimators           published estimators of the meta-gradient
+traced_trials        gradients of a trial with these weights, and a table of all by name
+combinations         settings of MAML that do not go together
+mistakes             frequent mistakes in an estimator, by name
+problems             problems on which estimators are measured
+meta_gradients       the exact mean, covariance and bias of an estimator, and a check of your own
+monte_carlo          the same moments from sampled data sets
 """

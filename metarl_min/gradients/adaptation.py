@@ -90,6 +90,7 @@ from autograd import grad
 from metarl_min.basics import arguments, trees
 from metarl_min.basics.trees import Tree, sum_tasks
 from metarl_min.gradients.objectives import Objective
+from metarl_min.gradients.parameters import check_parameters, check_step_sizes
 from metarl_min.mdps.policies import Policy
 
 Iterates = Sequence[Tree]  # phi_0 .. phi_K, or the adjoints v_0 .. v_K
@@ -104,7 +105,8 @@ def gradient(policy: Policy, phi: Tree, objective: Objective) -> Tree:
 def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> Tree:
     """Return the parameters of every task after one inner step, eq. (1). -> leaves [M, ..]
 
-    Leaves of phi are [M, ..], or have no axis M where the tasks share them.
+    Leaves of phi are [M, ..], or have no axis M where the tasks share them. The step size alpha is
+    a number, or a tree whose leaves have the axes of the leaves of phi, some of them with length 1.
 
     >>> from metarl_min.gradients.objectives import reinforce_objective
     >>> from metarl_min.mdps.policies import tabular
@@ -112,6 +114,8 @@ def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> T
     >>> inner_step(tabular, {"logits": onp.zeros((1, 2))}, 2.0, L)["logits"].tolist()
     [[[0.5, -0.5]], [[-0.5, 0.5]]]
     """
+    if hasattr(alpha, "keys") and set(alpha) != set(phi):
+        raise ValueError(f"alpha must have the names of phi, {', '.join(phi)}, got {list(alpha)}")
     return trees.add_scaled(phi, alpha, gradient(policy, phi, objective))
 
 
@@ -164,17 +168,17 @@ def alpha_gradient(policy: Policy, path: Iterates, inner: Objectives, v: Iterate
     return total
 
 
-def _check_arguments(theta: Tree, alpha: Any, num_steps: int) -> None:
-    trees.check(theta)
-    if isinstance(alpha, dict):
-        trees.check(alpha)
-    else:
-        arguments.real("alpha", alpha)
+def _check(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> None:
+    if not isinstance(J, Objective):
+        raise TypeError(f"J must be an Objective, got {type(J).__name__}")
+    check_parameters(policy, theta, J.shape, J.num_tasks)
+    check_step_sizes(alpha, theta)
     arguments.whole("num_steps", num_steps, low=0)
 
 
 def adapted_return(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> Any:
     """Return F_inf, eq. (5): the mean over tasks of J(phi_K). Autograd may trace theta."""
+    _check(policy, theta, alpha, num_steps, J)
     path = inner_loop(policy, theta, alpha, [J] * num_steps)
     return np.mean(J.value(policy.logits(path[-1])))
 
@@ -186,7 +190,7 @@ def meta_gradient_reverse_over_reverse(
 
     The inner gradients of eq. (1) are also computed by autograd.
     """
-    _check_arguments(theta, alpha, num_steps)
+    _check(policy, theta, alpha, num_steps, J)
 
     def F_inf(theta: Tree) -> Any:
         phi = trees.broadcast_to_tasks(theta, J.num_tasks)
@@ -201,7 +205,7 @@ def meta_gradient_reverse_over_reverse(
 
 def meta_gradient(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> Tree:
     """Return the gradient of F_inf by autograd, through the formula of the inner gradient."""
-    _check_arguments(theta, alpha, num_steps)
+    _check(policy, theta, alpha, num_steps, J)
     return grad(lambda theta: adapted_return(policy, theta, alpha, num_steps, J))(theta)
 
 
@@ -209,7 +213,7 @@ def meta_gradient_by_hessian_products(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
     """Return the gradient of F_inf by Hessian-vector products, eq. (3). It is the fastest way."""
-    _check_arguments(theta, alpha, num_steps)
+    _check(policy, theta, alpha, num_steps, J)
     inner, outer = [J] * num_steps, [None] * num_steps + [J]
     path = inner_loop(policy, theta, alpha, inner)
     v = adjoints(policy, path, alpha, inner, outer)
@@ -220,6 +224,6 @@ def first_order_meta_gradient(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
     """Return the gradient of first-order MAML, eq. (4): the mean over tasks of grad J(phi_K)."""
-    _check_arguments(theta, alpha, num_steps)
+    _check(policy, theta, alpha, num_steps, J)
     adapted = inner_loop(policy, theta, alpha, [J] * num_steps)[-1]
     return trees.scale(sum_tasks(gradient(policy, adapted, J), theta), 1 / J.num_tasks)

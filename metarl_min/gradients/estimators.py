@@ -40,13 +40,13 @@ estimator_weights (4)-(8), and no score term. There are two more estimators:
 The bias of an estimator is the mean of g minus the gradient of F_N or F_inf, with exact v and R:
 
 - emaml is unbiased for F_N, with every baseline and every gamma.
-- Let gamma be 1, and let b be constant. Then dphi_{k+1}/dphi_k of dice, loaded_dice and
-  linearised_score has the mean I + alpha Hess J(phi_k), as with exact gradients. Their bias for F_N
-  and F_inf is then O(1/N). The reason for F_inf: every phi_k, and so every factor of the product
-  (dphi_K/dtheta)^T v, is its exact value plus noise. The mean of the noise and its variance are
-  O(1/N). So the mean of the product is the exact product plus O(1/N). In the same way, the mean of
-  J(phi_K), which is F_N, is F_inf plus O(1/N). The remainder is a smooth function of theta, so the
-  gradients also differ by O(1/N).
+- Let gamma be 1, and let b be constant or leave_one_out. Then dphi_{k+1}/dphi_k of dice,
+  loaded_dice and linearised_score has the mean I + alpha Hess J(phi_k), as with exact gradients.
+  Their bias for F_N and F_inf is then O(1/N). The reason for F_inf: every phi_k, and so every
+  factor of the product (dphi_K/dtheta)^T v, is its exact value plus noise. The mean of the noise
+  and its variance are O(1/N). So the mean of the product is the exact product plus O(1/N). In the
+  same way, the mean of J(phi_K), which is F_N, is F_inf plus O(1/N). The remainder is a smooth
+  function of theta, so the gradients also differ by O(1/N).
 - lvc has this mean and this bias only at horizon 1.
 - plain and fomaml are biased for F_N and F_inf, and their bias does not vanish as N grows.
 
@@ -59,12 +59,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import autograd.numpy as np
-import numpy as onp
 from autograd import grad
 
 from metarl_min.basics import trees
 from metarl_min.basics.trees import Array, Tree
-from metarl_min.gradients import returns
 from metarl_min.gradients.adaptation import Iterates
 from metarl_min.gradients.enumeration import Data
 from metarl_min.gradients.estimator_weights import (
@@ -75,20 +73,10 @@ from metarl_min.gradients.estimator_weights import (
     lvc_weights,
     plain_weights,
 )
-from metarl_min.gradients.objectives import at_visits, reinforce_gradient, summed_visits
-from metarl_min.mdps.policies import Policy, log_softmax
+from metarl_min.gradients.inner_steps import InnerStep, inner_step, log_probability
 
 StageData = Sequence[Data]  # D_0 .. D_{K-1}
 Estimator = Callable[..., Tree]  # takes the fields of `EstimatorInputs`, in their order
-
-
-class InnerStep(NamedTuple):
-    """The settings of the inner step, eq. (1)."""
-
-    policy: Policy
-    alpha: Any  # a number, or a tree with a step size for each parameter
-    baseline: float | str  # a number, or "mean": the mean W_t of the episodes of the data set
-    gamma: float = 1.0  # discount of W
 
 
 class EstimatorInputs(NamedTuple):
@@ -101,47 +89,12 @@ class EstimatorInputs(NamedTuple):
     R: Array  # [M] J(phi_K), exact or estimated
 
 
-def episode_weights(data: Data) -> Array:
-    """Return the factor of each episode in a mean over its data set: count / N. [M, N]"""
-    return data.counts / data.counts.sum(-1, keepdims=True)
-
-
-def baseline_per_step(inner: InnerStep, data: Data) -> Array:
-    """Return b_t of every step. [M, N, T], or [M, 1, T] if it is the mean"""
-    W = returns.discounted_returns(data.episodes.rewards, inner.gamma)
-    if inner.baseline != "mean":
-        return returns.constant_baseline(float(inner.baseline), W)
-    return onp.sum(episode_weights(data)[..., None] * W, axis=-2, keepdims=True)
-
-
-def inner_step(inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights: Weights) -> Tree:
-    """Take the inner step of eq. (1) on every data set. -> leaves [M, ...]
-
-    Traceable in phi. `reference` has the value of phi, and is held fixed: the ratios of the weights
-    are probabilities of phi divided by probabilities of `reference`.
-    """
-    z, episodes = inner.policy.logits(phi), data.episodes
-    log_probs_of_reference = log_softmax(inner.policy.logits(reference))
-    log_ratio = at_visits(log_softmax(z) - log_probs_of_reference, episodes)
-    w = weights(log_ratio, episodes.rewards, baseline_per_step(inner, data), inner.gamma)
-    # C[s, a] is the sum of the weights w at the visits of (s, a), divided by N. objectives (3)
-    # turns C into the gradient in the logits. The pullback is the product with (dz/dphi)^T. It
-    # turns the gradient in the logits into the gradient in the parameters.
-    C = summed_visits(episode_weights(data)[..., None] * w, episodes, np.shape(z)[-2:])
-    return trees.add_scaled(phi, inner.alpha, inner.policy.pullback(phi, reinforce_gradient(z, C)))
-
-
-def log_probability(inner: InnerStep, phi: Tree, data: Data) -> Any:
-    """Return sum_i log P(tau_i|phi) without log c_tau, enumeration (1). Traceable in phi. [M]"""
-    log_probs = at_visits(log_softmax(inner.policy.logits(phi)), data.episodes)
-    return np.sum(data.counts * np.sum(log_probs, axis=-1), axis=-1)
-
-
 def through_inner_steps(
     inner: InnerStep, path: Iterates, data: StageData, v: Tree, weights: Weights, factor: Any = None
 ) -> Tree:
     """Return the estimate of eq. (3), differentiated by autograd. -> leaves [M, ...]
 
+    It differentiates the inner steps of eq. (1), `inner_steps.inner_step` with the given weights.
     `factor` is R - c, an array [M]. If it is None, there is no score term.
     """
 
@@ -183,6 +136,7 @@ def emaml(
     An example: two arms, theta = (0, 0), and one pull of the second arm that pays 0.9. The first
     term is (-0.685, 0.685), and the score term is 0.5 times (-0.5, 0.5).
 
+    >>> import numpy as onp
     >>> from metarl_min.mdps import policies, rollouts
     >>> inner = InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0)
     >>> state, action, reward, alive = (onp.array([[[x]]]) for x in (0, 1, 0.9, True))

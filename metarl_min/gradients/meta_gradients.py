@@ -32,25 +32,12 @@ from metarl_min.basics.arguments import floats, require
 from metarl_min.basics.checks import Report
 from metarl_min.basics.expectations import check_unbiased, moments
 from metarl_min.basics.trees import Array, Tree
-from metarl_min.gradients import adaptation, estimators, mistakes
+from metarl_min.gradients import adaptation, inner_steps, mistakes
 from metarl_min.gradients.enumeration import AllDataSets, Data, enumerate_data_sets
 from metarl_min.gradients.estimator_weights import plain_weights
-from metarl_min.gradients.estimators import Estimator, EstimatorInputs, InnerStep
+from metarl_min.gradients.estimators import Estimator, EstimatorInputs
 from metarl_min.gradients.objectives import expected_return_objective
-from metarl_min.mdps import policies
-from metarl_min.mdps.mdp import MDP
-from metarl_min.tasks.bandits import bandit_mdps
-
-
-class Problem(NamedTuple):
-    """One task, the parameters theta and the settings of the inner steps."""
-
-    inner: InnerStep
-    theta: Tree
-    task: MDP  # with the leading axis [1]
-    horizon: int
-    num_episodes: int  # N, per inner step
-    num_steps: int  # K
+from metarl_min.gradients.problems import Problem, standard_problems
 
 
 def enumerate_data(problem: Problem) -> AllDataSets:
@@ -64,9 +51,9 @@ def adapt(problem: Problem, theta: Tree, sets: AllDataSets) -> tuple[list[Tree],
     inner, log_p = problem.inner, sets.log_constant
     path = [trees.broadcast_to_tasks(theta, len(log_p))]
     for D in sets.data:
-        log_p = log_p + estimators.log_probability(inner, path[-1], D)
+        log_p = log_p + inner_steps.log_probability(inner, path[-1], D)
         # Plain weights do not use the reference, so the traced phi_k may be the reference too.
-        path.append(estimators.inner_step(inner, path[-1], path[-1], D, plain_weights))
+        path.append(inner_steps.inner_step(inner, path[-1], path[-1], D, plain_weights))
     return path, log_p
 
 
@@ -183,27 +170,6 @@ def compare_estimators(
     return comparisons
 
 
-def standard_problems() -> list[Problem]:
-    """Return a bandit and an MDP.
-
-    Any two estimators differ on at least one of them, except dice and loaded_dice if b = 0. Any two
-    of the numbers N, K and 2 differ on the bandit. So different mistakes get different names.
-    """
-    inner = InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0)
-    theta = {"logits": onp.array([[0.3, -0.2, 0.1]])}
-    arms = bandit_mdps(onp.array([[0.2, 0.9, -0.4]]))
-    bandit = Problem(inner=inner, theta=theta, task=arms, horizon=1, num_episodes=4, num_steps=3)
-    inner = inner._replace(alpha=0.6)
-    theta = {"logits": onp.array([[0.3, -0.2], [-0.4, 0.5]])}
-    task = MDP(
-        initial=onp.array([[1.0, 0.0]]),
-        transition=onp.array([[[[0.7, 0.3], [0.1, 0.9]], [[0.4, 0.6], [0.8, 0.2]]]]),
-        reward=onp.array([[[[0.3], [1.1]], [[-0.5], [0.8]]]]),
-    )
-    mdp = Problem(inner=inner, theta=theta, task=task, horizon=2, num_episodes=2, num_steps=2)
-    return [bandit, mdp]
-
-
 def _check_leaves(g: Any, phi: Tree) -> None:
     """Raise TypeError or ValueError unless the estimate g is finite and has the leaves of phi."""
     rule, shapes = "estimator must return a dict of float arrays", trees.map_leaves(np.shape, phi)
@@ -228,6 +194,7 @@ def check_meta_gradient(
     the largest error. If the estimates equal those of a known estimator or mistake on every
     problem, to nine digits, the remark names it.
 
+    >>> from metarl_min.gradients import estimators
     >>> check_meta_gradient(estimators.emaml, "F_N").agrees
     True
     >>> check_meta_gradient(lambda *inputs: estimators.emaml(*inputs, c=inputs[-1]), "F_N").remark

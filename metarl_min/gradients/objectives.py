@@ -153,6 +153,7 @@ class Objective(NamedTuple):
     """An objective of the logits z [..., M, S, A] with its derivatives. Each task has a value."""
 
     num_tasks: int  # M
+    shape: tuple[int, int]  # (S, A)
     value: Callable[[Any], Any]  # z -> [M]
     gradient: Callable[[Any], Any]  # z -> [M, S, A]
     hessian_product: Callable[[Array, Array], Array]  # (z, v) -> Hess v [M, S, A]
@@ -164,6 +165,7 @@ def expected_return_objective(tasks: MDP, horizon: int | None, gamma: float = 1.
     require(len(problem.leading) == 1, "tasks must have one leading axis [M]", problem.leading)
     return Objective(
         num_tasks=problem.leading[0],
+        shape=problem.rewards.shape[-2:],
         value=partial(expected_return, problem=problem),
         gradient=partial(expected_return_gradient, problem=problem),
         hessian_product=partial(expected_return_hessian_product, problem=problem),
@@ -176,6 +178,7 @@ def reinforce_objective(C: Array) -> Objective:
         raise ValueError(f"C must have shape [..., M, S, A], got {C.shape}")
     return Objective(
         num_tasks=C.shape[-3],
+        shape=C.shape[-2:],
         value=partial(reinforce, C=C),
         gradient=partial(reinforce_gradient, C=C),
         hessian_product=partial(reinforce_hessian_product, C=C),

@@ -16,20 +16,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, NamedTuple
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import real, require
-from metarl_min.basics.optimizers import OPTIMIZERS, Optimizer, adam
+from metarl_min.basics.arguments import real, require, shown, whole
+from metarl_min.basics.optimizers import Optimizer
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Tree
 from metarl_min.gradients import trust_region
+from metarl_min.gradients.adaptation_settings import Adaptation
+from metarl_min.gradients.step_sizes import InitOptimizer, LearnAlpha, fixed_alpha
 from metarl_min.gradients.trial_gradients import MetaGradient, outer_surrogates
-from metarl_min.gradients.trials import Adaptation, Trial, only_adapted
+from metarl_min.gradients.trials import Trial, only_adapted
 from metarl_min.gradients.trust_region import StageTables
-
-InitOptimizer = Callable[[Tree], Any]  # parameters -> first state of their optimiser
 
 
 class State(NamedTuple):
@@ -44,32 +43,51 @@ class State(NamedTuple):
 class Outer(NamedTuple):
     """An outer update. It uses one term of the objective for each stage of the trial."""
 
-    words: dict[str, Any]  # the arguments with which `outer_of_words` builds this update again
+    words: dict[str, Any]  # the arguments with which `outer_words.outer_of_words` builds it again
     init: InitOptimizer  # makes the first state of the optimiser of theta
     terms: Callable[..., list[Any]]  # (stages, advantages, (S, A)) -> one term for each stage
     update: Callable[[Settings, State, Trial, list[Any]], State]
+    in_unit: Callable[[float], Outer] | None = None
+    # unit of the rewards -> the update with the defaults of this unit; None if there are none
 
 
-class LearnAlpha(NamedTuple):
-    """A rule for the inner step size alpha during training.
+def _valid(
+    adaptation: Adaptation,
+    estimator: MetaGradient,
+    learn_alpha: LearnAlpha,
+    outer: Outer,
+    num_tasks: int,
+    unit: float,
+) -> tuple[Any, ...]:
+    for name, value, kind in (
+        ("adaptation", adaptation, Adaptation),
+        ("estimator", estimator, MetaGradient),
+        ("learn_alpha", learn_alpha, LearnAlpha),
+        ("outer", outer, Outer),
+    ):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be of type {kind.__name__}, got {shown(repr(value))}")
+    fixed = adaptation.inner_steps > 0 and learn_alpha is fixed_alpha
+    rule = "alpha must be positive where it is not learned"
+    require(not fixed or adaptation.alpha > 0, rule, adaptation.alpha)
+    unit = real("unit", unit)
+    require(unit > 0, "unit must be positive", unit)
+    return adaptation, estimator, learn_alpha, outer, whole("num_tasks", num_tasks), unit
 
-    `init(alpha, theta, init_optimizer)` and `ascend(optimizer, state, gradient, M)` return alpha
-    and the state of its optimiser. `gradient()` is dF/dalpha of each parameter, summed over the M
-    tasks.
-    """
 
-    init: Callable[..., tuple[Any, Any]]
-    ascend: Callable[..., tuple[Any, Any]]
-
-
+@checked(_valid)
 class Settings(NamedTuple):
-    """The settings of `maml`. Functions replace names, and defaults replace None."""
+    """The settings of `maml`. Functions replace names, and defaults replace None.
+
+    TypeError or ValueError if a field has the wrong type or is out of range.
+    """
 
     adaptation: Adaptation
     estimator: MetaGradient
     learn_alpha: LearnAlpha
     outer: Outer
     num_tasks: int  # M
+    unit: float = 1.0  # alpha times this unit does not depend on the unit of the rewards
 
 
 def init(settings: Settings, theta: Tree) -> State:
@@ -88,48 +106,6 @@ def _mean(total: Tree, num_tasks: int) -> Tree:
     return trees.map_leaves(lambda leaf: leaf / num_tasks, total)
 
 
-def _init_fixed(alpha: float, theta: Tree, init_optimizer: InitOptimizer) -> tuple[Any, Any]:
-    return alpha, ()
-
-
-def _keep(
-    optimizer: Optimizer, state: State, gradient: Callable[[], Tree], num_tasks: int
-) -> tuple[Any, Any]:
-    return state.alpha, state.alpha_optimizer_state
-
-
-def _init_one(alpha: float, theta: Tree, init_optimizer: InitOptimizer) -> tuple[Any, Any]:
-    return alpha, init_optimizer({"alpha": np.array(alpha)})
-
-
-def _ascend_one(
-    optimizer: Optimizer, state: State, gradient: Callable[[], Tree], num_tasks: int
-) -> tuple[Any, Any]:
-    """Ascend in one number, eq. (1). Its gradient is the sum over all parameters."""
-    total = {"alpha": np.array(sum(leaf.sum() for leaf in gradient().values()))}
-    leaf, optimizer_state = {"alpha": np.array(state.alpha)}, state.alpha_optimizer_state
-    leaf, optimizer_state = optimizer.update(leaf, optimizer_state, _mean(total, num_tasks))
-    return float(leaf["alpha"]), optimizer_state
-
-
-def _init_each(alpha: float, theta: Tree, init_optimizer: InitOptimizer) -> tuple[Any, Any]:
-    tree = trees.map_leaves(lambda leaf: np.full_like(leaf, alpha), theta)
-    return tree, init_optimizer(tree)
-
-
-def _ascend_each(
-    optimizer: Optimizer, state: State, gradient: Callable[[], Tree], num_tasks: int
-) -> tuple[Any, Any]:
-    mean_gradient = _mean(gradient(), num_tasks)
-    return optimizer.update(state.alpha, state.alpha_optimizer_state, mean_gradient)
-
-
-fixed_alpha = LearnAlpha(init=_init_fixed, ascend=_keep)
-one_alpha = LearnAlpha(init=_init_one, ascend=_ascend_one)
-alpha_per_parameter = LearnAlpha(init=_init_each, ascend=_ascend_each)
-LEARN_ALPHA = {"no": fixed_alpha, "scalar": one_alpha, "each": alpha_per_parameter}
-
-
 def _ascend(
     settings: Settings, state: State, trial: Trial, terms: list[Any], *, optimizer: Optimizer
 ) -> State:
@@ -142,7 +118,10 @@ def _ascend(
     def in_alpha() -> Tree:
         return only_adapted(adaptation, gradients.in_alpha())
 
-    alpha, alpha_optimizer_state = settings.learn_alpha.ascend(optimizer, state, in_alpha, M)
+    learned = state.alpha, state.alpha_optimizer_state
+    alpha, alpha_optimizer_state = settings.learn_alpha.ascend(
+        optimizer, *learned, in_alpha, M, settings.unit
+    )
     return State(
         theta=theta,
         alpha=alpha,
@@ -210,39 +189,3 @@ def clipped(clip: float, optimizer: Optimizer) -> Outer:
         terms=trust_region.trial_tables,
         update=partial(_ascend_clipped, clip=clip, optimizer=optimizer),
     )
-
-
-UPDATES = {"ascent": ascent, "trpo": trpo, "clipped": clipped}
-USED = {  # the settings that have an effect on each update
-    ascent: ("optimizer", "beta"),
-    trpo: ("max_kl",),
-    clipped: ("clip", "optimizer", "beta"),
-}
-
-
-def outer_of_words(
-    *,
-    update: Annotated[Callable[..., Outer], UPDATES] = ascent,
-    optimizer: Annotated[Callable[[float], Optimizer] | None, OPTIMIZERS] = None,
-    beta: float | None = None,
-    max_kl: float | None = None,
-    clip: float | None = None,
-) -> Outer:
-    """Return the outer update of these settings. ValueError if a setting would have no effect.
-
-    update     ascent: along the gradient; trpo: within a trust region; clipped: several ascents
-               on a surrogate with clipped ratios
-    optimizer  optimiser of ascent and clipped; by default adam
-    beta       outer step size of ascent and clipped; by default 0.05
-    max_kl     largest mean KL divergence of trpo, in nats; by default 0.01
-    clip       in clipped, ratios are clipped to 1 - clip .. 1 + clip; by default 0.3
-    """
-    given = {"optimizer": optimizer, "beta": beta, "max_kl": max_kl, "clip": clip}
-    for name, value in given.items():
-        users = " or ".join(word for word, x in UPDATES.items() if name in USED[x])
-        allowed = value is None or name in USED[update]
-        require(allowed, f"{name} must come with update={users}", f"update={update.__name__}")
-    if update is trpo:
-        return trpo(0.01 if max_kl is None else max_kl)
-    chosen = (optimizer or adam)(0.05 if beta is None else beta)
-    return ascent(chosen) if update is ascent else clipped(0.3 if clip is None else clip, chosen)

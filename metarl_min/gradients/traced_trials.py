@@ -22,11 +22,11 @@ from autograd import grad
 
 from metarl_min.basics import trees
 from metarl_min.basics.trees import Tree
-from metarl_min.gradients import estimators
+from metarl_min.gradients import inner_steps
 from metarl_min.gradients.adaptation import Objectives, first_order_adjoints
 from metarl_min.gradients.enumeration import Data
 from metarl_min.gradients.estimator_weights import WEIGHTS, Weights
-from metarl_min.gradients.estimators import InnerStep
+from metarl_min.gradients.inner_steps import InnerStep
 from metarl_min.gradients.trial_gradients import (
     Gradients,
     MetaGradient,
@@ -62,7 +62,7 @@ def traced(adaptation: Adaptation, trial: Trial, outer: Objectives, weights: Wei
         for k, L in enumerate(outer):
             value = value + L.value(adaptation.policy.logits(phi)).sum()
             if k < len(data):
-                phi = estimators.inner_step(step, phi, reference[k], data[k], weights)
+                phi = inner_steps.inner_step(step, phi, reference[k], data[k], weights)
         return value
 
     gradients = grad(total)({"theta": trial.path[0], "alpha": trees.scale(ones, trial.alpha)})

@@ -16,151 +16,34 @@ Each column is called a stage. The inner step after stage k ascends a surrogate 
                                               [objectives (1); Finn et al. 2017, eq. 4]
 
 In (2), i counts the episodes of the data set D and t counts the steps that are alive. The
-return-to-go W and the baseline b are constants. If K N_inner = N, no episode follows inner step K.
-Then this step is not taken, and the trial has K stages.
+return-to-go W and the baseline b are constants. An episode follows each inner step, so K N_inner is
+below N, and a trial has K + 1 stages. Other advantages than W - b are in the module `advantages`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.gradients import objectives, returns
+from metarl_min.gradients import advantages, objectives, returns
 from metarl_min.gradients.adaptation import inner_step
+from metarl_min.gradients.adaptation_settings import Adaptation
 from metarl_min.gradients.objectives import Objective
 from metarl_min.mdps import policies, rollouts
-from metarl_min.mdps.policies import Policy, tabular
 from metarl_min.mdps.rollouts import Episodes, Sampler
-from metarl_min.tasks import Family, shape_of
-
-# Inner step size, discount and constant baseline of a family, by its name.
-# examples/benchmarks/adaptation_defaults.py computes the returns with other step sizes.
-DEFAULTS = {
-    "bandit": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
-    "correlated": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
-    "gaussian": {"alpha": 2.0, "gamma": 1.0, "baseline": 0.0},
-    "gridworld": {"alpha": 8.0, "gamma": 0.5, "baseline": 0.0},
-    "other": {"alpha": 1.0, "gamma": 0.5, "baseline": 0.0},  # every other family
-}
-MAX_DEFAULT_STEPS = 9  # the default number of inner steps is at most this
-
-
-class Adaptation(NamedTuple):
-    """How a learner adapts in the trials of one family. No field is None."""
-
-    family: Family
-    policy: Policy
-    alpha: float  # inner step size at the start of training
-    inner_steps: int  # K
-    inner_episodes: int  # N_inner
-    baseline: str | float  # mean, linear or a number
-    gamma: float  # discount of W
-    adapt: tuple[str, ...]  # names of the parameters that adapt; all adapt if it is empty
-    sizes: tuple[int, ...]  # number of episodes of each stage
-
-    @property
-    def words(self) -> dict[str, Any]:
-        """Return the keyword arguments with which `adaptation` makes an equal record."""
-        # The values are numbers, or words of the command line.
-        return {
-            "policy": self.policy.word,
-            "alpha": self.alpha,
-            "inner_steps": self.inner_steps,
-            "inner_episodes": self.inner_episodes,
-            "baseline": self.baseline,
-            "gamma": self.gamma,
-            "adapt": ",".join(self.adapt),
-        }
 
 
 class Trial(NamedTuple):
-    """One trial on each of M tasks. If K N_inner = N, each list has one entry less."""
+    """One trial on each of M tasks."""
 
     alpha: Any  # step size: a number, or a tree with one for each parameter
     path: list[Tree]  # phi_0 .. phi_K; leaves of phi_0 have no axis M, the others are [M, ..]
     inner: list[Objective]  # the surrogates L of D_0 .. D_{K-1}
     stages: list[Episodes]  # D_0 .. D_K, each [M, N, T]
-
-
-def parse_names(word: str) -> tuple[str, ...]:
-    """Return the names in a text, in which commas separate them.
-
-    >>> parse_names("W2,b2"), parse_names("")
-    (('W2', 'b2'), ())
-    """
-    return tuple(word.split(",")) if word else ()
-
-
-def stage_sizes(num_episodes: int, inner_steps: int, inner_episodes: int) -> tuple[int, ...]:
-    """Return the number of episodes of each stage: K times N_inner, and the rest of N.
-
-    >>> stage_sizes(num_episodes=10, inner_steps=3, inner_episodes=2)
-    (2, 2, 2, 4)
-    """
-    most = num_episodes // inner_episodes
-    rule = f"inner_steps must be at most num_episodes // inner_episodes = {most}"
-    require(inner_steps <= most, rule, inner_steps)
-    rest = num_episodes - inner_steps * inner_episodes
-    return (inner_episodes,) * inner_steps + ((rest,) if rest else ())
-
-
-def _check_names(adapt: tuple[str, ...], policy: Policy, family: Family) -> None:
-    """Raise an error unless `adapt` holds names of parameters of the policy."""
-    if not isinstance(policy, Policy) or not isinstance(adapt, tuple):
-        rule = "policy must be a Policy and adapt a tuple of names"
-        raise TypeError(f"{rule}, got {policy!r} and {adapt!r}")
-    names = policy.init(np.random.default_rng(0), *shape_of(family)) if adapt else {}
-    rule = f"adapt must name some of {', '.join(names)}"
-    require(set(adapt) <= set(names), rule, ",".join(adapt))
-
-
-def adaptation(
-    family: Family,
-    *,
-    policy: Annotated[Policy, policies.parse] = tabular,
-    alpha: float | None = None,
-    inner_steps: int | None = None,
-    inner_episodes: int = 1,
-    baseline: Annotated[str | float, returns.parse_baseline] | None = None,
-    gamma: float | None = None,
-    adapt: Annotated[tuple[str, ...], parse_names] = (),
-) -> Adaptation:
-    """Check the settings of adaptation, and fill in the defaults of the family.
-
-    TypeError or ValueError if a setting is out of range.
-
-        policy          table, network or network:H with H hidden units
-        alpha           inner step size; trials.DEFAULTS holds the default of the family
-        inner_steps     number K of inner steps in a trial; by default the largest number, up to 9,
-                        that leaves an episode after the last inner step
-        inner_episodes  number N_inner of episodes before each inner step
-        baseline        mean, linear or a number; trials.DEFAULTS holds the default of the family
-        gamma           discount of the return-to-go in the inner surrogate; trials.DEFAULTS holds
-                        the default of the family
-        adapt           names of the parameters that adapt, such as W2,b2; all if there is no name
-    """
-    N, size = family.num_episodes, whole("inner_episodes", inner_episodes)
-    defaults = DEFAULTS.get(family.name, DEFAULTS["other"])
-    K = min(MAX_DEFAULT_STEPS, (N - 1) // size) if inner_steps is None else inner_steps
-    rule = "inner_episodes must be at least 2 where the baseline is mean"
-    require(baseline != "mean" or size > 1, rule, size)
-    _check_names(adapt, policy, family)
-    return Adaptation(
-        family=family,
-        policy=policy,
-        alpha=real("alpha", defaults["alpha"] if alpha is None else alpha),
-        inner_steps=whole("inner_steps", K, low=0),
-        inner_episodes=size,
-        baseline=returns.check_baseline(defaults["baseline"] if baseline is None else baseline),
-        gamma=real("gamma", defaults["gamma"] if gamma is None else gamma, 0, 1),
-        adapt=adapt,
-        sizes=stage_sizes(N, K, size),
-    )
 
 
 def only_adapted(adaptation: Adaptation, tree: Tree) -> Tree:
@@ -188,6 +71,7 @@ def surrogate(
     The example has two arms. Arm 1 was pulled once and paid 1, and the baseline is 0.5. At
     theta = 0 the gradient at arm a is (1 - 0.5) (1{a = 1} - pi(a)) with pi(a) = 1/2.
 
+    >>> from metarl_min.gradients.adaptation_settings import adaptation
     >>> from metarl_min.tasks.bandits import bandit
     >>> once = Episodes(*[np.array([[[x]]]) for x in (0, 1, 1.0, True)])
     >>> L = surrogate(adaptation(bandit(arms=2)), once, (1, 2))
@@ -195,8 +79,8 @@ def surrogate(
     array([[[-0.25,  0.25]]])
     """
     W = returns.returns_to_go(episodes.rewards, adaptation.gamma)
-    b = returns.baseline(adaptation.baseline, episodes, W, shape[0])
-    C = rollouts.sum_over_visits(episodes, (W - b) / W.shape[-2], shape)
+    Adv = advantages.by_name(adaptation.baseline, episodes, W, shape[0])
+    C = rollouts.sum_over_visits(episodes, Adv / W.shape[-2], shape)
     return objectives.reinforce_objective(C.astype(dtype, copy=False))
 
 

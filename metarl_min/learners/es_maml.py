@@ -37,8 +37,9 @@ from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.evolution import players
 from metarl_min.evolution.players import Player
-from metarl_min.gradients import controls, returns, trials
-from metarl_min.gradients.trials import Adaptation
+from metarl_min.gradients import advantages, controls, trials
+from metarl_min.gradients.adaptation_settings import Adaptation
+from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.learners import Control, Learner
 from metarl_min.learners.es import Search, State, evolve
 from metarl_min.mdps import policies, rollouts
@@ -155,16 +156,16 @@ def _untrained_control(
     return Control(state=state._replace(theta=with_alpha(alpha)), alpha=alpha)
 
 
-def _without_effect(play_trial: Any, adaptation: Adaptation) -> tuple[str, ...]:
-    """Return the names of the settings that change nothing, given the other settings.
+def _check_hill_climbing(inner: Adaptation, given: dict[str, Any]) -> None:
+    """Raise a ValueError if hill climbing does nothing, or if a setting of gradients is given.
 
-    A gradient needs a second stage, in which its result is played. Hill climbing adds alpha e_k
-    only to stages between the first and the last, so it needs a third stage.
+    It adds alpha e_k only to stages between the first and the last, so it needs a third stage.
     """
-    num_stages = len(adaptation.sizes)
-    if play_trial is by_gradient:
-        return ("alpha", "baseline", "gamma") if num_stages == 1 else ()
-    return ("alpha", "baseline", "gamma") if num_stages <= 2 else ("baseline", "gamma")
+    rule = "inner_steps must be at least 2 for hill_climbing, which first plays theta itself"
+    require(inner.inner_steps > 1, rule, inner.inner_steps)
+    for name in ("baseline", "gamma"):
+        rule = f"{name} must be left out for hill_climbing, which takes no gradient"
+        require(given[name] is None, rule, given[name])
 
 
 SEARCH = Search(beta=0.05)
@@ -177,8 +178,8 @@ def es_maml(
     policy: Annotated[Policy, policies.parse] = tabular,
     alpha: float | None = None,
     inner_steps: int | None = None,
-    inner_episodes: int = 1,
-    baseline: Annotated[str | float, returns.parse_baseline] | None = None,
+    inner_episodes: int | None = None,
+    baseline: Annotated[str | float, advantages.parse] | None = None,
     gamma: float | None = None,
     **search: Annotated[Any, SEARCH],
 ) -> Learner:
@@ -189,8 +190,9 @@ def es_maml(
     alpha           first step size, positive; the default is 1 for hill_climbing, and for gradient
                     it is the default of `maml`
     inner_steps     number K of adaptations in a trial; the default is the default of `maml`
-    inner_episodes  number of episodes before each adaptation
-    baseline        mean, linear or a number, for gradient; the default is the default of `maml`
+    inner_episodes  number of episodes before each adaptation, by default 1
+    baseline        mean, leave_one_out, standardised, linear or a number, for gradient; the default
+                    is the default of `maml`
     gamma           discount of the return-to-go, for gradient; the default is the default of `maml`
 
     `search` holds fields of `es.Search`. TypeError or ValueError if a setting is out of range, or
@@ -198,28 +200,22 @@ def es_maml(
     """
     if adaptation not in ADAPTATIONS.values():
         raise TypeError(f"adaptation must be by_gradient or by_hill_climbing, got {adaptation!r}")
-    # `given` keeps the values from the user. A value is refused if the setting changes nothing.
     given: dict[str, Any] = {"alpha": alpha, "baseline": baseline, "gamma": gamma}
-    inner = trials.adaptation(
-        family,
-        policy=policy,
-        alpha=1.0 if alpha is None and adaptation is by_hill_climbing else alpha,
-        inner_steps=inner_steps,
-        inner_episodes=inner_episodes,
-        baseline=baseline,
-        gamma=gamma,
-    )
+    steps: dict[str, Any] = {"inner_steps": inner_steps, "inner_episodes": inner_episodes}
+    inner = resolve(family, policy=policy, **given, **steps)
+    if adaptation is by_hill_climbing:
+        _check_hill_climbing(inner, given)
+        inner = inner._replace(alpha=1.0 if alpha is None else inner.alpha)
     require(inner.alpha > 0, "alpha must be positive", inner.alpha)
-    unused = _without_effect(adaptation, inner)
-    for name in unused:
-        rule = f"{name} has no effect beside the other settings, and must be left out"
-        require(given[name] is None, rule, given[name])
     player = adapting_player(inner, adaptation)
     resolved = Search(**(SEARCH._asdict() | search))
     values = inner.words | {"policy": policy, "adaptation": adaptation} | resolved._asdict()
     settings = words.describe(es_maml, values)
-    settings = {name: word for name, word in settings.items() if name not in unused}
+    for name in ("baseline", "gamma") if adaptation is by_hill_climbing else ():
+        settings.pop(name)
     learner = evolve(player, resolved, 1000, settings)
+    if inner.inner_steps == 0:
+        return learner
     control = partial(_untrained_control, player=player, first_alpha=inner.alpha, init=learner.init)
     # Two controls of the evaluation, as in `learners.Learner`: no adaptation, and no training.
     return learner._replace(without_adaptation=_without_adaptation, untrained_control=control)

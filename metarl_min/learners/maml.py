@@ -33,23 +33,16 @@ from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from metarl_min.basics import words
-from metarl_min.basics.arguments import require, whole
-from metarl_min.basics.optimizers import adam
 from metarl_min.basics.trees import Array, Rng
-from metarl_min.gradients import controls, outer_updates, trials
+from metarl_min.gradients import combinations, controls, outer_updates, trials
 from metarl_min.gradients.adaptation import inner_loop
+from metarl_min.gradients.adaptation_settings import adaptation as resolve
+from metarl_min.gradients.adaptation_settings import unit_of_alpha
 from metarl_min.gradients.objectives import expected_return_objective
-from metarl_min.gradients.outer_updates import (
-    LEARN_ALPHA,
-    LearnAlpha,
-    Outer,
-    Settings,
-    State,
-    ascent,
-    fixed_alpha,
-    outer_of_words,
-)
-from metarl_min.gradients.traced_trials import META_GRADIENTS, TRACED, UNTRACED
+from metarl_min.gradients.outer_updates import Outer, Settings, State
+from metarl_min.gradients.outer_words import ascent_of_words, outer_of_words
+from metarl_min.gradients.step_sizes import LEARN_ALPHA, LearnAlpha, fixed_alpha
+from metarl_min.gradients.traced_trials import META_GRADIENTS, reptile
 from metarl_min.gradients.trial_gradients import MetaGradient, emaml
 from metarl_min.gradients.trial_gradients import fomaml as fomaml_estimator
 from metarl_min.gradients.trials import Trial
@@ -57,7 +50,7 @@ from metarl_min.learners import Control, Learner
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import Family
+from metarl_min.tasks import Family, reward_unit
 
 
 # Settings, State and Outer are records of outer_updates.
@@ -107,7 +100,7 @@ def exact_return(rng: Rng, state: State, *, settings: Settings) -> tuple[State, 
 
 whole_trial = partial(_sampled_step, early_weight=1.0)
 after_adaptation = partial(_sampled_step, early_weight=0.0)
-ASCENT = ascent(adam(0.05))
+ASCENT = ascent_of_words()
 OBJECTIVES = {"trial": whole_trial, "adapted": after_adaptation, "exact": exact_return}
 
 
@@ -133,46 +126,23 @@ def _untrained_control(rng: Rng, *, settings: Settings) -> Control:
     def play_trial(rng: Rng, alpha: float, tasks: MDP) -> Episodes:
         return _trial(rng, untrained._replace(alpha=alpha), tasks, settings=settings)
 
-    start = settings.adaptation.alpha
+    start = settings.adaptation.alpha or 1 / settings.unit
     alpha = controls.best_untrained_alpha(rng, settings.adaptation.family, start, play_trial)
     return Control(state=untrained._replace(alpha=alpha), alpha=alpha)
 
 
-def _check_kinds(settings: Settings, objective: Any) -> None:
-    """Raise a TypeError if a setting has the wrong type.
+def _settings(
+    family: Family, adaptation: dict[str, Any], outer: Outer, estimator: MetaGradient, **rest: Any
+) -> Settings:
+    """Return the settings, with the defaults for the unit of the rewards.
 
-    An example is the text "emaml" in the place of the estimator `emaml`.
+    The gradient of `reptile` is a sum of inner gradients, so it has the inverse unit of alpha.
     """
-    kinds = {"estimator": MetaGradient, "learn_alpha": LearnAlpha, "outer": Outer}
-    for name, kind in kinds.items():
-        value = getattr(settings, name)
-        if not isinstance(value, kind):
-            raise TypeError(f"{name} must be of type {kind.__name__}, got {value!r}")
-    if objective not in OBJECTIVES.values():
-        names = "whole_trial, after_adaptation or exact_return"
-        raise TypeError(f"objective must be {names}, got {objective!r}")
-
-
-def _check_combination(settings: Settings, setting_words: dict[str, Any]) -> None:
-    """Raise a ValueError if two settings do not go together.
-
-    `setting_words` holds every setting as a word of the command line, from `words.describe`. The
-    setting `outer` has no entry. The words of `outer_of_words`, such as update, stand for it.
-    """
-    estimator, learn_alpha = setting_words.get("estimator"), setting_words.get("learn_alpha")
-    objective, update = setting_words["objective"], setting_words["update"]
-    traced = settings.estimator in TRACED.values()
-    rule = f"estimator must be one of {', '.join(UNTRACED)} where objective is exact"
-    require(objective != "exact" or not traced, rule, estimator)
-    rule = f"baseline must be mean or a number where estimator is one of {', '.join(TRACED)}"
-    require(setting_words["baseline"] != "linear" or not traced, rule, f"linear with {estimator}")
-    rule = "with estimator reptile, learn_alpha must be no and objective must be trial or exact"
-    fits = learn_alpha == "no" and objective != "adapted"
-    require(estimator != "reptile" or fits, rule, f"{learn_alpha} and {objective}")
-    needs = "estimator emaml or plain, objective trial or adapted, and learn_alpha no"
-    fits = estimator in ("emaml", "plain") and learn_alpha == "no" and objective != "exact"
-    rule = f"an update other than ascent needs {needs}"
-    require(update == "ascent" or fits, rule, update)
+    how = resolve(family, **adaptation)
+    unit = unit_of_alpha(family, how.baseline)
+    if isinstance(outer, Outer) and outer.in_unit is not None:
+        outer = outer.in_unit(unit if estimator is reptile else reward_unit(family))
+    return Settings(adaptation=how, outer=outer, estimator=estimator, unit=unit, **rest)
 
 
 def maml(
@@ -183,7 +153,7 @@ def maml(
     learn_alpha: Annotated[LearnAlpha, LEARN_ALPHA] = fixed_alpha,
     outer: Annotated[Outer, outer_of_words] = ASCENT,
     num_tasks: int = 200,
-    **adaptation: Annotated[Any, trials.adaptation],
+    **adaptation: Annotated[Any, resolve],
 ) -> Learner:
     """Return MAML for a family; by default E-MAML on the return of the whole trial.
 
@@ -201,34 +171,34 @@ def maml(
         num_tasks    number of tasks in one iteration
 
     `outer` is the update of theta, such as `ascent(adam(0.05))` or `trpo(max_kl=0.01)`. The other
-    keywords are the settings of `trials.adaptation`. With the exact objective, training samples no
-    episodes. Then inner_episodes, baseline and gamma affect only the trials.
+    keywords are the settings of `adaptation_settings.adaptation`. With the exact objective,
+    training samples no episodes. Then inner_episodes, baseline and gamma affect only the trials.
 
     >>> from metarl_min.tasks.bandits import bandit
     >>> learner = maml(bandit(arms=2), alpha=2.0, outer=outer_updates.trpo(max_kl=0.02))
     >>> learner.settings["alpha"], learner.settings["update"], learner.iterations
     (2.0, 'trpo', 2000)
     """
-    settings = Settings(
-        adaptation=trials.adaptation(family, **adaptation),
-        estimator=estimator,
-        learn_alpha=learn_alpha,
-        outer=outer,
-        num_tasks=whole("num_tasks", num_tasks),
+    if objective not in OBJECTIVES.values():
+        names = "whole_trial, after_adaptation or exact_return"
+        raise TypeError(f"objective must be {names}, got {objective!r}")
+    settings = _settings(
+        family, adaptation, outer, estimator, learn_alpha=learn_alpha, num_tasks=num_tasks
     )
-    _check_kinds(settings, objective)
     setting_words = words.describe(maml, {**settings._asdict(), "objective": objective})
-    _check_combination(settings, setting_words)
-    return Learner(
+    combinations.check(settings, setting_words)
+    learner = Learner(
         family=family,
         init=partial(_init, settings=settings),
         step=partial(objective, settings=settings),
         trial=partial(_trial, settings=settings),
         iterations=2000 if family.horizon == 1 else 1500,
         settings=setting_words,
-        without_adaptation=_without_adaptation,
-        untrained_control=partial(_untrained_control, settings=settings),
     )
+    if settings.adaptation.inner_steps == 0:
+        return learner
+    control = partial(_untrained_control, settings=settings)
+    return learner._replace(without_adaptation=_without_adaptation, untrained_control=control)
 
 
 def hide_settings(learner: Learner, *names: str) -> Learner:
@@ -238,7 +208,11 @@ def hide_settings(learner: Learner, *names: str) -> Learner:
 
 
 def fomaml(
-    family: Family, **settings: Annotated[Any, partial(maml, estimator=fomaml_estimator)]
+    family: Family,
+    *,
+    outer: Annotated[Outer, ascent_of_words] = ASCENT,
+    **settings: Annotated[Any, partial(maml, estimator=fomaml_estimator, outer=ASCENT)],
 ) -> Learner:
     """Return first-order MAML for a family: `maml` with the estimator of trial_gradients (3)."""
-    return hide_settings(maml(family, estimator=fomaml_estimator, **settings), "estimator")
+    learner = maml(family, estimator=fomaml_estimator, outer=outer, **settings)
+    return hide_settings(learner, "estimator", "update")

@@ -17,17 +17,23 @@ change its sign. Every step size starts at the setting `alpha`.
 from functools import partial
 from typing import Annotated, Any
 
-from metarl_min.gradients.outer_updates import alpha_per_parameter
+from metarl_min.gradients.outer_updates import Outer
+from metarl_min.gradients.outer_words import ascent_of_words
+from metarl_min.gradients.step_sizes import alpha_per_parameter
 from metarl_min.learners import Learner
-from metarl_min.learners.maml import hide_settings, maml
+from metarl_min.learners.maml import ASCENT, hide_settings, maml
 from metarl_min.tasks import Family
 
 
 def meta_sgd(
-    family: Family, **settings: Annotated[Any, partial(maml, learn_alpha=alpha_per_parameter)]
+    family: Family,
+    *,
+    outer: Annotated[Outer, ascent_of_words] = ASCENT,
+    **settings: Annotated[Any, partial(maml, learn_alpha=alpha_per_parameter, outer=ASCENT)],
 ) -> Learner:
     """Return Meta-SGD for a family: `maml` that learns a step size for each parameter.
 
     Its gradients are adaptation (3) and (6).
     """
-    return hide_settings(maml(family, learn_alpha=alpha_per_parameter, **settings), "learn_alpha")
+    learner = maml(family, learn_alpha=alpha_per_parameter, outer=outer, **settings)
+    return hide_settings(learner, "learn_alpha", "update")

@@ -39,22 +39,27 @@ from functools import partial
 from typing import Annotated, Any
 
 from metarl_min.gradients import traced_trials
-from metarl_min.gradients.outer_updates import fixed_alpha
+from metarl_min.gradients.outer_updates import Outer
+from metarl_min.gradients.outer_words import ascent_of_words
+from metarl_min.gradients.step_sizes import fixed_alpha
 from metarl_min.learners import Learner
-from metarl_min.learners.maml import hide_settings, maml
+from metarl_min.learners.maml import ASCENT, hide_settings, maml
 from metarl_min.tasks import Family
 
 ESTIMATOR = traced_trials.reptile
 ALPHA = fixed_alpha  # Reptile has no gradient in alpha
+FIXED = partial(maml, estimator=ESTIMATOR, learn_alpha=ALPHA, outer=ASCENT)
 
 
 def reptile(
     family: Family,
-    **settings: Annotated[Any, partial(maml, estimator=ESTIMATOR, learn_alpha=ALPHA)],
+    *,
+    outer: Annotated[Outer, ascent_of_words] = ASCENT,
+    **settings: Annotated[Any, FIXED],
 ) -> Learner:
     """Return Reptile for a family: `maml` that moves theta towards phi_K, eq. (1).
 
     Eqs. (2), (3) and (4) show the effect of more than one inner step.
     """
-    learner = maml(family, estimator=ESTIMATOR, learn_alpha=ALPHA, **settings)
-    return hide_settings(learner, "estimator", "learn_alpha")
+    learner = maml(family, estimator=ESTIMATOR, learn_alpha=ALPHA, outer=outer, **settings)
+    return hide_settings(learner, "estimator", "learn_alpha", "update")

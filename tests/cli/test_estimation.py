@@ -83,9 +83,9 @@ def test_estimators_with_the_control_variate_of_J(run):
 
 
 def test_estimators_reads_its_problem(run):
-    words = "--arms 1,0,.5 --theta -1,0,.5 --alpha -.3 --inner-steps 2 --num-episodes 3"
+    words = "--arms 1,0,.5 --theta -1,0,.5 --alpha .3 --inner-steps 2 --num-episodes 3"
     result = strict(run("estimators", *words.split(), "--baseline", "mean", "--json")[1])
-    assert result["problem"]["theta"] == [-1.0, 0.0, 0.5] and result["problem"]["alpha"] == -0.3
+    assert result["problem"]["theta"] == [-1.0, 0.0, 0.5] and result["problem"]["alpha"] == 0.3
     assert result["problem"]["inner_steps"] == 2 and result["problem"]["baseline"] == "mean"
     assert list(result["objectives"]) == ["3"]
     assert result["estimators"]["emaml"]["3"]["bias_F_N"] < 1e-12
@@ -130,8 +130,28 @@ def test_too_many_data_sets_are_told_by_their_number(run):
         "metarl_min: there may be at most 2,000,000 data sets, got 2,000,001\n"
     )
     assert run("estimators", "--baseline", "soon")[2] == (
-        "metarl_min: argument --baseline: must be mean or a finite number, got 'soon'\n"
+        "metarl_min: argument --baseline: must be mean or leave_one_out or standardised "
+        "or a finite number, got 'soon'\n"
     )
+
+
+@pytest.mark.parametrize("baseline", ["mean", "leave_one_out", "standardised"])
+def test_a_baseline_that_swallows_its_own_data_is_refused(run, baseline):
+    for more in ((), ("--num-episodes", "1"), ("--num-episodes", "8,1")):
+        words = "estimators", "--baseline", baseline, *more
+        rule = f"--num-episodes must be at least 2 where baseline is {baseline}, got 1"
+        assert run(*words) == (2, "", f"metarl_min: {rule}\n")
+    words = "estimators", "--baseline", baseline, "--num-episodes", "2", "--json"
+    status, out, _ = run(*words)
+    rows = {name: row["2"] for name, row in strict(out)["estimators"].items()}
+    assert status == 0 and rows["emaml"]["bias_F_N"] < 1e-12 < rows["dice"]["bias_F_N"]
+    assert rows["plain"]["variance"] > 1e-6 or baseline == "standardised"
+
+
+def test_a_negative_step_size_is_refused(run):
+    status, out, err = run("estimators", "--alpha", "-1")
+    assert (status, out) == (2, "")
+    assert err == "metarl_min: alpha must be finite, from 0 to inf, got -1.0\n"
 
 
 def test_estimators_refuse_too_many_episodes_also_without_an_inner_step(run):

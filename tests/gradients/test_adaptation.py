@@ -198,17 +198,43 @@ def test_infinite_horizon_is_the_limit_of_long_horizons():
         assert by_hand.relative_error(way(policies.tabular, theta, 1.0, 2, long), limit) < 1e-12
 
 
-@pytest.mark.parametrize("way", [*WAYS, adaptation.first_order_meta_gradient])
+EDGES = [*WAYS, adaptation.first_order_meta_gradient, adaptation.adapted_return]
+SHAPES = r"must have the names and shapes \{'logits': \(1, 3\)\}, got"
+
+
+@pytest.mark.parametrize("way", EDGES)
 @pytest.mark.parametrize(
     ("theta", "alpha", "num_steps", "error", "message"),
     [
-        ({"logits": np.zeros((1, 3))}, np.nan, 1, ValueError, "alpha must be finite, got nan"),
+        ({"logits": np.zeros((1, 3))}, np.nan, 1, ValueError, "alpha must be finite, .* got nan"),
+        ({"logits": np.zeros((1, 3))}, -4.0, 1, ValueError, "alpha must be finite, from 0 to inf,"),
+        ({"logits": np.zeros((1, 3))}, True, 1, TypeError, "alpha must be a real number, got True"),
+        ({"logits": np.zeros((1, 3))}, 0.1, True, TypeError, "num_steps must be a whole number"),
         ({"logits": np.zeros((1, 3))}, "1", 1, TypeError, "alpha must be a real number, got '1'"),
         ({"logits": np.zeros((1, 3))}, 0.1, -1, ValueError, "num_steps must be at least 0, got -1"),
         ({"logits": np.zeros((1, 3))}, 0.1, 1.5, TypeError, "whole number, got 1.5"),
         ({"logits": np.zeros((1, 3), int)}, 0.1, 1, TypeError, "array of floats, got int"),
         ({"logits": np.full((1, 3), np.inf)}, 0.1, 1, ValueError, "must be finite, got"),
         (np.zeros((1, 3)), 0.1, 1, TypeError, "non-empty dict of float arrays"),
+        ({"logits": np.zeros((1, 2))}, 0.1, 1, ValueError, f"theta {SHAPES}"),
+        ({"logits": np.zeros((5, 1, 3))}, 0.1, 1, ValueError, f"theta {SHAPES}"),
+        ({"Logits": np.zeros((1, 3))}, 0.1, 1, ValueError, f"theta {SHAPES}"),
+        ({"logits": np.zeros((1, 3)), "b": np.zeros(1)}, 0.1, 1, ValueError, f"theta {SHAPES}"),
+        (
+            {"logits": np.zeros((1, 3))},
+            {"logits": np.ones((1, 1))},
+            1,
+            ValueError,
+            f"alpha {SHAPES}",
+        ),
+        ({"logits": np.zeros((1, 3))}, {"z": np.ones((1, 3))}, 1, ValueError, f"alpha {SHAPES}"),
+        (
+            {"logits": np.zeros((1, 3))},
+            {"logits": np.full((1, 3), np.nan)},
+            1,
+            ValueError,
+            "must be finite",
+        ),
     ],
 )
 def test_what_is_not_a_problem_is_refused(way, theta, alpha, num_steps, error, message):
@@ -217,11 +243,42 @@ def test_what_is_not_a_problem_is_refused(way, theta, alpha, num_steps, error, m
         way(policies.tabular, theta, alpha, num_steps, J)
 
 
+@pytest.mark.parametrize("way", EDGES)
+def test_each_task_may_have_parameters_of_its_own(way):
+    _, theta, J = problem(FAMILIES["bandit"], policies.tabular)
+    one = way(policies.tabular, theta, 0.7, 1, J)
+    each = way(policies.tabular, {"logits": np.stack([theta["logits"]] * 3)}, 0.7, 1, J)
+    if isinstance(one, dict):
+        np.testing.assert_allclose(each["logits"].sum(0), one["logits"], atol=1e-14)
+    else:
+        assert each == pytest.approx(one, abs=1e-14)
+
+
+@pytest.mark.parametrize("way", EDGES)
+def test_a_policy_is_a_policy_and_an_objective_an_objective(way):
+    batch, theta, J = problem(FAMILIES["bandit"], policies.tabular)
+    for policy in (None, "table", policies):
+        with pytest.raises(TypeError, match="policy must be a Policy, got"):
+            way(policy, theta, 0.1, 1, J)
+    for other in (None, batch, J.value):
+        with pytest.raises(TypeError, match="J must be an Objective, got"):
+            way(policies.tabular, theta, 0.1, 1, other)
+
+
+def test_the_names_of_step_sizes_are_those_of_the_parameters_in_a_single_step_too():
+    _, theta, J = problem(FAMILIES["bandit"], policies.tabular)
+    for alpha in ({"z": np.ones((1, 3))}, {"logits": np.ones((1, 3)), "z": np.ones(1)}):
+        with pytest.raises(ValueError, match="alpha must have the names of phi, logits, got"):
+            adaptation.inner_step(policies.tabular, theta, alpha, J)
+        with pytest.raises(ValueError, match="alpha must have the names of phi, logits, got"):
+            adaptation.inner_loop(policies.tabular, theta, alpha, [J, J])
+
+
 def test_a_table_of_another_size_is_refused():
     task = mdp.MDP(np.ones((1, 2)) / 2, np.full((1, 2, 2, 2), 0.5), np.ones((1, 2, 2, 1)))
     J, theta = objectives.expected_return_objective(task, 1), {"logits": np.zeros((1, 2))}
     for way in (adaptation.meta_gradient_by_hessian_products, adaptation.adapted_return):
-        with pytest.raises(ValueError, match=r"logits and probs must have shape .* 2, 2"):
+        with pytest.raises(ValueError, match=r"names and shapes \{'logits': \(2, 2\)\}, got"):
             way(policies.tabular, theta, 0.5, 1, J)
 
 

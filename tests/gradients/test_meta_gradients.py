@@ -52,6 +52,8 @@ TASKS = {
 
 def problem(task, N, K, alpha=ALPHA, baseline=0.0):
     mdp, horizon, theta = TASKS[task]
+    if alpha < 0:  # a difference in alpha steps to both sides; only a tree may be negative
+        alpha = trees.map_leaves(lambda x: np.full(x.shape, alpha), theta)
     return Problem(
         inner=InnerStep(policy=policies.tabular, alpha=alpha, baseline=baseline),
         theta=theta,

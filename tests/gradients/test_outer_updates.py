@@ -1,6 +1,4 @@
-"""outer_updates (1): one ascent in theta and in alpha; the words of an update."""
-
-import pickle
+"""outer_updates (1): one ascent in theta and in alpha."""
 
 import adaptation_by_hand as by_hand
 import numpy as np
@@ -8,7 +6,7 @@ import pytest
 from autograd import grad
 from comparing import rng, trees_equal
 
-from metarl_min.basics import optimizers, trees, words
+from metarl_min.basics import optimizers, trees
 from metarl_min.basics.optimizers import adam, sgd
 from metarl_min.gradients import (
     adaptation,
@@ -18,7 +16,9 @@ from metarl_min.gradients import (
     trials,
     trust_region,
 )
-from metarl_min.gradients.outer_updates import LEARN_ALPHA, Settings, ascent, clipped, trpo
+from metarl_min.gradients.adaptation_settings import adaptation as resolve
+from metarl_min.gradients.outer_updates import Settings, ascent, clipped, trpo
+from metarl_min.gradients.step_sizes import LEARN_ALPHA
 from metarl_min.mdps import policies, rollouts
 from metarl_min.tasks.bandits import bandit
 
@@ -28,7 +28,7 @@ M = 4
 
 
 def settings_for(outer, learn_alpha="no", estimator=trial_gradients.emaml, **adaptation_settings):
-    how = trials.adaptation(FAMILY, alpha=2.0, inner_steps=2, **adaptation_settings)
+    how = resolve(FAMILY, alpha=2.0, inner_steps=2, **adaptation_settings)
     return Settings(how, estimator, LEARN_ALPHA[learn_alpha], outer, num_tasks=M)
 
 
@@ -109,7 +109,7 @@ def test_step_sizes_of_parameters_that_do_not_adapt_are_not_learned():
 
 
 def sampled(seed=0):
-    how = trials.adaptation(FAMILY, alpha=2.0, inner_steps=2)
+    how = resolve(FAMILY, alpha=2.0, inner_steps=2)
     sampler = rollouts.sampler(FAMILY.sample(rng(seed), M), FAMILY.reward_noise)
     trial = trials.play(rng(seed), how, sampler, THETA, 2.0)
     return trial, trial_gradients.trial_advantages(trial.stages, [1.0] * 3)
@@ -143,50 +143,3 @@ def test_an_ascent_takes_the_surrogates_of_the_trial():
     g = trial_gradients.second_order(settings.adaptation, trial, outer).in_theta
     moved = trees.map_leaves(lambda x, y: M * (x - y), after.theta, THETA)
     assert by_hand.relative_error(moved, g) < 1e-12
-
-
-OUTERS = {
-    "": ascent(adam(0.05)),
-    "optimizer=sgd beta=0.3": ascent(sgd(0.3)),
-    "update=trpo": trpo(),
-    "update=trpo max_kl=0.5": trpo(0.5),
-    "update=clipped": clipped(0.3, adam(0.05)),
-    "update=clipped clip=0.2 optimizer=momentum": clipped(0.2, optimizers.momentum(0.05)),
-}
-
-
-def outer_of(text):
-    pairs = dict(pair.split("=") for pair in text.split())
-    return outer_updates.outer_of_words(
-        **words.parse_words("maml", outer_updates.outer_of_words, pairs)
-    )
-
-
-@pytest.mark.parametrize("text", OUTERS)
-def test_an_update_is_made_by_words_and_its_words_make_it_again(text):
-    made, truth = outer_of(text), OUTERS[text]
-    assert made.words == truth.words
-    again = outer_of(" ".join(f"{name}={word}" for name, word in made.words.items()))
-    assert again.words == made.words
-    assert pickle.loads(pickle.dumps(made)).words == made.words
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("max_kl=0.1", "max_kl must come with update=trpo, got update=ascent"),
-        ("clip=0.1", "clip must come with update=clipped, got update=ascent"),
-        ("update=trpo clip=0.1", "clip must come with update=clipped, got update=trpo"),
-        ("update=trpo beta=0.1", "beta must come with update=ascent or clipped, got update=trpo"),
-        ("update=trpo optimizer=sgd", "optimizer must come with update=ascent or clipped, got"),
-        ("update=clipped max_kl=0.1", "max_kl must come with update=trpo, got update=clipped"),
-        ("update=trpo max_kl=0", "max_kl must be positive, got 0.0"),
-        ("update=clipped clip=1", "clip must be above 0 and below 1, got 1.0"),
-        ("update=ppo", "update must be one of ascent, trpo, clipped, got 'ppo'"),
-        ("optimizer=lbfgs", "optimizer must be one of sgd, momentum, adam, got 'lbfgs'"),
-        ("beta=-1", "beta must be finite, from 0"),
-    ],
-)
-def test_settings_without_effect_or_out_of_range_are_refused(text, message):
-    with pytest.raises(ValueError, match=message):
-        outer_of(text)

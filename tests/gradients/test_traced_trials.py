@@ -14,6 +14,7 @@ from metarl_min.gradients import (
     trial_gradients,
     trials,
 )
+from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.gradients.traced_trials import META_GRADIENTS, TRACED
 from metarl_min.mdps import policies, rollouts
 from metarl_min.tasks.bandits import bandit
@@ -22,7 +23,7 @@ FAMILIES = {"bandit": bandit(arms=3, pulls=5), "gridworld": small_grid()}
 
 
 def sampled(family, policy=policies.tabular, inner_episodes=2):
-    how = trials.adaptation(
+    how = resolve(
         family, policy=policy, alpha=0.7, inner_episodes=inner_episodes, baseline=0.1, gamma=0.8
     )
     generator = rng(0)

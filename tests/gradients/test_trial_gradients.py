@@ -10,6 +10,7 @@ from problems import TOGGLE_TASK, TWO_ARMS, small_grid
 
 from metarl_min.basics import trees
 from metarl_min.gradients import adaptation, objectives, trial_gradients, trials
+from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import family_of_candidates
@@ -20,7 +21,7 @@ CASES = {  # task, horizon, episodes of a trial, inner steps, episodes of an inn
     "bandit, two steps": (TWO_ARMS, 1, 4, 2, 1),
     "bandit, three steps": (TWO_ARMS, 1, 4, 3, 1),
     "bandit, one step of two episodes": (TWO_ARMS, 1, 4, 1, 2),
-    "bandit, steps until the end": (TWO_ARMS, 1, 4, 2, 2),
+    "bandit, two steps of two episodes": (TWO_ARMS, 1, 5, 2, 2),
     "two states, two steps": (TOGGLE_TASK, 2, 3, 2, 1),
 }
 ALL = {
@@ -36,9 +37,7 @@ def case(name, policy):
     family = family_of_candidates(
         "one task", {}, task, np.ones(1), horizon, num_episodes, rollouts.deterministic
     )
-    how = trials.adaptation(
-        family, policy=policy, inner_steps=num_steps, inner_episodes=size, **INNER
-    )
+    how = resolve(family, policy=policy, inner_steps=num_steps, inner_episodes=size, **INNER)
     generator = rng(3)
     theta = policy.init(generator, *task.shape)
     theta = trees.map_leaves(lambda x: x + 0.5 * generator.standard_normal(x.shape), theta)
@@ -190,7 +189,7 @@ def test_leave_one_out_does_not_change_the_expectation_over_two_independent_task
 
 def sampled(family, estimator, num_tasks=6, **settings):
     """A sampled trial of this estimator, and its outer objectives."""
-    how = trials.adaptation(family, alpha=0.7, baseline=0.1, gamma=0.8, **settings)
+    how = resolve(family, alpha=0.7, baseline=0.1, gamma=0.8, **settings)
     generator = rng(0)
     sampler = rollouts.sampler(family.sample(generator, num_tasks), family.reward_noise)
     theta = how.policy.init(generator, *sampler.shape)

@@ -1,4 +1,4 @@
-"""trials (1)-(2): trials of given episodes, against loops; settings resolved for a family."""
+"""trials (1)-(2): trials of given episodes, against loops; parameters that adapt."""
 
 import adaptation_by_hand as by_hand
 import numpy as np
@@ -6,11 +6,10 @@ import pytest
 from comparing import rng, trees_equal
 from problems import small_grid
 
-from metarl_min.basics import words
 from metarl_min.gradients import adaptation, objectives, trials
+from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import registry as families
 from metarl_min.tasks.bandits import bandit
 from metarl_min.tasks.gridworlds import gridworld
 
@@ -35,14 +34,18 @@ def handed_out(stages, seen):
 
 @pytest.mark.verifies("trials.1", "trials.2")
 @pytest.mark.parametrize("policy", [policies.tabular, policies.mlp(2)])
-@pytest.mark.parametrize(("inner_steps", "inner_episodes"), [(2, 1), (1, 2), (0, 1), (3, 1)])
+@pytest.mark.parametrize(("inner_steps", "inner_episodes"), [(2, 1), (1, 2), (0, None)])
 def test_a_trial_adapts_to_whatever_episodes_it_is_given_as_by_loops(
     policy, inner_steps, inner_episodes
 ):
     family = gridworld(size=2, start=0, horizon=2, episodes=3, stay=0)
     settings = {"alpha": 0.7, "baseline": 0.3, "gamma": 0.9}
-    how = trials.adaptation(
-        family, policy=policy, inner_steps=inner_steps, inner_episodes=inner_episodes, **settings
+    how = resolve(
+        family,
+        policy=policy,
+        inner_steps=inner_steps,
+        inner_episodes=inner_episodes,
+        **(settings if inner_steps else {}),
     )
     task = family.sample(rng(0), 1)
     sampler, theta = rollouts.sampler(task, family.reward_noise), policy.init(rng(1), *task.shape)
@@ -65,7 +68,7 @@ def test_a_trial_adapts_to_whatever_episodes_it_is_given_as_by_loops(
 @pytest.mark.verifies("trials.2")
 def test_the_surrogate_is_that_of_reinforce_with_the_baseline_subtracted():
     family = gridworld(size=2, start=0, horizon=3, episodes=4)
-    how = trials.adaptation(family, inner_episodes=2, baseline=0.25, gamma=0.5)
+    how = resolve(family, inner_episodes=2, baseline=0.25, gamma=0.5)
     sampler = rollouts.sampler(family.sample(rng(0), 3), family.reward_noise)
     z = rng(1).standard_normal((3, 4, 5))
     episodes = rollouts.sample(rng(2), sampler, policies.softmax(z), 2, 3)
@@ -82,7 +85,7 @@ def test_the_surrogate_is_that_of_reinforce_with_the_baseline_subtracted():
 
 def test_sampled_trials_follow_the_rule_that_the_surrogates_describe():
     family = bandit(arms=3)
-    how = trials.adaptation(family, inner_steps=4, inner_episodes=2, baseline="mean", gamma=0.9)
+    how = resolve(family, inner_steps=4, inner_episodes=2, baseline="mean", gamma=0.9)
     sampler = rollouts.sampler(family.sample(rng(0), 7), family.reward_noise)
     theta = {"logits": np.array([[0.1, 0.2, -0.3]])}
     trial = trials.play(rng(1), how, sampler, theta, 0.5)
@@ -97,7 +100,7 @@ def test_sampled_trials_follow_the_rule_that_the_surrogates_describe():
 
 def test_members_of_a_population_play_as_they_would_alone():
     family = small_grid()
-    how = trials.adaptation(family, inner_steps=2)
+    how = resolve(family, inner_steps=2)
     sampler = rollouts.sampler(family.sample(rng(0), 5), family.reward_noise)
     members = rng(1).standard_normal((3, 1, 9, 5))  # [P, 1, S, A]
     alpha = np.array([0.5, 2.0, 0.0]).reshape(3, 1, 1, 1)
@@ -119,94 +122,10 @@ def test_greedy_sampling_takes_a_most_probable_action():
     assert 0.4 < rollouts.sample(rng(1), sampler, probs, 3, 1).actions.mean() < 0.65
 
 
-def test_stages_are_k_steps_and_the_rest():
-    family = bandit(pulls=10)
-
-    def sizes(**settings):
-        return trials.adaptation(family, **settings).sizes
-
-    assert sizes() == (1,) * 10
-    assert sizes(inner_episodes=3) == (3, 3, 3, 1)
-    assert sizes(inner_steps=2, inner_episodes=3) == (3, 3, 4)
-    assert sizes(inner_steps=5, inner_episodes=2) == (2,) * 5
-    assert sizes(inner_steps=0) == (10,)
-    assert sizes(inner_episodes=20) == (10,)
-    with pytest.raises(ValueError, match=r"at most num_episodes // inner_episodes = 3, got 4"):
-        sizes(inner_steps=4, inner_episodes=3)
-
-
-@pytest.mark.parametrize(
-    ("pulls", "inner_episodes", "inner_steps"),
-    [(10, 1, 9), (3, 1, 2), (1, 1, 0), (40, 1, 9), (10, 3, 3), (10, 5, 1), (4, 2, 1), (27, 3, 8)],
-)
-def test_by_default_there_are_as_many_steps_as_an_episode_follows_and_at_most_nine(
-    pulls, inner_episodes, inner_steps
-):
-    how = trials.adaptation(bandit(pulls=pulls), inner_episodes=inner_episodes)
-    assert how.inner_steps == inner_steps == len(how.sizes) - 1
-
-
-@pytest.mark.parametrize(
-    ("name", "alpha", "gamma", "baseline"),
-    [
-        ("bandit", 4.0, 1.0, 0.5),
-        ("correlated", 4.0, 1.0, 0.5),
-        ("gaussian", 2.0, 1.0, 0.0),
-        ("gridworld", 8.0, 0.5, 0.0),
-        ("mdp", 1.0, 0.5, 0.0),
-    ],
-)
-def test_settings_that_are_not_given_are_those_of_the_family(name, alpha, gamma, baseline):
-    family = families.make(name, {})
-    how = trials.adaptation(family)
-    assert (how.alpha, how.gamma, how.baseline) == (alpha, gamma, baseline)
-    assert (how.policy, how.inner_episodes, how.adapt) == (policies.tabular, 1, ())
-    assert how.family is family and None not in how
-    given = {"alpha": 0.0, "inner_steps": 0, "inner_episodes": 2, "baseline": 0.7, "gamma": 0.0}
-    how = trials.adaptation(family, **given)
-    assert [how.alpha, how.inner_steps, how.inner_episodes, how.baseline, how.gamma] == [
-        *given.values()
-    ]
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{}, {"policy": "network:3", "adapt": "W2,b2"}, {"baseline": "mean", "inner_episodes": "2"}],
-)
-def test_the_words_of_an_adaptation_make_it_again(settings):
-    family = bandit(arms=3)
-    how = trials.adaptation(family, **words.parse_words("maml", trials.adaptation, settings))
-    text = {name: str(word) for name, word in how.words.items()}
-    again = trials.adaptation(family, **words.parse_words("maml", trials.adaptation, text))
-    assert again.words == how.words and set(how.words) == set(words.keys(trials.adaptation))
-    assert again.policy.word == how.policy.word and again[2:] == how[2:]
-
-
-@pytest.mark.parametrize(
-    ("settings", "error", "message"),
-    [
-        ({"alpha": np.nan}, ValueError, "alpha must be finite, got nan"),
-        ({"alpha": "1"}, TypeError, "alpha must be a real number, got '1'"),
-        ({"inner_steps": -1}, ValueError, "inner_steps must be at least 0, got -1"),
-        ({"inner_steps": 11}, ValueError, "inner_steps must be at most num_episodes // inner"),
-        ({"inner_episodes": 0}, ValueError, "inner_episodes must be at least 1, got 0"),
-        ({"gamma": 1.5}, ValueError, "gamma must be finite, from 0 to 1, got 1.5"),
-        ({"baseline": "median"}, ValueError, "baseline must be mean, linear or a finite number"),
-        ({"baseline": "mean"}, ValueError, "inner_episodes must be at least 2 where the baseline"),
-        ({"policy": "table"}, TypeError, "policy must be a Policy and adapt a tuple of names"),
-        ({"adapt": "logits"}, TypeError, "policy must be a Policy and adapt a tuple of names"),
-        ({"adapt": ("W2",)}, ValueError, "adapt must name some of logits, got W2"),
-    ],
-)
-def test_settings_out_of_range_are_refused_with_the_rule(settings, error, message):
-    with pytest.raises(error, match=message):
-        trials.adaptation(bandit(), **settings)
-
-
 def test_only_parameters_that_are_named_adapt():
     family, policy = bandit(arms=3), policies.mlp(2)
     theta = policy.init(rng(0), 1, 3)
-    how = trials.adaptation(family, policy=policy, adapt=("W2", "b2"))
+    how = resolve(family, policy=policy, adapt=("W2", "b2"))
     sizes = trials.step_sizes(how, theta, 0.5)
     for name, leaf in theta.items():
         np.testing.assert_array_equal(sizes[name], np.full(leaf.shape, 0.5 * (name in "W2 b2")))
@@ -214,7 +133,7 @@ def test_only_parameters_that_are_named_adapt():
     zeros = {name: leaf * (name in "W2 b2") for name, leaf in each.items()}
     assert trees_equal(trials.step_sizes(how, theta, each), zeros)
     assert trees_equal(trials.only_adapted(how, each), zeros)
-    all_of_them = trials.adaptation(family, policy=policy)
+    all_of_them = resolve(family, policy=policy)
     assert trials.step_sizes(all_of_them, theta, 0.5) == 0.5
     assert trials.only_adapted(all_of_them, each) is each
 

@@ -16,6 +16,7 @@ from metarl_min.basics import optimizers, trees
 from metarl_min.basics.checks import check_derivative
 from metarl_min.gradients import adaptation, objectives, trials
 from metarl_min.gradients import trust_region as tr
+from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks.bandits import bandit
@@ -628,7 +629,7 @@ def advantages_of(stages):
 @pytest.mark.parametrize("kind", ["trpo", "clipped"])
 def test_a_few_updates_raise_the_exact_return_after_adaptation(kind):
     family = bandit(arms=3, pulls=6, prior=((1.0, 2.0), (2.0, 1.0), (2.0, 2.0)))
-    how = trials.adaptation(family, alpha=1.0, inner_steps=2, baseline=0.5, gamma=1.0)
+    how = resolve(family, alpha=1.0, inner_steps=2, baseline=0.5, gamma=1.0)
     J = objectives.expected_return_objective(
         family.sample(onp.random.default_rng(99), 2000), family.horizon
     )

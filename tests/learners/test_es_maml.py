@@ -10,6 +10,7 @@ from metarl_min import learners, training
 from metarl_min.basics import words
 from metarl_min.evolution import players
 from metarl_min.gradients import trials
+from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.learners import es_maml as module
 from metarl_min.learners.es_maml import by_hill_climbing, es_maml
 from metarl_min.mdps import policies, rollouts
@@ -34,7 +35,7 @@ def different_members(player, num_members=4):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_member_adapts_as_maml_does(name):
     family = FAMILIES[name]
-    learner, adaptation = es_maml(family, alpha=2.0, **SMALL), trials.adaptation(family, alpha=2.0)
+    learner, adaptation = es_maml(family, alpha=2.0, **SMALL), resolve(family, alpha=2.0)
     state = learner.init(rng())
     theta = {"logits": rng(1).normal(size=state.theta["logits"].shape)}
     evolved = state._replace(theta=theta | {"log2_alpha": np.array([-1.0])})
@@ -51,7 +52,7 @@ def test_a_member_adapts_as_maml_does(name):
 
 @pytest.mark.verifies("es_maml.1")
 def test_the_fitness_is_the_return_of_all_stages():
-    player = module.adapting_player(trials.adaptation(GRID))
+    player = module.adapting_player(resolve(GRID))
     thetas = different_members(player)
     returns = players.mean_returns(player, thetas, 11, 3)
     tasks = GRID.sample(rng([11, 0]), 3)
@@ -64,7 +65,7 @@ def test_the_fitness_is_the_return_of_all_stages():
 @pytest.mark.parametrize("size", [1, 2])  # episodes of a stage; there are four stages
 def test_hill_climbing_keeps_what_paid_best(seed, size):
     family = gridworld(size=3, start=4, horizon=4, episodes=4 * size)
-    adaptation = trials.adaptation(family, inner_steps=3, inner_episodes=size)
+    adaptation = resolve(family, inner_steps=3, inner_episodes=size)
     M, batch = 4, family.sample(rng(seed), 4)
     logits = rng(5).normal(size=(M, 9, 5))
     sampler = rollouts.sampler(batch, family.reward_noise)
@@ -94,7 +95,7 @@ def test_hill_climbing_keeps_what_paid_best(seed, size):
 @every_policy
 @every_adaptation
 def test_a_member_earns_the_same_whoever_else_adapts(name, policy):
-    adaptation = trials.adaptation(GRID, policy=POLICIES[policy], alpha=2.0)
+    adaptation = resolve(GRID, policy=POLICIES[policy], alpha=2.0)
     player = module.adapting_player(adaptation, module.ADAPTATIONS[name])
     thetas = different_members(player)
     returns = players.mean_returns(player, thetas, 11, 3)
@@ -108,7 +109,7 @@ def test_a_member_earns_the_same_whoever_else_adapts(name, policy):
 def test_a_greedy_player_draws_no_actions(name):
     """In a grid without chance, a trial without steps repeats itself for any generator."""
     family = small_grid()
-    player = module.adapting_player(trials.adaptation(family), module.ADAPTATIONS[name])
+    player = module.adapting_player(resolve(family), module.ADAPTATIONS[name])
     theta = {name: x[0] for name, x in different_members(player, 1).items()}
     theta = theta | {"log2_alpha": np.full(1, module.NO_STEP)}
     batch = family.sample(rng(1), 5)
@@ -124,7 +125,7 @@ def test_it_adapts_and_evolves_in_float32(policy):
     state, _ = learner.step(rng(1), learner.init(rng()))
     assert {x.dtype for x in state.theta.values()} == {np.dtype("float32")}
     theta = {name: x for name, x in state.theta.items() if name != "log2_alpha"}
-    adaptation = trials.adaptation(GRID, policy=POLICIES[policy])
+    adaptation = resolve(GRID, policy=POLICIES[policy])
     sampler = rollouts.sampler(GRID.sample(rng(), 3), GRID.reward_noise)
     path = trials.play(rng(), adaptation, sampler, theta, 1.0).path
     assert {x.dtype for phi in path for x in phi.values()} == {np.dtype("float32")}
@@ -167,10 +168,9 @@ def test_it_keeps_to_the_protocol(name):
     [
         ({}, set()),
         ({"adaptation": by_hill_climbing, "policy": mlp(3)}, {"baseline", "gamma"}),
-        ({"inner_steps": 0}, {"alpha", "baseline", "gamma"}),
-        ({"inner_steps": 1, "inner_episodes": 4}, {"alpha", "baseline", "gamma"}),  # one stage
+        ({"inner_steps": 0}, {"alpha", "inner_episodes", "baseline", "gamma"}),
         ({"inner_steps": 1}, set()),
-        ({"adaptation": by_hill_climbing, "inner_steps": 1}, {"alpha", "baseline", "gamma"}),
+        ({"inner_episodes": 2, "baseline": "leave_one_out"}, set()),
         ({"adaptation": by_hill_climbing, "inner_steps": 2}, {"baseline", "gamma"}),
     ],
 )
@@ -190,13 +190,18 @@ def test_every_word_has_a_meaning():
     [
         ({"inner_steps": 9}, "inner_steps must be at most"),
         ({"alpha": 0.0}, "alpha must be positive, got 0"),
-        ({"alpha": -1.0}, "alpha must be positive, got -1"),
+        ({"alpha": -1.0}, "alpha must be finite, from 0 to inf, got -1"),
         ({"alpha": np.inf}, "alpha must be"),
-        ({"inner_steps": 0, "alpha": 2.0}, "alpha has no effect beside the other settings"),
-        ({"inner_steps": 1, "inner_episodes": 4, "gamma": 0.5}, "gamma has no effect beside"),
-        ({"adaptation": by_hill_climbing, "inner_steps": 1, "alpha": 2.0}, "alpha has no effect"),
-        ({"adaptation": by_hill_climbing, "gamma": 0.5}, "gamma has no effect beside"),
-        ({"adaptation": by_hill_climbing, "baseline": 0.5}, "baseline has no effect beside"),
+        ({"inner_steps": 0, "alpha": 2.0}, "where a trial has no inner step, got alpha"),
+        ({"inner_steps": 0, "inner_episodes": 2}, "has no inner step, got inner_episodes"),
+        ({"inner_steps": 1, "inner_episodes": 4}, "an episode follows each inner step, got 1"),
+        ({"baseline": "linear"}, "inner_episodes must be at least 6 where baseline is linear"),
+        ({"baseline": "mean"}, "inner_episodes must be at least 2 where baseline is mean"),
+        ({"adaptation": by_hill_climbing, "inner_steps": 1}, "inner_steps must be at least 2 for"),
+        ({"adaptation": by_hill_climbing, "inner_steps": 0}, "inner_steps must be at least 2 for"),
+        ({"adaptation": by_hill_climbing, "inner_episodes": 3}, "at least 2 for hill_climbing"),
+        ({"adaptation": by_hill_climbing, "gamma": 0.5}, "gamma must be left out for hill_climb"),
+        ({"adaptation": by_hill_climbing, "baseline": 0.5}, "baseline must be left out for hill"),
     ],
 )
 def test_settings_out_of_range_or_without_effect_are_refused(settings, rule):
@@ -207,9 +212,8 @@ def test_settings_out_of_range_or_without_effect_are_refused(settings, rule):
 @pytest.mark.parametrize(
     ("settings", "same"),
     [
-        ({"adaptation": by_hill_climbing, "inner_steps": 1}, True),
         ({"adaptation": by_hill_climbing, "inner_steps": 2}, False),
-        ({"inner_steps": 1, "inner_episodes": 4}, True),
+        ({"inner_steps": 0}, True),
         ({"inner_steps": 1}, False),
     ],
 )
@@ -234,3 +238,30 @@ def test_the_step_size_of_a_control_is_searched():
     control = learner.untrained_control(rng(1))
     assert control.alpha > 0.1  # a start so small that it does not adapt
     assert control.alpha == pytest.approx(0.01 * 2.0 ** control.state.theta["log2_alpha"][0])
+
+
+def test_a_learner_without_an_inner_step_has_no_control_that_adapts():
+    for family, given in ((small_bandit(pulls=1), {}), (GRID, {"inner_steps": 0})):
+        learner = es_maml(family, **given, **SMALL)
+        assert learner.without_adaptation is None and learner.untrained_control is None
+        learners.check(learner)
+
+
+@every_adaptation
+@pytest.mark.parametrize("unit", [2.0**-20, 2.0**20])
+def test_in_another_unit_of_the_rewards_it_has_the_same_bits(name, unit):
+    """Products with a power of two are exact, so nothing but the unit may differ."""
+    states, played = [], []
+    for u in (1.0, unit):
+        family = gridworld(
+            size=3, start=4, horizon=4, episodes=4, goal_reward=u, step_reward=-u / 8
+        )
+        learner = es_maml(family, adaptation=module.ADAPTATIONS[name], **SMALL)
+        state = learner.init(rng())
+        for i in range(3):
+            state, _ = learner.step(rng(i), state)
+        states.append(state)
+        played.append(learner.trial(rng(4), state, family.sample(rng(5), 20)).rewards / u)
+    for name in states[0].theta:
+        assert_array_equal(states[0].theta[name], states[1].theta[name])
+    assert_array_equal(*played)

@@ -11,14 +11,14 @@ from problems import small_grid
 from metarl_min import learners
 from metarl_min.basics import trees, words
 from metarl_min.basics.optimizers import adam, sgd
-from metarl_min.gradients import adaptation, objectives, trial_gradients
-from metarl_min.gradients.outer_updates import (
+from metarl_min.gradients import adaptation, objectives, trial_gradients, trials
+from metarl_min.gradients.adaptation_settings import adaptation as resolve
+from metarl_min.gradients.outer_updates import ascent, clipped, trpo
+from metarl_min.gradients.step_sizes import (
     LEARN_ALPHA,
     alpha_per_parameter,
-    ascent,
-    clipped,
+    fixed_alpha,
     one_alpha,
-    trpo,
 )
 from metarl_min.gradients.traced_trials import META_GRADIENTS
 from metarl_min.learners.maml import (
@@ -29,7 +29,7 @@ from metarl_min.learners.maml import (
     maml,
     whole_trial,
 )
-from metarl_min.mdps import policies
+from metarl_min.mdps import policies, rollouts
 from metarl_min.tasks.bandits import bandit
 from metarl_min.tasks.random_mdps import mdp
 
@@ -89,9 +89,8 @@ def test_each_pull_is_weighed_by_what_the_objective_counts_of_it_and_of_the_late
         estimator=META_GRADIENTS[estimator],
         outer=ascent(sgd(0.3)),
         num_tasks=6,
-        alpha=0.0,
     )
-    state = started(learner)._replace(theta={"logits": theta})
+    state = started(learner)._replace(theta={"logits": theta}, alpha=0.0)
     after, _ = learner.step(rng(1), state)
     generator = rng(1)
     batch = family.sample(generator, 6)
@@ -285,9 +284,12 @@ def test_the_words_of_the_settings_make_the_same_learner(given):
 
 def test_every_setting_has_a_meaning_and_fomaml_has_no_estimator():
     assert all(key.meaning for key in words.keys(maml).values())
-    assert set(words.keys(maml)) - set(words.keys(fomaml)) == {"estimator"}
-    fixed = {name: word for name, word in DEFAULT_WORDS.items() if name != "estimator"}
+    hidden = {"estimator", "update", "max_kl", "clip"}
+    assert set(words.keys(maml)) - set(words.keys(fomaml)) == hidden
+    fixed = {name: word for name, word in DEFAULT_WORDS.items() if name not in hidden}
     assert fomaml(bandit()).settings == fixed
+    with pytest.raises(ValueError, match="an update other than ascent needs estimator emaml"):
+        fomaml(bandit(), outer=trpo())
     with pytest.raises(TypeError, match="multiple values for keyword argument 'estimator'"):
         fomaml(bandit(), estimator=META_GRADIENTS["dice"])
 
@@ -298,20 +300,28 @@ EXACT, DICE, REPTILE = {"objective": "exact"}, {"estimator": "dice"}, {"estimato
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"alpha": "nan"}, "alpha must be finite, got nan"),
+        ({"alpha": "nan"}, "alpha must be finite, from 0 to inf, got nan"),
         ({"alpha": "x"}, "alpha must be written as a number, got 'x'"),
         ({"beta": "-1"}, "beta must be finite, from 0"),
         ({"num_tasks": "0"}, "num_tasks must be at least 1, got 0"),
         ({"policy": "tree"}, "policy must be table, network or network:H"),
+        ({"inner_episodes": "10"}, "inner_episodes must be below num_episodes = 10"),
         ({"adapt": "W2,b3", "policy": "network:3"}, "adapt must name some of W1, b1, W2, b2, got"),
         ({"inner_steps": "11"}, "inner_steps must be at most"),
-        ({"baseline": "mean"}, "inner_episodes must be at least 2 where the baseline is mean"),
+        ({"alpha": "-4"}, "alpha must be finite, from 0 to inf, got -4"),
+        ({"alpha": "0"}, "alpha must be positive where it is not learned, got 0.0"),
+        ({"baseline": "mean"}, "inner_episodes must be at least 2 where baseline is mean"),
+        ({"baseline": "linear"}, "inner_episodes must be at least 2 where baseline is linear"),
         ({"estimator": "trpo"}, "estimator must be one of emaml, plain, fomaml, reptile"),
         ({"learn_alpha": "1"}, "learn_alpha must be one of no, scalar, each, got '1'"),
         ({"objective": "F"}, "objective must be one of trial, adapted, exact, got 'F'"),
         ({"max_kl": "0.1"}, "max_kl must come with update=trpo, got update=ascent"),
-        (DICE | {"baseline": "linear"}, "baseline must be mean or a number where estimator is one"),
-        (DICE | EXACT, "estimator must be one of emaml, plain, fomaml, reptile where objective is"),
+        (
+            DICE | {"baseline": "linear", "inner_episodes": "2"},
+            "baseline must not be linear where estimator is one of dice, loaded_dice, lvc",
+        ),
+        (DICE | EXACT, "estimator must be one of emaml, fomaml, reptile where objective is exact"),
+        (EXACT | {"estimator": "plain"}, "there is no score term, and plain is emaml, got plain"),
         (DICE | {"update": "trpo"}, "an update other than ascent needs estimator emaml or plain"),
         (EXACT | {"update": "trpo"}, "an update other than ascent needs"),
         ({"update": "clipped", "learn_alpha": "scalar"}, "an update other than ascent needs"),
@@ -361,12 +371,21 @@ def test_to_name_every_parameter_is_to_name_none():
     assert trees_equal(*thetas)
 
 
-@pytest.mark.parametrize("baseline", ["mean", "linear", 0.2])
-def test_every_baseline_adapts(baseline):
+@pytest.mark.parametrize("baseline", ["mean", "leave_one_out", "standardised", "linear", 0.2, -1.0])
+@pytest.mark.parametrize("make", [maml, fomaml])
+def test_every_baseline_adapts(make, baseline):
+    """At least half of the mean inner step without a baseline is left; 4,000 tasks tell it."""
     family = small_grid(episodes=7)
-    learner = maml(family, baseline=baseline, inner_episodes=3, num_tasks=4)
+    learner = make(family, baseline=baseline, inner_episodes=6, num_tasks=4)
     after, _ = learner.step(rng(1), started(learner))
     assert (after.theta["logits"] != 0).any()
+    how, theta = resolve(family, baseline=baseline, inner_episodes=6), {"logits": np.zeros((9, 5))}
+    sampler = rollouts.sampler(family.sample(rng(2), 4000), family.reward_noise)
+    moved, plain = (
+        trials.play(rng(3), x, sampler, theta, 1.0).path[1]["logits"]
+        for x in (how, resolve(family, baseline=0.0, inner_episodes=6))
+    )
+    assert np.sum(moved * plain) > 0.4 * np.sum(plain * plain)
 
 
 def one_step(family=GRID, **settings):
@@ -403,11 +422,60 @@ def test_what_does_not_adapt_stays_in_a_trial_and_its_step_size_is_not_learned()
     assert any((after.alpha[name] != state.alpha[name]).any() for name in ("W2", "b2"))
 
 
-def test_exact_inner_steps_may_fill_all_episodes():
+@pytest.mark.parametrize("inner_steps", [1, 3])
+def test_an_exact_step_takes_as_many_inner_steps_as_a_trial(inner_steps):
     family = bandit(arms=3, pulls=4)
-    state, _, info = one_step(
-        family, objective=exact_return, policy=policies.tabular, adapt=(), inner_steps=4
-    )
+    some = {"objective": exact_return, "policy": policies.tabular, "adapt": ()}
+    state, _, info = one_step(family, inner_steps=inner_steps, **some)
     J = objectives.expected_return_objective(family.sample(rng(1), 6), 1)
-    truth = [adaptation.adapted_return(policies.tabular, state.theta, 4.0, K, J) for K in (3, 4)]
-    assert truth[1] > truth[0] and info.per_episode[0] == pytest.approx(truth[1], rel=1e-12)
+    truth = [adaptation.adapted_return(policies.tabular, state.theta, 4.0, K, J) for K in range(5)]
+    assert info.per_episode[0] == pytest.approx(truth[inner_steps], rel=1e-12)
+    sampler = rollouts.sampler(family.sample(rng(1), 6), family.reward_noise)
+    trial = trials.play(rng(2), resolve(family, inner_steps=inner_steps), sampler, state.theta, 4.0)
+    assert len(trial.path) - 1 == inner_steps == len(trial.stages) - 1
+    assert np.diff(truth).min() > 0
+    with pytest.raises(ValueError, match="an episode follows each inner step, got 4"):
+        one_step(family, inner_steps=4, **some)
+
+
+# ---- trials without an inner step ----
+
+
+def test_a_learner_without_an_inner_step_has_no_control_that_adapts():
+    for family, given in ((bandit(pulls=1), {}), (bandit(), {"inner_steps": 0})):
+        learner = maml(family, **given)
+        assert learner.without_adaptation is None and learner.untrained_control is None
+        learners.check(learner)
+    assert maml(bandit()).without_adaptation is not None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"estimator": META_GRADIENTS["plain"]},
+        {"estimator": META_GRADIENTS["reptile"]},
+        {"learn_alpha": one_alpha},
+        {"objective": after_adaptation},
+    ],
+)
+def test_without_an_inner_step_there_is_no_other_way_through_it(given):
+    for family, more in ((bandit(pulls=1), {}), (bandit(), {"inner_steps": 0})):
+        with pytest.raises(ValueError, match="a trial must have an inner step where"):
+            maml(family, **given, **more)
+
+
+# ---- step sizes ----
+
+
+def test_a_step_size_that_is_learned_may_start_at_zero():
+    for learn_alpha in LEARN_ALPHA.values():
+        if learn_alpha is fixed_alpha:
+            with pytest.raises(ValueError, match="alpha must be positive where it is not learned"):
+                maml(bandit(), alpha=0.0, learn_alpha=learn_alpha)
+        else:
+            learner = maml(bandit(), alpha=0.0, learn_alpha=learn_alpha, num_tasks=50)
+            after, _ = learner.step(rng(1), started(learner))
+            assert np.any(after.alpha if learn_alpha is one_alpha else after.alpha["logits"])
+            assert learner.untrained_control(rng(2)).alpha > 0
+    with pytest.raises(ValueError, match="alpha must be finite, from 0 to inf, got -1"):
+        maml(bandit(), alpha=-1.0, learn_alpha=one_alpha)

@@ -22,7 +22,9 @@ def test_every_learner_keeps_to_the_protocol(name, family):
 
 VARIANTS = [
     *((name, {}) for name in registry.LEARNERS),
-    ("maml", {"update": "trpo", "max_kl": "0.02", "policy": "network:3", "baseline": "linear"}),
+    ("maml", {"update": "trpo", "max_kl": "0.02", "policy": "network:3", "gamma": "0.9"}),
+    ("maml", {"baseline": "leave_one_out", "inner_episodes": "2"}),
+    ("meta_sgd", {"baseline": "standardised", "inner_episodes": "2", "optimizer": "sgd"}),
     ("maml", {"update": "clipped", "clip": "0.1", "optimizer": "sgd", "beta": "0.3"}),
     ("maml", {"estimator": "reptile", "alpha": "0.1", "inner_steps": "1", "adapt": "logits"}),
     ("maml", {"objective": "exact", "gamma": "0.1", "baseline": "0.3"}),

@@ -6,6 +6,7 @@ import pytest
 
 from metarl_min.basics.optimizers import adam, sgd
 from metarl_min.gradients import adaptation, objectives, traced_trials, trials
+from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.gradients.outer_updates import ascent
 from metarl_min.learners.maml import exact_return
 from metarl_min.learners.reptile import reptile
@@ -13,7 +14,7 @@ from metarl_min.mdps import policies
 from metarl_min.tasks.bandits import bandit, bandit_mdps
 
 BANDIT = bandit(arms=3, pulls=6)
-HOW = trials.adaptation(BANDIT, alpha=0.8)
+HOW = resolve(BANDIT, alpha=0.8)
 MEANS = np.array([[0.2, 0.9, 0.4], [0.7, 0.1, 0.3]])
 THETA = np.array([[0.3, -0.2, 0.1]])
 

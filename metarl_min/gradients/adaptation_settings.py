@@ -1,0 +1,182 @@
+"""The settings of adaptation, checked and resolved for a family.
+
+A default that has the dimension of a reward, or of its inverse, scales with the unit in which the
+family pays, `tasks.reward_unit`. So the same family with rewards in another unit gives the same
+learner in that unit.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+
+from metarl_min.basics.arguments import instance, real, require, whole
+from metarl_min.basics.records import checked
+from metarl_min.gradients import advantages
+from metarl_min.mdps import policies
+from metarl_min.mdps.policies import Policy, tabular
+from metarl_min.tasks import Family, reward_unit, shape_of
+
+# Inner step size, discount and constant baseline of a family, by its name, for rewards of unit 1.
+# For unit u the step size is divided by u, and the baseline is multiplied by u.
+# examples/benchmarks/adaptation_defaults.py computes the returns with other step sizes.
+DEFAULTS = {
+    "bandit": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
+    "correlated": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
+    "gaussian": {"alpha": 2.0, "gamma": 1.0, "baseline": 0.0},
+    "gridworld": {"alpha": 8.0, "gamma": 0.5, "baseline": 0.0},
+    "other": {"alpha": 1.0, "gamma": 0.5, "baseline": 0.0},  # every other family
+}
+MAX_DEFAULT_STEPS = 9  # the default number of inner steps is at most this
+
+
+# The settings that have an effect only if a trial has an inner step.
+OF_STEPS = ("alpha", "inner_episodes", "baseline", "gamma", "adapt")
+
+
+def parse_names(word: str) -> tuple[str, ...]:
+    """Return the names in a text, in which commas separate them.
+
+    >>> parse_names("W2,b2"), parse_names("")
+    (('W2', 'b2'), ())
+    """
+    return tuple(word.split(",")) if word else ()
+
+
+def _check_names(adapt: tuple[str, ...], policy: Policy, family: Family) -> None:
+    """Raise an error unless `adapt` holds names of parameters of the policy."""
+    if not isinstance(policy, Policy) or not isinstance(adapt, tuple):
+        rule = "policy must be a Policy and adapt a tuple of names"
+        raise TypeError(f"{rule}, got {policy!r} and {adapt!r}")
+    names = policy.init(np.random.default_rng(0), *shape_of(family)) if adapt else {}
+    rule = f"adapt must name some of {', '.join(names)}"
+    require(set(adapt) <= set(names), rule, ",".join(adapt))
+
+
+def _valid(
+    family: Family,
+    policy: Policy,
+    alpha: float,
+    inner_steps: int,
+    inner_episodes: int,
+    baseline: str | float,
+    gamma: float,
+    adapt: tuple[str, ...],
+) -> tuple[Any, ...]:
+    _check_names(adapt, policy, instance("family", family, Family))
+    size, K = whole("inner_episodes", inner_episodes), whole("inner_steps", inner_steps, low=0)
+    most = (family.num_episodes - 1) // size
+    rule = f"inner_steps must be at most (num_episodes - 1) // inner_episodes = {most}"
+    require(most >= K, f"{rule}, because an episode follows each inner step", K)
+    baseline = advantages.check(baseline)
+    if K > 0:
+        S = shape_of(family)[0]
+        advantages.require_enough_data(baseline, "inner_episodes", size, family.horizon, S)
+    alpha, gamma = real("alpha", alpha, 0), real("gamma", gamma, 0, 1)
+    return family, policy, alpha, K, size, baseline, gamma, adapt
+
+
+@checked(_valid)
+class Adaptation(NamedTuple):
+    """How a learner adapts in the trials of one family. No field is None.
+
+    TypeError or ValueError if a field is out of range, or if the fields do not fit together.
+    """
+
+    family: Family
+    policy: Policy
+    alpha: float  # inner step size at the start of training
+    inner_steps: int  # K
+    inner_episodes: int  # N_inner
+    baseline: str | float  # one of advantages.NAMES, or a number
+    gamma: float  # discount of W
+    adapt: tuple[str, ...]  # names of the parameters that adapt; all adapt if it is empty
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of episodes of each stage: K times N_inner, and the rest of N."""
+        K, size = self.inner_steps, self.inner_episodes
+        return (size,) * K + (self.family.num_episodes - K * size,)
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """Return the keyword arguments with which `adaptation` makes an equal record.
+
+        A setting that has no effect is left out.
+        """
+        # The values are numbers, or words of the command line.
+        words = {"policy": self.policy.word, "inner_steps": self.inner_steps}
+        if self.inner_steps == 0:
+            return words
+        adapt = ",".join(self.adapt)
+        return words | {name: getattr(self, name) for name in OF_STEPS} | {"adapt": adapt}
+
+
+def unit_of_alpha(family: Family, baseline: str | float) -> float:
+    """Return the unit u for which alpha u does not depend on the unit of the rewards.
+
+    It is 1 for standardised advantages, which have no unit themselves.
+    """
+    return 1.0 if baseline == "standardised" else reward_unit(family)
+
+
+def default_steps(num_episodes: int, inner_episodes: int | None) -> int:
+    """Return the default of K: the largest number, up to 9, that leaves an episode at the end."""
+    size = 1 if inner_episodes is None else whole("inner_episodes", inner_episodes)
+    rule = f"inner_episodes must be below num_episodes = {num_episodes}"
+    fits = inner_episodes is None or size < num_episodes
+    require(fits, f"{rule}, because an episode follows each inner step", size)
+    return min(MAX_DEFAULT_STEPS, (num_episodes - 1) // size)
+
+
+def adaptation(
+    family: Family,
+    *,
+    policy: Annotated[Policy, policies.parse] = tabular,
+    alpha: float | None = None,
+    inner_steps: int | None = None,
+    inner_episodes: int | None = None,
+    baseline: Annotated[str | float, advantages.parse] | None = None,
+    gamma: float | None = None,
+    adapt: Annotated[tuple[str, ...], parse_names] = (),
+) -> Adaptation:
+    """Check the settings of adaptation, and fill in the defaults of the family.
+
+    TypeError or ValueError if a setting is out of range, or has no effect.
+
+        policy          table, network or network:H with H hidden units
+        alpha           inner step size, not negative; its default is that of the family in
+                        adaptation_settings.DEFAULTS, divided by the unit of the rewards
+        inner_steps     number K of inner steps in a trial; by default the largest number, up to 9,
+                        that leaves an episode after the last inner step
+        inner_episodes  number N_inner of episodes before each inner step, by default 1
+        baseline        mean, leave_one_out, standardised, linear or a number; its default is that
+                        of the family in adaptation_settings.DEFAULTS, multiplied by the unit of the
+                        rewards. mean takes away 1/N_inner of the mean inner gradient, linear up to
+                        half of it, leave_one_out nothing
+        gamma           discount of the return-to-go in the inner surrogate; its default is that of
+                        the family in adaptation_settings.DEFAULTS
+        adapt           names of the parameters that adapt, such as W2,b2; all if there is no name
+    """
+    instance("family", family, Family)
+    default = DEFAULTS.get(family.name, DEFAULTS["other"])
+    N = family.num_episodes
+    K = default_steps(N, inner_episodes) if inner_steps is None else inner_steps
+    given = {"alpha": alpha, "inner_episodes": inner_episodes, "baseline": baseline, "gamma": gamma}
+    unused = [
+        name for name, value in {**given, "adapt": adapt or None}.items() if value is not None
+    ]
+    rule = "settings of the inner step must be left out where a trial has no inner step"
+    require(K != 0 or not unused, rule, ", ".join(unused))
+    baseline = default["baseline"] * reward_unit(family) if baseline is None else baseline
+    return Adaptation(
+        family=family,
+        policy=policy,
+        alpha=default["alpha"] / unit_of_alpha(family, baseline) if alpha is None else alpha,
+        inner_steps=K,
+        inner_episodes=1 if inner_episodes is None else inner_episodes,
+        baseline=baseline,
+        gamma=default["gamma"] if gamma is None else gamma,
+        adapt=adapt,
+    )

@@ -1,0 +1,52 @@
+"""Settings of MAML that do not go together, or that have no effect beside one another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metarl_min.basics.arguments import require
+from metarl_min.gradients.outer_updates import Settings
+from metarl_min.gradients.traced_trials import TRACED, UNTRACED
+
+
+def _check_exact(estimator: str | None) -> None:
+    """Raise a ValueError unless the estimator has a use where objective is exact."""
+    names = [name for name in UNTRACED if name != "plain"]
+    why = "nothing is sampled, so there is no score term, and plain is emaml"
+    rule = f"estimator must be one of {', '.join(names)} where objective is exact: {why}"
+    require(estimator is None or estimator in names, rule, estimator)
+
+
+def _check_one_stage(settings: Settings, words: dict[str, Any]) -> None:
+    """Raise a ValueError if a setting of the inner steps is given and there is no inner step."""
+    rule = "a trial must have an inner step where {} is {}"
+    for name, values in (("estimator", ("emaml", None)), ("learn_alpha", ("no",))):
+        word = words.get(name)
+        require(word in values, rule.format(name, word), "inner_steps 0")
+    require(words["objective"] != "adapted", rule.format("objective", "adapted"), "inner_steps 0")
+
+
+def check(settings: Settings, words: dict[str, Any]) -> None:
+    """Raise a ValueError if two settings do not go together.
+
+    `words` holds every setting as a word of the command line, from `words.describe`. The setting
+    `outer` has no entry. The words of `outer_of_words`, such as update, stand for it. An estimator
+    of your own has no word.
+    """
+    estimator, objective, update = words.get("estimator"), words["objective"], words["update"]
+    if objective == "exact":
+        _check_exact(estimator)
+    if settings.adaptation.inner_steps == 0:
+        _check_one_stage(settings, words)
+    fixed = words.get("learn_alpha") == "no"
+    rule = f"baseline must not be linear where estimator is one of {', '.join(TRACED)}"
+    linear = settings.adaptation.baseline == "linear"
+    require(not linear or estimator not in TRACED, rule, f"linear with {estimator}")
+    rule = "with estimator reptile, learn_alpha must be no and objective must be trial or exact"
+    fits = fixed and objective != "adapted"
+    got = f"{words.get('learn_alpha')} and {objective}"
+    require(estimator != "reptile" or fits, rule, got)
+    needs = "estimator emaml or plain, objective trial or adapted, and learn_alpha no"
+    fits = estimator in ("emaml", "plain") and fixed and objective != "exact"
+    rule = f"an update other than ascent needs {needs}"
+    require(update == "ascent" or fits, rule, update)

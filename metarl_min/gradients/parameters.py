@@ -1,0 +1,53 @@
+"""Checks of the parameters and the step sizes that a user gives to a function of this room."""
+
+from typing import Any
+
+import autograd.numpy as np
+import numpy as onp
+from autograd.tracer import isbox
+
+from metarl_min.basics import trees
+from metarl_min.basics.arguments import real, require
+from metarl_min.basics.trees import Tree
+from metarl_min.mdps.policies import Policy
+
+
+def _is_traced(tree: Any) -> bool:
+    """Return whether autograd traces a number, a tree or a leaf of it."""
+    return isbox(tree) or (isinstance(tree, dict) and any(isbox(leaf) for leaf in tree.values()))
+
+
+def _shapes(tree: Tree, *leading: int) -> dict[str, tuple[int, ...]]:
+    return {name: (*leading, *np.shape(leaf)) for name, leaf in tree.items()}
+
+
+def check_parameters(
+    policy: Policy, theta: Tree, shape: tuple[int, int], num_tasks: int | None = None
+) -> None:
+    """Raise an error unless theta are parameters of the policy for tasks of the shape (S, A).
+
+    With `num_tasks`, all leaves may have the leading axis [M]: parameters for each task. Autograd
+    may trace theta. Then only names and shapes are checked.
+    """
+    if not isinstance(policy, Policy):
+        raise TypeError(f"policy must be a Policy, got {policy!r}")
+    if not _is_traced(theta):
+        trees.check(theta)
+    first, got = policy.init(onp.random.default_rng(0), *shape), _shapes(theta)
+    if num_tasks is None or got != _shapes(first, num_tasks):
+        shapes = _shapes(first)
+        require(got == shapes, f"theta must have the names and shapes {shapes}", got)
+
+
+def check_step_sizes(alpha: Any, theta: Tree) -> None:
+    """Raise an error unless alpha is a number, at least 0, or a tree with the shapes of theta.
+
+    The entries of a tree may be negative, because step sizes that are learned may change signs.
+    Autograd may trace alpha. Then only names and shapes are checked.
+    """
+    if hasattr(alpha, "keys"):  # a dict, or autograd's box of one
+        got = _shapes(alpha if _is_traced(alpha) else trees.check(alpha))
+        shapes = _shapes(theta)
+        require(got == shapes, f"alpha must have the names and shapes {shapes}", got)
+    elif not isbox(alpha):
+        real("alpha", alpha, 0)

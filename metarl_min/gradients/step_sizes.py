@@ -1,0 +1,72 @@
+"""Rules for the inner step size alpha during training: it stays as it is, or it is learned.
+
+A learned alpha ascends as theta does, outer_updates (1). alpha has the inverse unit of a reward.
+The unit u of `adaptation_settings.unit_of_alpha` removes it: the product alpha u is learned. Its
+gradient is dF/dalpha / u, which has the unit of dF/dtheta. So both have the same optimiser.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min.basics import trees
+from metarl_min.basics.optimizers import Optimizer
+from metarl_min.basics.trees import Tree
+
+InitOptimizer = Callable[[Tree], Any]  # parameters -> first state of their optimiser
+Gradient = Callable[[], Tree]
+
+
+class LearnAlpha(NamedTuple):
+    """A rule for alpha.
+
+    `init(alpha, theta, init_optimizer)` returns alpha and the state of its optimiser.
+    `ascend(optimizer, alpha, optimizer_state, gradient, num_tasks, unit)` returns the next ones.
+    `gradient()` is dF/dalpha of each parameter, summed over the tasks.
+    """
+
+    init: Callable[..., tuple[Any, Any]]
+    ascend: Callable[..., tuple[Any, Any]]
+
+
+def _init_fixed(alpha: float, theta: Tree, init_optimizer: InitOptimizer) -> tuple[Any, Any]:
+    return alpha, ()
+
+
+def _keep(
+    optimizer: Optimizer, alpha: Any, state: Any, gradient: Gradient, num_tasks: int, unit: float
+) -> tuple[Any, Any]:
+    return alpha, state
+
+
+def _init_one(alpha: float, theta: Tree, init_optimizer: InitOptimizer) -> tuple[Any, Any]:
+    return alpha, init_optimizer({"alpha": np.array(alpha)})
+
+
+def _ascend_one(
+    optimizer: Optimizer, alpha: Any, state: Any, gradient: Gradient, num_tasks: int, unit: float
+) -> tuple[Any, Any]:
+    """Ascend in one number. Its gradient is the sum over all parameters."""
+    g = {"alpha": np.array(sum(leaf.sum() for leaf in gradient().values()) / num_tasks / unit)}
+    leaf, state = optimizer.update({"alpha": np.array(alpha * unit)}, state, g)
+    return float(leaf["alpha"] / unit), state
+
+
+def _init_each(alpha: float, theta: Tree, init_optimizer: InitOptimizer) -> tuple[Any, Any]:
+    tree = trees.map_leaves(lambda leaf: np.full_like(leaf, alpha), theta)
+    return tree, init_optimizer(tree)
+
+
+def _ascend_each(
+    optimizer: Optimizer, alpha: Any, state: Any, gradient: Gradient, num_tasks: int, unit: float
+) -> tuple[Any, Any]:
+    g = trees.map_leaves(lambda leaf: leaf / num_tasks / unit, gradient())
+    tree, state = optimizer.update(trees.scale(alpha, unit), state, g)
+    return trees.map_leaves(lambda leaf: leaf / unit, tree), state
+
+
+fixed_alpha = LearnAlpha(init=_init_fixed, ascend=_keep)
+one_alpha = LearnAlpha(init=_init_one, ascend=_ascend_one)
+alpha_per_parameter = LearnAlpha(init=_init_each, ascend=_ascend_each)
+LEARN_ALPHA = {"no": fixed_alpha, "scalar": one_alpha, "each": alpha_per_parameter}
