@@ -1,6 +1,7 @@
 """Players that are not trained.
 
 conditions          conditions that players and solvers put on a family
+pull_records        the record of the pulls of a trial, and the agent that keeps it
 bandits             Thompson sampling, UCB1 and the best prior arm
 bayesian_bandits    players of Bernoulli arms that use the posterior mean
 gittins             Gittins indices between two proven bounds; the check of index_policies
@@ -24,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from metarl_min.basics.arguments import generator, instance, require
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner, no_op_step
 from metarl_min.mdps.agents import Agent
@@ -32,22 +34,32 @@ from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import Family, play_trial
 
 
-def require_family(family: Any) -> None:
-    """Raise a TypeError unless the value is a Family."""
-    if not isinstance(family, Family):
-        raise TypeError(f"family must be a Family, got {type(family).__name__}")
+def best_actions(values: Array, tolerance: float = 0.0) -> Array:
+    """Return whether each action is one of the best of its row. [B, A] -> [B, A]
+
+    An action is best if its value is at most `tolerance` below the largest value of the row. A
+    value may be infinite. FloatingPointError if a value is NaN.
+
+    >>> best_actions(np.array([[1.0, 3.0, 3.0]]))
+    array([[False,  True,  True]])
+    """
+    shape = instance("values", values, np.ndarray).shape
+    require(len(shape) == 2 and min(shape) > 0, "values must have the shape [B, A]", shape)
+    largest = values.max(-1, keepdims=True)  # NaN if a value of the row is NaN
+    best: Array = values >= largest - tolerance
+    if not best.any(-1).all():
+        raise FloatingPointError(f"values of actions must be numbers, got {largest.ravel()[:3]}")
+    return best
 
 
 def random_argmax(rng: Rng, values: Array, tolerance: float = 0.0) -> Array:
-    """Draw one of the best actions of each row, uniformly. [B, A] -> [B]
-
-    An action is best if its value is at most `tolerance` below the largest value of the row.
+    """Draw one of the `best_actions` of each row, uniformly. [B, A] -> [B]
 
     >>> random_argmax(np.random.default_rng(0), np.array([[1.0, 3.0, 2.0], [0.0, 0.0, 5.0]]))
     array([1, 2])
     """
-    best = values >= values.max(-1, keepdims=True) - tolerance
-    return np.argmax(np.where(best, rng.random(values.shape), -1.0), axis=-1)
+    best = best_actions(values, tolerance)
+    return np.argmax(np.where(best, generator("rng", rng).random(values.shape), -1.0), axis=-1)
 
 
 def act_by(
@@ -73,7 +85,7 @@ def _trial(
 
 def learner_of_agent(family: Family, agent: Agent) -> Learner:
     """Return the Learner that plays `agent` in every trial; `greedy` has no effect on it."""
-    require_family(family)
+    instance("family", family, Family)
     return Learner(
         family=family,
         init=no_state,

@@ -25,16 +25,24 @@ them is drawn uniformly at random.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from metarl_min.baselines import conditions, learner_of_agent, random_argmax
+from metarl_min.baselines.pull_records import (
+    Choose,
+    Record,
+    recording_agent,
+    require_arms,
+    require_wins,
+)
+from metarl_min.baselines.pull_records import observe as observe  # so that users find them here
+from metarl_min.baselines.pull_records import start as start
+from metarl_min.basics.arguments import floats, generator, instance, real
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
-from metarl_min.mdps.agents import Agent, keep_memory
 from metarl_min.tasks import (
     BetaArms,
     CorrelatedArms,
@@ -46,51 +54,28 @@ from metarl_min.tasks import (
 )
 
 
-class Record(NamedTuple):
-    """The pulls of a trial so far: the memory of a player of a bandit."""
-
-    pulls: Array  # [M, A] n_i, number of pulls
-    sums: Array  # [M, A] x_i, total reward
-
-
-Choose = Callable[[Rng, Record], Array]  # (rng, record) -> the arm of each task [M]
-
-
-def start(num_tasks: int, num_arms: int) -> Record:
-    """Return the record before the first pull."""
-    shape = num_tasks, num_arms
-    return Record(pulls=np.zeros(shape), sums=np.zeros(shape))
-
-
-def observe(
-    record: Record, states: Array, actions: Array, rewards: Array, arrivals: Array
-) -> Record:
-    """Return the record with one more pull in each task. actions, rewards [M]
-
-    >>> observe(start(1, 2), np.array([0]), np.array([1]), np.array([5.0]), np.array([0]))
-    Record(pulls=array([[0., 1.]]), sums=array([[0., 5.]]))
-    """
-    pulled = np.eye(record.pulls.shape[-1])[actions]
-    return Record(record.pulls + pulled, record.sums + pulled * rewards[:, None])
-
-
-def _act(rng: Rng, record: Record, states: Array, choose: Choose) -> tuple[Array, Record]:
-    return choose(rng, record), record
-
-
-def recording_agent(num_arms: int, choose: Choose) -> Agent:
-    """Return the agent that pulls the arms `choose(rng, record)` and records every pull."""
-    return Agent(
-        start=partial(start, num_arms=num_arms),
-        begin_episode=keep_memory,
-        act=partial(_act, choose=choose),
-        observe=observe,
-    )
-
-
 def draw_beta(rng: Rng, record: Record, prior: BetaArms) -> Array:
     """Draw theta_i of every Bernoulli arm, eq. (1). [M, A]"""
-    return rng.beta(prior.a + record.sums, prior.b + record.pulls - record.sums)
+    require_wins(record, prior)
+    return generator("rng", rng).beta(prior.a + record.sums, prior.b + record.pulls - record.sums)
+
+
+def normal_update(
+    pulls: Array, sums: Array, mean: Any, std: Any, noise: float
+) -> tuple[Array, Array]:
+    """Return mean and standard deviation of the posterior of a normal mean, eq. (2). [..] each
+
+    `mean` and `std` are those of the prior. The numbers of w_i are divided by s_i^2, so that no
+    square of a small or large number is formed.
+    """
+    varies, pulled = std > 0, pulls > 0
+    with np.errstate(over="ignore"):  # then w_i is 0
+        total = pulls + (noise / np.where(varies, std, 1.0)) ** 2
+    total = np.where(pulled, total, 1.0)
+    weight = np.where(varies & pulled, pulls / total, 0.0)
+    average = sums / np.where(pulled, pulls, 1.0)
+    spread = np.where(varies & pulled, np.minimum(noise / np.sqrt(total), std), std)
+    return mean + weight * (average - mean), spread
 
 
 def normal_posterior(record: Record, prior: GaussianArms) -> tuple[Array, Array]:
@@ -100,16 +85,14 @@ def normal_posterior(record: Record, prior: GaussianArms) -> tuple[Array, Array]
     >>> normal_posterior(Record(np.array([[3.0]]), np.array([[6.0]])), prior)  # w = 3 / 4
     (array([[1.5]]), array([[0.5]]))
     """
-    numerator = record.pulls * prior.std**2  # of w_i, which is 0 before the first pull
-    weight = numerator / np.where(numerator > 0, prior.noise**2 + numerator, 1.0)
-    average = record.sums / np.maximum(record.pulls, 1)
-    return prior.mean + weight * (average - prior.mean), prior.std * np.sqrt(1 - weight)
+    require_arms(record, len(instance("prior", prior, GaussianArms).mean))
+    return normal_update(record.pulls, record.sums, prior.mean, prior.std, prior.noise)
 
 
 def draw_normal(rng: Rng, record: Record, prior: GaussianArms) -> Array:
     """Draw theta_i of every normal arm, eq. (2). [M, A]"""
     mean, std = normal_posterior(record, prior)
-    return rng.normal(mean, std)
+    return generator("rng", rng).normal(mean, std)
 
 
 def choose_by_draw(rng: Rng, record: Record, draw: Choose) -> Array:
@@ -141,7 +124,8 @@ def upper_bounds(record: Record, largest: float = 1.0) -> Array:
 
     `largest` is u, the largest possible reward.
     """
-    t = np.maximum(record.pulls.sum(-1, keepdims=True), 1)
+    largest = real("largest", largest, 0)
+    t = np.maximum(instance("record", record, Record).pulls.sum(-1, keepdims=True), 1)
     pulls = np.maximum(record.pulls, 1)
     bounds = record.sums / pulls + largest * np.sqrt(2 * np.log(t) / pulls)
     return np.where(record.pulls > 0, bounds, np.inf)
@@ -171,6 +155,7 @@ def ucb1(family: Family) -> Learner:
 
 def choose_by_prior(rng: Rng, record: Record, means: Array) -> Array:
     """Choose the arm of the highest prior mean, eq. (4). means [A] -> [M]"""
+    require_arms(record, *floats("means", means).shape)
     return random_argmax(rng, np.repeat(means[None], len(record.pulls), axis=0))
 
 

@@ -32,9 +32,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines import bandits, conditions, learner_of_agent, random_argmax
-from metarl_min.baselines.bandits import Record
-from metarl_min.basics.arguments import real, whole
+from metarl_min.baselines import (
+    bandits,
+    best_actions,
+    conditions,
+    learner_of_agent,
+    pull_records,
+    random_argmax,
+)
+from metarl_min.baselines.pull_records import Record, recording_agent, require_wins
+from metarl_min.basics.arguments import function, generator, indices, instance, real, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
 from metarl_min.mdps.agents import Agent
@@ -58,6 +65,7 @@ def posterior_means(record: Record, prior: BetaArms) -> Array:
     >>> posterior_means(Record(np.array([[0.0, 3.0]]), np.array([[0.0, 3.0]])), prior)
     array([[0.5, 0.8]])
     """
+    require_wins(record, prior)
     return (prior.a + record.sums) / (prior.a + prior.b + record.pulls)
 
 
@@ -68,13 +76,14 @@ def choose_greedily(rng: Rng, record: Record, prior: BetaArms) -> Array:
 
 def choose_first_greedy(rng: Rng, record: Record, prior: BetaArms) -> Array:
     """Choose the first of the arms of the highest posterior mean, eq. (2). [M]"""
-    means = posterior_means(record, prior)
-    return np.argmax(means >= means.max(-1, keepdims=True) - TOLERANCE, axis=-1)
+    return np.argmax(best_actions(posterior_means(record, prior), TOLERANCE), axis=-1)
 
 
 def explore(rng: Rng, actions: Array, num_actions: int, eps: float) -> Array:
     """Replace each action, with probability eps, by a uniformly drawn one, eq. (3). [M] -> [M]"""
-    uniform = rng.integers(num_actions, size=actions.shape)
+    eps, num_actions = real("eps", eps, 0, 1), whole("num_actions", num_actions)
+    indices("actions", actions, num_actions)
+    uniform = generator("rng", rng).integers(num_actions, size=actions.shape)
     return np.where(rng.random(actions.shape) < eps, uniform, actions)
 
 
@@ -87,9 +96,10 @@ def choose_eps_greedily(
 
 def upper_bounds(record: Record, prior: BetaArms, c: float) -> Array:
     """Return the upper confidence bounds on the posterior mean, eq. (4). [M, A]"""
+    means, c = posterior_means(record, prior), real("c", c, 0)
     t = 1 + record.pulls.sum(-1, keepdims=True)
     total = prior.a + prior.b + record.pulls
-    return posterior_means(record, prior) + c * np.sqrt(2 * np.log(t) / total)
+    return means + c * np.sqrt(2 * np.log(t) / total)
 
 
 def choose_by_bounds(rng: Rng, record: Record, prior: BetaArms, c: float) -> Array:
@@ -107,6 +117,7 @@ def choose_by_index(
     rng: Rng, record: Record, prior: BetaArms, index: Index, num_pulls: int
 ) -> Array:
     """Choose the arm of the highest index, eq. (6); num_pulls is N. [M]"""
+    require_wins(record, prior)
     remaining = num_pulls - round(float(record.pulls[0].sum()))
     values = index(prior.a + record.sums, prior.b + record.pulls - record.sums, remaining)
     return random_argmax(rng, values, TOLERANCE)
@@ -124,7 +135,7 @@ def beta_prior(name: str, family: Family) -> BetaArms:
 
 def _player(name: str, family: Family, choose: Choose) -> Learner:
     prior = beta_prior(name, family)
-    agent = bandits.recording_agent(len(prior.a), partial(choose, prior=prior))
+    agent = recording_agent(len(prior.a), partial(choose, prior=prior))
     return learner_of_agent(family, agent)
 
 
@@ -167,7 +178,8 @@ def index_player(family: Family, index: Index) -> Learner:
     index(a [M, A], b [M, A], remaining pulls) -> [M, A] has the parameters of the posterior. It is
     a function of a module or a partial of one.
     """
-    choose = partial(choose_by_index, index=index, num_pulls=family.num_episodes)
+    instance("family", family, Family)
+    choose = partial(choose_by_index, index=function("index", index), num_pulls=family.num_episodes)
     return _player("index_player", family, choose)
 
 
@@ -180,7 +192,7 @@ class CommitState(NamedTuple):
 
 def start_exploring(num_tasks: int, num_arms: int) -> CommitState:
     """Return the memory before the first pull."""
-    return CommitState(bandits.start(num_tasks, num_arms), np.zeros(num_tasks, int))
+    return CommitState(pull_records.start(num_tasks, num_arms), np.zeros(int(num_tasks), int))
 
 
 def commit(rng: Rng, memory: CommitState, prior: BetaArms, pulls_per_arm: int) -> CommitState:
@@ -200,13 +212,13 @@ def _act(
 
 
 def _observe(memory: CommitState, *step: Array) -> CommitState:
-    return memory._replace(record=bandits.observe(memory.record, *step))
+    return memory._replace(record=pull_records.observe(memory.record, *step))
 
 
 def explore_then_commit(family: Family, pulls_per_arm: int) -> Learner:
     """Return the player that explores in random order, and commits to one arm, eq. (7)."""
     prior = beta_prior("explore_then_commit", family)
-    whole("pulls_per_arm", pulls_per_arm)
+    pulls_per_arm = whole("pulls_per_arm", pulls_per_arm)
     agent = Agent(
         start=partial(start_exploring, num_arms=len(prior.a)),
         begin_episode=partial(commit, prior=prior, pulls_per_arm=pulls_per_arm),

@@ -16,7 +16,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from metarl_min.baselines import require_family
+from metarl_min.basics.arguments import instance
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.rollouts import Noise
 from metarl_min.tasks import BetaArms, CorrelatedArms, Family, Hypotheses, require_support
@@ -53,7 +53,7 @@ def describe(noise: Noise) -> str:
 
 def require_prior(rule: str, family: Family, *kinds: type) -> Any:
     """Return the prior of a family. `Unsupported` unless it is of one of the kinds."""
-    require_family(family)
+    instance("family", family, Family)
     names = " or ".join(kind.__name__ for kind in kinds)
     got = f"{family.name} with a prior of {type(family.prior).__name__}"
     require_support(isinstance(family.prior, kinds), f"{rule}: the prior must be {names}", got)
@@ -62,7 +62,7 @@ def require_prior(rule: str, family: Family, *kinds: type) -> Any:
 
 def require_one_step(rule: str, family: Family) -> None:
     """Raise `Unsupported` unless the episodes have one step, as those of a bandit have."""
-    require_family(family)
+    instance("family", family, Family)
     got = f"horizon {family.horizon}"
     require_support(family.horizon == 1, f"{rule}: episodes must have one step", got)
 

@@ -23,7 +23,6 @@ from metarl_min.baselines import (
     conditions,
     learner_of_agent,
     random_argmax,
-    require_family,
 )
 from metarl_min.baselines.bayesian_bandits import explore
 from metarl_min.baselines.dirichlet_planners import (
@@ -35,7 +34,7 @@ from metarl_min.baselines.dirichlet_planners import (
     plan_optimistically,
     plan_with_bonus,
 )
-from metarl_min.basics.arguments import real, whole
+from metarl_min.basics.arguments import indices, instance, real, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
 from metarl_min.mdps.agents import Agent
@@ -75,6 +74,8 @@ def count_episode(counts: Counts, episode: tuple[Step, ...]) -> Counts:
         return counts
     M, S, A, _ = counts.arrivals.shape
     steps = Step(*[np.stack(field) for field in zip(*episode, strict=True)])  # [T, M] each
+    for name, size in (("states", S), ("actions", A), ("arrivals", S)):
+        indices(name, getattr(steps, name), size)
     pairs = ((np.arange(M) * S + steps.states) * A + steps.actions).ravel()
     triples = pairs * S + steps.arrivals.ravel()
     arrivals = np.bincount(triples, minlength=counts.arrivals.size)
@@ -157,7 +158,7 @@ def eps_greedy(family: Family, eps: float) -> Learner:
 
 
 def _unit(family: Family) -> float:
-    require_family(family)
+    instance("family", family, Family)
     return reward_unit(family)
 
 

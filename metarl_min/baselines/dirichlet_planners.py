@@ -49,18 +49,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from metarl_min.baselines import bandits
-from metarl_min.baselines.bandits import Record
+from metarl_min.basics.arguments import floats, generator, instance, require, require_all, shaped
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng
-from metarl_min.tasks import DirichletMDP, GaussianArms
+from metarl_min.tasks import DirichletMDP
 
 
+def _check(arrivals: Any, sums: Any) -> tuple[Any, Any]:
+    require_all(floats("arrivals", arrivals) >= 0, "arrivals must not be negative", arrivals)
+    rule = "arrivals must have the shape [M, S, A, S]"
+    S = arrivals.shape[-1:]
+    require(arrivals.ndim == 4 and arrivals.shape[1:2] == S, rule, arrivals.shape)
+    return arrivals, shaped("sums", floats("sums", sums), arrivals.shape[:-1], "the pairs")
+
+
+@checked(_check)
 class Counts(NamedTuple):
-    """Counts and sums over the steps of the finished episodes."""
+    """Counts and sums over the steps of the finished episodes.
+
+    TypeError or ValueError unless they are floats of these shapes, and no count is negative.
+    """
 
     arrivals: Array  # [M, S, A, S] n(s,a,s')
     sums: Array  # [M, S, A] x(s,a)
@@ -70,22 +83,31 @@ Backup = Callable[[Array], Array]  # max_a Q_{k-1} [M, S] -> Q_k [M, S, A], eq. 
 Planner = Callable[..., Backup]  # (rng, counts, prior) -> Backup; not every planner uses the rng
 
 
+def _require_counts(counts: Counts, prior: DirichletMDP) -> None:
+    """Raise a TypeError or ValueError unless the counts are those of tasks of the prior."""
+    shape = instance("counts", counts, Counts).arrivals.shape[1:]
+    own = instance("prior", prior, DirichletMDP).concentration.shape
+    require(shape == own, f"counts must be of pairs and arrivals of the prior, {own}", shape)
+
+
 def reward_posterior(counts: Counts, prior: DirichletMDP) -> tuple[Array, Array]:
     """Return mean and standard deviation of the posterior of r(s,a), bandits (2). [M, S, A] each"""
-    arms = GaussianArms(np.array([prior.mean]), np.array([prior.std]), prior.noise)
-    return bandits.normal_posterior(Record(counts.arrivals.sum(-1), counts.sums), arms)
+    _require_counts(counts, prior)
+    pulls = counts.arrivals.sum(-1)
+    return bandits.normal_update(pulls, counts.sums, prior.mean, prior.std, prior.noise)
 
 
 def mean_model(counts: Counts, prior: DirichletMDP) -> tuple[Array, Array]:
     """Return P_mean, eq. (1), and r_mean. [M, S, A, S], [M, S, A]"""
+    r_mean = reward_posterior(counts, prior)[0]
     weights = prior.concentration + counts.arrivals
-    return weights / weights.sum(-1, keepdims=True), reward_posterior(counts, prior)[0]
+    return weights / weights.sum(-1, keepdims=True), r_mean
 
 
 def draw_model(rng: Rng, counts: Counts, prior: DirichletMDP) -> tuple[Array, Array]:
     """Draw P by eq. (1), and r from its posterior. [M, S, A, S], [M, S, A]"""
-    weights = rng.standard_gamma(prior.concentration + counts.arrivals)
     mean, std = reward_posterior(counts, prior)
+    weights = generator("rng", rng).standard_gamma(prior.concentration + counts.arrivals)
     return weights / weights.sum(-1, keepdims=True), rng.normal(mean, std)
 
 

@@ -32,9 +32,8 @@ from metarl_min.baselines import (
     learner_of_agent,
     no_state,
     random_argmax,
-    require_family,
 )
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import generator, instance, probabilities, require
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner, no_op_step
 from metarl_min.mdps import mdp as exact
@@ -57,7 +56,7 @@ def _random_trial(
 
 def random(family: Family) -> Learner:
     """Return the player that draws every action uniformly, eq. (1). It supports every family."""
-    require_family(family)
+    instance("family", family, Family)
     return Learner(
         family=family,
         init=no_state,
@@ -141,8 +140,8 @@ def sample_hypothesis(rng: Rng, memory: Posterior) -> Posterior:
 
     A candidate of probability zero is never drawn.
     """
-    cumulative = np.cumsum(memory.probs, axis=-1)
-    threshold = rng.random((len(cumulative), 1)) * cumulative[:, -1:]
+    cumulative = np.cumsum(probabilities("probs", memory.probs), axis=-1)
+    threshold = generator("rng", rng).random((len(cumulative), 1)) * cumulative[:, -1:]
     sampled = np.sum(threshold >= cumulative[:, :-1], axis=-1)
     return Posterior(probs=memory.probs, sampled_hypothesis=sampled, step=0)
 

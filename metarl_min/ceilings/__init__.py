@@ -54,8 +54,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.baselines import require_family
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import instance, require
 from metarl_min.basics.trees import Array
 from metarl_min.mdps import values
 from metarl_min.mdps.policies import uniform
@@ -91,7 +90,7 @@ class Ceiling(NamedTuple):
 
 def expected_random(family: Family) -> float:
     """Return the expected return of the uniformly random player over one trial, eqs. (3), (4)."""
-    require_family(family)
+    instance("family", family, Family)
     prior: Any = family.prior
     if isinstance(prior, Hypotheses):
         returns = values.expected_return(prior.mdps, uniform(prior.mdps.shape), family.horizon)
@@ -114,10 +113,8 @@ def require_ceiling_of(family: Family, ceiling: Any) -> None:
     TypeError if it is no Ceiling. ValueError if it belongs to a family with another prior, with
     episodes of another number or length, or with other reward noise.
     """
-    if not isinstance(ceiling, Ceiling):
-        raise TypeError(f"ceiling must be a Ceiling, got {type(ceiling).__name__}")
-    require_family(family)
-    own = ceiling.family
+    own = instance("ceiling", ceiling, Ceiling).family
+    instance("family", family, Family)
     lengths = (own.num_episodes, own.horizon) == (family.num_episodes, family.horizon)
     noises = [getattr(noise, "func", noise) for noise in (own.reward_noise, family.reward_noise)]
     same = lengths and noises[0] is noises[1] and _equal(own.prior, family.prior)

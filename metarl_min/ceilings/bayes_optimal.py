@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from metarl_min.baselines import act_by, conditions, learner_of_agent, random_argmax
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import instance, require
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.ceilings import (
     Ceiling,
@@ -93,15 +93,13 @@ def solve(family: Family) -> Ceiling:
 
 def _trial_axes(ceiling: Any, episodes: Any) -> tuple[int, int, int]:
     """Return (M, N, T). An error unless the episodes are trials of the family of the ceiling."""
-    for name, value, kind in (("ceiling", ceiling, Ceiling), ("episodes", episodes, Episodes)):
-        if not isinstance(value, kind):
-            rule = f"{name} must be of the type {kind.__name__}"
-            raise TypeError(f"{rule}, got {type(value).__name__}")
+    instance("ceiling", ceiling, Ceiling)
+    instance("episodes", episodes, Episodes)
     N, T = ceiling.family.num_episodes, ceiling.family.horizon
-    shapes = [np.shape(field) for field in episodes]
-    rule = f"all fields of the episodes of a trial must have the shape [M, {N}, {T}]"
-    require(all(shape == (*shapes[0][:1], N, T) for shape in shapes), rule, shapes)
-    return int(shapes[0][0]), N, T
+    shape = episodes.states.shape
+    rule = f"the episodes of a trial must have the shape [M, {N}, {T}]"
+    require(len(shape) == 3 and shape[1:] == (N, T), rule, shape)
+    return shape[0], N, T
 
 
 def regret(ceiling: Ceiling, episodes: Episodes) -> Array:

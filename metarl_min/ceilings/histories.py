@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.arguments import floats, indices, instance, require, shaped, whole
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings import Ceiling, expected_random
 from metarl_min.tasks import CorrelatedArms, Family, Hypotheses
@@ -52,27 +52,10 @@ def trial_shape(family: Family) -> TrialShape:
     return TrialShape(S, A, family.horizon, family.horizon * family.num_episodes, may_start)
 
 
-def whole_numbers(name: str, value: Any, shape: tuple[int, ...], size: int) -> Array:
-    """Return an array of whole numbers from 0 to size - 1. TypeError or ValueError otherwise."""
-    if not isinstance(value, np.ndarray) or not np.issubdtype(value.dtype, np.integer):
-        kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
-        raise TypeError(f"{name} must be an array of whole numbers, got {kind}")
-    require(value.shape == shape, f"{name} must have the shape {shape}", value.shape)
-    outside = value[(value < 0) | (value >= size)]
-    require(not outside.size, f"{name} must be from 0 to {size - 1}", outside[:1])
-    return value.astype(np.intp)
-
-
-def reward_numbers(value: Any, shape: tuple[int, ...]) -> Array:
-    """Return an array of finite rewards as floats. TypeError or ValueError otherwise."""
-    numbers = isinstance(value, np.ndarray) and value.dtype.kind in "iuf"
-    if not numbers:
-        kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
-        raise TypeError(f"rewards must be an array of real numbers, got {kind}")
-    require(value.shape == shape, f"rewards must have the shape {shape}", value.shape)
-    strange = value[~np.isfinite(value)]
-    require(not strange.size, "rewards must be finite", strange[:1])
-    return value.astype(float)
+def _whole_numbers(name: str, value: Any, num_tasks: int, size: int) -> Array:
+    """Return an array [M] of whole numbers from 0 to size - 1; an error for anything else."""
+    checked = shaped(name, indices(name, value, size), (num_tasks,), "the tasks")
+    return np.asarray(checked, np.intp)
 
 
 def require_possible(possible: Array, time: int) -> None:
@@ -91,14 +74,12 @@ def _present_states(history: Any, states: Any, shape: TrialShape) -> Array:
     ValueError if the trial is over, if an episode cannot start there, or if the last step did not
     arrive there.
     """
-    if not isinstance(history, History):
-        rule = "belief must be one of this ceiling, from start or observe"
-        raise TypeError(f"{rule}, got {type(history).__name__}")
+    instance("belief", history, History)
     M, t = history.num_tasks, history.time
     require(t < shape.num_steps, f"the trial must not be over, it has {shape.num_steps} steps", t)
     if states is None and shape.num_states == 1:
         return np.zeros(M, int)
-    states = whole_numbers("states", states, (M,), shape.num_states)
+    states = _whole_numbers("states", states, M, shape.num_states)
     if t % shape.horizon == 0:
         require_possible(shape.may_start[states], t)
     if history.states is not None:
@@ -120,10 +101,10 @@ def _observe(
     """Return the history with one more step, as far as it can be."""
     states = _present_states(history, states, shape)
     M, t = history.num_tasks, history.time
-    actions = whole_numbers("actions", actions, (M,), shape.num_actions)
-    rewards = reward_numbers(rewards, (M,))
+    actions = _whole_numbers("actions", actions, M, shape.num_actions)
+    rewards = shaped("rewards", floats("rewards", rewards), (M,), "the tasks")
     if arrivals is not None:
-        arrivals = whole_numbers("arrivals", arrivals, (M,), shape.num_states)
+        arrivals = _whole_numbers("arrivals", arrivals, M, shape.num_states)
     belief = observe(history.belief, states, actions, rewards, arrivals)
     ends = (t + 1) % shape.horizon == 0
     return History(belief, M, t + 1, None if ends else arrivals)

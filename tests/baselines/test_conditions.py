@@ -156,5 +156,7 @@ EDGES = [
 @pytest.mark.parametrize("edge", EDGES)
 @pytest.mark.parametrize("family", [None, "bandit", [bandit()], tuple(bandit())])
 def test_what_is_no_family_is_refused_by_its_type(edge, family):
-    with pytest.raises(TypeError, match=f"^family must be a Family, got {type(family).__name__}$"):
+    with pytest.raises(
+        TypeError, match=f"^family must be of type Family, got {type(family).__name__}$"
+    ):
         edge(family)

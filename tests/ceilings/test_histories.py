@@ -87,13 +87,13 @@ MUTATIONS = {
     "a reward of no task": (changed("rewards", FIRST, 0.3), ValueError, IMPOSSIBLE),
     "a negative reward": (changed("rewards", FIRST, -1.0), ValueError, IMPOSSIBLE),
     "a last reward of no task": (changed("rewards", LAST, 0.3), ValueError, IMPOSSIBLE),
-    "a NaN": (changed("rewards", FIRST, np.nan), ValueError, "rewards must be finite, got .nan"),
+    "a NaN": (changed("rewards", FIRST, np.nan), ValueError, "rewards must be finite, got"),
     "an infinite last reward": (changed("rewards", LAST, np.inf), ValueError, "must be finite"),
     "an action of -1": (changed("actions", FIRST, -1), ValueError, "actions must be from 0 to"),
     "a last action of -1": (changed("actions", LAST, -1), ValueError, "actions must be from 0 to"),
-    "an action too many": (changed("actions", LAST, 99), ValueError, "got .99"),
+    "an action too many": (changed("actions", LAST, 99), ValueError, "got 99"),
     "a state of -1": (changed("states", FIRST, -1), ValueError, "states must be from 0 to"),
-    "a state too many": (changed("states", LAST, 99), ValueError, "got .99"),
+    "a state too many": (changed("states", LAST, 99), ValueError, "got 99"),
     "states of floats": (with_field("states", np.float64), TypeError, "whole numbers, got float64"),
     "actions of floats": (with_field("actions", np.float64), TypeError, "actions must be an array"),
     "complex rewards": (with_field("rewards", np.complex128), TypeError, "floats, got complex128"),
@@ -106,7 +106,7 @@ MUTATIONS = {
     "too long": (every_field(lambda x: np.repeat(x, 2, 1)), ValueError, "must have the shape"),
     "no axis of tasks": (every_field(lambda x: x[0]), ValueError, "must have the shape"),
     "one field of another shape": (with_field("alive", lambda x: x[:5]), ValueError, "the shape"),
-    "no tasks": (every_field(lambda x: x[:0]), ValueError, "num_tasks must be at least 1, got 0"),
+    "no tasks": (every_field(lambda x: x[:0]), ValueError, r"must have the shape .* got .0, "),
 }
 
 
@@ -204,12 +204,12 @@ def test_states_may_be_left_out_only_where_there_is_one():
 
 def test_what_is_no_history_is_refused_by_its_type():
     ceiling, trial = CEILINGS["beta"], played("beta")
-    with pytest.raises(TypeError, match="ceiling must be of the type Ceiling, got NoneType"):
+    with pytest.raises(TypeError, match="ceiling must be of type Ceiling, got NoneType"):
         bayes_optimal.regret(None, trial)
-    with pytest.raises(TypeError, match="episodes must be of the type Episodes, got list"):
+    with pytest.raises(TypeError, match="episodes must be of type Episodes, got list"):
         bayes_optimal.regret(ceiling, list(trial))
     for wrong in (None, np.zeros((1, 2, 2), int)):
-        with pytest.raises(TypeError, match="belief must be one of this ceiling"):
+        with pytest.raises(TypeError, match="belief must be of type History"):
             ceiling.action_values(wrong, np.zeros(1, int))
     for wrong in (1.5, True, "2"):
         with pytest.raises(TypeError, match="num_tasks must be a whole number"):
@@ -236,7 +236,7 @@ def test_a_ceiling_of_another_family_is_refused():
         player = posterior_sampling.random(other)
         with pytest.raises(ValueError, match=rule):
             evaluation.evaluate(player, (), num_tasks=50, seed=0, ceiling=ceiling)
-    with pytest.raises(TypeError, match="ceiling must be a Ceiling, got NoneType"):
+    with pytest.raises(TypeError, match="ceiling must be of type Ceiling, got NoneType"):
         bayes_optimal.bayes_optimal(same, None)
 
 
