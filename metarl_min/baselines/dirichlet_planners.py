@@ -58,6 +58,7 @@ from metarl_min.basics.arguments import floats, generator, instance, require, re
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.tasks import DirichletMDP
+from metarl_min.tasks.random_mdps import draw_gamma
 
 
 def _check(arrivals: Any, sums: Any) -> tuple[Any, Any]:
@@ -107,7 +108,8 @@ def mean_model(counts: Counts, prior: DirichletMDP) -> tuple[Array, Array]:
 def draw_model(rng: Rng, counts: Counts, prior: DirichletMDP) -> tuple[Array, Array]:
     """Draw P by eq. (1), and r from its posterior. [M, S, A, S], [M, S, A]"""
     mean, std = reward_posterior(counts, prior)
-    weights = generator("rng", rng).standard_gamma(prior.concentration + counts.arrivals)
+    concentration = prior.concentration + counts.arrivals
+    weights = draw_gamma(generator("rng", rng), concentration.shape, concentration)
     return weights / weights.sum(-1, keepdims=True), rng.normal(mean, std)
 
 

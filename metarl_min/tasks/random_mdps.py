@@ -23,7 +23,7 @@ from metarl_min.tasks import DirichletMDP, Family
 MAX_NUMBERS = 100_000_000  # of 8 bytes, in the transitions of one task
 
 
-def _gamma(rng: Rng, shape: tuple[int, ...], concentration: Array) -> Array:
+def draw_gamma(rng: Rng, shape: tuple[int, ...], concentration: Array) -> Array:
     """Draw Gamma variables, each row in a unit of its own. -> [*shape]
 
     A Gamma variable of parameter a has the distribution of a Gamma variable of parameter a + 1
@@ -44,7 +44,7 @@ def sample_dirichlet(rng: Rng, num_tasks: int, prior: DirichletMDP) -> MDP:
     """
     S, A, _ = instance("prior", prior, DirichletMDP).concentration.shape
     shape = (whole("num_tasks", num_tasks), S, A)
-    weights = _gamma(generator("rng", rng), (*shape, S), prior.concentration)
+    weights = draw_gamma(generator("rng", rng), (*shape, S), prior.concentration)
     reward = rng.normal(prior.mean, prior.std, (*shape, 1))
     transition = weights / weights.sum(-1, keepdims=True)
     return MDP(initial=np.eye(S)[None, 0], transition=transition, reward=reward)

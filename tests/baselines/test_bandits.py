@@ -97,6 +97,29 @@ def test_eq2_without_noise_one_pull_shows_the_mean_and_without_spread_nothing_is
 
 
 @pytest.mark.verifies("baselines.bandits.2")
+@pytest.mark.parametrize("size", [1e-90, 1e-6, 1e6, 1e90])
+def test_eq2_the_posterior_has_no_unit_of_its_own(size):
+    """By hand: three rewards of 2, with the prior N(1, 4) and noise 1, all in units of `size`."""
+    prior = GaussianArms(np.array([size]), np.array([2 * size]), size)
+    mean, std = bandits.normal_posterior(Record(np.array([[3.0]]), np.array([[6 * size]])), prior)
+    assert mean[0, 0] / size == pytest.approx((1 / 4 + 6) / (1 / 4 + 3), rel=1e-14)
+    assert std[0, 0] / size == pytest.approx((1 / 4 + 3) ** -0.5, rel=1e-14)
+
+
+@pytest.mark.verifies("baselines.bandits.2")
+def test_eq2_little_noise_leaves_little_doubt_and_much_noise_teaches_nothing():
+    record = Record(np.array([[1.0]]), np.array([[3.0]]))
+    for noise, expected in ((1e-12, (3, 1e-12)), (1e90, (0, 1))):
+        prior = GaussianArms(np.zeros(1), np.ones(1), noise)
+        posterior = np.ravel(bandits.normal_posterior(record, prior))
+        np.testing.assert_allclose(posterior, expected, rtol=1e-12, atol=1e-100)
+    tiny = GaussianArms(np.zeros(1), np.full(1, 1e-99), 1e99)
+    np.testing.assert_allclose(
+        np.ravel(bandits.normal_posterior(record, tiny)), (0, 1e-99), atol=1e-110
+    )
+
+
+@pytest.mark.verifies("baselines.bandits.2")
 def test_eq2_thompson_draws_gaussian_arms_from_their_posterior():
     prior = GaussianArms(np.zeros(2), np.ones(2), 1.0)
     actions = choices(by_draw(bandits.draw_normal, prior), (0, 3), (0, 3))

@@ -64,6 +64,19 @@ def test_eq1_the_draws_have_the_spread_of_the_posterior():
     np.testing.assert_allclose(r.var(0), 1 / (1 + COUNTS.arrivals.sum(-1)), rtol=0.25)
 
 
+@pytest.mark.verifies("dirichlet_planners.1")
+def test_eq1_draws_of_small_concentrations_are_rows_of_one_arrival_each():
+    """A Gamma variable of a small parameter is smaller than any float, and 0 / 0 is no row."""
+    prior = PRIOR._replace(concentration=np.full((S, A, S), 1e-4))
+    none = Counts(np.zeros((2000, S, A, S)), np.zeros((2000, S, A)))
+    P, r = planners.draw_model(rng(), none, prior)
+    assert np.isfinite(P).all() and np.isfinite(r).all()
+    np.testing.assert_allclose(P.sum(-1), 1, rtol=1e-12)
+    assert (P.max(-1) > 0.999).mean() > 0.99
+    share = (P.reshape(-1, S) > 0.5).mean(0)
+    assert np.abs(share - 1 / S).max() < 5 / math.sqrt(2000 * S * A)
+
+
 @pytest.mark.verifies("dirichlet_planners.2")
 def test_eq2_planning_is_the_optimum_of_the_model():
     P, r = planners.mean_model(COUNTS, PRIOR)

@@ -3,12 +3,15 @@
 import pickle
 
 import numpy as np
+import pytest
 from comparing import episodes_equal, rng, within_errors
 from problems import scripted_agent, small_bandit, trials_of
 
 from metarl_min import baselines, learners
-from metarl_min.baselines import bandits
-from metarl_min.tasks import play_trial
+from metarl_min.baselines import bandits, bayesian_bandits, posterior_sampling
+from metarl_min.baselines import dirichlet_planners as planners
+from metarl_min.tasks import GaussianArms, play_trial
+from metarl_min.tasks.random_mdps import mdp
 
 
 def test_one_of_the_best_actions_is_drawn_uniformly():
@@ -49,3 +52,70 @@ def test_the_learner_of_an_agent_is_not_trained_and_ignores_greedy():
     greedy = player.trial(rng(1), state, tasks, greedy=True)
     assert episodes_equal(greedy, player.trial(rng(1), state, tasks))
     assert episodes_equal(trials_of(player, 4), trials_of(player, 4))
+
+
+@pytest.mark.parametrize(
+    "value", [[np.nan, 1.0], [1.0, np.nan], [np.nan, np.nan], [np.inf, np.nan]]
+)
+def test_nan_is_never_the_best_action(value):
+    values = np.array([[1.0, 0.0], value])
+    for best in (baselines.best_actions, lambda values: baselines.random_argmax(rng(), values)):
+        with pytest.raises(FloatingPointError, match="values of actions must be numbers, got"):
+            best(values)
+
+
+def test_all_actions_may_be_equally_bad_or_good():
+    for value in (-np.inf, 0.0, np.inf):
+        assert baselines.best_actions(np.full((1, 3), value)).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ([[1.0, 2.0]], TypeError),
+        (None, TypeError),
+        (np.ones(3), ValueError),
+        (np.ones((2, 0)), ValueError),
+        (np.ones((0, 2)), ValueError),
+        (np.ones((1, 2, 2)), ValueError),
+    ],
+)
+def test_values_have_a_row_for_each_task(values, error):
+    with pytest.raises(error, match="values must"):
+        baselines.best_actions(values)
+
+
+RECORD = bandits.Record(np.ones((3, 2)), np.ones((3, 2)))
+BETA, NORMAL = small_bandit().prior, GaussianArms(np.zeros(2), np.ones(2), 1.0)
+COUNTS = planners.Counts(np.ones((2, 3, 2, 3)), np.ones((2, 3, 2)))
+RANDOM = mdp(states=3, actions=2).prior
+BELIEF = posterior_sampling.Posterior(np.full((2, 3), 1 / 3), np.zeros(2, int), 0)
+ZEROS = np.zeros(2, int)
+
+SAMPLING = {
+    "random_argmax": lambda rng: baselines.random_argmax(rng, np.ones((2, 2))),
+    "draw_beta": lambda rng: bandits.draw_beta(rng, RECORD, BETA),
+    "draw_normal": lambda rng: bandits.draw_normal(rng, RECORD, NORMAL),
+    "choose_by_bounds": lambda rng: bandits.choose_by_bounds(rng, RECORD),
+    "choose_by_prior": lambda rng: bandits.choose_by_prior(rng, RECORD, np.ones(2)),
+    "choose_greedily": lambda rng: bayesian_bandits.choose_greedily(rng, RECORD, BETA),
+    "explore": lambda rng: bayesian_bandits.explore(rng, ZEROS, 2, 0.5),
+    "draw_model": lambda rng: planners.draw_model(rng, COUNTS, RANDOM),
+    "plan_by_draw": lambda rng: planners.plan_by_draw(rng, COUNTS, RANDOM),
+    "plan_by_draws": lambda rng: planners.plan_by_draws(rng, COUNTS, RANDOM, 2),
+    "sample_hypothesis": lambda rng: posterior_sampling.sample_hypothesis(rng, BELIEF),
+    "trial": lambda rng: bandits.thompson(small_bandit()).trial(
+        rng, (), small_bandit().sample(np.random.default_rng(0), 2)
+    ),
+    "random trial": lambda rng: posterior_sampling.random(small_bandit()).trial(
+        rng, (), small_bandit().sample(np.random.default_rng(0), 2)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLING)
+def test_sampling_takes_a_generator_and_nothing_else(name):
+    SAMPLING[name](rng())
+    for other in (None, 0, np.random.RandomState(0), np.random):
+        with pytest.raises(TypeError, match="rng must be a Generator"):
+            SAMPLING[name](other)
