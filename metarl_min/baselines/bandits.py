@@ -69,12 +69,13 @@ def normal_update(
     square of a small or large number is formed.
     """
     varies, pulled = std > 0, pulls > 0
+    ratio = noise / np.where(varies, std, 1.0)
     with np.errstate(over="ignore"):  # then w_i is 0
-        total = pulls + (noise / np.where(varies, std, 1.0)) ** 2
-    total = np.where(pulled, total, 1.0)
+        total = np.where(pulled, pulls + ratio**2, 1.0)
     weight = np.where(varies & pulled, pulls / total, 0.0)
     average = sums / np.where(pulled, pulls, 1.0)
-    spread = np.where(varies & pulled, np.minimum(noise / np.sqrt(total), std), std)
+    root = np.where(pulled, np.hypot(np.sqrt(pulls), ratio), 1.0)  # of the total
+    spread = np.where(varies & pulled, np.minimum(noise / root, std), std)
     return mean + weight * (average - mean), spread
 
 
