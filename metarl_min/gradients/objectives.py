@@ -103,7 +103,8 @@ def advantage_table(episodes: Episodes, advantages: Array, shape: tuple[int, int
     In this example each of two arms is pulled once. Eq. (2) with this table has the same value as
     eq. (1).
 
-    >>> pulls = Episodes(*[onp.array([[x], [y]]) for x, y in ((0, 0), (0, 1), (1., 0.), (1, 1))])
+    >>> fields = (0, 0), (0, 1), (1.0, 0.0), (True, True)
+    >>> pulls = Episodes(*[onp.array([[x], [y]]) for x, y in fields])
     >>> advantages, z = onp.array([[0.5], [-0.5]]), onp.log([[0.75, 0.25]])
     >>> C = advantage_table(pulls, advantages, (1, 2))
     >>> C
