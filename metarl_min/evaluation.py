@@ -97,7 +97,7 @@ def evaluate(
     True
     """
     whole("num_tasks", num_tasks, low=2)
-    whole("seed", seed, low=0)
+    whole("seed", seed, 0, np.inf)
     if ceiling is not None:
         require_ceiling_of(learner.family, ceiling)
     returns, losses = [], []

@@ -57,14 +57,14 @@ def made_by(learner: Learner, seed: int) -> dict[str, Any]:
         "horizon": family.horizon,
         "episodes": family.num_episodes,
         "noise": [_name(family.reward_noise), words.unwrapped(family.reward_noise)[1]],
-        "seed": whole("seed", seed, 0),
+        "seed": whole("seed", seed, 0, np.inf),
     }
     return dict(json.loads(json.dumps(made, default=_to_json)))
 
 
 def initial_checkpoint(learner: Learner, seed: int) -> Checkpoint:
     """Return the learner before its first iteration. FloatingPointError if it is not finite."""
-    state = learner.init(np.random.default_rng([whole("seed", seed, 0), 0]))
+    state = learner.init(np.random.default_rng([whole("seed", seed, 0, np.inf), 0]))
     first = Checkpoint(iteration=0, state=state, made_by=made_by(learner, seed))
     _require_finite(checkpoints.leaves_of(first), 0)
     return first

@@ -6,8 +6,10 @@ stand where the value is used: `horizon=whole("horizon", horizon)`. A number com
 number. An error shows at most SHOWN characters of a value.
 """
 
+import math
 import numbers
 import random
+import sys
 from typing import Any
 
 import numpy as np
@@ -93,17 +95,26 @@ def shaped(name: str, value: Any, shape: tuple[int, ...], owner: str) -> Any:
     return value
 
 
-def whole(name: str, value: Any, low: int = 1) -> int:
+def whole(name: str, value: Any, low: int = 1, high: float = sys.maxsize) -> int:
     """Return the value as an int.
 
-    TypeError unless it is a whole number, ValueError if it is below `low`.
+    TypeError unless it is a whole number, ValueError unless it is in [low, high]. No array has an
+    axis of more than `sys.maxsize` entries. A seed may be larger, so its `high` is infinite.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be a whole number, got {shown(repr(value))}")
     number = int(value)
-    if number < low:
-        raise ValueError(f"{name} must be at least {low}, got {shown(number)}")
+    if not low <= number <= high:
+        bound = f"at least {low}" if number < low else f"at most {high}"
+        raise ValueError(f"{name} must be {bound}, got {shown(number)}")
     return number
+
+
+def pair(name: str, value: Any) -> tuple[int, int]:
+    """Return a pair of whole numbers, such as (S, A); TypeError or ValueError for anything else."""
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise TypeError(f"{name} must be a pair of whole numbers, got {shown(repr(value))}")
+    return whole(f"{name}[0]", value[0]), whole(f"{name}[1]", value[1])
 
 
 def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> float:
@@ -140,9 +151,10 @@ def floats(name: str, value: Any, low: float = -np.inf, high: float = np.inf) ->
     [low, high].
     """
     _require_plain(name, value, "f", "floats")
-    finite = np.isfinite(value)
-    if not finite.all():
-        raise ValueError(f"{name} must be finite, got {value[~finite][:1]}")
+    if not math.isfinite(np.vdot(value, value)):  # the sum of the squares; it may overflow
+        finite = np.isfinite(value)
+        if not finite.all():
+            raise ValueError(f"{name} must be finite, got {value[~finite][:1]}")
     bounded = low > -np.inf or high < np.inf
     if bounded and value.size and (value.min() < low or value.max() > high):
         require_all((value >= low) & (value <= high), f"{name} must be from {low} to {high}", value)

@@ -201,7 +201,7 @@ def compare(
     """
     whole("num_seeds", num_seeds)
     whole("num_tasks", num_tasks, low=2)
-    started, seeds = time.perf_counter(), range(whole("seed", seed, 0), seed + num_seeds)
+    started, seeds = time.perf_counter(), range(whole("seed", seed, 0, np.inf), seed + num_seeds)
     jobs: list[Job] = []
     for task, family in families.items():
         made = {name: maker(family) for name, maker in learners.items()}

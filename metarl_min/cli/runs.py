@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -58,7 +59,7 @@ def write_run(directory: Path, run: Run) -> None:
 def _check(run: Run) -> None:
     names = [run.learner, run.family["name"], *run.settings, *run.family]
     values = [*run.settings.values(), *run.family.values()]
-    whole("seed", run.seed, 0)
+    whole("seed", run.seed, 0, math.inf)
     whole("iterations", run.iterations)
     require(all(isinstance(x, str) for x in names), "names must be text", names)
     plain = all(isinstance(x, (str, int, float)) for x in values)

@@ -81,7 +81,7 @@ def summed_visits(weights: Array, episodes: Episodes, shape: tuple[int, int]) ->
     Autograd may trace the weights. As a linear map it is the transpose of `at_visits`.
     [..., N, T] -> [..., S, A]
     """
-    return rollouts.sum_over_visits(episodes, weights, shape)
+    return rollouts.visit_sums(episodes, weights, shape)
 
 
 defvjp(

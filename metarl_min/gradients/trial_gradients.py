@@ -137,7 +137,7 @@ def outer_surrogates(
 ) -> list[Objective | None]:
     """Return the surrogates L_0 .. L_K of eqs. (2) and (3). L_k sums the episodes of stage k."""
     tables = [
-        None if Adv is None else rollouts.sum_over_visits(stage, Adv, shape)
+        None if Adv is None else rollouts.visit_sums(stage, Adv, shape)
         for stage, Adv in zip(stages, advantages, strict=True)
     ]
     return [None if C is None else reinforce_objective(C) for C in tables]

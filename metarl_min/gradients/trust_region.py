@@ -177,9 +177,9 @@ def surrogate_tables(episodes: Episodes, advantages: Array, shape: tuple[int, in
     """Return C+ and C- of eq. (6) and the visits of one stage. advantages [M, N, T]"""
     M = len(advantages)
     return StageTables(
-        plus=rollouts.sum_over_visits(episodes, np.maximum(advantages, 0) / M, shape),
-        minus=rollouts.sum_over_visits(episodes, np.minimum(advantages, 0) / M, shape),
-        visits=rollouts.sum_over_visits(episodes, np.ones(advantages.shape) / M, shape),
+        plus=rollouts.visit_sums(episodes, np.maximum(advantages, 0) / M, shape),
+        minus=rollouts.visit_sums(episodes, np.minimum(advantages, 0) / M, shape),
+        visits=rollouts.visit_sums(episodes, np.ones(advantages.shape) / M, shape),
     )
 
 

@@ -12,19 +12,35 @@ from metarl_min.mdps.mdp import MDP
 Noise = Callable[[Rng, Array], Array]  # (rng, mean rewards) -> rewards
 
 
+def _deterministic(rng: Rng, mean: Array) -> Array:
+    return mean
+
+
+def _bernoulli(rng: Rng, mean: Array) -> Array:
+    return (rng.random(mean.shape) < mean).astype(float)
+
+
+def _gaussian(rng: Rng, mean: Array, std: float = 1.0) -> Array:
+    return mean + std * rng.standard_normal(mean.shape)
+
+
 def deterministic(rng: Rng, mean: Array) -> Array:
     """Return the mean rewards themselves, without noise."""
-    return mean
+    return _deterministic(generator("rng", rng), floats("mean", mean))
 
 
 def bernoulli(rng: Rng, mean: Array) -> Array:
     """Return rewards of 1 with probability `mean`, and of 0 otherwise."""
-    return (generator("rng", rng).random(mean.shape) < mean).astype(float)
+    return _bernoulli(generator("rng", rng), floats("mean", mean, 0, 1))
 
 
 def gaussian(rng: Rng, mean: Array, std: float = 1.0) -> Array:
     """Return the mean rewards plus normal noise; fix `std` by functools.partial."""
-    return mean + std * generator("rng", rng).standard_normal(mean.shape)
+    std = real("std of the noise", std, 0)
+    return _gaussian(generator("rng", rng), floats("mean", mean), std)
+
+
+UNCHECKED = {deterministic: _deterministic, bernoulli: _bernoulli, gaussian: _gaussian}
 
 
 def _checked_noise(rng: Rng, mean: Array, noise: Noise) -> Array:
@@ -36,13 +52,16 @@ def _checked_noise(rng: Rng, mean: Array, noise: Noise) -> Array:
 
 
 def check_noise(noise: Noise, mdp: MDP) -> Noise:
-    """Return the noise, such that it is checked: once here, or in every call if it is not ours."""
+    """Return the noise of a sampler. Noises of this file are checked once, here.
+
+    The rewards of any other noise are checked in every call.
+    """
     require(callable(noise), "noise must be a function (rng, mean) -> rewards", noise)
     if noise is bernoulli:
         inside = (mdp.reward >= 0) & (mdp.reward <= 1)
         require_all(inside, "Bernoulli rewards need means between 0 and 1", mdp.reward)
     if isinstance(noise, partial) and noise.func is gaussian and set(noise.keywords) == {"std"}:
-        real("std of the noise", noise.keywords["std"], 0)
-        return noise
-    ours = any(noise is x for x in (deterministic, bernoulli, gaussian))
-    return noise if ours else partial(_checked_noise, noise=noise)
+        std = real("std of the noise", noise.keywords["std"], 0)
+        return partial(_gaussian, std=std)
+    unchecked = next((inner for outer, inner in UNCHECKED.items() if noise is outer), None)
+    return unchecked or partial(_checked_noise, noise=noise)

@@ -50,6 +50,8 @@ Skip (9) at first reading: only exact second-order meta-gradients need it. It is
     and the product rule. The derivative of 1 - h^2 along v is - 2 h * delta h.
     u = df/dz is a function of z alone, so delta u is the second derivative of f times delta z.
     The Hessian times v is the change of the gradient (8), again by the product rule.
+
+`softmax_pullback` and `log_softmax_pullback` trust their arguments.
 """
 
 import re
@@ -61,17 +63,17 @@ import autograd.numpy as np
 import numpy as onp
 from autograd.extend import defvjp, primitive
 
-from metarl_min.basics.arguments import floats, function, generator, instance, require, whole
+from metarl_min.basics import arguments
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.mdps.reductions import reduced, sum_over_actions
+from metarl_min.mdps.reductions import below_maximum, of_actions, reduced, sum_over_actions
 
 
 def _check(*fields: Any) -> tuple[Any, ...]:
     """Return the fields of a policy; TypeError unless they are four functions and a word."""
     for name, value in zip(("init", "logits", "pullback", "hessian_product"), fields, strict=False):
-        function(name, value)
-    instance("word", fields[-1], str)
+        arguments.function(name, value)
+    arguments.instance("word", fields[-1], str)
     return fields
 
 
@@ -81,7 +83,7 @@ class Policy(NamedTuple):
 
     Leading axes of the parameters become leading axes of the logits z. f is any function of z.
     `hessian_product` receives two functions: `gradient(z)` returns df/dz, and
-    `curvature(z, delta_z)` returns (d2f/dz2) delta_z.
+    `curvature(z, delta_z)` returns (d2f/dz2) delta_z. All but `init` trust their arguments.
     """
 
     init: Callable[[Rng, int, int], Tree]  # (rng, S, A) -> parameters
@@ -101,8 +103,8 @@ def softmax(logits: Array) -> Array:
     >>> softmax(onp.array([0.0, onp.log(3.0)])).round(12)
     array([0.25, 0.75])
     """
-    weights = onp.exp(logits - reduced(onp.maximum, logits))  # the maximum avoids overflow
-    return weights / sum_over_actions(weights)
+    weights = onp.exp(below_maximum(logits))
+    return weights / reduced(onp.add, weights)
 
 
 @primitive
@@ -111,8 +113,8 @@ def log_softmax(logits: Array) -> Array:
 
     Under a trace it is one node, whose vector-Jacobian product is eq. (4).
     """
-    shifted = logits - reduced(onp.maximum, logits)
-    return shifted - onp.log(sum_over_actions(onp.exp(shifted)))
+    shifted = below_maximum(logits)
+    return shifted - onp.log(reduced(onp.add, onp.exp(shifted)))
 
 
 def softmax_pullback(probs: Any, u: Any) -> Any:
@@ -137,7 +139,7 @@ def entropy(logits: Any) -> Any:
 def kl(logits: Any, other: Any) -> Any:
     """Return KL(pi || mu) at each state in nats, eq. (6), from logits of pi and mu. -> [..., S]"""
     own, last = np.shape(logits)[-2:], np.shape(other)[-2:]
-    require(last == own, f"other must have the last axes of logits, {own}", last)
+    arguments.require(last == own, f"other must have the last axes of logits, {own}", last)
     return sum_over_actions(softmax(logits) * (log_softmax(logits) - log_softmax(other)))[..., 0]
 
 
@@ -146,20 +148,21 @@ def greedy(probs: Array) -> Array:
 
     If several actions are most probable, they get equal probabilities.
     """
-    floats("probs", probs)
+    of_actions("probs", probs)
     best = (probs == reduced(onp.maximum, probs)).astype(probs.dtype)
     return best / sum_over_actions(best)
 
 
 def uniform(shape: tuple[int, int]) -> Array:
     """Return the policy that takes every action with probability 1 / A. (S, A) -> [S, A]"""
-    num_states, num_actions = (whole("shape", n) for n in shape)
-    return onp.full((num_states, num_actions), 1 / num_actions)
+    S, A = arguments.pair("shape", shape)
+    return onp.full((S, A), 1 / A)
 
 
 def _table_init(rng: Rng, num_states: int, num_actions: int) -> Tree:
-    generator("rng", rng)
-    return {"logits": onp.zeros((whole("S", num_states), whole("A", num_actions)))}
+    arguments.generator("rng", rng)
+    S, A = arguments.whole("S", num_states), arguments.whole("A", num_actions)
+    return {"logits": onp.zeros((S, A))}
 
 
 def _table_logits(params: Tree) -> Any:
@@ -184,8 +187,8 @@ tabular = Policy(
 
 
 def _network_init(rng: Rng, num_states: int, num_actions: int, hidden: int) -> Tree:
-    S, A = whole("S", num_states), whole("A", num_actions)
-    W1 = generator("rng", rng).standard_normal((S, hidden))
+    S, A = arguments.whole("S", num_states), arguments.whole("A", num_actions)
+    W1 = arguments.generator("rng", rng).standard_normal((S, hidden))
     W2 = 0.01 * rng.standard_normal((hidden, A)) / onp.sqrt(hidden)
     return {"W1": W1, "b1": onp.zeros(hidden), "W2": W2, "b2": onp.zeros(A)}
 
@@ -223,7 +226,7 @@ def _network_hessian_product(params: Tree, v: Tree, gradient: Any, curvature: An
 
 def mlp(hidden: int = 64) -> Policy:
     """Return the network with `hidden` tanh units, eqs. (7)-(9)."""
-    hidden = whole("hidden", hidden)
+    hidden = arguments.whole("hidden", hidden)
     return Policy(
         init=partial(_network_init, hidden=hidden),
         logits=_network_logits,
@@ -239,10 +242,9 @@ def parse(word: str) -> Policy:
     >>> parse("network").word
     'network:64'
     """
-    kind, _, hidden = instance("policy", word, str).partition(":")
+    kind, _, hidden = arguments.instance("policy", word, str).partition(":")
     rule = "policy must be table, network or network:H with H hidden units"
-    digits = re.fullmatch("[0-9]{1,9}", hidden) is not None
-    require(word in ("table", "network") or (kind == "network" and digits), rule, repr(word))
-    if kind == "table":
-        return tabular
-    return mlp(int(hidden)) if hidden else mlp()
+    digits = kind == "network" and re.fullmatch("[0-9]{1,9}", hidden) is not None
+    arguments.require(word in ("table", "network") or digits, rule, repr(word))
+    network = partial(mlp, int(hidden)) if hidden else mlp
+    return tabular if kind == "table" else network()

@@ -1,4 +1,7 @@
-"""Reductions of a short last axis, such as that of the actions."""
+"""Reductions of a short last axis, such as that of the actions.
+
+`reduced` and `sum_over_actions` trust their arguments.
+"""
 
 from functools import reduce
 from typing import Any
@@ -7,6 +10,7 @@ import autograd.numpy as np
 import numpy as onp
 from autograd.extend import defvjp, primitive
 
+from metarl_min.basics.arguments import floats
 from metarl_min.basics.trees import Array
 
 
@@ -20,6 +24,18 @@ def reduced(ufunc: Any, x: Array) -> Array:
     if num_actions > 8:
         return onp.asarray(ufunc.reduce(x, axis=-1, keepdims=True))
     return onp.asarray(reduce(ufunc, [x[..., a] for a in range(num_actions)]))[..., None]
+
+
+def of_actions(name: str, x: Array) -> Array:
+    """Return an array; TypeError or ValueError unless it has finite floats for each action."""
+    if not floats(name, x).shape or not x.shape[-1]:
+        raise ValueError(f"{name} must have an axis of actions, got the shape {x.shape}")
+    return x
+
+
+def below_maximum(logits: Array) -> Array:
+    """Return the checked logits minus their largest one, so that no exponential overflows."""
+    return onp.subtract(of_actions("logits", logits), reduced(onp.maximum, logits))
 
 
 @primitive

@@ -30,7 +30,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import generator, instance, probabilities, shaped, whole
+from metarl_min.basics.arguments import (
+    floats,
+    generator,
+    indices,
+    instance,
+    pair,
+    probabilities,
+    shaped,
+    whole,
+)
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps.episodes import Episodes
 from metarl_min.mdps.mdp import MDP, absorbing, plain
@@ -204,7 +213,10 @@ def sample(
 
 
 def visit_index(episodes: Episodes, shape: tuple[int, int]) -> Array:
-    """Return for each step [..., N, T] the index of its pair in a flattened table [..., S, A]."""
+    """Return for each step [..., N, T] the index of its pair in a flattened table [..., S, A].
+
+    This function trusts its arguments.
+    """
     (S, A), leading = shape, episodes.states.shape[:-2]
     row = np.arange(math.prod(leading)).reshape(*leading, 1, 1) * S + episodes.states
     return row * A + episodes.actions
@@ -220,7 +232,15 @@ def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) 
     >>> sum_over_visits(two_pulls, np.array([[0.5], [0.25]]), (1, 3))
     array([[0.  , 0.75, 0.  ]])
     """
+    states, (S, A) = instance("episodes", episodes, Episodes).states, pair("shape", shape)
+    floats("weights", shaped("weights", weights, states.shape, "the episodes"))
+    indices("states", states, S)
+    indices("actions", episodes.actions, A)
+    return visit_sums(episodes, weights, (S, A))
+
+
+def visit_sums(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
+    """Return `sum_over_visits`. This function trusts its arguments."""
     full = (*episodes.states.shape[:-2], *shape)
-    shaped("weights", weights, episodes.states.shape, "the episodes")
     pairs, alive_weights = visit_index(episodes, shape).ravel(), (weights * episodes.alive).ravel()
     return np.bincount(pairs, alive_weights, math.prod(full)).reshape(full)

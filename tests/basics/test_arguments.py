@@ -129,9 +129,27 @@ def test_a_long_value_is_cut_and_its_length_is_told():
 
 
 def test_a_whole_number_of_any_size_is_below_the_bound_or_not():
-    assert arguments.whole("n", 10**5000) == 10**5000
+    assert arguments.whole("seed", 10**5000, 0, np.inf) == 10**5000
     with pytest.raises(ValueError, match=r"^n must be at least 1, got a number of too many"):
         arguments.whole("n", -(10**5000))
+
+
+def test_a_whole_number_is_at_most_what_an_axis_of_an_array_can_hold():
+    assert arguments.whole("n", np.uint64(2**63 - 1)) == 2**63 - 1
+    for huge in (2**63, 2**70, np.uint64(2**63)):
+        with pytest.raises(ValueError, match=rf"^n must be at most {2**63 - 1}, got {huge}$"):
+            arguments.whole("n", huge)
+    with pytest.raises(ValueError, match=r"^n must be at most 3, got 4$"):
+        arguments.whole("n", 4, 1, 3)
+
+
+@pytest.mark.parametrize("value", [None, 3, [1, 2], (1,), (1, 2, 3), "ab", np.array([1, 2])])
+def test_a_pair_is_a_tuple_of_two_whole_numbers(value):
+    assert arguments.pair("shape", (np.int8(1), 2)) == (1, 2)
+    with pytest.raises(TypeError, match=r"^shape must be a pair of whole numbers, got"):
+        arguments.pair("shape", value)
+    with pytest.raises(ValueError, match=r"^shape\[1\] must be at least 1, got 0"):
+        arguments.pair("shape", (2, 0))
 
 
 @pytest.mark.parametrize("huge", [10**400, Fraction(10**400, 3)])

@@ -60,7 +60,10 @@ def test_a_noise_of_our_own_may_return_whole_numbers_and_truths():
 @pytest.mark.parametrize("noise", [noises.deterministic, noises.bernoulli, noises.gaussian,
                                    partial(noises.gaussian, std=0.5)])  # fmt: skip
 def test_the_noises_of_the_package_are_checked_once_and_called_as_they_are(noise):
-    assert rollouts.sampler(ARMS, noise).noise is noise
+    used = rollouts.sampler(ARMS, noise).noise
+    inner = noises.UNCHECKED[getattr(noise, "func", noise)]
+    assert getattr(used, "func", used) is inner
+    assert getattr(used, "keywords", {}) == getattr(noise, "keywords", {})
 
 
 def test_a_sampler_with_a_noise_of_our_own_can_be_pickled():
@@ -85,3 +88,21 @@ def test_a_noise_needs_a_generator(noise):
     for other in (None, 0, np.random, np.random.RandomState(0)):
         with pytest.raises(TypeError, match="rng must be a Generator"):
             noise(other, np.array([0.5]))
+
+
+@pytest.mark.parametrize("noise", [noises.deterministic, noises.bernoulli, noises.gaussian])
+def test_a_noise_that_is_called_alone_checks_its_arguments(noise):
+    with pytest.raises(TypeError, match="rng must be a Generator"):
+        noise(np.random, np.array([0.5]))
+    for wrong in (None, 0.5, [0.5], np.array([1]), np.array([True])):
+        with pytest.raises(TypeError, match="mean must be an array of floats, got"):
+            noise(rng(), wrong)
+    with pytest.raises(ValueError, match="mean must be finite, got"):
+        noise(rng(), np.array([0.5, np.nan]))
+
+
+def test_a_bernoulli_mean_is_a_probability_and_a_deviation_is_not_negative():
+    with pytest.raises(ValueError, match=r"mean must be from 0 to 1, got 1\.5 at \[1\]"):
+        noises.bernoulli(rng(), np.array([0.5, 1.5]))
+    with pytest.raises(ValueError, match="std of the noise must be finite, from 0 to inf, got -1"):
+        noises.gaussian(rng(), np.array([0.5]), -1.0)

@@ -506,3 +506,18 @@ def test_a_word_of_a_policy_is_a_short_text():
 def test_the_word_of_a_network_is_written_with_a_python_number():
     assert mlp(onp.int8(100)).word == "network:100"
     assert mlp(onp.int8(100)).init(rng(), S, A)["W1"].shape == (S, 100)
+
+
+@pytest.mark.parametrize("function", [softmax, log_softmax, entropy, policies.greedy])
+def test_functions_of_logits_need_finite_floats_and_an_action(function):
+    for bad in (onp.nan, onp.inf, -onp.inf):
+        with pytest.raises(ValueError, match=r"must be finite, got"):
+            function(onp.array([[0.5, bad], [0.1, 0.2]]))
+    for wrong in ([[0.5, 0.5]], onp.array([[1, 2]]), onp.array([[True]]), None, 0.5, "z"):
+        with pytest.raises(TypeError, match="must be an array of floats, got"):
+            function(wrong)
+    for shape in ((), (0,), (2, 0)):
+        with pytest.raises(ValueError, match=r"must have an axis of actions, got the shape \("):
+            function(onp.zeros(shape))
+    huge = onp.array([[1e300, -1e300]])  # its squares overflow, and it is finite
+    assert onp.isfinite(softmax(huge)).all() and softmax(huge)[0, 0] == 1

@@ -406,3 +406,17 @@ def test_numbers_of_episodes_and_steps_may_be_any_whole_numbers(kind):
         np.random.default_rng(0), tables, probs[None], kind(100), kind(3), kind(2)
     )
     assert all(map(np.array_equal, plain, other))
+
+
+def test_visits_are_those_of_the_table():
+    episodes = Episodes(*(np.array([[x, x]]) for x in (1, 0, 0.5, True)))
+    assert rollouts.sum_over_visits(episodes, np.ones((1, 2)), (2, 3))[1, 0] == 2
+    for shape, name in (((1, 3), "states"), ((2, 3), "weights")):
+        weights = np.ones((1, 2)) if name == "states" else np.array([[1.0, np.nan]])
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            rollouts.sum_over_visits(episodes, weights, shape)
+    for shape in (None, 3, (2,), [2, 3]):
+        with pytest.raises(TypeError, match="shape must be a pair of whole numbers, got"):
+            rollouts.sum_over_visits(episodes, np.ones((1, 2)), shape)
+    with pytest.raises(TypeError, match="episodes must be of type Episodes, got tuple"):
+        rollouts.sum_over_visits(tuple(episodes), np.ones((1, 2)), (2, 3))
