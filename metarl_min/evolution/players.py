@@ -77,6 +77,7 @@ def play_one(player: Player, rng: Rng, theta: Tree, tasks: MDP, greedy: bool = F
     for name, leaf in thetas.items():
         require(not np.isnan(leaf).any(), f"parameter {name!r} must not have NaN", leaf[0])
     num_members(thetas)
+    instance("tasks", tasks, MDP)
     episodes = player.trial(generator("rng", rng), thetas, tasks, greedy)
     return Episodes._make(x[0] for x in episodes)
 

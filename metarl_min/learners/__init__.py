@@ -38,12 +38,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import plugins
-from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.arguments import function, instance, real, require, whole
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Rng
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import Family
 
 
+def _check_control(state: Any, alpha: Any) -> tuple[Any, float]:
+    return state, real("alpha", alpha)
+
+
+@checked(_check_control)
 class Control(NamedTuple):
     """An untrained start, and the inner step size that is best for it."""
 
@@ -51,8 +57,25 @@ class Control(NamedTuple):
     alpha: float
 
 
+def _check_learner(*fields: Any) -> tuple[Any, ...]:
+    family, init, step, trial, iterations, settings, *optional, schedule_end = fields
+    instance("family", family, Family)
+    functions = {"init": init, "step": step, "trial": trial}
+    names = "without_adaptation", "untrained_control"
+    functions |= {x: y for x, y in zip(names, optional, strict=True) if y is not None}
+    for name, value in functions.items():
+        function(name, value)
+    n, settings = whole("iterations", iterations, 0), instance("settings", settings, dict)
+    end = None if schedule_end is None else whole("schedule_end", schedule_end)
+    return family, init, step, trial, n, settings, *optional, end
+
+
+@checked(_check_learner)
 class Learner(NamedTuple):
-    """A learner for one family. Each function is a function of a module, or a partial of one."""
+    """A learner for one family. Each function is a function of a module, or a partial of one.
+
+    TypeError or ValueError if a field is of the wrong kind.
+    """
 
     family: Family
     init: Callable[[Rng], Any]  # rng -> state
@@ -74,7 +97,8 @@ def within_schedule(learner: Learner, num_iterations: int) -> int:
     A step size that has fallen to 0 learns nothing, and a schedule that stays at its end is not the
     one that was asked for.
     """
-    number, end = whole("num_iterations", num_iterations, 0), learner.schedule_end
+    number = whole("num_iterations", num_iterations, 0)
+    end = instance("learner", learner, Learner).schedule_end
     if end is not None and number > end:
         rule = f"num_iterations must be at most {end}, where the schedule of the learner ends"
         longer = f"a learner made with iterations={number} has a longer schedule"

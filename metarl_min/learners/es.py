@@ -23,8 +23,9 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import optimizers, trees, words
-from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.arguments import function, generator, instance, real, require, whole
 from metarl_min.basics.optimizers import OPTIMIZERS, Optimizer
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.evolution import executors, generations, players, search_gradients
 from metarl_min.evolution.generations import Update
@@ -36,6 +37,24 @@ from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import Family, reward_unit
 
 
+def _check_search(*fields: Any) -> tuple[Any, ...]:
+    """Return the fields of `Search`, with numbers of Python."""
+    by_name = dict(zip(Search._fields, fields, strict=True))
+    for name in ("population", "num_tasks", "num_slices"):
+        by_name[name] = whole(name, by_name[name])
+    for name in ("sigma", "beta", "decay"):
+        by_name[name] = real(name, by_name[name], -np.inf if name == "sigma" else 0)
+    require(by_name["sigma"] > 0, "sigma must be positive", by_name["sigma"])
+    if not isinstance(by_name["estimator"], Estimator):
+        raise TypeError(f"estimator must be an Estimator, got {by_name['estimator']!r}")
+    for name in ("optimizer", "directions", "shaping"):
+        function(name, by_name[name])
+    search_gradients.num_directions(by_name["estimator"], by_name["population"])
+    executors.check(by_name["executor"])
+    return tuple(by_name.values())
+
+
+@checked(_check_search)
 class Search(NamedTuple):
     """Settings of a search by eq. (1).
 
@@ -52,7 +71,7 @@ class Search(NamedTuple):
                 than workers some workers are idle
 
     `executor` evaluates the members on workers, as in the module `executors`; if it is None, they
-    are evaluated in this process.
+    are evaluated in this process. ValueError or TypeError if a setting is out of range.
     """
 
     # `Annotated[.., table]`: the names in the table are the words of the command line.
@@ -81,21 +100,6 @@ class Info(NamedTuple):
     """The information about a step, for a person."""
 
     per_episode: Array  # [N] return of each episode, averaged over the population
-
-
-def check(search: Search) -> None:
-    """Check the settings of a search; ValueError or TypeError if one is out of range."""
-    for name in ("population", "num_tasks", "num_slices"):
-        whole(name, getattr(search, name))
-    require(real("sigma", search.sigma) > 0, "sigma must be positive", search.sigma)
-    real("decay", search.decay, 0)
-    if not isinstance(search.estimator, Estimator):
-        raise TypeError(f"estimator must be an Estimator, got {search.estimator!r}")
-    for name in ("optimizer", "directions", "shaping"):
-        if not callable(getattr(search, name)):
-            raise TypeError(f"{name} must be a function, got {getattr(search, name)!r}")
-    search_gradients.num_directions(search.estimator, search.population)
-    executors.check(search.executor)
 
 
 @lru_cache(maxsize=1)
@@ -145,7 +149,7 @@ def apply_update(
 
 
 def _init(rng: Rng, player: Player, search: Search, optimizer: Optimizer) -> State:
-    theta = player.init(rng)
+    theta = player.init(generator("rng", rng))
     last_update = generations.no_update(search.population)
     return State(theta=theta, optimizer=optimizer.init(theta), last_update=last_update)
 
@@ -154,7 +158,8 @@ def _step(
     rng: Rng, state: State, player: Player, search: Search, optimizer: Optimizer, executor: Any,
     unit: float,
 ) -> tuple[State, Info]:  # fmt: skip
-    key = int(rng.integers(2**62))
+    instance("state", state, State)
+    key = int(generator("rng", rng).integers(2**62))
     evaluation = partial(evaluate, player=player, search=search, unit=unit)
     update = partial(apply_update, search=search, optimizer=optimizer)
     returns = generations.returns(executor, search.num_slices, state, key, evaluation, update)
@@ -162,7 +167,7 @@ def _step(
 
 
 def _trial(rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, player: Player) -> Episodes:
-    return players.play_one(player, rng, state.theta, tasks, greedy)
+    return players.play_one(player, rng, instance("state", state, State).theta, tasks, greedy)
 
 
 def evolve(
@@ -172,18 +177,19 @@ def evolve(
 
     Its functions are `init`, `step` and `trial`, as in the module `learners`.
     """
-    check(search)
+    instance("player", player, Player)
+    optimizer = instance("search", search, Search).optimizer(search.beta)
     shared: dict[str, Any] = {
         "player": player,
         "search": search._replace(executor=None),  # sent to the workers; an executor cannot be sent
-        "optimizer": search.optimizer(search.beta),
+        "optimizer": instance("the result of optimizer", optimizer, Optimizer),
     }
     return Learner(
         family=player.family,
         init=partial(_init, **shared),
         step=partial(_step, **shared, executor=search.executor, unit=reward_unit(player.family)),
         trial=partial(_trial, player=player),
-        iterations=iterations,
+        iterations=whole("iterations", iterations),
         settings=settings or {},
     )
 
@@ -198,7 +204,8 @@ def es(family: Family, *, hidden: int = 8, **search: Annotated[Any, SEARCH]) -> 
 
     `search` holds fields of `Search`. ValueError or TypeError if a setting is out of range.
     """
-    player = players.recurrent_player(family, whole("hidden", hidden))
+    hidden = whole("hidden", hidden)
+    player = players.recurrent_player(instance("family", family, Family), hidden)
     resolved = Search(**(SEARCH._asdict() | search))
     settings = words.describe(es, {"hidden": hidden, **resolved._asdict()})
     return evolve(player, resolved, 1600 if family.horizon == 1 else 600, settings)

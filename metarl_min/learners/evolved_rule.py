@@ -38,6 +38,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import words
+from metarl_min.basics.arguments import floats, instance, real, require, shaped, whole
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.evolution import players
 from metarl_min.evolution.players import Player
@@ -78,15 +79,18 @@ def coefficients(vector: Array) -> Rule:
     >>> print(coefficients(np.array([0.5, 0.0, 0.0, 0.0, 0.1, 0.0])).discount)
     0.5
     """
+    shape = floats("vector", vector).shape
+    require(shape[-1:] == (6,), "vector must be [.., 6]", shape)
     q, log_m, log_k, log1p_g, c, logit_d = np.moveaxis(vector, -1, 0)
-    return Rule(
-        initial_value=q,
-        prior_count=np.exp(log_m),
-        sharpness=np.exp(log_k),
-        growth=np.expm1(log1p_g),
-        bonus=c,
-        discount=1 / (1 + np.exp(-logit_d)),
-    )
+    with np.errstate(over="ignore"):  # `agent` refuses a coefficient that is infinite
+        return Rule(
+            initial_value=q,
+            prior_count=np.exp(log_m),
+            sharpness=np.exp(log_k),
+            growth=np.expm1(log1p_g),
+            bonus=c,
+            discount=1 / (1 + np.exp(-logit_d)),
+        )
 
 
 def formula(rule: Rule) -> str:
@@ -128,9 +132,17 @@ def updated(rule: Rule, memory: Memory, flat_pairs: Array, targets: Array) -> Me
 def agent(
     rule: Rule, family: Family, shape: tuple[int, int], greedy: bool, unit: float = 1.0
 ) -> Agent:
-    """Return the agent that plays the rule. `shape` is (S, A), and `unit` the unit of rewards."""
-    (S, A), L = shape, family.num_episodes * family.horizon
-    first_row = np.arange(len(rule.prior_count)) * S  # [B] the row of state 0 of each trial
+    """Return the agent that plays the rule. `shape` is (S, A), and `unit` the unit of rewards.
+
+    ValueError if a coefficient of the rule is not finite.
+    """
+    B = len(instance("rule", rule, Rule).prior_count)
+    for name, coefficient in rule._asdict().items():
+        shaped(name, floats(name, coefficient), (B,), "the rule")
+    require(real("unit", unit) > 0, "unit must be positive", unit)
+    L = instance("family", family, Family).num_episodes * family.horizon
+    S, A = (whole(name, x) for name, x in zip(("S", "A"), shape, strict=True))
+    first_row = np.arange(B) * S  # [B] the row of state 0 of each trial
     # These functions of recurrent_agents accept any logits, not only the logits of a network.
     choose = recurrent_agents.greedy_actions if greedy else recurrent_agents.sample_actions
 
@@ -162,7 +174,8 @@ def _init(rng: Rng) -> Tree:
 def _trial(
     rng: Rng, thetas: Tree, tasks: MDP, greedy: bool = False, *, family: Family, unit: float
 ) -> Episodes:
-    rule = coefficients(np.repeat(thetas["rule"], tasks.leading[0], axis=0))
+    num_tasks = instance("tasks", tasks, MDP).leading[0]
+    rule = coefficients(np.repeat(thetas["rule"], num_tasks, axis=0))
     player = agent(rule, family, tasks.shape, greedy, unit)
     return players.play_population(rng, player, family, tasks, players.num_members(thetas))
 
@@ -183,5 +196,5 @@ def evolved_rule(family: Family, **search: Annotated[Any, SEARCH]) -> Learner:
     """
     resolved = Search(**(SEARCH._asdict() | search))
     settings = words.describe(evolved_rule, resolved._asdict())
-    iterations = 600 if family.horizon == 1 else 400
+    iterations = 600 if instance("family", family, Family).horizon == 1 else 400
     return evolve(rule_player(family), resolved, iterations, settings)

@@ -32,17 +32,18 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import trees, words
-from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.arguments import floats, function, generator, instance, real, require, whole
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.evolution import executors, generations, players, search_gradients
-from metarl_min.evolution.generations import Update
-from metarl_min.evolution.genetic_operators import (
-    CROSSOVER,
-    SELECTION,
-    mutate,
-    truncation,
-    uniform_crossover,
+from metarl_min.evolution import (
+    executors,
+    generations,
+    genetic_operators,
+    players,
+    search_gradients,
 )
+from metarl_min.evolution.generations import Update
+from metarl_min.evolution.genetic_operators import CROSSOVER, SELECTION, mutate
 from metarl_min.evolution.players import Player
 from metarl_min.learners import Learner
 from metarl_min.mdps.mdp import MDP
@@ -52,6 +53,23 @@ from metarl_min.tasks import Family, reward_unit
 BREEDING_STREAM = 3  # children are bred with the generator seeded by [key, 3]
 
 
+def _check_breeding(*fields: Any) -> tuple[Any, ...]:
+    """Return the fields of `Breeding`, with numbers of Python."""
+    by_name = dict(zip(Breeding._fields, fields, strict=True))
+    lowest = {"population": 2, "elites": 0, "pressure": 1, "num_tasks": 1, "num_slices": 1}
+    by_name |= {name: whole(name, by_name[name], low) for name, low in lowest.items()}
+    P, elites, pressure = (by_name[name] for name in ("population", "elites", "pressure"))
+    require(elites < P, "elites must be fewer than the population", elites)
+    require(pressure <= P, f"pressure must be at most {P}", pressure)
+    for name in ("selection", "crossover"):
+        function(name, by_name[name])
+    chance, sigma = real("chance", by_name["chance"], 0, 1), real("sigma", by_name["sigma"])
+    require(sigma > 0, "sigma must be positive", sigma)
+    executors.check(by_name["executor"])
+    return tuple((by_name | {"chance": chance, "sigma": sigma}).values())
+
+
+@checked(_check_breeding)
 class Breeding(NamedTuple):
     """Settings of a genetic search.
 
@@ -66,15 +84,15 @@ class Breeding(NamedTuple):
     num_slices  largest number of slices of the population for an executor
 
     `executor` evaluates the members on workers, as in the module `executors`; if it is None, they
-    are evaluated in this process.
+    are evaluated in this process. ValueError or TypeError if a setting is out of range.
     """
 
     population: int = 64
     num_tasks: int = 32
     elites: int = 4
-    selection: Annotated[Callable[..., Array], SELECTION] = truncation
+    selection: Annotated[Callable[..., Array], SELECTION] = genetic_operators.truncation
     pressure: int = 32
-    crossover: Annotated[Callable[..., Array], CROSSOVER] = uniform_crossover
+    crossover: Annotated[Callable[..., Array], CROSSOVER] = genetic_operators.uniform_crossover
     chance: float = 0.1
     sigma: float = 0.5
     executor: Any = None
@@ -97,7 +115,8 @@ class Info(NamedTuple):
 
 def schedule(breeding: Breeding, generation: int, iterations: int) -> tuple[float, int]:
     """Return sigma and the number of tasks of a generation, eq. (2); n is `iterations`."""
-    x = min(generation / iterations, 1.0)
+    instance("breeding", breeding, Breeding)
+    x = min(whole("generation", generation, 0) / whole("iterations", iterations), 1.0)
     return float(breeding.sigma / 10**x), round(breeding.num_tasks * 16**x)
 
 
@@ -110,8 +129,13 @@ def breed(rng: Rng, breeding: Breeding, population: Array, fitness: Array, sigma
     array([[3., 4.],
            [3., 4.]])
     """
+    P = instance("breeding", breeding, Breeding).population
+    fitness = search_gradients.require_finite(fitness)
+    shape = floats("population", population).shape
+    fits = len(shape) == 2 and shape[0] == len(fitness) == P
+    require(fits, f"population must be [{P}, D], with a fitness for each member", shape)
     elite = np.argsort(-fitness, kind="stable")[: breeding.elites]
-    num_children, pressure = breeding.population - breeding.elites, breeding.pressure
+    num_children, pressure = P - breeding.elites, breeding.pressure
     # Two independent draws: one parent and another parent for each child.
     one = population[breeding.selection(rng, fitness, num_children, pressure)]
     other = population[breeding.selection(rng, fitness, num_children, pressure)]
@@ -148,6 +172,7 @@ def apply_update(
 
 
 def _init(rng: Rng, *, player: Player, breeding: Breeding) -> State:
+    generator("rng", rng)
     members = [player.init(rng) for _ in range(breeding.population)]
     _, unravel = trees.ravel(members[0])
     rows = np.stack([trees.ravel(theta)[0] for theta in members])
@@ -161,7 +186,8 @@ def _step(
     rng: Rng, state: State, *, player: Player, breeding: Breeding, iterations: int, executor: Any,
     unit: float,
 ) -> tuple[State, Info]:  # fmt: skip
-    key = int(rng.integers(2**62))
+    instance("state", state, State)
+    key = int(generator("rng", rng).integers(2**62))
     update = partial(apply_update, breeding=breeding, iterations=iterations)
     evaluation = partial(
         evaluate, player=player, breeding=breeding, iterations=iterations, unit=unit
@@ -172,31 +198,16 @@ def _step(
 
 
 def _trial(rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, player: Player) -> Episodes:
-    best = trees.map_leaves(lambda x: x[0], state.population)
+    best = trees.map_leaves(lambda x: x[0], instance("state", state, State).population)
     return players.play_one(player, rng, best, tasks, greedy)
-
-
-def check(breeding: Breeding) -> None:
-    """Check the settings of a genetic search; ValueError or TypeError if one is out of range."""
-    P = whole("population", breeding.population, low=2)
-    elites, pressure = whole("elites", breeding.elites, 0), whole("pressure", breeding.pressure)
-    require(elites < P, "elites must be fewer than the population", elites)
-    require(pressure <= P, f"pressure must be at most {P}", pressure)
-    whole("num_tasks", breeding.num_tasks)
-    whole("num_slices", breeding.num_slices)
-    for name in ("selection", "crossover"):
-        if not callable(getattr(breeding, name)):
-            raise TypeError(f"{name} must be a function, got {getattr(breeding, name)!r}")
-    real("chance", breeding.chance, 0, 1)
-    require(real("sigma", breeding.sigma) > 0, "sigma must be positive", breeding.sigma)
-    executors.check(breeding.executor)
 
 
 def genetic_search(
     player: Player, breeding: Breeding, iterations: int, settings: dict[str, Any] | None = None
 ) -> Learner:
     """Return the learner that breeds the parameters of any player; n is `iterations`."""
-    check(breeding)
+    instance("player", player, Player)
+    instance("breeding", breeding, Breeding)
     # `breeding` is sent to the workers, and an executor cannot be sent.
     without_executor = breeding._replace(executor=None)
     step = partial(_step, player=player, breeding=without_executor, executor=breeding.executor)
@@ -230,7 +241,8 @@ def ga(
 
     `breeding` holds fields of `Breeding`. ValueError or TypeError if a setting is out of range.
     """
-    player = players.recurrent_player(family, whole("hidden", hidden))
+    hidden = whole("hidden", hidden)
+    player = players.recurrent_player(instance("family", family, Family), hidden)
     default = 600 if family.horizon == 1 else 300
     n = default if iterations is None else iterations
     resolved = Breeding(**(BREEDING._asdict() | breeding))

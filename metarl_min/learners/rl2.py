@@ -39,6 +39,12 @@ be biased, with and without (1).
 If the task has one state, b is the mean of r(s,a) over the actions. Otherwise b is 0: with several
 states an episode may end early. Then the actions decide how many steps follow, so they decide how
 often b is subtracted, and b is not a baseline. The policy always observes the sampled rewards.
+
+The bits of a training depend on the library of NumPy that multiplies matrices, a BLAS. OpenBLAS
+uses several threads for a product of more than 2^19 multiplications, and then the last bits of the
+product can depend on the number of threads. The default settings for bandits with one state need
+such products. With one thread, as the command line has it, a training repeats its bits on the same
+kind of processor, and it is faster: these products are too small for several threads.
 """
 
 from __future__ import annotations
@@ -50,6 +56,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import optimizers, words
+from metarl_min.basics.arguments import function, generator, instance, require
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
 from metarl_min.mdps import mdp, rollouts
@@ -66,11 +73,13 @@ Rewards = Callable[[Episodes, MDP], Array]  # episodes, tasks -> rewards of the 
 
 def sampled_rewards(episodes: Episodes, tasks: MDP) -> Array:
     """Return the rewards of the episodes as they were sampled. [M, N, T]"""
-    return episodes.rewards
+    return np.asarray(instance("episodes", episodes, Episodes).rewards)
 
 
 def expected_rewards(episodes: Episodes, tasks: MDP) -> Array:
     """Return the expected reward of each step minus a baseline, eq. (1). [M, N, T]"""
+    instance("episodes", episodes, Episodes)
+    instance("tasks", tasks, MDP)
     mean = np.broadcast_to(mdp.expected_rewards(tasks), (*tasks.leading, *tasks.shape))
     if tasks.shape[0] == 1:
         mean = mean - mean.mean(-1, keepdims=True)
@@ -122,9 +131,20 @@ def default_settings(family: Family) -> Settings:
     return BANDIT
 
 
+def _resolved(default: Settings, given: dict[str, Any]) -> Settings:
+    """Return the given settings, and the default of each other one."""
+    chosen = default._replace(**given)
+    if chosen.gamma > 0:
+        return chosen
+    # Then gamma lambda = 0 in actor_critic (1), whatever lambda is.
+    rule = "gae_lambda has no effect if gamma is 0, and must be left out or 0"
+    require(given.get("gae_lambda", 0) == 0, rule, given.get("gae_lambda"))
+    return chosen._replace(gae_lambda=0.0)
+
+
 def _init(rng: Rng, family: Family, policy: RecurrentPolicy) -> State:
     """Return random parameters, and an optimiser whose moments are 0."""
-    S, A = family.sample(rng, 1).shape
+    S, A = family.sample(generator("rng", rng), 1).shape
     theta = policy.init(rng, S + A + 2, A)
     return State(theta=theta, optimizer=optimizers.adam(0.0).init(theta), iteration=0)
 
@@ -139,7 +159,8 @@ def _step(
     unit: float,
 ) -> tuple[State, Info]:
     """Take one step of the training: the pseudo-code of the module."""
-    tasks = family.sample(rng, settings.num_tasks)
+    instance("state", state, State)
+    tasks = family.sample(generator("rng", rng), settings.num_tasks)
     agent = recurrent_agents.recording_agent(policy, state.theta, tasks.shape, unit=unit)
     episodes, memory = play_trial(rng, family, tasks, agent)
     record, r = recurrent_agents.record(memory), rewards_of(episodes, tasks) / unit
@@ -157,7 +178,8 @@ def _trial(
     policy: RecurrentPolicy,
     unit: float,
 ) -> Episodes:
-    agent = recurrent_agents.agent(policy, state.theta, tasks.shape, greedy, unit)
+    theta, shape = instance("state", state, State).theta, instance("tasks", tasks, MDP).shape
+    agent = recurrent_agents.agent(policy, theta, shape, greedy, unit)
     return play_trial(rng, family, tasks, agent)[0]
 
 
@@ -178,10 +200,12 @@ def rl2(
     hidden units that returns a `RecurrentPolicy`. `rewards` is a function of this module, and
     `update` is `recurrent_training.a2c` or `ppo(..)`. The other settings are the fields of
     `recurrent_training.Settings`. Their defaults come from `default_settings`. TypeError or
-    ValueError if a setting is out of range.
+    ValueError if a setting is out of range, or changes nothing, given the other settings.
     """
-    chosen = default_settings(family)._replace(update=update, **settings)
-    policy = cell(recurrent_training.check(chosen).hidden)
+    chosen = _resolved(default_settings(family), {"update": update, **settings})
+    policy = function("cell", cell)(chosen.hidden)
+    instance("the policy of the cell", policy, RecurrentPolicy)
+    function("rewards", rewards)
     play: dict[str, Any] = {"family": family, "policy": policy, "unit": reward_unit(family)}
     return Learner(
         family=family,

@@ -206,3 +206,38 @@ def test_settings_of_another_type_are_refused(settings, rule):
 def test_words_that_name_nothing_are_refused(setting, rule):
     with pytest.raises(ValueError, match=rule):
         words.parse_words("es", es, setting)
+
+
+def test_a_search_is_valid_from_the_moment_it_exists():
+    for changes, error, rule in (
+        ({"population": 5}, ValueError, "population must be at least 2; for antithetic"),
+        ({"sigma": np.nan}, ValueError, "sigma must be finite, got nan"),
+        ({"beta": -1.0}, ValueError, "beta must be finite, from 0"),
+        ({"beta": None}, TypeError, "beta must be a real number, got None"),
+        ({"decay": "0"}, TypeError, "decay must be a real number, got '0'"),
+        ({"directions": None}, TypeError, "directions must be a function, got None"),
+    ):
+        for make in (Search, Search()._replace):
+            with pytest.raises(error, match=rule):
+                make(**changes)
+    search = Search(population=np.int8(6), sigma=np.float16(0.5))
+    assert type(search.population) is int and type(search.sigma) is float
+
+
+def no_optimizer(beta):
+    return beta
+
+
+def test_a_search_of_what_is_none_is_refused():
+    player = toy_players.toy_player(BANDIT, toy_players.flat_trial)
+    for arguments, rule in (
+        ((None, Search(), 3), "player must be of type Player, got NoneType"),
+        ((player, None, 3), "search must be of type Search, got NoneType"),
+        ((player, Search(), 3.0), r"iterations must be a whole number, got 3\.0"),
+        (
+            (player, Search(optimizer=no_optimizer), 3),
+            "the result of optimizer must be of type Opt",
+        ),
+    ):
+        with pytest.raises(TypeError, match=rule):
+            module.evolve(*arguments)

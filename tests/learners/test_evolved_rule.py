@@ -171,3 +171,30 @@ def test_what_evolves_beats_thompson_sampling_at_its_horizon():
     assert found.score_pdl > max(0.5, other.score_pdl + 5 * error)
     greedy = evaluate(learner, state, num_tasks=4000, seed=3, ceiling=ceiling, greedy=True)
     assert greedy.score_pdl > 0.5
+
+
+def test_a_rule_that_is_no_number_does_not_play():
+    family = FAMILIES["bandit"]
+    for place in (1, 2, 3):  # logarithms, whose exponentials overflow
+        vector = VECTOR.copy()
+        vector[1, place] = 800.0
+        rule = module.coefficients(vector)
+        with pytest.raises(ValueError, match=r"must be finite, got .inf"):
+            module.agent(rule, family, shape_of(family), greedy=True)
+    for bad, error in (
+        (VECTOR * np.nan, ValueError),
+        (VECTOR[:, :5], ValueError),
+        (None, TypeError),
+    ):
+        with pytest.raises(error, match="vector must be"):
+            module.coefficients(bad)
+    rule = module.coefficients(VECTOR)
+    for unit in (0.0, -1.0, np.nan):
+        with pytest.raises(ValueError, match="unit must be"):
+            module.agent(rule, family, shape_of(family), True, unit)
+    with pytest.raises(
+        ValueError, match=r"bonus must have the shape of the rule, \(2,\), got \(1,"
+    ):
+        module.agent(rule._replace(bonus=np.ones(1)), family, shape_of(family), True)
+    with pytest.raises(TypeError, match="rule must be of type Rule, got NoneType"):
+        module.agent(None, family, shape_of(family), True)

@@ -190,3 +190,39 @@ def test_a_selection_by_name_is_a_word_and_no_value():
     ):
         with pytest.raises(ValueError, match=rule):
             words.parse_words("ga", ga, word)
+
+
+def test_a_breeding_is_valid_from_the_moment_it_exists():
+    for changes, error, rule in (
+        ({"population": 4}, ValueError, "elites must be fewer than the population, got 4"),
+        ({"sigma": np.nan}, ValueError, "sigma must be finite, got nan"),
+        ({"chance": None}, TypeError, "chance must be a real number, got None"),
+        ({"num_tasks": 2.0}, TypeError, r"num_tasks must be a whole number, got 2\.0"),
+        ({"crossover": 1}, TypeError, "crossover must be a function, got 1"),
+    ):
+        for make in (Breeding, Breeding()._replace):
+            with pytest.raises(error, match=rule):
+                make(**changes)
+    breeding = Breeding(num_tasks=np.int8(100), sigma=np.float16(0.5))
+    assert module.schedule(breeding, 10, 10) == (0.05, 1600)
+
+
+def test_a_generation_that_does_not_fit_is_refused():
+    breeding = Breeding(population=4, elites=1, pressure=2)
+    x, F = np.ones((4, 3)), np.arange(4.0)
+    assert module.breed(rng(), breeding, x, F, 0.5).shape == (4, 3)
+    for arguments, error, rule in (
+        ((None, breeding, x, F, 0.5), TypeError, "rng must be a Generator"),
+        ((rng(), None, x, F, 0.5), TypeError, "breeding must be of type Breeding"),
+        ((rng(), breeding, x[:3], F, 0.5), ValueError, r"population must be \[4, D\]"),
+        ((rng(), breeding, x, F[:3], 0.5), ValueError, r"population must be \[4, D\]"),
+        ((rng(), breeding, x[:, 0], F, 0.5), ValueError, r"population must be \[4, D\]"),
+        ((rng(), breeding, x * np.nan, F, 0.5), ValueError, "population must be finite"),
+        ((rng(), breeding, x, F * np.nan, 0.5), FloatingPointError, "fitness must be finite"),
+        ((rng(), breeding, x, F, -0.5), ValueError, "sigma must be"),
+    ):
+        with pytest.raises(error, match=rule):
+            module.breed(*arguments)
+    for generation, iterations in ((-1, 10), (0, 0), (1.5, 10)):
+        with pytest.raises((TypeError, ValueError), match="must be"):
+            module.schedule(breeding, generation, iterations)

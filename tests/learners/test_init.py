@@ -10,6 +10,7 @@ from metarl_min.learners import registry
 from metarl_min.mdps.rollouts import Episodes
 
 TOY = toy_learner.toy(small_bandit())
+RNG = np.random.default_rng(0)
 
 
 def short_trial(rng, state, tasks, greedy=False):
@@ -65,3 +66,97 @@ def test_a_learner_without_a_schedule_is_trained_as_long_as_one_likes():
         assert learners.within_schedule(learner, 10**9) == 10**9
     with pytest.raises(TypeError, match=r"num_iterations must be a whole number, got 2\.5"):
         learners.within_schedule(TOY, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"family": None}, "family must be of type Family, got NoneType"),
+        ({"init": None}, "init must be a function, got None"),
+        ({"step": "step"}, "step must be a function, got 'step'"),
+        ({"trial": 3}, "trial must be a function, got 3"),
+        ({"iterations": -1}, "iterations must be at least 0, got -1"),
+        ({"iterations": None}, "iterations must be a whole number, got None"),
+        ({"settings": [("beta", 0.1)]}, "settings must be of type dict, got list"),
+        ({"without_adaptation": 1}, "without_adaptation must be a function, got 1"),
+        ({"untrained_control": []}, r"untrained_control must be a function, got \[\]"),
+        ({"schedule_end": 0}, "schedule_end must be at least 1, got 0"),
+    ],
+)
+def test_a_learner_is_valid_from_the_moment_it_exists(changes, rule):
+    with pytest.raises((TypeError, ValueError), match=rule):
+        TOY._replace(**changes)
+    with pytest.raises((TypeError, ValueError), match=rule):
+        learners.Learner(**TOY._asdict() | changes)
+
+
+def test_numbers_of_a_learner_are_those_of_python():
+    learner = TOY._replace(iterations=np.int8(3), schedule_end=np.int8(3))
+    assert type(learner.iterations) is type(learner.schedule_end) is int
+    assert type(learners.Control(None, np.float32(0.5)).alpha) is float
+    with pytest.raises(ValueError, match="alpha must be finite, got nan"):
+        learners.Control(None, np.nan)
+    with pytest.raises(TypeError, match="learner must be of type Learner, got NoneType"):
+        learners.within_schedule(None, 3)
+
+
+SMALL = {
+    "rl2": {"num_tasks": "3"},
+    "mann": {"num_tasks": "3"},
+    "es": {"population": "4", "num_tasks": "3"},
+    "ga": {"population": "4", "pressure": "2", "elites": "1", "num_tasks": "3"},
+    "evolved_rule": {"population": "4", "num_tasks": "3"},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_generators_states_and_families_of_another_kind_are_refused(name):
+    learner = registry.make(name, small_bandit(), SMALL[name])
+    state, tasks = learner.init(np.random.default_rng(0)), small_bandit().sample(RNG, 2)
+    for bad in (None, 0, np.random, np.random.RandomState(0)):
+        for call in (learner.init, learner.step, learner.trial):
+            arguments = {learner.init: (), learner.step: (state,), learner.trial: (state, tasks)}
+            with pytest.raises(TypeError, match="rng must be a Generator"):
+                call(bad, *arguments[call])
+    for bad in (None, "state", [1.0], tuple(state)):
+        with pytest.raises(TypeError, match="state must be of type State"):
+            learner.step(RNG, bad)
+        with pytest.raises(TypeError, match="state must be of type State"):
+            learner.trial(RNG, bad, tasks)
+    for bad in (None, "tasks", tuple(tasks)):
+        with pytest.raises(TypeError, match="must be of type MDP"):
+            learner.trial(RNG, state, bad)
+    for bad in (None, "bandit", small_bandit):
+        with pytest.raises(TypeError, match="family must be of type Family"):
+            registry.LEARNERS[name](bad)
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+@pytest.mark.parametrize("name", SMALL)
+def test_parameters_that_are_no_numbers_do_not_play(name, greedy):
+    learner = registry.make(name, small_bandit(), SMALL[name])
+    state, tasks = learner.init(np.random.default_rng(0)), small_bandit().sample(RNG, 2)
+    field = "population" if name == "ga" else "theta"
+    for leaf in getattr(state, field):
+        for number in (np.nan, np.inf):
+            theta = dict(getattr(state, field))
+            theta[leaf] = np.full_like(theta[leaf], number)
+            broken = state._replace(**{field: theta})
+            with pytest.raises((ValueError, FloatingPointError), match=r"finite|NaN"):
+                learner.trial(RNG, broken, tasks, greedy=greedy)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_numbers_of_numpy_are_converted(name):
+    """An int8 that holds 100 overflows in a product, and a float16 has three digits."""
+    function = registry.LEARNERS[name]
+    words = {key: np.int8(word) for key, word in SMALL[name].items()} | {"num_tasks": np.int8(100)}
+    learner = function(small_bandit(), **words)
+    given = {key: learner.settings[key] for key in words}
+    assert given == {key: int(word) for key, word in words.items()}
+    assert {type(x) for x in given.values()} == {int}
+    state = learner.step(np.random.default_rng(0), learner.init(np.random.default_rng(0)))[0]
+    same = function(small_bandit(), **given)
+    other = same.step(np.random.default_rng(0), same.init(np.random.default_rng(0)))[0]
+    for x, y in zip(state[0].values(), other[0].values(), strict=True):
+        assert np.array_equal(x, y)

@@ -286,3 +286,43 @@ def test_what_is_kept_of_a_run_that_fails_is_finite(tmp_path):
         training.train_run(tmp_path, learner, 20, seed=0)
     kept = training.restore(tmp_path, training.initial_checkpoint(learner, 0))
     assert all(onp.isfinite(leaf).all() for leaf in kept.state.theta.values())
+
+
+def test_lambda_has_no_effect_without_a_discount_and_is_refused():
+    rule = "gae_lambda has no effect if gamma is 0, and must be left out or 0, got 0.5"
+    for make in (rl2, mann):
+        for settings in ({}, {"gamma": 0.0}, {"gamma": 0.0, "gae_lambda": 0.0}):
+            assert make(contextual(), **settings).settings["gae_lambda"] == 0
+        assert make(small_grid(), gamma=0.0).settings["gae_lambda"] == 0
+        with pytest.raises(ValueError, match=rule):
+            make(contextual(), gae_lambda=0.5)
+        with pytest.raises(ValueError, match=rule):
+            make(small_grid(), gamma=0, gae_lambda=0.5)
+        assert make(contextual(), gamma=0.5, gae_lambda=0.5).settings["gae_lambda"] == 0.5
+
+
+def no_policy(hidden):
+    return hidden
+
+
+@pytest.mark.parametrize(
+    ("settings", "rule"),
+    [
+        ({"cell": "gru"}, "cell must be a function, got 'gru'"),
+        ({"cell": no_policy}, "the policy of the cell must be of type RecurrentPolicy, got int"),
+        ({"rewards": "expected"}, "rewards must be a function, got 'expected'"),
+        ({"update": "ppo"}, "update must be a2c or ppo"),
+        ({"hidden": 3.0}, r"hidden must be a whole number, got 3\.0"),
+        ({"speed": 3}, "unexpected keyword argument 'speed'"),
+    ],
+)
+def test_settings_of_another_kind_are_refused(settings, rule):
+    with pytest.raises(TypeError, match=rule):
+        rl2(small_bandit(), **settings)
+
+
+def test_rewards_of_what_is_no_trial_are_refused():
+    tasks = small_bandit().sample(rng(), 2)
+    for rewards in (sampled_rewards, expected_rewards):
+        with pytest.raises(TypeError, match="episodes must be of type Episodes, got NoneType"):
+            rewards(None, tasks)
