@@ -60,11 +60,9 @@ class Control(NamedTuple):
 def _check_learner(*fields: Any) -> tuple[Any, ...]:
     family, init, step, trial, iterations, settings, *optional, schedule_end = fields
     instance("family", family, Family)
-    functions = {"init": init, "step": step, "trial": trial}
-    names = "without_adaptation", "untrained_control"
-    functions |= {x: y for x, y in zip(names, optional, strict=True) if y is not None}
-    for name, value in functions.items():
-        function(name, value)
+    for name, value in zip(("without_adaptation", "untrained_control"), optional, strict=True):
+        if value is not None:
+            function(name, value)
     n, settings = whole("iterations", iterations, 0), instance("settings", settings, dict)
     end = None if schedule_end is None else whole("schedule_end", schedule_end)
     return family, init, step, trial, n, settings, *optional, end
@@ -74,7 +72,7 @@ def _check_learner(*fields: Any) -> tuple[Any, ...]:
 class Learner(NamedTuple):
     """A learner for one family. Each function is a function of a module, or a partial of one.
 
-    TypeError or ValueError if a field is of the wrong kind.
+    TypeError or ValueError if a field is of the wrong kind. `check` also runs the functions.
     """
 
     family: Family
