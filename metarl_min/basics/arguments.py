@@ -164,11 +164,20 @@ def floats(name: str, value: Any, low: float = -np.inf, high: float = np.inf) ->
 def indices(name: str, value: Any, size: int) -> np.ndarray:
     """Return the value, an array of whole numbers from 0 to size - 1.
 
-    TypeError for another dtype, also for floats; ValueError for a number that is out of range.
+    TypeError for another dtype, also for floats, and for uint64, which becomes a float when a whole
+    number is added; ValueError for a number that is out of range.
     """
     _require_plain(name, value, "iu", "whole numbers")
+    if value.dtype == np.uint64:
+        raise TypeError(f"{name} must be an array of whole numbers up to int64, got uint64")
     if value.size and (value.min() < 0 or value.max() >= size):
         require_all((value >= 0) & (value < size), f"{name} must be from 0 to {size - 1}", value)
+    return value
+
+
+def truths(name: str, value: Any) -> np.ndarray:
+    """Return the value, an array of bools; TypeError for anything else."""
+    _require_plain(name, value, "b", "bool")
     return value
 
 

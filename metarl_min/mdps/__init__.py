@@ -10,4 +10,8 @@ noises         the noise of rewards around their means
 rollouts       sampled episodes of a memoryless policy, many tasks at once
 agents         players with a memory, and how they play a trial
 priors         distributions over MDPs, as records
+
+These functions are used inside, and trust their arguments: `check_noise`, `broadcast`,
+`prepare_with_policy`, `prepared_return`, `prepared_gradient`, `prepared_derivatives`,
+`leading_axes`, `first_states`, `arrive` and `visit_sums`.
 """

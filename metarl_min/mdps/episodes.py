@@ -3,9 +3,7 @@
 import sys
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from metarl_min.basics.arguments import floats, indices, require, shaped
+from metarl_min.basics.arguments import floats, indices, require, shaped, truths
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array
 
@@ -14,9 +12,7 @@ def _check(states: Any, actions: Any, rewards: Any, alive: Any) -> tuple[Any, An
     """Return the four arrays; TypeError or ValueError unless they are episodes."""
     indices("states", states, sys.maxsize)
     floats("rewards", rewards)
-    if not isinstance(alive, np.ndarray) or alive.dtype != bool:
-        got = getattr(alive, "dtype", type(alive).__name__)
-        raise TypeError(f"alive must be an array of bool, got {got}")
+    truths("alive", alive)
     fits = states.ndim >= 2 and min(states.shape[-2:]) > 0
     require(fits, "episodes must have the shape [..., N, T] and a step", states.shape)
     for name, array in (("rewards", rewards), ("alive", alive)):

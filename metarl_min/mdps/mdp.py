@@ -138,7 +138,7 @@ def take_tasks(mdp: MDP, index: Any) -> MDP:
     leading = plain("mdp", mdp).leading
     require(len(leading) == 1, "mdp must have one axis of tasks", leading)
     require(onp.ndim(index) == 1, "index must have one axis", onp.shape(index))
-    index = indices("index", onp.asarray(index), leading[0])
+    index = indices("index", onp.asanyarray(index), leading[0])
     initial = onp.broadcast_to(mdp.initial, leading + mdp.initial.shape[-1:])[index]
     # without a check: a part of a valid batch is valid
     return MDP._make([initial, _take(mdp.transition, index), _take(mdp.reward, index)])

@@ -68,7 +68,8 @@ def fitted(probs: Any, prepared: PreparedMDP) -> Any:
     """
     if not isbox(probs):
         probabilities("probs", probs)
-    shape, (S, A) = np.shape(probs), prepared.rewards.shape[-2:]
+    rewards = instance("prepared", prepared, PreparedMDP).rewards
+    shape, (S, A) = np.shape(probs), rewards.shape[-2:]
     require(shape[-2:] == (S, A), f"probs must have shape [..., S, A] = [..., {S}, {A}]", shape)
     try:
         return broadcast(probs, prepared)

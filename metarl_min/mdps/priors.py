@@ -88,7 +88,8 @@ class DirichletMDP(NamedTuple):
 def expected_under_prior(values: Array, prior: Hypotheses) -> float:
     """Return the mean of the values of the candidate tasks under the prior. [G] -> a number"""
     weights = instance("prior", prior, Hypotheses).weights
-    return float(np.sum(weights * shaped("values", values, weights.shape, "the weights")))
+    shaped("values", floats("values", values), weights.shape, "the weights")
+    return float(np.sum(weights * values))
 
 
 def prior_means(prior: BetaArms | GaussianArms | CorrelatedArms) -> Array:

@@ -240,7 +240,7 @@ def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) 
 
 
 def visit_sums(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
-    """Return `sum_over_visits`. This function trusts its arguments."""
+    """Return `sum_over_visits` of valid arguments, which are not checked again."""
     full = (*episodes.states.shape[:-2], *shape)
     pairs, alive_weights = visit_index(episodes, shape).ravel(), (weights * episodes.alive).ravel()
     return np.bincount(pairs, alive_weights, math.prod(full)).reshape(full)

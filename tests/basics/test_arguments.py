@@ -262,3 +262,18 @@ def test_a_probability_that_is_not_finite_is_refused_wherever_it_stands(bad):
         rows[row, place] = bad
         with pytest.raises(ValueError, match=r"^p must be finite, got \["):
             arguments.probabilities("p", rows)
+
+
+def test_truths_are_a_plain_array_of_bools():
+    value = np.array([True, False])
+    assert arguments.truths("alive", value) is value
+    for wrong in ([True], np.array([1]), None, True, np.ma.masked_array(value, value)):
+        with pytest.raises(TypeError, match=r"^alive must be an array of bool, got"):
+            arguments.truths("alive", wrong)
+
+
+def test_indices_of_64_bits_without_a_sign_are_refused():
+    for dtype in (np.int8, np.uint8, np.uint32, np.int64):
+        assert arguments.indices("i", np.array([0, 2], dtype), 3).dtype == dtype
+    with pytest.raises(TypeError, match=r"^i must be an array of whole numbers up to int64, got"):
+        arguments.indices("i", np.array([0, 2], np.uint64), 3)

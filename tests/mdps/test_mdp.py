@@ -281,3 +281,9 @@ def test_a_horizon_may_be_any_whole_number_and_a_discount_any_real_one(kind):
     values = mdp.optimal_action_values(task, kind(4), Fraction(1, 2))
     assert values.dtype == float
     assert onp.array_equal(values, mdp.optimal_action_values(task, 4, 0.5))
+
+
+def test_positions_of_tasks_are_not_masked():
+    batch, _, _ = random_batch(0, 3)
+    with pytest.raises(TypeError, match="index must be an array of whole numbers, got MaskedArray"):
+        mdp.take_tasks(batch, onp.ma.masked_array([0, 1], [True, False]))

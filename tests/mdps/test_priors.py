@@ -139,3 +139,11 @@ def test_values_of_candidates_are_one_for_each():
 def test_only_arms_have_prior_means(other):
     with pytest.raises(TypeError, match="prior must be of type BetaArms, got"):
         priors.prior_means(other)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_values_under_a_prior_are_finite(bad):
+    two = VALID["hypotheses"]
+    values = np.full(two.weights.shape, bad)
+    with pytest.raises(ValueError, match="values must be finite, got"):
+        priors.expected_under_prior(values, two)

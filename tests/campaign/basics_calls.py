@@ -1,0 +1,149 @@
+"""Base calls of the room `basics`."""
+
+from typing import Annotated
+
+import numpy as np
+
+from campaign.judging import call
+from metarl_min.basics import arguments, checks, expectations, optimizers, plugins, trees, words
+
+X = np.array([0.5, -2.0, 1.5])
+THETA = {"w": np.array([[1.0, -2.0], [0.5, 3.0]]), "b": np.array([0.25, -1.0])}
+G = {"w": np.array([[0.5, 1.0], [-1.5, 2.0]]), "b": np.array([-0.75, 2.0])}
+TASKS = {"w": np.array([[1.0, -2.0, 3.0], [0.5, 3.0, 1.0]]), "b": np.array([[0.25], [-1.0]])}
+P = np.array([0.25, 0.5, 0.25])
+ROWS = np.array([[1.0, 2.0], [3.0, -1.0], [2.0, 0.5]])
+
+
+def cube(x):
+    return np.sum(x**3)
+
+
+def slope(x):
+    return 3 * x**2
+
+
+def square(x):
+    return x**2
+
+
+def toy(*, n: int = 3, rate: float = 0.5, kind: Annotated[str, {"a": "a", "b": "b"}] = "a"):
+    """A toy.
+
+    n     a number
+    rate  a rate
+    """
+    return n, rate, kind
+
+
+def _optimizer(make, beta=0.5, **settings):
+    return {
+        f"optimizers.{make.__name__}": call(
+            make, None, lambda made: made.update(THETA, made.init(THETA), G), beta=beta, **settings
+        ),
+        f"optimizers.{make.__name__}.init": call(make(beta).init, theta=THETA),
+        f"optimizers.{make.__name__}.update": call(
+            make(beta).update, theta=THETA, state=make(beta).init(THETA), g=G
+        ),
+    }
+
+
+CALLS = {
+    "arguments.require": call(
+        arguments.require, {"got": "*", "rule": "*"}, condition=True, rule="x", got=3
+    ),
+    "arguments.whole": call(arguments.whole, {"name": "*", "low": "*"}, name="n", value=3, low=1),
+    "arguments.real": call(
+        arguments.real, {"name": "*", "low": "*", "high": "*"}, name="x", value=0.5, low=0.0,
+        high=1.0
+    ),
+    "arguments.floats": call(arguments.floats, {"name": "*", "value": "shape"}, name="x", value=X),
+    "arguments.probabilities": call(
+        arguments.probabilities, {"name": "*", "value": "shape"}, name="p", value=np.array([[0.5,
+        0.25, 0.25]])
+    ),
+    "trees.check": call(trees.check, {"tree": "shape names"}, tree=THETA),
+    "trees.map_leaves": call(
+        lambda function, tree, other: trees.map_leaves(function, tree, other),
+        function=np.subtract, tree=THETA, other=G,
+    ),
+    "trees.scale": call(
+        trees.scale, {"tree": "shape names", "factor": "huge"}, tree=THETA, factor=-0.5
+    ),
+    "trees.scale:by_tree": call(trees.scale, tree=THETA, factor=G),
+    "trees.add_scaled": call(trees.add_scaled, tree=THETA, factor=-0.5, direction=G),
+    "trees.total": call(trees.total, parts=[THETA, G]),
+    "trees.dot": call(trees.dot, tree=THETA, other=G),
+    "trees.sum_tasks": call(trees.sum_tasks, {"tree": "shape names"}, tree=TASKS),
+    "trees.sum_tasks:like": call(
+        trees.sum_tasks, tree=TASKS, like={"w": np.ones(3), "b": np.ones(1)}
+    ),
+    "trees.broadcast_to_tasks": call(
+        trees.broadcast_to_tasks, {"tree": "shape names"}, tree=THETA, num_tasks=3
+    ),
+    "trees.ravel": call(
+        trees.ravel, {"tree": "shape names"}, lambda pair: (pair[0], pair[1](pair[0])), tree=THETA
+    ),
+    "trees.ravel.unravel": call(trees.ravel(THETA)[1], vector=np.arange(6.0) - 2),
+    "trees.flatten_tasks": call(trees.flatten_tasks, {"tree": "shape names"}, tree=TASKS),
+    "checks.finite_differences": call(
+        checks.finite_differences, {"x": "shape"}, function=cube, x=X
+    ),
+    "checks.complex_step": call(checks.complex_step, {"x": "shape"}, function=cube, x=X),
+    "checks.check_derivative": call(
+        checks.check_derivative,
+        function=cube, gradient=slope, x=X, tolerance=1e-8,
+        method="finite_differences", expect_zero=False,
+    ),
+    "checks.check_derivative:array": call(
+        checks.check_derivative, {"gradient": "negative huge"},
+        function=cube, gradient=slope(X), x=X,
+    ),
+    "checks.check_derivative:tree": call(
+        checks.check_derivative, {"gradient": "negative huge", "x": "huge"},
+        function=lambda tree: np.sum(tree["w"] ** 2), gradient={"w": 2 * X}, x={"w": X},
+    ),
+    "checks.assert_derivative": call(
+        checks.assert_derivative, function=cube, gradient=slope, x=X
+    ),
+    "expectations.exact_expectation": call(
+        expectations.exact_expectation, {"outcomes": "shape"}, estimator=square, outcomes=(P, ROWS)
+    ),
+    "expectations.exact_expectation:pairs": call(
+        expectations.exact_expectation,
+        estimator=square, outcomes=[(0.25, ROWS[0]), (0.75, ROWS[1])],
+    ),
+    "expectations.moments": call(expectations.moments, estimates=ROWS, p=P),
+    "expectations.exact_moments": call(
+        expectations.exact_moments, estimator=square, outcomes=(P, ROWS)
+    ),
+    "expectations.check_unbiased": call(
+        expectations.check_unbiased, {"target": "negative huge"},
+        estimator=square, outcomes=(P, ROWS), target=P @ ROWS**2, tolerance=1e-10,
+        expect_zero=False,
+    ),
+    **_optimizer(optimizers.sgd),
+    **_optimizer(optimizers.momentum, mu=0.9),
+    **_optimizer(optimizers.adam, b1=0.9, b2=0.99, eps=1e-6),
+    "plugins.load": call(plugins.load, word="json:dumps"),
+    "plugins.find": call(
+        plugins.find, name="a", registry={"a": toy, "b": toy}, kind="family", num_positional=0
+    ),
+    "plugins.resolved_words": call(
+        plugins.resolved_words, function=toy, arguments={"n": 4}, given={"rate": 0.25}
+    ),
+    "words.suggestion": call(words.suggestion, {"word": "*"}, word="mamml", names=["maml", "rl2"]),
+    "words.require_name": call(
+        words.require_name, {"what": "*"}, what="learner", word="maml", names=["maml", "rl2"]
+    ),
+    "words.format_word": call(words.format_word, {"value": "*"}, value=(4, 9)),
+    "words.meanings": call(words.meanings, {"function": "*"}, function=toy),
+    "words.unwrapped": call(words.unwrapped, {"function": "*"}, function=toy),
+    "words.keys": call(words.keys, function=toy),
+    "words.parse_words": call(
+        words.parse_words, {"name": "*"}, name="toy", function=toy, words={"n": "4", "rate": "0.5"}
+    ),
+    "words.describe": call(words.describe, function=toy, values={"n": 4, "rate": 0.5}),
+}  # fmt: skip
+
+RESULTS = ()

@@ -1,0 +1,3 @@
+"""The tables of base calls have no tests of their own."""
+
+collect_ignore_glob = ["*_calls.py", "__main__.py"]
