@@ -67,7 +67,7 @@ def function(name: str, value: Any) -> Any:
 
 def sequence(name: str, value: Any) -> tuple[Any, ...]:
     """Return the entries of a tuple, list or array as a tuple; TypeError for anything else."""
-    if not isinstance(value, (tuple, list, np.ndarray)) or np.ndim(value) == 0:
+    if not isinstance(value, (tuple, list, np.ndarray)) or getattr(value, "ndim", 1) == 0:
         raise TypeError(f"{name} must be a tuple, got {shown(repr(value))}")
     return tuple(value)
 

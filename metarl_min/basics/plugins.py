@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from metarl_min.basics import words
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import instance, require
 
 PREFIX = "metarl_min_plugin_"
 
@@ -85,7 +85,7 @@ def load(word: str) -> Callable[..., Any]:
     ValueError if the file, the module or the function does not exist, or if the file raises an
     error while it runs.
     """
-    module_word, _, name = word.rpartition(":")
+    module_word, _, name = instance("a plug-in", word, str).rpartition(":")
     rule = "a plug-in must be written path/to/file.py:function or package.module:function"
     require(bool(module_word) and name.isidentifier(), rule, repr(word))
     path = Path(module_word).resolve() if module_word.endswith(".py") else None
@@ -117,7 +117,7 @@ def find(
     A plug-in must take `num_positional` positional arguments. ValueError, which names the `kind`
     of the function, if there is no such function.
     """
-    if ":" not in name and not name.endswith(".py"):
+    if ":" not in instance(f"the name of a {kind}", name, str) and not name.endswith(".py"):
         words.require_name(kind, name, registry)
         return registry[name]
     function = load(name)

@@ -212,6 +212,7 @@ def parse_words(name: str, function: Any, words: Mapping[str, str]) -> dict[str,
     by_name = keys(function)
     for key, word in instance("words", words, Mapping).items():
         instance(str(key), word, str)
+        instance("a key", key, str)
         rule = f"{name} knows the keys {', '.join(by_name)}" if by_name else f"{name} has no keys"
         require(key in by_name, rule, f"{key!r}{suggestion(key, by_name)}")
     return _gather(function, {key: by_name[key].read(word) for key, word in words.items()})

@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from metarl_min.basics.arguments import real, require, sequence, whole
+from metarl_min.basics.arguments import probabilities, real, require, sequence, whole
 from metarl_min.basics.trees import Array
 from metarl_min.basics.words import Cells, format_word
 from metarl_min.mdps import rollouts
-from metarl_min.mdps.mdp import MAX_REWARD, MDP
+from metarl_min.mdps.mdp import MAX_REWARD, MDP, plain
 from metarl_min.tasks import Family, family_of_candidates
 
 MAX_NUMBERS = 100_000_000  # of 8 bytes, in all arrays of a family
@@ -31,7 +31,13 @@ MOVES = np.array([[-1, 0], [1, 0], [0, -1], [0, 1], [0, 0]])  # up, down, left, 
 
 
 def transitions(size: int, num_actions: int, walls: Cells, slip: float) -> Array:
-    """Return the probability of each arrival, eq. (1). [S, A, S]"""
+    """Return the probability of each arrival, eq. (1). [S, A, S]
+
+    `num_actions` is 4 or, with an action that stays, 5. `walls` are cells.
+    """
+    size, slip = _size(size), real("slip", slip, 0, 1)
+    num_actions = whole("num_actions", num_actions, 4, 5)
+    walls = _cells("walls", walls, size * size)
     cells = np.arange(size * size)
     row_and_column = np.stack([cells // size, cells % size], axis=-1)  # [S, 2]
     target = np.clip(row_and_column[:, None] + MOVES, 0, size - 1) @ [size, 1]  # [S, 5]
@@ -44,7 +50,13 @@ def goal_mdps(
     transition: Array, start: int, goals: Cells, goal_reward: float, step_reward: float
 ) -> MDP:
     """Return one task for each goal, with the rewards of eq. (2). [G]"""
-    S = len(transition)
+    shape = probabilities("transition", transition).shape
+    fits = len(shape) == 3 and shape[0] == shape[2]
+    require(fits, "transition must have the shape [S, A, S]", shape)
+    start, goals = whole("start", start, 0, shape[0] - 1), _cells("goals", goals, shape[0])
+    goal_reward = real("goal_reward", goal_reward, -MAX_REWARD, MAX_REWARD)
+    step_reward = real("step_reward", step_reward, -MAX_REWARD, MAX_REWARD)
+    S = shape[0]
     is_goal = np.eye(S)[list(goals)]  # [G, S]
     reward = np.where(is_goal, goal_reward, step_reward)[:, None, None]
     return MDP(initial=np.eye(S)[None, start], transition=transition[None], reward=reward)
@@ -52,7 +64,9 @@ def goal_mdps(
 
 def end_at_goals(mdps: MDP, goals: Cells) -> MDP:
     """Return the tasks [G] with absorbing goals: there every action stays and pays 0."""
-    S = mdps.shape[0]
+    S = plain("mdps", mdps).shape[0]
+    goals = _cells("goals", goals, S)
+    require(mdps.leading == (len(goals),), "goals must be one cell for each of mdps", goals)
     at_goal = np.eye(S)[list(goals)][:, :, None, None]  # [G, S, 1, 1]
     transition = np.where(at_goal, np.eye(S)[:, None], mdps.transition)
     return MDP(initial=mdps.initial, transition=transition, reward=mdps.reward * (1 - at_goal))
@@ -63,8 +77,15 @@ def _flag(name: str, value: int) -> int:
     return int(value)
 
 
-def _cells(name: str, cells: Cells) -> Cells:
-    return tuple(whole(name, cell, low=0) for cell in sequence(name, cells))
+def _size(size: int) -> int:
+    size = whole("size", size)
+    rule = f"a grid may be described by at most {MAX_NUMBERS:,} numbers"
+    require(5 * size**4 <= MAX_NUMBERS, rule, f"{5 * size**4:,} for size {size}")
+    return size
+
+
+def _cells(name: str, cells: Cells, num_cells: float = np.inf) -> Cells:
+    return tuple(whole(name, cell, 0, num_cells - 1) for cell in sequence(name, cells))
 
 
 def _require_cells(name: str, cells: Cells, allowed: set[int], rule: str) -> None:

@@ -5,7 +5,7 @@ For each state and action, independently:
     (1)  P(.|s,a) ~ Dirichlet(1, .., 1)                                [Duan et al. 2016, sec. 3.2]
     (2)  r(s,a) ~ Normal(1, 1),  r_t ~ Normal(r(s,a), 1)               [Duan et al. 2016, sec. 3.2]
 
-Every episode starts in state 0.
+Every episode starts in state 0. `draw_gamma` is used inside, and trusts its arguments.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import numpy as np
+from comparing import rng
 
 from campaign.judging import call
 from metarl_min.basics import arguments, checks, expectations, optimizers, plugins, trees, words
@@ -11,6 +12,9 @@ X = np.array([0.5, -2.0, 1.5])
 THETA = {"w": np.array([[1.0, -2.0], [0.5, 3.0]]), "b": np.array([0.25, -1.0])}
 G = {"w": np.array([[0.5, 1.0], [-1.5, 2.0]]), "b": np.array([-0.75, 2.0])}
 TASKS = {"w": np.array([[1.0, -2.0, 3.0], [0.5, 3.0, 1.0]]), "b": np.array([[0.25], [-1.0]])}
+TOLD = {"condition": "*", "rule": "*", "got": "*"}  # what an error says
+BOUNDS = {"name": "*", "low": "*", "high": "*"}  # of the one who checks
+ANY = {"name": "*", "value": "*"}
 P = np.array([0.25, 0.5, 0.25])
 ROWS = np.array([[1.0, 2.0], [3.0, -1.0], [2.0, 0.5]])
 
@@ -49,18 +53,36 @@ def _optimizer(make, beta=0.5, **settings):
 
 
 CALLS = {
-    "arguments.require": call(
-        arguments.require, {"got": "*", "rule": "*"}, condition=True, rule="x", got=3
+    "arguments.shown": call(arguments.shown, {"value": "*"}, value=3),
+    "arguments.require": call(arguments.require, TOLD, condition=True, rule="x", got=3),
+    "arguments.require_all": call(
+        arguments.require_all, {"rule": "*", "values": "*"},
+        condition=np.array([True, True]), rule="x", values=np.array([0.5, 1.0]),
     ),
-    "arguments.whole": call(arguments.whole, {"name": "*", "low": "*"}, name="n", value=3, low=1),
-    "arguments.real": call(
-        arguments.real, {"name": "*", "low": "*", "high": "*"}, name="x", value=0.5, low=0.0,
-        high=1.0
+    "arguments.instance": call(arguments.instance, {"name": "*"}, name="n", value={}, kind=dict),
+    "arguments.function": call(arguments.function, {"name": "*"}, name="n", value=cube),
+    "arguments.sequence": call(arguments.sequence, ANY, name="n", value=(1, 2)),
+    "arguments.generator": call(arguments.generator, {"name": "*"}, name="rng", value=rng()),
+    "arguments.shaped": call(
+        arguments.shaped, {"name": "*", "owner": "*", "value": "*"}, name="x", value=X, shape=(3,),
+        owner="theta",
     ),
-    "arguments.floats": call(arguments.floats, {"name": "*", "value": "shape"}, name="x", value=X),
+    "arguments.pair": call(arguments.pair, {"name": "*"}, name="shape", value=(3, 2)),
+    "arguments.whole": call(arguments.whole, {**BOUNDS}, name="n", value=3, low=1, high=10.0),
+    "arguments.real": call(arguments.real, BOUNDS, name="x", value=-0.5, low=-1.0, high=1.0),
+    "arguments.floats": call(
+        arguments.floats, {**BOUNDS, "value": "shape"}, name="x", value=X, low=-5.0, high=5.0
+    ),
+    "arguments.indices": call(
+        arguments.indices, {"name": "*", "size": "*", "value": "shape"}, name="x",
+        value=np.array([0, 2, 1]), size=3,
+    ),
+    "arguments.truths": call(
+        arguments.truths, {"name": "*", "value": "shape"}, name="x", value=np.array([True, False])
+    ),
     "arguments.probabilities": call(
-        arguments.probabilities, {"name": "*", "value": "shape"}, name="p", value=np.array([[0.5,
-        0.25, 0.25]])
+        arguments.probabilities, {"name": "*", "value": "shape"}, name="p",
+        value=np.array([[0.5, 0.25, 0.25]]),
     ),
     "trees.check": call(trees.check, {"tree": "shape names"}, tree=THETA),
     "trees.map_leaves": call(

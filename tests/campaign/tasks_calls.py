@@ -40,17 +40,24 @@ def draw(family):
 
 CALLS = {
     "Family": call(
-        Family, {"name": "*", "parameters": "*", "prior": "None"}, draw, **fields(FAMILY)
+        Family, {"name": "*", "parameters": "*", "prior": "*", "unit": "None"}, draw,
+        **fields(FAMILY)
     ),
     "Family:of_a_grid": call(
-        Family, {"name": "*", "parameters": "*", "prior": "None"}, draw, **fields(GRID)
+        Family, {"name": "*", "parameters": "*", "prior": "*", "unit": "None"}, draw, **fields(GRID)
     ),
-    "Family._replace": call(FAMILY._replace, None, draw, horizon=2, num_episodes=5, unit=2.0),
+    "Family._replace": call(
+        FAMILY._replace, {"unit": "None"}, draw, horizon=2, num_episodes=5, unit=2.0
+    ),
     "sample_hypotheses": call(tasks.sample_hypotheses, rng=rng(), num_tasks=3, prior=CANDIDATES),
     "family_of_candidates": call(
         tasks.family_of_candidates, {"name": "*", "parameters": "*"}, draw,
         name="own", parameters={"n": 3}, mdps=CANDIDATES.mdps, weights=CANDIDATES.weights,
         horizon=1, num_episodes=3, noise=rollouts.bernoulli,
+    ),
+    "require_support": call(
+        tasks.require_support, {"condition": "*", "rule": "*", "got": "*"}, condition=True,
+        rule="x", got=3
     ),
     "reward_unit": call(tasks.reward_unit, {"family": "*"}, family=GRID),
     "shared_initial": call(tasks.shared_initial, {"prior": "huge negative"}, prior=CANDIDATES),
@@ -67,7 +74,8 @@ CALLS = {
         bandits.sample_correlated, rng=rng(), num_tasks=3, prior=tasks.CorrelatedArms(1.0, 2.0)
     ),
     "bandits.bandit": call(
-        bandits.bandit, None, draw, arms=2, pulls=3, prior=((1.0, 2.0), (3.0, 1.0))
+        bandits.bandit, {"prior": "wrong-shape:one-fewer"}, draw, arms=2, pulls=3, prior=((1.0,
+        2.0), (3.0, 1.0))
     ),
     "bandits.gaussian": call(
         bandits.gaussian, None, draw, arms=2, pulls=3, mean=-0.5, std=1.0, noise=0.5
@@ -75,10 +83,12 @@ CALLS = {
     "bandits.correlated": call(bandits.correlated, None, draw, kind="easy", pulls=3),
     "bandits.contextual": call(bandits.contextual, None, draw, cues=2, arms=2, pulls=3),
     "gridworlds.transitions": call(
-        gridworlds.transitions, size=3, num_actions=4, walls=(2, 6), slip=0.25
+        gridworlds.transitions, {"walls": "wrong-shape:one-fewer wrong-shape:one-more"}, size=3,
+        num_actions=4, walls=(2, 6), slip=0.25
     ),
     "gridworlds.goal_mdps": call(
-        gridworlds.goal_mdps, transition=LINE, start=1, goals=(2, 3), goal_reward=1.0,
+        gridworlds.goal_mdps, {"goals": "wrong-shape:one-fewer wrong-shape:one-more", "transition":
+        "wrong-shape size-1"}, transition=LINE, start=1, goals=(2, 3), goal_reward=-1.0,
         step_reward=-0.5,
     ),
     "gridworlds.end_at_goals": call(
@@ -86,7 +96,9 @@ CALLS = {
         goals=(2, 3),
     ),
     "gridworlds.gridworld": call(
-        gridworld, None, draw, size=3, start=4, horizon=4, episodes=3, stay=1, goal_reward=-1.0,
+        gridworld, {"start": "None", "goals": "wrong-shape:one-fewer", "walls":
+        "wrong-shape:one-fewer"}, draw, size=3, start=4, horizon=4, episodes=3, stay=1,
+        goal_reward=-1.0,
         step_reward=-0.5, terminate=0, goals=(2, 8), walls=(1, 3), slip=0.25,
     ),
     "random_mdps.sample_dirichlet": call(
@@ -96,7 +108,8 @@ CALLS = {
         random_mdps.mdp, None, draw, states=3, actions=2, horizon=3, episodes=2
     ),
     "registry.make": call(
-        registry.make, None, draw, name="bandit", parameters={"arms": "2", "pulls": "3"}
+        registry.make, {"parameters": "wrong-names"}, draw, name="bandit", parameters={"arms": "2",
+        "pulls": "3"}
     ),
     "registry.function": call(registry.function, name="bandit"),
 }  # fmt: skip

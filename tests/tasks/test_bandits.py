@@ -267,3 +267,9 @@ def test_means_are_an_array_of_floats():
         bandits.bandit_mdps(np.array(0.5))
     with pytest.raises(ValueError, match="means must be finite"):
         bandits.bandit_mdps(np.array([np.nan]))
+
+
+@pytest.mark.parametrize("prior", [((), (1.0, 1.0)), ((1.0, [1.0, 2.0]),), (None, (1.0, 1.0))])
+def test_pairs_of_different_lengths_are_no_prior(prior):
+    with pytest.raises((TypeError, ValueError), match="prior must be"):
+        bandits.bandit(arms=2, prior=prior)

@@ -9,7 +9,7 @@ from problems import scripted_agent
 
 from metarl_min.mdps import agents, mdp, rollouts, values
 from metarl_min.tasks import gridworlds
-from metarl_min.tasks.gridworlds import gridworld
+from metarl_min.tasks.gridworlds import end_at_goals, goal_mdps, gridworld, transitions
 
 UP, DOWN, LEFT, RIGHT, STAY = range(5)
 
@@ -230,3 +230,46 @@ def test_numbers_of_other_types_are_converted(kind):
     assert {type(x) for x in other.parameters.values()} <= {int, float, str}
     assert all(map(np.array_equal, other.prior.mdps, plain.prior.mdps))
     assert (type(other.horizon), type(other.num_episodes)) == (int, int)
+
+
+LINE = transitions(2, 4, (), 0.25)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"size": True}, TypeError, "size must be a whole number"),
+        ({"size": 10**15}, ValueError, "a grid may be described by at most 100,000,000 numbers"),
+        ({"num_actions": 6}, ValueError, "num_actions must be at most 5, got 6"),
+        ({"walls": (9,)}, ValueError, "walls must be at most 8, got 9"),
+        ({"walls": "12"}, TypeError, "walls must be a tuple, got '12'"),
+        ({"slip": np.nan}, ValueError, "slip must be finite, from 0 to 1, got nan"),
+    ],
+)
+def test_transitions_of_another_grid_are_refused(change, error, message):
+    with pytest.raises(error, match=message):
+        transitions(**{"size": 3, "num_actions": 4, "walls": (1,), "slip": 0.5, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"transition": LINE[0]}, ValueError, r"transition must have the shape \[S, A, S\], got"),
+        ({"start": 4}, ValueError, "start must be at most 3, got 4"),
+        ({"goals": (-1,)}, ValueError, "goals must be at least 0, got -1"),
+        ({"goal_reward": np.inf}, ValueError, "goal_reward must be finite"),
+        ({"step_reward": "1"}, TypeError, "step_reward must be a real number"),
+    ],
+)
+def test_tasks_with_other_goals_are_refused(change, error, message):
+    fits = {"transition": LINE, "start": 0, "goals": (2, 3), "goal_reward": 1.0, "step_reward": 0.0}
+    with pytest.raises(error, match=message):
+        goal_mdps(**{**fits, **change})
+
+
+def test_each_task_ends_at_its_own_goal():
+    mdps = goal_mdps(LINE, 0, (2, 3), 1.0, 0.0)
+    with pytest.raises(ValueError, match=r"goals must be one cell for each of mdps, got \(2,\)"):
+        end_at_goals(mdps, (2,))
+    with pytest.raises(TypeError, match="mdps must be an MDP of plain arrays, got NoneType"):
+        end_at_goals(None, (2, 3))

@@ -163,3 +163,14 @@ def test_names_and_parameters_of_another_kind_are_refused():
             registry.make("bandit", parameters)
     with pytest.raises(TypeError, match="arms must be of type str, got int"):
         registry.make("bandit", {"arms": 2})
+
+
+@pytest.mark.parametrize("name", [None, 3, ["bandit"], b"bandit"])
+def test_the_name_of_a_family_is_a_text(name):
+    with pytest.raises(TypeError, match="the name of a family must be of type str, got"):
+        registry.function(name)
+
+
+def test_the_names_of_parameters_are_texts():
+    with pytest.raises(TypeError, match="a key must be of type str, got int"):
+        registry.make("bandit", {3: "2"})
