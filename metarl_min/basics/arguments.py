@@ -135,13 +135,14 @@ def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> f
     return number
 
 
-def _require_plain(name: str, value: Any, kinds: str, noun: str) -> None:
-    """Raise a TypeError unless the value is a plain array whose dtype has one of these kinds."""
+def array(name: str, value: Any, kinds: str = "f", noun: str = "floats") -> np.ndarray:
+    """Return a plain array; TypeError unless its dtype has one of these kinds of NumPy."""
     other = (np.ma.MaskedArray, np.matrix)  # with another arithmetic than that of arrays
     if not isinstance(value, np.ndarray) or isinstance(value, other):
         raise TypeError(f"{name} must be an array of {noun}, got {type(value).__name__}")
     if value.dtype.kind not in kinds:
         raise TypeError(f"{name} must be an array of {noun}, got {value.dtype}")
+    return value
 
 
 def floats(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
@@ -150,7 +151,7 @@ def floats(name: str, value: Any, low: float = -np.inf, high: float = np.inf) ->
     TypeError for another dtype, also for integers; ValueError unless all floats are finite and in
     [low, high].
     """
-    _require_plain(name, value, "f", "floats")
+    array(name, value)
     if not math.isfinite(np.vdot(value, value)):  # the sum of the squares; it may overflow
         finite = np.isfinite(value)
         if not finite.all():
@@ -167,7 +168,7 @@ def indices(name: str, value: Any, size: int) -> np.ndarray:
     TypeError for another dtype, also for floats, and for uint64, which becomes a float when a whole
     number is added; ValueError for a number that is out of range.
     """
-    _require_plain(name, value, "iu", "whole numbers")
+    array(name, value, "iu", "whole numbers")
     if value.dtype == np.uint64:
         raise TypeError(f"{name} must be an array of whole numbers up to int64, got uint64")
     if value.size and (value.min() < 0 or value.max() >= size):
@@ -177,7 +178,7 @@ def indices(name: str, value: Any, size: int) -> np.ndarray:
 
 def truths(name: str, value: Any) -> np.ndarray:
     """Return the value, an array of bools; TypeError for anything else."""
-    _require_plain(name, value, "b", "bool")
+    array(name, value, "b", "bool")
     return value
 
 
@@ -187,7 +188,7 @@ def probabilities(name: str, value: Any) -> np.ndarray:
     ValueError if an entry is negative, or if the sum of a row differs from one by more than
     1.5e-8 (3.5e-4 for float32): the square root of what the dtype resolves.
     """
-    _require_plain(name, value, "f", "floats")
+    array(name, value)
     if value.ndim == 0:
         raise ValueError(f"{name} must have an axis, got {value}")
     smallest = value.min(initial=0.0)  # NaN if an entry is NaN

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import function, instance, real, require
+from metarl_min.basics.arguments import array, floats, function, instance, real, require
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Tree
 
@@ -70,17 +70,24 @@ def _zeros(theta: Tree) -> Tree:
 
 
 def _check_step(theta: Tree, g: Tree, *means: Tree) -> None:
-    """Check a gradient and the running means of a state.
-
-    TypeError or ValueError unless they have the names and shapes of theta. FloatingPointError
-    unless the gradient is finite.
-    """
+    """Raise a TypeError or ValueError unless all trees have the names and shapes of theta."""
+    # NumPy turns the sum of two arrays without axes into a number, so both may be a leaf.
+    for name, leaf in instance("theta", theta, dict).items():
+        floats(f"parameter {name!r}", np.array(leaf) if isinstance(leaf, np.floating) else leaf)
     for name, tree in zip(("gradient", "m", "v"), (g, *means), strict=False):
         trees.check_like(name, tree, theta, "theta")
-    for name, leaf in g.items():
-        if not np.isfinite(leaf).all():
-            got = leaf[~np.isfinite(leaf)][0]
-            raise FloatingPointError(f"the gradient in {name!r} must be finite, got {got}")
+        for key, leaf in tree.items():
+            array(f"{name} {key!r}", np.array(leaf) if isinstance(leaf, np.floating) else leaf)
+
+
+def _require_finite(result: Tree, g: Tree) -> Tree:
+    """Return a tree that was computed from g; FloatingPointError unless it is finite."""
+    for name, leaf in result.items():
+        finite = np.isfinite(leaf)
+        if not finite.all():
+            rule = f"the gradient in {name!r} must be finite, and so must be its square"
+            raise FloatingPointError(f"{rule}, got {np.asarray(g[name])[~finite][0]}")
+    return result
 
 
 def _sgd_init(theta: Tree) -> tuple[()]:
@@ -89,8 +96,10 @@ def _sgd_init(theta: Tree) -> tuple[()]:
 
 
 def _sgd_update(theta: Tree, state: Any, g: Tree, beta: float) -> tuple[Tree, Any]:
+    if state != ():
+        raise TypeError(f"the state of sgd must be (), got {type(state).__name__}")
     _check_step(theta, g)
-    return trees.add_scaled(theta, beta, g), state
+    return _require_finite(trees.add_scaled(theta, beta, g), g), state
 
 
 def sgd(beta: float) -> Optimizer:
@@ -115,7 +124,7 @@ def _momentum_update(
 ) -> tuple[Tree, Momentum]:
     _check_step(theta, g, instance("state", state, Momentum).m)
     m = trees.map_leaves(lambda m, g: mu * m + g, state.m, g)
-    return trees.add_scaled(theta, beta, m), Momentum(m)
+    return _require_finite(trees.add_scaled(theta, beta, m), g), Momentum(m)
 
 
 def momentum(beta: float, mu: float = 0.9) -> Optimizer:
@@ -135,7 +144,7 @@ def _adam_update(
     _check_step(theta, g, *instance("state", state, Moments)[1:])
     t = state.num_updates + 1
     m = trees.map_leaves(lambda m, g: b1 * m + (1 - b1) * g, state.m, g)
-    v = trees.map_leaves(lambda v, g: b2 * v + (1 - b2) * g * g, state.v, g)
+    v = _require_finite(trees.map_leaves(lambda v, g: b2 * v + (1 - b2) * g * g, state.v, g), g)
     step = trees.map_leaves(lambda m, v: m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps), m, v)
     return trees.add_scaled(theta, beta, step), Moments(num_updates=t, m=m, v=v)
 

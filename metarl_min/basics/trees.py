@@ -41,12 +41,21 @@ def check_like(name: str, tree: Tree, like: Tree, owner: str) -> Tree:
     return tree
 
 
+def _require_names(tree: Tree, other: Tree) -> None:
+    """Raise a ValueError unless two trees have the same names; autograd may trace them."""
+    if set(tree) != set(other):
+        rule = f"trees must have the same names, {sorted(tree)}"
+        raise ValueError(f"{rule}, got {sorted(other)}")
+
+
 def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     """Return the tree of function(leaf, ..), called with the leaves of one name in all trees.
 
     >>> map_leaves(max, {"a": 1.0, "b": 2.0}, {"b": 5.0, "a": 0.0})
     {'a': 1.0, 'b': 5.0}
     """
+    for other in others:
+        _require_names(tree, other)
     return {name: function(tree[name], *(other[name] for other in others)) for name in tree}
 
 
@@ -68,11 +77,14 @@ def add_scaled(tree: Tree, factor: Any, direction: Tree) -> Tree:
 
 def total(parts: Sequence[Tree]) -> Tree:
     """Return the sum of several trees, added from left to right."""
+    for part in parts:
+        _require_names(parts[0], part)
     return {name: reduce(add, [part[name] for part in parts]) for name in parts[0]}
 
 
 def dot(tree: Tree, other: Tree) -> Any:
     """Return the inner product of two trees, a sum over all axes of all leaves."""
+    _require_names(tree, other)
     return sum(np.sum(tree[name] * other[name]) for name in tree)
 
 
@@ -91,6 +103,7 @@ def broadcast_to_tasks(tree: Tree, num_tasks: int) -> Tree:
 
     Autograd traces the copies, so a gradient in the tree is the sum of the gradients of the tasks.
     """
+    num_tasks = arguments.whole("num_tasks", num_tasks)
     return map_leaves(lambda x: x + onp.zeros((num_tasks, *onp.shape(x)), dtype=x.dtype), tree)
 
 

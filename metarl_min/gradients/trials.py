@@ -80,7 +80,7 @@ def surrogate(
     """
     W = returns.returns_to_go(episodes.rewards, adaptation.gamma)
     Adv = advantages.by_name(adaptation.baseline, episodes, W, shape[0])
-    C = rollouts.sum_over_visits(episodes, Adv / W.shape[-2], shape)
+    C = rollouts.visit_sums(episodes, Adv / W.shape[-2], shape)
     return objectives.reinforce_objective(C.astype(dtype, copy=False))
 
 

@@ -24,6 +24,7 @@ from metarl_min.basics.arguments import function, generator, indices, instance, 
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps.episodes import Episodes
+from metarl_min.mdps.mdp import MAX_COUNT
 from metarl_min.mdps.rollouts import (
     CommonRandomNumbers,
     Sampler,
@@ -100,7 +101,8 @@ def play(
     """
     generator("rng", rng)
     instance("agent", agent, Agent)
-    num_episodes, horizon = whole("num_episodes", num_episodes), whole("horizon", horizon)
+    num_episodes = whole("num_episodes", num_episodes, high=MAX_COUNT)
+    horizon = whole("horizon", horizon, high=MAX_COUNT)
     leading, P = leading_axes(tables, population), int(population or 1)
     # With a population, each member gets the same draws.
     common: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=0)

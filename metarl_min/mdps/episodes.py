@@ -15,8 +15,8 @@ def _check(states: Any, actions: Any, rewards: Any, alive: Any) -> tuple[Any, An
     truths("alive", alive)
     fits = states.ndim >= 2 and min(states.shape[-2:]) > 0
     require(fits, "episodes must have the shape [..., N, T] and a step", states.shape)
-    for name, array in (("rewards", rewards), ("alive", alive)):
-        shaped(name, array, states.shape, "states")
+    for name, other in (("rewards", rewards), ("alive", alive)):
+        shaped(name, other, states.shape, "states")
     shaped("actions", indices("actions", actions, sys.maxsize), states.shape, "states")
     return states, actions, rewards, alive
 

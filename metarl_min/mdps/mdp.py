@@ -43,6 +43,7 @@ from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array
 
 MAX_REWARD = 1e100  # so that sums and squares of returns stay finite
+MAX_COUNT = 10_000_000  # of steps, episodes or tasks: with more of them nothing ever ends
 
 
 def _leading(initial: Array, transition: Array, reward: Array) -> tuple[int, ...]:
@@ -137,8 +138,9 @@ def take_tasks(mdp: MDP, index: Any) -> MDP:
     """
     leading = plain("mdp", mdp).leading
     require(len(leading) == 1, "mdp must have one axis of tasks", leading)
-    require(onp.ndim(index) == 1, "index must have one axis", onp.shape(index))
-    index = indices("index", onp.asanyarray(index), leading[0])
+    index = onp.asanyarray(index)
+    require(index.ndim == 1 and index.size > 0, "index must have one axis", index.shape)
+    indices("index", index, leading[0])
     initial = onp.broadcast_to(mdp.initial, leading + mdp.initial.shape[-1:])[index]
     # without a check: a part of a valid batch is valid
     return MDP._make([initial, _take(mdp.transition, index), _take(mdp.reward, index)])
@@ -172,7 +174,7 @@ def optimal_action_values(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:
     gamma = real("gamma", gamma, 0, 1)
     rewards = expected_rewards(plain("mdp", mdp))
     tables = [rewards]  # Q*_1, Q*_2, ..
-    for _ in range(whole("horizon", horizon) - 1):
+    for _ in range(whole("horizon", horizon, high=MAX_COUNT) - 1):
         best = tables[-1].max(-1)[..., None, :, None]  # [..., 1, S, 1]
         tables.append(rewards + gamma * onp.matmul(mdp.transition, best)[..., 0])
     return onp.stack(tables[::-1], axis=-3)

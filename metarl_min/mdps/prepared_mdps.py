@@ -12,7 +12,7 @@ from autograd.tracer import isbox
 
 from metarl_min.basics.arguments import instance, probabilities, real, require, whole
 from metarl_min.basics.trees import Array
-from metarl_min.mdps.mdp import MDP, expected_rewards, plain
+from metarl_min.mdps.mdp import MAX_COUNT, MDP, expected_rewards, plain
 
 
 class PreparedMDP(NamedTuple):
@@ -36,7 +36,7 @@ def prepare_traced(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> Prepare
         initial=mdp.initial,
         transition=mdp.transition,
         rewards=expected_rewards(mdp),
-        horizon=None if horizon is None else whole("horizon", horizon),
+        horizon=None if horizon is None else whole("horizon", horizon, high=MAX_COUNT),
         gamma=gamma,
         leading=mdp.leading,
     )

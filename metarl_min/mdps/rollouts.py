@@ -42,7 +42,7 @@ from metarl_min.basics.arguments import (
 )
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps.episodes import Episodes
-from metarl_min.mdps.mdp import MDP, absorbing, plain
+from metarl_min.mdps.mdp import MAX_COUNT, MDP, absorbing, plain
 from metarl_min.mdps.noises import Noise, check_noise
 from metarl_min.mdps.noises import bernoulli as bernoulli  # so that users find them here
 from metarl_min.mdps.noises import deterministic as deterministic
@@ -118,7 +118,7 @@ class CommonRandomNumbers(NamedTuple):
 def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
     """Return the leading axes of episodes: P for a population, then the axes of the tasks."""
     instance("tables", tables, Sampler)
-    members = () if population is None else (whole("population", population),)
+    members = () if population is None else (whole("population", population, high=MAX_COUNT),)
     return (*members, *tables.leading)
 
 
@@ -197,7 +197,8 @@ def sample(
     [P, ..., N, T]. The P members share the random numbers.
     """
     generator("rng", rng)
-    num_episodes, horizon = whole("num_episodes", num_episodes), whole("horizon", horizon)
+    num_episodes = whole("num_episodes", num_episodes, high=MAX_COUNT)
+    horizon = whole("horizon", horizon, high=MAX_COUNT)
     probabilities("probs", probs)
     leading, P = leading_axes(tables, population), int(population or 1)
     policy, column_offset = _policy_table(tables, leading, probs)

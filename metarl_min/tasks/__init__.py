@@ -28,7 +28,7 @@ from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps import agents, rollouts
 from metarl_min.mdps.agents import Agent
-from metarl_min.mdps.mdp import MDP, largest_reward, take_tasks
+from metarl_min.mdps.mdp import MAX_COUNT, MDP, largest_reward, take_tasks
 from metarl_min.mdps.priors import (
     BetaArms,
     CorrelatedArms,
@@ -64,7 +64,8 @@ def _check_family(
         unit = real("unit", unit)
         require(unit > 0, "unit must be positive", unit)
     functions = function("sample", sample), function("reward_noise", reward_noise)
-    T, N = whole("horizon", horizon), whole("num_episodes", num_episodes)
+    T = whole("horizon", horizon, high=MAX_COUNT)
+    N = whole("num_episodes", num_episodes, high=MAX_COUNT)
     return name, parameters, prior, functions[0], T, N, functions[1], unit
 
 
@@ -100,7 +101,10 @@ class Family(_Fields):
 
 def sample_hypotheses(rng: Rng, num_tasks: int, prior: Hypotheses) -> MDP:
     """Draw tasks from the candidates, each by its prior probability."""
-    size, weights = whole("num_tasks", num_tasks), instance("prior", prior, Hypotheses).weights
+    size, weights = (
+        whole("num_tasks", num_tasks, high=MAX_COUNT),
+        instance("prior", prior, Hypotheses).weights,
+    )
     return take_tasks(prior.mdps, generator("rng", rng).choice(len(weights), size, p=weights))
 
 

@@ -25,7 +25,7 @@ from metarl_min.basics.arguments import floats, generator, instance, real, requi
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.basics.words import Pairs, format_word
 from metarl_min.mdps import rollouts
-from metarl_min.mdps.mdp import MAX_REWARD, MDP
+from metarl_min.mdps.mdp import MAX_COUNT, MAX_REWARD, MDP
 from metarl_min.mdps.priors import BETA
 from metarl_min.tasks import BetaArms, CorrelatedArms, Family, GaussianArms, family_of_candidates
 
@@ -48,27 +48,23 @@ def bandit_mdps(means: Array) -> MDP:
 
 def sample_beta(rng: Rng, num_tasks: int, prior: BetaArms) -> MDP:
     """Draw bandits from eq. (1)."""
-    shape = whole("num_tasks", num_tasks), len(instance("prior", prior, BetaArms).a)
-    return bandit_mdps(generator("rng", rng).beta(prior.a, prior.b, shape))
+    a = instance("prior", prior, BetaArms).a
+    shape = whole("num_tasks", num_tasks, high=MAX_COUNT), len(a)
+    return bandit_mdps(generator("rng", rng).beta(a, prior.b, shape))
 
 
 def sample_gaussian(rng: Rng, num_tasks: int, prior: GaussianArms) -> MDP:
     """Draw bandits from eq. (2)."""
-    shape = whole("num_tasks", num_tasks), len(instance("prior", prior, GaussianArms).mean)
-    return bandit_mdps(generator("rng", rng).normal(prior.mean, prior.std, shape))
+    mean = instance("prior", prior, GaussianArms).mean
+    shape = whole("num_tasks", num_tasks, high=MAX_COUNT), len(mean)
+    return bandit_mdps(generator("rng", rng).normal(mean, prior.std, shape))
 
 
 def sample_correlated(rng: Rng, num_tasks: int, prior: CorrelatedArms) -> MDP:
     """Draw bandits from eq. (3) with a continuous p."""
     instance("prior", prior, CorrelatedArms)
-    p = generator("rng", rng).beta(prior.a, prior.b, whole("num_tasks", num_tasks))
+    p = generator("rng", rng).beta(prior.a, prior.b, whole("num_tasks", num_tasks, high=MAX_COUNT))
     return bandit_mdps(np.stack([p, 1 - p], axis=-1))
-
-
-def _number_of_arms(arms: int) -> int:
-    number = whole("arms", arms)
-    require(number <= MAX_ARMS, f"arms must be at most {MAX_ARMS:,}", f"{number:,}")
-    return number
 
 
 def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> Family:
@@ -85,7 +81,7 @@ def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> F
     >>> family.sample(np.random.default_rng(0), 100).reward.shape  # tasks, states, arms, arrivals
     (100, 1, 2, 1)
     """
-    arms, pulls = _number_of_arms(arms), whole("pulls", pulls)
+    arms, pulls = whole("arms", arms, high=MAX_ARMS), whole("pulls", pulls)
     rule = f"prior must be one a,b for all arms or one per arm ({arms}), each from 1e-9 to 1e6"
     prior = tuple(sequence("a,b of prior", pair) for pair in sequence("prior", prior))
     fits = len(prior) in (1, arms) and all(len(pair) == 2 for pair in prior)
@@ -117,7 +113,7 @@ def gaussian(
     std    prior standard deviation of the mean reward of an arm
     noise  standard deviation of a reward around the mean of its arm
     """
-    arms, pulls = _number_of_arms(arms), whole("pulls", pulls)
+    arms, pulls = whole("arms", arms, high=MAX_ARMS), whole("pulls", pulls)
     mean = real("mean", mean, -MAX_REWARD, MAX_REWARD)
     std, noise = real("std", std, 0, MAX_REWARD), real("noise", noise, 0, MAX_REWARD)
     prior = GaussianArms(mean=np.full(arms, mean), std=np.full(arms, std), noise=noise)

@@ -17,7 +17,7 @@ import numpy as np
 from metarl_min.basics.arguments import generator, instance, require, whole
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps import rollouts
-from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.mdp import MAX_COUNT, MDP
 from metarl_min.tasks import DirichletMDP, Family
 
 MAX_NUMBERS = 100_000_000  # of 8 bytes, in the transitions of one task
@@ -43,7 +43,7 @@ def sample_dirichlet(rng: Rng, num_tasks: int, prior: DirichletMDP) -> MDP:
     A Dirichlet row is a row of independent Gamma variables, divided by its sum.
     """
     S, A, _ = instance("prior", prior, DirichletMDP).concentration.shape
-    shape = (whole("num_tasks", num_tasks), S, A)
+    shape = (whole("num_tasks", num_tasks, high=MAX_COUNT), S, A)
     weights = draw_gamma(generator("rng", rng), (*shape, S), prior.concentration)
     reward = rng.normal(prior.mean, prior.std, (*shape, 1))
     transition = weights / weights.sum(-1, keepdims=True)

@@ -184,3 +184,27 @@ def test_check_like_names_what_differs(wrong, error, message):
 def test_check_like_refuses_what_is_no_tree(other):
     with pytest.raises(TypeError, match="g must be of type dict, got"):
         trees.check_like("g", other, tree(11), "theta")
+
+
+def test_trees_with_other_names_are_refused_and_not_cut_to_the_names_of_the_first():
+    x = tree(12)
+    wrong = {**x, "more": onp.ones(2)}, {"w": x["w"]}, {"w": x["w"], "c": x["b"]}
+    for other in wrong:
+        calls = [
+            lambda other=other: trees.map_leaves(onp.add, x, other),
+            lambda other=other: trees.dot(x, other),
+            lambda other=other: trees.total([x, other]),
+            lambda other=other: trees.add_scaled(x, 0.5, other),
+            lambda other=other: trees.scale(x, other),
+            lambda other=other: grad(lambda x: trees.dot(x, other))(x),
+        ]
+        for call in calls:
+            with pytest.raises(ValueError, match=r"must have the same names, \['b', 'w'\], got"):
+                call()
+
+
+def test_the_number_of_copies_is_a_whole_number():
+    with pytest.raises(TypeError, match=r"num_tasks must be a whole number, got 2\.0"):
+        trees.broadcast_to_tasks(tree(13), 2.0)
+    with pytest.raises(ValueError, match="num_tasks must be at least 1, got 0"):
+        trees.broadcast_to_tasks(tree(13), 0)
