@@ -24,6 +24,7 @@ from metarl_min.basics.records import checked
 from metarl_min.evolution import workers
 
 ATTEMPTS = 3
+SLICES = 8  # the default of the largest number of slices
 SECONDS = 3600.0  # the time limit of an executor that is given without a `TimeLimit`
 Slice = tuple[int, int]  # (start, stop): the members start .. stop - 1
 Job = Callable[[int, int], Any]  # start, stop -> result of the slice
@@ -58,6 +59,18 @@ def check(executor: Any) -> Any:
     known = executor is None or isinstance(executor, TimeLimit) or _is_executor(executor)
     require(known or callable(executor), rule, executor)
     return executor
+
+
+def check_slices(executor: Any, num_slices: int | None) -> int | None:
+    """Check `executor`, and return the largest number of slices; None stands for SLICES."""
+    check(executor)
+    return None if num_slices is None else whole("num_slices", num_slices)
+
+
+def require_effect(executor: Any, num_slices: int | None) -> None:
+    """Raise a ValueError if a number of slices is given, but no executor."""
+    effect = num_slices is None or executor is not None
+    require(effect, "num_slices must come with an executor", num_slices)
 
 
 def cut(num_members: int, max_slices: int) -> list[Slice]:

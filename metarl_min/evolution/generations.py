@@ -108,7 +108,7 @@ def evaluate_slice(start: int, stop: int, request: Request, state: Any) -> Array
 
 def returns(
     executor: Any,
-    num_slices: int,
+    num_slices: int | None,
     state: Any,
     key: int,
     evaluate: Evaluate,
@@ -118,7 +118,7 @@ def returns(
     population = len(state.last_update.fitness)
     if executor is None:
         return evaluate(state, key, 0, population)
-    slices = executors.cut(population, num_slices)
+    slices = executors.cut(population, num_slices or executors.SLICES)
     request = Request(
         evaluate=evaluate,
         apply_update=apply_update,

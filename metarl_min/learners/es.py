@@ -40,7 +40,7 @@ from metarl_min.tasks import Family, reward_unit
 def _check_search(*fields: Any) -> tuple[Any, ...]:
     """Return the fields of `Search`, with numbers of Python."""
     by_name = dict(zip(Search._fields, fields, strict=True))
-    for name in ("population", "num_tasks", "num_slices"):
+    for name in ("population", "num_tasks"):
         by_name[name] = whole(name, by_name[name])
     for name in ("sigma", "beta", "decay"):
         by_name[name] = real(name, by_name[name], -np.inf if name == "sigma" else 0)
@@ -50,7 +50,7 @@ def _check_search(*fields: Any) -> tuple[Any, ...]:
     for name in ("optimizer", "directions", "shaping"):
         function(name, by_name[name])
     search_gradients.num_directions(by_name["estimator"], by_name["population"])
-    executors.check(by_name["executor"])
+    by_name["num_slices"] = executors.check_slices(by_name["executor"], by_name["num_slices"])
     return tuple(by_name.values())
 
 
@@ -68,7 +68,7 @@ class Search(NamedTuple):
     shaping     ranks (they replace the fitness) or none
     decay       factor of theta in (1); decay theta is subtracted from the gradient
     num_slices  largest number of slices of the population for an executor; with fewer slices
-                than workers some workers are idle
+                than workers some workers are idle; it must come with an executor; by default 8
 
     `executor` evaluates the members on workers, as in the module `executors`; if it is None, they
     are evaluated in this process. ValueError or TypeError if a setting is out of range.
@@ -85,7 +85,7 @@ class Search(NamedTuple):
     shaping: Annotated[Callable[[Array], Array], SHAPING] = search_gradients.centred_ranks
     decay: float = 0.0
     executor: Any = None
-    num_slices: int = 8
+    num_slices: int | None = None
 
 
 class State(NamedTuple):
@@ -179,6 +179,7 @@ def evolve(
     """
     instance("player", player, Player)
     optimizer = instance("search", search, Search).optimizer(search.beta)
+    executors.require_effect(search.executor, search.num_slices)
     shared: dict[str, Any] = {
         "player": player,
         "search": search._replace(executor=None),  # sent to the workers; an executor cannot be sent

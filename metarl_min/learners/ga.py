@@ -56,7 +56,7 @@ BREEDING_STREAM = 3  # children are bred with the generator seeded by [key, 3]
 def _check_breeding(*fields: Any) -> tuple[Any, ...]:
     """Return the fields of `Breeding`, with numbers of Python."""
     by_name = dict(zip(Breeding._fields, fields, strict=True))
-    lowest = {"population": 2, "elites": 0, "pressure": 1, "num_tasks": 1, "num_slices": 1}
+    lowest = {"population": 2, "elites": 0, "pressure": 1, "num_tasks": 1}
     by_name |= {name: whole(name, by_name[name], low) for name, low in lowest.items()}
     P, elites, pressure = (by_name[name] for name in ("population", "elites", "pressure"))
     require(elites < P, "elites must be fewer than the population", elites)
@@ -65,7 +65,7 @@ def _check_breeding(*fields: Any) -> tuple[Any, ...]:
         function(name, by_name[name])
     chance, sigma = real("chance", by_name["chance"], 0, 1), real("sigma", by_name["sigma"])
     require(sigma > 0, "sigma must be positive", sigma)
-    executors.check(by_name["executor"])
+    by_name["num_slices"] = executors.check_slices(by_name["executor"], by_name["num_slices"])
     return tuple((by_name | {"chance": chance, "sigma": sigma}).values())
 
 
@@ -81,7 +81,7 @@ class Breeding(NamedTuple):
     crossover   uniform or one_point
     chance      mutation probability of an entry
     sigma       standard deviation of a mutation at the start
-    num_slices  largest number of slices of the population for an executor
+    num_slices  largest number of slices of the population for an executor; by default 8
 
     `executor` evaluates the members on workers, as in the module `executors`; if it is None, they
     are evaluated in this process. ValueError or TypeError if a setting is out of range.
@@ -96,7 +96,7 @@ class Breeding(NamedTuple):
     chance: float = 0.1
     sigma: float = 0.5
     executor: Any = None
-    num_slices: int = 8
+    num_slices: int | None = None
 
 
 class State(NamedTuple):
@@ -208,8 +208,8 @@ def genetic_search(
     """Return the learner that breeds the parameters of any player; n is `iterations`."""
     instance("player", player, Player)
     instance("breeding", breeding, Breeding)
-    # `breeding` is sent to the workers, and an executor cannot be sent.
-    without_executor = breeding._replace(executor=None)
+    executors.require_effect(breeding.executor, breeding.num_slices)
+    without_executor = breeding._replace(executor=None)  # workers get it, but no executor
     step = partial(_step, player=player, breeding=without_executor, executor=breeding.executor)
     iterations = whole("iterations", iterations)
     return Learner(

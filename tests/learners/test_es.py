@@ -146,7 +146,6 @@ def test_its_settings_make_it_again():
         "directions": "orthogonal",
         "shaping": "none",
         "decay": 0.0,
-        "num_slices": 8,
     }
     settings = {name: str(word) for name, word in learner.settings.items()}
     again = es(BANDIT, **words.parse_words("es", es, settings))
@@ -171,6 +170,7 @@ def test_every_word_has_a_meaning():
         ({"hidden": 0}, "hidden must be at least 1"),
         ({"num_tasks": 0}, "num_tasks must be at least 1"),
         ({"num_slices": 0}, "num_slices must be at least 1"),
+        ({"num_slices": 4}, "num_slices must come with an executor, got 4"),
         ({"executor": 3}, "executor must be None, a concurrent.futures.Executor or a function"),
     ],
 )

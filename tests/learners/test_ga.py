@@ -154,7 +154,6 @@ def test_its_settings_make_it_again():
         "chance": 0.1,
         "sigma": 0.5,
         "iterations": 600,
-        "num_slices": 8,
     }
     settings = {name: str(word) for name, word in learner.settings.items()}
     assert ga(BANDIT, **words.parse_words("ga", ga, settings)).settings == learner.settings
@@ -173,6 +172,8 @@ def test_every_word_has_a_meaning():
         ({"chance": 1.5}, "chance must be finite, from 0 to 1"),
         ({"sigma": 0}, "sigma must be positive, got 0"),
         ({"iterations": 0}, "iterations must be at least 1, got 0"),
+        ({"num_slices": 0}, "num_slices must be at least 1, got 0"),
+        ({"num_slices": 4}, "num_slices must come with an executor, got 4"),
         ({"executor": 3}, "executor must be None, a concurrent.futures.Executor or a function"),
     ],
 )
