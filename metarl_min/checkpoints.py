@@ -10,6 +10,7 @@ its own state.
 
 import io
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -108,6 +109,11 @@ def _read(path: Path) -> dict[str, Array]:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        got = (
+            f"a link to {os.readlink(path)}, which does not exist" if path.is_symlink() else "none"
+        )
+        raise ValueError(f"{path} must be a whole checkpoint, got {got}") from None
     except Exception as error:  # a damaged archive may raise any error
         cause = " ".join(str(error).split())
         raise ValueError(f"{path} must be a whole checkpoint, got a file with {cause}") from None

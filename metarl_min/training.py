@@ -12,7 +12,7 @@ set `OPENBLAS_NUM_THREADS=1` before NumPy is imported.
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,10 @@ def _name(function: Any) -> str:
     return f"{file}.{getattr(function, '__qualname__', type(function).__name__)}"
 
 
+def _with_values(name: str, values: Mapping[str, Any]) -> str:
+    return " ".join([name, *(f"{key}={value}" for key, value in values.items())])
+
+
 def _to_json(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else str(value)
 
@@ -48,15 +52,14 @@ def made_by(learner: Learner, seed: int) -> dict[str, Any]:
     >>> made["family"], made["seed"], made["num_tasks"]
     ('bandit arms=2 pulls=10 prior=1,1', 3, 200)
     """
-    family = learner.family
-    parameters = [f"{name}={value}" for name, value in family.parameters.items()]
+    family, (_, noise) = learner.family, words.unwrapped(learner.family.reward_noise)
     made = {
         "learner": _name(learner.step),
         **learner.settings,
-        "family": " ".join([family.name, *parameters]),
+        "family": _with_values(family.name, family.parameters),
         "horizon": family.horizon,
         "episodes": family.num_episodes,
-        "noise": [_name(family.reward_noise), words.unwrapped(family.reward_noise)[1]],
+        "noise": _with_values(_name(family.reward_noise), noise),
         "seed": whole("seed", seed, 0, np.inf),
     }
     return dict(json.loads(json.dumps(made, default=_to_json)))

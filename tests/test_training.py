@@ -16,7 +16,16 @@ import toy_learner
 from problems import small_bandit
 
 from metarl_min import training
+from metarl_min.basics import files
+from metarl_min.basics.optimizers import adam
 from metarl_min.cli import main
+from metarl_min.gradients.outer_updates import ascent
+from metarl_min.gradients.traced_trials import META_GRADIENTS
+from metarl_min.learners.maml import maml
+from metarl_min.learners.reptile import reptile
+from metarl_min.learners.rl2 import rl2
+from metarl_min.mdps import rollouts
+from metarl_min.tasks.bandits import bandit
 
 BANDIT = small_bandit()
 WALK = partial(training.train, seed=3)
@@ -111,6 +120,92 @@ def test_ctrl_c_saves_what_is_done(tmp_path, done):
     assert repr(state) == repr(WALK(toy_learner.toy(BANDIT), 60))
 
 
+def test_a_training_past_the_schedule_of_its_learner_is_refused(tmp_path):
+    learner = rl2(BANDIT, iterations=3, num_tasks=2, hidden=2)
+    rule = "num_iterations must be at most 3, where the schedule of the learner ends, got 4"
+    for train in (WALK, partial(training.train_run, tmp_path, seed=3)):
+        with pytest.raises(ValueError, match=rule):
+            train(learner, num_iterations=4)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_longer_run_is_not_cut_to_what_is_asked_for(tmp_path):
+    learner = toy_learner.toy(BANDIT)
+    training.train_run(tmp_path, learner, 10, seed=3)
+    with pytest.raises(ValueError, match="must be at least the 10 that are done, got 5"):
+        training.train_run(tmp_path, learner, 5, seed=3)
+
+
+OTHERS = {
+    "learner": (partial(reptile, num_tasks=4), 3, "bandit", "estimator"),
+    "beta": (
+        partial(maml, num_tasks=4, outer=ascent(adam(0.2))),
+        3,
+        "bandit",
+        "beta 0.05, got 0.2",
+    ),
+    "alpha": (partial(maml, num_tasks=4, alpha=1.5), 3, "bandit", "alpha 4.0, got 1.5"),
+    "estimator": (
+        partial(maml, num_tasks=4, estimator=META_GRADIENTS["plain"]),
+        3,
+        "bandit",
+        "got plain",
+    ),
+    "gamma": (partial(maml, num_tasks=4, gamma=0.9), 3, "bandit", "gamma 1.0, got 0.9"),
+    "prior": (partial(maml, num_tasks=4), 3, "poor", "prior=1,9"),
+    "noise": (partial(maml, num_tasks=4), 3, "sure", "bernoulli, got noises.deterministic"),
+    "seed": (partial(maml, num_tasks=4), 4, "bandit", "seed 3, got 4"),
+}
+FAMILIES = {
+    "bandit": BANDIT,
+    "poor": bandit(arms=2, pulls=3, prior=((1.0, 9.0),)),
+    "sure": BANDIT._replace(reward_noise=rollouts.deterministic),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_checkpoint_is_continued_only_by_what_made_it(tmp_path, kind):
+    training.train_run(tmp_path, maml(BANDIT, num_tasks=4), 2, seed=3)
+    content = (tmp_path / "checkpoint.npz").read_bytes()
+    make, seed, family, word = OTHERS[kind]
+    learner = make(FAMILIES[family])
+    with pytest.raises(ValueError, match="must be continued by what made it: ") as error:
+        training.train_run(tmp_path, learner, 4, seed=seed)
+    assert word in str(error.value)
+    with pytest.raises(ValueError, match="must be continued by what made it: "):
+        training.restore(tmp_path, training.initial_checkpoint(learner, seed))
+    assert (tmp_path / "checkpoint.npz").read_bytes() == content
+    assert training.train_run(tmp_path, maml(BANDIT, num_tasks=4), 4, seed=3) is not None
+
+
+def test_what_made_a_run_does_not_depend_on_the_kind_of_its_numbers():
+    made = training.made_by(toy_learner.toy(BANDIT, at=3), 3)
+    assert made == training.made_by(toy_learner.toy(BANDIT, at=np.int64(3)), np.uint8(3))
+    assert made["learner"] == "toy_learner.step"
+
+
+def test_a_second_process_is_refused_before_it_trains(tmp_path):
+    steps = []
+    learner = toy_learner.toy(BANDIT)
+    with files.one_writer(tmp_path), pytest.raises(ValueError, match="only one process may write"):
+        training.train_run(tmp_path, learner, 3, seed=3, on_iteration=steps.append)
+    assert steps == [] and os.listdir(tmp_path) == []
+
+
+def test_a_checkpoint_that_is_a_link_to_nothing_is_no_new_beginning(tmp_path):
+    learner, path = toy_learner.toy(BANDIT), tmp_path / "checkpoint.npz"
+    path.symlink_to(tmp_path / "unmounted" / "checkpoint.npz")
+    with pytest.raises(ValueError, match=r"whole checkpoint, got a link to .*unmounted"):
+        training.train_run(tmp_path, learner, 3, seed=3)
+    assert path.is_symlink()
+
+
+def test_a_learner_that_begins_with_nan_is_an_error_at_once():
+    learner = toy_learner.toy(BANDIT)._replace(init=lambda rng: np.array([np.nan]))
+    with pytest.raises(FloatingPointError, match="NaN or infinity in state after iteration 0"):
+        WALK(learner, 3)
+
+
 def start(out, *options):
     """Start a process that trains the toy into `out`."""
     words = ["train", "toy", "bandit", "arms=2", "--set", "pause=0.004", "--iterations", "300"]
@@ -126,13 +221,20 @@ def finish(process):
 
 
 def test_a_run_killed_at_random_moments_and_resumed_has_the_bits_of_one_that_was_not(tmp_path):
+    """One, two and three processes at once are killed; those that come second are refused."""
     whole, killed, chance = tmp_path / "whole", tmp_path / "killed", random.Random(4)
     uninterrupted, kills = start(whole), 0
-    for _ in range(4):
-        process = start(killed, "--resume")
-        time.sleep(chance.uniform(0.3, 1.0))
-        process.send_signal(signal.SIGKILL)
-        kills += finish(process)[0] == -signal.SIGKILL
+    for num_processes in (1, 2, 3):
+        processes = [start(killed, "--resume") for _ in range(num_processes)]
+        time.sleep(chance.uniform(0.3, 1.0) * num_processes)
+        for process in processes:
+            process.send_signal(signal.SIGKILL)
+        for process in processes:
+            status, _, err = finish(process)
+            kills += status == -signal.SIGKILL
+            assert status in (0, -signal.SIGKILL) or (status == 2 and "only one process" in err)
+        if (killed / "checkpoint.npz").exists():
+            assert arrays(killed)["iteration"] <= 300
     assert finish(uninterrupted)[0] == 0
     status, out, err = finish(start(killed, "--resume"))
     assert status == 0 and "300 iterations are done" in out, err

@@ -46,12 +46,17 @@ class Job(NamedTuple):
     num_seeds: int  # 0 for a baseline
 
 
+def ceiling_or_reason(family: Family) -> tuple[Ceiling | None, str]:
+    """Return the exact ceiling of a family, or None and the reason why it is not known."""
+    try:
+        return bayes_optimal.solve(family), ""
+    except (Unsupported, TooLarge) as reason:
+        return None, str(reason)
+
+
 def ceiling_of(family: Family) -> Ceiling | None:
     """Return the exact ceiling of a family, or None where it is not known."""
-    try:
-        return bayes_optimal.solve(family)
-    except (Unsupported, TooLarge):
-        return None
+    return ceiling_or_reason(family)[0]
 
 
 def _fields(scores: Scores) -> Row:

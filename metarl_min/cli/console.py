@@ -7,32 +7,28 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import require, shown
 from metarl_min.basics.files import write_atomically
 from metarl_min.cli import jobs
 from metarl_min.reports import progress
 
 Work = Callable[[], str]
-LONGEST_WORD, LONGEST_LINE = 200, 2000  # of a message, in characters
+LONGEST_WORD, LONGEST_LINE = 300, 2000  # of a message, in characters
 
 
 class WordsAtFault(ValueError):
     """The words are wrong, which was found only during the work."""
 
 
-def cut(text: str, longest: int) -> str:
-    """Return a text that is too long as its beginning and its length.
-
-    >>> cut("abcdefgh", 6), cut("abcdefgh", 8)
-    ('abc.. (8 characters)', 'abcdefgh')
-    """
-    return text if len(text) <= longest else f"{text[: longest // 2]}.. ({len(text)} characters)"
-
-
 def one_line(message: object) -> str:
-    """Return a message as one line, in which no word and not the line itself is too long."""
-    words = [cut(word, LONGEST_WORD) for word in str(message).split()]
-    return cut(" ".join(words), LONGEST_LINE)
+    """Return a message as one line. Words and lines that are too long are cut.
+
+    >>> len(one_line("x" * 100_000)), one_line(" two\\nlines ")
+    (223, 'two lines')
+    """
+    words = [shown(word) if len(word) > LONGEST_WORD else word for word in str(message).split()]
+    line = " ".join(words)
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}.."
 
 
 def log(line: str) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import metarl_min
 from metarl_min.cli import jobs
 
+VECTORS = ("avx", "avx2", "avx512f")  # instructions that sum in different orders
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
@@ -29,15 +30,15 @@ def versions() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """Return the model of the processor, and the kernels if the user has chosen other ones."""
+    """Return the processor, its vector instructions, and the kernels that the user has chosen."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:  # not on Linux
         text = ""
-    models = [line.partition(":")[2] for line in text.splitlines() if line[:10] == "model name"]
-    name = models[0].strip() if models else platform.processor() or platform.machine()
-    kernels = os.environ.get("OPENBLAS_CORETYPE")
-    return f"{name} with kernels {kernels}" if kernels else name
+    found = {a.strip(): b.split() for a, _, b in (x.partition(":") for x in text.splitlines())}
+    name = found.get("model name") or [platform.processor() or platform.machine()]
+    vectors = [x for x in VECTORS if x in found.get("flags", [])]
+    return " ".join([*name, *vectors, os.environ.get("OPENBLAS_CORETYPE", "")]).strip()
 
 
 def _blas_threads() -> str:

@@ -18,7 +18,7 @@ from metarl_min.tasks.registry import FAMILIES
 
 PLUG_IN = "or path/to/file.py:function"
 SEED = "seed of all random numbers; default 0"
-MOST_DIGITS = 100  # of a whole number
+COUNT_DIGITS, SEED_DIGITS = 18, 100  # the most that a number may have
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 BASELINES = "mean", "leave_one_out", "standardised"  # those of an inner step of `estimators`
 
@@ -35,14 +35,16 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
-def number(low: int) -> Callable[[str], int]:
+def number(low: int, most_digits: int = COUNT_DIGITS) -> Callable[[str], int]:
     """Return the reader of a whole number of at least `low`."""
 
     def read(word: str) -> int:
-        digits = word.isascii() and word.isdecimal() and len(word) <= MOST_DIGITS
-        if not digits or int(word) < low:
-            raise argparse.ArgumentTypeError(f"must be a whole number >= {low}, got {word!r}")
-        return int(word)
+        rule, digits = f"must be a whole number >= {low}", word.isascii() and word.isdecimal()
+        if digits and len(word) > most_digits:
+            rule = f"{rule} with at most {most_digits} digits"
+        elif digits and int(word) >= low:
+            return int(word)
+        raise argparse.ArgumentTypeError(f"{rule}, got {word!r}")
 
     return read
 
@@ -70,7 +72,7 @@ def several(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
 def _add_common(added: Parser, *options: str) -> None:
     """Add options that several commands share."""
     known: dict[str, dict[str, Any]] = {
-        "--seed": {"type": number(0), "default": 0, "metavar": "S", "help": SEED},
+        "--seed": {"type": number(0, SEED_DIGITS), "default": 0, "metavar": "S", "help": SEED},
         "--out": {"metavar": "DIR", "help": "new or empty; default a numbered one under runs/"},
         "--json": {"action": "store_true", "help": "print one JSON object"},
     }

@@ -11,13 +11,14 @@ from pathlib import Path
 from metarl_min import learners, training
 from metarl_min.basics import words
 from metarl_min.basics.arguments import require
-from metarl_min.ceilings import bayes_optimal
+from metarl_min.ceilings import Ceiling, TooLarge, bayes_optimal, bounds
 from metarl_min.checkpoints import Checkpoint
 from metarl_min.cli import comparison, environment, runs
 from metarl_min.cli.console import Work, log, parameters, to_json
 from metarl_min.learners import Learner
 from metarl_min.learners import registry as learner_registry
 from metarl_min.reports import progress, tables
+from metarl_min.tasks import Family, Unsupported
 from metarl_min.tasks import registry as family_registry
 
 MAX_STEPS = 100_000_000  # of about 40 bytes each
@@ -121,19 +122,34 @@ def _train(directory: Path, learner: Learner, run: runs.Run, last: Checkpoint) -
     return f"{directory}: {run.iterations} iterations are done, {seconds:.1f} seconds"
 
 
+def _ceiling_or_bounds(family: Family) -> tuple[Ceiling | None, tuple[float, float] | None]:
+    """Return the ceiling, or its bounds where it is not known. Say which scores are not known."""
+    ceiling, reason = comparison.ceiling_or_reason(family)
+    if ceiling is not None:
+        if not ceiling.determined_by_episodes:
+            log("no score_pdl: the episodes of a trial do not determine the belief in a task")
+        return ceiling, None
+    log(f"no score, because the Bayes-optimal return is not known: {reason}")
+    try:
+        interval = bounds.bounds(family)
+    except (Unsupported, TooLarge):
+        return None, None
+    return None, (interval.lower, interval.upper)
+
+
 def evaluate(args: argparse.Namespace) -> Work:
     """Score the learner of a run directory on fresh tasks."""
     directory = Path(args.directory)
     run = runs.read_run(directory)
     learner = runs.make(run)
     require_affordable(args.num_tasks, learner)
-    require((directory / "checkpoint.npz").exists(), "a run must have a checkpoint", directory)
     last = training.restore(directory, training.initial_checkpoint(learner, run.seed))
+    require(last.iteration > 0, "a run must have a checkpoint", directory)
 
     def work() -> str:
         if last.iteration < run.iterations:
             log(f"{directory} has done {last.iteration} of {run.iterations} iterations")
-        ceiling = comparison.ceiling_of(learner.family)
+        ceiling, interval = _ceiling_or_bounds(learner.family)
         row = comparison.score_row(
             learner, last.state, ceiling, num_tasks=args.num_tasks,
             num_control_tasks=args.num_tasks, seed=args.seed, control_seed=run.seed,
@@ -144,6 +160,6 @@ def evaluate(args: argparse.Namespace) -> Work:
             "bayes_optimal": ceiling.value if ceiling else None,
         }
         result = {"learner": run.learner, "family": run.family, **row, **exact}
-        return to_json(result) if args.json else tables.evaluation(result)
+        return to_json(result) if args.json else tables.evaluation(result, interval)
 
     return work

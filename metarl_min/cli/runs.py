@@ -24,7 +24,6 @@ from metarl_min.cli import environment
 from metarl_min.cli.environment import Environment
 from metarl_min.learners import Learner
 from metarl_min.learners import registry as learners
-from metarl_min.reports import tables
 from metarl_min.tasks import Family
 from metarl_min.tasks import registry as families
 
@@ -116,7 +115,8 @@ def _fresh_directory() -> Path:
             except FileExistsError:  # another run has just taken this number
                 continue
     except OSError as error:
-        raise ValueError(f"{WRITABLE}, got runs: {error.strerror}") from None
+        rule = "runs must be a directory that can be written"
+        raise ValueError(f"{rule}, or --out must be given, got: {error.strerror}") from None
 
 
 def require_empty(directory: Path, out: str | None) -> None:
@@ -178,6 +178,11 @@ def previous_run(directory: Path) -> Run | None:
     return read_run(directory) if path.exists() or path.is_symlink() else None
 
 
+def _words(family: dict[str, Any]) -> str:
+    """Return a family with all its parameters and all their digits."""
+    return " ".join(value if key == "name" else f"{key}={value}" for key, value in family.items())
+
+
 def _require_setting(run: Run, previous: Run, key: str, iterations: int | None) -> None:
     new, old = run.settings.get(key), previous.settings.get(key)
     if key == "iterations" and iterations == new and old == previous.iterations:
@@ -194,8 +199,8 @@ def continued(run: Run, previous: Run, iterations: int | None) -> Run:
     """
     rule = "--resume must come with the"
     require(run.learner == previous.learner, f"{rule} learner {previous.learner}", run.learner)
-    family = tables.words(previous.family)
-    require(run.family == previous.family, f"{rule} family {family}", tables.words(run.family))
+    family = _words(previous.family)
+    require(run.family == previous.family, f"{rule} family {family}", _words(run.family))
     require(run.seed == previous.seed, f"{rule} seed {previous.seed}", run.seed)
     for key in [*previous.settings, *run.settings]:
         _require_setting(run, previous, key, iterations)

@@ -9,6 +9,7 @@ from typing import Any
 Row = list[str]
 
 HEAD = ["", "return", "score", "score_pdl"]
+MANY = 10**12  # larger counts are written with two digits
 
 NOTE = """F_N: the return after adapting on N episodes. F_inf: the same with the exact gradient.
 bias: Euclidean norm. sd: root of the trace of the covariance, over the inner data only.
@@ -127,9 +128,12 @@ def alarms(entry: dict[str, Any]) -> list[str]:
     return lines
 
 
-def evaluation(result: dict[str, Any]) -> str:
-    """Return the table of `evaluate`."""
+def evaluation(result: dict[str, Any], bounds: tuple[float, float] | None = None) -> str:
+    """Return the table of `evaluate`; `bounds` are those of the ceiling if it is not known."""
     rows = [HEAD, *_exact("bayes_optimal", result["bayes_optimal"], 1)]
+    if bounds:
+        lower, upper = map(number, bounds)
+        rows += [["bayes_optimal, at most", upper, "", ""], ["  at least", lower, "", ""]]
     rows += [*_rows(result["learner"], result), *_exact("random", result["random"], 0)]
     return f"{words(result['family'])}\n\n{align(rows)}"
 
@@ -154,8 +158,15 @@ def vector(values: Sequence[float]) -> str:
 
 
 def _wins(row: dict[str, Any]) -> str:
-    """Return the number of samples from which emaml has the smaller error for F_N."""
-    return "" if row["break_even"] is None else str(math.floor(row["break_even"]) + 1)
+    """Return the number of samples from which emaml has the smaller error for F_N.
+
+    >>> _wins({"break_even": 376.4}), _wins({"break_even": 178301869926017.5})
+    ('377', '1.8e+14')
+    """
+    if row["break_even"] is None:
+        return ""
+    first = math.floor(row["break_even"]) + 1
+    return str(first) if first < MANY else f"{first:.1e}"
 
 
 def _small(value: float) -> str:

@@ -1,5 +1,6 @@
 """Jobs in several processes: they end with their parent, and a killed one is done again."""
 
+import contextlib
 import os
 import pickle
 import signal
@@ -94,11 +95,16 @@ def test_no_process_outlives_a_compare_that_is_killed(tmp_path, sign):
     """Nor does a temporary file, which each worker removes at its start."""
     words = [sys.executable, "-m", "metarl_min", "compare"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(
-        words, stdout=-1, stderr=-1, env=environment, start_new_session=True
-    ) as process:
+    with contextlib.ExitStack() as stack:
+        process = subprocess.Popen(
+            words, stdout=-1, stderr=-1, env=environment, start_new_session=True
+        )
+        stack.enter_context(process)
+        stack.callback(process.kill)
         # The children are two workers and the tracker of resources.
         assert wait_for(lambda: len(children_of(process.pid)) == 3, 60), process.stderr.read()
+        if sign == "SIGKILL":
+            assert wait_for(lambda: temporary_files(tmp_path) == [], 60)
         children = children_of(process.pid)
         if sign in ("SIGINT", "SIGHUP"):  # a terminal sends them to all
             os.killpg(process.pid, getattr(signal, sign))

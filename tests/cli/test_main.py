@@ -2,8 +2,12 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +15,7 @@ from command_line import SMALL
 
 import metarl_min
 from metarl_min import __main__
-from metarl_min.cli import parser
+from metarl_min.cli import commands, main, parser
 from metarl_min.tasks import registry as families
 
 
@@ -64,8 +68,86 @@ def test_a_family_too_large_for_the_memory_is_a_fault_of_the_words(run, monkeypa
 
 def test_a_size_with_more_digits_than_python_prints_is_refused_by_its_rule(run):
     status, out, err = run("ceiling", "bandit", f"pulls=1{'0' * 500}")
-    assert (status, out) == (2, "")
-    assert err.endswith("may take at most 4,000,000,000 numbers, got more than 1e99\n")
+    assert (status, out) == (2, "") and len(err) < 500
+    assert "pulls must be at most 9223372036854775807, got 1000" in err
+    err = run("ceiling", "bandit", f"pulls=1{'0' * 5000}")[2]
+    assert err.startswith("metarl_min: pulls must be ") and len(err) < 500
+    err = run("ceiling", "bandit", f"pulls=1{'0' * 18}")[2]
+    assert "may take at most 4,000,000,000 numbers, got 1,666," in err
+
+
+def test_the_text_is_printed_before_the_picture_is_drawn(run, monkeypatch, capsys):
+    """Then even a drawing that ends the process costs nothing."""
+    printed = []
+
+    def picture(result):
+        printed.append((capsys.readouterr().out, os.listdir("here")))
+        raise SystemError("a library of C is broken")
+
+    monkeypatch.setattr(commands.plots, "bias_variance", picture)
+    status, out, err = run("estimators", "--num-episodes", "1", "--out", "here")
+    assert status == 0 and out == ""
+    assert printed[0][0].startswith("estimators --arms") and "results.json" in printed[0][1]
+    assert err.splitlines() == [
+        "no bias_variance.png: SystemError a library of C is broken",
+        "written to here",
+    ]
+
+
+def test_a_message_that_cannot_be_written_is_still_a_fault_of_the_words(monkeypatch):
+    def fail(*words, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("builtins.print", fail)
+    assert main.main(["ceiling", "chess"]) == 2
+
+
+def fail(number, frame):
+    raise AssertionError(f"signal {number} was not handled")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="sends signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_that_ends_a_process_ends_a_command_as_ctrl_c_does(run, monkeypatch, name):
+    number = getattr(signal, name)
+
+    def read(args):
+        args.stack.callback(Path("cleaned").touch)
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+
+    monkeypatch.setitem(parser.COMMANDS, "equations", (read, parser.COMMANDS["equations"][1]))
+    before = signal.signal(number, fail)  # so that the tests do not end if nobody handles it
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_DFL)
+    try:
+        assert run("equations") == (1, "", "metarl_min: interrupted: start it again\n")
+        assert os.path.exists("cleaned")
+        monkeypatch.undo()
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="sends signals of POSIX")
+def test_a_signal_that_somebody_ignores_stays_ignored(run, monkeypatch):
+    """As nohup ignores SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with main._signals_as_ctrl_c():
+            os.kill(os.getpid(), signal.SIGHUP)
+    except KeyboardInterrupt:
+        pytest.fail("the signal was not ignored")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_command_line_runs_in_a_thread(run):
+    """Where signals cannot be handled."""
+    status = []
+    thread = threading.Thread(target=lambda: status.append(main.main(["ceiling", "bandit"])))
+    thread.start()
+    thread.join()
+    assert status == [0]
 
 
 def test_ctrl_c_before_the_command_line_is_loaded_is_one_line(monkeypatch, capsys):
@@ -93,13 +175,16 @@ def test_a_closed_standard_output_is_no_success():
 
 
 def test_a_reader_who_stops_reading_is_no_error():
-    command = f"{sys.executable} -m metarl_min equations | head -n 1"
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
-    assert re.match(r"[a-z_.]+\.1  ", done.stdout) and done.stderr == ""
+    command = f"{sys.executable} -m metarl_min equations; echo $? >&2"
+    done = subprocess.run(
+        f"({command}) | head -n 1", shell=True, capture_output=True, text=True, timeout=60
+    )
+    assert re.match(r"[a-z_.]+\.1  ", done.stdout) and done.stderr == "0\n"
 
 
 def test_version_and_help_are_printed(run):
-    assert run("--version") == (0, f"metarl_min {metarl_min.__version__}\n", "")
+    for word in ("--version", "-v"):
+        assert run(word) == (0, f"metarl_min {metarl_min.__version__}\n", "")
     for words in (["help"], ["--help"], ["-h"]):
         status, out, err = run(*words)
         assert (status, err) == (0, "") and "equations" in out

@@ -72,6 +72,28 @@ WRONG = {
     "too many inner steps": ["estimators", "--inner-steps", "99999"],
     "a baseline of words": ["estimators", "--baseline", "linear"],
     "no control variate": ["estimators", "--control-variate", "K"],
+    "a baseline of another script": ["estimators", "--baseline", "\N{ARABIC-INDIC DIGIT THREE}"],
+    "an arm of Python": ["estimators", "--arms", "1_0,2"],
+    "an arm with a space": ["estimators", "--arms", " 1,2"],
+    "iterations of another script": [
+        "train",
+        "toy",
+        "bandit",
+        "--iterations",
+        "\N{ARABIC-INDIC DIGIT THREE}",
+    ],
+    "seed of another script": ["compare", "--seed", "\N{FULLWIDTH DIGIT FIVE}"],
+    "a signed seed": ["compare", "--seed", "+5"],
+    "cells of another script": ["tables", "bandits", "--cells", "1\N{ARABIC-INDIC DIGIT ZERO},5"],
+    "iterations of many digits": ["train", "toy", "bandit", "--iterations", "1" * 5000],
+    "episodes of many digits": ["estimators", "--num-episodes", "1" * 5000],
+    "arms of many digits": ["estimators", "--arms", "1" * 5000 + ",1"],
+    "a long word": ["ceiling", "bandit", f"arms={'x' * 100_000}"],
+    "a long family": ["ceiling", "x" * 100_000],
+    "a long setting": ["train", "toy", "bandit", "--set", f"{'x' * 100_000}=1"],
+    "a long option": ["compare", f"--{'x' * 100_000}"],
+    "a long command": ["x" * 100_000],
+    "a long directory": ["train", "toy", "bandit", "--out", "x" * 100_000],
     "estimators with a seed": ["estimators", "--seed", "1"],
 }
 
@@ -80,7 +102,8 @@ WRONG = {
 def test_words_at_fault_are_one_line_and_status_2(run, words, tmp_path):
     status, out, err = run(*words)
     assert status == 2 and out == ""
-    assert err.startswith("metarl_min: ") and len(err.splitlines()) == 1
+    assert err.startswith("metarl_min: ") and len(err.splitlines()) == 1 and len(err) < 2100
+    assert "<lambda>" not in err and "read value" not in err
     assert os.listdir(tmp_path) == []
 
 
@@ -123,6 +146,7 @@ def test_only_what_is_required_is_called_so(run):
         (["ceiling", "bandti"], "bandit"),
         (["ceiling", "bandit", "amrs=3"], "arms"),
         (["compare", "--sedes", "3"], "--seeds"),
+        (["train", "maml", "bandit", "--itertions", "3"], "--iterations"),
         (["equations", "valeus"], "values"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from command_line import SCORES, SMALL, strict
 
 import metarl_min
+from metarl_min.ceilings import bayes_optimal
 from metarl_min.cli import jobs, runs
 from metarl_min.learners import registry
 
@@ -34,6 +35,41 @@ def test_evaluate_json_is_the_schema(run, trained):
     assert again == result
     greedy = strict(run("evaluate", trained, "--num-tasks", "50", "--json", "--greedy")[1])
     assert greedy["return"] != result["return"]
+
+
+def test_evaluate_says_why_there_is_no_score_and_shows_bounds(run):
+    words = ("train", "toy", "gaussian", "arms=2", "pulls=3", "--iterations", "1", "--out", "run")
+    assert run(*words)[0] == 0
+    status, out, err = run("evaluate", "run", "--num-tasks", "50")
+    assert status == 0 and err.startswith("no score, because the Bayes-optimal return is not known")
+    lower, upper = (
+        float(next(line for line in out.splitlines() if name in line).split()[-1])
+        for name in ("at least", "bayes_optimal, at most")
+    )
+    assert 0 < lower < upper < 3
+    result = strict(run("evaluate", "run", "--num-tasks", "50", "--json")[1])
+    assert result["bayes_optimal"] is None and result["score"] is None
+
+
+def test_evaluate_says_why_there_is_no_score_pdl(run, trained, monkeypatch):
+    solve = bayes_optimal.solve
+    monkeypatch.setattr(
+        bayes_optimal, "solve", lambda family: solve(family)._replace(determined_by_episodes=False)
+    )
+    status, out, err = run("evaluate", trained, "--num-tasks", "50")
+    assert status == 0 and err.startswith("no score_pdl: the episodes of a trial do not determine")
+    assert "bayes_optimal (exact)" in out
+
+
+def test_evaluate_of_no_run_says_so(run):
+    rule = "metarl_min: a run must be a directory, got nowhere, which does not exist\n"
+    assert run("evaluate", "nowhere") == (2, "", rule)
+
+
+def test_a_run_longer_than_its_schedule_is_refused_before_it_begins(run):
+    words = ("train", "rl2", "bandit", "--set", "iterations=5", "--iterations", "9", "--out", "run")
+    rule = "--iterations must be at most 5, where the schedule of the learner ends, got 9"
+    assert run(*words) == (2, "", f"metarl_min: {rule}\n") and not Path("run").exists()
 
 
 def test_evaluate_prints_a_table(run, trained):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from command_line import SMALL
 
+from metarl_min.basics import files
 from metarl_min.cli import console, runs
 from metarl_min.tasks import registry as families
 
@@ -73,6 +74,101 @@ def test_a_run_of_all_iterations_is_resumed_with_the_words_that_began_it(run):
     words = (*words, "iterations=3")
     assert run(*words, "--iterations", "3")[1].startswith("b: 3 iterations are done")
     assert run(*words, "--resume")[:2] == (0, "b: all 3 iterations are done\n")
+
+
+def test_a_run_that_ends_before_its_schedule_can_be_made_longer(run):
+    words = ("train", "rl2", "bandit", "--set", "num_tasks=2", "hidden=2", "--out")
+    schedule = ("--set", "iterations=6")
+    assert run(*words, "a", *schedule, "--iterations", "2")[0] == 0
+    status, _, err = run(*words, "a", "--resume", "--iterations", "4")
+    assert status == 2 and "must come with the setting iterations=6, got iterations=4" in err
+    assert run(*words, "a", *schedule, "--resume", "--iterations", "6")[0] == 0
+    assert run(*words, "b", "--iterations", "6")[0] == 0
+    one, other = (Path(name, "checkpoint.npz").read_bytes() for name in "ab")
+    assert one == other
+    status, _, err = run(*words, "a", *schedule, "--resume", "--iterations", "7")
+    assert status == 2 and "--iterations must be at most 6, where the schedule" in err
+
+
+@pytest.mark.parametrize("name", ["checkpoint.npz", "run.json"])
+def test_a_link_to_nothing_is_no_new_beginning(run, trained, name):
+    """As where a disk is not mounted."""
+    path = Path("run") / name
+    path.unlink()
+    path.symlink_to("/unmounted/file")
+    words = ("train", "toy", *SMALL, "--iterations", "9", "--resume", "--out", trained)
+    for line in (words, ("evaluate", trained)):
+        status, out, err = run(*line)
+        assert (status, out) == (2, "") and len(err.splitlines()) == 1 and name in err
+    assert path.is_symlink()
+
+
+def test_a_link_to_a_whole_checkpoint_is_continued_and_stays_a_link(run, trained):
+    os.rename("run/checkpoint.npz", "disk.npz")
+    os.symlink("../disk.npz", "run/checkpoint.npz")
+    words = ("train", "toy", *SMALL, "--iterations", "9", "--resume", "--out", trained)
+    assert run(*words)[0] == 0 and os.path.islink("run/checkpoint.npz")
+    assert run("train", "toy", *SMALL, "--iterations", "9", "--out", "whole")[0] == 0
+    assert Path("disk.npz").read_bytes() == Path("whole/checkpoint.npz").read_bytes()
+
+
+@pytest.mark.parametrize("make", [lambda: os.symlink("/nowhere/runs", "runs"), Path("runs").touch])
+def test_a_place_where_no_directory_can_be_made_is_one_line_and_status_2(run, make):
+    make()
+    status, out, err = run("estimators", "--num-episodes", "1")
+    assert (status, out) == (2, "") and len(err.splitlines()) == 1
+    assert "runs must be a directory that can be written" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("train", "toy", *SMALL, "--iterations", "9", "--resume"), ("train", "toy", *SMALL),
+     ("compare", "--learners", "toy"), ("tables", "bandits"), ("estimators",)],
+    ids=lambda words: " ".join(words[:1] + words[-1:]),
+)  # fmt: skip
+def test_a_second_process_in_a_directory_is_refused_in_one_line(run, words):
+    Path("busy").mkdir()
+    with files.one_writer(Path("busy")):
+        status, out, err = run(*words, "--out", "busy")
+        assert (status, out) == (2, "") and len(err.splitlines()) == 1
+        assert "only one process may write in a directory, got busy, in which process" in err
+        assert os.listdir("busy") == [files.LOCK]
+    assert os.listdir("busy") == []
+
+
+def test_a_directory_that_fills_before_its_lock_is_refused(run, monkeypatch):
+    lock = files.one_writer
+
+    def late(directory):
+        (directory / "run.json").touch()  # of a process that has just ended
+        return lock(directory)
+
+    monkeypatch.setattr(files, "one_writer", late)
+    status, out, err = run("train", "toy", *SMALL, "--out", "here")
+    assert (status, out) == (2, "") and "--out must be new or empty" in err
+    assert os.listdir("here") == ["run.json"]
+
+
+def test_what_killed_writers_have_left_is_no_content(run):
+    Path("here").mkdir()
+    for name in (files.LOCK, f"run.json.3.{'a' * 16}.tmp"):
+        Path("here", name).touch()
+    for out in (["--out", "here"], ["--out", "here", "--resume", "--iterations", "41"]):
+        assert run("train", "toy", *SMALL, *out)[0] == 0
+        assert sorted(os.listdir("here")) == ["checkpoint.npz", "run.json"]
+
+
+def test_a_directory_called_as_a_temporary_file_is_in_nobodys_way(run, trained):
+    Path("run/checkpoint.npz.tmp").mkdir()
+    words = ("train", "toy", *SMALL, "--iterations", "9", "--resume", "--out", trained)
+    assert run(*words)[0] == 0
+
+
+@pytest.mark.parametrize("out", [[], ["--out", "new/er"]])
+def test_a_directory_of_work_that_fails_is_not_left_behind(run, out):
+    assert run("estimators", "--theta=1e308,-1e308", *out)[0] == 2
+    found = [x for x in ("runs/0001", "new/er") if os.path.exists(x)]
+    assert found == []
 
 
 def test_fewer_iterations_than_are_done_are_refused(run, trained):
