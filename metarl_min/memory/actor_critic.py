@@ -89,14 +89,14 @@ def advantages(
     """
     _check_steps(alive, rewards=rewards, values=values)
     gamma, gae_lambda = real("gamma", gamma, 0, 1), real("gae_lambda", gae_lambda, 0, 1)
-    result = np.zeros_like(values)
-    next_advantage, next_value = 0.0 * values[0], 0.0 * values[0]
-    for t in range(len(rewards) - 1, -1, -1):
-        delta = rewards[t] + gamma * next_value - values[t]
-        advantage = delta + gamma * gae_lambda * next_advantage
-        result[t] = np.where(alive[t], advantage, 0)
-        next_advantage = np.where(alive[t], advantage, next_advantage)
-        next_value = np.where(alive[t], values[t], next_value)
+    next_values, result = np.zeros_like(values), np.zeros_like(values)
+    for t in range(len(values) - 2, -1, -1):
+        next_values[t] = np.where(alive[t + 1], values[t + 1], next_values[t + 1])
+    delta, advantage = rewards + gamma * next_values - values, 0.0 * values[0]
+    for t in range(len(values) - 1, -1, -1):
+        advantage = np.where(alive[t], delta[t] + gamma * gae_lambda * advantage, advantage)
+        result[t] = advantage
+    result[~alive] = 0
     if not np.isfinite(result).all():
         raise FloatingPointError("advantages must be finite, got sums that are too large")
     return result

@@ -75,7 +75,7 @@ def similarity(key: Any, addresses: Any) -> Any:
     """
     key_square = np.maximum(np.sum(key * key, axis=-1), SHORTEST**2)
     address_squares = np.maximum(np.sum(addresses * addresses, axis=-1), SHORTEST**2)
-    products = np.matmul(addresses, key[..., None])[..., 0]
+    products = (addresses @ key[..., None])[..., 0]
     return products / np.sqrt(key_square[..., None] * address_squares)
 
 
@@ -117,7 +117,7 @@ def read(reading: Any, contents: Any) -> Any:
     >>> read(np.array([0.75, 0.25]), np.array([[4.0, 0.0], [0.0, 8.0]]))
     array([3., 2.])
     """
-    return np.matmul(reading[..., None, :], contents)[..., 0, :]
+    return (reading[..., None, :] @ contents)[..., 0, :]
 
 
 def read_pullback(reading: Array, contents: Array, g: Array) -> GradientPair:

@@ -67,17 +67,17 @@ def sigmoid(y: Any) -> Any:
 
 def rnn(params: Tree, h: Any, x: Any) -> Any:
     """Return the next hidden state of eq. (1). h [..., M, H], x [..., M, I] -> [..., M, H]"""
-    y = np.matmul(x, params["W"]) + params["b"][..., None, :]
-    return np.tanh(y + np.matmul(h, params["U"]))
+    y = x @ params["W"] + params["b"][..., None, :]
+    return np.tanh(y + h @ params["U"])
 
 
 def gru_reset_before(params: Tree, h: Any, x: Any) -> Any:
     """Return the next hidden state of eq. (2). h [..., M, H], x [..., M, I] -> [..., M, H]"""
     H, U = h.shape[-1], params["U"]
-    y = np.matmul(x, params["W"]) + params["b"][..., None, :]
-    gates = sigmoid(y[..., : 2 * H] + np.matmul(h, U[..., : 2 * H]))
+    y = x @ params["W"] + params["b"][..., None, :]
+    gates = sigmoid(y[..., : 2 * H] + h @ U[..., : 2 * H])
     r, u = gates[..., :H], gates[..., H:]
-    n = np.tanh(y[..., 2 * H :] + np.matmul(r * h, U[..., 2 * H :]))
+    n = np.tanh(y[..., 2 * H :] + (r * h) @ U[..., 2 * H :])
     return n + u * (h - n)
 
 
@@ -94,8 +94,8 @@ class GRUStep(NamedTuple):
 def gru_step(params: Tree, h: Any, x: Any) -> GRUStep:
     """Return one step of eq. (3). h [..., M, H], x [..., M, I]"""
     H = h.shape[-1]
-    y = np.matmul(x, params["W"]) + params["b"][..., None, :]
-    hU = np.matmul(h, params["U"])
+    y = x @ params["W"] + params["b"][..., None, :]
+    hU = h @ params["U"]
     gates = sigmoid(y[..., : 2 * H] + hU[..., : 2 * H])
     r, u, q = gates[..., :H], gates[..., H:], hU[..., 2 * H :] + params["c"][..., None, :]
     n = np.tanh(y[..., 2 * H :] + r * q)

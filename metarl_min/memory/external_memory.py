@@ -110,7 +110,7 @@ def _initial_memory(params: Tree, num_tasks: int, R: int) -> Memory:
 
 def _interface(params: Tree, hidden: Any) -> Interface:
     """Return the interface of eq. (1). hidden [..., M, H]"""
-    y = np.matmul(hidden, params["interface_weights"]) + params["interface_bias"][..., None, :]
+    y = hidden @ params["interface_weights"] + params["interface_bias"][..., None, :]
     W = y.shape[-1] // 2 - 1  # y has 2 W + 2 columns
     return Interface(
         key=np.tanh(y[..., :W]),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import function, require
+from metarl_min.basics.arguments import function
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
 
@@ -40,5 +40,7 @@ Cell = Callable[[int], RecurrentPolicy]  # number of hidden units -> policy with
 
 def require_outputs(logits: Any, values: Any, axes: tuple[int, int]) -> None:
     """Raise a ValueError unless the logits of a step are [M, A] and the values [M]."""
-    got = np.shape(logits), np.shape(values)
-    require(got == (axes, axes[:1]), f"logits and values of a step must be {axes}, {axes[:1]}", got)
+    shapes = getattr(logits, "shape", None), getattr(values, "shape", None)
+    if shapes != (axes, axes[:1]):
+        got = np.shape(logits), np.shape(values)
+        raise ValueError(f"logits and values of a step must be {axes}, {axes[:1]}, got {got}")

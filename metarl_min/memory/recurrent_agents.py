@@ -99,9 +99,9 @@ def _require_logits(logits: Array) -> None:
 
 def _require_numbers(largest: Array) -> None:
     """Raise a FloatingPointError unless the largest logit of each row is a finite number."""
-    bad = ~np.isfinite(largest)
-    if bad.any():
-        raise FloatingPointError(f"the largest logit must be finite, got {largest[bad][0]}")
+    finite = np.isfinite(largest)
+    if not finite.all():
+        raise FloatingPointError(f"the largest logit must be finite, got {largest[~finite][0]}")
 
 
 def sample_actions(rng: Rng, logits: Array) -> Array:
@@ -111,8 +111,11 @@ def sample_actions(rng: Rng, logits: Array) -> Array:
     FloatingPointError if a logit is NaN or plus infinity, or if all logits of a row are minus
     infinity.
     """
-    generator("rng", rng)
     _require_logits(logits)
+    return _sample(generator("rng", rng), logits)
+
+
+def _sample(rng: Rng, logits: Array) -> Array:
     columns = np.ascontiguousarray(logits.T)  # [A, B]; this order is faster
     largest = columns.max(0)  # NaN if a logit is NaN
     _require_numbers(largest)
@@ -163,7 +166,7 @@ def agent(
     S, A = (whole(name, x) for name, x in zip(("S", "A"), shape, strict=True))
     dtype = next(iter(trees.check(theta).values())).dtype
     require(real("unit", unit) > 0, "unit must be positive", unit)
-    choose = greedy_actions if greedy else sample_actions
+    choose = greedy_actions if greedy else _sample
 
     def start(num_rows: int) -> Memory:
         return Memory(

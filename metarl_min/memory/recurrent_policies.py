@@ -125,7 +125,7 @@ def require_float(dtype: str) -> str:
 
 def heads(params: Tree, h: Any) -> tuple[Any, Any]:
     """Return logits [..., M, A] and values [..., M] from the hidden states [..., M, H], eq. (1)."""
-    z_and_v = np.matmul(h, params["U_heads"]) + params["c_heads"][..., None, :]
+    z_and_v = h @ params["U_heads"] + params["c_heads"][..., None, :]
     return z_and_v[..., :-1], z_and_v[..., -1]
 
 
