@@ -18,7 +18,8 @@ and p_c, are called evolution paths.
     (4)  m <- m + sigma <y>                                        [Hansen 2016, eq. 42]
     (5)  p_sigma <- (1 - c_sigma) p_sigma + sqrt(c_sigma (2 - c_sigma) mu_eff) C^{-1/2} <y>
                                                                    [Hansen 2016, eq. 43]
-    (6)  sigma <- sigma exp(c_sigma / d_sigma (|p_sigma| / chi - 1))  [Hansen 2016, eq. 44]
+    (6)  sigma <- sigma exp(min(1, c_sigma / d_sigma (|p_sigma| / chi - 1)))
+                                             [Hansen 2016, eq. 44; Hansen 2011 for the 1]
     (7)  p_c <- (1 - c_c) p_c + h sqrt(c_c (2 - c_c) mu_eff) <y>,
          h = 0 if |p_sigma| >= (1.4 + 2 / (D + 1)) chi sqrt(1 - (1 - c_sigma)^(2 g)), else h = 1
                                                                    [Hansen 2016, eq. 45]
@@ -55,6 +56,10 @@ not depend on the sign of a step y. The term with c_1 uses p_c, a sum over gener
 opposite steps cancel, and steps in one direction add up. So through p_c, C also learns from the
 signs of the steps.
 
+Before C is used in (1), (5) and (8), its condition number is limited by covariances (1). A step
+that cannot have been drawn is shortened by covariances (2). If sigma or C would be too large or too
+small for floats, `ask` and `tell` raise an error.
+
 There are no negative weights. Points of equal fitness share the weights of their ranks, and (5)
 and (7) use the mu_eff of the shared weights. If all points have the same fitness, only the number
 of the generation changes.
@@ -63,17 +68,29 @@ of the generation changes.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import floats, real, require, whole
+from metarl_min.basics.arguments import floats, generator, instance, require, shaped, whole
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng
-from metarl_min.evolution.search_gradients import require_finite
+from metarl_min.evolution import covariances
+from metarl_min.evolution.covariances import compose, decompose, matrix_power  # noqa: F401
+from metarl_min.evolution.fitness import require_finite
 
 
+def _check(mean: Any, sigma: Any, C: Any, p_sigma: Any, p_c: Any, generation: Any) -> Any:
+    mean, sigma, C = covariances.check_distribution(mean, sigma, C)
+    for name, path in (("p_sigma", p_sigma), ("p_c", p_c)):
+        shaped(name, floats(name, path), mean.shape, "the mean")
+    return mean, sigma, C, p_sigma, p_c, whole("generation", generation, 0)
+
+
+@checked(_check)
 class State(NamedTuple):
-    """A distribution, with its evolution paths."""
+    """A distribution, with its evolution paths; TypeError or ValueError if a field is wrong."""
 
     mean: Array  # [D] m
     sigma: float
@@ -95,10 +112,13 @@ class Constants(NamedTuple):
     c_mu: float
 
 
+@lru_cache(typed=True)
 def constants(P: int, D: int) -> Constants:
     """Return the constants of a search with P points of D entries, eqs. (2), (3)."""
+    P, D = whole("P", P, low=2), whole("D", D)
     w = np.maximum(np.log((P + 1) / 2) - np.log(np.arange(1, P + 1)), 0)
     w = w / w.sum()
+    w.flags.writeable = False  # the result is cached
     mu_eff = float(1 / (w @ w))
     c_sigma = (mu_eff + 2) / (D + mu_eff + 5)
     d_sigma = 1 + 2 * max(0.0, math.sqrt((mu_eff - 1) / (D + 1)) - 1) + c_sigma
@@ -116,6 +136,7 @@ def expected_norm(D: int) -> float:
     >>> round(expected_norm(1) ** 2 * math.pi, 12)
     2.0
     """
+    D = whole("D", D)
     return math.sqrt(2) * math.exp(math.lgamma((D + 1) / 2) - math.lgamma(D / 2))
 
 
@@ -124,31 +145,30 @@ def init(mean: Array, sigma: float) -> State:
 
     ValueError or TypeError if an argument is out of range.
     """
-    require(np.ndim(floats("mean", mean)) == 1 and len(mean) > 0, "mean must be [D]", mean.shape)
-    require(real("sigma", sigma) > 0, "sigma must be positive", sigma)
-    D = len(mean)
-    return State(
-        mean=mean.copy(),
-        sigma=float(sigma),
-        C=np.eye(D),
-        p_sigma=np.zeros(D),
-        p_c=np.zeros(D),
-        generation=0,
-    )
+    D = floats("mean", mean).size
+    paths = {"p_sigma": np.zeros(D), "p_c": np.zeros(D)}
+    return State(mean=mean.copy(), sigma=sigma, C=np.eye(D), **paths, generation=0)
 
 
-def matrix_power(C: Array, exponent: float) -> Array:
-    """Return a power of a symmetric matrix C [D, D]; ValueError unless C is positive definite."""
-    values, vectors = np.linalg.eigh(C)
-    require(values[0] > 0, "C must be positive definite", f"an eigenvalue of {values[0]:.3g}")
-    return np.asarray((vectors * values**exponent) @ vectors.T)
-
-
+@np.errstate(over="ignore", invalid="ignore")  # the points are checked
 def ask(rng: Rng, state: State, population: int) -> Array:
-    """Draw the points of the next generation, eq. (1). [P, D]"""
+    """Draw the points of the next generation, eq. (1). [P, D]
+
+    FloatingPointError if sigma is so large that a point is not finite.
+    """
     P = whole("population", population, low=2)
-    z = rng.standard_normal((P, len(state.mean)))
-    return state.mean + state.sigma * z @ matrix_power(state.C, 0.5)
+    _, values, vectors = decompose(instance("state", state, State).C)
+    z = generator("rng", rng).standard_normal((P, len(state.mean)))
+    x = state.mean + state.sigma * z @ compose(values**0.5, vectors)
+    if not np.isfinite(x).all():
+        raise _out_of_range(state.sigma, state.C, state.generation)
+    return x
+
+
+def _out_of_range(sigma: float, C: Array, generation: int) -> FloatingPointError:
+    rule = "sigma and C must stay floats (sigma grows without end if the fitness has no maximum)"
+    got = f"sigma {sigma:.3g} and a largest variance {C.max():.3g} in generation {generation}"
+    return FloatingPointError(f"{rule}, got {got}")
 
 
 def rank_weights(F: Array, weights: Array) -> Array:
@@ -159,23 +179,27 @@ def rank_weights(F: Array, weights: Array) -> Array:
     >>> rank_weights(np.array([1.0, 5.0, 5.0, 0.0]), np.array([0.75, 0.25, 0.0, 0.0]))
     array([0. , 0.5, 0.5, 0. ])
     """
-    _, level, counts = np.unique(-F, return_inverse=True, return_counts=True)
-    # Points of equal fitness form one level. Level l has the ranks ends[l] - counts[l], ..,
-    # ends[l] - 1. Each of its points gets the mean of the weights of these ranks. The sum of these
-    # weights is the difference of two entries of `cumulative`.
-    ends = np.cumsum(counts)
+    F = require_finite(F)
+    require(len(F) == len(weights), "F must have an entry for each of the weights", len(F))
+    # The ranks start .. end - 1 belong to the points that are equal to a point. It gets the mean of
+    # their weights, and the sum of these weights is the difference of two entries of `cumulative`.
+    ordered = np.sort(-F)
+    start, end = (np.searchsorted(ordered, -F, side) for side in ("left", "right"))
     cumulative = np.concatenate([[0.0], np.cumsum(weights)])
-    return np.asarray(((cumulative[ends] - cumulative[ends - counts]) / counts)[level])
+    return np.asarray((cumulative[end] - cumulative[start]) / (end - start))
 
 
-def paths(state: State, const: Constants, w: Array, y: Array) -> tuple[Array, Array, int]:
+def paths(
+    state: State, const: Constants, w: Array, y: Array, inverse_root: Array
+) -> tuple[Array, Array, int]:
     """Return the evolution paths p_sigma and p_c after a generation, and h, eqs. (5), (7).
 
     w [P] and y [P, D] are the weight of each point and the step to it, in any order.
+    `inverse_root` is C^{-1/2}.
     """
     mean_step, D, g = w @ y, y.shape[1], state.generation + 1
     mu_eff = 1 / (w @ w)
-    whitened = matrix_power(state.C, -0.5) @ mean_step
+    whitened = inverse_root @ mean_step
     p_sigma = (1 - const.c_sigma) * state.p_sigma
     p_sigma = p_sigma + math.sqrt(const.c_sigma * (2 - const.c_sigma) * mu_eff) * whitened
     limit = (1.4 + 2 / (D + 1)) * expected_norm(D) * math.sqrt(1 - (1 - const.c_sigma) ** (2 * g))
@@ -196,25 +220,31 @@ def covariance(C: Array, const: Constants, p_c: Array, h: int, w: Array, y: Arra
 def tell(state: State, x: Array, F: Array) -> State:
     """Return the state after a generation with points x [P, D] and fitness F [P], eqs. (2)-(8).
 
-    ValueError if the shapes do not fit, FloatingPointError if a fitness is not finite.
+    ValueError or TypeError if an argument does not fit. FloatingPointError if a fitness is not
+    finite, or if the search does not stay finite.
     """
-    D = len(state.mean)
+    D = len(instance("state", state, State).mean)
     shape_is_right = floats("x", x).ndim == 2 and x.shape[1] == D and len(x) > 1
     require(shape_is_right, f"x must be [P, {D}], P at least 2", x.shape)
     P = len(x)
     require(np.shape(F) == (P,), f"F must be [{P}], one entry for each of the points", np.shape(F))
-    F = require_finite(np.asarray(F, float))
+    F = require_finite(F)
     if F.min() == F.max():
-        return state._replace(generation=state.generation + 1)
-    const, y = constants(P, D), (x - state.mean) / state.sigma
+        return State._make([*state[:-1], state.generation + 1])
+    return _update(state, x, F)
+
+
+@np.errstate(over="ignore", invalid="ignore")  # the new state is checked
+def _update(state: State, x: Array, F: Array) -> State:
+    C, values, vectors = decompose(state.C)
+    inverse_root = compose(values**-0.5, vectors)
+    y = covariances.shorten_rare((x - state.mean) / state.sigma, inverse_root)
+    const = constants(*x.shape)
     w = rank_weights(F, const.weights)
-    p_sigma, p_c, h = paths(state, const, w, y)
-    excess = np.linalg.norm(p_sigma) / expected_norm(D) - 1
-    return State(
-        mean=state.mean + state.sigma * w @ y,
-        sigma=state.sigma * math.exp(const.c_sigma / const.d_sigma * excess),
-        C=covariance(state.C, const, p_c, h, w, y),
-        p_sigma=p_sigma,
-        p_c=p_c,
-        generation=state.generation + 1,
-    )
+    p_sigma, p_c, h = paths(state, const, w, y, inverse_root)
+    excess = np.linalg.norm(p_sigma) / expected_norm(y.shape[1]) - 1
+    sigma = state.sigma * math.exp(min(1.0, const.c_sigma / const.d_sigma * excess))
+    mean, C = state.mean + state.sigma * w @ y, covariance(C, const, p_c, h, w, y)
+    if not (0 < sigma < np.inf and 0 < C.max() < np.inf):
+        raise _out_of_range(sigma, C, state.generation + 1)
+    return State._make([mean, sigma, C, p_sigma, p_c, state.generation + 1])

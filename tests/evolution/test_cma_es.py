@@ -1,6 +1,7 @@
 """CMA-ES, eqs. (1)-(8): numbers worked out one at a time, invariances, and blind selection."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_points_have_the_covariance_of_the_state():
 
 
 @pytest.mark.verifies("cma_es.2", "cma_es.4", "cma_es.5", "cma_es.6", "cma_es.7", "cma_es.8")
-@pytest.mark.parametrize("length", [0.5, 20.0])  # of the path: short, and too long for rank one
+@pytest.mark.parametrize("length", [0.5, 4.0, 20.0])  # of the path: short, too long for rank one
 def test_a_generation_is_that_of_a_loop_over_numbers(length):
     state, x, F = grown()
     state = state._replace(p_sigma=length * state.p_sigma, C=np.diag([4.0, 1.0, 0.25]))
@@ -89,7 +90,9 @@ def test_a_generation_is_that_of_a_loop_over_numbers(length):
     assert_allclose(found.p_sigma, p, rtol=1e-12)
     norm, chi = math.sqrt(sum(v * v for v in p)), 2 * math.sqrt(2 / math.pi)
     d = 1 + a  # mu < D + 2
-    assert found.sigma == pytest.approx(0.7 * math.exp(a / d * (norm / chi - 1)), rel=1e-12)
+    growth = min(1.0, a / d * (norm / chi - 1))
+    assert (growth == 1) == (length == 20)
+    assert found.sigma == pytest.approx(0.7 * math.exp(growth), rel=1e-12)
     h = norm / math.sqrt(1 - (1 - a) ** 8) < (1.4 + 2 / (D + 1)) * chi
     assert h == (length == 0.5)
     b = (4 + mu / D) / (D + 4 + 2 * mu / D)
@@ -194,6 +197,182 @@ def test_it_finds_the_top_of_an_ill_conditioned_hill_and_learns_its_shape():
     assert np.linalg.cond(root @ H @ root) < 100  # round as seen by the search; that of H is 1e4
 
 
+NOISE = rng(1)
+HARD = {
+    "noisy hill": lambda x: -(x**2).sum(1) + 0.1 * NOISE.standard_normal(len(x)),
+    "noise": lambda x: NOISE.standard_normal(len(x)),
+    "slope": lambda x: x[:, 0].copy(),
+    "stairs": lambda x: np.floor(x.sum(1)),
+    "ties": lambda x: np.round(2 * NOISE.random(len(x))),
+}
+
+
+def is_sound(state):
+    """Whether a state is finite, and is a state that a user may build."""
+    built = cma_es.State(*state)
+    return all(np.isfinite(x).all() for x in built) and built.sigma > 0
+
+
+@pytest.mark.parametrize("repair", [False, True])
+@pytest.mark.parametrize("name", HARD)
+def test_a_search_that_cannot_learn_stays_finite(name, repair):
+    """Along a slope, and in noise, the condition number of C grows without end."""
+    draw, state = rng(), cma_es.init(np.ones(3), 1.0)
+    for _ in range(600):
+        x = cma_es.ask(draw, state, 12)
+        x = np.clip(x, -1, 1) if repair else x
+        state = cma_es.tell(state, x, HARD[name](x))
+        values = np.linalg.eigvalsh(state.C)
+        assert is_sound(state) and values[-1] < 1e15 * values[0]
+    assert state.generation == 600
+    if name == "slope" and not repair:
+        assert values[-1] > 1e13 * values[0]  # the limit is reached
+
+
+@pytest.mark.verifies("cma_es.8", "covariances.1")
+def test_the_next_covariance_begins_with_the_one_whose_condition_is_limited():
+    state, x, _ = grown()
+    C = np.diag([1e18, 1.0, 1.0])
+    x[: P // 2], x[P // 2 :] = state.mean, state.mean + 1.0
+    F = np.array([1.0] * (P // 2) + [0.0] * (P // 2))
+    after = cma_es.tell(state._replace(C=C, p_c=np.zeros(3), p_sigma=np.zeros(3)), x, F)
+    c = cma_es.constants(P, D)
+    kept = 1 - c.c_1 - c.c_mu
+    assert_allclose(np.diag(after.C), kept * np.array([1e18, 1e4, 1e4]), rtol=1e-12)
+    z = (cma_es.ask(rng(), state._replace(C=C), 5000) - state.mean) / state.sigma
+    assert_allclose(z.std(0), [1e9, 1e2, 1e2], rtol=0.05)
+
+
+@pytest.mark.parametrize("length", [10.0, 1e3, 1e9, 1e160])
+@pytest.mark.parametrize("how_many", [1, 6])
+def test_points_that_were_not_drawn_do_not_throw_the_search_away(length, how_many):
+    state, x, F = grown()
+    x[:how_many] = state.mean + length * state.sigma * (x[:how_many] - state.mean)
+    F[0] = 9.0  # one of them is the best
+    after = cma_es.tell(state, x, F)
+    assert is_sound(after)
+    assert after.sigma <= math.e * state.sigma * (1 + 1e-12)
+    root = cma_es.matrix_power(state.C, -0.5)
+    moved = root @ (after.mean - state.mean) / state.sigma
+    assert np.linalg.norm(moved) < math.sqrt(D) + 8  # a drawn point could lie there
+    assert np.linalg.eigvalsh(root @ after.C @ root)[-1] < 100
+
+
+@pytest.mark.verifies("covariances.2")
+def test_a_point_that_was_not_drawn_counts_at_the_length_of_the_report():
+    state = cma_es.init(np.array([1.0, 2.0, 3.0]), 0.5)
+    x = state.mean + 0.5 * rng(3).normal(size=(6, 3)).clip(-2, 2)
+    F = np.arange(6.0)
+    x[5] = state.mean + 0.5 * 1e7 * np.array([0.6, 0.0, 0.8])
+    near = x.copy()
+    near[5] = state.mean + 0.5 * (math.sqrt(3) + 6 / 5) * np.array([0.6, 0.0, 0.8])
+    for one, other in zip(cma_es.tell(state, x, F), cma_es.tell(state, near, F), strict=True):
+        assert_allclose(one, other, rtol=1e-12)
+
+
+def test_a_long_step_that_can_be_drawn_counts_as_it_is():
+    state = cma_es.init(np.zeros(3), 1.0)
+    x, F = rng(3).normal(size=(4, 3)), np.arange(4.0)
+    x[3] = [math.sqrt(3) + 7.9, 0, 0]
+    w = math.log(2.5), math.log(2.5 / 2)
+    truth = (w[0] * x[3] + w[1] * x[2]) / sum(w)
+    assert_allclose(cma_es.tell(state, x, F).mean, truth, rtol=1e-12)
+
+
+def test_a_fitness_without_a_maximum_ends_in_an_error_that_says_so():
+    draw, state = rng(), cma_es.init(np.zeros(2), 1e300)
+    states = [state]
+
+    def climb():
+        while len(states) < 200:
+            x = cma_es.ask(draw, states[-1], 6)
+            states.append(cma_es.tell(states[-1], x, x[:, 0] / 1e300))
+
+    rule = r"must stay floats \(sigma grows without end if the fitness has no maximum\), got sigma "
+    with pytest.raises(FloatingPointError, match=rule + r".*e\+30. and .* in generation"):
+        climb()
+    assert all(map(is_sound, states)) and len(states) > 2
+
+
+def test_what_no_float_can_hold_is_an_error():
+    tiny = cma_es.init(np.zeros(2), 1e-300)
+    with pytest.raises(ValueError, match="x must be at most 1e308 sigma from the mean"):
+        cma_es.tell(tiny, np.full((4, 2), 1e10), np.arange(4.0))
+    some = cma_es.init(np.zeros(2), 1.0)  # with so many points C is made of their steps alone
+    with pytest.raises(FloatingPointError, match="and a largest variance 0 in generation 1"):
+        cma_es.tell(some, np.zeros((1000, 2)), np.arange(1000.0))
+    huge = cma_es.init(np.zeros(2), 1.7e308)
+    with pytest.raises(FloatingPointError, match="sigma and C must stay floats"):
+        cma_es.ask(rng(), huge, 50)
+
+
+def test_constants_cannot_be_changed_by_who_reads_them():
+    """They are computed once for all generations."""
+    assert cma_es.constants(6, 3) is cma_es.constants(6, 3)
+    with pytest.raises(ValueError, match="read-only"):
+        cma_es.constants(6, 3).weights[0] = 9.0
+    for wrong, error in (((1, 3), ValueError), ((6, 0), ValueError), ((6.0, 3), TypeError)):
+        with pytest.raises(error, match="must be"):
+            cma_es.constants(*wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "rule"),
+    [
+        ({"mean": [0.0] * 3}, TypeError, "mean must be an array of floats, got list"),
+        ({"mean": np.zeros((3, 1))}, ValueError, r"mean must be \[D\], got \(3, 1\)"),
+        ({"mean": np.full(3, np.nan)}, ValueError, "mean must be finite"),
+        ({"sigma": -0.5}, ValueError, "sigma must be positive, got -0.5"),
+        ({"sigma": np.inf}, ValueError, "sigma must be finite, got inf"),
+        ({"sigma": None}, TypeError, "sigma must be a real number, got None"),
+        ({"C": np.eye(2)}, ValueError, r"C must be \[3, 3\], got \(2, 2\)"),
+        ({"C": np.ones((3, 3)) - np.eye(3)}, ValueError, "C must be positive definite, got"),
+        (
+            {"C": np.zeros((3, 3))},
+            ValueError,
+            "C must be positive definite, got an eigenvalue of 0",
+        ),
+        ({"C": np.triu(np.ones((3, 3)))}, ValueError, "C must be symmetric, got a difference of 1"),
+        ({"p_c": np.zeros(2)}, ValueError, r"p_c must have the shape of the mean, \(3,\), got"),
+        ({"p_sigma": None}, TypeError, "p_sigma must be an array of floats, got NoneType"),
+        ({"generation": -1}, ValueError, "generation must be at least 0, got -1"),
+        ({"generation": 2.0}, TypeError, "generation must be a whole number, got 2.0"),
+    ],
+)
+def test_a_state_is_valid_from_the_moment_it_exists(wrong, error, rule):
+    state, _, _ = grown()
+    for make in (state._replace, lambda **new: cma_es.State(**state._asdict() | new)):
+        make()
+        with pytest.raises(error, match=rule):
+            make(**wrong)
+
+
+def test_a_state_travels():
+    draw, state = rng(), cma_es.init(np.ones(3), 1.0)
+    for _ in range(500):  # its condition number is at the limit
+        x = cma_es.ask(draw, state, 8)
+        state = cma_es.tell(state, x, x[:, 0])
+    for one, other in zip(pickle.loads(pickle.dumps(state)), state, strict=True):
+        assert_array_equal(one, other)
+
+
+def test_numbers_of_few_bits_are_converted():
+    state, x, F = grown()
+    assert_array_equal(cma_es.ask(rng(), state, np.int8(6)), cma_es.ask(rng(), state, 6))
+    few = cma_es.tell(state._replace(generation=np.int8(127)), x, F)
+    assert few.generation == 128
+    whole = np.array([3, 1, 2, 6, 5, 4], np.int8)
+    for fitness in (whole, whole.tolist(), whole.astype(np.float16)):
+        after = cma_es.tell(state, x, fitness)
+        assert_array_equal(after.C, cma_es.tell(state, x, whole.astype(float)).C)
+
+
+@pytest.mark.parametrize("wrong", [None, 0, np.random, np.random.RandomState(0)])
+def test_points_are_drawn_by_a_generator(wrong):
+    with pytest.raises(TypeError, match="rng must be a Generator"):
+        cma_es.ask(wrong, cma_es.init(np.zeros(2), 1.0), 4)
+
+
 def test_bad_inputs_are_refused_with_the_rule():
     state, x, F = grown()
     with pytest.raises(ValueError, match="sigma must be positive"):
@@ -210,8 +389,19 @@ def test_bad_inputs_are_refused_with_the_rule():
     for wrong in (x[0], x[:, :2], x[:1]):
         with pytest.raises(ValueError, match=r"x must be \[P, 3\], P at least 2, got"):
             cma_es.tell(state, wrong, F)
+    for wrong in (None, tuple(state), "state"):
+        for use in (lambda s: cma_es.tell(s, x, F), lambda s: cma_es.ask(rng(), s, 4)):
+            with pytest.raises(TypeError, match="state must be of type State, got"):
+                use(wrong)
+    with pytest.raises(TypeError, match="x must be an array of floats, got list"):
+        cma_es.tell(state, x.tolist(), F)
+    with pytest.raises(TypeError, match="fitness must hold real numbers, got bool"):
+        cma_es.tell(state, x, F > 0)
+    with pytest.raises(ValueError, match="F must have an entry for each of the weights, got 2"):
+        cma_es.rank_weights(F[:2], np.ones(3))
     F[2] = np.nan
-    with pytest.raises(FloatingPointError, match="fitness must be finite, got nan of member 2"):
-        cma_es.tell(state, x, F)
+    for use in (lambda: cma_es.tell(state, x, F), lambda: cma_es.rank_weights(F, np.ones(6))):
+        with pytest.raises(FloatingPointError, match="fitness must be finite, got nan of member 2"):
+            use()
     with pytest.raises(ValueError, match="C must be positive definite, got an eigenvalue of -1"):
         cma_es.ask(rng(), state._replace(C=-np.eye(D)), 4)

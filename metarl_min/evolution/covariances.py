@@ -1,0 +1,111 @@
+"""Covariances of CMA-ES: powers, a largest condition number, and a largest length of steps.
+
+In this module, y is the step from the mean to a point, divided by sigma, and l_min and l_max are
+the smallest and the largest eigenvalue of the covariance C. The Mahalanobis length of a step is
+|C^{-1/2} y|.
+
+    (1)  C <- C + max(0, l_max / 1e14 - l_min) I                [Hansen 2016, sec. B.3; derivation]
+    (2)  y <- min(1, c_y / |C^{-1/2} y|) y,  c_y = sqrt(D) + 2 D / (D + 2)
+                                                                [Hansen 2011, sec. 2]
+
+Equation (1) adds one number to all eigenvalues, and keeps the eigenvectors. If l_max / l_min was
+above 1e14, then l_min becomes l_max / 1e14, and l_max grows by a factor of at most 1 + 1e-14.
+Without (1), the smallest eigenvalues of a search fall without end on a slope or in pure noise.
+Rounding errors of eigenvalues are about 1e-16 l_max, so in the end an eigenvalue would be negative.
+Hansen ends a search whose condition number l_max / l_min is above 1e14.
+
+Equation (2) is for points that were not drawn from the distribution: a user has chosen them, or has
+moved them into bounds. A very long step would make sigma and C far too large. A drawn step has the
+length |N(0, I)|, whose mean is at most sqrt(D). The length is above sqrt(D) + 8 with a probability
+of at most exp(-8^2 / 2) = 1e-14 [Boucheron et al. 2013, thm. 5.6]. So a longer step was not drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from metarl_min.basics.arguments import floats, real, require
+from metarl_min.basics.trees import Array
+
+LARGEST_CONDITION = 1e14
+RARE = 8.0  # a drawn step is longer than sqrt(D) + RARE with a probability of at most 1e-14
+
+
+def check(C: Array) -> Array:
+    """Return C; TypeError or ValueError unless it is a covariance [D, D].
+
+    An eigenvalue may be zero and, because of rounding errors, slightly negative.
+    """
+    shape = floats("C", C).shape
+    require(len(shape) == 2 and shape[0] == shape[1] > 0, "C must be [D, D]", shape)
+    asymmetry = np.abs(C - C.T).max()
+    symmetric = asymmetry <= 1e-8 * np.abs(C).max()
+    require(symmetric, "C must be symmetric", f"a difference of {asymmetry:.3g}")
+    decompose(C)
+    return C
+
+
+def check_distribution(mean: Any, sigma: Any, C: Any) -> tuple[Array, float, Array]:
+    """Return the mean [D], sigma and C [D, D] of a distribution; an error if one is wrong."""
+    require(floats("mean", mean).ndim == 1 and len(mean) > 0, "mean must be [D]", np.shape(mean))
+    require(real("sigma", sigma) > 0, "sigma must be positive", sigma)
+    require(len(check(C)) == len(mean), f"C must be [{len(mean)}, {len(mean)}]", np.shape(C))
+    return mean, float(sigma), C
+
+
+def matrix_power(C: Array, exponent: float) -> Array:
+    """Return a power of a symmetric matrix C [D, D]; ValueError unless C is positive definite."""
+    values, vectors = np.linalg.eigh(check(C))
+    require(values[0] > 0, "C must be positive definite", f"an eigenvalue of {values[0]:.3g}")
+    return compose(values ** real("exponent", exponent), vectors)
+
+
+def compose(values: Array, vectors: Array) -> Array:
+    """Return the matrix with these eigenvalues [D] and eigenvectors, the columns of [D, D]."""
+    return np.asarray((vectors * values) @ vectors.T)
+
+
+def decompose(C: Array) -> tuple[Array, Array, Array]:
+    """Return C after eq. (1), its eigenvalues in rising order, and its eigenvectors as columns.
+
+    [D, D] -> [D, D], [D], [D, D]. ValueError if an eigenvalue is more negative than by rounding.
+    """
+    values, vectors = np.linalg.eigh(C)
+    smallest = values[-1] / LARGEST_CONDITION
+    positive = values[0] > -smallest
+    require(positive, "C must be positive definite", f"an eigenvalue of {values[0]:.3g}")
+    if values[0] >= smallest:
+        return C, values, vectors
+    added = smallest - values[0]
+    return C + added * np.eye(len(C)), values + added, vectors
+
+
+def shorten(y: Array, inverse_root: Array) -> Array:
+    """Return steps y [P, D] by eq. (2). `inverse_root` is C^{-1/2} [D, D].
+
+    >>> shorten(np.array([[9.0, 0.0], [2.0, 0.0]]), np.eye(2)) - [np.sqrt(2) + 1, 0]
+    array([[ 0.        ,  0.        ],
+           [-0.41421356,  0.        ]])
+    """
+    D = y.shape[1]
+    size = np.abs(y).max(axis=1, keepdims=True)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        unit = y / size  # the square of y itself may be too large for a float
+        length = np.linalg.norm(unit @ inverse_root, axis=1, keepdims=True)
+        longest = math.sqrt(D) + 2 * D / (D + 2)
+        return np.where(size * length > longest, unit * (longest / length), y)
+
+
+def shorten_rare(y: Array, inverse_root: Array) -> Array:
+    """Return steps y [P, D]; those that cannot have been drawn are shortened by eq. (2).
+
+    ValueError if a step is not finite. `inverse_root` is C^{-1/2} [D, D].
+    """
+    drawn = np.linalg.norm(y @ inverse_root, axis=1) <= math.sqrt(y.shape[1]) + RARE
+    if drawn.all():
+        return y
+    require(bool(np.isfinite(y).all()), "x must be at most 1e308 sigma from the mean", "more")
+    return np.where(drawn[:, None], y, shorten(y, inverse_root))
