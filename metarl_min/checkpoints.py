@@ -6,6 +6,8 @@ Each array becomes one entry of an `.npz` file; its name is the path to it, such
 one step, so a reader never meets half a file. A run reads only a checkpoint that was made by the
 same learner, family, settings and seed, and whose state has the parts, the shapes and the dtypes of
 its own state.
+
+`rebuild`, `shapes`, `leaves_of`, `with_leaves` and `not_finite` trust their arguments.
 """
 
 import io
@@ -17,8 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import require
-from metarl_min.basics.files import write_atomically
+from metarl_min.basics.arguments import instance, require
+from metarl_min.basics.files import as_path, write_atomically
 from metarl_min.basics.trees import Array
 
 MADE_BY = "made_by"  # the entry of the file
@@ -100,6 +102,7 @@ def not_finite(leaves: dict[str, Array]) -> str:
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint. The bytes of the file depend on the arrays and on `made_by` alone."""
+    instance("checkpoint", checkpoint, Checkpoint)
     buffer, made_by = io.BytesIO(), np.array(json.dumps(checkpoint.made_by))
     np.savez(buffer, **{MADE_BY: made_by}, **leaves_of(checkpoint))  # type: ignore[arg-type]
     write_atomically(path, buffer.getvalue())
@@ -138,7 +141,8 @@ def load(path: Path, first: Checkpoint) -> Checkpoint:
     ValueError for any other file, and for a state that training would not have written because it
     holds NaN or infinity.
     """
-    leaves = _read(path)
+    instance("first", first, Checkpoint)
+    leaves = _read(as_path("path", path))
     _require_made_by(path, leaves.pop(MADE_BY, None), first.made_by)
     strange = shapes(leaves) ^ shapes(leaves_of(first))
     rule = f"{path} must be a checkpoint of this learner with these settings"

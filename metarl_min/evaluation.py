@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import floats, require, whole
+from metarl_min.basics.arguments import flag, floats, instance, require, whole
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings import Ceiling, require_ceiling_of
 from metarl_min.ceilings.bayes_optimal import regret
@@ -54,7 +54,11 @@ def mean_and_stderr(samples: Array) -> tuple[float, float]:
     (2.0, 1.0)
     """
     rule = "samples must be those of two tasks or more, in one axis"
-    require(floats("samples", samples).ndim == 1 and len(samples) > 1, rule, samples.shape)
+    require(
+        floats("samples", samples, -1e150, 1e150).ndim == 1 and len(samples) > 1,
+        rule,
+        samples.shape,
+    )
     return float(samples.mean()), float(samples.std(ddof=1) / np.sqrt(len(samples)))
 
 
@@ -63,8 +67,13 @@ def play_fresh_tasks(
 ) -> Iterator[Episodes]:
     """Yield the trials on `num_tasks` fresh tasks, at most `CHUNK` tasks at a time.
 
-    The tasks depend on `seed` and `num_tasks` alone, so all players meet the same tasks.
+    The tasks depend on `seed` and `num_tasks` alone, so all players meet the same tasks. TypeError
+    if `state` is of another type than the states of the learner.
     """
+    own = instance("learner", learner, Learner).init(np.random.default_rng(0))
+    instance("state", state, type(own))
+    seed, greedy = whole("seed", seed, 0, np.inf), flag("greedy", greedy)
+    num_tasks = whole("num_tasks", num_tasks)
     for chunk, first in enumerate(range(0, num_tasks, CHUNK)):
         tasks_rng = np.random.default_rng([seed, chunk, 1])
         rng = np.random.default_rng([seed, chunk, 3])
@@ -96,10 +105,9 @@ def evaluate(
     >>> 0.0 < scores.score_pdl < 1.0
     True
     """
-    whole("num_tasks", num_tasks, low=2)
-    whole("seed", seed, 0, np.inf)
+    num_tasks = whole("num_tasks", num_tasks, low=2)
     if ceiling is not None:
-        require_ceiling_of(learner.family, ceiling)
+        require_ceiling_of(instance("learner", learner, Learner).family, ceiling)
     returns, losses = [], []
     for episodes in play_fresh_tasks(learner, state, num_tasks, seed, greedy):
         returns.append(episodes.rewards.sum(-1))

@@ -8,6 +8,8 @@ condition: the processor, the versions of the libraries and the number of thread
 (BLAS) are the same. Sums of rl2 and mann, for example, have other bits with another number of
 threads. The command line uses one thread unless an environment variable says otherwise. In Python,
 set `OPENBLAS_NUM_THREADS=1` before NumPy is imported.
+
+`made_by`, `continue_run` and `no_report` trust their arguments.
 """
 
 import json
@@ -20,7 +22,7 @@ import numpy as np
 
 from metarl_min import checkpoints
 from metarl_min.basics import files, words
-from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.arguments import function, instance, require, whole
 from metarl_min.checkpoints import Checkpoint
 from metarl_min.learners import Learner, within_schedule
 
@@ -67,6 +69,7 @@ def made_by(learner: Learner, seed: int) -> dict[str, Any]:
 
 def initial_checkpoint(learner: Learner, seed: int) -> Checkpoint:
     """Return the learner before its first iteration. FloatingPointError if it is not finite."""
+    instance("learner", learner, Learner)
     state = learner.init(np.random.default_rng([whole("seed", seed, 0, np.inf), 0]))
     first = Checkpoint(iteration=0, state=state, made_by=made_by(learner, seed))
     _require_finite(checkpoints.leaves_of(first), 0)
@@ -79,7 +82,8 @@ def restore(directory: Path, first: Checkpoint) -> Checkpoint:
     `first` is the initial checkpoint of the learner. ValueError if the file is damaged, or was made
     by another learner, family, seed or other settings.
     """
-    path = Path(directory) / "checkpoint.npz"
+    path = files.as_path("directory", directory) / "checkpoint.npz"
+    instance("first", first, Checkpoint)
     return checkpoints.load(path, first) if path.exists() or path.is_symlink() else first
 
 
@@ -114,6 +118,9 @@ def iterations(
     FloatingPointError if a state holds NaN or infinity. TypeError if a state changes its shapes
     or dtypes.
     """
+    instance("learner", learner, Learner)
+    instance("last", last, Checkpoint)
+    end, seed = whole("end", end, 0), whole("seed", seed, 0, np.inf)
     while last.iteration < end:
         rng = np.random.default_rng([seed, last.iteration + 1])
         try:
@@ -147,6 +154,7 @@ def train(
     """
     length = learner.iterations if num_iterations is None else num_iterations
     end = within_schedule(learner, length)
+    function("on_iteration", on_iteration)
     last = first = initial_checkpoint(learner, seed)
     for last, info in iterations(learner, first, end, seed):
         on_iteration(last.iteration, info)
@@ -172,7 +180,8 @@ def train_run(
     """
     within_schedule(learner, whole("num_iterations", num_iterations))
     first = initial_checkpoint(learner, seed)
-    with files.one_writer(Path(directory)):
+    function("on_iteration", on_iteration)
+    with files.one_writer(files.as_path("directory", directory)):
         last = restore(directory, first)
         rule = f"num_iterations must be at least the {last.iteration} that are done"
         require(last.iteration <= num_iterations, rule, num_iterations)

@@ -173,3 +173,15 @@ def test_every_byte_that_is_flipped_and_every_cut_is_an_error_or_changes_nothing
             same, refused = "\n" not in str(error), refused + 1
         assert same
     assert refused >= 26  # each cut at least
+
+
+@pytest.mark.parametrize("wrong", [None, {}, (3, {}), "checkpoint"])
+def test_what_is_no_checkpoint_is_neither_written_nor_read(tmp_path, wrong):
+    with pytest.raises(TypeError, match="checkpoint must be of type Checkpoint, got"):
+        checkpoints.save(tmp_path / "c.npz", wrong)
+    with pytest.raises(TypeError, match="first must be of type Checkpoint, got"):
+        checkpoints.load(tmp_path / "c.npz", wrong)
+    for path in (None, 3):
+        with pytest.raises(TypeError, match="path must be a path, got"):
+            checkpoints.load(path, Checkpoint(0, {}))
+    assert list(tmp_path.iterdir()) == []

@@ -129,8 +129,9 @@ def test_everybody_meets_the_same_tasks_chunk_by_chunk():
         rng.random(len(met["second"]))
         return peek(rng, state, batch, family=BANDIT)
 
+    player = player_of(BANDIT, trial)._replace(init=lambda rng: "first")
     for state in met:
-        evaluation.evaluate(player_of(BANDIT, trial), state, num_tasks=2500, seed=3)
+        evaluation.evaluate(player, state, num_tasks=2500, seed=3)
     assert [len(batch) for batch in met["first"]] == [1000, 1000, 500]
     for mine, theirs in zip(met["first"], met["second"], strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -218,3 +219,27 @@ def test_a_gain_of_round_off_is_no_gain(parameters):
     learner = posterior_sampling.random(family)
     scores = evaluation.evaluate(learner, (), num_tasks=20, seed=0, ceiling=ceiling)
     assert scores.score is None and scores.score_pdl is None
+
+
+@pytest.mark.parametrize("wrong", [None, "thompson", [1], np.ones(2)])
+def test_what_is_no_learner_and_no_state_of_it_is_refused(wrong):
+    player = bandits.thompson(bandit(arms=2, pulls=3))
+    with pytest.raises(TypeError, match="learner must be of type Learner, got"):
+        evaluation.evaluate(wrong, (), num_tasks=2, seed=0)
+    with pytest.raises(TypeError, match="state must be of type tuple, got"):
+        evaluation.evaluate(player, wrong, num_tasks=2, seed=0)
+    with pytest.raises(TypeError, match="greedy must be True or False, got"):
+        evaluation.evaluate(player, (), num_tasks=2, seed=0, greedy=wrong)
+
+
+def test_the_fresh_tasks_have_a_number_and_a_seed():
+    player = bandits.thompson(bandit(arms=2, pulls=3))
+    for change, error in (({"num_tasks": -1}, ValueError), ({"num_tasks": 2.5}, TypeError),
+                          ({"seed": -1}, ValueError), ({"seed": [0]}, TypeError)):  # fmt: skip
+        with pytest.raises(error, match=f"{next(iter(change))} must be"):
+            next(evaluation.play_fresh_tasks(player, (), **{"num_tasks": 2, "seed": 0, **change}))
+
+
+def test_samples_whose_squares_overflow_are_refused():
+    with pytest.raises(ValueError, match=r"samples must be from -1e\+150 to 1e\+150, got"):
+        evaluation.mean_and_stderr(np.array([1.0, 1e300]))

@@ -271,3 +271,32 @@ def test_schedules_run_over_the_iterations_of_the_command_line(tmp_path):
     assert main.main(own) == 0
     settings = json.loads((tmp_path / "own" / "run.json").read_text())["settings"]
     assert settings["iterations"] == 9
+
+
+@pytest.mark.parametrize("wrong", [None, "maml", [1], (1, 2)])
+def test_what_is_no_learner_no_checkpoint_and_no_function_is_refused(tmp_path, wrong):
+    learner = toy_learner.toy(BANDIT)
+    first = training.initial_checkpoint(learner, 0)
+    with pytest.raises(TypeError, match="learner must be of type Learner, got"):
+        training.train(wrong, 2, seed=0)
+    with pytest.raises(TypeError, match="learner must be of type Learner, got"):
+        training.initial_checkpoint(wrong, 0)
+    for call in (lambda: training.restore(tmp_path, wrong),
+                 lambda: next(training.iterations(learner, wrong, 2, 0))):  # fmt: skip
+        with pytest.raises(TypeError, match="must be of type Checkpoint, got"):
+            call()
+    with pytest.raises(TypeError, match="on_iteration must be a function, got"):
+        training.train(learner, 2, seed=0, on_iteration=wrong)
+    for end, seed in ((wrong, 0), (2, wrong)):
+        with pytest.raises(TypeError, match="must be a whole number, got"):
+            next(training.iterations(learner, first, end, seed))
+
+
+@pytest.mark.parametrize("wrong", [None, 3, ["runs"], b"runs"])
+def test_a_directory_is_a_path_or_a_text(tmp_path, wrong):
+    learner = toy_learner.toy(BANDIT)
+    with pytest.raises(TypeError, match="directory must be a path, got"):
+        training.train_run(wrong, learner, 2, seed=0)
+    with pytest.raises(TypeError, match="directory must be a path, got"):
+        training.restore(wrong, training.initial_checkpoint(learner, 0))
+    assert training.train_run(str(tmp_path), learner, 2, seed=0).num_steps == 2

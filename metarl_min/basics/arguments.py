@@ -110,6 +110,13 @@ def whole(name: str, value: Any, low: int = 1, high: float = sys.maxsize) -> int
     return number
 
 
+def flag(name: str, value: Any) -> bool:
+    """Return the value as a bool; TypeError unless it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {shown(repr(value))}")
+    return bool(value)
+
+
 def pair(name: str, value: Any) -> tuple[int, int]:
     """Return a pair of whole numbers, such as (S, A); TypeError or ValueError for anything else."""
     if not isinstance(value, tuple) or len(value) != 2:

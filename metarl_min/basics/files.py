@@ -15,6 +15,8 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from metarl_min.basics.arguments import instance
+
 try:
     import fcntl
 except ImportError:  # on Windows
@@ -25,13 +27,21 @@ _TEMPORARY = re.compile(r".+\.\d+\.[0-9a-f]{16}\.tmp")
 _LOCKS: set[int] = set()
 
 
+def as_path(name: str, value: str | os.PathLike[str]) -> Path:
+    """Return the value as a Path; TypeError unless it is a path or a text."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{name} must be a path, got {type(value).__name__}")
+    return Path(value)
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace the file `path` in one step: a reader sees the old content or the new content.
 
     The content is first written into a file whose name no other writer has. If `path` is a link,
     then the file to which it points is replaced.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(as_path("path", path)))
+    instance("content", content, bytes)
     name = f"{target.name}.{os.getpid()}.{secrets.token_hex(8)}.tmp"
     temporary = target.with_name(name)
     try:

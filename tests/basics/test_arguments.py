@@ -277,3 +277,10 @@ def test_indices_of_64_bits_without_a_sign_are_refused():
         assert arguments.indices("i", np.array([0, 2], dtype), 3).dtype == dtype
     with pytest.raises(TypeError, match=r"^i must be an array of whole numbers up to int64, got"):
         arguments.indices("i", np.array([0, 2], np.uint64), 3)
+
+
+def test_a_flag_is_true_or_false():
+    assert arguments.flag("greedy", np.bool_(True)) is True and not arguments.flag("greedy", False)
+    for wrong in (None, 0, 1.0, "no", [], np.array(True)):
+        with pytest.raises(TypeError, match=r"^greedy must be True or False, got"):
+            arguments.flag("greedy", wrong)

@@ -168,3 +168,13 @@ def test_many_processes_take_turns(tmp_path):
     for thread in threads:
         thread.join()
     assert len(most) == 120 and set(most) == {1}
+
+
+def test_a_file_has_a_path_and_bytes(tmp_path):
+    for wrong in (None, 3, ["x"]):
+        with pytest.raises(TypeError, match="path must be a path, got"):
+            files.write_atomically(wrong, b"x")
+        with pytest.raises(TypeError, match="content must be of type bytes, got"):
+            files.write_atomically(tmp_path / "x", wrong)
+    files.write_atomically(str(tmp_path / "x"), b"y")
+    assert (tmp_path / "x").read_bytes() == b"y"

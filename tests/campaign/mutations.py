@@ -8,6 +8,7 @@ by a rule. If it accepts one, the result must be what the other value gives.
 
 import random
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
@@ -223,6 +224,8 @@ def mutations(value):
         return of_record(value)
     if isinstance(value, list | tuple):
         return of_sequence(value)
+    if isinstance(value, Path):
+        return [m for m in of_function(value) if m.kind != "text"]  # a text is a path
     if callable(value):
         return of_function(value)
     return [mutation(kind, "", x) for kind, x in WRONG_KINDS] if value is not None else []

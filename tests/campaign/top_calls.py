@@ -19,6 +19,7 @@ LEARNER = toy(FAMILY)
 STATE = LEARNER.init(rng())
 DIRECTORY = Path(tempfile.mkdtemp())
 atexit.register(shutil.rmtree, DIRECTORY, ignore_errors=True)
+FIRST = training.initial_checkpoint(LEARNER, 1)
 FILE = DIRECTORY / "checkpoint.npz"
 
 
@@ -27,13 +28,13 @@ def save(path, checkpoint):
     return path.read_bytes()
 
 
-def load(path, template):
-    checkpoints.save(FILE, Checkpoint(3, STATE))
-    return checkpoints.load(path, template)
+def load(path, first):
+    checkpoints.save(FILE, FIRST._replace(iteration=3))
+    return checkpoints.load(path, first)
 
 
 def restore(directory, first):
-    checkpoints.save(FILE, Checkpoint(3, STATE))
+    checkpoints.save(FILE, FIRST._replace(iteration=3))
     return training.restore(directory, first)
 
 
@@ -43,31 +44,34 @@ def run(**arguments):
         return training.train_run(Path(name), **arguments)
 
 
+LONG = {"num_tasks": "huge", "num_iterations": "huge", "end": "huge"}  # work that is asked for
+
 CALLS = {
     "evaluation.mean_and_stderr": call(
-        evaluation.mean_and_stderr, samples=np.array([0.5, -1.0, 2.0])
+        evaluation.mean_and_stderr, {"samples": "wrong-shape"}, samples=np.array([0.5, -1.0, 2.0])
     ),
     "evaluation.play_fresh_tasks": call(
-        evaluation.play_fresh_tasks,
+        evaluation.play_fresh_tasks, LONG,
         learner=LEARNER, state=STATE, num_tasks=3, seed=1, greedy=False,
     ),
     "evaluation.evaluate": call(
-        evaluation.evaluate, learner=LEARNER, state=STATE, num_tasks=3, seed=1, greedy=False
+        evaluation.evaluate, LONG, learner=LEARNER, state=STATE, num_tasks=3, seed=1, greedy=False
     ),
     "checkpoints.save": call(save, path=DIRECTORY / "new.npz", checkpoint=Checkpoint(3, STATE)),
-    "checkpoints.load": call(load, path=FILE, template=STATE),
+    "checkpoints.load": call(load, path=FILE, first=FIRST),
     "checkpoints.flatten": call(checkpoints.flatten, {"value": "*"}, value=STATE),
     "checkpoints.write_atomically": call(
         checkpoints.write_atomically, path=DIRECTORY / "x", content=b"abc"
     ),
     "training.initial_checkpoint": call(training.initial_checkpoint, learner=LEARNER, seed=1),
-    "training.restore": call(restore, directory=DIRECTORY, first=Checkpoint(0, STATE)),
+    "training.restore": call(restore, directory=DIRECTORY, first=FIRST),
     "training.iterations": call(
-        training.iterations, learner=LEARNER, last=Checkpoint(0, STATE), end=2, seed=1
+        training.iterations, LONG, learner=LEARNER, last=FIRST, end=2, seed=1
     ),
     "training.train": call(
-        training.train, learner=LEARNER, num_iterations=2, seed=1, on_iteration=training.no_report
+        training.train, {"num_iterations": "None huge"}, learner=LEARNER, num_iterations=2, seed=1,
+        on_iteration=training.no_report
     ),
-    "training.train_run": call(run, learner=LEARNER, num_iterations=2, seed=1),
+    "training.train_run": call(run, LONG, learner=LEARNER, num_iterations=2, seed=1),
 }  # fmt: skip
-RESULTS = ()
+RESULTS = ("evaluation.Scores", "checkpoints.Checkpoint")
