@@ -39,7 +39,6 @@ SEARCH = {
     "sigma": 0.5,
     "beta": 0.5,
     "decay": 0.25,
-    "num_slices": 2,
 }
 RL2 = {
     "hidden": 3,
@@ -102,7 +101,7 @@ CALLS = {
     ),
     "ga.ga": call(
         ga, None, one_step, family=FAMILY, hidden=2, iterations=5, population=4, num_tasks=2,
-        elites=1, pressure=2, chance=0.5, sigma=0.5, num_slices=2,
+        elites=1, pressure=2, chance=0.5, sigma=0.5,
     ),
     "es_maml.es_maml": call(es_maml, None, one_step, family=FAMILY, **GRADIENT, **SEARCH),
     "evolved_rule.evolved_rule": call(evolved_rule, None, one_step, family=FAMILY, **SEARCH),
