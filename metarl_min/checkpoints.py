@@ -48,7 +48,7 @@ def _parts(value: Any) -> dict[str, Any] | None:
 def flatten(value: Any, path: str = "") -> dict[str, Array]:
     """Return the leaves of a nested value by their paths. None is not a leaf.
 
-    TypeError if a leaf is no array, number or None.
+    TypeError if a leaf is no array, number or None. ValueError if two leaves have one path.
 
     >>> flatten({"iteration": 3, "state": {"w": (np.ones(2), None)}})
     {'iteration': array(3), 'state.w.0': array([1., 1.])}
@@ -56,12 +56,16 @@ def flatten(value: Any, path: str = "") -> dict[str, Array]:
     parts = _parts(value)
     if parts is None:
         leaf = np.asarray([] if value is None else value, order="C")
-        if leaf.dtype.kind not in "biufc":
+        if leaf.dtype.kind not in "biufc" or isinstance(value, np.ma.MaskedArray):
             raise TypeError(f"a state must hold arrays, numbers and None, got {value!r} at {path}")
         return {} if value is None else {path: leaf}
     flat: dict[str, Array] = {}
     for name, part in parts.items():
-        flat |= flatten(part, f"{path}.{name}" if path else str(name))
+        new = flatten(part, f"{path}.{name}" if path else str(name))
+        if not flat.keys().isdisjoint(new):  # as of the keys 1 and "1", or "a.b" and "a"
+            twice = sorted(flat.keys() & new.keys())[:1]
+            raise ValueError(f"parts of a state must have different names, got {twice} twice")
+        flat |= new
     return flat
 
 

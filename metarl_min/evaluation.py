@@ -29,6 +29,7 @@ from metarl_min.ceilings import Ceiling, require_ceiling_of
 from metarl_min.ceilings.bayes_optimal import regret
 from metarl_min.learners import Learner
 from metarl_min.mdps.rollouts import Episodes
+from metarl_min.tasks import Family
 
 CHUNK = 1000  # tasks that are played at once; the random streams depend on this number
 
@@ -77,8 +78,17 @@ def play_fresh_tasks(
     for chunk, first in enumerate(range(0, num_tasks, CHUNK)):
         tasks_rng = np.random.default_rng([seed, chunk, 1])
         rng = np.random.default_rng([seed, chunk, 3])
-        tasks = learner.family.sample(tasks_rng, min(CHUNK, num_tasks - first))
-        yield learner.trial(rng, state, tasks, greedy=greedy)
+        num = min(CHUNK, num_tasks - first)
+        tasks = learner.family.sample(tasks_rng, num)
+        yield _checked(learner.trial(rng, state, tasks, greedy=greedy), learner.family, num)
+
+
+def _checked(episodes: Any, family: Family, num_tasks: int) -> Episodes:
+    """Return the episodes of trials; an error unless they have the lengths of the family."""
+    checked: Episodes = instance("what trial returns", episodes, Episodes)
+    axes, got = (num_tasks, family.num_episodes, family.horizon), checked.rewards.shape
+    require(got == axes, f"episodes of trials must have the axes [M, N, T] = {axes}", got)
+    return checked
 
 
 def evaluate(
@@ -93,7 +103,8 @@ def evaluate(
     """Score one trial of a learner on each of `num_tasks` fresh tasks, eqs. (1)-(3).
 
     ValueError for fewer than two tasks, because the standard error needs two. ValueError also if
-    the ceiling is that of another family.
+    the ceiling is that of another family, or if the trials have other lengths than those of the
+    family.
 
     >>> from metarl_min.baselines.bandits import thompson
     >>> from metarl_min.ceilings.bayes_optimal import solve

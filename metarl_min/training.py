@@ -29,12 +29,12 @@ from metarl_min.learners import Learner, within_schedule
 OnIteration = Callable[[int, Any], None]  # number of the iteration, its Info
 
 
-def _name(function: Any) -> str:
+def _name(called: Any) -> str:
     """Return the file, without its folder, and the name of a function below its partials."""
-    function, _ = words.unwrapped(function)
-    module = sys.modules.get(getattr(function, "__module__", ""))
+    inner, _ = words.unwrapped(called)
+    module = sys.modules.get(getattr(inner, "__module__", ""))
     file = Path(getattr(module, "__file__", None) or "").stem
-    return f"{file}.{getattr(function, '__qualname__', type(function).__name__)}"
+    return f"{file}.{getattr(inner, '__qualname__', type(inner).__name__)}"
 
 
 def _with_values(name: str, values: Mapping[str, Any]) -> str:
@@ -152,9 +152,10 @@ def train(
     >>> state.theta["logits"].shape
     (1, 2)
     """
+    instance("learner", learner, Learner)
+    function("on_iteration", on_iteration)
     length = learner.iterations if num_iterations is None else num_iterations
     end = within_schedule(learner, length)
-    function("on_iteration", on_iteration)
     last = first = initial_checkpoint(learner, seed)
     for last, info in iterations(learner, first, end, seed):
         on_iteration(last.iteration, info)
@@ -178,9 +179,10 @@ def train_run(
     learner, family, seed or other settings, if more than `num_iterations` are done, or if the
     schedule of the learner is shorter.
     """
+    instance("learner", learner, Learner)
+    function("on_iteration", on_iteration)
     within_schedule(learner, whole("num_iterations", num_iterations))
     first = initial_checkpoint(learner, seed)
-    function("on_iteration", on_iteration)
     with files.one_writer(files.as_path("directory", directory)):
         last = restore(directory, first)
         rule = f"num_iterations must be at least the {last.iteration} that are done"

@@ -40,7 +40,25 @@ def test_the_bytes_of_a_checkpoint_depend_on_the_arrays_alone(tmp_path):
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-@pytest.mark.parametrize("leaf", ["text", object(), np.array(["a"]), 2**70])
+@pytest.mark.parametrize("state", [{1: 0.0, "1": 0.0}, {"a": {"b": 0.0}, "a.b": 0.0}])
+def test_two_parts_of_one_name_are_refused(state):
+    with pytest.raises(ValueError, match=r"must have different names, got \['(1|a\.b)'\] twice"):
+        checkpoints.flatten(state)
+
+
+@pytest.mark.parametrize("wrong", [None, {"w": 1.0}, (3, {"w": 1.0})])
+def test_what_is_no_checkpoint_is_not_written_and_not_read(tmp_path, wrong):
+    with pytest.raises(TypeError, match="checkpoint must be of type Checkpoint, got"):
+        checkpoints.save(tmp_path / "x", wrong)
+    with pytest.raises(TypeError, match="first must be of type Checkpoint, got"):
+        checkpoints.load(tmp_path / "x", wrong)
+    with pytest.raises(ValueError, match="must be a whole checkpoint, got none"):
+        checkpoints.load(tmp_path / "x", Checkpoint(0, nested(0)))
+
+
+@pytest.mark.parametrize(
+    "leaf", ["text", object(), np.array(["a"]), 2**70, np.ma.masked_array([1.0], [True])]
+)
 def test_a_state_holds_numbers_only(leaf):
     with pytest.raises(TypeError, match="a state must hold arrays, numbers and None"):
         checkpoints.flatten({"a": leaf})

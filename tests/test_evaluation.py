@@ -243,3 +243,39 @@ def test_the_fresh_tasks_have_a_number_and_a_seed():
 def test_samples_whose_squares_overflow_are_refused():
     with pytest.raises(ValueError, match=r"samples must be from -1e\+150 to 1e\+150, got"):
         evaluation.mean_and_stderr(np.array([1.0, 1e300]))
+
+
+def paid(change):
+    """A player whose trials pay 0, after a change of these episodes."""
+
+    def trial(rng, state, batch, greedy=False):
+        shape = (*batch.leading, BANDIT.num_episodes, BANDIT.horizon)
+        zeros = np.zeros(shape, int)
+        return change(rollouts.Episodes(zeros, zeros, np.zeros(shape), np.ones(shape, bool)))
+
+    return player_of(BANDIT, trial)
+
+
+def cut(episodes, *index):
+    return rollouts.Episodes(*(part[index] for part in episodes))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda x: x.rewards, TypeError, "what trial returns must be of type Episodes"),
+        (lambda x: None, TypeError, "what trial returns must be of type Episodes, got NoneType"),
+        (lambda x: cut(x, slice(9)), ValueError, r"\[M, N, T\] = \(10, 6, 1\), got \(9, 6, 1\)"),
+        (lambda x: cut(x, slice(10), slice(3)), ValueError, r"got \(10, 3, 1\)"),
+        (lambda x: cut(x, 0), ValueError, r"got \(6, 1\)"),
+    ],
+)
+def test_trials_of_another_length_are_refused(change, error, message):
+    with pytest.raises(error, match=message):
+        evaluation.evaluate(paid(change), None, num_tasks=10, seed=0)
+
+
+@pytest.mark.parametrize("learner", [None, "maml", BANDIT, paid])
+def test_what_is_no_learner_is_not_evaluated(learner):
+    with pytest.raises(TypeError, match="learner must be of type Learner, got"):
+        evaluation.evaluate(learner, None, num_tasks=10, seed=0)

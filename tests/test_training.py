@@ -129,6 +129,39 @@ def test_a_training_past_the_schedule_of_its_learner_is_refused(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("learner", [None, rl2, "rl2"])
+def test_what_is_no_learner_is_not_trained(tmp_path, learner):
+    for train in (WALK, partial(training.train_run, tmp_path, seed=3)):
+        with pytest.raises(TypeError, match="learner must be of type Learner, got"):
+            train(learner, num_iterations=4)
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        ({"num_iterations": 2.0}, TypeError, "num_iterations must be a whole number"),
+        ({"num_iterations": True}, TypeError, "num_iterations must be a whole number"),
+        ({"num_iterations": -1}, ValueError, "num_iterations must be at least"),
+        ({"seed": -1}, ValueError, "seed must be at least 0"),
+        ({"seed": None}, TypeError, "seed must be a whole number"),
+        ({"on_iteration": 3}, TypeError, "on_iteration must be a function"),
+    ],
+)
+def test_a_training_checks_what_it_is_given(tmp_path, words, error, message):
+    words = {"num_iterations": 2, "seed": 0, **words}
+    for train in (training.train, partial(training.train_run, tmp_path)):
+        with pytest.raises(error, match=message):
+            train(toy_learner.toy(BANDIT), **words)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_run_directory_may_be_text(tmp_path):
+    state = training.train_run(str(tmp_path), toy_learner.toy(BANDIT), 4, seed=3)
+    assert repr(state) == repr(WALK(toy_learner.toy(BANDIT), 4))
+    first = training.initial_checkpoint(toy_learner.toy(BANDIT), 3)
+    assert training.restore(str(tmp_path), first).iteration == 4
+
+
 def test_a_longer_run_is_not_cut_to_what_is_asked_for(tmp_path):
     learner = toy_learner.toy(BANDIT)
     training.train_run(tmp_path, learner, 10, seed=3)

@@ -120,6 +120,7 @@ def one_writer(directory: Path) -> Iterator[None]:
 
     ValueError if another process or another thread holds the lock.
     """
+    directory = Path(directory)
     number = _lock(directory) if fcntl else _lock_on_windows(directory)
     if number is None:
         yield

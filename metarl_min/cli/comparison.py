@@ -17,7 +17,7 @@ import numpy as np
 
 from metarl_min import evaluation, training
 from metarl_min.baselines import registry as baselines
-from metarl_min.basics.arguments import whole
+from metarl_min.basics.arguments import function, instance, whole
 from metarl_min.ceilings import TooLarge, bayes_optimal
 from metarl_min.ceilings.bayes_optimal import Ceiling
 from metarl_min.cli import budgets, environment, runs
@@ -185,6 +185,16 @@ def _entry(jobs: Sequence[Job], rows: Sequence[Row]) -> Row:
     }
 
 
+def _check(families: Any, learners: Any, processes: Any, report: Any) -> None:
+    """Raise a TypeError or a ValueError for what cannot be compared."""
+    for name, maker in instance("learners", learners, Mapping).items():
+        function(f"learner {name!r}", maker)
+    for name, family in instance("families", families, Mapping).items():
+        instance(f"family {name!r}", family, Family)
+    whole("processes", processes)
+    function("report", report)
+
+
 def compare(
     families: Mapping[str, Family],
     learners: Mapping[str, Callable[[Family], Learner]],
@@ -206,10 +216,14 @@ def compare(
     """
     whole("num_seeds", num_seeds)
     whole("num_tasks", num_tasks, low=2)
+    _check(families, learners, processes, report)
     started, seeds = time.perf_counter(), range(whole("seed", seed, 0, np.inf), seed + num_seeds)
     jobs: list[Job] = []
     for task, family in families.items():
-        made = {name: maker(family) for name, maker in learners.items()}
+        made = {
+            name: instance(f"learner {name!r}", maker(family), Learner)
+            for name, maker in learners.items()
+        }
         jobs += _jobs_of(task, family, made, num_tasks, seeds)
     jobs.sort(key=lambda job: job.num_seeds == 0)  # learners first: they take longest
     rows: dict[int, Row] = {}

@@ -147,6 +147,23 @@ def test_the_comparison_has_a_door_in_python():
     assert "thompson" in entry["baselines"] and len(lines) >= 4
 
 
+@pytest.mark.parametrize(
+    ("families", "learners", "options", "message"),
+    [
+        (bandit(arms=2), {}, {}, "families must be of type Mapping, got Family"),
+        ({"b": "bandit"}, {}, {}, "family 'b' must be of type Family, got str"),
+        ({}, ["maml"], {}, "learners must be of type Mapping, got list"),
+        ({}, {"maml": "maml"}, {}, "learner 'maml' must be a function, got 'maml'"),
+        ({"b": bandit()}, {"x": lambda family: 3}, {}, "learner 'x' must be of type Learner, got"),
+        ({}, {}, {"processes": 0.5}, "processes must be a whole number"),
+        ({}, {}, {"report": None}, "report must be a function, got None"),
+    ],
+)
+def test_the_door_refuses_what_cannot_be_compared(families, learners, options, message):
+    with pytest.raises(TypeError, match=message):
+        comparison.compare(families, learners, **options)
+
+
 @pytest.mark.parametrize("options", [{"num_seeds": 0}, {"num_tasks": 1}, {"seed": -1}])
 def test_the_door_refuses_numbers_that_make_no_sense(options):
     with pytest.raises(ValueError, match="must be at least"):
