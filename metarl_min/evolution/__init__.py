@@ -7,7 +7,7 @@ players            parameters that play a trial, for a whole population at once
 workers            worker processes that end with their parent, and separate jobs
 executors          slices of a population on many workers
 generations        one generation of a search on many workers
-covariances        a largest condition number of a covariance, and a largest length of steps
+covariances        limits of condition number, length of steps and scale
 cma_es             a normal distribution that learns the shape of the fitness
 cma_es_runs        the best point of a run of CMA-ES, reasons to stop, and a loop
 """

@@ -57,8 +57,8 @@ opposite steps cancel, and steps in one direction add up. So through p_c, C also
 signs of the steps.
 
 Before C is used in (1), (5) and (8), its condition number is limited by covariances (1). A step
-that cannot have been drawn is shortened by covariances (2). If sigma or C would be too large or too
-small for floats, `ask` and `tell` raise an error.
+that cannot have been drawn is shortened by covariances (2), and the scale of C is limited by
+covariances (3). If sigma leaves the range of floats, `ask` and `tell` raise an error.
 
 There are no negative weights. Points of equal fitness share the weights of their ranks, and (5)
 and (7) use the mu_eff of the shared weights. If all points have the same fitness, only the number
@@ -152,13 +152,10 @@ def init(mean: Array, sigma: float) -> State:
 
 @np.errstate(over="ignore", invalid="ignore")  # the points are checked
 def ask(rng: Rng, state: State, population: int) -> Array:
-    """Draw the points of the next generation, eq. (1). [P, D]
-
-    FloatingPointError if sigma is so large that a point is not finite.
-    """
-    P = whole("population", population, low=2)
+    """Draw the points of a generation, eq. (1); FloatingPointError if one is not finite. [P, D]"""
     _, values, vectors = decompose(instance("state", state, State).C)
-    z = generator("rng", rng).standard_normal((P, len(state.mean)))
+    shape = whole("population", population, low=2), len(state.mean)
+    z = generator("rng", rng).standard_normal(shape)
     x = state.mean + state.sigma * z @ compose(values**0.5, vectors)
     if not np.isfinite(x).all():
         raise _out_of_range(state.sigma, state.C, state.generation)
@@ -226,8 +223,8 @@ def tell(state: State, x: Array, F: Array) -> State:
     D = len(instance("state", state, State).mean)
     shape_is_right = floats("x", x).ndim == 2 and x.shape[1] == D and len(x) > 1
     require(shape_is_right, f"x must be [P, {D}], P at least 2", x.shape)
-    P = len(x)
-    require(np.shape(F) == (P,), f"F must be [{P}], one entry for each of the points", np.shape(F))
+    rule = f"F must be [{len(x)}], one entry for each of the points"
+    require(np.shape(F) == (len(x),), rule, np.shape(F))
     F = require_finite(F)
     if F.min() == F.max():
         return State._make([*state[:-1], state.generation + 1])
@@ -244,7 +241,8 @@ def _update(state: State, x: Array, F: Array) -> State:
     p_sigma, p_c, h = paths(state, const, w, y, inverse_root)
     excess = np.linalg.norm(p_sigma) / expected_norm(y.shape[1]) - 1
     sigma = state.sigma * math.exp(min(1.0, const.c_sigma / const.d_sigma * excess))
-    mean, C = state.mean + state.sigma * w @ y, covariance(C, const, p_c, h, w, y)
+    mean, generation = state.mean + state.sigma * w @ y, state.generation + 1
+    sigma, C, p_c = covariances.rescale(sigma, covariance(C, const, p_c, h, w, y), p_c)
     if not (0 < sigma < np.inf and 0 < C.max() < np.inf):
-        raise _out_of_range(sigma, C, state.generation + 1)
-    return State._make([mean, sigma, C, p_sigma, p_c, state.generation + 1])
+        raise _out_of_range(sigma, C, generation)
+    return State._make([mean, sigma, C, p_sigma, p_c, generation])

@@ -1,4 +1,4 @@
-"""Covariances of CMA-ES: powers, a largest condition number, and a largest length of steps.
+"""Covariances of CMA-ES: powers, and limits of condition number, length of steps and scale.
 
 In this module, y is the step from the mean to a point, divided by sigma, and l_min and l_max are
 the smallest and the largest eigenvalue of the covariance C. The Mahalanobis length of a step is
@@ -7,6 +7,7 @@ the smallest and the largest eigenvalue of the covariance C. The Mahalanobis len
     (1)  C <- C + max(0, l_max / 1e14 - l_min) I                [Hansen 2016, sec. B.3; derivation]
     (2)  y <- min(1, c_y / |C^{-1/2} y|) y,  c_y = sqrt(D) + 2 D / (D + 2)
                                                                 [Hansen 2011, sec. 2]
+    (3)  C <- 4^-k C,  sigma <- 2^k sigma,  p_c <- 2^-k p_c     [derivation]
 
 Equation (1) adds one number to all eigenvalues, and keeps the eigenvectors. If l_max / l_min was
 above 1e14, then l_min becomes l_max / 1e14, and l_max grows by a factor of at most 1 + 1e-14.
@@ -18,6 +19,10 @@ Equation (2) is for points that were not drawn from the distribution: a user has
 moved them into bounds. A very long step would make sigma and C far too large. A drawn step has the
 length |N(0, I)|, whose mean is at most sqrt(D). The length is above sqrt(D) + 8 with a probability
 of at most exp(-8^2 / 2) = 1e-14 [Boucheron et al. 2013, thm. 5.6]. So a longer step was not drawn.
+
+Equation (3) leaves sigma C^{1/2} and sigma p_c as they are, so the search goes on as without it. It
+is exact, because a product with a power of 2 has no rounding error. It is used if C is very small
+or very large, and k is chosen so that the largest entry of C is between 1 and 4 afterwards.
 """
 
 from __future__ import annotations
@@ -109,3 +114,11 @@ def shorten_rare(y: Array, inverse_root: Array) -> Array:
         return y
     require(bool(np.isfinite(y).all()), "x must be at most 1e308 sigma from the mean", "more")
     return np.where(drawn[:, None], y, shorten(y, inverse_root))
+
+
+def rescale(sigma: float, C: Array, p_c: Array) -> tuple[float, Array, Array]:
+    """Return sigma, C [D, D] and p_c [D], by eq. (3) if C is below 1e-90 or above 1e90."""
+    k = (math.frexp(C.max())[1] - 1) // 2
+    if abs(k) < 150:
+        return sigma, C, p_c
+    return float(np.ldexp(sigma, k)), np.ldexp(C, -2 * k), np.ldexp(p_c, -k)

@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import trees
+from metarl_min.basics.arguments import function, instance, require, whole
 from metarl_min.basics.trees import Array
 from metarl_min.evolution import executors
 
@@ -63,7 +64,8 @@ class Request(NamedTuple):
 
 def no_update(population: int) -> Update:
     """Return the `last_update` of the first state of a search."""
-    return Update(digest=np.zeros(2, np.int64), key=0, fitness=np.zeros(population))
+    P = whole("population", population)
+    return Update(digest=np.zeros(2, np.int64), key=0, fitness=np.zeros(P))
 
 
 def digest(state: Any) -> Array:
@@ -106,6 +108,13 @@ def evaluate_slice(start: int, stop: int, request: Request, state: Any) -> Array
     return request.evaluate(state, request.key, start, stop)
 
 
+def _rows(answer: Any, start: int, stop: int) -> Array:
+    """Return the returns of a slice, [stop - start, N]; ValueError if they have another shape."""
+    rule = f"the returns of members {start} to {stop - 1} must be [{stop - start}, N]"
+    require(np.ndim(answer) == 2 and len(answer) == stop - start, rule, np.shape(answer))
+    return np.asarray(answer)
+
+
 def returns(
     executor: Any,
     num_slices: int | None,
@@ -114,10 +123,15 @@ def returns(
     evaluate: Evaluate,
     apply_update: ApplyUpdate,
 ) -> Array:
-    """Return the returns of all members, computed in this process or on the workers. [P, N]"""
-    population = len(state.last_update.fitness)
+    """Return the returns of all members, computed in this process or on the workers. [P, N]
+
+    TypeError or ValueError if an argument, or what `evaluate` returns, is not as described above.
+    """
+    last_update = instance("state.last_update", getattr(state, "last_update", None), Update)
+    function("evaluate", evaluate), function("apply_update", apply_update)
+    population, key = len(last_update.fitness), whole("key", key, 0)
     if executor is None:
-        return evaluate(state, key, 0, population)
+        return _rows(evaluate(state, key, 0, population), 0, population)
     slices = executors.cut(population, num_slices or executors.SLICES)
     request = Request(
         evaluate=evaluate,
@@ -125,7 +139,7 @@ def returns(
         search_id=hashlib.sha256(pickle.dumps(apply_update)).digest(),
         key=key,
         target_digest=digest(state),
-        last_update=state.last_update,
+        last_update=last_update,
     )
     without_state = partial(evaluate_slice, request=request, state=None)
     answers = dict(zip(slices, executors.gather(executor, without_state, slices), strict=True))
@@ -133,4 +147,4 @@ def returns(
     unanswered = [members for members in slices if answers[members] is None]
     with_state = partial(evaluate_slice, request=request, state=state)
     answers |= zip(unanswered, executors.gather(executor, with_state, unanswered), strict=True)
-    return np.concatenate([answers[members] for members in slices])
+    return np.concatenate([_rows(answers[members], *members) for members in slices])

@@ -306,6 +306,24 @@ def test_what_no_float_can_hold_is_an_error():
         cma_es.ask(rng(), huge, 50)
 
 
+@pytest.mark.verifies("covariances.3")
+@pytest.mark.parametrize("exponent", [-450, -300, 0, 300, 450])
+def test_the_scale_of_the_covariance_does_not_matter(exponent):
+    """In a long search C shrinks or grows by many powers of ten, and sigma makes up for it."""
+    state, _, _ = grown()
+    fields = {"sigma": np.ldexp(0.75, -exponent), "p_c": np.ldexp(state.p_c, exponent)}
+    one = state._replace(sigma=0.75)
+    other = state._replace(C=np.ldexp(state.C, 2 * exponent), **fields)
+    for i in range(3):
+        x = cma_es.ask(rng(i), one, P)
+        assert_allclose(cma_es.ask(rng(i), other, P), x, rtol=1e-9)
+        F = rng(10 + i).normal(size=P)
+        one, other = cma_es.tell(one, x, F), cma_es.tell(other, x, F)
+        assert 1e-90 < other.C.max() < 1e90 or exponent == 0
+        assert_allclose(other.sigma**2 * other.C, one.sigma**2 * one.C, rtol=1e-9)
+        assert_allclose(other.mean, one.mean, rtol=1e-9)
+
+
 def test_constants_cannot_be_changed_by_who_reads_them():
     """They are computed once for all generations."""
     assert cma_es.constants(6, 3) is cma_es.constants(6, 3)

@@ -81,6 +81,26 @@ def test_only_the_step_that_cannot_have_been_drawn_is_shortened():
         covariances.shorten_rare(np.array([[np.inf, 0.0]]), np.eye(2))
 
 
+@pytest.mark.verifies("covariances.3")
+@pytest.mark.parametrize("scale", [5e-324, 1e-300, 1e-91, 1e91, 1e300])
+def test_the_scale_moves_from_the_covariance_to_sigma_without_a_rounding_error(scale):
+    C, p_c = scale * np.array([[3.0, 1.0], [1.0, 2.0]]), np.sqrt(scale) * np.array([1.0, -2.0])
+    sigma, small, path = covariances.rescale(0.75, C, p_c)
+    assert 1 <= small.max() < 4
+    # Of powers of 4, the root is exact.
+    factor = np.sqrt(C.max() / small.max())
+    assert sigma == 0.75 * factor and math.frexp(factor)[0] == 0.5
+    assert_array_equal(small * factor * factor, C)
+    assert_array_equal(path * factor, p_c)
+
+
+def test_a_usual_scale_stays():
+    for scale in (1e-89, 1.0, 1e89):
+        C, p_c = scale * np.eye(2), np.ones(2)
+        found = covariances.rescale(0.5, C, p_c)
+        assert found[0] == 0.5 and found[1] is C and found[2] is p_c
+
+
 @pytest.mark.parametrize(
     ("C", "error", "rule"),
     [

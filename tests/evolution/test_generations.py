@@ -199,3 +199,38 @@ def test_what_is_sent_does_not_grow_with_the_parameters(make, new_worker):
 def test_a_worker_keeps_few_states(new_worker):
     training.train(es(BANDIT, **SMALL, executor=Here()), 9, seed=0)
     assert 1 < len(new_worker) <= generations.MOST_STATES
+
+
+def row_of_returns(state, key, start, stop):
+    return np.full((stop - start, 1), state.theta["x"][0])
+
+
+@pytest.mark.parametrize("executor", [None, Here()])
+@pytest.mark.parametrize(
+    ("wrong", "error", "rule"),
+    [
+        ({"state": None}, TypeError, "state.last_update must be of type Update, got NoneType"),
+        ({"key": -1}, ValueError, "key must be at least 0, got -1"),
+        ({"key": 0.5}, TypeError, "key must be a whole number, got 0.5"),
+        ({"evaluate": None}, TypeError, "evaluate must be a function, got None"),
+        ({"apply_update": 3}, TypeError, "apply_update must be a function, got 3"),
+        (
+            {"evaluate": parameter},
+            ValueError,
+            r"the returns of members 0 to . must be \[., N\], got",
+        ),
+    ],
+)
+def test_a_generation_is_refused_where_it_cannot_be(new_worker, executor, wrong, error, rule):
+    first = Counter({"x": np.zeros(1)}, generations.no_update(2))
+    right = {"state": first, "key": 3, "evaluate": row_of_returns, "apply_update": count}
+    found = generations.returns(executor, 2, **right)
+    assert_array_equal(found, np.zeros((2, 1)))
+    with pytest.raises(error, match=rule):
+        generations.returns(executor, 2, **right | wrong)
+
+
+def test_a_population_has_members():
+    with pytest.raises(ValueError, match="population must be at least 1, got 0"):
+        generations.no_update(0)
+    assert generations.no_update(np.int8(3)).fitness.shape == (3,)
