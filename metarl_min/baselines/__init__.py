@@ -15,6 +15,13 @@ published           published tables of these players
 Each player is made by a function of its family, and raises `Unsupported` for a family that it
 does not support. It is a Learner whose step does nothing, and it remembers the present trial in
 the memory of its Agent. A player reads the prior of its family; only the sampler reads the tasks.
+
+The functions of `conditions` and these parts of players are used inside, and trust their arguments:
+`act_by`, `no_state`, `normal_update`, `choose_by_draw`, `choose_eps_greedily`, `choose_by_index`,
+`commit`, `advantage`, `lower_end`, `upper_end`, `pull_values`, `crossing`, `look_up`, `back_up`,
+`backward_induction`, `optimistic_expectation`, `count_episode`, `planning_agent`,
+`planning_player`, `likelihood`, `sample_hypothesis`, `require_arms`, `require_wins`,
+`out_of_reach` and `difference`.
 """
 
 from __future__ import annotations
@@ -25,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from metarl_min.basics.arguments import generator, instance, require
+from metarl_min.basics.arguments import array, generator, instance, real, require
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner, no_op_step
 from metarl_min.mdps.agents import Agent
@@ -43,7 +50,8 @@ def best_actions(values: Array, tolerance: float = 0.0) -> Array:
     >>> best_actions(np.array([[1.0, 3.0, 3.0]]))
     array([[False,  True,  True]])
     """
-    shape = instance("values", values, np.ndarray).shape
+    tolerance = real("tolerance", tolerance, 0)
+    shape = array("values", values, "iuf", "numbers").shape
     require(len(shape) == 2 and min(shape) > 0, "values must have the shape [B, A]", shape)
     largest = values.max(-1, keepdims=True)  # NaN if a value of the row is NaN
     best: Array = values >= largest - tolerance

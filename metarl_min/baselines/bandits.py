@@ -40,7 +40,7 @@ from metarl_min.baselines.pull_records import (
 )
 from metarl_min.baselines.pull_records import observe as observe  # so that users find them here
 from metarl_min.baselines.pull_records import start as start
-from metarl_min.basics.arguments import floats, generator, instance, real
+from metarl_min.basics.arguments import floats, generator, instance, real, require
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.learners import Learner
 from metarl_min.tasks import (
@@ -156,7 +156,8 @@ def ucb1(family: Family) -> Learner:
 
 def choose_by_prior(rng: Rng, record: Record, means: Array) -> Array:
     """Choose the arm of the highest prior mean, eq. (4). means [A] -> [M]"""
-    require_arms(record, *floats("means", means).shape)
+    require(floats("means", means).ndim == 1, "means must have the shape [A]", means.shape)
+    require_arms(record, len(means))
     return random_argmax(rng, np.repeat(means[None], len(record.pulls), axis=0))
 
 

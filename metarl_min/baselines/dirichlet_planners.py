@@ -54,7 +54,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.baselines import bandits
-from metarl_min.basics.arguments import floats, generator, instance, require, require_all, shaped
+from metarl_min.basics.arguments import (
+    floats,
+    generator,
+    instance,
+    real,
+    require,
+    require_all,
+    shaped,
+    whole,
+)
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.tasks import DirichletMDP
@@ -142,7 +151,8 @@ def _best_backup(V: Array, models: list[tuple[Array, Array]]) -> Array:
 
 def plan_by_draws(rng: Rng, counts: Counts, prior: DirichletMDP, num_draws: int) -> Backup:
     """Return the backup that takes the best of several drawn models for each pair, eq. (4)."""
-    return partial(_best_backup, models=[draw_model(rng, counts, prior) for _ in range(num_draws)])
+    draws = range(whole("num_draws", num_draws))
+    return partial(_best_backup, models=[draw_model(rng, counts, prior) for _ in draws])
 
 
 def plan_by_mean(rng: Rng, counts: Counts, prior: DirichletMDP) -> Backup:
@@ -155,6 +165,7 @@ def plan_with_bonus(
     rng: Rng, counts: Counts, prior: DirichletMDP, beta: float, unit: float = 1.0
 ) -> Backup:
     """Return the backup of the posterior mean with a bonus, eq. (6)."""
+    beta, unit = real("beta", beta, 0), real("unit", unit, 0)
     P, r = mean_model(counts, prior)
     total = prior.concentration.sum(-1) + counts.arrivals.sum(-1)
     return partial(back_up, P=P, r=r + unit * beta / (1 + total))
@@ -162,7 +173,7 @@ def plan_with_bonus(
 
 def confidence_radii(counts: Counts, c: float) -> tuple[Array, Array]:
     """Return the radii of the confidence sets, c d_P and c d_r of eq. (7). [M, S, A] each"""
-    n = counts.arrivals.sum(-1)
+    c, n = real("c", c, 0), instance("counts", counts, Counts).arrivals.sum(-1)
     S, A = n.shape[1:]
     t, visits = 1 + n.sum((1, 2), keepdims=True), np.maximum(n, 1)
     d_P = np.sqrt(14 * S * np.log(2 * A * t) / visits)
@@ -196,6 +207,7 @@ def plan_optimistically(
     rng: Rng, counts: Counts, prior: DirichletMDP, c: float, unit: float = 1.0
 ) -> Backup:
     """Return the backup of the best model in the confidence sets, eq. (7)."""
+    unit = real("unit", unit, 0)
     P, r = mean_model(counts, prior)
     radius_P, radius_r = confidence_radii(counts, c)
     return partial(_optimistic_backup, P=P, r=r + unit * radius_r, radius=radius_P)

@@ -51,13 +51,15 @@ from functools import lru_cache, partial
 import numpy as np
 
 from metarl_min.baselines import bayesian_bandits
-from metarl_min.basics.arguments import real, require
+from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array
 from metarl_min.learners import Learner
+from metarl_min.mdps.priors import BETA
 from metarl_min.tasks import BetaArms, Family
 
 NUM_LEVELS = 129
 MAX_PULLS = 600  # of the finite-horizon tables
+MAX_RECORDS = 10_000  # pulls of the discounted tables
 DISCOUNTS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995)  # the values of gamma that are tried
 LEVELS = np.linspace(0.0, 1.0, NUM_LEVELS)[:, None]  # [L, 1] values of l
 
@@ -89,12 +91,23 @@ def crossing(difference: Array) -> Array:
     return (above[0] - 1 + np.clip(share, 0.0, 1.0)) / (NUM_LEVELS - 1)
 
 
-@lru_cache(maxsize=8)
 def discounted(a: float, b: float, pulls: int, gamma: float) -> list[Array]:
     """Return one table [n, x] of the indices of all records with n < `pulls`, eq. (4).
 
     It does not depend on k. Entries with more wins than pulls are NaN.
     """
+    rule = f"discounted Gittins indices need at most {MAX_RECORDS:,} pulls"
+    require(whole("pulls", pulls) <= MAX_RECORDS, rule, pulls)
+    return _discounted(real("a", a, *BETA), real("b", b, *BETA), int(pulls), _discount(gamma))
+
+
+def _discount(gamma: float) -> float:
+    require(0 <= real("gamma", gamma) <= 0.999, "gamma must be in [0, 0.999]", gamma)
+    return float(gamma)
+
+
+@lru_cache(maxsize=8)
+def _discounted(a: float, b: float, pulls: int, gamma: float) -> list[Array]:
     depth = pulls + 1 + (math.ceil(math.log(1e-4) / math.log(gamma)) if gamma > 0 else 0)
     table = np.full((pulls, pulls), np.nan)
     values = np.maximum(LEVELS, (a + np.arange(depth + 1)) / (a + b + depth))
@@ -106,7 +119,6 @@ def discounted(a: float, b: float, pulls: int, gamma: float) -> list[Array]:
     return [table]
 
 
-@lru_cache(maxsize=8)
 def finite_horizon(a: float, b: float, pulls: int) -> list[Array]:
     """Return the tables [n, x] of the indices with k = 1, 2, .. pulls to go, eq. (5).
 
@@ -115,7 +127,12 @@ def finite_horizon(a: float, b: float, pulls: int) -> list[Array]:
     0.555556
     """
     rule = f"finite-horizon Gittins indices need at most {MAX_PULLS} pulls"
-    require(pulls <= MAX_PULLS, rule, pulls)
+    require(whole("pulls", pulls) <= MAX_PULLS, rule, pulls)
+    return _finite_horizon(real("a", a, *BETA), real("b", b, *BETA), int(pulls))
+
+
+@lru_cache(maxsize=8)
+def _finite_horizon(a: float, b: float, pulls: int) -> list[Array]:
     tables, values = [], np.zeros((NUM_LEVELS, pulls + 1, pulls + 1), np.float32)
     for k in range(1, pulls + 1):
         n = np.arange(pulls - k + 1)[:, None]
@@ -159,8 +176,7 @@ def gittins(family: Family, gamma: float) -> Learner:
     It ignores the number of remaining pulls. `Unsupported` unless the family has Bernoulli arms
     with Beta priors.
     """
-    require(0 <= real("gamma", gamma) <= 0.999, "gamma must be in [0, 0.999]", gamma)
-    return _player("gittins", family, partial(discounted, gamma=gamma))
+    return _player("gittins", family, partial(discounted, gamma=_discount(gamma)))
 
 
 def finite_horizon_gittins(family: Family) -> Learner:

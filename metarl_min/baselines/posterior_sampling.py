@@ -91,7 +91,8 @@ def candidate_models(family: Family) -> CandidateModels:
     `Unsupported` unless they are finitely many, share the distribution of the first state, and
     have rewards without noise or Bernoulli rewards.
     """
-    rule, bernoulli = "psrl plays finite hypotheses", family.reward_noise is rollouts.bernoulli
+    rule, noise = "psrl plays finite hypotheses", instance("family", family, Family).reward_noise
+    bernoulli = noise is rollouts.bernoulli
     prior = conditions.require_prior(rule, family, Hypotheses)
     conditions.require_known_rewards(rule, family)
     if bernoulli:
@@ -164,7 +165,7 @@ def sampling_agent(models: CandidateModels) -> Agent:
     array([[0., 1.], [1., 0.]])
     """
     return Agent(
-        start=partial(_start, models=models),
+        start=partial(_start, models=instance("models", models, CandidateModels)),
         begin_episode=sample_hypothesis,
         act=partial(act_by, choose=partial(_choose, models=models)),
         observe=partial(_observe, models=models),

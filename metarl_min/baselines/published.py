@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from metarl_min.basics.arguments import instance, require, sequence, whole
+
 ROUNDING = 0.05  # the largest rounding error of a published number
 SOURCE = "Duan et al. 2016, as reproduced by lucaslingle/pytorch_rl2; snail: Mishra et al. 2018"
 
@@ -102,10 +104,16 @@ TABLES = {"bandits": BANDITS, "mdps": MDPS}
 def published_value(table: Table, cell: Cell, algorithm: str) -> float | None:
     """Return the published number with which an algorithm is compared; None if there is none.
 
+    ValueError if the table has no such cell.
+
     >>> published_value(BANDITS, (10, 5), "ucb_posterior_mean")
     6.7
     """
-    return table.cells[cell].get(table.aliases.get(algorithm, algorithm))
+    cells = instance("table", table, Table).cells
+    column = table.aliases.get(instance("algorithm", algorithm, str), algorithm)
+    cell = tuple(whole("cell", n) for n in sequence("cell", cell))
+    require(cell in cells, f"cell must be one of {', '.join(map(str, cells))}", repr(cell))
+    return cells[cell].get(column)
 
 
 def out_of_reach(published: float, best: float | None, upper: float) -> str:

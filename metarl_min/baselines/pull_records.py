@@ -14,6 +14,7 @@ import numpy as np
 
 from metarl_min.basics.arguments import (
     floats,
+    function,
     indices,
     instance,
     require,
@@ -69,7 +70,7 @@ def observe(
     """
     M, A = instance("record", record, Record).pulls.shape
     pulled = np.eye(A)[shaped("actions", indices("actions", actions, A), (M,), "the tasks")]
-    shaped("rewards", rewards, (M,), "the tasks")
+    floats("rewards", shaped("rewards", rewards, (M,), "the tasks"))
     return Record(record.pulls + pulled, record.sums + pulled * rewards[:, None])
 
 
@@ -80,9 +81,9 @@ def _act(rng: Rng, record: Record, states: Array, choose: Choose) -> tuple[Array
 def recording_agent(num_arms: int, choose: Choose) -> Agent:
     """Return the agent that pulls the arms `choose(rng, record)` and records every pull."""
     return Agent(
-        start=partial(start, num_arms=num_arms),
+        start=partial(start, num_arms=whole("num_arms", num_arms)),
         begin_episode=keep_memory,
-        act=partial(_act, choose=choose),
+        act=partial(_act, choose=function("choose", choose)),
         observe=observe,
     )
 

@@ -204,3 +204,16 @@ def test_many_tasks_at_once_are_as_one_at_a_time(planner):
     for m in range(M):
         one = Counts(COUNTS.arrivals[m : m + 1], COUNTS.sums[m : m + 1])
         np.testing.assert_allclose(planned(planner, one)[0], together[m], rtol=1e-13)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -1.0])
+def test_a_bonus_a_radius_and_a_number_of_draws_are_numbers_in_range(wrong):
+    counts = Counts(np.zeros((1, 2, 2, 2)), np.zeros((1, 2, 2)))
+    prior = DirichletMDP(np.ones((2, 2, 2)), 0.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match="beta must be finite, from 0"):
+        planners.plan_with_bonus(rng(), counts, prior, wrong)
+    with pytest.raises(ValueError, match="c must be finite, from 0"):
+        planners.plan_optimistically(rng(), counts, prior, wrong)
+    for number, error in ((0, ValueError), (2.5, TypeError)):
+        with pytest.raises(error, match="num_draws must be"):
+            planners.plan_by_draws(rng(), counts, prior, number)

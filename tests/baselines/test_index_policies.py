@@ -138,3 +138,28 @@ def test_an_argument_out_of_range_is_refused():
             index_policies.gittins(TWO, gamma)
     with pytest.raises(ValueError, match="at most 600 pulls, got 601"):
         index_policies.finite_horizon_gittins(small_bandit(arms=2, pulls=601))
+
+
+@pytest.mark.parametrize("name", ["a", "b", "pulls", "gamma"])
+@pytest.mark.parametrize("wrong", [None, "1", [1.0], np.array([1.0]), True])
+def test_a_table_of_indices_has_numbers(name, wrong):
+    with pytest.raises(TypeError, match=f"{name} must be a (real|whole) number, got"):
+        index_policies.discounted(**{"a": 1.0, "b": 1.0, "pulls": 3, "gamma": 0.9, name: wrong})
+    if name != "gamma":
+        with pytest.raises(TypeError, match=f"{name} must be a (real|whole) number, got"):
+            index_policies.finite_horizon(**{"a": 1.0, "b": 1.0, "pulls": 3, name: wrong})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"a": np.nan}, "a must be finite, from 1e-09 to 1000000.0, got nan"),
+        ({"b": -1.0}, "b must be finite, from 1e-09"),
+        ({"pulls": 0}, "pulls must be at least 1, got 0"),
+        ({"pulls": 20_000}, "discounted Gittins indices need at most 10,000 pulls, got 20000"),
+        ({"gamma": -0.5}, r"gamma must be in \[0, 0.999\], got -0.5"),
+    ],
+)
+def test_a_table_of_indices_has_numbers_in_range(change, message):
+    with pytest.raises(ValueError, match=message):
+        index_policies.discounted(**{"a": 1.0, "b": 1.0, "pulls": 3, "gamma": 0.9, **change})

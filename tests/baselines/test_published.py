@@ -53,3 +53,14 @@ def test_neither_rounding_nor_chance_is_a_difference():
     assert difference(BANDITS, "random", 1.0, 1.04, 0.0) == ""
     assert difference(BANDITS, "random", 5.1, 4.9, 0.08) == ""
     assert difference(BANDITS, "random", 5.1, 4.9, 0.0) != ""
+
+
+def test_a_number_is_looked_up_in_a_table_that_has_its_cell():
+    for cell in ((7, 7), (10,)):
+        with pytest.raises(ValueError, match=r"cell must be one of \(10, 5\), .*, got"):
+            published.published_value(published.BANDITS, cell, "thompson")
+    for cell in (None, (None, 5), "10,5"):
+        with pytest.raises(TypeError, match="cell must be a"):
+            published.published_value(published.BANDITS, cell, "thompson")
+    with pytest.raises(TypeError, match="table must be of type Table, got dict"):
+        published.published_value({}, (10, 5), "thompson")

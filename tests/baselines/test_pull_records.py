@@ -17,7 +17,7 @@ BETA, NORMAL = bandit(arms=2).prior, gaussian(arms=2).prior
     [
         (-ONES, ONES, "pulls must not be negative, got -1"),
         (ONES * np.nan, ONES, "pulls must be finite"),
-        (ONES, ONES * np.inf, "sums must be finite"),
+        (ONES, ONES * np.inf, "rewards must be finite"),
         (ONES, ONES[:1], "sums must have the shape of pulls"),
         (ONES, ONES > 0, "sums must be an array of floats, got bool"),
         (ONES.tolist(), ONES, "pulls must be an array of floats, got list"),
@@ -43,7 +43,7 @@ def test_whole_numbers_become_floats():
         (np.array([0, 1]), np.ones(3), "actions must have the shape of the tasks"),
         (np.array([0.0, 1.0, 1.0]), np.ones(3), "actions must be an array of whole numbers"),
         (np.array([0, 1, 1]), np.ones(1), "rewards must have the shape of the tasks"),
-        (np.array([0, 1, 1]), np.array([0.0, np.nan, 0.0]), "sums must be finite"),
+        (np.array([0, 1, 1]), np.array([0.0, np.nan, 0.0]), "rewards must be finite"),
     ],
 )
 def test_a_pull_that_cannot_be_is_refused(actions, rewards, words):

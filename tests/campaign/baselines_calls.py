@@ -15,9 +15,10 @@ from metarl_min.baselines import (
     index_policies,
     posterior_sampling,
     published,
+    pull_records,
     registry,
 )
-from metarl_min.baselines.bandits import Record
+from metarl_min.baselines.pull_records import Record
 from metarl_min.tasks import BetaArms, DirichletMDP, GaussianArms
 from metarl_min.tasks.bandits import gaussian
 from metarl_min.tasks.random_mdps import mdp
@@ -40,12 +41,95 @@ def played(player):
 
 
 def _player(make, family, **settings):
-    return call(make, None, played, family=family, **settings)
+    return call(make, {"num_draws": "huge"}, played, family=family, **settings)
 
+
+PLANNED = {"counts": COUNTS, "prior": DIRICHLET}
+MODELS = posterior_sampling.candidate_models(GRID)
+
+
+def _pulled(agent):
+    """What an agent of two arms does in two pulls of two tasks."""
+    memory = agent.begin_episode(rng(), agent.start(2))
+    actions, memory = agent.act(rng(), memory, np.array([0, 0]))
+    return actions, agent.observe(memory, 0 * actions, actions, np.ones(2), 0 * actions)
+
+
+def _backed_up(backup):
+    return backup(np.array([[0.5, -1.0]]))
+
+
+def _plan(make, free=None, **settings):
+    return call(make, free, _backed_up, rng=rng(), **PLANNED, **settings)
+
+
+def _choice(choose, prior=PRIOR, **settings):
+    given = {} if prior is None else {"prior": prior}
+    return call(choose, {"record": "sign"}, rng=rng(), record=RECORD, **given, **settings)
+
+
+NO_DRAW = {"rng": "*"}  # a plan that is not random
 
 CALLS = {
+    "best_actions": call(
+        room.best_actions, {"values": "shape infinite"},
+        values=np.array([[1.0, -2.0, 1.0], [0.5, 0.5, 0.0]]), tolerance=0.5,
+    ),
+    "pull_records.Record": call(
+        Record, {"sums": "sign", "": ""}, **RECORD._asdict()
+    ),
+    "pull_records.start": call(pull_records.start, num_tasks=2, num_arms=3),
+    "pull_records.observe": call(
+        pull_records.observe, {"states": "*", "arrivals": "*", "record": "sign"}, record=RECORD,
+        states=np.array([0, 0]), actions=np.array([0, 1]), rewards=np.array([1.0, -0.5]),
+        arrivals=np.array([0, 0]),
+    ),
+    "pull_records.recording_agent": call(
+        pull_records.recording_agent, None, _pulled, num_arms=2, choose=bandits.choose_by_bounds
+    ),
+    "bandits.choose_by_bounds": _choice(bandits.choose_by_bounds, None),
+    "bandits.choose_by_prior": _choice(bandits.choose_by_prior, None, means=np.array([0.5, -1.0])),
+    "bayesian_bandits.choose_greedily": _choice(bayesian_bandits.choose_greedily),
+    "bayesian_bandits.choose_first_greedy": call(
+        bayesian_bandits.choose_first_greedy, {"rng": "*"}, rng=rng(), record=RECORD, prior=PRIOR
+    ),
+    "bayesian_bandits.explore": call(
+        bayesian_bandits.explore, {"actions": "shape"}, rng=rng(), actions=np.array([0, 1, 1]),
+        num_actions=2, eps=0.5
+    ),
+    "bayesian_bandits.choose_by_bounds": _choice(bayesian_bandits.choose_by_bounds, c=0.5),
+    "bayesian_bandits.choose_optimistically": _choice(bayesian_bandits.choose_optimistically),
+    "bayesian_bandits.beta_prior": call(
+        bayesian_bandits.beta_prior, {"name": "*"}, name="x", family=BETA
+    ),
+    "bayesian_bandits.start_exploring": call(
+        bayesian_bandits.start_exploring, num_tasks=2, num_arms=3
+    ),
+    "dirichlet_planners.Counts": call(
+        dirichlet_planners.Counts, {"sums": "sign"}, **COUNTS._asdict()
+    ),
+    "dirichlet_planners.reward_posterior": call(dirichlet_planners.reward_posterior, **PLANNED),
+    "dirichlet_planners.draw_model": call(dirichlet_planners.draw_model, rng=rng(), **PLANNED),
+    "dirichlet_planners.plan_by_draw": _plan(dirichlet_planners.plan_by_draw),
+    "dirichlet_planners.plan_by_draws": _plan(
+        dirichlet_planners.plan_by_draws, {"num_draws": "huge"}, num_draws=2
+    ),
+    "dirichlet_planners.plan_by_mean": _plan(dirichlet_planners.plan_by_mean, NO_DRAW),
+    "dirichlet_planners.plan_with_bonus": _plan(
+        dirichlet_planners.plan_with_bonus, NO_DRAW, beta=0.5
+    ),
+    "dirichlet_planners.plan_optimistically": _plan(
+        dirichlet_planners.plan_optimistically, NO_DRAW, c=0.5
+    ),
+    "dirichlet_planners.confidence_radii": call(
+        dirichlet_planners.confidence_radii, counts=COUNTS, c=0.5
+    ),
+    "posterior_sampling.candidate_models": call(posterior_sampling.candidate_models, family=GRID),
+    "posterior_sampling.sampling_agent": call(
+        posterior_sampling.sampling_agent, None, lambda agent: agent.start(2), models=MODELS
+    ),
     "random_argmax": call(
-        room.random_argmax, {"values": "shape"}, rng=rng(),
+        room.random_argmax, {"values": "shape infinite"}, rng=rng(),
         values=np.array([[1.0, -2.0, 1.0], [0.5, 0.5, 0.0]]), tolerance=0.0,
     ),
     "learner_of_agent": call(
@@ -57,14 +141,17 @@ CALLS = {
     "bandits.ucb1": _player(bandits.ucb1, BETA),
     "bandits.best_prior_arm": _player(bandits.best_prior_arm, BETA),
     "bandits.normal_posterior": call(bandits.normal_posterior, record=SUMS, prior=GAUSS),
-    "bandits.upper_bounds": call(bandits.upper_bounds, record=RECORD),
+    "bandits.upper_bounds": call(
+        bandits.upper_bounds, {"record": "sign"}, record=RECORD
+    ),
     "bandits.draw_beta": call(bandits.draw_beta, rng=rng(), record=RECORD, prior=PRIOR),
     "bandits.draw_normal": call(bandits.draw_normal, rng=rng(), record=SUMS, prior=GAUSS),
     "bayesian_bandits.posterior_means": call(
         bayesian_bandits.posterior_means, record=RECORD, prior=PRIOR
     ),
     "bayesian_bandits.upper_bounds": call(
-        bayesian_bandits.upper_bounds, record=RECORD, prior=PRIOR, c=0.5
+        bayesian_bandits.upper_bounds, {"record": "sign"}, record=RECORD, prior=PRIOR,
+        c=0.5
     ),
     "bayesian_bandits.greedy": _player(bayesian_bandits.greedy, BETA),
     "bayesian_bandits.greedy_first_arm": _player(bayesian_bandits.greedy_first_arm, BETA),
@@ -99,8 +186,13 @@ CALLS = {
     "posterior_sampling.psrl": _player(posterior_sampling.psrl, GRID),
     "posterior_sampling.psrl:dirichlet": _player(posterior_sampling.psrl, RANDOM),
     "published.published_value": call(
-        published.published_value, table=published.BANDITS, cell=(10, 5), algorithm="thompson"
+        published.published_value, {"algorithm": "text"}, table=published.BANDITS, cell=(10, 5),
+        algorithm="thompson"
     ),
     "registry.players_for": call(registry.players_for, family=BETA),
 }  # fmt: skip
-RESULTS = ()
+RESULTS = (
+    "bayesian_bandits.CommitState", "dirichlet_mdps.Step", "dirichlet_mdps.PlanState",
+    "gittins.IndexBounds", "posterior_sampling.CandidateModels", "posterior_sampling.Posterior",
+    "published.Table",
+)  # fmt: skip

@@ -46,7 +46,9 @@ def trusts(room, module, name):
     texts = [x.__doc__ or "" for x in (importlib.import_module(ROOMS[room]), module)]
     sentences = [x for text in texts for x in " ".join(text.split()).split(". ") if rule.search(x)]
     own = " ".join((getattr(module, name).__doc__ or "").split())
-    return bool(rule.search(own)) or any(f"`{name}`" in sentence for sentence in sentences)
+    whole = f"functions of `{module.__name__.rpartition('.')[2]}`"
+    named = any(f"`{name}`" in sentence or whole in sentence for sentence in sentences)
+    return bool(rule.search(own)) or named
 
 
 @pytest.mark.parametrize("room", READY)
