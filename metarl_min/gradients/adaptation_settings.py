@@ -52,6 +52,7 @@ def _check_names(adapt: tuple[str, ...], policy: Policy, family: Family) -> None
     names = policy.init(np.random.default_rng(0), *shape_of(family)) if adapt else {}
     rule = f"adapt must name some of {', '.join(names)}"
     require(set(adapt) <= set(names), rule, ",".join(adapt))
+    require(len(set(adapt)) == len(adapt), "adapt must name a parameter once", ",".join(adapt))
 
 
 def _valid(

@@ -163,6 +163,7 @@ OUT_OF_RANGE = [
     ({"policy": "table"}, TypeError, "policy must be a Policy and adapt a tuple of names"),
     ({"adapt": "logits"}, TypeError, "policy must be a Policy and adapt a tuple of names"),
     ({"adapt": ("W2",)}, ValueError, "adapt must name some of logits, got W2"),
+    ({"adapt": ("logits",) * 2}, ValueError, "adapt must name a parameter once, got logits,logits"),
 ]
 
 
