@@ -17,7 +17,7 @@ BETA, NORMAL = bandit(arms=2).prior, gaussian(arms=2).prior
     [
         (-ONES, ONES, "pulls must not be negative, got -1"),
         (ONES * np.nan, ONES, "pulls must be finite"),
-        (ONES, ONES * np.inf, "rewards must be finite"),
+        (ONES, ONES * np.inf, "sums must be finite"),
         (ONES, ONES[:1], "sums must have the shape of pulls"),
         (ONES, ONES > 0, "sums must be an array of floats, got bool"),
         (ONES.tolist(), ONES, "pulls must be an array of floats, got list"),
