@@ -20,7 +20,7 @@ A step refuses a gradient that has not the names and shapes of theta, or that is
 
 import inspect
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,10 +58,15 @@ class Moments(NamedTuple):
     v: Tree
 
 
+@cache
+def _defaults(maker: Callable[..., Optimizer]) -> dict[str, Any]:
+    """Return the default of each setting. The result is kept: rl2 makes an optimiser each step."""
+    return {name: x.default for name, x in inspect.signature(maker).parameters.items()}
+
+
 def _words(maker: Callable[..., Optimizer], **settings: float) -> dict[str, Any]:
     """Return the settings that make an optimiser again, without those that have their default."""
-    parameters = inspect.signature(maker).parameters
-    given = {name: x for name, x in settings.items() if x != parameters[name].default}
+    given = {name: x for name, x in settings.items() if x != _defaults(maker)[name]}
     return {"optimizer": maker.__name__, **given}
 
 

@@ -184,9 +184,9 @@ def _check_batch(
 def _require_finite(logits: Array, values: Array) -> None:
     """Raise a FloatingPointError if training has made an output of the policy infinite or NaN."""
     for name, x in (("logits", logits), ("values", values)):
-        bad = ~np.isfinite(x)
-        if bad.any():
-            raise FloatingPointError(f"{name} of the policy must be finite, got {x[bad][0]}")
+        finite = np.isfinite(x)
+        if not finite.all():
+            raise FloatingPointError(f"{name} of the policy must be finite, got {x[~finite][0]}")
 
 
 def ascend(
