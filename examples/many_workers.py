@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from metarl_min import training
+from metarl_min.evolution import workers
 from metarl_min.learners.es import Search, apply_update, es
 from metarl_min.learners.ga import ga
 from metarl_min.tasks.bandits import bandit
@@ -109,13 +110,13 @@ def seconds(executor, population, **settings):
     return float(np.median(np.diff(times)))
 
 
-def model(workers, member, update, message):
+def model(num_workers, member, update, message):
     """Return the seconds of a generation on this number of workers.
 
     The workers evaluate members at the same time. A worker first repeats the last update, and this
     process takes the next one. Messages are sent one after the other.
     """
-    return member / workers + 2 * update + message * workers
+    return member / num_workers + 2 * update + message * num_workers
 
 
 def print_bytes():
@@ -123,7 +124,7 @@ def print_bytes():
     rows = []
     print("bytes there and back in a generation, two slices, one worker")
     print("    units  population  bytes  of all parameters")
-    with ProcessPoolExecutor(1) as pool:
+    with ProcessPoolExecutor(1, initializer=workers.end_with_parent) as pool:
         for make, hidden, population in ((es, 8, 64), (es, 64, 64), (es, 8, 256), (ga, 64, 64)):
             sent, parameters = bytes_per_generation(pool, make, hidden, population)
             rows.append((hidden, population, sent, parameters))
@@ -144,7 +145,7 @@ def seconds_of_update(population):
 
 def seconds_of_message(population):
     """Return the seconds in which a worker receives the fitness of all members and answers."""
-    with ProcessPoolExecutor(1) as pool:
+    with ProcessPoolExecutor(1, initializer=workers.end_with_parent) as pool:
         pool.submit(len, np.zeros(population)).result()
         started = time.perf_counter()
         for _ in range(200):
@@ -159,17 +160,17 @@ def local():
     alone = seconds(None, population, num_tasks=num_tasks)
     print(f"\npopulation {population}, {num_tasks} tasks, seconds of a generation")
     print(f"this process: {alone:.3f} s")
-    for workers in (1, 2):
-        with ProcessPoolExecutor(workers) as pool:
+    for number in (1, 2):
+        with ProcessPoolExecutor(number, initializer=workers.end_with_parent) as pool:
             elsewhere = seconds(pool, population, num_tasks=num_tasks)
-        print(f"{workers} workers: {elsewhere:.3f} s, speed-up {alone / elsewhere:.2f}")
+        print(f"{number} workers: {elsewhere:.3f} s, speed-up {alone / elsewhere:.2f}")
     update = seconds_of_update(population) * large / population
     member, message = alone / population, seconds_of_message(large)
     print(f"\na model, not a measurement: population {large}, member {member * 1e3:.2f} ms,")
     print(f"update {update * 1e3:.1f} ms, message {message * 1e3:.2f} ms")
-    for workers in (1, 10, 100, 1000):
-        gain = (member * large + update) / model(workers, member * large, update, message)
-        print(f"{workers:5} workers: speed-up {gain:6.1f}")
+    for number in (1, 10, 100, 1000):
+        gain = (member * large + update) / model(number, member * large, update, message)
+        print(f"{number:5} workers: speed-up {gain:6.1f}")
     return rows
 
 

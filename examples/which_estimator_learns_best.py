@@ -16,6 +16,7 @@ import numpy as np
 from metarl_min import evaluation, training
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.cli import jobs
+from metarl_min.evolution import workers
 from metarl_min.gradients.traced_trials import META_GRADIENTS
 from metarl_min.learners.maml import maml
 from metarl_min.tasks.bandits import bandit
@@ -45,7 +46,8 @@ def all_scores(num_seeds, share, processes):
     pairs = [(family, estimator) for family in FAMILIES for estimator in META_GRADIENTS]
     runs = [(*pair, seed) for pair in pairs for seed in range(num_seeds)]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes or jobs.num_cores(), context) as pool:
+    cores, ends = processes or jobs.num_cores(), workers.end_with_parent
+    with ProcessPoolExecutor(cores, context, initializer=ends) as pool:
         scores = np.array(list(pool.map(partial(score, share=share), runs)))
     return dict(zip(pairs, scores.reshape(len(pairs), num_seeds), strict=True))
 

@@ -85,6 +85,7 @@ def _check(mean: Any, sigma: Any, C: Any, p_sigma: Any, p_c: Any, generation: An
     mean, sigma, C = covariances.check_distribution(mean, sigma, C)
     for name, path in (("p_sigma", p_sigma), ("p_c", p_c)):
         shaped(name, floats(name, path), mean.shape, "the mean")
+    p_sigma, p_c = p_sigma.astype(float, copy=False), p_c.astype(float, copy=False)
     return mean, sigma, C, p_sigma, p_c, whole("generation", generation, 0)
 
 
@@ -163,7 +164,7 @@ def ask(rng: Rng, state: State, population: int) -> Array:
 
 
 def _out_of_range(sigma: float, C: Array, generation: int) -> FloatingPointError:
-    rule = "sigma and C must stay floats (sigma grows without end if the fitness has no maximum)"
+    rule = "steps must stay in the range of floats (without a maximum they grow without end)"
     got = f"sigma {sigma:.3g} and a largest variance {C.max():.3g} in generation {generation}"
     return FloatingPointError(f"{rule}, got {got}")
 
@@ -177,7 +178,7 @@ def rank_weights(F: Array, weights: Array) -> Array:
     array([0. , 0.5, 0.5, 0. ])
     """
     F = require_finite(F)
-    require(len(F) == len(weights), "F must have an entry for each of the weights", len(F))
+    shaped("F", F, floats("weights", weights).shape, "the weights")
     # The ranks start .. end - 1 belong to the points that are equal to a point. It gets the mean of
     # their weights, and the sum of these weights is the difference of two entries of `cumulative`.
     ordered = np.sort(-F)

@@ -40,12 +40,13 @@ RARE = 8.0  # a drawn step is longer than sqrt(D) + RARE with a probability of a
 
 
 def check(C: Array) -> Array:
-    """Return C; TypeError or ValueError unless it is a covariance [D, D].
+    """Return C as float64; TypeError or ValueError unless it is a covariance [D, D].
 
     An eigenvalue may be zero and, because of rounding errors, slightly negative.
     """
     shape = floats("C", C).shape
     require(len(shape) == 2 and shape[0] == shape[1] > 0, "C must be [D, D]", shape)
+    C = C.astype(float, copy=False)
     asymmetry = np.abs(C - C.T).max()
     symmetric = asymmetry <= 1e-8 * np.abs(C).max()
     require(symmetric, "C must be symmetric", f"a difference of {asymmetry:.3g}")
@@ -57,15 +58,23 @@ def check_distribution(mean: Any, sigma: Any, C: Any) -> tuple[Array, float, Arr
     """Return the mean [D], sigma and C [D, D] of a distribution; an error if one is wrong."""
     require(floats("mean", mean).ndim == 1 and len(mean) > 0, "mean must be [D]", np.shape(mean))
     require(real("sigma", sigma) > 0, "sigma must be positive", sigma)
-    require(len(check(C)) == len(mean), f"C must be [{len(mean)}, {len(mean)}]", np.shape(C))
-    return mean, float(sigma), C
+    C = check(C)
+    require(len(C) == len(mean), f"C must be [{len(mean)}, {len(mean)}]", C.shape)
+    return mean.astype(float, copy=False), float(sigma), C
 
 
 def matrix_power(C: Array, exponent: float) -> Array:
-    """Return a power of a symmetric matrix C [D, D]; ValueError unless C is positive definite."""
+    """Return a power of a symmetric matrix C [D, D]; ValueError unless C is positive definite.
+
+    FloatingPointError if the power is not finite.
+    """
     values, vectors = np.linalg.eigh(check(C))
     require(values[0] > 0, "C must be positive definite", f"an eigenvalue of {values[0]:.3g}")
-    return compose(values ** real("exponent", exponent), vectors)
+    with np.errstate(over="ignore"):  # the result is checked
+        powers = values ** real("exponent", exponent)
+    if not np.isfinite(powers).all():
+        raise FloatingPointError(f"a power of C must be finite, got the exponent {exponent}")
+    return compose(powers, vectors)
 
 
 def compose(values: Array, vectors: Array) -> Array:

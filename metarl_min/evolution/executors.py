@@ -19,7 +19,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.arguments import function, instance, require, whole
 from metarl_min.basics.records import checked
 from metarl_min.evolution import workers
 
@@ -180,6 +180,7 @@ def gather(executor: Any, job: Job, slices: list[Slice]) -> list[Any]:
     further attempt. If a slice has no result in the end, a RuntimeError names its members; the last
     error is its cause.
     """
+    function("job", job), instance("slices", slices, list)
     if executor is None:
         return [job(*members) for members in slices]
     limit = executor if isinstance(executor, TimeLimit) else TimeLimit(executor, SECONDS)

@@ -129,6 +129,7 @@ def returns(
     """
     last_update = instance("state.last_update", getattr(state, "last_update", None), Update)
     function("evaluate", evaluate), function("apply_update", apply_update)
+    executors.check_slices(executor, num_slices)
     population, key = len(last_update.fitness), whole("key", key, 0)
     if executor is None:
         return _rows(evaluate(state, key, 0, population), 0, population)

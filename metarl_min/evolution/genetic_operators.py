@@ -37,7 +37,7 @@ from metarl_min.evolution.fitness import members, require_finite
 def _best_first(fitness: Array) -> Array:
     """Return the places of all members, the best first; of equal members the earlier one. [P]"""
     fitness = require_finite(fitness)
-    require(len(fitness) > 0, "a population has at least 1 member", len(fitness))
+    require(len(fitness) > 0, "a population must have at least 1 member", len(fitness))
     return np.argsort(-fitness, kind="stable")
 
 

@@ -73,10 +73,13 @@ def play_one(player: Player, rng: Rng, theta: Tree, tasks: MDP, greedy: bool = F
     TypeError or ValueError if an argument is out of range.
     """
     instance("player", player, Player)
-    thetas = trees.map_leaves(lambda x: np.asarray(x)[None], instance("theta", theta, dict))
-    for name, leaf in thetas.items():
-        require(not np.isnan(leaf).any(), f"parameter {name!r} must not have NaN", leaf[0])
+    for name, leaf in instance("theta", theta, dict).items():
+        instance(f"parameter {name!r}", leaf, np.ndarray)
+        require(not np.isnan(leaf).any(), f"parameter {name!r} must not have NaN", leaf)
+    thetas = trees.map_leaves(lambda x: x[None], theta)
     num_members(thetas)
+    if not isinstance(greedy, (bool, np.bool_)):
+        raise TypeError(f"greedy must be True or False, got {greedy!r}")
     instance("tasks", tasks, MDP)
     episodes = player.trial(generator("rng", rng), thetas, tasks, greedy)
     return Episodes._make(x[0] for x in episodes)

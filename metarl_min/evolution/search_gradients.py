@@ -164,6 +164,7 @@ ESTIMATORS = {
 
 def num_directions(estimator: Estimator, population: int) -> int:
     """Return n, the number of directions of a population; ValueError if no n fits it."""
+    instance("estimator", estimator, Estimator)
     P = whole("population", population)
     n, rest = divmod(P - estimator.num_centres, len(estimator.signs))
     rule = "population must be at least 2; for antithetic directions it must be an even number"
@@ -181,6 +182,7 @@ def direction_and_sign(estimator: Estimator, members: Array) -> tuple[Array, Arr
     >>> direction_and_sign(ESTIMATORS["forward"], np.arange(3))
     (array([0, 0, 1]), array([0, 1, 1]))
     """
+    instance("estimator", estimator, Estimator)
     # It is negative if the member is theta itself.
     place = fitness.indices("members", members) - estimator.num_centres
     members_per_direction = len(estimator.signs)

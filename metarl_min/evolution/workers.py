@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessP
 from multiprocessing import connection
 from typing import Any, NamedTuple
 
-from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.arguments import function, instance, real, require, whole
 
 ATTEMPTS = 3  # a job is lost for good if it has lost so many workers
 
@@ -100,6 +100,13 @@ def _loss(future: Future[Any], seconds: float | None) -> Exception | None:
     return error if isinstance(error, BrokenExecutor) else None
 
 
+def _count(number: int, attempts: Counter[int], error: Exception) -> None:
+    """Count a lost attempt of a job; RuntimeError if it was the last one."""
+    attempts[number] += 1
+    if attempts[number] == ATTEMPTS:
+        raise RuntimeError(f"job {number} lost its worker {ATTEMPTS} times: {error!r}") from error
+
+
 def perform_all(
     make_worker: Callable[[], Any],
     num_workers: int,
@@ -115,6 +122,8 @@ def perform_all(
     or is closed, all workers are stopped.
     """
     seconds = None if seconds is None else time_limit("seconds", seconds)
+    function("make_worker", make_worker), function("job", job)
+    instance("arguments", arguments, Sequence)
     num_workers, attempts = whole("num_workers", num_workers), Counter[int]()
     waiting, idle = deque(range(len(arguments))), list[Any]()
     running: dict[Future[Any], _Place] = {}
@@ -128,11 +137,8 @@ def perform_all(
                 number, worker, _ = running.pop(future)
                 if error := _loss(future, seconds):
                     stop(worker)
+                    _count(number, attempts, error)
                     waiting.appendleft(number)
-                    attempts[number] += 1
-                    rule = f"job {number} lost its worker {ATTEMPTS} times"
-                    if attempts[number] == ATTEMPTS:
-                        raise RuntimeError(f"{rule}: {error!r}") from error
                 else:
                     idle.append(worker)
                     yield number, future.result()

@@ -288,7 +288,7 @@ def test_a_fitness_without_a_maximum_ends_in_an_error_that_says_so():
             x = cma_es.ask(draw, states[-1], 6)
             states.append(cma_es.tell(states[-1], x, x[:, 0] / 1e300))
 
-    rule = r"must stay floats \(sigma grows without end if the fitness has no maximum\), got sigma "
+    rule = r"must stay in the range of floats \(without a maximum they grow .*\), got sigma "
     with pytest.raises(FloatingPointError, match=rule + r".*e\+30. and .* in generation"):
         climb()
     assert all(map(is_sound, states)) and len(states) > 2
@@ -302,7 +302,7 @@ def test_what_no_float_can_hold_is_an_error():
     with pytest.raises(FloatingPointError, match="and a largest variance 0 in generation 1"):
         cma_es.tell(some, np.zeros((1000, 2)), np.arange(1000.0))
     huge = cma_es.init(np.zeros(2), 1.7e308)
-    with pytest.raises(FloatingPointError, match="sigma and C must stay floats"):
+    with pytest.raises(FloatingPointError, match="steps must stay in the range of floats"):
         cma_es.ask(rng(), huge, 50)
 
 
@@ -415,7 +415,7 @@ def test_bad_inputs_are_refused_with_the_rule():
         cma_es.tell(state, x.tolist(), F)
     with pytest.raises(TypeError, match="fitness must hold real numbers, got bool"):
         cma_es.tell(state, x, F > 0)
-    with pytest.raises(ValueError, match="F must have an entry for each of the weights, got 2"):
+    with pytest.raises(ValueError, match=r"F must have the shape of the weights, \(3,\), got"):
         cma_es.rank_weights(F[:2], np.ones(3))
     F[2] = np.nan
     for use in (lambda: cma_es.tell(state, x, F), lambda: cma_es.rank_weights(F, np.ones(6))):

@@ -134,5 +134,20 @@ def test_a_power_is_refused_where_there_is_none():
     assert covariances.check(singular) is singular
     with pytest.raises(ValueError, match="C must be positive definite, got an eigenvalue of 0"):
         covariances.matrix_power(singular, -0.5)
+    with pytest.raises(
+        FloatingPointError, match="a power of C must be finite, got the exponent -9"
+    ):
+        covariances.matrix_power(1e-300 * np.eye(2), -9)
     with pytest.raises(TypeError, match="exponent must be a real number, got '2'"):
         covariances.matrix_power(np.eye(2), "2")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_few_digits_become_many(dtype):
+    """With few digits of its own, an eigenvalue of 0 could be far below 0."""
+    C = np.array([[0.25, 0.5], [0.5, 1.0]], dtype)  # singular
+    mean, sigma, after = covariances.check_distribution(np.ones(2, dtype), dtype(2), C)
+    assert mean.dtype == after.dtype == float and type(sigma) is float
+    assert_array_equal(after, C)
+    power = covariances.matrix_power(np.diag([4.0, 9.0]).astype(dtype), 0.5)
+    assert_allclose(power, np.diag([2.0, 3.0]), rtol=1e-15)

@@ -61,6 +61,14 @@ def test_what_makes_no_executor_is_refused(value):
         assert executors.check(good) is good
 
 
+def test_a_job_and_its_slices_are_checked():
+    for executor in (None, ThreadPoolExecutor):
+        with pytest.raises(TypeError, match="job must be a function, got None"):
+            executors.gather(executor, None, [(0, 2)])
+        with pytest.raises(TypeError, match="slices must be of type list, got int"):
+            executors.gather(executor, max, 3)
+
+
 def test_results_come_in_the_order_of_the_slices():
     class Backwards(Executor):
         def submit(self, work, *part):

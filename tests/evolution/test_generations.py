@@ -212,6 +212,7 @@ def row_of_returns(state, key, start, stop):
         ({"state": None}, TypeError, "state.last_update must be of type Update, got NoneType"),
         ({"key": -1}, ValueError, "key must be at least 0, got -1"),
         ({"key": 0.5}, TypeError, "key must be a whole number, got 0.5"),
+        ({"num_slices": 0}, ValueError, "num_slices must be at least 1, got 0"),
         ({"evaluate": None}, TypeError, "evaluate must be a function, got None"),
         ({"apply_update": 3}, TypeError, "apply_update must be a function, got 3"),
         (
@@ -224,10 +225,11 @@ def row_of_returns(state, key, start, stop):
 def test_a_generation_is_refused_where_it_cannot_be(new_worker, executor, wrong, error, rule):
     first = Counter({"x": np.zeros(1)}, generations.no_update(2))
     right = {"state": first, "key": 3, "evaluate": row_of_returns, "apply_update": count}
-    found = generations.returns(executor, 2, **right)
+    right |= {"executor": executor, "num_slices": 2}
+    found = generations.returns(**right)
     assert_array_equal(found, np.zeros((2, 1)))
     with pytest.raises(error, match=rule):
-        generations.returns(executor, 2, **right | wrong)
+        generations.returns(**right | wrong)
 
 
 def test_a_population_has_members():

@@ -99,7 +99,7 @@ MEMBERS = np.array([[1.0, 2.0], [3.0, 4.0]])
         ({"K": 2.0}, TypeError, "(num_parents|tournament_size) must be a whole number, got 2.0"),
         ({"num_draws": -1}, ValueError, "num_draws must be at least 0, got -1"),
         ({"num_draws": None}, TypeError, "num_draws must be a whole number, got None"),
-        ({"fitness": np.zeros(0)}, ValueError, "a population has at least 1 member, got 0"),
+        ({"fitness": np.zeros(0)}, ValueError, "a population must have at least 1 member, got 0"),
         ({"fitness": np.zeros((2, 2))}, ValueError, r"fitness must be \[P\], got \(2, 2\)"),
         ({"fitness": None}, TypeError, "fitness must hold real numbers"),
     ],

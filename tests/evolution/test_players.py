@@ -129,6 +129,12 @@ def test_returns_are_refused_where_nobody_could_play(wrong, error, rule):
         ({"rng": np.random}, TypeError, "rng must be a Generator"),
         ({"theta": {"x": np.full(2, np.nan)}}, ValueError, "parameter 'x' must not have NaN"),
         ({"theta": {}}, TypeError, "parameters must be a non-empty dict"),
+        (
+            {"theta": {"x": [1.0, 2.0]}},
+            TypeError,
+            "parameter 'x' must be of type ndarray, got list",
+        ),
+        ({"greedy": 0}, TypeError, "greedy must be True or False, got 0"),
         ({"theta": [1.0, 2.0]}, TypeError, "theta must be of type dict, got list"),
     ],
 )

@@ -340,6 +340,14 @@ def test_an_estimator_is_valid_from_the_moment_it_exists(wrong, error, rule):
     assert pickle.loads(pickle.dumps(right)) == right
 
 
+@pytest.mark.parametrize("wrong", [None, "antithetic", (1, -1)])
+def test_an_estimator_is_no_name_of_one(wrong):
+    with pytest.raises(TypeError, match="estimator must be of type Estimator, got"):
+        search_gradients.num_directions(wrong, 6)
+    with pytest.raises(TypeError, match="estimator must be of type Estimator, got"):
+        search_gradients.direction_and_sign(wrong, np.arange(6))
+
+
 def test_a_population_of_centres_alone_has_no_direction():
     many = ESTIMATORS["forward"]._replace(num_centres=5)
     for population in (2, 5):

@@ -158,6 +158,9 @@ def test_nobody_waits_for_the_jobs_of_a_closed_iteration():
     [
         ({"num_workers": 0}, ValueError, "num_workers must be at least 1, got 0"),
         ({"num_workers": 1.5}, TypeError, "num_workers must be a whole number, got 1.5"),
+        ({"make_worker": None}, TypeError, "make_worker must be a function, got None"),
+        ({"job": 3}, TypeError, "job must be a function, got 3"),
+        ({"arguments": 3}, TypeError, "arguments must be of type Sequence, got int"),
         ({"seconds": 0}, ValueError, "seconds must be positive, got 0"),
         ({"seconds": "1"}, TypeError, "seconds must be a real number, got '1'"),
     ],
