@@ -39,9 +39,8 @@ def of_directions(
     """
     F, sigma = require_finite(F), real("sigma", sigma)
     require(sigma > 0, "sigma must be positive", sigma)
-    if not isinstance(e, np.ndarray) or e.dtype.kind != "f":
-        floats("e", e)
-    require(e.ndim == 2 and e.size > 0, "e must be [n, D] with n and D at least 1", e.shape)
+    fits = arguments.array("e", e).ndim == 2 and e.size > 0
+    require(fits, "e must be [n, D] with n and D at least 1", e.shape)
     size = num_centres + per_direction * len(e)
     if len(F) != size:
         rule = f"F must hold {per_direction} for each of the {len(e)} directions"

@@ -15,7 +15,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import function, generator, instance, real, require, whole
+from metarl_min.basics.arguments import (
+    array,
+    flag,
+    function,
+    generator,
+    instance,
+    real,
+    require,
+    whole,
+)
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.mdps import agents, rollouts
@@ -73,15 +82,13 @@ def play_one(player: Player, rng: Rng, theta: Tree, tasks: MDP, greedy: bool = F
     TypeError or ValueError if an argument is out of range.
     """
     instance("player", player, Player)
-    for name, leaf in instance("theta", theta, dict).items():
-        instance(f"parameter {name!r}", leaf, np.ndarray)
-        require(not np.isnan(leaf).any(), f"parameter {name!r} must not have NaN", leaf)
+    trees.check_like("theta", theta, player.init(np.random.default_rng(0)), "the player")
+    for name, leaf in theta.items():
+        nan = np.isnan(array(f"parameter {name!r}", leaf))
+        require(not nan.any(), f"parameter {name!r} must not have NaN", leaf)
     thetas = trees.map_leaves(lambda x: x[None], theta)
-    num_members(thetas)
-    if not isinstance(greedy, (bool, np.bool_)):
-        raise TypeError(f"greedy must be True or False, got {greedy!r}")
     instance("tasks", tasks, MDP)
-    episodes = player.trial(generator("rng", rng), thetas, tasks, greedy)
+    episodes = player.trial(generator("rng", rng), thetas, tasks, flag("greedy", greedy))
     return Episodes._make(x[0] for x in episodes)
 
 

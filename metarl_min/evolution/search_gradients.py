@@ -192,7 +192,7 @@ def direction_and_sign(estimator: Estimator, members: Array) -> tuple[Array, Arr
 
 def _of_generation(key: Any, indices: Any, D: Any) -> tuple[int, Array, int]:
     """Return the arguments of the two functions below, converted; an error if one is wrong."""
-    return whole("key", key, 0), fitness.indices("indices", indices), whole("D", D)
+    return whole("key", key, 0), fitness.indices("indices", indices), whole("D", D, high=10**7)
 
 
 def gaussian_directions(key: int, indices: Array, D: int) -> Array:

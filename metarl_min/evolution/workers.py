@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from metarl_min.basics.arguments import function, instance, real, require, whole
 
+MAX_WORKERS = 10_000  # of one pool
 ATTEMPTS = 3  # a job is lost for good if it has lost so many workers
 
 
@@ -42,7 +43,8 @@ def processes(num_workers: int) -> ProcessPoolExecutor:
 
     The value `functools.partial(processes, 2)` is a function that makes an Executor.
     """
-    return ProcessPoolExecutor(whole("num_workers", num_workers), initializer=end_with_parent)
+    number = whole("num_workers", num_workers, high=MAX_WORKERS)
+    return ProcessPoolExecutor(number, initializer=end_with_parent)
 
 
 def stop(executor: Any) -> None:

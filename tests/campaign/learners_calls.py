@@ -40,6 +40,7 @@ SEARCH = {
     "beta": 0.5,
     "decay": 0.25,
 }
+LONG = {}
 RL2 = {
     "hidden": 3,
     "num_tasks": 2,

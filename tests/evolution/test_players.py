@@ -128,11 +128,11 @@ def test_returns_are_refused_where_nobody_could_play(wrong, error, rule):
         ({"player": "es"}, TypeError, "player must be of type Player, got str"),
         ({"rng": np.random}, TypeError, "rng must be a Generator"),
         ({"theta": {"x": np.full(2, np.nan)}}, ValueError, "parameter 'x' must not have NaN"),
-        ({"theta": {}}, TypeError, "parameters must be a non-empty dict"),
+        ({"theta": {}}, ValueError, "theta must have the names"),
         (
             {"theta": {"x": [1.0, 2.0]}},
             TypeError,
-            "parameter 'x' must be of type ndarray, got list",
+            "parameter 'x' must be an array of floats, got list",
         ),
         ({"greedy": 0}, TypeError, "greedy must be True or False, got 0"),
         ({"theta": [1.0, 2.0]}, TypeError, "theta must be of type dict, got list"),
@@ -171,3 +171,17 @@ def test_a_player_of_a_network_needs_a_family_and_units():
         players.batched_over_population(recurrent_policies.gru(3), 0)
     with pytest.raises(TypeError, match="family must be of type Family, got NoneType"):
         players.play_population(rng(), None, None, None, 2)
+
+
+def test_one_member_has_the_parameters_of_its_player():
+    player = players.recurrent_player(small_bandit(), 3)
+    theta, tasks = player.init(rng()), player.family.sample(rng(), 2)
+    other = players.recurrent_player(small_bandit(), 4).init(rng())
+    with pytest.raises(ValueError, match="theta .* must have the shape of the player"):
+        players.play_one(player, rng(), other, tasks)
+    masked = {**theta, "W": np.ma.masked_array(theta["W"], theta["W"] > 0)}
+    with pytest.raises(TypeError, match="parameter 'W' must be an array of floats, got Masked"):
+        players.play_one(player, rng(), masked, tasks)
+    for greedy in (None, "no", 1):
+        with pytest.raises(TypeError, match="greedy must be True or False, got"):
+            players.play_one(player, rng(), theta, tasks, greedy)

@@ -361,3 +361,18 @@ def test_the_member_whose_fitness_is_not_finite_is_named():
     with pytest.raises(FloatingPointError, match="fitness must be finite, got inf of member 2"):
         search_gradients.require_finite(F)
     assert_array_equal(search_gradients.require_finite(F[:2]), F[:2])
+
+
+@pytest.mark.parametrize("wrong", [None, "antithetic", (1, -1)])
+def test_the_number_and_the_signs_of_directions_belong_to_an_estimator(wrong):
+    for call in (
+        lambda: search_gradients.num_directions(wrong, 4),
+        lambda: search_gradients.direction_and_sign(wrong, np.arange(4)),
+    ):
+        with pytest.raises(TypeError, match="estimator must be of type Estimator, got"):
+            call()
+
+
+def test_directions_of_a_size_that_no_memory_holds_are_refused():
+    with pytest.raises(ValueError, match="D must be at most 10000000, got"):
+        search_gradients.orthogonal_directions(0, np.arange(2), 10**15)
