@@ -177,7 +177,7 @@ def test_one_member_has_the_parameters_of_its_player():
     player = players.recurrent_player(small_bandit(), 3)
     theta, tasks = player.init(rng()), player.family.sample(rng(), 2)
     other = players.recurrent_player(small_bandit(), 4).init(rng())
-    with pytest.raises(ValueError, match="theta .* must have the shape of the player"):
+    with pytest.raises(ValueError, match=r"theta .* must have the shape of the player"):
         players.play_one(player, rng(), other, tasks)
     masked = {**theta, "W": np.ma.masked_array(theta["W"], theta["W"] > 0)}
     with pytest.raises(TypeError, match="parameter 'W' must be an array of floats, got Masked"):
