@@ -10,6 +10,7 @@ import math
 import numbers
 import random
 import sys
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -144,9 +145,10 @@ def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> f
 
 def array(name: str, value: Any, kinds: str = "f", noun: str = "floats") -> np.ndarray:
     """Return a plain array; TypeError unless its dtype has one of these kinds of NumPy."""
-    other = (np.ma.MaskedArray, np.matrix)  # with another arithmetic than that of arrays
-    if not isinstance(value, np.ndarray) or isinstance(value, other):
-        raise TypeError(f"{name} must be an array of {noun}, got {type(value).__name__}")
+    if type(value) is not np.ndarray:
+        other = (np.ma.MaskedArray, np.matrix)  # with another arithmetic than that of arrays
+        if not isinstance(value, np.ndarray) or isinstance(value, other):
+            raise TypeError(f"{name} must be an array of {noun}, got {type(value).__name__}")
     if value.dtype.kind not in kinds:
         raise TypeError(f"{name} must be an array of {noun}, got {value.dtype}")
     return value
@@ -178,7 +180,9 @@ def indices(name: str, value: Any, size: int) -> np.ndarray:
     array(name, value, "iu", "whole numbers")
     if value.dtype == np.uint64:
         raise TypeError(f"{name} must be an array of whole numbers up to int64, got uint64")
-    if value.size and (value.min() < 0 or value.max() >= size):
+    bits = 8 * value.itemsize  # read without a sign, a negative number is 2^(bits-1) or more
+    unsigned = value if size > 2 ** (bits - 1) else value.view(value.dtype.str.replace("i", "u"))
+    if value.size and (unsigned.max() >= size or (unsigned is value and value.min() < 0)):
         require_all((value >= 0) & (value < size), f"{name} must be from 0 to {size - 1}", value)
     return value
 
@@ -187,6 +191,17 @@ def truths(name: str, value: Any) -> np.ndarray:
     """Return the value, an array of bools; TypeError for anything else."""
     array(name, value, "b", "bool")
     return value
+
+
+@lru_cache(64)
+def _ones(size: int) -> np.ndarray:
+    return np.ones(size)
+
+
+@lru_cache(64)
+def _tolerance(dtype: np.dtype[Any]) -> float:
+    """Return the square root of what the dtype resolves."""
+    return float(np.sqrt(np.finfo(dtype).eps))
 
 
 def probabilities(name: str, value: Any) -> np.ndarray:
@@ -202,8 +217,8 @@ def probabilities(name: str, value: Any) -> np.ndarray:
     if not smallest >= 0:
         floats(name, value)
         raise ValueError(f"{name} must not be negative, got {smallest}")
-    error = np.abs(value @ np.ones(value.shape[-1]) - 1).max(initial=0.0)
-    if error > np.sqrt(np.finfo(value.dtype).eps):
+    error = np.abs(value @ _ones(value.shape[-1]) - 1).max(initial=0.0)
+    if error > _tolerance(value.dtype):
         floats(name, value)
         raise ValueError(f"rows of {name} must sum to one, got a row that is off by {error:.3g}")
     return value

@@ -19,6 +19,7 @@ A step refuses a gradient that has not the names and shapes of theta, or that is
 """
 
 import inspect
+import math
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -79,19 +80,19 @@ def _check_step(theta: Tree, g: Tree, *means: Tree) -> None:
     # NumPy turns the sum of two arrays without axes into a number, so both may be a leaf.
     for name, leaf in instance("theta", theta, dict).items():
         floats(f"parameter {name!r}", np.array(leaf) if isinstance(leaf, np.floating) else leaf)
-    for name, tree in zip(("gradient", "m", "v"), (g, *means), strict=False):
-        trees.check_like(name, tree, theta, "theta")
-        for key, leaf in tree.items():
-            array(f"{name} {key!r}", np.array(leaf) if isinstance(leaf, np.floating) else leaf)
+    trees.check_like("gradient", g, theta, "theta")
+    for name, leaf in g.items():
+        array(f"gradient {name!r}", np.array(leaf) if isinstance(leaf, np.floating) else leaf)
+    for mean in means:
+        trees.check_like("m", mean, theta, "theta")
 
 
 def _require_finite(result: Tree, g: Tree) -> Tree:
     """Return a tree that was computed from g; FloatingPointError unless it is finite."""
     for name, leaf in result.items():
-        finite = np.isfinite(leaf)
-        if not finite.all():
+        if not math.isfinite(np.vdot(leaf, leaf)) and not np.isfinite(leaf).all():
             rule = f"the gradient in {name!r} must be finite, and so must be its square"
-            raise FloatingPointError(f"{rule}, got {np.asarray(g[name])[~finite][0]}")
+            raise FloatingPointError(f"{rule}, got {np.asarray(g[name])[~np.isfinite(leaf)][0]}")
     return result
 
 
@@ -146,7 +147,7 @@ def _adam_init(theta: Tree) -> Moments:
 def _adam_update(
     theta: Tree, state: Moments, g: Tree, beta: float, b1: float, b2: float, eps: float
 ) -> tuple[Tree, Moments]:
-    _check_step(theta, g, *instance("state", state, Moments)[1:])
+    _check_step(theta, g, instance("state", state, Moments).m)
     t = state.num_updates + 1
     m = trees.map_leaves(lambda m, g: b1 * m + (1 - b1) * g, state.m, g)
     v = _require_finite(trees.map_leaves(lambda v, g: b2 * v + (1 - b2) * g * g, state.v, g), g)

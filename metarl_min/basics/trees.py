@@ -4,6 +4,9 @@ A dict is called a tree and its arrays are called leaves. Parameters are dicts b
 differentiates dicts directly. The leaves may have leading axes, [M] for tasks or [P] for a
 population. Every function accepts leaves that autograd is tracing. One flat vector [D] is needed
 only for linear algebra, and `ravel` makes it.
+
+`map_leaves`, `scale`, `add_scaled`, `total`, `dot`, `sum_tasks`, `broadcast_to_tasks`, `ravel` and
+`flatten_tasks` trust their arguments. Only the names of two trees must be the same.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,6 +29,7 @@ def check(tree: Tree) -> Tree:
     if not isinstance(tree, dict) or not tree:
         raise TypeError(f"parameters must be a non-empty dict of float arrays, got {tree!r}")
     for name, leaf in tree.items():
+        arguments.instance("the name of a parameter", name, str)
         arguments.floats(f"parameter {name!r}", leaf)
     return tree
 
@@ -43,7 +47,8 @@ def check_like(name: str, tree: Tree, like: Tree, owner: str) -> Tree:
 
 def _require_names(tree: Tree, other: Tree) -> None:
     """Raise a ValueError unless two trees have the same names; autograd may trace them."""
-    if set(tree) != set(other):
+    # The keys of a box are a list.
+    if tree.keys() != other.keys() and set(tree) != set(other):
         rule = f"trees must have the same names, {sorted(tree)}"
         raise ValueError(f"{rule}, got {sorted(other)}")
 

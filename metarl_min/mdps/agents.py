@@ -78,9 +78,10 @@ def _step(
     # The docstring of rollouts defines the index of a pair and the index of an arrival.
     pairs = table_rows * A + actions
     arrival_index = arrive(rng, tables, pairs)
-    next_rows = tables.arrivals.ravel()[arrival_index]
-    sampled = tables.noise(rng, tables.rewards.ravel()[arrival_index])
-    rewards = np.where(alive, sampled, 0.0)
+    next_rows = tables.arrivals.take(arrival_index)  # `take` counts in the flattened table
+    rewards = tables.noise(rng, tables.rewards.take(arrival_index))
+    if tables.may_end:
+        rewards = np.where(alive, rewards, 0.0)
     memory = agent.observe(memory, states, actions, rewards, next_rows - task * S)
     return Episodes._make([states, actions, rewards, alive]), memory, next_rows
 
@@ -115,7 +116,8 @@ def play(
         for _ in range(horizon):
             step, memory, table_rows = _step(common, tables, agent, memory, table_rows, task, alive)
             steps.append(step)
-            alive = alive & ~tables.absorbing[table_rows]
+            if tables.may_end:
+                alive = alive & ~tables.absorbing.take(table_rows)
     axes = (*leading, num_episodes, horizon)
     fields = zip(*steps, strict=True)  # states, actions, rewards, alive: each a list over time
     return Episodes._make([np.stack(x, axis=-1).reshape(axes) for x in fields]), memory

@@ -30,16 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import (
-    floats,
-    generator,
-    indices,
-    instance,
-    pair,
-    probabilities,
-    shaped,
-    whole,
-)
+from metarl_min.basics import arguments
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps.episodes import Episodes
 from metarl_min.mdps.mdp import MAX_COUNT, MDP, absorbing, plain
@@ -59,6 +50,7 @@ class Sampler(NamedTuple):
     cumulative: Array  # [Z - 1, M S A] cumulative probabilities of the arrivals
     rewards: Array  # [M S A, Z] mean reward of each arrival
     absorbing: Array  # [M S] whether the state of a row is absorbing
+    may_end: bool  # whether any state is absorbing
     noise: Noise
 
 
@@ -82,6 +74,7 @@ def sampler(mdp: MDP, noise: Noise) -> Sampler:
     full = (*leading, S, A, Z)
     reward = np.broadcast_to(mdp.reward, (*leading, S, A, S))
     initial = np.broadcast_to(_cumulative(mdp.initial), (*leading, S)).reshape(M, S)
+    ends = absorbing(mdp)
     return Sampler(
         leading=leading,
         shape=(S, A),
@@ -89,7 +82,8 @@ def sampler(mdp: MDP, noise: Noise) -> Sampler:
         arrivals=(np.arange(M).reshape(*leading, 1, 1, 1) * S + order).reshape(-1, Z),
         cumulative=np.broadcast_to(sums, full).reshape(-1, Z).T[:-1].copy(),
         rewards=np.take_along_axis(reward, np.broadcast_to(order, full), -1).reshape(-1, Z),
-        absorbing=np.broadcast_to(absorbing(mdp), (*leading, S)).reshape(-1),
+        absorbing=np.broadcast_to(ends, (*leading, S)).reshape(-1),
+        may_end=bool(ends.any()),
         noise=noise,
     )
 
@@ -102,9 +96,9 @@ class CommonRandomNumbers(NamedTuple):
     axis: int  # the axis in which the entries of member 0 come first, then those of member 1, ..
 
     def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
-        axis = self.axis % len(shape)
-        one_member = (*shape[:axis], shape[axis] // self.population, *shape[axis + 1 :])
-        return np.concatenate([draw(one_member)] * self.population, axis=axis)
+        axis, P = self.axis % len(shape), self.population
+        before, after = shape[:axis], (shape[axis] // P, *shape[axis + 1 :])
+        return draw((*before, *after)).reshape(*before, 1, -1).repeat(P, axis).reshape(shape)
 
     def random(self, shape: tuple[int, ...]) -> Array:
         """Return numbers that are uniform on [0, 1)."""
@@ -117,8 +111,10 @@ class CommonRandomNumbers(NamedTuple):
 
 def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
     """Return the leading axes of episodes: P for a population, then the axes of the tasks."""
-    instance("tables", tables, Sampler)
-    members = () if population is None else (whole("population", population, high=MAX_COUNT),)
+    arguments.instance("tables", tables, Sampler)
+    members = (
+        () if population is None else (arguments.whole("population", population, high=MAX_COUNT),)
+    )
     return (*members, *tables.leading)
 
 
@@ -178,7 +174,7 @@ def _walk(
     for t in range(horizon):
         rows[t], actions[t] = row, _invert(policy, to_column + row, u[t])
         arrivals[t] = arrive(rng, tables, row * A + actions[t])
-        row = tables.arrivals.ravel().take(arrivals[t])  # arrivals[t] indexes the flattened table
+        row = tables.arrivals.take(arrivals[t])  # `take` counts in the flattened table
     return rows, actions, arrivals
 
 
@@ -196,19 +192,21 @@ def sample(
     share a policy. With a population, `probs` is [P, ..., S, A] and the episodes are
     [P, ..., N, T]. The P members share the random numbers.
     """
-    generator("rng", rng)
-    num_episodes = whole("num_episodes", num_episodes, high=MAX_COUNT)
-    horizon = whole("horizon", horizon, high=MAX_COUNT)
-    probabilities("probs", probs)
+    arguments.generator("rng", rng)
+    num_episodes = arguments.whole("num_episodes", num_episodes, high=MAX_COUNT)
+    horizon = arguments.whole("horizon", horizon, high=MAX_COUNT)
+    arguments.probabilities("probs", probs)
     leading, P = leading_axes(tables, population), int(population or 1)
     policy, column_offset = _policy_table(tables, leading, probs)
     column_offset = column_offset.reshape(P, -1)  # [P, M]
     rows, actions, arrivals = _walk(rng, tables, policy, column_offset, num_episodes, horizon)
-    alive = ~tables.absorbing.take(rows)  # a step that begins in an absorbing state is not alive
-    alive[0] = True  # the first step is always alive
     noise_rng: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=1)
-    rewards = tables.noise(noise_rng, tables.rewards.ravel().take(arrivals))
-    by_time = (rows % tables.shape[0], actions, np.where(alive, rewards, 0.0), alive)
+    rewards = tables.noise(noise_rng, tables.rewards.take(arrivals))
+    alive = np.ones(rows.shape, bool)  # the first step is always alive
+    if tables.may_end:  # a later step that begins in an absorbing state is not alive
+        alive[1:] = ~tables.absorbing.take(rows[1:])
+        rewards = np.where(alive, rewards, 0.0)
+    by_time = (rows % tables.shape[0], actions, rewards, alive)
     axes = (*leading, num_episodes, horizon)
     return Episodes._make([np.moveaxis(x, 0, -1).reshape(axes) for x in by_time])
 
@@ -233,10 +231,13 @@ def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) 
     >>> sum_over_visits(two_pulls, np.array([[0.5], [0.25]]), (1, 3))
     array([[0.  , 0.75, 0.  ]])
     """
-    states, (S, A) = instance("episodes", episodes, Episodes).states, pair("shape", shape)
-    floats("weights", shaped("weights", weights, states.shape, "the episodes"))
-    indices("states", states, S)
-    indices("actions", episodes.actions, A)
+    states, (S, A) = (
+        arguments.instance("episodes", episodes, Episodes).states,
+        arguments.pair("shape", shape),
+    )
+    arguments.floats("weights", arguments.shaped("weights", weights, states.shape, "the episodes"))
+    arguments.indices("states", states, S)
+    arguments.indices("actions", episodes.actions, A)
     return visit_sums(episodes, weights, (S, A))
 
 

@@ -284,3 +284,16 @@ def test_a_flag_is_true_or_false():
     for wrong in (None, 0, 1.0, "no", [], np.array(True)):
         with pytest.raises(TypeError, match=r"^greedy must be True or False, got"):
             arguments.flag("greedy", wrong)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "<i4", ">i4", ">i8", "<i8"])
+@pytest.mark.parametrize("size", [3, 127, 128, 129, 255, 256, 70_000])
+def test_indices_of_each_width_and_byte_order_are_compared_by_their_value(dtype, size):
+    smallest, largest = (getattr(np.iinfo(dtype), name) for name in ("min", "max"))
+    for value in {-1, smallest, 0, 1, 100, min(size - 1, largest), min(size, largest), largest}:
+        array = np.array([0, max(value, smallest), 1]).astype(dtype)
+        if (array >= 0).all() and (array < size).all():
+            assert arguments.indices("states", array, size) is array
+        else:
+            with pytest.raises(ValueError, match=rf"states must be from 0 to {size - 1}, got "):
+                arguments.indices("states", array, size)

@@ -30,6 +30,8 @@ def test_check_refuses_everything_but_a_dict_that_is_not_empty(bad):
 
 
 def test_check_names_the_leaf_that_is_wrong():
+    with pytest.raises(TypeError, match="the name of a parameter must be of type str, got int"):
+        trees.check({"a": onp.ones(1), 3: onp.ones(1)})
     with pytest.raises(TypeError, match="parameter 'b' must be an array of floats, got int64"):
         trees.check({"a": onp.ones(1), "b": onp.array([1])})
     with pytest.raises(TypeError, match="parameter 'b' must be an array of floats, got float"):
