@@ -26,6 +26,7 @@ from metarl_min.basics.arguments import function, instance, require, whole
 from metarl_min.checkpoints import Checkpoint
 from metarl_min.learners import Learner, within_schedule
 
+Shapes = set[tuple[str, Any, Any]]  # (path, shape, dtype) of each leaf
 OnIteration = Callable[[int, Any], None]  # number of the iteration, its Info
 
 
@@ -94,8 +95,8 @@ def _require_finite(leaves: dict[str, Any], iteration: int) -> None:
         raise FloatingPointError(f"a state must stay finite, got {got}")
 
 
-def _next(last: Checkpoint, state: Any) -> Checkpoint:
-    """Return the checkpoint that follows `last`.
+def _next(last: Checkpoint, state: Any, shapes: Shapes) -> Checkpoint:
+    """Return the checkpoint that follows `last`; its leaves must have the given shapes.
 
     The new state has the types that it would have if it were read back from a file. A run that is
     resumed therefore continues from the very same state.
@@ -103,7 +104,7 @@ def _next(last: Checkpoint, state: Any) -> Checkpoint:
     checkpoint = last._replace(iteration=last.iteration + 1, state=state)
     leaves = checkpoints.leaves_of(checkpoint)
     _require_finite(leaves, checkpoint.iteration)
-    strange = checkpoints.shapes(leaves) ^ checkpoints.shapes(checkpoints.leaves_of(last))
+    strange = checkpoints.shapes(leaves) ^ shapes
     if strange:
         place = f"after iteration {checkpoint.iteration}"
         raise TypeError(f"a state must keep its parts and dtypes, got other {strange} {place}")
@@ -121,13 +122,14 @@ def iterations(
     instance("learner", learner, Learner)
     instance("last", last, Checkpoint)
     end, seed = whole("end", end, 0), whole("seed", seed, 0, np.inf)
+    shapes = checkpoints.shapes(checkpoints.leaves_of(last))
     while last.iteration < end:
         rng = np.random.default_rng([seed, last.iteration + 1])
         try:
             state, info = learner.step(rng, last.state)
         except FloatingPointError as error:  # such as a gradient that is not finite
             raise FloatingPointError(f"{error}, after iteration {last.iteration}") from error
-        last = _next(last, state)
+        last = _next(last, state, shapes)
         yield last, info
 
 

@@ -163,7 +163,7 @@ def open_run_directory(out: str | None, stack: ExitStack) -> Path | None:
 
     The directory is locked until `stack` ends, if it can be written.
     """
-    require(out is not None, "--resume must come with --out DIR", out)
+    require(out is not None, "--resume must come with --out DIR", "no --out")
     directory = _directory(str(out))
     if not directory.exists():
         return None
