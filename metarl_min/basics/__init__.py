@@ -1,13 +1,26 @@
 """The tools that every other room is written with.
 
-arguments     checks of arguments: an error states the rule, then the value that broke it
-records       NamedTuples that check their fields
-numerals      numbers that are written as words
-words         settings that are written as name=value
-files         files that are replaced in one step, and directories with one writer
-plugins       functions in files outside the package, by name
-trees         parameters as flat dicts of float arrays, each treated as one vector
-optimizers    gradient ascent, momentum and Adam
-checks        numerical checks of derivatives
-expectations  exact means and covariances of estimators, and a check that one is unbiased
+arguments           checks of arguments: an error states the rule, then the value that broke it
+records             NamedTuples that check their fields
+numerals            numbers that are written as words
+words               settings that are written as name=value
+files               files that are replaced in one step, and directories with one writer
+plugins             functions in files outside the package, by name
+trees               parameters as flat dicts of float arrays, each treated as one vector
+optimizers          gradient ascent, momentum and Adam
+vectors             numbers, arrays and trees as vectors; functions that are called with copies
+noise               by how much the values of a function are off
+finite_differences  derivatives from values of a function, each with its error
+complex_steps       derivatives from functions of complex numbers
+verdicts            the report of a check: agrees, WRONG or not checked
+conclusions         what measured slopes say about claimed ones
+checks              checks of a gradient, in every coordinate or along random directions
+expectations        exact means and covariances of estimators, and a check that one is unbiased
+
+The functions that a check is made of are used inside, and trust their arguments: `as_vector`,
+`point`, `as_array`, `real_numbers`, `check_numbers`, `matching_vector`, `coarsest_dtype`,
+`call_with_copy`, `entry_name`, `roughness`, `noise`, `number`, `vector_function`, `extrapolate`,
+`slope`, `sizes`, `two_lines`, `noise_near`, `on_line`, `slope_along`, `measure`,
+`imaginary_slopes`, `contradiction`, `wrong_entries`, `compare`, `coordinates`, `along_directions`,
+`conclude`, `checked_tolerance` and `tolerance_for`.
 """

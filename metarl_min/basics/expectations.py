@@ -9,83 +9,122 @@ probability p_i the value that gives g_i, its moments are finite sums and need n
 In this module, the shape [outcomes] counts the values of the data.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics import checks, trees
-from metarl_min.basics.arguments import probabilities
-from metarl_min.basics.checks import EPS, Report
+from metarl_min.basics import arguments, trees
+from metarl_min.basics.arguments import flag, floats, probabilities, real, require, shown
+from metarl_min.basics.checks import checked_tolerance, tolerance_for
 from metarl_min.basics.trees import Array
+from metarl_min.basics.vectors import (
+    EPS,
+    as_vector,
+    call_with_copy,
+    check_numbers,
+    coarsest_dtype,
+    entry_name,
+    matching_vector,
+)
+from metarl_min.basics.verdicts import Report, compare
+
+Estimator = Callable[[Any], Any]  # data -> number, array or tree
 
 
-def _estimates_in_one_call(
-    estimator: Callable[[Any], Any], p: Array, data: Any
-) -> tuple[Array, Array, Any]:
-    estimates = estimator(data)
+class _Estimates(NamedTuple):
+    """All values of an estimator."""
+
+    p: Array  # [outcomes]
+    rows: Array  # [outcomes, D]
+    first: Any  # the first estimate as the estimator returned it
+    changed: bool  # whether the estimator changed its data in place
+
+
+def _pairs(outcomes: Any) -> list[tuple[float, Any]]:
+    """Return outcomes as a list; TypeError or ValueError unless they are pairs."""
+    rule = "outcomes must hold pairs (probability, data)"
+    if not isinstance(outcomes, Iterable) or isinstance(outcomes, str | dict | np.ndarray):
+        raise TypeError(f"{rule}, got {type(outcomes).__name__}")
+    pairs = list(outcomes)
+    require(len(pairs) > 0, f"{rule}, at least one", pairs)
+    for pair in pairs:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise TypeError(f"{rule}, got {shown(repr(pair))}")
+    return [(real("probability", probability), data) for probability, data in pairs]
+
+
+def _estimates_one_by_one(estimator: Estimator, outcomes: Any) -> _Estimates:
+    pairs = _pairs(outcomes)
+    results = [call_with_copy(estimator, data) for _, data in pairs]
+    first = check_numbers("the estimate", results[0][0])
+    rows = np.stack([matching_vector("the estimate", first, estimate) for estimate, _ in results])
+    p, changed = np.array([pair[0] for pair in pairs]), any(change for _, change in results)
+    return _Estimates(p=p, rows=rows, first=first, changed=changed)
+
+
+def _estimates_in_one_call(estimator: Estimator, p: Array, data: Any) -> _Estimates:
+    estimates, changed = call_with_copy(estimator, data)
+    estimates = check_numbers("the estimates", estimates)
+    leaves = list(estimates.values()) if isinstance(estimates, dict) else [estimates]
+    axes = {np.shape(leaf)[:1] for leaf in leaves}
+    require(axes == {p.shape} != {(0,)}, f"estimates must have a first axis {p.shape}", axes)
     if isinstance(estimates, dict):
         first = trees.map_leaves(lambda leaf: leaf[0], estimates)
-        return p, trees.flatten_tasks(estimates), first
-    return p, estimates.reshape(len(estimates), -1), estimates[0]
+        return _Estimates(p=p, rows=trees.flatten_tasks(estimates), first=first, changed=changed)
+    rows = estimates.reshape(len(p), -1)
+    return _Estimates(p=p, rows=rows, first=estimates[0], changed=changed)
 
 
-def _estimates_one_by_one(
-    estimator: Callable[[Any], Any], outcomes: Any
-) -> tuple[Array, Array, Any]:
-    pairs = [(probability, estimator(data)) for probability, data in outcomes]
-    first = pairs[0][1]
-    rows = np.stack([checks.matching_vector(first, estimate) for _, estimate in pairs])
-    return np.array([probability for probability, _ in pairs], float), rows, first
-
-
-def _estimates(estimator: Callable[[Any], Any], outcomes: Any) -> tuple[Array, Array, Any]:
-    """Return probabilities [outcomes], estimates [outcomes, D], and the first estimate as it is."""
-    if isinstance(outcomes, tuple) and isinstance(outcomes[0], np.ndarray):
-        p, rows, first = _estimates_in_one_call(estimator, *outcomes)
+def _estimates(estimator: Estimator, outcomes: Any) -> _Estimates:
+    """Return all estimates. The estimator is called with copies of the data."""
+    estimator = arguments.function("estimator", estimator)
+    if isinstance(outcomes, tuple) and len(outcomes) == 2 and isinstance(outcomes[0], np.ndarray):
+        found = _estimates_in_one_call(estimator, *outcomes)
     else:
-        p, rows, first = _estimates_one_by_one(estimator, outcomes)
-    return probabilities("probabilities of the outcomes", p), rows, first
+        found = _estimates_one_by_one(estimator, outcomes)
+    return found._replace(p=probabilities("probabilities of the outcomes", found.p))
 
 
-def exact_expectation(estimator: Callable[[Any], Any], outcomes: Any) -> Any:
+def exact_expectation(estimator: Estimator, outcomes: Any) -> Any:
     """Return the mean of an estimator over all outcomes, eq. (1). An estimate is an array or tree.
 
     `outcomes` is given in one of two forms. It yields pairs (probability, data), and the estimator
     is called with one `data` at a time. Or it is one pair of arrays, probabilities [outcomes] and
     data with the leading axis [outcomes]; the estimator is called once, with all data, and its
-    result has the same leading axis. ValueError unless the probabilities sum to one.
+    result has the same leading axis. The estimator is called with copies of the data. ValueError
+    unless the probabilities sum to one, TypeError unless the estimates are real numbers.
 
     >>> exact_expectation(lambda x: x**2, [(0.5, 1.0), (0.5, 3.0)])
     array(5.)
     >>> exact_expectation(lambda x: x**2, (np.array([0.5, 0.5]), np.array([1.0, 3.0])))
     array(5.)
     """
-    p, rows, first = _estimates(estimator, outcomes)
-    return checks.as_vector(first)[1](p @ rows)
+    found = _estimates(estimator, outcomes)
+    return as_vector(found.first)[1](found.p @ found.rows)
 
 
 def moments(estimates: Array, p: Array) -> tuple[Array, Array]:
     """Return the mean [D] and covariance [D, D] of estimates [outcomes, D], eq. (1).
 
-    `p` [outcomes] are their probabilities.
+    `p` [outcomes] are their probabilities. This function trusts its arguments.
     """
     mean = p @ estimates
     centred = estimates - mean
     return mean, (p[:, None] * centred).T @ centred
 
 
-def exact_moments(estimator: Callable[[Any], Any], outcomes: Any) -> tuple[Array, Array]:
+def exact_moments(estimator: Estimator, outcomes: Any) -> tuple[Array, Array]:
     """Return the mean [D] and covariance [D, D] of an estimator, as one vector, eq. (1).
 
     `outcomes` has one of the forms of `exact_expectation`.
     """
-    p, rows, _ = _estimates(estimator, outcomes)
-    return moments(rows, p)
+    found = _estimates(estimator, outcomes)
+    return moments(found.rows, found.p)
 
 
 def check_unbiased(
-    estimator: Callable[[Any], Any],
+    estimator: Estimator,
     outcomes: Any,
     target: Any,
     *,
@@ -95,16 +134,30 @@ def check_unbiased(
     """Compare the exact mean of an estimator with its target, and name a factor between them.
 
     Each coordinate may differ by `tolerance` times the largest coordinate of the target, plus
-    round-off. If the target is zero, only the round-off is allowed. The report is false if every
-    estimate is zero and you do not `expect_zero`. `outcomes` has one of the forms of
-    `exact_expectation`.
+    round-off. If the target is zero, only the round-off is allowed. For estimates in float32, the
+    tolerance is at least 1.2e-5. The verdict is "not checked" if every estimate and the target are
+    zero and you do not `expect_zero`. ValueError if the tolerance is not from 0 to 0.1. `outcomes`
+    has one of the forms of `exact_expectation`.
 
     >>> coin = [(0.25, 4.0), (0.75, 0.0)]
     >>> check_unbiased(lambda x: 2 * x, coin, target=1.0).factor
     2.0
     """
-    p, rows, first = _estimates(estimator, outcomes)
-    round_off = 8 * EPS * len(p) ** 0.5 * (p @ abs(rows))
-    remark = "" if rows.any() or expect_zero else "every estimate is zero: nothing was checked"
-    truth = checks.matching_vector(first, target)
-    return checks.compare(first, p @ rows, truth, round_off, tolerance, remark)
+    expect_zero, tolerance = flag("expect_zero", expect_zero), checked_tolerance(tolerance)
+    p, rows, first, changed = _estimates(estimator, outcomes)
+    dtype = coarsest_dtype(first)
+    truth = floats("target", matching_vector("the target", first, target))
+    allowed = tolerance_for(tolerance, dtype)
+    round_off = 8 * max(EPS, float(np.finfo(dtype).eps)) * len(p) ** 0.5 * (p @ abs(rows))
+    zero = (
+        ""
+        if rows.any() or flag("expect_zero", expect_zero)
+        else "every estimate is zero: nothing was checked"
+    )
+    report = compare(p @ rows, truth, round_off, allowed, lambda i: entry_name(first, i), zero)
+    if zero and report.verdict == "WRONG":
+        report = report._replace(factor=None, remark="every estimate is zero")
+    if changed:
+        note = "the estimator changed its data in place"
+        report = report._replace(remark="; ".join(filter(None, [note, report.remark])))
+    return report._replace(dtype=dtype.name)

@@ -61,7 +61,7 @@ def test_an_unbiased_estimator_passes_and_a_biased_one_does_not():
     assert report.coordinate == "[1]" and report.claimed - report.truth == pytest.approx(-0.01)
 
 
-@pytest.mark.verifies("checks.5")
+@pytest.mark.verifies("verdicts.1")
 @pytest.mark.parametrize("factor", [2.0, -1.0, 1 / 7, 1.01])
 def test_a_pure_factor_between_mean_and_target_is_named(factor):
     report = expectations.check_unbiased(lambda x: factor * x, COIN, np.array([1.5, 1.0]))
@@ -79,6 +79,72 @@ def test_round_off_alone_decides_where_the_target_is_zero():
 
 def test_an_estimator_that_is_always_zero_proves_nothing_unless_expected():
     report = expectations.check_unbiased(lambda x: 0 * x, COIN, np.zeros(2))
-    assert not report and "every estimate is zero" in str(report)
+    assert report.verdict == "not checked" and "every estimate is zero" in str(report)
     assert expectations.check_unbiased(lambda x: 0 * x, COIN, np.zeros(2), expect_zero=True)
-    assert not expectations.check_unbiased(lambda x: np.nan * x, COIN, np.zeros(2))
+    wrong = expectations.check_unbiased(lambda x: 0 * x, COIN, np.ones(2))
+    assert wrong.verdict == "WRONG" and "every estimate is zero" in str(wrong)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_estimate_that_is_no_number_is_wrong(value):
+    report = expectations.check_unbiased(lambda x: value * x**0, COIN, np.zeros(2))
+    assert report.verdict == "WRONG" and "not a finite number" in str(report)
+
+
+def test_the_data_of_the_caller_stay_and_a_change_is_told():
+    def centred(x):
+        x -= x.mean()
+        return x
+
+    pairs = [(0.25, np.array([0.0, 4.0])), (0.75, np.array([2.0, 0.0]))]
+    arrays = np.array([0.25, 0.75]), np.array([[0.0, 4.0], [2.0, 0.0]])
+    for outcomes, estimator in ((pairs, centred), (arrays, lambda x: np.stack([*map(centred, x)]))):
+        report = expectations.check_unbiased(estimator, outcomes, np.array([0.25, -0.25]))
+        assert report and report.remark == "the estimator changed its data in place"
+        assert expectations.exact_expectation(estimator, outcomes).tolist() == [0.25, -0.25]
+        assert expectations.exact_moments(estimator, outcomes)[0].tolist() == [0.25, -0.25]
+    assert pairs[0][1].tolist() == [0, 4] and arrays[1].tolist() == [[0, 4], [2, 0]]
+    assert expectations.check_unbiased(lambda x: x, pairs, np.array([1.5, 1.0])).remark == ""
+
+
+def test_estimates_in_float32_agree_and_the_report_says_so():
+    thirds = [(0.25, np.array([1 / 3], np.float32)), (0.75, np.array([2 / 7], np.float32))]
+    report = expectations.check_unbiased(lambda x: x, thirds, np.array([0.25 / 3 + 1.5 / 7]))
+    assert report and report.dtype == "float32" and "in float32" in str(report)
+    assert not expectations.check_unbiased(lambda x: 1.01 * x, thirds, np.array([0.2976]))
+
+
+@pytest.mark.parametrize("tolerance", [np.inf, np.nan, -1e-9, 0.2])
+def test_a_tolerance_beyond_all_reason_is_refused(tolerance):
+    with pytest.raises(ValueError, match="tolerance must be finite, from"):
+        expectations.check_unbiased(lambda x: x, COIN, np.zeros(2), tolerance=tolerance)
+
+
+@pytest.mark.parametrize(
+    "value", ["2.0", True, 1j, None, np.ma.masked_array([1.0, 2.0], [False, True])]
+)
+def test_estimates_and_targets_are_real_numbers(value):
+    with pytest.raises(TypeError, match="the estimate must hold real numbers"):
+        expectations.exact_expectation(lambda x: value, COIN)
+    with pytest.raises(TypeError, match="the target must hold real numbers"):
+        expectations.check_unbiased(lambda x: x, COIN, value)
+
+
+def test_unsuitable_outcomes_are_an_error_that_states_the_rule():
+    rule = r"outcomes must hold pairs \(probability, data\)"
+    for outcomes in (3, "text", None, [3.0], [(0.5, 1.0, 2.0)], np.ones(2)):
+        with pytest.raises(TypeError, match=rule):
+            expectations.exact_expectation(lambda x: x, outcomes)
+    for outcomes in ([], (), iter([])):
+        with pytest.raises(ValueError, match=rule + ", at least one"):
+            expectations.exact_expectation(lambda x: x, outcomes)
+    with pytest.raises(TypeError, match="probability must be a real number, got"):
+        expectations.exact_expectation(lambda x: x, [("0.5", 1.0), (0.5, 1.0)])
+    with pytest.raises(ValueError, match=r"estimates must have a first axis \(2,\)"):
+        expectations.exact_expectation(lambda x: x[:1], (np.array([0.5, 0.5]), np.ones((2, 3))))
+    with pytest.raises(ValueError, match="estimates must have a first axis"):
+        expectations.exact_expectation(lambda x: x, (np.ones(0), np.ones((0, 3))))
+    with pytest.raises(ValueError, match="target must be finite"):
+        expectations.check_unbiased(lambda x: x, COIN, np.array([1.5, np.nan]))
+    with pytest.raises(TypeError, match="estimator must be a function"):
+        expectations.exact_expectation(3, COIN)

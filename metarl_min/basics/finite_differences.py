@@ -1,0 +1,226 @@
+"""Derivatives measured from values of a function, each with an error that covers what is not known.
+
+In this module, e is the unit vector of a coordinate, h_j is the length of a step, and f is known
+up to the `noise` of its values, noise (3). A slope is a difference over two steps:
+
+    (1)  slope_j = (f(x + h_j e) - f(x - h_j e)) / (2 h_j) = f'(x) + c_1 h_j^2 + c_2 h_j^4 + ..,
+         h_j = h_0 / 4^j                                                            [derivation]
+    (2)  slope_{j,k} = slope_{j,k-1} + (slope_{j,k-1} - slope_{j-1,k-1}) / (16^k - 1),
+         slope_{j,0} = slope_j                                                    [Ridders 1982]
+
+    Steps of (1): write both values of f as Taylor series in h_j. The even powers are equal in both
+    and cancel in the difference. Division of the odd powers by 2 h_j gives f'(x) and even powers.
+    Reason of (2): h_j^2 is 1/16 of h_{j-1}^2, so k = 1 cancels c_1 h^2, and each further k cancels
+    the next even power.
+
+A long step has a large truncation error, and a short step enlarges the noise:
+
+    (3)  error_{j,k} = max(|slope_{j,k} - slope_{j,k-1}|, |slope_{j,k} - slope_{j-1,k-1}|)
+                       + 2 noise / h_j                                             [derivation]
+
+    Reason of (3): the two slopes that (2) combines are less exact than the result, so the larger
+    difference bounds the truncation error. Values that are rounded to multiples of q differ from f
+    by at most q/2, so their slope differs by at most q / (2 h_j). A jump by q has the roughness
+    10 q / sqrt(924) by noise (1), so 2 noise / h_j is at least 0.66 q / h_j.
+
+    (4)  slope = the slope_{j,k} of least error in levels J, J - 1, .., j, where J has the shortest
+         step, and j is the last level whose interval slope +- error meets those of all shorter
+         steps                                                                   [Lepski 1991]
+
+    Reason of (4): a long step can cross a kink or a pole, where (1) does not hold. Its differences
+    (3) can be small by accident. A shorter step then contradicts it.
+
+At a kink of f the slope (1) is the mean of two one-sided slopes, and there is no derivative. The
+difference of the two is
+
+    (5)  kink_j = (f(x + h_j e) - 2 f(x) + f(x - h_j e)) / h_j = b_1 h_j + b_3 h_j^3 + ..
+         if f is smooth; its limit h -> 0 is zero unless f has a kink at x           [derivation]
+
+    Steps of (5): with the Taylor series of (1), the odd powers and f(x) cancel in the sum.
+    The limit is found by (2) and (4) with 4^(2k-1) in the place of 16^k, and its error by (3) with
+    8 noise / h_j. If the limit is not zero within its error, half of it is added to the error of
+    the slope, which then covers both one-sided slopes.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min.basics import arguments
+from metarl_min.basics.noise import Noise, noise
+from metarl_min.basics.trees import Array
+from metarl_min.basics.vectors import EPS, Point, ScalarFunction, point, real_numbers
+
+NUM_STEPS = 8  # lengths h_1 .. h_8 of eq. (1): from a quarter of |x| down to 1.5e-5 |x|
+NUM_POWERS = 4  # that eq. (2) cancels
+SHORTEST = 2.0**-48  # step, in units of the longest
+
+VectorFunction = Callable[[Array], float]  # [D] -> number, NaN outside the domain
+
+
+class Slope(NamedTuple):
+    """A derivative that was measured along one line."""
+
+    value: float  # NaN if f is not finite at x and on both sides of it
+    error: float
+    kink: float  # slope after x minus slope before x, or 0
+
+
+class Measured(NamedTuple):
+    """Slopes that were measured along some lines, such as the coordinates."""
+
+    slopes: Array  # [lines]
+    error: Array  # [lines]
+    kink: Array  # [lines]
+    noise: Noise
+
+
+def number(value: Any) -> float:
+    """Return what a function has returned as a float. TypeError unless it is one real number."""
+    array = real_numbers("function(x)", value)
+    if array.shape != ():
+        raise ValueError(f"function must return a number, got {array.shape}")
+    return float(array)
+
+
+def vector_function(function: ScalarFunction, x: Point) -> VectorFunction:
+    """Return f(vector), which hands copies to the function.
+
+    f is NaN where the function raises a ValueError or an ArithmeticError, as `math.log` does.
+    """
+
+    def f(vector: Array) -> float:
+        try:
+            return number(function(x.rebuild(vector.copy())))
+        except (ValueError, ArithmeticError):
+            return np.nan
+
+    return f
+
+
+def extrapolate(estimates: list[float], noises: list[float], first: float) -> tuple[float, float]:
+    """Return the value of eqs. (2), (4) and its error, eq. (3).
+
+    The longest step comes first. `first` is the factor of k = 1: 16 for slopes, 4 for kinks.
+    """
+    levels: list[tuple[float, float]] = []  # the least error of each level, and its value
+    previous: list[float] = []
+    for estimate, noise_of_level in zip(estimates, noises, strict=True):
+        row, best = [estimate], (np.inf, np.nan)
+        for k, coarse in enumerate(previous[:NUM_POWERS]):
+            fine = row[k]
+            row.append(fine + (fine - coarse) / (first * 16.0**k - 1))
+            error = max(abs(row[-1] - fine), abs(row[-1] - coarse)) + noise_of_level
+            best = min(best, (error, row[-1]))
+        levels.append(best)
+        previous = row
+    low, high, result = -np.inf, np.inf, (np.inf, np.nan)
+    for error, value in levels[:0:-1]:
+        if value - error > high or value + error < low:
+            break
+        low, high = max(low, value - error), min(high, value + error)
+        result = min(result, (error, value))
+    return result[1], result[0]
+
+
+def slope(
+    f: Callable[[float], float],
+    longest: float,
+    shortest: float,
+    noise: Noise,
+    num_steps: int = NUM_STEPS,
+) -> Slope:
+    """Return the derivative of f(t) at t = 0, eqs. (1)-(5). f may return NaN.
+
+    There are at least num_steps steps at which f is finite on both sides of 0, if possible.
+    """
+    centre, h = f(0.0), longest
+    slopes: list[float] = []
+    kinks: list[float] = []
+    noises: list[float] = []
+    while (h >= shortest or len(slopes) < num_steps) and h > SHORTEST * longest:
+        plus, minus = f(h), f(-h)
+        if np.isfinite([plus, centre, minus]).all():
+            slopes.append((plus - minus) / (2 * h))
+            kinks.append((plus - 2 * centre + minus) / h)
+            noises.append(2 * max(noise.size, EPS * abs(plus), EPS * abs(minus)) / h)
+        h /= 4
+    value, error = extrapolate(slopes, noises, 16.0)
+    kink, unsure = extrapolate(kinks, [4 * x for x in noises], 4.0)
+    if not abs(kink) > unsure:
+        return Slope(value=value, error=error, kink=0.0)
+    return Slope(value=value, error=error + (abs(kink) + unsure) / 2, kink=kink)
+
+
+def sizes(vector: Array) -> Array:
+    """Return the longest step in each coordinate, times 4: |x|, or a part of the largest |x|."""
+    return np.maximum(abs(vector), (abs(vector).max() or 1.0) / 100)
+
+
+def two_lines(vector: Array) -> list[Array]:
+    """Return two directions [D], in which each coordinate moves in proportion to its size."""
+    size = np.where(vector != 0, abs(vector), sizes(vector))
+    i = np.arange(1.0, len(vector) + 1)
+    return [size * np.cos(i), size * np.sin(i)]
+
+
+def noise_near(f: VectorFunction, vector: Array, reach: float = 0.25) -> Noise:
+    """Return the larger noise of f along two lines through x, and the lesser smooth length.
+
+    It is looked for twice as far from x as the longest step: a function that jumps seldom, as a
+    solver does that stops early, is off by its next jump between two jumps too.
+    """
+    found = [noise(partial(on_line, f, vector, line), 2 * reach) for line in two_lines(vector)]
+    smooth = min(one.smooth for one in found) / 2
+    return max(found, key=lambda one: one.size)._replace(smooth=smooth)
+
+
+def on_line(f: VectorFunction, vector: Array, line: Array, t: float) -> float:
+    """Return f(x + t line)."""
+    return f(vector + t * line)
+
+
+def slope_along(
+    f: VectorFunction, vector: Array, line: Array, noise: Noise, reach: float = 0.25
+) -> Slope:
+    """Return the derivative of f(x + t line) at t = 0, from steps |t| <= reach."""
+    shortest = noise.smooth / 4.0 ** (NUM_STEPS - 1)
+    return slope(partial(on_line, f, vector, line), reach, shortest, noise)
+
+
+def measure(f: VectorFunction, vector: Array, reach: float = 0.25) -> Measured:
+    """Return the gradient of f, one coordinate after the other. No step is longer than reach |x|.
+
+    The memory in use is a few vectors [D].
+    """
+    around = noise_near(f, vector, reach)
+    longest, own = reach * sizes(vector), np.where(vector != 0, abs(vector), np.inf)
+    shortest = np.minimum(longest, around.smooth * own) / 4.0 ** (NUM_STEPS - 1)
+    moved, found = vector.copy(), np.empty((3, len(vector)))
+
+    for i, x in enumerate(vector):
+
+        def along(t: float, i: int = i, x: float = x) -> float:
+            moved[i] = x + t
+            return f(moved)
+
+        found[:, i] = slope(along, longest[i], shortest[i], around)
+        moved[i] = x
+    return Measured(slopes=found[0], error=found[1], kink=found[2], noise=around)
+
+
+def finite_differences(function: ScalarFunction, x: Any) -> tuple[Any, Any]:
+    """Return the gradient of a function of a float, array or tree, eqs. (1)-(5), and its error.
+
+    Gradient and error have the shape of x. The error covers truncation, the noise of the values,
+    and a kink at x. So it shows how many digits a large constant or a rounded result costs. Steps
+    at which the function is not finite, or raises a ValueError, are not used. If there are no
+    others, the gradient is NaN and its error is infinite.
+    """
+    at, function = point(x), arguments.function("function", function)
+    number(function(at.rebuild(at.vector.copy())))  # its own errors are for the caller
+    with np.errstate(all="ignore"):
+        measured = measure(vector_function(function, at), at.vector)
+    return at.rebuild(measured.slopes), at.rebuild(measured.error)

@@ -1,0 +1,132 @@
+"""Noise of a function: by how much its values are off, through round-off, rounding or jumps.
+
+A slope is a difference of values, divided by a short step. The division makes errors of the values
+large, so these errors must be known. They are found on a line x + t d, at equally spaced t:
+
+    (1)  roughness = max_i |sixth difference of f at t_i| / sqrt(924)
+                                                          [Hamming 1962; More and Wild 2011]
+
+    Reason of (1): a sixth difference weights seven values by 1, -6, 15, -20, 15, -6, 1. A smooth
+    part of f cancels in it, up to its sixth derivative. If the values differ from the smooth part
+    by independent errors, its variance is 1 + 36 + 225 + 400 + 225 + 36 + 1 = 924 times the
+    variance of one error.
+
+One spacing is not enough. With a wide spacing f curves, and that is no noise. With a narrow spacing
+all points can lie on one step of a staircase, and there is noise that is not seen. So the search
+goes to the place where f is roughest, and looks there with a narrower spacing, again and again:
+
+    (2)  t_{j+1} = place of the largest sixth difference at level j,
+         spacing_{j+1} = spacing_j / 4                                              [derivation]
+
+    Reason of (2): a smooth function loses a factor of 4^6 at each level, because its sixth
+    difference is spacing^6 f^(6). A kink loses a factor of 4, because its sixth difference is in
+    proportion to the spacing. Only a jump and an error of the values keep their size. The next
+    level covers the largest sixth difference, so it does not lose the jump that made it.
+
+    (3)  noise = largest roughness among the last levels that do not fall        [derivation]
+
+    Reason of (3): by (2), a level that does not fall contains errors and nothing else. Its
+    roughness varies, because few values enter it. An error that is the sum of many jumps, as in a
+    sampled return, falls slowly, by a factor of 2, and is larger over longer steps.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from metarl_min.basics.trees import Array
+from metarl_min.basics.vectors import EPS
+
+ORDER = 6  # of the differences in eq. (1)
+NORM = 924**0.5
+NUM_POINTS = 17  # at one level
+NARROWEST = 2.0**-38  # spacing of the last level: values of t are of order 1
+
+
+class Level(NamedTuple):
+    """One level of the search of eq. (2)."""
+
+    spacing: float
+    roughness: float
+    largest: float  # |f|
+
+
+class Noise(NamedTuple):
+    """Errors of the values of a function along a line."""
+
+    size: float  # eq. (3), infinite if f is not finite near x
+    round_off: float  # the least that float64 can have: eps times the largest value
+    place: float  # distance |t| of the roughest place
+    smooth: float  # |t| below which f looks smooth
+
+
+def roughness(values: Array) -> tuple[float, int]:
+    """Return eq. (1) for equally spaced values, and the index of the value in its middle."""
+    differences = abs(np.diff(values, ORDER))
+    largest = int(differences.argmax())
+    return float(differences[largest]) / NORM, largest + ORDER // 2
+
+
+def _levels(
+    f: Callable[[float], float], reach: float, centre: float = 0.0
+) -> tuple[list[Level], float]:
+    """Return the levels of eq. (2) at |t - centre| <= reach, and the last place.
+
+    The search ends early if the roughness is round-off. If f is not finite at a point, the search
+    begins again at the centre with a narrower spacing.
+    """
+    offsets = np.arange(NUM_POINTS) - NUM_POINTS // 2
+    spacing, place = reach / offsets[-1], centre
+    levels: list[Level] = []
+    while spacing >= NARROWEST:
+        t = place + spacing * offsets
+        values = np.array([f(float(point)) for point in t])
+        if np.isfinite(values).all():
+            size, middle = roughness(values)
+            falls = not levels or size < levels[-1].roughness / 8
+            levels.append(Level(spacing, size, float(abs(values).max())))
+            if size <= (2 if falls else 400) * EPS * levels[-1].largest:
+                break
+            place = float(t[middle])
+        else:
+            levels, place = [], centre
+        spacing /= 4
+    return levels, place
+
+
+def _tail(sizes: list[float]) -> tuple[float, int]:
+    """Return eq. (3) for the roughness of the levels, and the first of the levels that it uses."""
+    start = len(sizes) - 1
+    while start > 0 and sizes[start - 1] <= min(8 * sizes[start], 64 * sizes[-1]):
+        start -= 1
+    return max(sizes[start:]), start
+
+
+def noise(f: Callable[[float], float], reach: float = 0.25) -> Noise:
+    """Return the noise of f(t) at |t| <= reach, eqs. (1)-(3). f may return NaN.
+
+    A single jump counts as noise of its own size. If f is finite on one side of t = 0 only, the
+    noise is that of this side.
+
+    >>> bool(1e-7 < noise(lambda t: round(float(np.sin(1 + t)), 6)).size < 1e-6)
+    True
+    """
+    levels, place = _levels(f, reach)
+    for centre in (-reach / 2, reach / 2):
+        if not levels:
+            levels, place = _levels(f, reach / 2, centre)
+    if not levels:
+        return Noise(size=np.inf, round_off=np.inf, place=0.0, smooth=reach)
+    sizes, round_off = [level.roughness for level in levels], EPS * levels[-1].largest
+    size, tail = _tail(sizes)
+    smooth = tail
+    while smooth > 0 and sizes[smooth - 1] > 8 * sizes[smooth]:
+        smooth -= 1
+    widest = levels[0].spacing
+    return Noise(
+        size=max(size, round_off),
+        round_off=round_off,
+        place=abs(place),
+        smooth=reach * (levels[smooth].spacing / widest if smooth < tail else 1.0),
+    )
