@@ -166,6 +166,9 @@ def _results(
         if lost or (isinstance(error, _NoAnswerError) and pool is not executor):
             _replace(executor, pool)
             futures.clear()
+    if isinstance(error, _NoAnswerError) and len(results) < len(slices):
+        workers.kill(executor)  # who leaves a pool waits for its processes
+        return results, error
     for future in futures:
         future.cancel()
     return results, error
@@ -177,8 +180,8 @@ def gather(executor: Any, job: Job, slices: list[Slice]) -> list[Any]:
     Each slice has up to `ATTEMPTS` attempts. An Executor that a function made is replaced if it is
     broken, refuses work or does not answer within the time limit: the function is called again. An
     Executor that the user gave cannot be replaced. If it is broken or refuses work, there is no
-    further attempt. If a slice has no result in the end, a RuntimeError names its members; the last
-    error is its cause.
+    further attempt; if it has not answered in the end, its processes are killed. If a slice has no
+    result in the end, a RuntimeError names its members; the last error is its cause.
     """
     function("job", job), instance("slices", slices, list)
     if executor is None:

@@ -47,11 +47,23 @@ def processes(num_workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(number, initializer=end_with_parent)
 
 
+def _processes_of(executor: Any) -> list[Any]:
+    return list(
+        dict(getattr(executor, "_processes", None) or {}).values()
+    )  # not public before 3.14
+
+
+def kill(executor: Any) -> None:
+    """Kill the worker processes of an Executor, if it has any."""
+    for process in _processes_of(executor):
+        process.kill()
+
+
 def stop(executor: Any) -> None:
-    """Shut down an Executor at once, and kill its worker processes if it has any."""
-    killed = dict(getattr(executor, "_processes", None) or {})  # no public name before Python 3.14
+    """Shut down an Executor at once, and kill its worker processes, if it has any."""
+    killed = _processes_of(executor)  # a pool forgets them when it shuts down
     executor.shutdown(wait=False)
-    for process in killed.values():
+    for process in killed:
         process.kill()
 
 

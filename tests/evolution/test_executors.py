@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from functools import partial
 
 import numpy as np
@@ -223,6 +223,20 @@ def test_a_pool_that_a_function_made_is_replaced_when_a_worker_sleeps(tmp_path):
     executors.close(TimeLimit(make, 1.0))
     with pytest.raises(RuntimeError, match="cannot schedule"):
         second.submit(max, 1, 2)
+
+
+def sleep_always(start, stop):
+    time.sleep(600)
+
+
+def test_a_pool_that_was_given_can_be_left_when_its_workers_sleep():
+    started = time.monotonic()
+    with (
+        pytest.raises(RuntimeError, match=r"no slice came back for 0.3 seconds"),
+        ProcessPoolExecutor(2) as pool,
+    ):
+        executors.gather(TimeLimit(pool, 0.3), sleep_always, [(0, 2), (2, 4)])
+    assert time.monotonic() - started < 60
 
 
 def die_twice(start, stop, path):
