@@ -54,26 +54,26 @@ A gradient g that is longer than a limit is scaled down to this length:
 import numpy as np
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import floats, instance, real, require, shaped
+from metarl_min.basics.arguments import array, floats, instance, real, require, shaped, truths
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.mdps.policies import log_softmax, sum_over_actions
+
+CLIP_RULE = "clip must be positive"
 
 
 def _check_steps(alive: Array, **arrays: Array) -> None:
     """Raise an error unless `alive` is [N T, M], and the arrays are finite and [N T, M] too."""
-    if not isinstance(alive, np.ndarray) or alive.dtype != bool:
-        got = getattr(alive, "dtype", type(alive).__name__)
-        raise TypeError(f"alive must be an array of bool, got {got}")
-    require(alive.ndim == 2 and alive.size > 0, "alive must have the axes [N T, M]", alive.shape)
-    for name, array in arrays.items():
-        shaped(name, floats(name, array), alive.shape, "alive")
+    fits = truths("alive", alive).ndim == 2 and alive.size > 0
+    require(fits, "alive must have the axes [N T, M]", alive.shape)
+    for name, x in arrays.items():
+        shaped(name, floats(name, x), alive.shape, "alive")
 
 
 def _check_actions(logits: Array, onehot: Array) -> tuple[int, ...]:
     """Return the axes [N T, M] of logits and actions [N T, M, A]; an error unless they fit."""
     shape = floats("logits", logits).shape
     require(len(shape) == 3, "logits must have the axes [N T, M, A]", shape)
-    shaped("onehot", floats("onehot", onehot), shape, "the logits")
+    floats("onehot", shaped("onehot", onehot, shape, "the logits"), 0, 1)
     return shape[:2]
 
 
@@ -127,7 +127,7 @@ def logit_gradient(
     _check_steps(alive, old_log_probs=old_log_probs, adv=adv)
     shaped("logits", alive, _check_actions(logits, onehot), "alive")
     real("entropy_weight", entropy_weight, 0)
-    require(clip > 0, "clip must be positive", clip)
+    require((clip if isinstance(clip, float) else real("clip", clip)) > 0, CLIP_RULE, clip)
     log_probs = log_softmax(logits)
     probs = np.exp(log_probs)
     ratio = np.exp(sum_over_actions(log_probs * onehot)[..., 0] - old_log_probs)
@@ -156,7 +156,7 @@ def clip_norm(g: Tree, limit: float) -> Tree:
     """
     require(real("limit", limit) > 0, "limit must be positive", limit)
     for name, leaf in instance("g", g, dict).items():
-        instance(f"gradient {name!r}", leaf, np.ndarray)
+        array(f"gradient {name!r}", leaf)
     norm = _norm(g)
     if np.isfinite(norm):
         return trees.scale(g, limit / norm) if norm > limit else g

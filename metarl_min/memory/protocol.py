@@ -6,11 +6,24 @@ steps of a trial, which is the product N T of the other modules.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numpy as np
+import autograd.numpy as np
+import numpy as onp
+from autograd import grad
+from autograd.tracer import isbox
 
-from metarl_min.basics.arguments import function
+from metarl_min.basics import plugins, trees
+from metarl_min.basics.arguments import (
+    array,
+    floats,
+    function,
+    instance,
+    require,
+    sequence,
+    shaped,
+)
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
 
@@ -24,7 +37,7 @@ def _check(init: Any, initial_memory: Any, step: Any, gradient: Any) -> tuple[An
 
 @checked(_check)
 class RecurrentPolicy(NamedTuple):
-    """A policy with a memory, as functions of its parameters."""
+    """A policy with a memory, as functions of its parameters, which trust their arguments."""
 
     init: Callable[[Rng, int, int], Tree]  # rng, I inputs, A actions -> parameters
     initial_memory: Callable[[Tree, int], Any]  # parameters, num_tasks -> memory before a trial
@@ -42,5 +55,123 @@ def require_outputs(logits: Any, values: Any, axes: tuple[int, int]) -> None:
     """Raise a ValueError unless the logits of a step are [M, A] and the values [M]."""
     shapes = getattr(logits, "shape", None), getattr(values, "shape", None)
     if shapes != (axes, axes[:1]):
-        got = np.shape(logits), np.shape(values)
+        got = onp.shape(logits), onp.shape(values)
         raise ValueError(f"logits and values of a step must be {axes}, {axes[:1]}, got {got}")
+
+
+@lru_cache(maxsize=64)
+def _shapes(policy: RecurrentPolicy, num_inputs: int, num_actions: int) -> dict[str, Any]:
+    params = policy.init(onp.random.default_rng(0), num_inputs, num_actions)
+    return {name: onp.shape(leaf) for name, leaf in params.items()}
+
+
+def require_parameters(
+    policy: RecurrentPolicy, theta: Tree, num_inputs: int, num_actions: int
+) -> None:
+    """Raise a ValueError unless theta has the names and shapes of the policy's own parameters.
+
+    All leaves may have the same leading axes, such as that of a population.
+    """
+    shapes = _shapes(policy, num_inputs, num_actions)
+    require(theta.keys() == shapes.keys(), f"theta must have the names {sorted(shapes)}", [*theta])
+    leading = {onp.shape(theta[x])[: onp.ndim(theta[x]) - len(shapes[x])] for x in shapes}
+    for name, shape in shapes.items():
+        got = onp.shape(theta[name])
+        fits = len(leading) == 1 and got[len(got) - len(shape) :] == shape
+        require(fits, f"parameter {name!r} must have the shape {shape}", got)
+
+
+FITS = "the functions of the policy must accept the parameters, the memories and x"
+
+
+def unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], Any, Any]:
+    """Return the memories, the logits and the values of a policy that receives the observations x.
+
+    x [T, M, I] -> memories [T + 1], logits [T, M, A], values [T, M]
+
+    There is a memory before each step, and one after the last step.
+
+    >>> from metarl_min.memory.recurrent_policies import gru
+    >>> policy = gru(hidden=8)
+    >>> params = policy.init(onp.random.default_rng(0), 4, 2)
+    >>> memories, logits, values = unroll(policy, params, onp.zeros((5, 3, 4), "float32"))
+    >>> len(memories), logits.shape, values.shape
+    (6, (5, 3, 2), (5, 3))
+    """
+    instance("policy", policy, RecurrentPolicy)
+    require(onp.ndim(x) == 3 and len(x) > 0, "x must have the axes [T, M, I]", onp.shape(x))
+    traced = isbox(params) or isbox(x)
+    if traced or any(map(onp.iscomplexobj, instance("params", params, dict).values())):
+        return _unroll(policy, params, x)  # it is being differentiated
+    trees.check(params)
+    floats("x", x)
+    with plugins.errors_by_rule(FITS):
+        memories, logits, values = _unroll(policy, params, x)
+    for name, outputs in (("logits", logits), ("values", values)):
+        if not onp.isfinite(outputs).all():
+            raise FloatingPointError(f"{name} of the policy must be finite, got NaN or infinity")
+    require_parameters(policy, params, x.shape[-1], logits.shape[-1])
+    return memories, logits, values
+
+
+def _unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], Any, Any]:
+    memories, logits, values = [policy.initial_memory(params, x.shape[1])], [], []
+    for observations in x:
+        memory, z, v = policy.step(params, memories[-1], observations)
+        require_outputs(z, v, (len(observations), onp.shape(z)[-1]))
+        memories.append(memory)
+        logits.append(z)
+        values.append(v)
+    return memories, np.stack(logits), np.stack(values)
+
+
+def gradient(
+    policy: RecurrentPolicy,
+    params: Tree,
+    x: Array,
+    memories: Any,
+    logit_gradients: Array,
+    value_gradients: Array,
+) -> Tree:
+    """Return the gradient of f in the parameters from its gradients in the logits and the values.
+
+    f is any function of the logits and the values. Its gradients are [T, M, A] and [T, M]. `unroll`
+    returned the memories [T + 1] for the observations x [T, M, I]. A policy without a gradient by
+    hand is unrolled again, and autograd traces it.
+    """
+    instance("policy", policy, RecurrentPolicy)
+    require(array("x", x).ndim == 3, "x must have the axes [T, M, I]", x.shape)
+    is_wide = array("logit_gradients", logit_gradients).ndim == 3 and logit_gradients.size > 0
+    require(is_wide, "logit_gradients must have the axes [T, M, A]", logit_gradients.shape)
+    shaped("logit_gradients", logit_gradients[..., 0], x.shape[:-1], "x")
+    shaped("value_gradients", array("value_gradients", value_gradients), x.shape[:-1], "x")
+    number = len(sequence("memories", memories))
+    require(number == len(x) + 1, "there must be T + 1 memories", number)
+    given = trees.check(params), x, memories, logit_gradients, value_gradients
+    require_parameters(policy, params, x.shape[-1], logit_gradients.shape[-1])
+    with plugins.errors_by_rule(FITS):
+        g = _gradient(policy, *given)
+    for name, leaf in g.items():
+        if not onp.isfinite(leaf).all():
+            raise FloatingPointError(f"the gradient in {name!r} must be finite, got NaN or inf")
+    return g
+
+
+def _gradient(
+    policy: RecurrentPolicy,
+    params: Tree,
+    x: Array,
+    memories: Any,
+    logit_gradients: Array,
+    value_gradients: Array,
+) -> Tree:
+    if policy.gradient is not None:
+        return policy.gradient(params, x, memories, logit_gradients, value_gradients)
+
+    # The result of `linear_function` is a sum, in which the gradients of f are constant factors. By
+    # the chain rule, the gradient of this sum in the parameters is equal to the gradient of f.
+    def linear_function(params: Tree) -> Any:
+        _, logits, values = unroll(policy, params, x)
+        return np.sum(logits * logit_gradients) + np.sum(values * value_gradients)
+
+    return dict(grad(linear_function)(params))

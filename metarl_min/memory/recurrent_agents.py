@@ -35,10 +35,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import floats, generator, indices, instance, real, require, whole
+from metarl_min.basics.arguments import (
+    array,
+    flag,
+    floats,
+    generator,
+    indices,
+    instance,
+    pair,
+    real,
+    require,
+    whole,
+)
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.mdps.agents import Agent
-from metarl_min.memory.protocol import RecurrentPolicy, require_outputs
+from metarl_min.memory.protocol import RecurrentPolicy, require_outputs, require_parameters
 
 
 class Step(NamedTuple):
@@ -80,7 +91,7 @@ def observation(states: Array, last_action_reward: Array, starts: bool, num_stat
     shape = floats("last_action_reward", last_action_reward).shape
     fits = len(shape) == 2 and states.shape == shape[:1]
     require(fits, "last_action_reward must have the axes [B, A + 1], for each state a row", shape)
-    return _observation(states, last_action_reward, starts, num_states)
+    return _observation(states, last_action_reward, flag("starts", starts), num_states)
 
 
 def _observation(states: Array, last_action_reward: Array, starts: bool, num_states: int) -> Array:
@@ -93,9 +104,9 @@ def _observation(states: Array, last_action_reward: Array, starts: bool, num_sta
 
 
 def _require_logits(logits: Array) -> None:
-    if not isinstance(logits, np.ndarray) or logits.dtype.kind != "f" or logits.ndim != 2:
-        got = getattr(logits, "shape", type(logits).__name__)
-        raise TypeError(f"logits must be an array of floats [B, A], got {got}")
+    shape = array("logits", logits, noun="floats [B, A]").shape
+    if len(shape) != 2 or not shape[1]:
+        raise TypeError(f"logits must be an array of floats [B, A], got {shape}")
 
 
 def _require_numbers(largest: Array) -> None:
@@ -166,10 +177,11 @@ def agent(
     finite floats. ValueError if a step of the policy returns logits of another number of actions.
     """
     instance("policy", policy, RecurrentPolicy)
-    S, A = (whole(name, x) for name, x in zip(("S", "A"), shape, strict=True))
-    dtype = next(iter(trees.check(theta).values())).dtype
+    S, A = pair("shape", shape)
+    require_parameters(policy, trees.check(theta), S + A + 2, A)  # I = S + A + 2 inputs
+    dtype = next(iter(theta.values())).dtype
     require(real("unit", unit) > 0, "unit must be positive", unit)
-    choose = greedy_actions if greedy else _sample
+    choose = greedy_actions if flag("greedy", greedy) else _sample
 
     def start(num_rows: int) -> Memory:
         return Memory(
@@ -225,5 +237,6 @@ def record(memory: Memory) -> Record:
 
 def time_first(x: Array) -> Array:
     """Return an array of a trial with its steps as the first axis. [M, N, T] -> [N T, M]"""
-    require(np.ndim(x) == 3, "x must have the axes [M, N, T]", np.shape(x))
+    fits = instance("x", x, np.ndarray).ndim == 3 and x.size > 0
+    require(fits, "x must have the axes [M, N, T]", x.shape)
     return np.ascontiguousarray(x.reshape(len(x), -1).T)

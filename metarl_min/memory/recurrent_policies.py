@@ -33,70 +33,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import autograd.numpy as np
 import numpy as onp
-from autograd import grad
 
-from metarl_min.basics.arguments import generator, instance, require, shaped, whole
+from metarl_min.basics.arguments import (
+    generator,
+    instance,
+    require,
+    whole,
+)
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.memory import cells
 from metarl_min.memory.cells import GRUStep
-from metarl_min.memory.protocol import Cell, RecurrentPolicy, require_outputs
-
-
-def unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], Any, Any]:
-    """Return the memories, the logits and the values of a policy that receives the observations x.
-
-    x [T, M, I] -> memories [T + 1], logits [T, M, A], values [T, M]
-
-    There is a memory before each step, and one after the last step.
-
-    >>> policy = gru(hidden=8)
-    >>> params = policy.init(onp.random.default_rng(0), 4, 2)
-    >>> memories, logits, values = unroll(policy, params, onp.zeros((5, 3, 4), "float32"))
-    >>> len(memories), logits.shape, values.shape
-    (6, (5, 3, 2), (5, 3))
-    """
-    instance("policy", policy, RecurrentPolicy)
-    require(np.ndim(x) == 3 and len(x) > 0, "x must have the axes [T, M, I]", np.shape(x))
-    memories, logits, values = [policy.initial_memory(params, x.shape[1])], [], []
-    for observations in x:
-        memory, z, v = policy.step(params, memories[-1], observations)
-        require_outputs(z, v, (len(observations), np.shape(z)[-1]))
-        memories.append(memory)
-        logits.append(z)
-        values.append(v)
-    return memories, np.stack(logits), np.stack(values)
-
-
-def gradient(
-    policy: RecurrentPolicy,
-    params: Tree,
-    x: Array,
-    memories: Any,
-    logit_gradients: Array,
-    value_gradients: Array,
-) -> Tree:
-    """Return the gradient of f in the parameters from its gradients in the logits and the values.
-
-    f is any function of the logits and the values. Its gradients are [T, M, A] and [T, M]. `unroll`
-    returned the memories [T + 1] for the observations x [T, M, I]. A policy without a gradient by
-    hand is unrolled again, and autograd traces it.
-    """
-    instance("policy", policy, RecurrentPolicy)
-    shaped("logit_gradients", logit_gradients[..., 0], np.shape(x)[:-1], "x")
-    shaped("value_gradients", value_gradients, np.shape(x)[:-1], "x")
-    require(len(memories) == len(x) + 1, "there must be T + 1 memories", len(memories))
-    if policy.gradient is not None:
-        return policy.gradient(params, x, memories, logit_gradients, value_gradients)
-
-    # The result of `linear_function` is a sum, in which the gradients of f are constant factors. By
-    # the chain rule, the gradient of this sum in the parameters is equal to the gradient of f.
-    def linear_function(params: Tree) -> Any:
-        _, logits, values = unroll(policy, params, x)
-        return np.sum(logits * logit_gradients) + np.sum(values * value_gradients)
-
-    return dict(grad(linear_function)(params))
+from metarl_min.memory.protocol import Cell, RecurrentPolicy
+from metarl_min.memory.protocol import gradient as gradient  # so that users find them here
+from metarl_min.memory.protocol import unroll as unroll
 
 
 def orthogonal(rng: Rng, rows: int, columns: int) -> Array:

@@ -38,7 +38,7 @@ from metarl_min.memory.recurrent_agents import Record, time_first
 
 
 def _check_update(epochs: Any, clip: Any) -> tuple[int, float]:
-    clip = clip if clip == np.inf else real("clip", clip)
+    clip = clip if isinstance(clip, float) and clip == np.inf else real("clip", clip)
     require(clip > 0, "clip must be positive", clip)
     return whole("epochs", epochs), clip
 
@@ -83,8 +83,9 @@ def update_of_words(
     """
     options: dict[str, Any] = {"epochs": epochs, "clip": clip}
     given = {name: value for name, value in options.items() if value is not None}
-    if update == "ppo":
+    if instance("update", update, str) == "ppo":
         rule = "clip must come with at least 2 epochs, because all ratios of one ascent are 1"
+        epochs = None if epochs is None else whole("epochs", epochs)
         require(clip is None or epochs != 1, rule, f"clip={clip} with epochs=1")
         return ppo(**given)
     require(not given, f"{' and '.join(given)} must come with update=ppo", "update=a2c")

@@ -19,4 +19,5 @@ ROOMS = {  # table of base calls -> where its functions live
     "ceilings": "metarl_min.ceilings",
     "top": "metarl_min",
 }
-READY = ("mdps", "tasks", "baselines", "top")  # rooms without a fault, which the suite holds
+# rooms without a fault, which the suite holds
+READY = ("mdps", "tasks", "memory", "baselines", "top")

@@ -9,6 +9,7 @@ from metarl_min.mdps import agents, rollouts
 from metarl_min.memory import (
     actor_critic,
     external_memory,
+    protocol,
     recurrent_agents,
     recurrent_policies,
     recurrent_training,
@@ -49,7 +50,19 @@ def _made(policy):
 agent = {"policy": GRU, "theta": THETA, "shape": (9, 5), "greedy": False, "unit": 1.0}
 unrolled = {"policy": GRU, "params": THETA, "x": X}
 
+UNROLLED = {"params": "sign complex", "x": "wrong-shape size-1"}
+
 CALLS = {
+    "protocol.RecurrentPolicy": call(
+        protocol.RecurrentPolicy, {"gradient": "None"}, _made, **GRU._asdict()
+    ),
+    "recurrent_policies.require_float": call(recurrent_policies.require_float, dtype="float32"),
+    "recurrent_training.Update": call(
+        recurrent_training.Update, {"clip": "infinite:+"}, epochs=2, clip=0.2
+    ),
+    "recurrent_training.Settings": call(
+        Settings, dict.fromkeys(Settings._fields, "None"), **SETTINGS._asdict()
+    ),
     "actor_critic.advantages": call(
         actor_critic.advantages, rewards=REWARDS, values=VALUES, alive=ALIVE, gamma=0.9,
         gae_lambda=0.8
@@ -58,7 +71,8 @@ CALLS = {
         actor_critic.log_probs_of_actions, logits=LOGITS, onehot=ONEHOT
     ),
     "actor_critic.logit_gradient": call(
-        actor_critic.logit_gradient, logits=LOGITS, old_log_probs=OLD, onehot=ONEHOT, adv=REWARDS,
+        actor_critic.logit_gradient, {"clip": "infinite:+"}, logits=LOGITS, old_log_probs=OLD,
+        onehot=ONEHOT, adv=REWARDS,
         alive=ALIVE, entropy_weight=0.1, clip=0.2,
     ),
     "actor_critic.value_gradient": call(
@@ -68,27 +82,29 @@ CALLS = {
         actor_critic.clip_norm, {"g": "shape names"}, g={"a": REWARDS, "b": VALUES[0]}, limit=1.5
     ),
     "recurrent_agents.observation": call(
-        recurrent_agents.observation, states=np.array([1, 0]),
+        recurrent_agents.observation, {"last_action_reward": "wrong-shape size-1"},
+        states=np.array([1, 0]),
         last_action_reward=np.array([[0.0, 1.0, -0.5], [1.0, 0.0, 2.0]]), starts=True, num_states=2,
     ),
     "recurrent_agents.sample_actions": call(
-        recurrent_agents.sample_actions, {"logits": "shape"}, rng=rng(), logits=LOGITS[0]
+        recurrent_agents.sample_actions, {"logits": "shape infinite:-"}, rng=rng(), logits=LOGITS[0]
     ),
     "recurrent_agents.greedy_actions": call(
-        recurrent_agents.greedy_actions, {"rng": "*", "logits": "shape"}, rng=rng(),
+        recurrent_agents.greedy_actions, {"rng": "*", "logits": "shape infinite:-"}, rng=rng(),
         logits=LOGITS[0]
     ),
-    "recurrent_agents.agent": call(recurrent_agents.agent, None, _play, **agent),
+    "recurrent_agents.agent": call(recurrent_agents.agent, {"theta": "sign"}, _play, **agent),
     "recurrent_agents.recording_agent": call(
-        recurrent_agents.recording_agent, None, _play, **agent
+        recurrent_agents.recording_agent, {"theta": "sign"}, _play, **agent
     ),
     "recurrent_agents.record": call(recurrent_agents.record, memory=MEMORY),
     "recurrent_agents.time_first": call(
         recurrent_agents.time_first, {"x": "*"}, x=EPISODES.rewards
     ),
-    "recurrent_policies.unroll": call(recurrent_policies.unroll, **unrolled),
-    "recurrent_policies.gradient": call(
-        recurrent_policies.gradient, **unrolled, memories=RECORD.policy_memories,
+    "protocol.unroll": call(recurrent_policies.unroll, UNROLLED, **unrolled),
+    "protocol.gradient": call(
+        recurrent_policies.gradient, {"params": "sign *"}, **unrolled,
+        memories=RECORD.policy_memories,
         logit_gradients=G_LOGITS, value_gradients=G_VALUES,
     ),
     "recurrent_policies.orthogonal": call(
@@ -103,13 +119,13 @@ CALLS = {
     ),
     "recurrent_policies.gru": call(recurrent_policies.gru, None, _made, hidden=3, dtype="float64"),
     "recurrent_policies.gru.init": call(GRU.init, rng=rng(), num_inputs=4, num_actions=2),
-    "recurrent_policies.gru.initial_memory": call(GRU.initial_memory, params=THETA, num_tasks=3),
     "external_memory.policy": call(
         external_memory.policy, None, _made, hidden=3, rows=2, width=2, dtype="float64"
     ),
     "recurrent_training.ppo": call(recurrent_training.ppo, epochs=2, clip=0.2),
     "recurrent_training.update_of_words": call(
-        recurrent_training.update_of_words, update="ppo", epochs=2, clip=0.2
+        recurrent_training.update_of_words, {"epochs": "None", "clip": "None"}, update="ppo",
+        epochs=2, clip=0.2
     ),
     "recurrent_training.check": call(
         recurrent_training.check, settings=SETTINGS._replace(update=Update(2, 0.2))
@@ -117,9 +133,9 @@ CALLS = {
     "recurrent_training.schedule": call(
         recurrent_training.schedule, beta=0.02, entropy_weight=0.1, progress=0.25
     ),
-    "recurrent_training.ascend": call(
-        recurrent_training.ascend, policy=GRU, settings=SETTINGS, state=STATE, record=RECORD,
-        episodes=EPISODES, rewards=EPISODES.rewards,
-    ),
 }  # fmt: skip
-RESULTS = ()
+RESULTS = (
+    "cells.GRUStep", "cells.GRUGradient", "external_memory.Interface", "external_memory.StepCache",
+    "external_memory.Memory", "recurrent_agents.Step", "recurrent_agents.Memory",
+    "recurrent_agents.Record", "recurrent_training.State",
+)  # fmt: skip

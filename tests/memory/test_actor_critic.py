@@ -153,7 +153,7 @@ def test_the_bound_of_a_norm_is_positive_and_a_gradient_finite():
     for bad in (onp.inf, onp.nan):
         with pytest.raises(FloatingPointError, match=f"a gradient must be finite, got .* {bad}"):
             actor_critic.clip_norm({"a": onp.array([bad, 1.0]), "b": onp.ones(1)}, 1.0)
-    with pytest.raises(TypeError, match="gradient 'a' must be of type ndarray, got list"):
+    with pytest.raises(TypeError, match="gradient 'a' must be an array of floats, got list"):
         actor_critic.clip_norm({"a": [3.0, 4.0]}, 1.0)
 
 

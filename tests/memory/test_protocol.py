@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from recurrent_policies import made
 
 from metarl_min.memory import protocol, recurrent_policies
 
@@ -26,3 +27,33 @@ def test_outputs_of_another_shape_are_refused(logits, values):
 
 def test_outputs_of_the_promised_shape_are_accepted():
     protocol.require_outputs(np.zeros((3, 2)), np.zeros(3), (3, 2))
+
+
+def test_a_policy_unrolls_over_finite_observations_with_its_own_parameters():
+    policy, params, x, _ = made("gru")
+    for name, bad in (("W", np.nan), ("b", np.inf)):
+        wrong = {**params, name: params[name] * bad}
+        with pytest.raises(ValueError, match=rf"parameter '{name}' must be finite"):
+            recurrent_policies.unroll(policy, wrong, x)
+    with pytest.raises(ValueError, match="x must be finite"):
+        recurrent_policies.unroll(policy, params, x * np.nan)
+    with pytest.raises(ValueError, match=r"must accept the parameters.*got KeyError: 'W'"):
+        recurrent_policies.unroll(policy, {k: v for k, v in params.items() if k != "W"}, x)
+    with pytest.raises(ValueError, match=r"parameter 'b' must have the shape \(18,\), got \(1,\)"):
+        recurrent_policies.unroll(policy, {**params, "b": params["b"][:1]}, x)
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_gradient_is_that_of_finite_numbers_that_fit(by_hand):
+    policy, params, x, _ = made("gru")
+    policy = policy if by_hand else policy._replace(gradient=None)
+    memories, z, v = recurrent_policies.unroll(policy, params, x)
+    with pytest.raises(ValueError, match=r"parameter 'W' must have the shape \(1, 18\), got"):
+        recurrent_policies.gradient(policy, params, x[..., :1], memories, z, v)
+    with pytest.raises(FloatingPointError, match=r"the gradient in '.*' must be finite"):
+        recurrent_policies.gradient(policy, params, x, memories, z * np.nan, v)
+    for wrong in (None, 3):
+        with pytest.raises(TypeError, match="memories must be a tuple, got"):
+            recurrent_policies.gradient(policy, params, x, wrong, z, v)
+    with pytest.raises(TypeError, match="logit_gradients must be an array of floats, got list"):
+        recurrent_policies.gradient(policy, params, x, memories, z.tolist(), v)

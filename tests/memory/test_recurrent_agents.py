@@ -218,3 +218,30 @@ def test_records_and_trials_of_another_kind_are_refused():
         recurrent_agents.record(None)
     with pytest.raises(ValueError, match=r"x must have the axes \[M, N, T\], got \(4, 2\)"):
         recurrent_agents.time_first(np.zeros((4, 2)))
+
+
+@pytest.mark.parametrize("make", [recurrent_agents.agent, recurrent_agents.recording_agent])
+def test_an_agent_has_the_parameters_of_its_policy_and_a_shape(make):
+    policy = recurrent_policies.gru(3)
+    theta = policy.init(rng(), 9 + 5 + 2, 5)
+    make(policy, {name: np.stack([x, x]) for name, x in theta.items()}, (9, 5))  # a population
+    for wrong, rule in (
+        ({**theta, "d": theta["b"]}, "theta must have the names"),
+        ({**theta, "b": theta["b"][:1]}, r"parameter 'b' must have the shape \(9,\), got \(1,\)"),
+        ({**theta, "b": theta["b"][None]}, "parameter 'U' must have the shape|parameter 'W' must"),
+        (policy.init(rng(), 8, 5), r"parameter 'W' must have the shape \(16, 9\), got \(8, 9\)"),
+    ):
+        with pytest.raises(ValueError, match=rule):
+            make(policy, wrong, (9, 5))
+    for shape in (None, 9, [9, 5], (9,)):
+        with pytest.raises(TypeError, match="shape must be a pair of whole numbers, got"):
+            make(policy, theta, shape)
+    for greedy in (None, "no", 1):
+        with pytest.raises(TypeError, match="greedy must be True or False, got"):
+            make(policy, theta, (9, 5), greedy)
+
+
+def test_the_bit_of_a_start_is_true_or_false():
+    for starts in (None, 2, np.nan):
+        with pytest.raises(TypeError, match="starts must be True or False, got"):
+            recurrent_agents.observation(np.array([0]), np.zeros((1, 3)), starts, 2)
