@@ -34,10 +34,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import real, require
+from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array
 
 MAX_DEPTH = 5000
+LARGEST = 1e100  # of a and b, so that their sum is finite
 
 End = Callable[[float, Array], Array]  # (l, p [n]) -> a bound of (1 - gamma) V [n]
 
@@ -55,6 +56,9 @@ def advantage(a: float, b: float, level: float, gamma: float, depth: int, end: E
     The gain is in the unit of (1 - gamma) V. `level` is l, and `end` is the bound of
     (1 - gamma) V that takes its place after `depth` pulls.
     """
+    a, b, level = real("a", a, 0, LARGEST), real("b", b, 0, LARGEST), real("level", level, 0, 1)
+    require(a + b > 0, "a and b must be above 0", (a, b))
+    gamma, depth = real("gamma", gamma, 0, 1), whole("depth", depth)
     p = (a + np.arange(depth + 1)) / (a + b + depth)  # by the number of wins
     values = end(level, p)
     for n in range(depth - 1, -1, -1):
@@ -97,9 +101,9 @@ def index(a: float, b: float, gamma: float, *, error: float = 1e-6) -> IndexBoun
     >>> round(low, 4), round(high, 4)
     (0.7029, 0.7029)
     """
-    rule = "a and b must be above 0"
-    require(real("a", a) > 0 and real("b", b) > 0, rule, (a, b))
-    gamma, error = real("gamma", gamma, 0), real("error", error, 1e-12)
+    a, b = real("a", a, -LARGEST, LARGEST), real("b", b, -LARGEST, LARGEST)
+    require(a > 0 and b > 0, "a and b must be above 0", (a, b))
+    gamma, error = real("gamma", gamma, 0), real("error", error, 1e-12, 1)
     require(gamma < 1, "gamma must be below 1", gamma)
     depth = 1 + (math.ceil(math.log(error / 100) / math.log(gamma)) if gamma > 0 else 0)
     while True:

@@ -51,7 +51,7 @@ from functools import lru_cache, partial
 import numpy as np
 
 from metarl_min.baselines import bayesian_bandits
-from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.arguments import real, require, shown, whole
 from metarl_min.basics.trees import Array
 from metarl_min.learners import Learner
 from metarl_min.mdps.priors import BETA
@@ -59,7 +59,7 @@ from metarl_min.tasks import BetaArms, Family
 
 NUM_LEVELS = 129
 MAX_PULLS = 600  # of the finite-horizon tables
-MAX_RECORDS = 10_000  # pulls of the discounted tables
+MAX_NUMBERS = 10_000_000_000  # computed for one discounted table
 DISCOUNTS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995)  # the values of gamma that are tried
 LEVELS = np.linspace(0.0, 1.0, NUM_LEVELS)[:, None]  # [L, 1] values of l
 
@@ -83,6 +83,8 @@ def crossing(difference: Array) -> Array:
     >>> float(crossing(difference)[0])
     0.25
     """
+    if np.isnan(difference).any():
+        raise FloatingPointError("the differences of an index must be numbers, got nan")
     above = np.clip((difference > 0).sum(0), 1, NUM_LEVELS - 1)[None]  # i + 1
     before = np.take_along_axis(difference, above - 1, 0)[0]
     after = np.take_along_axis(difference, above, 0)[0]
@@ -94,11 +96,16 @@ def crossing(difference: Array) -> Array:
 def discounted(a: float, b: float, pulls: int, gamma: float) -> list[Array]:
     """Return one table [n, x] of the indices of all records with n < `pulls`, eq. (4).
 
-    It does not depend on k. Entries with more wins than pulls are NaN.
+    It does not depend on k. Entries with more wins than pulls are NaN. ValueError if a larger
+    table than MAX_NUMBERS would be needed.
     """
-    rule = f"discounted Gittins indices need at most {MAX_RECORDS:,} pulls"
-    require(whole("pulls", pulls) <= MAX_RECORDS, rule, pulls)
-    return _discounted(real("a", a, *BETA), real("b", b, *BETA), int(pulls), _discount(gamma))
+    a, b, gamma = real("a", a, *BETA), real("b", b, *BETA), _discount(gamma)
+    depth = whole("pulls", pulls) + 1
+    depth += math.ceil(math.log(1e-4) / math.log(gamma)) if gamma > 0 else 0
+    rule = f"discounted Gittins indices may take at most {MAX_NUMBERS:,} numbers"
+    numbers = NUM_LEVELS * depth**2 // 2
+    require(numbers <= MAX_NUMBERS, rule, shown(f"{numbers:,}"))
+    return list(_discounted(a, b, int(pulls), gamma, depth))
 
 
 def _discount(gamma: float) -> float:
@@ -107,8 +114,7 @@ def _discount(gamma: float) -> float:
 
 
 @lru_cache(maxsize=8)
-def _discounted(a: float, b: float, pulls: int, gamma: float) -> list[Array]:
-    depth = pulls + 1 + (math.ceil(math.log(1e-4) / math.log(gamma)) if gamma > 0 else 0)
+def _discounted(a: float, b: float, pulls: int, gamma: float, depth: int) -> list[Array]:
     table = np.full((pulls, pulls), np.nan)
     values = np.maximum(LEVELS, (a + np.arange(depth + 1)) / (a + b + depth))
     for n in range(depth - 1, -1, -1):
@@ -116,6 +122,7 @@ def _discounted(a: float, b: float, pulls: int, gamma: float) -> list[Array]:
         if n < pulls:
             table[n, : n + 1] = crossing(pulled - LEVELS)
         values = np.maximum(LEVELS, pulled)
+    table.flags.writeable = False  # it is kept for the next call
     return [table]
 
 
@@ -128,7 +135,7 @@ def finite_horizon(a: float, b: float, pulls: int) -> list[Array]:
     """
     rule = f"finite-horizon Gittins indices need at most {MAX_PULLS} pulls"
     require(whole("pulls", pulls) <= MAX_PULLS, rule, pulls)
-    return _finite_horizon(real("a", a, *BETA), real("b", b, *BETA), int(pulls))
+    return list(_finite_horizon(real("a", a, *BETA), real("b", b, *BETA), int(pulls)))
 
 
 @lru_cache(maxsize=8)
@@ -141,6 +148,7 @@ def _finite_horizon(a: float, b: float, pulls: int) -> list[Array]:
         standard = (LEVELS * k).astype(np.float32)[..., None]
         tables.append(crossing(pulled - standard))
         values = np.maximum(standard, pulled)
+        tables[-1].flags.writeable = False  # it is kept for the next call
     return tables
 
 

@@ -42,8 +42,16 @@ from metarl_min.mdps.agents import Agent
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import uniform
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import DirichletMDP, Family, Hypotheses, reward_unit, shared_initial
+from metarl_min.tasks import (
+    DirichletMDP,
+    Family,
+    Hypotheses,
+    require_support,
+    reward_unit,
+    shared_initial,
+)
 
+MAX_NUMBERS = 100_000_000  # of 8 bytes, in the transitions or the values of all candidates
 TOLERANCE = 1e-9  # difference of two values, in the unit of rewards, that is none
 
 
@@ -88,8 +96,8 @@ class Posterior(NamedTuple):
 def candidate_models(family: Family) -> CandidateModels:
     """Return the candidates of a family.
 
-    `Unsupported` unless they are finitely many, share the distribution of the first state, and
-    have rewards without noise or Bernoulli rewards.
+    `Unsupported` unless they are finitely many, share the distribution of the first state, have
+    rewards without noise or Bernoulli rewards, and fit in tables of MAX_NUMBERS numbers.
     """
     rule, noise = "psrl plays finite hypotheses", instance("family", family, Family).reward_noise
     bernoulli = noise is rollouts.bernoulli
@@ -99,6 +107,9 @@ def candidate_models(family: Family) -> CandidateModels:
         conditions.largest_reward(rule, family)
     shared_initial(prior)
     (S, A), G = prior.mdps.shape, len(prior.weights)
+    numbers = G * S * A * max(S, family.horizon)
+    condition = f"{rule}: a table may have at most {MAX_NUMBERS:,} numbers"
+    require_support(numbers <= MAX_NUMBERS, condition, f"{numbers:,}")
     best = exact.optimal_action_values(prior.mdps, family.horizon)
     return CandidateModels(
         weights=prior.weights,

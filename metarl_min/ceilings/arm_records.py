@@ -53,6 +53,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from metarl_min.basics.arguments import instance, whole
 from metarl_min.basics.trees import Array
 from metarl_min.tasks import BetaArms
 
@@ -71,8 +72,8 @@ class Numbering(NamedTuple):
 
 def group_places(prior: BetaArms) -> tuple[Array, Array]:
     """Return the order of the arms in a sequence, and the first place of each group. [A], [A]"""
-    pairs = np.stack(prior, axis=-1)
-    _, group = np.unique(pairs, axis=0, return_inverse=True)
+    prior = instance("prior", prior, BetaArms)
+    _, group = np.unique(prior.a + 1j * prior.b, return_inverse=True)  # sorted by a, then by b
     order = np.argsort(group.reshape(-1), kind="stable")
     ordered = group.reshape(-1)[order]
     return order, np.searchsorted(ordered, ordered)
@@ -94,7 +95,7 @@ def numbering(prior: BetaArms, pulls: int) -> Numbering:
 
     The number of sequences with n pulls is `count_below[0, -1, n]`.
     """
-    order, group_start = group_places(prior)
+    pulls, (order, group_start) = whole("pulls", pulls, 0), group_places(prior)
     pulls_of = np.repeat(np.arange(pulls + 1), np.arange(1, pulls + 2))
     A, X = len(order), len(pulls_of)
     count_below = np.zeros((A, X + 1, pulls + 1), np.int64)
@@ -146,6 +147,7 @@ def unrank(table: Numbering, start: int, stop: int, total: int) -> list[Array]:
 
 def _group_counts(num_arms: int, pulls: int) -> list[int]:
     """Count the multisets of records of one group, the factor [q^m] of eq. (4). -> pulls + 1"""
+    num_arms = min(num_arms, pulls)  # no more arms have a pull
     counts = [[0] * (pulls + 1) for _ in range(num_arms + 1)]  # [arms with a pull, pulls]
     counts[0][0] = 1
     for n in range(1, pulls + 1):
@@ -166,8 +168,9 @@ def number_of_records(sizes: list[int], pulls: int) -> list[int]:
     >>> number_of_records([2], 2), number_of_records([1, 1], 2)
     ([1, 2, 6], [1, 4, 10])
     """
-    series = [1] + [0] * pulls
+    pulls, sizes = whole("pulls", pulls, 0), [whole("size", size) for size in sizes]
+    series, by_size = [1] + [0] * pulls, {n: _group_counts(n, pulls) for n in set(sizes)}
     for size in sizes:
-        group = _group_counts(size, pulls)
+        group = by_size[size]
         series = [sum(series[n] * group[t - n] for n in range(t + 1)) for t in range(pulls + 1)]
     return series

@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 
 from metarl_min.baselines import conditions
+from metarl_min.basics.arguments import whole
 from metarl_min.basics.trees import Array
-from metarl_min.ceilings import Ceiling, require_table_fits
+from metarl_min.ceilings import Ceiling, TooLarge, require_table_fits
 from metarl_min.ceilings.arm_records import (
     Numbering,
     group_places,
@@ -42,6 +43,7 @@ from metarl_min.ceilings.histories import checked_ceiling, require_possible
 from metarl_min.tasks import BetaArms, Family
 
 LIMIT = 100_000_000  # table entries of 8 bytes, A for each record
+MAX_ARMS = 1000  # each step of the solver visits every arm
 ROWS = 2**17  # records computed at once: a bound on the memory, and few enough for the cache
 
 
@@ -148,7 +150,7 @@ def size(prior: BetaArms, pulls: int) -> int:
 
     Where the table of arm_records (2) alone exceeds `LIMIT`, return the entries of that table.
     """
-    _, group_start = group_places(prior)
+    pulls, (_, group_start) = whole("pulls", pulls), group_places(prior)
     A = len(group_start)
     entries = A * ((pulls + 1) * (pulls + 2) // 2 + 1) * (pulls + 1)
     if entries > LIMIT:
@@ -157,14 +159,22 @@ def size(prior: BetaArms, pulls: int) -> int:
     return entries + A * sum(number_of_records(sizes, pulls))
 
 
+def optimal_value(prior: BetaArms, pulls: int) -> float:
+    """Return V before the first pull, eq. (2)."""
+    return float(backward_induction(prior, numbering(prior, pulls), pulls)[0][0])
+
+
 def solve(family: Family) -> Ceiling:
     """Return the optimum of Bernoulli arms with Beta priors, eq. (2).
 
-    `Unsupported` for any other family. `TooLarge`, with the size, if the tables have more than
-    `LIMIT` entries.
+    `Unsupported` for any other family. `TooLarge`, with the size, for more than `MAX_ARMS` arms, or
+    if the tables have more than `LIMIT` entries.
     """
     prior = conditions.require_arms("no exact ceiling here but for Beta arms", family, BetaArms)
-    pulls = family.num_episodes
+    A, pulls = len(prior.a), family.num_episodes
+    if A > MAX_ARMS:
+        rule = f"the exact ceiling of {family.name} may have at most {MAX_ARMS:,} arms"
+        raise TooLarge(f"{rule}, got {A:,}")
     require_table_fits(family, size(prior, pulls), LIMIT)
     table = numbering(prior, pulls)
     values = backward_induction(prior, table, pulls)

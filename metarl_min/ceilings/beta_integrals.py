@@ -30,6 +30,7 @@ import math
 
 import numpy as np
 
+from metarl_min.basics.arguments import floats, instance, real, require
 from metarl_min.basics.trees import Array
 from metarl_min.tasks import BetaArms
 
@@ -38,17 +39,19 @@ def _continued_fraction(a: Array, b: Array, x: Array) -> Array:
     """Return 1 / (1 + d_1 / (1 + ..)) of eq. (1). a, b, x [n] -> [n]
 
     The method of Lentz updates c, the ratio of successive numerators of the fraction, and d, the
-    inverse ratio of successive denominators.
+    inverse ratio of successive denominators. It needs about sqrt(max(a, b)) steps. Where a or b is
+    large, a step changes the value by its rounding error of up to 1e-12 for ever.
     """
+    num_steps = 100 + 2 * math.isqrt(int(np.maximum(a, b).max(initial=0.0)))
     c, d = np.ones_like(x), 1 / (1 - (a + b) * x / (a + 1))
     value = d
-    for k in range(1, 100_000):
+    for k in range(1, num_steps):
         d_even = k * (b - k) * x / ((a + 2 * k - 1) * (a + 2 * k))
         d_odd = -(a + k) * (a + b + k) * x / ((a + 2 * k) * (a + 2 * k + 1))
         c, d = 1 + d_even / c, 1 / (1 + d_even * d)
         value = value * c * d
         c, d = 1 + d_odd / c, 1 / (1 + d_odd * d)
-        value, change = value * c * d, np.abs(c * d - 1).max()
+        value, change = value * c * d, np.abs(c * d - 1).max(initial=0.0)
         if change < 1e-15:
             break
     return value
@@ -62,12 +65,19 @@ def beta_cdf(a: float, b: float, logit: Array) -> Array:
     >>> beta_cdf(2.0, 1.0, np.array([0.0])).round(12)  # x = 1 / 2, and I_x(2, 1) = x^2
     array([0.25])
     """
+    a, b = real("a", a, 0), real("b", b, 0)
+    require(min(a, b) > 0, "a and b must be positive", (a, b))
+    floats("logit", logit)
     log_x, log_y = -np.logaddexp(0, -logit), -np.logaddexp(0, logit)  # y = 1 - x
     direct = log_x <= math.log((a + 1) / (a + b + 2))  # elsewhere by eq. (2)
     p, q = np.where(direct, a, b), np.where(direct, b, a)
     log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
-    fraction = _continued_fraction(p, q, np.exp(np.where(direct, log_x, log_y)))
-    cdf = np.exp(a * log_x + b * log_y - log_beta) * fraction / p
+    cdf = np.exp(a * log_x + b * log_y - log_beta) / p
+    large = cdf > 1e-40  # elsewhere the distribution function is 0 or 1, also after the fraction
+    fraction = _continued_fraction(
+        p[large], q[large], np.exp(np.where(direct, log_x, log_y)[large])
+    )
+    cdf[large] *= fraction
     return np.where(direct, cdf, 1 - cdf)
 
 
@@ -79,14 +89,15 @@ def expected_best_mean(prior: BetaArms) -> float:
     >>> round(expected_best_mean(BetaArms(np.ones(5), np.ones(5))), 9)  # 5 / 6
     0.833333333
     """
-    pairs, counts = np.unique(np.stack(prior, axis=-1), axis=0, return_counts=True)
+    instance("prior", prior, BetaArms)
+    pairs, counts = np.unique(prior.a + 1j * prior.b, return_counts=True)
     previous, num_nodes = np.nan, 128
     rounding = 1e-16 * float((prior.a + prior.b).max())  # relative error of eq. (1)
     while True:
         v = np.linspace(-3.2, 3.2, num_nodes + 1)
         logit = np.pi * np.sinh(v)
         slope = np.pi * np.cosh(v) * np.exp(-np.logaddexp(0, logit) - np.logaddexp(0, -logit))
-        cdfs = [beta_cdf(a, b, logit) ** n for (a, b), n in zip(pairs, counts, strict=True)]
+        cdfs = [beta_cdf(x.real, x.imag, logit) ** n for x, n in zip(pairs, counts, strict=True)]
         total = 1 - float(np.sum(np.prod(cdfs, 0) * slope)) * 6.4 / num_nodes
         if abs(total - previous) < max(1e-12, rounding) or num_nodes >= 2**17:
             return total

@@ -37,6 +37,8 @@ arms in (3) is by their prior means, the lowest first.
 
 from __future__ import annotations
 
+import bisect
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -44,6 +46,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metarl_min.baselines import conditions
+from metarl_min.basics.arguments import instance, real, whole
 from metarl_min.ceilings import TooLarge, beta_arms, expected_random, format_count, normal_bounds
 from metarl_min.ceilings.beta_integrals import expected_best_mean
 from metarl_min.tasks import (
@@ -57,6 +60,7 @@ from metarl_min.tasks import (
 
 MAX_OPERATIONS = 4_000_000_000  # numbers computed for one of the bounds
 MAX_ENTRIES = 10_000_000  # entries of the tables of (4)
+MAX_NUMBERS = 100_000_000  # entries of the table of (3), of 8 bytes
 
 
 class Bounds(NamedTuple):
@@ -70,9 +74,11 @@ class Bounds(NamedTuple):
 
 def whittle_relaxation(prior: BetaArms, pulls: int, multiplier: float) -> float:
     """Return the bound of eq. (2) at the price l = `multiplier`."""
-    pairs, count = np.unique(np.stack(prior), axis=1, return_counts=True)
-    a, b = pairs[0][:, None], pairs[1][:, None]
-    worth = np.zeros((pairs.shape[1], pulls + 1))  # [different arms, wins] after n pulls
+    instance("prior", prior, BetaArms)
+    pulls, multiplier = whole("pulls", pulls), real("multiplier", multiplier, 0)
+    pairs, count = np.unique(prior.a + 1j * prior.b, return_counts=True)
+    a, b = pairs.real[:, None], pairs.imag[:, None]
+    worth = np.zeros((len(pairs), pulls + 1))  # [different arms, wins] after n pulls
     for n in range(pulls - 1, -1, -1):
         p = (a + np.arange(n + 1)) / (a + b + n)
         worth = np.maximum(0, p - multiplier + p * worth[:, 1:] + (1 - p) * worth[:, :-1])
@@ -85,8 +91,10 @@ def golden_section_minimum(function: Callable[[float], float], low: float, high:
     >>> round(golden_section_minimum(lambda x: (x - 0.3) ** 2 + 2, 0.0, 1.0), 9)
     2.0
     """
-    ratio, best = (np.sqrt(5) - 1) / 2, min(function(low), function(high))
-    while high - low > 1e-9:
+    low, high = real("low", low), real("high", high)
+    ratio, best = (math.sqrt(5) - 1) / 2, min(function(low), function(high))
+    num_steps = math.log(1e-9 / max(high - low, 1e-9)) / math.log(ratio)
+    for _ in range(math.ceil(num_steps)):
         lower, upper = high - ratio * (high - low), low + ratio * (high - low)
         at_lower, at_upper = function(lower), function(upper)
         best = min(best, at_lower, at_upper)
@@ -96,37 +104,42 @@ def golden_section_minimum(function: Callable[[float], float], low: float, high:
 
 def never_return_value(prior: BetaArms, pulls: int) -> float:
     """Return the value of the best player that never returns to an arm, eq. (3)."""
-    order = np.argsort(prior.a / (prior.a + prior.b), kind="stable")
-    a, b = prior.a[order], prior.b[order]
-    A, wins = len(a), np.arange(pulls + 1)
+    pulls = whole("pulls", pulls)
+    order = np.argsort(prior_means(instance("prior", prior, BetaArms)), kind="stable")
+    a, b = prior.a[order, None, None], prior.b[order, None, None]
+    A = len(a)
     worth = np.zeros((A, pulls + 1, pulls + 1))  # [A, pulls of this arm, wins], m pulls remain
+    leave = np.full(A, -np.inf)  # U_{i+1}(m)
     for m in range(1, pulls + 1):
         n = np.arange(pulls - m + 1)
         same, one_more = slice(0, len(n)), slice(1, len(n) + 1)
-        for i in range(A - 1, -1, -1):
-            p = (a[i] + wins[: len(n)]) / (a[i] + b[i] + n[:, None])
-            p = np.minimum(p, 1.0)  # entries with more wins than pulls never occur
-            won, lost = worth[i, one_more, one_more], worth[i, one_more, same]
-            leave = -np.inf if i + 1 == A else worth[i + 1, 0, 0]
-            worth[i, same, same] = np.maximum(p * (1 + won) + (1 - p) * lost, leave)
+        p = (a + n) / (a + b + n[:, None])  # [A, pulls, wins]
+        p = np.minimum(p, 1.0)  # entries with more wins than pulls never occur
+        won, lost = worth[:, one_more, one_more], worth[:, one_more, same]
+        pulled = p * (1 + won) + (1 - p) * lost
+        leave[:-1] = np.maximum.accumulate(pulled[:0:-1, 0, 0])[::-1]  # the best later first pull
+        worth[:, same, same] = np.maximum(pulled, leave[:, None, None])
     return float(worth[0, 0, 0])
 
 
 def best_subset_value(family: Family) -> float:
     """Return the ceiling of the arms of highest prior mean that fit in a small table, eq. (4)."""
-    prior, pulls = family.prior, family.num_episodes
-    means = prior_means(prior)
-    order, subset = np.argsort(-means, kind="stable"), None
-    for num_arms in range(1, len(order) + 1):
-        arms = order[:num_arms]
-        larger = BetaArms(a=prior.a[arms], b=prior.b[arms])
-        if beta_arms.size(larger, pulls) > MAX_ENTRIES:
-            break
-        subset = larger
+    prior = conditions.require_arms("bounds are known for Beta arms", family, BetaArms)
+    pulls, means = family.num_episodes, prior_means(prior)
+    order = np.argsort(-means, kind="stable")
+
+    def best_arms(num_arms: int) -> BetaArms:
+        return BetaArms(a=prior.a[order[:num_arms]], b=prior.b[order[:num_arms]])
+
+    def too_large(num_arms: int) -> bool:
+        return beta_arms.size(best_arms(num_arms), pulls) > MAX_ENTRIES
+
+    sizes = range(1, min(len(order), beta_arms.MAX_ARMS) + 1)
+    num_arms = bisect.bisect_left(sizes, True, key=too_large)
     best_arm = pulls * float(means.max())
-    if subset is None:
+    if num_arms == 0:
         return best_arm
-    return max(beta_arms.solve(family._replace(prior=subset)).value, best_arm)
+    return max(beta_arms.optimal_value(best_arms(num_arms), pulls), best_arm)
 
 
 def _require_supported(family: Family) -> None:
@@ -150,11 +163,15 @@ def applies_to(family: Family) -> bool:
 
 def beta_bounds(family: Family) -> Bounds:
     """Return the bounds of Bernoulli arms with Beta priors, eqs. (1)-(4)."""
-    prior, pulls = family.prior, family.num_episodes
-    operations = len(prior.a) * pulls**3 // 3
+    prior = conditions.require_arms("bounds are known for Beta arms", family, BetaArms)
+    pulls, rule = family.num_episodes, f"bounds of {family.name} may take at most"
+    operations, numbers = len(prior.a) * pulls**3 // 3, len(prior.a) * (pulls + 1) ** 2
     if operations > MAX_OPERATIONS:
-        rule = f"bounds of {family.name} may take at most {MAX_OPERATIONS:,} numbers"
-        raise TooLarge(f"{rule}, got {format_count(operations)}")
+        got = format_count(operations)
+        raise TooLarge(f"{rule} {MAX_OPERATIONS:,} numbers, got {got}")
+    if numbers > MAX_NUMBERS:
+        got = format_count(numbers)
+        raise TooLarge(f"{rule} {MAX_NUMBERS:,} numbers at the same time, got {got}")
     known_task = pulls * expected_best_mean(prior)
     relaxation = golden_section_minimum(partial(whittle_relaxation, prior, pulls), 0.0, 1.0)
     return Bounds(

@@ -54,6 +54,7 @@ from metarl_min.tasks import (
 )
 
 LIMIT = 20_000_000  # table entries of 8 bytes
+LEAST = 1e-300  # probabilities below it are all the same
 
 
 class BeliefLayer(NamedTuple):
@@ -71,22 +72,57 @@ class Belief(NamedTuple):
 
 
 def _merge(beliefs: Array) -> tuple[Array, Array]:
-    """Keep one of equal beliefs. [B, G] -> [B', G], and the new place of each of the B"""
-    key = np.round(np.log(np.maximum(beliefs, 1e-300)) * 1e9).astype(np.int64)
-    _, first, place = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    """Keep one of equal beliefs. [B, G] -> [B', G], and the new place of each of the B
+
+    Rows are sorted by one whole number for each, a sum modulo 2^64 with fixed weights. Different
+    rows with the same number are as good as impossible; then whole rows are sorted.
+    """
+    key = np.round(np.log(np.maximum(beliefs, LEAST)) * 1e9).astype(np.int64)
+    weights = np.random.default_rng(0).integers(2**63, size=key.shape[1], dtype=np.uint64) * 2 + 1
+    number = (key.view(np.uint64) * weights).sum(-1)
+    _, first, place = np.unique(number, return_index=True, return_inverse=True)
+    if (key[first][place] != key).any():
+        _, first, place = np.unique(key, axis=0, return_index=True, return_inverse=True)
     return beliefs[first], place.reshape(-1)
+
+
+def fewest_beliefs(p: Array, weights: Array, pulls: int) -> int:
+    """Return a number that the beliefs after 0 .. pulls - 1 pulls reach or exceed. p [G, A]
+
+    If an arm tells two candidates apart, n pulls of it have n + 1 numbers of wins, with n + 1
+    different beliefs while none is below `LEAST`. A pull changes the logarithm of the ratio of two
+    beliefs by at most `step`. With two candidates, those beliefs stay as many in later pulls.
+    """
+    p, weights = p[weights > 0], weights[weights > 0]
+    low, high = p.min(0), p.max(0)
+    tells = (low > 0) & (high < 1) & (high - low > 1e-6)
+    if not tells.any():
+        return pulls
+    step = np.log(high[tells] / low[tells]) + np.log((1 - low[tells]) / (1 - high[tells]))
+    room = -np.log(LEAST) / 2 - np.log(weights.max() / weights.min())
+    most = min(pulls, 1 + int(max(room, 0) / step.min()))
+    return most * (most + 1) // 2 + (pulls - most) * (most if len(p) == 2 else 1)
+
+
+def _candidate_means(prior: Hypotheses) -> Array:
+    """Return the means of the arms in each candidate. [G, A]"""
+    A = prior.mdps.shape[1]
+    means = np.broadcast_to(prior.mdps.reward, (len(prior.weights), 1, A, 1))
+    return means[:, 0, :, 0]
 
 
 def candidate_layers(family: Family) -> list[BeliefLayer]:
     """Return the layers of a finite set of candidate tasks, eq. (1)."""
-    prior, A = family.prior, family.prior.mdps.shape[1]
-    G = len(prior.weights)
-    p = np.broadcast_to(prior.mdps.reward[:, 0, :, 0], (G, A))
+    prior, p = family.prior, _candidate_means(family.prior)
+    G, A = p.shape
+    row = A * (4 + 2 * G)  # table entries of a belief
+    fewest = fewest_beliefs(p, prior.weights, family.num_episodes)
+    require_table_fits(family, fewest * row, LIMIT, "at least ")
     likelihood = np.moveaxis(np.stack([1 - p, p], axis=-1), 0, -1)  # [A, 2, G]
     beliefs, layers, size = prior.weights[None], [], 0
     for _ in range(family.num_episodes):
         B = len(beliefs)
-        size += B * A * (4 + 2 * G)
+        size += B * row
         require_table_fits(family, size, LIMIT, "at least ")
         joint = beliefs[:, None, None] * likelihood  # [B, A, 2, G]
         total = joint.sum(-1, keepdims=True)
@@ -180,7 +216,7 @@ def solve(family: Family) -> Ceiling:
     prior = _supported_prior(family)
     if isinstance(prior, Hypotheses):
         layers = candidate_layers(family)
-        best_mean = expected_under_prior(prior.mdps.reward[:, 0, :, 0].max(-1), prior)
+        best_mean = expected_under_prior(_candidate_means(prior).max(-1), prior)
     else:
         layers, best_mean = correlated_layers(family), expected_best_correlated(prior)
     q = action_values(layers)

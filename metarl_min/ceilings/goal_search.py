@@ -42,7 +42,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import instance, require
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings import Ceiling, walks
 from metarl_min.ceilings.goal_tables import StepTables, common_step, locate, without_chance
@@ -183,8 +183,10 @@ def _action_values(belief: Belief, states: Array, goals: Goals, walk: Walk) -> A
 def solve(family: Family, goals: Goals) -> Ceiling:
     """Return the optimum of a family that `recognise` has recognised as `goals`, eqs. (2), (3).
 
-    Histories off the best walk have no action values before the goal is found.
+    Histories off the best walk have no action values before the goal is found. `TooLarge` if the
+    search would meet too many states.
     """
+    instance("goals", goals, Goals)
     walk, prior = best_walk(goals), family.prior
     best = expected_under_prior(exact.optimal_return(prior.mdps, family.horizon), prior)
     return checked_ceiling(

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metarl_min.basics.arguments import instance
 from metarl_min.basics.trees import Array
 from metarl_min.mdps import rollouts
 from metarl_min.tasks import Family, Hypotheses
 
 MAX_ENTRIES = 20_000_000  # entries of the tables
+MAX_TERMS = 2_000_000_000  # numbers in the bounds of all steps of a search
 
 
 class StepTables(NamedTuple):
@@ -33,17 +35,21 @@ def _most_frequent(values: Array) -> Any:
 def without_chance(family: Family) -> StepTables | None:
     """Return the steps of the candidates of weight above 0, or None if chance has a part in them.
 
-    None also if the goals do not fit in the bits of an integer, or the tables would be too large.
+    None also if the goals do not fit in the bits of an integer, or if the tables or the bounds of
+    the search would be too large.
     """
-    prior = family.prior
+    prior: Any = instance("family", family, Family).prior
     if not isinstance(prior, Hypotheses) or family.reward_noise is not rollouts.deterministic:
         return None
     mdps, keep = prior.mdps, prior.weights > 0
-    G, (S, A) = len(keep), mdps.shape
+    G, (S, A), T = len(keep), mdps.shape, family.horizon
+    num_steps = family.num_episodes * T
+    entries, terms = max(G * S * S * A, G * T * S * A, G * num_steps), num_steps**2 * S * G
+    if int(keep.sum()) + S.bit_length() >= 63 or entries > MAX_ENTRIES or terms > MAX_TERMS:
+        return None
     starts = np.unique(mdps.initial.argmax(-1))
     certain = np.isin(mdps.transition, (0.0, 1.0)).all() and (mdps.initial.max(-1) == 1).all()
-    small = int(keep.sum()) + S.bit_length() < 63 and G * S * S * A <= MAX_ENTRIES
-    if not (certain and small and len(starts) == 1):
+    if not (certain and len(starts) == 1):
         return None
     moves = np.broadcast_to(mdps.transition.argmax(-1), (G, S, A))
     rewards = np.broadcast_to(mdps.reward, (G, S, A, S))

@@ -78,10 +78,11 @@ def _predict(
     keeps_subset = (((listed.probs > 0) & subset) == subset).all(-1)
     while True:
         occurs = visited[listed.state] & (probs > 0)
-        reached = np.isin(np.arange(len(visited)), listed.arrival[occurs & keeps_subset])
-        if (visited >= reached).all():
+        reached = visited.copy()
+        reached[listed.arrival[occurs & keeps_subset]] = True
+        if (visited == reached).all():
             break
-        visited = visited | reached
+        visited = reached
     gap = float(_agreement_gap(listed, subset)[occurs].max())
     rule = "no exact ceiling unless the possible hypotheses agree on each possible arrival's chance"
     require_support(gap < 1e-12, rule, f"chances that differ by {gap:.3g}")
@@ -99,7 +100,7 @@ def beliefs(family: Family, listed: Outcomes, limit: int = LIMIT) -> Beliefs:
     allowed, kind = np.unique(listed.probs > 0, axis=0, return_inverse=True)
     kind = kind.reshape(-1)  # outcomes of one kind are allowed by the same candidates
     entries = 2 * len(kind) + family.num_episodes * family.horizon * len(listed.first)
-    subsets, visited, queue = [weights > 0], [first_states], [(0, 0)]
+    subsets, visited, queue = [weights > 0], [first_states.copy()], [(0, 0)]
     numbers, rows = {subsets[0].tobytes(): 0}, {}
     while queue:
         k = heapq.heappop(queue)[1]
@@ -111,11 +112,11 @@ def beliefs(family: Family, listed: Outcomes, limit: int = LIMIT) -> Beliefs:
             if j == len(subsets):
                 require_table_fits(family, (j + 1) * entries, limit, "at least ")
                 subsets.append(subset)
-                visited.append(restarts)
+                visited.append(restarts.copy())
                 heapq.heappush(queue, (-int(subset.sum()), j))
             leads_to_j = (kind == u) & (probs > 0)
             successor[leads_to_j] = j
-            visited[j] = visited[j] | np.isin(np.arange(len(restarts)), listed.arrival[leads_to_j])
+            visited[j][listed.arrival[leads_to_j]] = True
         rows[k] = successor, probs
     in_order = [rows[k] for k in sorted(rows)]
     return Beliefs(np.stack([row[0] for row in in_order]), np.stack([row[1] for row in in_order]))
@@ -194,6 +195,8 @@ def solve(family: Family, limit: int = LIMIT) -> Ceiling:
     rule = "no exact ceiling here but for hypotheses with noise-free rewards"
     prior = conditions.require_prior(rule, family, Hypotheses)
     conditions.require_noise_free(rule, family)
+    (S, A), num_steps = prior.mdps.shape, family.num_episodes * family.horizon
+    require_table_fits(family, num_steps * S * A, limit, "at least ")
     listed = outcomes(family)
     table = beliefs(family, listed, limit)
     q = backward_induction(family, listed, table)

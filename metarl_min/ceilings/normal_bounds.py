@@ -50,9 +50,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.baselines import conditions
+from metarl_min.basics.arguments import floats, instance, require, shaped, whole
 from metarl_min.basics.trees import Array
+from metarl_min.ceilings import TooLarge, format_count
 from metarl_min.tasks import DirichletMDP, Family, GaussianArms, Unsupported, require_support
+from metarl_min.tasks.random_mdps import sample_dirichlet
 
+MAX_NUMBERS = 8_000_000  # values of distribution functions for one expected maximum
+MAX_PULLS = 10**15  # more are not told apart by floats
 _erf = np.vectorize(math.erf, otypes=[float])
 
 
@@ -73,17 +78,27 @@ def expected_max(mean: Array, std: Array) -> float:
     >>> round(expected_max(np.zeros(2), np.ones(2)), 9)  # 1 / sqrt(pi)
     0.564189584
     """
+    rule = "mean and std must have one axis [A]"
+    require(floats("mean", mean).ndim == 1 and mean.size > 0, rule, mean.shape)
+    shaped("std", floats("std", std, 0), mean.shape, "mean")
     constants, varies = mean[std == 0], std > 0
     if not varies.any():
         return float(constants.max())
-    mean, std = mean[varies], std[varies]
+    different, counts = np.unique(mean[varies] + 1j * std[varies], return_counts=True)
+    mean, std = different.real, different.imag
+    numbers = 256 * len(mean) ** 2
+    if numbers > MAX_NUMBERS:
+        rule = f"an expected maximum of normals may take at most {MAX_NUMBERS:,} numbers"
+        raise TooLarge(f"{rule}, got {numbers:,}")
     k = constants.max() if len(constants) else (mean - 10 * std).min()
     ends = np.unique(np.concatenate([[k], mean - 10 * std, mean + 10 * std]).clip(k))
     nodes, weights = np.polynomial.legendre.leggauss(128)
     half = np.diff(ends)[:, None] / 2
     y = ends[:-1, None] + half * (nodes + 1)
-    F = 0.5 * (1 + _erf((y[..., None] - mean) / (std * math.sqrt(2))))
-    return float(k + np.sum(half * weights * (1 - F.prod(-1))))
+    z = (y[..., None] - mean) / std / math.sqrt(2)
+    F, inside = np.where(z > 0, 1.0, 0.0), np.abs(z) < 6  # elsewhere F is 0 or 1
+    F[inside] = 0.5 * (1 + _erf(z[inside]))
+    return float(k + np.sum(half * weights * (1 - (F**counts).prod(-1))))
 
 
 def explore_then_commit(prior: GaussianArms, pulls: int) -> float:
@@ -91,11 +106,14 @@ def explore_then_commit(prior: GaussianArms, pulls: int) -> float:
 
     With j = 0 the player commits to the best prior mean at once.
     """
-    s2, noise2, A = prior.std**2, prior.noise**2, len(prior.mean)
+    pulls, A = whole("pulls", pulls), len(instance("prior", prior, GaussianArms).mean)
+    if pulls > MAX_PULLS:
+        raise TooLarge(f"bounds may have at most {MAX_PULLS:,} pulls, got {format_count(pulls)}")
+    ratio = prior.noise / np.where(prior.std > 0, prior.std, 1.0)  # c / s_i
     best = pulls * float(prior.mean.max())
-    for j in np.unique(np.geomspace(1, max(1, pulls // A), 40).astype(int)):
+    for j in map(int, np.unique(np.geomspace(1, max(1, pulls // A), 40).astype(int))):
         if j * A <= pulls:
-            std = s2 * np.sqrt(j / np.where(s2 > 0, j * s2 + noise2, 1))
+            std = prior.std * math.sqrt(j) / np.hypot(math.sqrt(j), ratio)
             earned = j * prior.mean.sum() + (pulls - j * A) * expected_max(prior.mean, std)
             best = max(best, float(earned))
     return best
@@ -103,6 +121,8 @@ def explore_then_commit(prior: GaussianArms, pulls: int) -> float:
 
 def _require_one_start(rule: str, family: Family) -> None:
     """Raise `Unsupported` unless the episodes of two tasks all start in one state, as (5) needs."""
+    if getattr(family.sample, "func", None) is sample_dirichlet:
+        return
     initial = family.sample(np.random.default_rng(0), 2).initial
     one_start = bool((initial.max(-1) == 1).all() and (initial == initial[..., :1, :]).all())
     require_support(one_start, f"{rule}: episodes must start in one state", "several first states")
@@ -133,14 +153,18 @@ def applies_to(family: Family) -> bool:
 
 def arm_bounds(prior: GaussianArms, pulls: int) -> NormalBounds:
     """Return the bounds of Gaussian arms, eqs. (2) and (3)."""
-    known_task = pulls * expected_max(prior.mean, prior.std)
+    instance("prior", prior, GaussianArms)
     lower = explore_then_commit(prior, pulls)
+    known_task = int(pulls) * expected_max(prior.mean, prior.std)
     return NormalBounds(lower=lower, upper=known_task, known_task=known_task)
 
 
 def mdp_bounds(prior: DirichletMDP, num_episodes: int, horizon: int) -> NormalBounds:
     """Return the bounds of random MDPs, eqs. (4) and (5). `known_task` is not known: None."""
-    (S, A, _), N, T = prior.concentration.shape, num_episodes, horizon
+    S, A, _ = instance("prior", prior, DirichletMDP).concentration.shape
+    N, T = whole("num_episodes", num_episodes), whole("horizon", horizon)
+    if N * T > MAX_PULLS:
+        raise TooLarge(f"bounds may have at most {MAX_PULLS:,} steps, got {format_count(N * T)}")
     first = expected_max(np.full(A, prior.mean), np.full(A, prior.std))
     other = expected_max(np.full(S * A, prior.mean), np.full(S * A, prior.std))
     arms = GaussianArms(mean=np.full(A, prior.mean), std=np.full(A, prior.std), noise=prior.noise)

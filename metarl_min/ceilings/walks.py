@@ -34,7 +34,7 @@ from metarl_min.ceilings import TooLarge
 from metarl_min.ceilings.assignment import assignment_duals
 
 BEAM = 2000  # states that the first pass keeps after each step
-MAX_STATES = 20_000_000  # states of a search, of 40 bytes each
+MAX_STATES = 5_000_000  # states of a search, of 40 bytes each
 NO_FLOOR = -np.inf  # below the worth of every walk
 
 

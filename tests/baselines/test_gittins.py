@@ -3,6 +3,7 @@
 from fractions import Fraction
 from functools import cache
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,6 +67,9 @@ def test_eq3_relations():
 @pytest.mark.parametrize(
     ("a", "b", "gamma", "rule"),
     [
+        (np.inf, 1, 0.9, "a must be finite"),
+        (1, 1e308, 0.9, "b must be finite, from"),
+        (np.nan, 1, 0.9, "a must be finite"),
         (0, 1, 0.9, "a and b must be"),
         (1, 1, 1.0, "gamma must be below 1"),
         (1, 1, 0.9999, "may look at most 5,000 pulls ahead, got at least"),
@@ -74,3 +78,20 @@ def test_eq3_relations():
 def test_an_argument_out_of_range_is_refused(a, b, gamma, rule):
     with pytest.raises(ValueError, match=rule):
         gittins.index(a, b, gamma)
+
+
+def test_numbers_of_any_kind_are_converted():
+    expected = gittins.index(100.0, 27.0, 0.9)
+    assert gittins.index(np.int8(100), np.uint8(27), np.float64(0.9)) == expected
+    assert gittins.index(Fraction(100), Fraction(27), Fraction(9, 10)) == expected
+    for wrong in ("1", None, True, [1.0], 1j):
+        with pytest.raises(TypeError, match="a must be a real number"):
+            gittins.index(wrong, 1, 0.9)
+
+
+def test_an_error_is_a_length_within_0_and_1():
+    low, high = gittins.index(1, 1, 0.9, error=1.0)
+    assert low <= 0.7029 <= high
+    for error in (0.0, 1.5, 1e9, np.nan):
+        with pytest.raises(ValueError, match="error must be finite"):
+            gittins.index(1, 1, 0.9, error=error)

@@ -156,10 +156,46 @@ def test_a_table_of_indices_has_numbers(name, wrong):
         ({"a": np.nan}, "a must be finite, from 1e-09 to 1000000.0, got nan"),
         ({"b": -1.0}, "b must be finite, from 1e-09"),
         ({"pulls": 0}, "pulls must be at least 1, got 0"),
-        ({"pulls": 20_000}, "discounted Gittins indices need at most 10,000 pulls, got 20000"),
+        (
+            {"pulls": 20_000},
+            "discounted Gittins indices may take at most 10,000,",
+        ),
         ({"gamma": -0.5}, r"gamma must be in \[0, 0.999\], got -0.5"),
     ],
 )
 def test_a_table_of_indices_has_numbers_in_range(change, message):
     with pytest.raises(ValueError, match=message):
         index_policies.discounted(**{"a": 1.0, "b": 1.0, "pulls": 3, "gamma": 0.9, **change})
+
+
+TABLES = {
+    "discounted": lambda a, b, pulls: index_policies.discounted(a, b, pulls, 0.5),
+    "finite horizon": index_policies.finite_horizon,
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize(
+    ("a", "b", "pulls"),
+    [
+        (0.0, 1.0, 3), (1.0, -1.0, 3), (np.nan, 1.0, 3), (1.0, np.inf, 3), (1.0, 1e300, 3),
+        (1.0, 1.0, 0), (1.0, 1.0, 2.5), ("1", 1.0, 3), (None, 1.0, 3), (1.0, 1.0, 10**12),
+    ],
+)  # fmt: skip
+def test_tables_refuse_what_is_no_prior_and_no_number_of_pulls(name, a, b, pulls):
+    with pytest.raises((TypeError, ValueError), match=r"must be|at most"):
+        TABLES[name](a, b, pulls)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_convert_their_numbers_and_are_not_changed_by_a_user(name):
+    expected = TABLES[name](1.0, 2.0, 20)
+    again = TABLES[name](np.int8(1), np.float32(2), np.int8(20))
+    assert all((x == y)[np.isfinite(x)].all() for x, y in zip(expected, again, strict=True))
+    with pytest.raises(ValueError, match="read-only"):
+        expected[-1][0, 0] = 7.0
+
+
+def test_nan_is_no_index():
+    with pytest.raises(FloatingPointError, match="must be numbers, got nan"):
+        index_policies.crossing(np.full((index_policies.NUM_LEVELS, 2), np.nan))

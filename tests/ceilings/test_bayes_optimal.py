@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -15,8 +16,8 @@ from metarl_min.baselines.registry import players_for
 from metarl_min.ceilings import TooLarge, bayes_optimal, beta_arms, goal_search, hypotheses, walks
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import Unsupported
-from metarl_min.tasks.bandits import bandit, contextual, correlated, gaussian
+from metarl_min.tasks import Unsupported, family_of_candidates
+from metarl_min.tasks.bandits import bandit, bandit_mdps, contextual, correlated, gaussian
 from metarl_min.tasks.gridworlds import gridworld
 from metarl_min.tasks.random_mdps import mdp
 
@@ -105,6 +106,38 @@ def test_an_error_inside_a_solver_is_not_taken_for_a_table_that_is_too_large(mon
     assert goal_search.recognise(CORNER) is not None
     with pytest.raises(ValueError, match="a fault"):
         bayes_optimal.solve(CORNER)
+
+
+def drawn_arms(num_sets, arms, pulls):
+    """Candidate sets of means that tell each other apart with every arm."""
+    mdps, weights = bandit_mdps(rng().random((num_sets, arms))), np.full(num_sets, 1 / num_sets)
+    return family_of_candidates("drawn", {}, mdps, weights, 1, pulls, rollouts.bernoulli)
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        bandit(arms=2, pulls=10**7),
+        bandit(arms=10**5, pulls=3),
+        bandit(arms=100, pulls=30, prior=tuple((1 + i, 1.0) for i in range(100))),
+        correlated(pulls=10**7),
+        correlated(kind="easy", pulls=10**7),
+        drawn_arms(2, 3, 10**6),
+        contextual(cues=2, pulls=10**7),
+        gridworld(horizon=10**7),
+        gridworld(episodes=10**7),
+        gridworld(horizon=10**3),
+        gridworld(horizon=10**5, goals=(3,)),
+        gridworld(horizon=10**7, goals=(3,), slip=0.5),
+        gridworld(size=30),
+    ],
+    ids=lambda family: f"{family.name} {family.horizon} {family.num_episodes}",
+)
+def test_any_size_is_refused_in_one_line_and_in_no_time(family):
+    started = time.process_time()
+    with pytest.raises(TooLarge, match=r"^[^\n]* may have at most [\d,]+ .*, got [^\n]*$"):
+        bayes_optimal.solve(family)
+    assert time.process_time() - started < 1.0
 
 
 # ---- regret ----

@@ -1,6 +1,7 @@
 """Beta integrals, eqs. (1)-(4), against rational numbers and closed forms."""
 
 import math
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -89,3 +90,23 @@ def test_eqs3_and_4_two_arms_with_power_laws_have_a_closed_form(a, c):
 def test_equal_arms_are_worth_the_same_alone_and_in_a_group():
     apart = [(2 + i * 1e-13, 3) for i in range(4)]
     assert close(expected_best_mean(arms([(2, 3)] * 4)), expected_best_mean(arms(apart)), 1e-11)
+
+
+@pytest.mark.verifies("beta_integrals.1", "beta_integrals.2")
+@pytest.mark.parametrize(("a", "b"), [(1e6, 1e-9), (1e-9, 1e6), (3e4, 1e6), (1e6, 1e6), (1e6, 1.0)])
+def test_eqs1_and_2_end_at_the_edge_of_the_range(a, b):
+    """The steps of the fraction change by their rounding errors for ever, so they are counted."""
+    started = time.process_time()
+    one_arm = expected_best_mean(BetaArms(np.array([a]), np.array([b])))
+    assert one_arm == pytest.approx(a / (a + b), abs=2e-11)
+    assert time.process_time() - started < 5.0
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.0, 1.0), (1.0, -1.0), (np.nan, 1.0), (1.0, np.inf)])
+def test_a_distribution_has_positive_parameters(a, b):
+    with pytest.raises(ValueError, match="must be"):
+        beta_cdf(a, b, np.zeros(1))
+    with pytest.raises(ValueError, match="logit must be finite"):
+        beta_cdf(1.0, 1.0, np.array([np.nan]))
+    with pytest.raises(TypeError, match="prior must be of type BetaArms, got tuple"):
+        expected_best_mean((np.ones(2), np.ones(2)))

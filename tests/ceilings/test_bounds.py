@@ -1,6 +1,7 @@
 """Bounds of Beta arms, eqs. (1)-(4), against the ceiling and recursion in rational numbers."""
 
 import math
+import time
 from fractions import Fraction
 from functools import cache
 
@@ -122,3 +123,53 @@ def test_only_beta_arms_and_normal_rewards_have_bounds():
 def test_bounds_that_take_too_long_are_refused_by_their_number():
     with pytest.raises(TooLarge, match=r"at most 4,000,000,000 numbers, got 6,666,666,666,666"):
         bounds.bounds(bandit(arms=20, pulls=10000))
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        bandit(arms=2, pulls=10**7),
+        bandit(arms=10**5, pulls=100),
+    ],
+    ids=lambda family: f"{family.name} {family.horizon} {family.num_episodes}",
+)
+def test_any_size_is_refused_in_one_line_and_in_no_time(family):
+    started = time.process_time()
+    with pytest.raises(TooLarge, match=r"^bounds[^\n]* may \w+ at most [\d,]+ .*, got [^\n]*$"):
+        bounds.bounds(family)
+    assert time.process_time() - started < 1.0
+
+
+def test_many_arms_are_bounded_as_few_are():
+    """With one pull, all arms are worth their mean: there is nothing to learn."""
+    bracket = bounds.bounds(bandit(arms=20_000, pulls=1))
+    assert bracket.lower == 0.5 and bracket.upper == pytest.approx(0.5, abs=1e-7)
+
+
+def test_a_family_with_a_unit_has_bounds():
+    family = bandit(arms=3, pulls=5)
+    assert bounds.bounds(family._replace(unit=2.0)) == bounds.bounds(family)
+
+
+@pytest.mark.parametrize("high", [math.inf, math.nan, "1"])
+def test_golden_section_ends(high):
+    with pytest.raises((TypeError, ValueError), match="high must be"):
+        bounds.golden_section_minimum(lambda x: x, 0.0, high)
+    wide = bounds.golden_section_minimum(lambda x: (x - 3e9) ** 2, 0.0, 1e10)
+    assert wide == pytest.approx(0, abs=1.0)
+
+
+def test_arguments_of_the_bounds_are_checked():
+    prior = bandit(arms=2).prior
+    for wrong in (0, -1, 2.5, None):
+        for bound in (bounds.never_return_value, lambda p, n: bounds.whittle_relaxation(p, n, 0.5)):
+            with pytest.raises((TypeError, ValueError), match="pulls must be"):
+                bound(prior, wrong)
+    for wrong in (-0.1, math.nan, "1"):
+        with pytest.raises((TypeError, ValueError), match="multiplier must be"):
+            bounds.whittle_relaxation(prior, 3, wrong)
+    with pytest.raises(TypeError, match="prior must be of type BetaArms, got GaussianArms"):
+        bounds.never_return_value(gaussian().prior, 3)
+    for bound in (bounds.beta_bounds, bounds.best_subset_value):
+        with pytest.raises(Unsupported, match="bounds are known for Beta arms: rewards must be Be"):
+            bound(bandit()._replace(reward_noise=rollouts.deterministic))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from metarl_min.baselines import bandits, posterior_sampling
 from metarl_min.ceilings import TooLarge, bayes_optimal, correlated_arms
 from metarl_min.mdps import rollouts
+from metarl_min.mdps.mdp import MDP
 from metarl_min.tasks import CorrelatedArms, family_of_candidates
 from metarl_min.tasks.bandits import bandit_mdps, correlated
 
@@ -160,3 +161,50 @@ def test_too_many_beliefs_are_refused(monkeypatch):
         correlated_arms.solve(FAMILIES["three sets"])
     with pytest.raises(TooLarge, match=r"at most 100 table entries, got 1,260 \("):
         correlated_arms.solve(FAMILIES["uniform"])
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(st.integers(1, 4), st.integers(1, 2), st.integers(1, 8), st.integers(0, 99))
+def test_no_family_is_refused_for_beliefs_that_it_has_not(num_sets, arms, pulls, seed):
+    draw = np.random.default_rng(seed)
+    means = np.round(4 * draw.random((num_sets, arms))) / 4 if seed % 2 else draw.random((1, arms))
+    weights = draw.dirichlet(np.ones(len(means)))
+    family = family_of_candidates(
+        "drawn", {}, bandit_mdps(means), weights, 1, pulls, rollouts.bernoulli
+    )
+    beliefs = sum(len(layer.win_probability) for layer in correlated_arms.candidate_layers(family))
+    assert correlated_arms.fewest_beliefs(means, weights, pulls) <= beliefs
+
+
+def test_two_opposite_sets_have_a_known_number_of_beliefs_in_a_long_trial():
+    """After many pulls the less likely set has the probability 0 of a float, and beliefs merge."""
+    family = finite([[0.1, 0.9], [0.9, 0.1]], [0.5, 0.5], 600)
+    beliefs = [len(layer.win_probability) for layer in correlated_arms.candidate_layers(family)]
+    assert beliefs[:100] == list(range(1, 101)) and beliefs[-1] < 640
+    means, weights = np.array([[0.1, 0.9], [0.9, 0.1]]), np.full(2, 0.5)
+    assert correlated_arms.fewest_beliefs(means, weights, 600) <= sum(beliefs)
+    assert correlated_arms.fewest_beliefs(means, weights, 600) > 0.3 * sum(beliefs)
+
+
+def test_rows_of_one_number_are_told_apart(monkeypatch):
+    """Where two rows have the same number, whole rows are sorted."""
+    beliefs = np.array([[0.25, 0.75], [0.75, 0.25], [0.25, 0.75]])
+    expected = correlated_arms._merge(beliefs)[1].tolist()
+    assert expected[0] == expected[2] != expected[1]
+
+    class Zeros:
+        def integers(self, high, size, dtype):
+            return np.zeros(size, dtype)
+
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: Zeros())
+    merged, place = correlated_arms._merge(beliefs)
+    assert len(merged) == 2 and place[0] == place[2] != place[1]
+    np.testing.assert_array_equal(merged[place], beliefs)
+
+
+def test_candidates_may_share_their_arrays():
+    """The reward of all candidates may be one array, and the axis of arms may have length 1."""
+    shared = MDP(np.ones((2, 1)), np.ones((1, 3, 1)), np.full((1, 1, 1), 0.5))
+    family = family_of_candidates("shared", {}, shared, np.full(2, 0.5), 1, 4, rollouts.bernoulli)
+    ceiling = correlated_arms.solve(family)
+    assert ceiling.value == ceiling.known_task == ceiling.random == 2.0

@@ -9,11 +9,11 @@ from comparing import assert_mean, rng
 from numpy.testing import assert_allclose
 
 from metarl_min.baselines import dirichlet_mdps, posterior_sampling
-from metarl_min.ceilings import bounds, normal_bounds
+from metarl_min.ceilings import TooLarge, bounds, normal_bounds
 from metarl_min.mdps import agents, rollouts
 from metarl_min.mdps.agents import Agent, keep_memory
 from metarl_min.mdps.mdp import optimal_return
-from metarl_min.tasks import GaussianArms, Unsupported, play_trial
+from metarl_min.tasks import DirichletMDP, GaussianArms, Unsupported, play_trial
 from metarl_min.tasks.bandits import gaussian
 from metarl_min.tasks.random_mdps import mdp
 
@@ -203,3 +203,62 @@ def test_the_lower_bound_of_random_mdps_needs_one_first_state():
 
     with pytest.raises(Unsupported, match="must start in one state, got several first states"):
         bounds.bounds(family._replace(sample=sample))
+
+
+@pytest.mark.verifies("normal_bounds.1")
+def test_eq1_equal_normals_are_computed_once():
+    many = normal_bounds.expected_max(np.zeros(200_000), np.ones(200_000))
+    some = normal_bounds.expected_max(np.zeros(1000), np.ones(1000))
+    assert some == pytest.approx(3.2414358, abs=1e-6)  # Harter 1961
+    assert some < many < some + 1.5
+    mixed = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.5, 1.0])
+    alone = normal_bounds.expected_max(np.array([0, 1e-300, 1]), np.array([1, 1.0, 0.5]))
+    assert normal_bounds.expected_max(*mixed) == pytest.approx(alone, rel=1e-12)
+
+
+@pytest.mark.verifies("normal_bounds.2", "normal_bounds.3", "normal_bounds.4", "normal_bounds.5")
+@pytest.mark.parametrize("unit", [1e-90, 1e-6, 100.0, 1e90])
+def test_bounds_scale_with_the_unit_of_the_rewards(unit):
+    def both(u):
+        arms = gaussian(arms=3, pulls=10, mean=3 * u, std=u, noise=2 * u)
+        prior = DirichletMDP(np.ones((3, 2, 3)), 1 * u, 2 * u, 3 * u)
+        random = mdp(states=3, actions=2)._replace(
+            prior=prior, reward_noise=partial(rollouts.gaussian, std=3 * u)
+        )
+        found = [*bounds.bounds(arms), *bounds.bounds(random)]
+        return np.array([x for x in found if x is not None]) / u
+
+    assert_allclose(both(unit), both(1.0), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "words"),
+    [
+        (np.zeros(2), -np.ones(2), "std must be from 0"),
+        (np.zeros(2), np.ones(1), "std must have the shape of mean"),
+        (np.zeros(0), np.zeros(0), "must have one axis"),
+        (np.zeros((1, 2)), np.ones((1, 2)), "must have one axis"),
+        (np.array([np.nan, 0]), np.ones(2), "mean must be finite"),
+        ([0.0, 1.0], np.ones(2), "mean must be an array of floats, got list"),
+    ],
+)
+def test_an_expected_maximum_needs_normals(mean, std, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        normal_bounds.expected_max(mean, std)
+
+
+def test_too_many_different_normals_are_refused():
+    with pytest.raises(TooLarge, match="may take at most 8,000,000 numbers, got 64,000,000"):
+        normal_bounds.expected_max(np.arange(500.0), np.ones(500))
+
+
+def test_a_trial_of_too_many_pulls_is_refused():
+    prior = gaussian(arms=2).prior
+    with pytest.raises(TooLarge, match=r"bounds may have at most 1,000,000,000,000,000 pulls"):
+        normal_bounds.arm_bounds(prior, 10**16)
+    with pytest.raises(TooLarge, match=r"bounds may have at most 1,000,000,000,000,000 steps"):
+        normal_bounds.mdp_bounds(mdp().prior, 10**16, 2)
+    with pytest.raises(ValueError, match="pulls must be at most"):
+        normal_bounds.arm_bounds(prior, 10**400)
+    long = normal_bounds.arm_bounds(prior, 10**15)
+    assert 0.9 * long.upper < long.lower < long.upper
