@@ -103,7 +103,7 @@ WAYS = {
 TRUSTED = {  # what a reader takes on trust: tools, and variants of MAML
     "basics", "gradients/adaptation_settings", "gradients/advantages", "gradients/combinations",
     "gradients/controls", "gradients/outer_updates", "gradients/outer_words",
-    "gradients/parameters", "gradients/step_sizes", "gradients/traced_trials",
+    "gradients/parameters", "gradients/problems", "gradients/step_sizes", "gradients/traced_trials",
     "evolution/fitness", "evolution/workers",
 }  # fmt: skip
 

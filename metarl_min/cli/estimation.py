@@ -94,7 +94,10 @@ def _require_finite(comparisons: dict[int, Comparison]) -> None:
 def measure(args: Namespace, on: Problem) -> dict[str, Any]:
     """Return the object that `estimators --json` prints."""
     functions = estimators(args.control_variate, on)
-    comparisons = meta_gradients.compare_estimators(functions, on, args.num_episodes)
+    try:
+        comparisons = meta_gradients.compare_estimators(functions, on, args.num_episodes)
+    except FloatingPointError as error:
+        raise WordsAtFault(f"the options must give finite moments, got NaN: {error}") from error
     _require_finite(comparisons)
     result = {
         "problem": {option: getattr(args, option) for option in OPTIONS},

@@ -10,6 +10,7 @@ trials               a trial of a learner that adapts
 trial_gradients      the gradient of the return of a trial
 controls             the best step size of an untrained start
 step_sizes           rules for the inner step size: it is fixed, or it is learned
+stage_tables         the tables of a surrogate of a trial
 trust_region         TRPO and the clipped surrogate, through the inner steps
 outer_updates        the updates of the meta-parameters: ascent, trpo, clipped
 outer_words          the same updates from words, with their defaults

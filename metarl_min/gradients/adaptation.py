@@ -55,7 +55,8 @@ alpha is a number, the product is the inner product:
 All tasks share theta and alpha, so the gradients in theta and alpha are summed over the tasks.
 
 A Tree is a dict of arrays, which are called leaves. `sum_tasks(tree, like)` sums over the tasks:
-each leaf gets the shape of the same leaf of `like`, which has no axis M.
+each leaf gets the shape of the same leaf of `like`, which has no axis M. `gradient`, `take_step`,
+`take_steps`, `adjoints`, `first_order_adjoints` and `alpha_gradient` trust their arguments.
 
 The gradient of (5) is computed in three ways, which agree. In the first way autograd computes the
 inner gradient, and autograd differentiates through that computation. In the second way the inner
@@ -93,6 +94,7 @@ from metarl_min.gradients.objectives import Objective
 from metarl_min.gradients.parameters import check_parameters, check_step_sizes
 from metarl_min.mdps.policies import Policy
 
+MOST_STEPS = 100_000  # of an inner loop; each step keeps its parameters
 Iterates = Sequence[Tree]  # phi_0 .. phi_K, or the adjoints v_0 .. v_K
 Objectives = Sequence[Any]  # L_0 .. L_K or J_0 .. J_{K-1}: each is an Objective or None
 
@@ -102,11 +104,23 @@ def gradient(policy: Policy, phi: Tree, objective: Objective) -> Tree:
     return policy.pullback(phi, objective.gradient(policy.logits(phi)))
 
 
+def take_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> Tree:
+    """Return `inner_step` of arguments that are not checked."""
+    return trees.add_scaled(phi, alpha, gradient(policy, phi, objective))
+
+
+def take_steps(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> list[Tree]:
+    """Return `inner_loop` of arguments that are not checked."""
+    path = [theta]
+    for objective in inner:
+        path.append(take_step(policy, path[-1], alpha, objective))
+    return path
+
+
 def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> Tree:
     """Return the parameters of every task after one inner step, eq. (1). -> leaves [M, ..]
 
-    Leaves of phi are [M, ..], or have no axis M where the tasks share them. The step size alpha is
-    a number, or a tree whose leaves have the axes of the leaves of phi, some of them with length 1.
+    Leaves of phi are [M, ..], or have no axis M where the tasks share them.
 
     >>> from metarl_min.gradients.objectives import reinforce_objective
     >>> from metarl_min.mdps.policies import tabular
@@ -114,17 +128,21 @@ def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> T
     >>> inner_step(tabular, {"logits": onp.zeros((1, 2))}, 2.0, L)["logits"].tolist()
     [[[0.5, -0.5]], [[-0.5, 0.5]]]
     """
-    if hasattr(alpha, "keys") and set(alpha) != set(phi):
-        raise ValueError(f"alpha must have the names of phi, {', '.join(phi)}, got {list(alpha)}")
-    return trees.add_scaled(phi, alpha, gradient(policy, phi, objective))
+    return inner_loop(policy, phi, alpha, [objective])[1]
 
 
 def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> list[Tree]:
-    """Return the path: all iterates of eq. (1). The first is theta, without an axis of tasks."""
-    path = [theta]
-    for objective in inner:
-        path.append(inner_step(policy, path[-1], alpha, objective))
-    return path
+    """Return the path: all iterates of eq. (1). The first is theta.
+
+    Leaves of theta have no axis M where the tasks share them.
+    """
+    num_tasks = None
+    for objective in arguments.sequence("inner", inner):
+        J = arguments.instance("objective", objective, Objective)
+        check_parameters(policy, theta, J.shape, J.num_tasks)
+        num_tasks = J.num_tasks
+    check_step_sizes(alpha, theta, num_tasks)
+    return take_steps(policy, theta, alpha, inner)
 
 
 def adjoints(
@@ -169,17 +187,16 @@ def alpha_gradient(policy: Policy, path: Iterates, inner: Objectives, v: Iterate
 
 
 def _check(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> None:
-    if not isinstance(J, Objective):
-        raise TypeError(f"J must be an Objective, got {type(J).__name__}")
+    arguments.instance("J", J, Objective)
     check_parameters(policy, theta, J.shape, J.num_tasks)
     check_step_sizes(alpha, theta)
-    arguments.whole("num_steps", num_steps, low=0)
+    arguments.whole("num_steps", num_steps, low=0, high=MOST_STEPS)
 
 
 def adapted_return(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> Any:
     """Return F_inf, eq. (5): the mean over tasks of J(phi_K). Autograd may trace theta."""
     _check(policy, theta, alpha, num_steps, J)
-    path = inner_loop(policy, theta, alpha, [J] * num_steps)
+    path = take_steps(policy, theta, alpha, [J] * num_steps)
     return np.mean(J.value(policy.logits(path[-1])))
 
 
@@ -215,7 +232,7 @@ def meta_gradient_by_hessian_products(
     """Return the gradient of F_inf by Hessian-vector products, eq. (3). It is the fastest way."""
     _check(policy, theta, alpha, num_steps, J)
     inner, outer = [J] * num_steps, [None] * num_steps + [J]
-    path = inner_loop(policy, theta, alpha, inner)
+    path = take_steps(policy, theta, alpha, inner)
     v = adjoints(policy, path, alpha, inner, outer)
     return trees.scale(sum_tasks(v[0], theta), 1 / J.num_tasks)
 
@@ -225,5 +242,5 @@ def first_order_meta_gradient(
 ) -> Tree:
     """Return the gradient of first-order MAML, eq. (4): the mean over tasks of grad J(phi_K)."""
     _check(policy, theta, alpha, num_steps, J)
-    adapted = inner_loop(policy, theta, alpha, [J] * num_steps)[-1]
+    adapted = take_steps(policy, theta, alpha, [J] * num_steps)[-1]
     return trees.scale(sum_tasks(gradient(policy, adapted, J), theta), 1 / J.num_tasks)

@@ -41,7 +41,7 @@ def parse_names(word: str) -> tuple[str, ...]:
     >>> parse_names("W2,b2"), parse_names("")
     (('W2', 'b2'), ())
     """
-    return tuple(word.split(",")) if word else ()
+    return tuple(word.split(",")) if instance("adapt", word, str) else ()
 
 
 def _check_names(adapt: tuple[str, ...], policy: Policy, family: Family) -> None:
@@ -49,6 +49,8 @@ def _check_names(adapt: tuple[str, ...], policy: Policy, family: Family) -> None
     if not isinstance(policy, Policy) or not isinstance(adapt, tuple):
         rule = "policy must be a Policy and adapt a tuple of names"
         raise TypeError(f"{rule}, got {policy!r} and {adapt!r}")
+    for name in adapt:
+        instance("a name in adapt", name, str)
     names = policy.init(np.random.default_rng(0), *shape_of(family)) if adapt else {}
     rule = f"adapt must name some of {', '.join(names)}"
     require(set(adapt) <= set(names), rule, ",".join(adapt))
@@ -117,13 +119,16 @@ class Adaptation(NamedTuple):
 def unit_of_alpha(family: Family, baseline: str | float) -> float:
     """Return the unit u for which alpha u does not depend on the unit of the rewards.
 
-    It is 1 for standardised advantages, which have no unit themselves.
+    It is 1 for standardised advantages, which have no unit themselves. It trusts its arguments.
     """
     return 1.0 if baseline == "standardised" else reward_unit(family)
 
 
 def default_steps(num_episodes: int, inner_episodes: int | None) -> int:
-    """Return the default of K: the largest number, up to 9, that leaves an episode at the end."""
+    """Return the default of K: the largest number, up to 9, that leaves an episode at the end.
+
+    It trusts its arguments, but for `inner_episodes`.
+    """
     size = 1 if inner_episodes is None else whole("inner_episodes", inner_episodes)
     rule = f"inner_episodes must be below num_episodes = {num_episodes}"
     fits = inner_episodes is None or size < num_episodes
@@ -163,7 +168,10 @@ def adaptation(
     instance("family", family, Family)
     default = DEFAULTS.get(family.name, DEFAULTS["other"])
     N = family.num_episodes
-    K = default_steps(N, inner_episodes) if inner_steps is None else inner_steps
+    if inner_steps is None:
+        K = default_steps(N, inner_episodes)
+    else:
+        K = whole("inner_steps", inner_steps, low=0)
     given = {"alpha": alpha, "inner_episodes": inner_episodes, "baseline": baseline, "gamma": gamma}
     unused = [
         name for name, value in {**given, "adapt": adapt or None}.items() if value is not None

@@ -47,9 +47,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from metarl_min.basics.arguments import real, require
+from metarl_min.basics.arguments import instance, real, require, shaped, truths, whole
 from metarl_min.basics.trees import Array
 from metarl_min.gradients.returns import batch_mean_baseline, check_returns
+from metarl_min.mdps.mdp import MAX_COUNT
 from metarl_min.mdps.rollouts import Episodes
 
 NAMES = ("mean", "leave_one_out", "standardised", "linear")
@@ -64,10 +65,12 @@ def linear_baseline(
 
     Each task has its own weights w.
     """
-    require(real("ridge", ridge) > 0, "ridge must be positive", ridge)
-    s, (*leading, N, T) = episodes.states, check_returns(returns).shape
-    rule = f"returns must have the axes of the episodes, {s.shape}"
-    require(s.shape == returns.shape, rule, returns.shape)
+    ridge = real("ridge", ridge)
+    require(ridge > 0, "ridge must be positive", ridge)
+    s = instance("episodes", episodes, Episodes).states
+    *leading, N, T = check_returns(returns).shape
+    num_states = whole("num_states", num_states, high=MAX_COUNT)
+    shaped("returns", returns, s.shape, "the episodes")
     require(s.max() < num_states, f"states must be below num_states = {num_states}", s.max())
     x = np.broadcast_to(np.arange(T) / 100, returns.shape)
     time = np.stack([x, x**2, x**3, np.ones_like(x)], axis=-1)
@@ -94,7 +97,7 @@ def standard_deviation(differences: Array, weights: Array, largest: Array) -> Ar
     """Return s of eq. (3), and infinity where it is round-off. [..., N, T] -> [..., 1, 1]
 
     `weights` are 1 for living steps and 0 for others; an episode that occurs several times counts
-    as often. `largest` is the largest absolute return [..., 1, 1].
+    as often. `largest` is the largest absolute return [..., 1, 1]. It trusts its arguments.
     """
     relative = differences / np.where(largest > 0, largest, 1.0)  # its squares do not overflow
     squares = (weights * relative**2).sum((-1, -2), keepdims=True)
@@ -111,11 +114,8 @@ def standardised_advantages(returns: Array, alive: Array) -> Array:
     """
     N = check_returns(returns).shape[-2]
     require(N > 1, "standardised must have at least 2 episodes", N)
-    require(
-        np.shape(alive) == returns.shape,
-        f"alive must have the shape of the returns, {returns.shape}",
-        np.shape(alive),
-    )
+    shaped("alive", truths("alive", alive), returns.shape, "the returns")
+    require(bool(alive.any((-1, -2)).all()), "each task must have a living step", "none")
     differences = returns - batch_mean_baseline(returns)
     largest = np.abs(returns).max((-1, -2), keepdims=True)
     return differences / standard_deviation(differences, alive, largest)
@@ -123,9 +123,9 @@ def standardised_advantages(returns: Array, alive: Array) -> Array:
 
 def check(value: str | float) -> str | float:
     """Return `value`. TypeError or ValueError unless it is one of NAMES or a finite number."""
-    if value in NAMES:
+    if isinstance(value, str):
+        require(value in NAMES, RULE, repr(value))
         return value
-    require(not isinstance(value, str), RULE, repr(value))
     return real("baseline", value)
 
 
@@ -136,7 +136,7 @@ def parse(word: str) -> str | float:
     ('mean', 0.5)
     """
     try:
-        return word if word in NAMES else real("baseline", float(word))
+        return word if instance("baseline", word, str) in NAMES else real("baseline", float(word))
     except ValueError:
         raise ValueError(f"{RULE}, got {word!r}") from None
 
@@ -146,7 +146,7 @@ def require_enough_data(
 ) -> None:
     """Raise a ValueError if the baseline may take more than half of E[g], eqs. (4) and (5).
 
-    `name` is the name of the setting that holds the number of episodes.
+    `name` is the name of the setting that holds the number of episodes. It trusts its arguments.
     """
     if value == "linear":
         columns = num_states + min(horizon - 1, 3)
@@ -161,7 +161,7 @@ def require_enough_data(
 def by_name(value: str | float, episodes: Episodes, returns: Array, num_states: int) -> Array:
     """Return W - b of each step, or eq. (3). [..., N, T]
 
-    `value` is one of NAMES or a number, as `check` accepts it.
+    `value` is one of NAMES or a number, as `check` accepts it. It trusts its arguments.
     """
     if value == "mean":
         return returns - batch_mean_baseline(returns)

@@ -1,4 +1,7 @@
-"""Settings of MAML that do not go together, or that have no effect beside one another."""
+"""Settings of MAML that do not go together, or that have no effect beside one another.
+
+`check` is used by `maml`, and trusts its arguments.
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from metarl_min.basics.arguments import function, generator, instance, real, require, whole
 from metarl_min.basics.trees import Rng
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
@@ -17,16 +18,26 @@ from metarl_min.tasks import Family
 NUM_TASKS = 2000  # tasks on which the step size is chosen
 
 
+def _finite(value: float) -> float:
+    if not np.isfinite(value):
+        raise FloatingPointError(f"the return of a control must be finite, got {value}")
+    return value
+
+
 def best_alpha(returns_of: Callable[[float], float], first_alpha: float, most: int = 12) -> float:
     """Return the step size of largest return on a grid around `first_alpha`.
 
     The grid is first_alpha 2^j with j = -1, 0, 1. While its best point is at an edge, one step size
-    beyond this edge is added, at most until abs(j) = `most`.
+    beyond this edge is added, at most until abs(j) = `most`. FloatingPointError if a return is not
+    finite, because it could be neither the largest nor a smaller one.
 
     >>> best_alpha(lambda alpha: -abs(alpha - 13.0), first_alpha=1.0)
     16.0
     """
-    grid = {j: returns_of(first_alpha * 2.0**j) for j in (-1, 0, 1)}
+    function("returns_of", returns_of)
+    first_alpha, most = real("first_alpha", first_alpha), whole("most", most, high=1000)
+    require(first_alpha > 0, "first_alpha must be positive", first_alpha)
+    grid = {j: _finite(returns_of(first_alpha * 2.0**j)) for j in (-1, 0, 1)}
     while True:
         best = max(grid, key=lambda j: grid[j])
         if min(grid) < best < max(grid):  # inside the grid
@@ -34,7 +45,7 @@ def best_alpha(returns_of: Callable[[float], float], first_alpha: float, most: i
         beyond = best + 1 if best == max(grid) else best - 1
         if abs(beyond) > most:
             return first_alpha * 2.0**best
-        grid[beyond] = returns_of(first_alpha * 2.0**beyond)
+        grid[beyond] = _finite(returns_of(first_alpha * 2.0**beyond))
 
 
 def best_untrained_alpha(
@@ -44,14 +55,15 @@ def best_untrained_alpha(
 
     It is measured on tasks that are drawn for this purpose alone. `play_trial(rng, alpha, tasks)`
     returns the episodes [M, N, T] of the untrained start. All step sizes have the same tasks and
-    the same random numbers. The grid of `best_alpha` starts at abs(first_alpha), or at 1 if
-    first_alpha is 0.
+    the same random numbers. The grid of `best_alpha` starts at `first_alpha`, which is positive.
     """
-    tasks = family.sample(rng, NUM_TASKS)
+    generator("rng", rng)
+    function("play_trial", play_trial)
+    tasks = instance("family", family, Family).sample(rng, NUM_TASKS)
     seed = int(rng.integers(2**63))
 
     def returns_of(alpha: float) -> float:
         episodes = play_trial(np.random.default_rng(seed), alpha, tasks)
         return float(np.mean(episodes.rewards.sum(-1), axis=0).sum())
 
-    return best_alpha(returns_of, abs(first_alpha) or 1.0)
+    return best_alpha(returns_of, first_alpha)

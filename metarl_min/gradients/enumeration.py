@@ -28,11 +28,21 @@ counts and without the two rules. In this module, U is the number of trajectorie
 
 import itertools
 import math
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.arguments import (
+    array,
+    floats,
+    indices,
+    instance,
+    require,
+    shaped,
+    whole,
+)
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array
 from metarl_min.mdps.mdp import MDP, absorbing
 from metarl_min.mdps.rollouts import Episodes
@@ -42,6 +52,17 @@ from metarl_min.mdps.rollouts import Episodes
 LIMIT = 2_000_000
 
 
+def _check_data(episodes: Episodes, counts: Array) -> tuple[Episodes, Array]:
+    axes = instance("episodes", episodes, Episodes).states.shape
+    require(len(axes) == 3, "episodes of data sets must have the axes [M, N, T]", axes)
+    array("counts", counts, "iuf", "numbers")
+    whole_numbers = counts.dtype.kind in "iu"
+    indices("counts", counts, sys.maxsize) if whole_numbers else floats("counts", counts, 0)
+    shaped("counts", counts, axes[:2], "the episodes without their steps")
+    return episodes, counts
+
+
+@checked(_check_data)
 class Data(NamedTuple):
     """The data of one inner step, for M data sets at once.
 
@@ -110,8 +131,10 @@ def trajectories(task: MDP, horizon: int) -> Trajectories:
 
     ValueError if there are more than LIMIT trajectories.
     """
-    require(task.leading == (1,), "task must have one leading axis of length 1", task.leading)
-    _require_few_trajectories(task, whole("horizon", horizon))
+    leading = instance("task", task, MDP).leading
+    require(leading == (1,), "task must have one leading axis of length 1", leading)
+    horizon = whole("horizon", horizon)
+    _require_few_trajectories(task, horizon)
     partial = {((), s, True): rho for s, rho in enumerate(task.initial[0]) if rho > 0}
     for t in range(horizon):
         partial = _append_step(task, partial, last=t + 1 == horizon)
@@ -136,6 +159,7 @@ def compositions(num_trajectories: int, num_episodes: int) -> tuple[Array, Array
     >>> counts.tolist(), np.exp(log_orders).round(12).tolist()
     ([[2, 0], [1, 1], [0, 2]], [1.0, 2.0, 1.0])
     """
+    num_data_sets(num_trajectories, num_episodes, 1)  # checks both
     # N stars and U - 1 bars stand in a row of places. Two more bars stand at the ends of the row. A
     # count is the number of stars between two neighbouring bars.
     places = range(num_episodes + num_trajectories - 1)
@@ -148,7 +172,9 @@ def compositions(num_trajectories: int, num_episodes: int) -> tuple[Array, Array
 def num_data_sets(num_trajectories: int, num_episodes: int, num_steps: int) -> int:
     """Return the number M of combinations of K data sets; ValueError if it exceeds LIMIT."""
     N, K = whole("num_episodes", num_episodes), whole("num_steps", num_steps, low=0)
-    num_sets = math.comb(N + num_trajectories - 1, N)  # data sets of one step
+    U = whole("num_trajectories", num_trajectories)
+    few = min(N, U - 1) <= 333  # otherwise there are at least 2**333 data sets of one step
+    num_sets = math.comb(N + U - 1, N) if few else 2**333  # data sets of one step
     # K above 333 is cut, to keep the integer small. This changes no result: 1**K is 1, and already
     # 2**333 is above 1e99.
     M = num_sets ** min(K, 333)

@@ -70,6 +70,9 @@ DiCE is published as an objective:
   gradient follows in the same way, with w_t of (7).
 - The derivative of box_l contains g_t if l >= t. The derivative of box_{l-1} contains g_t only if
   l > t. So w_t has the factor box_t at l = t, and the factor box_l - box_{l-1} at l > t.
+
+The weights are used inside of inner steps: `plain_weights`, `lvc_weights`, `dice_weights`,
+`loaded_dice_weights` and `linearised_weights` trust their arguments.
 """
 
 from collections.abc import Callable

@@ -50,6 +50,9 @@ The bias of an estimator is the mean of g minus the gradient of F_N or F_inf, wi
 - lvc has this mean and this bias only at horizon 1.
 - plain and fomaml are biased for F_N and F_inf, and their bias does not vanish as N grows.
 
+The estimators are called with inputs that `meta_gradients` and `monte_carlo` make: `emaml`,
+`fomaml`, `through_inner_steps` and `without_score_term` trust their arguments.
+
 tests/estimators_by_hand.py computes the same with loops and full matrices. trial_gradients also has
 estimators with the names emaml, plain and fomaml. They differentiate the return of a whole trial.
 """
@@ -62,6 +65,7 @@ import autograd.numpy as np
 from autograd import grad
 
 from metarl_min.basics import trees
+from metarl_min.basics.arguments import array, function
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.gradients.adaptation import Iterates
 from metarl_min.gradients.enumeration import Data
@@ -152,6 +156,20 @@ def emaml(
 def fomaml(inner: InnerStep, path: Iterates, data: StageData, v: Tree, R: Array) -> Tree:
     """Return the estimate of first-order MAML, eq. (5). It is biased for F_N and F_inf."""
     return v
+
+
+def rows_of(name: str, estimator: Estimator, inputs: EstimatorInputs) -> Array:
+    """Return the estimates of an estimator called `name`, one row for each data set. [M, D]
+
+    TypeError or ValueError unless the estimator returns floats with the leaves of phi_0, and
+    FloatingPointError unless they are finite. It trusts its arguments `name` and `inputs`.
+    """
+    g = function(f"the estimator {name}", estimator)(*inputs)
+    trees.check_like(f"the estimate of {name}", g, inputs.path[0], "phi")
+    rows = array(f"the estimate of {name}", trees.flatten_tasks(g))
+    if not np.isfinite(rows).all():
+        raise FloatingPointError(f"the estimates of {name} must be finite, got NaN or infinity")
+    return rows
 
 
 ESTIMATORS: dict[str, Estimator] = {

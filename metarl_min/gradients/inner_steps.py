@@ -2,7 +2,8 @@
 
 It is adaptation (1) with the surrogate of a data set. Data are records `Data` of the module
 `enumeration`, with a count for each episode. A sum over the episodes of a data set weighs each
-episode with its count.
+episode with its count. The functions of this module are used inside: `episode_weights`,
+`baseline_per_step`, `scale_per_task`, `inner_step` and `log_probability` trust their arguments.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from metarl_min.basics.trees import Array, Tree
 from metarl_min.gradients import advantages, returns
 from metarl_min.gradients.enumeration import Data
 from metarl_min.gradients.estimator_weights import Weights
-from metarl_min.gradients.objectives import at_visits, reinforce_gradient, summed_visits
-from metarl_min.mdps.policies import Policy, log_softmax
+from metarl_min.gradients.objectives import at_visits, summed_visits
+from metarl_min.mdps.policies import Policy, log_softmax, log_softmax_pullback, softmax
 
 
 def _valid(policy: Policy, alpha: Any, baseline: float | str, gamma: float) -> tuple[Any, ...]:
@@ -30,8 +31,8 @@ def _valid(policy: Policy, alpha: Any, baseline: float | str, gamma: float) -> t
     elif not isbox(alpha):
         alpha = real("alpha", alpha, 0)
     rule = "baseline must be mean, leave_one_out, standardised or a number"
-    require(baseline != "linear", rule, "'linear'")
     baseline = advantages.check(baseline)
+    require(baseline != "linear", rule, "'linear'")
     return instance("policy", policy, Policy), alpha, baseline, real("gamma", gamma, 0, 1)
 
 
@@ -92,7 +93,8 @@ def inner_step(inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights
     # turns C into the gradient in the logits. The pullback is the product with (dz/dphi)^T. It
     # turns the gradient in the logits into the gradient in the parameters.
     C = summed_visits(episode_weights(data)[..., None] * w, episodes, np.shape(z)[-2:])
-    return trees.add_scaled(phi, inner.alpha, inner.policy.pullback(phi, reinforce_gradient(z, C)))
+    u = log_softmax_pullback(softmax(z), C)
+    return trees.add_scaled(phi, inner.alpha, inner.policy.pullback(phi, u))
 
 
 def log_probability(inner: InnerStep, phi: Tree, data: Data) -> Any:

@@ -28,26 +28,37 @@ import numpy as onp
 from autograd import value_and_grad
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import floats, require
+from metarl_min.basics.arguments import (
+    floats,
+    instance,
+    probabilities,
+    real,
+    require,
+    sequence,
+    shaped,
+)
 from metarl_min.basics.checks import Report
 from metarl_min.basics.expectations import check_unbiased, moments
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.gradients import adaptation, inner_steps, mistakes
 from metarl_min.gradients.enumeration import AllDataSets, Data, enumerate_data_sets
 from metarl_min.gradients.estimator_weights import plain_weights
-from metarl_min.gradients.estimators import Estimator, EstimatorInputs
+from metarl_min.gradients.estimators import Estimator, EstimatorInputs, rows_of
 from metarl_min.gradients.objectives import expected_return_objective
 from metarl_min.gradients.problems import Problem, standard_problems
 
 
 def enumerate_data(problem: Problem) -> AllDataSets:
     """Return all data sets of a problem. If they are too many, a ValueError gives their number."""
-    N, K = problem.num_episodes, problem.num_steps
+    N, K = instance("problem", problem, Problem).num_episodes, problem.num_steps
     return enumerate_data_sets(problem.task, problem.horizon, num_episodes=N, num_steps=K)
 
 
 def adapt(problem: Problem, theta: Tree, sets: AllDataSets) -> tuple[list[Tree], Any]:
-    """Return phi_0 .. phi_K [M, ...] and log P(D) [M], enumeration (3). Traceable in theta."""
+    """Return phi_0 .. phi_K [M, ...] and log P(D) [M], enumeration (3). Traceable in theta.
+
+    It trusts its arguments.
+    """
     inner, log_p = problem.inner, sets.log_constant
     path = [trees.broadcast_to_tasks(theta, len(log_p))]
     for D in sets.data:
@@ -68,7 +79,7 @@ class ExactGradients(NamedTuple):
 
 def exact_gradients(problem: Problem) -> ExactGradients:
     """Return F_N by eq. (1), F_inf by adaptation (5), and their gradients."""
-    policy, alpha = problem.inner.policy, problem.inner.alpha
+    policy, alpha = instance("problem", problem, Problem).inner.policy, problem.inner.alpha
     theta, K = problem.theta, problem.num_steps
     sets, J = enumerate_data(problem), expected_return_objective(problem.task, problem.horizon)
 
@@ -86,7 +97,10 @@ def exact_gradients(problem: Problem) -> ExactGradients:
 
 
 def inputs_at(problem: Problem, path: list[Tree], data: list[Data]) -> EstimatorInputs:
-    """Return the inputs of an estimator on given data. v and R are exact."""
+    """Return the inputs of an estimator on given data. v and R are exact.
+
+    It trusts its arguments.
+    """
     inner, J = problem.inner, expected_return_objective(problem.task, problem.horizon)
     v = adaptation.gradient(inner.policy, path[-1], J)
     R = J.value(inner.policy.logits(path[-1]))
@@ -128,8 +142,13 @@ def _errors(mean: Array, variance: float, gradient: Tree) -> Errors:
 
 def measure(estimates: Array, probability: Array, exact: ExactGradients) -> Moments:
     """Return the moments of estimates [M, D] by eq. (2), and their errors."""
+    gradient = trees.ravel(instance("exact", exact, ExactGradients).grad_F_N)[0]
+    shape = (*probabilities("probability", probability).shape, *gradient.shape)
+    shaped("estimates", floats("estimates", estimates), shape, "the data sets and the gradient")
     mean, covariance = moments(estimates, probability)
     variance = float(onp.trace(covariance))
+    if not onp.isfinite(variance):
+        raise FloatingPointError(f"moments must be finite, got the variance {variance}")
     return Moments(
         mean=mean,
         covariance=covariance,
@@ -144,9 +163,12 @@ def break_even(biased: Moments, unbiased: Moments, bias_norm: float) -> float:
 
     It is infinite if the bias is no larger than round-off.
     """
-    if bias_norm <= 1e-12 * onp.linalg.norm(biased.mean):
+    instance("unbiased", unbiased, Moments)
+    smallest = 1e-12 * onp.linalg.norm(instance("biased", biased, Moments).mean)
+    bias_norm = real("bias_norm", bias_norm, 0)
+    if bias_norm <= smallest:
         return onp.inf
-    return max(0.0, (unbiased.variance - biased.variance) / bias_norm**2)
+    return max(0.0, (unbiased.variance - biased.variance) / bias_norm / bias_norm)
 
 
 class Comparison(NamedTuple):
@@ -161,10 +183,11 @@ def compare_estimators(
 ) -> dict[int, Comparison]:
     """Measure every estimator with each number N of episodes per inner step. {N: Comparison}"""
     comparisons = {}
-    for N in num_episodes:
-        problem = problem._replace(num_episodes=N)
+    instance("functions", functions, dict)
+    for N in sequence("num_episodes", num_episodes):
+        problem = instance("problem", problem, Problem)._replace(num_episodes=N)
         exact, (inputs, p) = exact_gradients(problem), enumerated_inputs(problem)
-        estimates = {name: trees.flatten_tasks(g(*inputs)) for name, g in functions.items()}
+        estimates = {name: rows_of(name, g, inputs) for name, g in functions.items()}
         moments_of = {name: measure(x, p, exact) for name, x in estimates.items()}
         comparisons[N] = Comparison(exact=exact, moments=moments_of)
     return comparisons

@@ -8,6 +8,9 @@ A wrong estimator often has one of three forms:
 
 There are a few hundred combinations. `candidates` computes all of them on given data. `explain`
 compares them with an unknown estimator, and names the combinations that are equal to it.
+
+`meta_gradients` calls these functions: `transposed`, `score_term`, `factors`, `candidates` and
+`explain` trust their arguments.
 """
 
 from __future__ import annotations

@@ -10,17 +10,18 @@ from typing import NamedTuple
 import numpy as np
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import whole
+from metarl_min.basics.arguments import generator, instance, whole
 from metarl_min.basics.checks import EPS
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.gradients import adaptation, estimators
+from metarl_min.gradients import adaptation, estimators, inner_steps
 from metarl_min.gradients.enumeration import Data
 from metarl_min.gradients.estimator_weights import plain_weights
 from metarl_min.gradients.estimators import Estimator
-from metarl_min.gradients.meta_gradients import Problem, inputs_at
+from metarl_min.gradients.meta_gradients import inputs_at
 from metarl_min.gradients.objectives import expected_return_objective
+from metarl_min.gradients.problems import Problem
 from metarl_min.mdps import policies, rollouts
-from metarl_min.mdps.mdp import take_tasks
+from metarl_min.mdps.mdp import MAX_COUNT, take_tasks
 
 
 class Estimate(NamedTuple):
@@ -53,15 +54,17 @@ def sample_data(rng: Rng, problem: Problem, num_sets: int) -> tuple[list[Tree], 
 
     phi_k samples the episodes of D_k. -> leaves [M, ...], episodes [M, N, T]
     """
-    inner, N = problem.inner, problem.num_episodes
-    copies = take_tasks(problem.task, np.zeros(whole("num_sets", num_sets, 2), int))
+    generator("rng", rng)
+    inner, N = instance("problem", problem, Problem).inner, problem.num_episodes
+    num_sets = whole("num_sets", num_sets, 2, MAX_COUNT)
+    copies = take_tasks(problem.task, np.zeros(num_sets, int))
     sampler = rollouts.sampler(copies, rollouts.deterministic)
     path, data = [trees.broadcast_to_tasks(problem.theta, num_sets)], []
     for _ in range(problem.num_steps):
         probs = policies.softmax(inner.policy.logits(path[-1]))
         episodes = rollouts.sample(rng, sampler, probs, N, problem.horizon)
         data.append(Data(episodes=episodes, counts=np.ones((num_sets, N))))
-        path.append(estimators.inner_step(inner, path[-1], path[-1], data[-1], plain_weights))
+        path.append(inner_steps.inner_step(inner, path[-1], path[-1], data[-1], plain_weights))
     return path, data
 
 
@@ -87,6 +90,8 @@ def compare_by_sampling(
     If an entry of the bias exceeds 5 standard errors (`in_stderrs`), the estimator is biased. A
     small entry does not show that there is no bias: M may be too small to see it.
     """
+    instance("functions", functions, dict)
+    problem = instance("problem", problem, Problem)
     inner, theta, K = problem.inner, problem.theta, problem.num_steps
     J = expected_return_objective(problem.task, problem.horizon)
     grad_F_inf = adaptation.meta_gradient_by_hessian_products(
@@ -97,7 +102,7 @@ def compare_by_sampling(
     unbiased = trees.flatten_tasks(estimators.emaml(*inputs, c=return_of_theta))
     moments = {}
     for name, estimator in functions.items():
-        x = trees.flatten_tasks(estimator(*inputs))
+        x = estimators.rows_of(name, estimator, inputs)
         scale = abs(x).max()
         moments[name] = SampledMoments(
             mean=_estimate(x, scale),

@@ -44,7 +44,17 @@ import autograd.numpy as np
 import numpy as onp
 from autograd.extend import defvjp, primitive
 
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import (
+    floats,
+    function,
+    indices,
+    instance,
+    pair,
+    require,
+    shaped,
+    whole,
+)
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array
 from metarl_min.mdps import prepared_mdps, rollouts, values
 from metarl_min.mdps.mdp import MDP
@@ -63,7 +73,7 @@ from metarl_min.mdps.rollouts import Episodes
 def at_visits(table: Array, episodes: Episodes) -> Array:
     """Return the entry of a table at each step that is alive, and 0 at the other steps.
 
-    Autograd may trace the table. [..., S, A] -> [..., N, T]
+    Autograd may trace the table. It trusts its arguments. [..., S, A] -> [..., N, T]
     """
     leading, axes = table.shape[:-2], episodes.states.shape[:-2]
     rule = f"logits and tables must have the leading axes of the episodes, {axes}"
@@ -78,8 +88,8 @@ def at_visits(table: Array, episodes: Episodes) -> Array:
 def summed_visits(weights: Array, episodes: Episodes, shape: tuple[int, int]) -> Array:
     """Return the sum of the weights over the visits of each pair, rollouts (2).
 
-    Autograd may trace the weights. As a linear map it is the transpose of `at_visits`.
-    [..., N, T] -> [..., S, A]
+    Autograd may trace the weights. It trusts its arguments. As a linear map it is the transpose of
+    `at_visits`. [..., N, T] -> [..., S, A]
     """
     return rollouts.visit_sums(episodes, weights, shape)
 
@@ -91,10 +101,27 @@ defvjp(
 defvjp(summed_visits, lambda ans, weights, episodes, shape: lambda g: at_visits(g, episodes))
 
 
+def check_table(name: str, table: Any, logits: Any) -> None:
+    """Raise an error unless a table holds finite floats, and has the axes [S, A] of the logits.
+
+    Leading axes of the table and of the logits may be equal, 1 or missing.
+    """
+    own, shape = np.shape(logits), floats(name, table).shape
+    require(shape[-2:] == own[-2:], f"{name} must have the last axes of logits, {own[-2:]}", shape)
+    try:
+        onp.broadcast_shapes(shape, own)
+    except ValueError:
+        rule = f"leading axes of {name} must be equal to those of logits, {own[:-2]}, or 1"
+        raise ValueError(f"{rule}, got {shape[:-2]}") from None
+
+
 def reinforce_per_step(logits: Any, episodes: Episodes, advantages: Array) -> Any:
     """Return the surrogate as a sum over the steps, eq. (1). [..., S, A], [..., N, T] -> [...]"""
-    log_probs = at_visits(log_softmax(logits), episodes)
-    return np.sum(log_probs * advantages, axis=(-1, -2)) / advantages.shape[-2]
+    shape = instance("episodes", episodes, Episodes).states.shape
+    floats("advantages", shaped("advantages", advantages, shape, "the episodes"))
+    log_probs = log_softmax(logits)
+    indices("actions", episodes.actions, np.shape(log_probs)[-1])
+    return np.sum(at_visits(log_probs, episodes) * advantages, axis=(-1, -2)) / shape[-2]
 
 
 def advantage_table(episodes: Episodes, advantages: Array, shape: tuple[int, int]) -> Array:
@@ -112,44 +139,77 @@ def advantage_table(episodes: Episodes, advantages: Array, shape: tuple[int, int
     >>> print(f"{reinforce(z, C):.6f} {reinforce_per_step(z, pulls, advantages):.6f}")
     0.274653 0.274653
     """
-    return rollouts.sum_over_visits(episodes, advantages / advantages.shape[-2], shape)
+    axes = instance("episodes", episodes, Episodes).states.shape
+    floats("advantages", shaped("advantages", advantages, axes, "the episodes"))
+    return rollouts.sum_over_visits(episodes, advantages / axes[-2], shape)
+
+
+def _surrogate(logits: Any, C: Array) -> Any:
+    return np.sum(C * log_softmax(logits), axis=(-1, -2))
+
+
+def _surrogate_gradient(logits: Any, C: Array) -> Any:
+    return log_softmax_pullback(softmax(logits), C)
+
+
+def _surrogate_hessian_product(logits: Array, v: Array, C: Array) -> Array:
+    return -softmax_pullback(softmax(logits), v) * sum_over_actions(C)
 
 
 def reinforce(logits: Any, C: Array) -> Any:
     """Return the surrogate from the table C, eq. (2). [..., S, A] -> [...]"""
-    return np.sum(C * log_softmax(logits), axis=(-1, -2))
+    check_table("C", C, logits)
+    return _surrogate(logits, C)
 
 
 def reinforce_gradient(logits: Any, C: Array) -> Any:
     """Return the gradient of the surrogate in the logits, eq. (3). [..., S, A]"""
-    return log_softmax_pullback(softmax(logits), C)
+    check_table("C", C, logits)
+    return _surrogate_gradient(logits, C)
 
 
 def reinforce_hessian_product(logits: Array, v: Array, C: Array) -> Array:
     """Return the Hessian of the surrogate in the logits, times v, eq. (4). [..., S, A]"""
-    return -softmax_pullback(softmax(logits), v) * sum_over_actions(C)
+    check_table("C", C, logits)
+    check_table("v", v, logits)
+    return _surrogate_hessian_product(logits, v, C)
+
+
+def _probabilities(logits: Any, problem: PreparedMDP) -> Any:
+    """Return the softmax policy with the leading axes of itself and of the MDP."""
+    return prepared_mdps.fitted(softmax(logits), problem)
 
 
 def expected_return(logits: Any, problem: PreparedMDP) -> Any:
     """Return the expected return J of the softmax policy, values (2). [..., S, A] -> [...]"""
-    return values.prepared_return(prepared_mdps.broadcast(softmax(logits), problem), problem)
+    return values.prepared_return(_probabilities(logits, problem), problem)
 
 
 def expected_return_gradient(logits: Any, problem: PreparedMDP) -> Any:
     """Return the gradient of J in the logits, eq. (5). [..., S, A]"""
-    probs = prepared_mdps.broadcast(softmax(logits), problem)
+    probs = _probabilities(logits, problem)
     return softmax_pullback(probs, values.prepared_gradient(probs, problem))
 
 
 def expected_return_hessian_product(logits: Array, v: Array, problem: PreparedMDP) -> Array:
     """Return the Hessian of J in the logits, times v, eq. (6). [..., S, A]"""
-    probs = prepared_mdps.broadcast(softmax(logits), problem)
+    probs = _probabilities(logits, problem)
+    check_table("v", v, probs)
+    full = onp.zeros(onp.broadcast_shapes(v.shape, probs.shape))
+    probs, v = probs + full, v + full
     delta_probs = softmax_pullback(probs, v)
     g, delta_g = values.prepared_derivatives(probs, delta_probs, problem)
     delta_mean = sum_over_actions(delta_probs * g + probs * delta_g)
     return delta_probs * (g - sum_over_actions(probs * g)) + probs * (delta_g - delta_mean)
 
 
+def _check(num_tasks: Any, shape: Any, *functions: Any) -> tuple[Any, ...]:
+    for name, value in zip(Objective._fields[2:], functions, strict=True):
+        function(name, value)
+    return whole("num_tasks", num_tasks), pair("shape", shape), *functions
+
+
+@checked(_check)
 class Objective(NamedTuple):
     """An objective of the logits z [..., M, S, A] with its derivatives. Each task has a value."""
 
@@ -173,13 +233,17 @@ def expected_return_objective(tasks: MDP, horizon: int | None, gamma: float = 1.
     )
 
 
+def surrogate_objective(C: Array) -> Objective:
+    """Return `reinforce_objective(C)`. It and its functions trust their arguments."""
+    functions = (_surrogate, _surrogate_gradient, _surrogate_hessian_product)
+    return Objective._make([C.shape[-3], C.shape[-2:], *(partial(f, C=C) for f in functions)])
+
+
 def reinforce_objective(C: Array) -> Objective:
     """Return the surrogate of each task, with its derivatives by eqs. (2)-(4). C [..., M, S, A]"""
-    if C.ndim < 3:
+    if floats("C", C).ndim < 3 or C.size == 0:
         raise ValueError(f"C must have shape [..., M, S, A], got {C.shape}")
-    return Objective(
-        num_tasks=C.shape[-3],
-        shape=C.shape[-2:],
+    return surrogate_objective(C)._replace(
         value=partial(reinforce, C=C),
         gradient=partial(reinforce_gradient, C=C),
         hessian_product=partial(reinforce_hessian_product, C=C),

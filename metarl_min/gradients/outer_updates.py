@@ -19,16 +19,16 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import real, require, shown, whole
+from metarl_min.basics.arguments import function, instance, real, require, shown, whole
 from metarl_min.basics.optimizers import Optimizer
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Tree
-from metarl_min.gradients import trust_region
+from metarl_min.gradients import stage_tables, trust_region
 from metarl_min.gradients.adaptation_settings import Adaptation
+from metarl_min.gradients.stage_tables import StageTables
 from metarl_min.gradients.step_sizes import InitOptimizer, LearnAlpha, fixed_alpha
 from metarl_min.gradients.trial_gradients import MetaGradient, outer_surrogates
 from metarl_min.gradients.trials import Trial, only_adapted
-from metarl_min.gradients.trust_region import StageTables
 
 
 class State(NamedTuple):
@@ -40,6 +40,14 @@ class State(NamedTuple):
     alpha_optimizer_state: Any  # state of the optimiser of alpha
 
 
+def _check_outer(words: Any, init: Any, terms: Any, update: Any, in_unit: Any) -> tuple[Any, ...]:
+    instance("words", words, dict)
+    for name, value in (("init", init), ("terms", terms), ("update", update)):
+        function(name, value)
+    return words, init, terms, update, None if in_unit is None else function("in_unit", in_unit)
+
+
+@checked(_check_outer)
 class Outer(NamedTuple):
     """An outer update. It uses one term of the objective for each stage of the trial."""
 
@@ -91,7 +99,10 @@ class Settings(NamedTuple):
 
 
 def init(settings: Settings, theta: Tree) -> State:
-    """Return the first state of training, with the meta-parameters theta."""
+    """Return the first state of training, with the meta-parameters theta.
+
+    It trusts its arguments.
+    """
     init_optimizer, first_alpha = settings.outer.init, settings.adaptation.alpha
     alpha, alpha_optimizer_state = settings.learn_alpha.init(first_alpha, theta, init_optimizer)
     return State(
@@ -161,6 +172,7 @@ def _no_optimizer_state(theta: Tree) -> tuple[()]:
 
 def ascent(optimizer: Optimizer) -> Outer:
     """Return one ascent along the gradient, eq. (1), by an optimiser such as `adam(0.05)`."""
+    instance("optimizer", optimizer, Optimizer)
     return Outer(
         words={"update": "ascent", **optimizer.words},
         init=optimizer.init,
@@ -171,21 +183,24 @@ def ascent(optimizer: Optimizer) -> Outer:
 
 def trpo(max_kl: float = 0.01) -> Outer:
     """Return one step that keeps the mean KL divergence at most `max_kl`, trust_region (3)."""
-    require(real("max_kl", max_kl) > 0, "max_kl must be positive", max_kl)
+    max_kl = real("max_kl", max_kl)
+    require(max_kl > 0, "max_kl must be positive", max_kl)
     return Outer(
         words={"update": "trpo", "max_kl": max_kl},
         init=_no_optimizer_state,
-        terms=trust_region.trial_tables,
+        terms=stage_tables.trial_tables,
         update=partial(_trpo_step, max_kl=max_kl),
     )
 
 
 def clipped(clip: float, optimizer: Optimizer) -> Outer:
     """Return five ascents on the surrogate with clipped ratios, trust_region (5)."""
-    require(0 < real("clip", clip) < 1, "clip must be above 0 and below 1", clip)
+    clip = real("clip", clip)
+    require(0 < clip < 1, "clip must be above 0 and below 1", clip)
+    instance("optimizer", optimizer, Optimizer)
     return Outer(
         words={"update": "clipped", "clip": clip, **optimizer.words},
         init=optimizer.init,
-        terms=trust_region.trial_tables,
+        terms=stage_tables.trial_tables,
         update=partial(_ascend_clipped, clip=clip, optimizer=optimizer),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import function, instance, require, shown
 from metarl_min.basics.optimizers import OPTIMIZERS, Optimizer, adam
 from metarl_min.gradients.outer_updates import Outer, ascent, clipped, trpo
 
@@ -26,7 +26,7 @@ def _optimizer(maker: Callable[..., Optimizer], beta: float | None, unit: float)
     """
     if maker is adam:
         return adam(0.05 if beta is None else beta, eps=1e-8 * unit)
-    return maker(0.05 / unit if beta is None else beta)
+    return instance("optimizer(beta)", maker(0.05 / unit if beta is None else beta), Optimizer)
 
 
 def _in_unit(
@@ -64,6 +64,10 @@ def outer_of_words(
     max_kl     largest mean KL divergence of trpo, in nats; by default 0.01
     clip       in clipped, ratios are clipped to 1 - clip .. 1 + clip; by default 0.3
     """
+    if not callable(update) or update not in USED:
+        raise TypeError(f"update must be ascent, trpo or clipped, got {shown(repr(update))}")
+    if optimizer is not None:
+        function("optimizer", optimizer)
     given: dict[str, Any] = {"optimizer": optimizer, "beta": beta, "max_kl": max_kl, "clip": clip}
     for name, value in given.items():
         users = " or ".join(word for word, x in UPDATES.items() if name in USED[x])

@@ -7,7 +7,7 @@ import numpy as onp
 from autograd.tracer import isbox
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import real, require
+from metarl_min.basics.arguments import instance, pair, real, require, whole
 from metarl_min.basics.trees import Tree
 from metarl_min.mdps.policies import Policy
 
@@ -29,25 +29,27 @@ def check_parameters(
     With `num_tasks`, all leaves may have the leading axis [M]: parameters for each task. Autograd
     may trace theta. Then only names and shapes are checked.
     """
-    if not isinstance(policy, Policy):
-        raise TypeError(f"policy must be a Policy, got {policy!r}")
+    instance("policy", policy, Policy)
     if not _is_traced(theta):
         trees.check(theta)
-    first, got = policy.init(onp.random.default_rng(0), *shape), _shapes(theta)
-    if num_tasks is None or got != _shapes(first, num_tasks):
+    first, got = policy.init(onp.random.default_rng(0), *pair("shape", shape)), _shapes(theta)
+    if num_tasks is None or got != _shapes(first, whole("num_tasks", num_tasks)):
         shapes = _shapes(first)
         require(got == shapes, f"theta must have the names and shapes {shapes}", got)
 
 
-def check_step_sizes(alpha: Any, theta: Tree) -> None:
+def check_step_sizes(alpha: Any, theta: Tree, num_tasks: int | None = None) -> None:
     """Raise an error unless alpha is a number, at least 0, or a tree with the shapes of theta.
 
-    The entries of a tree may be negative, because step sizes that are learned may change signs.
-    Autograd may trace alpha. Then only names and shapes are checked.
+    The entries of a tree may be negative, because step sizes that are learned may change signs. If
+    theta has the leading axis [M], M = `num_tasks`, the tasks may share the step sizes. Autograd
+    may trace alpha. Then only names and shapes are checked.
     """
     if hasattr(alpha, "keys"):  # a dict, or autograd's box of one
         got = _shapes(alpha if _is_traced(alpha) else trees.check(alpha))
-        shapes = _shapes(theta)
-        require(got == shapes, f"alpha must have the names and shapes {shapes}", got)
+        shapes = _shapes(theta if _is_traced(theta) else trees.check(theta))
+        M = () if num_tasks is None else (whole("num_tasks", num_tasks),)
+        shared = _shapes(alpha, *M) == shapes
+        require(shared or got == shapes, f"alpha must have the names and shapes {shapes}", got)
     elif not isbox(alpha):
         real("alpha", alpha, 0)

@@ -34,7 +34,7 @@ def discounted_returns(rewards: Array, gamma: float) -> Array:
 
 
 def returns_to_go(rewards: Array, gamma: float) -> Array:
-    """Return the return-to-go of each step, eq. (1), without checking the arguments."""
+    """Return the return-to-go of each step, eq. (1). It trusts its arguments."""
     if gamma == 1.0:
         return np.cumsum(rewards[..., ::-1], axis=-1)[..., ::-1]
     W = np.array(rewards, dtype=float)

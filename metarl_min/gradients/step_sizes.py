@@ -11,13 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import trees
+from metarl_min.basics.arguments import function
 from metarl_min.basics.optimizers import Optimizer
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Tree
 
 InitOptimizer = Callable[[Tree], Any]  # parameters -> first state of their optimiser
 Gradient = Callable[[], Tree]
 
 
+@checked(lambda init, ascend: (function("init", init), function("ascend", ascend)))
 class LearnAlpha(NamedTuple):
     """A rule for alpha.
 

@@ -9,6 +9,8 @@ trace.
 Reptile has no outer objectives. Its gradient is the sum of the inner gradients, reptile (1):
 
     phi_K - theta = alpha sum_k grad L(phi_k; D_k)
+
+`traced`, `no_advantages` and `reptile_gradients` are used in training, and trust their arguments.
 """
 
 from __future__ import annotations

@@ -49,6 +49,9 @@ the mean of X over the other tasks m', at the same episode and step:
     Solve for X_m - b_m to get the second form.
     b_m does not depend on the actions of task m. So the product of b_m with a score of task m has
     mean zero, as in the steps of (2), and the mean of the estimate does not change.
+
+`leave_one_out`, `trial_advantages`, `episode_advantages`, `outer_surrogates`, `second_order` and
+`first_order` are used in training, and trust their arguments.
 """
 
 from __future__ import annotations
@@ -60,6 +63,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics import trees
+from metarl_min.basics.arguments import function
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.gradients import returns
 from metarl_min.gradients.adaptation import (
@@ -69,7 +74,7 @@ from metarl_min.gradients.adaptation import (
     alpha_gradient,
     first_order_adjoints,
 )
-from metarl_min.gradients.objectives import Objective, reinforce_objective
+from metarl_min.gradients.objectives import Objective, surrogate_objective
 from metarl_min.gradients.trials import Adaptation, Trial
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.rollouts import Episodes
@@ -82,6 +87,11 @@ class Gradients(NamedTuple):
     in_alpha: Callable[[], Tree]  # computes the gradient in the step size of each parameter
 
 
+def _check(advantages: Any, gradients: Any) -> tuple[Any, Any]:
+    return function("advantages", advantages), function("gradients", gradients)
+
+
+@checked(_check)
 class MetaGradient(NamedTuple):
     """An estimator of the gradient of the return of a trial, in two parts.
 
@@ -140,7 +150,7 @@ def outer_surrogates(
         None if Adv is None else rollouts.visit_sums(stage, Adv, shape)
         for stage, Adv in zip(stages, advantages, strict=True)
     ]
-    return [None if C is None else reinforce_objective(C) for C in tables]
+    return [None if C is None else surrogate_objective(C) for C in tables]
 
 
 def _from_adjoints(adaptation: Adaptation, trial: Trial, v: Iterates) -> Gradients:

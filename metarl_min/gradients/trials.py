@@ -18,6 +18,9 @@ Each column is called a stage. The inner step after stage k ascends a surrogate 
 In (2), i counts the episodes of the data set D and t counts the steps that are alive. The
 return-to-go W and the baseline b are constants. An episode follows each inner step, so K N_inner is
 below N, and a trial has K + 1 stages. Other advantages than W - b are in the module `advantages`.
+
+These functions are used in training. `only_adapted`, `step_sizes`, `surrogate`, `sample_greedily`,
+`play`, `join_stages` and `per_episode` trust their arguments.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ import numpy as np
 from metarl_min.basics import trees
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.gradients import advantages, objectives, returns
-from metarl_min.gradients.adaptation import inner_step
+from metarl_min.gradients.adaptation import take_step
 from metarl_min.gradients.adaptation_settings import Adaptation
 from metarl_min.gradients.objectives import Objective
 from metarl_min.mdps import policies, rollouts
@@ -81,7 +84,7 @@ def surrogate(
     W = returns.returns_to_go(episodes.rewards, adaptation.gamma)
     Adv = advantages.by_name(adaptation.baseline, episodes, W, shape[0])
     C = rollouts.visit_sums(episodes, Adv / W.shape[-2], shape)
-    return objectives.reinforce_objective(C.astype(dtype, copy=False))
+    return objectives.surrogate_objective(C.astype(dtype, copy=False))
 
 
 def sample_greedily(
@@ -118,7 +121,7 @@ def play(
     for size in adaptation.sizes:
         if stages:  # an inner step comes between two stages
             inner.append(surrogate(adaptation, stages[-1], sampler.shape, dtype))
-            path.append(inner_step(policy, path[-1], alpha, inner[-1]))
+            path.append(take_step(policy, path[-1], alpha, inner[-1]))
         probs = policies.softmax(policy.logits(path[-1]))
         stages.append(sample(rng, sampler, probs, size, adaptation.family.horizon, population))
     return Trial(alpha=alpha, path=path, inner=inner, stages=stages)

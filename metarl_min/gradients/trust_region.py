@@ -64,14 +64,23 @@ import autograd.numpy as np
 from autograd import grad, make_hvp
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.arguments import (
+    floats,
+    function,
+    instance,
+    real,
+    require,
+    shaped,
+    whole,
+)
 from metarl_min.basics.optimizers import Optimizer
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.gradients import adaptation
+from metarl_min.gradients.objectives import check_table
+from metarl_min.gradients.stage_tables import StageTables, check_update
 from metarl_min.gradients.trials import Trial
-from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps import policies
 from metarl_min.mdps.policies import Policy, log_softmax
-from metarl_min.mdps.rollouts import Episodes
 
 
 class Info(NamedTuple):
@@ -80,17 +89,6 @@ class Info(NamedTuple):
     accepted: bool
     improvement: float  # increase of the surrogate
     kl: float  # divergence of the new policies from the old policies, in nats
-
-
-class StageTables(NamedTuple):
-    """The tables of one stage, each [M, S, A].
-
-    They are already divided by M, so a sum over tasks is a mean.
-    """
-
-    plus: Array  # C+ of eq. (6), divided by M
-    minus: Array  # C- of eq. (6), divided by M
-    visits: Array  # number of visits of each pair, divided by M
 
 
 def conjugate_gradient(product: Callable[[Array], Array], b: Array, num_iterations: int) -> Array:
@@ -103,9 +101,11 @@ def conjugate_gradient(product: Callable[[Array], Array], b: Array, num_iteratio
     >>> conjugate_gradient(lambda v: A @ v, b, num_iterations=2).round(6)
     array([0.090909, 0.636364])
     """
+    function("product", product)
+    require(floats("b", b).ndim == 1, "b must have one axis", b.shape)
     x, r, p = np.zeros_like(b), b, b
     for _ in range(whole("num_iterations", num_iterations)):
-        Ap, rr = product(p), r @ r
+        Ap, rr = shaped("product(p)", product(p), b.shape, "b"), r @ r
         if rr <= 1e-20 * (b @ b) or not p @ Ap > 0:
             break
         x, r = x + rr / (p @ Ap) * p, r - rr / (p @ Ap) * Ap
@@ -129,13 +129,18 @@ def step(
     is nearly 0 in many directions. With a small `damping`, delta is long in these directions. The
     quadratic of eq. (2) is then far from the divergence, and eq. (3) accepts no j.
     """
-    require(real("max_kl", max_kl) > 0, "max_kl must be positive", max_kl)
-    real("damping", damping, 0)
-    old_value, kl = surrogate(trees.check(theta)), divergence(theta)
+    max_kl, damping = real("max_kl", max_kl), real("damping", damping, 0)
+    require(max_kl > 0, "max_kl must be positive", max_kl)
+    old_value = function("surrogate", surrogate)(trees.check(theta))
+    kl = function("divergence", divergence)(theta)
     fits = bool(np.isfinite(old_value) and abs(kl) < 1e-3 * max_kl)
     require(fits, "at theta surrogate must be finite and divergence 0", f"{old_value} and {kl}")
     flat, unravel = trees.ravel(theta)
     g, _ = trees.ravel(grad(surrogate)(theta))
+    if not np.isfinite(g).all():
+        raise FloatingPointError(
+            "the gradient of the surrogate must be finite, got NaN or infinity"
+        )
     F, _ = make_hvp(divergence)(theta)  # one trace is used for every product
     x = conjugate_gradient(lambda v: trees.ravel(F(unravel(v)))[0] + damping * v, g, num_iterations)
     # A x = g - r. The residual r is orthogonal to all earlier residuals, and x lies in their span.
@@ -149,10 +154,25 @@ def step(
     return theta, Info(accepted=False, improvement=0.0, kl=0.0)
 
 
+def _clipped(logits: Any, reference: Array, plus: Array, minus: Array, eps: float) -> Any:
+    log_ratio = log_softmax(logits) - log_softmax(reference)
+    # An action with a ratio above e^700 had an old probability near 0, so it was never sampled and
+    # C = 0. Without the limit, 0 times inf would be NaN.
+    ratio = np.exp(np.minimum(log_ratio, 700.0))
+    terms = plus * np.minimum(ratio, 1 + eps) + minus * np.maximum(ratio, 1 - eps)
+    return np.sum(terms, axis=(-1, -2))
+
+
+def _importance(logits: Any, reference: Array, C: Array) -> Any:
+    # Eq. (4) is eq. (6) with eps = inf: both limits vanish, so C of either sign may be `plus`.
+    return _clipped(logits, reference, C, 0.0 * C, np.inf)
+
+
 def importance_surrogate(logits: Any, reference: Array, C: Array) -> Any:
     """Return the importance-weighted surrogate, eq. (4). [..., S, A] -> [...]"""
-    # It is eq. (6) with eps = inf: both limits vanish, so C of either sign may stand in `plus`.
-    return clipped_surrogate(logits, reference, C, 0.0 * C, np.inf)
+    check_table("reference", reference, logits)
+    check_table("C", C, logits)
+    return _importance(logits, reference, C)
 
 
 def clipped_surrogate(logits: Any, reference: Array, plus: Array, minus: Array, eps: float) -> Any:
@@ -165,37 +185,25 @@ def clipped_surrogate(logits: Any, reference: Array, plus: Array, minus: Array, 
     >>> print(clipped_surrogate(new, old, C, 0 * C, eps=0.2).round(6))
     1.2
     """
-    log_ratio = log_softmax(logits) - log_softmax(reference)
-    # An action with a ratio above e^700 had an old probability near 0, so it was never sampled and
-    # C = 0. Without the limit, 0 times inf would be NaN.
-    ratio = np.exp(np.minimum(log_ratio, 700.0))
-    terms = plus * np.minimum(ratio, 1 + eps) + minus * np.maximum(ratio, 1 - eps)
-    return np.sum(terms, axis=(-1, -2))
+    for name, table in (("reference", reference), ("plus", plus), ("minus", minus)):
+        check_table(name, table, logits)
+    return _clipped(logits, reference, plus, minus, _fraction("eps", eps))
 
 
-def surrogate_tables(episodes: Episodes, advantages: Array, shape: tuple[int, int]) -> StageTables:
-    """Return C+ and C- of eq. (6) and the visits of one stage. advantages [M, N, T]"""
-    M = len(advantages)
-    return StageTables(
-        plus=rollouts.visit_sums(episodes, np.maximum(advantages, 0) / M, shape),
-        minus=rollouts.visit_sums(episodes, np.minimum(advantages, 0) / M, shape),
-        visits=rollouts.visit_sums(episodes, np.ones(advantages.shape) / M, shape),
-    )
-
-
-def trial_tables(
-    stages: Sequence[Episodes], advantages: Sequence[Array], shape: tuple[int, int]
-) -> list[StageTables]:
-    """Return the tables of every stage of a trial, eq. (6)."""
-    pairs = zip(stages, advantages, strict=True)
-    return [surrogate_tables(stage, Adv, shape) for stage, Adv in pairs]
+def _fraction(name: str, value: float) -> float:
+    number = real(name, value)
+    require(0 < number < 1, f"{name} must be above 0 and below 1", number)
+    return number
 
 
 def surrogate_after_adaptation(
     theta: Tree, policy: Policy, trial: Trial, terms: Sequence[Callable[[Any, Array], Any]]
 ) -> Any:
-    """Return the sum over the stages of terms[k](new logits, old logits), eq. (7)."""
-    path = adaptation.inner_loop(policy, theta, trial.alpha, trial.inner)
+    """Return the sum over the stages of terms[k](new logits, old logits), eq. (7).
+
+    It trusts its arguments.
+    """
+    path = adaptation.take_steps(policy, theta, trial.alpha, trial.inner)
     total = 0.0
     for term, new, old in zip(terms, path, trial.path, strict=True):
         total = total + np.sum(term(policy.logits(new), policy.logits(old)))
@@ -211,8 +219,9 @@ def trpo_update(
     policy: Policy, trial: Trial, stages: Sequence[StageTables], max_kl: float = 0.01
 ) -> tuple[Tree, Info]:
     """Return theta after a `step` that raises eq. (4) and keeps eq. (8) at most `max_kl`."""
+    check_update(policy, trial, stages)
     num_visits = sum(tables.visits.sum() for tables in stages)
-    gains = [partial(importance_surrogate, C=tables.plus + tables.minus) for tables in stages]
+    gains = [partial(_importance, C=tables.plus + tables.minus) for tables in stages]
     costs = [partial(_weighted_kl, weights=x.visits.sum(-1) / num_visits) for x in stages]
     after = partial(surrogate_after_adaptation, policy=policy, trial=trial)
     return step(trial.path[0], partial(after, terms=gains), partial(after, terms=costs), max_kl)
@@ -231,9 +240,10 @@ def clipped_update(
     num_epochs: int = 5,
 ) -> tuple[Tree, Any]:
     """Return theta and the state of the optimiser after `num_epochs` ascents of eq. (5)."""
-    require(0 < real("eps", eps) < 1, "eps must be above 0 and below 1", eps)
-    theta = trial.path[0]
-    terms = [partial(clipped_surrogate, plus=x.plus, minus=x.minus, eps=eps) for x in stages]
+    check_update(policy, trial, stages)
+    instance("optimizer", optimizer, Optimizer)
+    theta, eps = trial.path[0], _fraction("eps", eps)
+    terms = [partial(_clipped, plus=x.plus, minus=x.minus, eps=eps) for x in stages]
     for _ in range(whole("num_epochs", num_epochs)):
         g = grad(surrogate_after_adaptation)(theta, policy, trial, terms)
         theta, state = optimizer.update(theta, state, g)

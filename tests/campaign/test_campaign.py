@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from campaign import READY, ROOMS, judging
+from campaign import LATER, READY, ROOMS, judging
 
 LEFT_OUT = ("cli", "reports")  # they read the words of the command line, and what it computed
 EVERY = 10  # one mutation in so many is tried in the suite
@@ -92,7 +92,8 @@ def test_a_mutated_argument_is_refused_by_a_rule_or_means_the_same(room):
     try:
         for function, base in table(room).CALLS.items():
             expected = judging.run(base, judging.copy.deepcopy(base.arguments))
-            for name, m in selection(function, judging.tasks_of(base)):
+            tasks = [] if function in LATER else judging.tasks_of(base)
+            for name, m in selection(function, tasks):
                 signal.alarm(5)
                 verdict = judging.judge(base, name, m, expected)
                 signal.alarm(0)

@@ -258,20 +258,25 @@ def test_each_task_may_have_parameters_of_its_own(way):
 def test_a_policy_is_a_policy_and_an_objective_an_objective(way):
     batch, theta, J = problem(FAMILIES["bandit"], policies.tabular)
     for policy in (None, "table", policies):
-        with pytest.raises(TypeError, match="policy must be a Policy, got"):
+        with pytest.raises(TypeError, match="policy must be of type Policy, got"):
             way(policy, theta, 0.1, 1, J)
     for other in (None, batch, J.value):
-        with pytest.raises(TypeError, match="J must be an Objective, got"):
+        with pytest.raises(TypeError, match="J must be of type Objective, got"):
             way(policies.tabular, theta, 0.1, 1, other)
 
 
 def test_the_names_of_step_sizes_are_those_of_the_parameters_in_a_single_step_too():
     _, theta, J = problem(FAMILIES["bandit"], policies.tabular)
-    for alpha in ({"z": np.ones((1, 3))}, {"logits": np.ones((1, 3)), "z": np.ones(1)}):
-        with pytest.raises(ValueError, match="alpha must have the names of phi, logits, got"):
+    wrong = {"z": np.ones((1, 3))}, {"logits": np.ones((1, 3)), "z": np.ones(1)}
+    for alpha in (*wrong, {"logits": np.ones((1, 1))}, {"logits": np.ones(3)}):
+        with pytest.raises(ValueError, match=f"alpha {SHAPES}"):
             adaptation.inner_step(policies.tabular, theta, alpha, J)
-        with pytest.raises(ValueError, match="alpha must have the names of phi, logits, got"):
+        with pytest.raises(ValueError, match=f"alpha {SHAPES}"):
             adaptation.inner_loop(policies.tabular, theta, alpha, [J, J])
+    each = {"logits": np.array([[0.5, 1.0, -2.0]])}
+    path = adaptation.inner_loop(policies.tabular, theta, each, [J, J])
+    again = adaptation.inner_step(policies.tabular, path[1], each, J)
+    np.testing.assert_array_equal(again["logits"], path[2]["logits"])
 
 
 def test_a_table_of_another_size_is_refused():

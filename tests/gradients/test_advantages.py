@@ -301,7 +301,7 @@ REFUSED = {
     ),
     "returns of one step": (
         lambda: linear_baseline(episodes_and_returns(8)[0], BROKEN[..., :1], 3),
-        "returns must have the axes of the episodes, (2, 4, 5), got (2, 4, 1)",
+        "returns must have the shape of the episodes, (2, 4, 5), got (2, 4, 1)",
     ),
     "a state that is not there": (
         lambda: linear_baseline(*episodes_and_returns(8), 2),

@@ -28,7 +28,7 @@ def test_a_plateau_of_step_sizes_ends_at_the_edge():
     assert controls.best_alpha(lambda alpha: -alpha, first_alpha=3.0) == 3 * 2.0**-12
 
 
-@pytest.mark.parametrize(("start", "best"), [(2.0, 4.0), (-2.0, 4.0), (0.0, 4.0)])
+@pytest.mark.parametrize(("start", "best"), [(2.0, 4.0), (1.0, 4.0), (0.25, 4.0)])
 def test_every_step_size_meets_the_same_tasks_and_the_same_random_numbers(start, best):
     met = []
 
@@ -41,3 +41,17 @@ def test_every_step_size_meets_the_same_tasks_and_the_same_random_numbers(start,
     draws, tasks = zip(*met, strict=True)
     assert all(draw == draws[0] for draw in draws) and all(x is tasks[0] for x in tasks)
     np.testing.assert_array_equal(tasks[0].reward, bandit(arms=2).sample(rng(0), 2000).reward)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_return_that_is_not_finite_is_never_the_best(wrong):
+    for place in range(3):
+        returns = iter([wrong if place == i else 1.0 * i for i in range(3)])
+        with pytest.raises(FloatingPointError, match="return of a control must be finite, got"):
+            controls.best_alpha(lambda alpha, given=returns: next(given), first_alpha=1.0)
+
+
+@pytest.mark.parametrize("first_alpha", [0.0, -2.0, np.nan])
+def test_the_first_step_size_is_positive(first_alpha):
+    with pytest.raises(ValueError, match="first_alpha must be"):
+        controls.best_alpha(lambda alpha: 0.0, first_alpha=first_alpha)

@@ -384,7 +384,7 @@ def refusals():
     batch, _, _ = oracle.random_batch(41, 3)
     z, episodes, advantages = drawn(42, (3,), 2, 4, 2, 2)
     axes = "logits and tables must have the leading axes of the episodes, (3,), got"
-    shape = "weights must have the shape of the episodes, (3, 2, 4), got"
+    shape = "advantages must have the shape of the episodes, (3, 2, 4), got"
     return {
         "one task": (
             lambda: objectives.expected_return_objective(task, horizon=2),

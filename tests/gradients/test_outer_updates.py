@@ -12,6 +12,7 @@ from metarl_min.gradients import (
     adaptation,
     objectives,
     outer_updates,
+    stage_tables,
     trial_gradients,
     trials,
     trust_region,
@@ -117,7 +118,7 @@ def sampled(seed=0):
 
 def test_trust_region_updates_take_their_step_from_the_tables_of_the_trial():
     trial, advantages = sampled()
-    tables = trust_region.trial_tables(trial.stages, advantages, (1, 3))
+    tables = stage_tables.trial_tables(trial.stages, advantages, (1, 3))
     settings = settings_for(trpo(max_kl=0.02))
     state = outer_updates.init(settings, THETA)
     terms = settings.outer.terms(trial.stages, advantages, (1, 3))

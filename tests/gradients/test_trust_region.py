@@ -1,7 +1,6 @@
 """trust_region (1)-(8): against closed forms, loops over single steps, and linear algebra."""
 
 from functools import partial
-from typing import NamedTuple
 
 import adaptation_by_hand as by_hand
 import autograd.numpy as np
@@ -14,9 +13,10 @@ from numpy.testing import assert_allclose
 
 from metarl_min.basics import optimizers, trees
 from metarl_min.basics.checks import check_derivative
-from metarl_min.gradients import adaptation, objectives, trials
+from metarl_min.gradients import adaptation, objectives, stage_tables, trials
 from metarl_min.gradients import trust_region as tr
 from metarl_min.gradients.adaptation_settings import adaptation as resolve
+from metarl_min.gradients.trials import Trial
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks.bandits import bandit
@@ -171,7 +171,7 @@ def test_the_fisher_matrix_of_a_table_is_the_closed_form_and_flat_along_shifts(s
     rng = onp.random.default_rng(seed)
     z, visits = rng.standard_normal((2, 3)), rng.uniform(0.2, 1, 2)
     F = softmax_fisher(z, visits)
-    policy, trial = policies.tabular, Played(1.0, [{"logits": z}], [], [], [])
+    policy, trial = policies.tabular, Trial(1.0, [{"logits": z}], [], [None])
     term = lambda new, old: visits * policies.kl(old, new)  # noqa: E731
 
     def D(v):
@@ -326,7 +326,9 @@ def test_with_expected_advantages_the_ratio_surrogate_is_the_return_of_any_polic
 def test_the_clipped_surrogate_from_two_tables_is_the_one_summed_over_steps(seed, eps, far):
     z, old, episodes, advantages = drawn(seed, far=far)
     batch = (x[None] for x in episodes)
-    plus, minus, _ = (x[0] for x in tr.surrogate_tables(Episodes(*batch), advantages[None], (3, 3)))
+    plus, minus, _ = (
+        x[0] for x in stage_tables.surrogate_tables(Episodes(*batch), advantages[None], (3, 3))
+    )
     by_step = partial(per_step, old=old, episodes=episodes, advantages=advantages, clip=ppo(eps))
     scale = abs(advantages).sum() * onp.exp(far)
     assert tr.clipped_surrogate(z, old, plus, minus, eps) == pytest.approx(
@@ -386,7 +388,7 @@ def test_pairs_that_were_never_played_do_not_spoil_the_sum_however_large_their_r
 @pytest.mark.verifies("trust_region.6")
 def test_tables_of_a_batch_are_means_over_its_tasks_and_leave_the_dead_out():
     _, _, episodes, advantages = drawn(5, leading=(2,))
-    plus, minus, visits = tr.surrogate_tables(episodes, advantages, (3, 3))
+    plus, minus, visits = stage_tables.surrogate_tables(episodes, advantages, (3, 3))
     assert plus.shape == minus.shape == visits.shape == (2, 3, 3)
     want = onp.zeros((3, 2, 3, 3))
     for m, n, t in onp.ndindex(advantages.shape):
@@ -400,16 +402,6 @@ def test_tables_of_a_batch_are_means_over_its_tasks_and_leave_the_dead_out():
 # ---- eqs. (7), (8): through adaptation ----
 
 
-class Played(NamedTuple):
-    """What is read of a trials.Trial."""
-
-    alpha: float
-    path: list
-    inner: list
-    tables: list  # C of each inner surrogate, [M, S, A]
-    stages: list
-
-
 def played(policy, seed=0, M=3, N=4, T=3, S=2, A=3, K=2, alpha=0.7):
     """A trial of made-up episodes, and its tables."""
     rng = onp.random.default_rng(seed)
@@ -420,8 +412,10 @@ def played(policy, seed=0, M=3, N=4, T=3, S=2, A=3, K=2, alpha=0.7):
     inner = [objectives.reinforce_objective(C) for C in tables]
     path = adaptation.inner_loop(policy, theta, alpha, inner)
     data = [drawn(seed + k, (M,), N, T, S, A)[2:] for k in range(K + 1)]
-    stages = [tr.surrogate_tables(episodes, advantages, (S, A)) for episodes, advantages in data]
-    return Played(alpha, path, inner, tables, [episodes for episodes, _ in data]), stages
+    stages = [
+        stage_tables.surrogate_tables(episodes, advantages, (S, A)) for episodes, advantages in data
+    ]
+    return Trial(alpha, path, inner, [episodes for episodes, _ in data]), stages
 
 
 def moved(theta, seed=9, far=0.1):
@@ -441,7 +435,7 @@ def one_task_at_a_time(policy, trial, stages, f):
                 there = there[m] if there.ndim == 3 else there
                 value = value + f(policy.logits(phi), there, *(x[m] for x in stages[k]))
                 if k < len(trial.inner):
-                    C = trial.tables[k][m]
+                    C = trial.inner[k].value.keywords["C"][m]
                     inner = grad(lambda p, C=C: objectives.reinforce(policy.logits(p), C))
                     phi = trees.add_scaled(phi, trial.alpha, inner(phi))
         return value
@@ -640,7 +634,7 @@ def test_a_few_updates_raise_the_exact_return_after_adaptation(kind):
         rng = onp.random.default_rng([0, i])
         sampler = rollouts.sampler(family.sample(rng, 400), family.reward_noise)
         trial = trials.play(rng, how, sampler, theta, 1.0)
-        stages = tr.trial_tables(trial.stages, advantages_of(trial.stages), (1, 3))
+        stages = stage_tables.trial_tables(trial.stages, advantages_of(trial.stages), (1, 3))
         if kind == "trpo":
             theta, info = tr.trpo_update(policies.tabular, trial, stages)
             assert info.accepted and 0 < info.kl <= 0.01
@@ -711,5 +705,5 @@ def test_what_is_not_a_clipped_update_is_refused(settings, error, message):
 def test_tables_are_needed_for_every_stage(update):
     trial, stages = played(policies.tabular)
     extra = {"optimizer": optimizers.sgd(0.1)} if isinstance(update, partial) else {}
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="there must be tables of 3 stages, got 2"):
         update(policies.tabular, trial, stages[:-1], **extra)

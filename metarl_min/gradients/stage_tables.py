@@ -1,0 +1,61 @@
+"""The tables of C+, C- and visits from which a surrogate of a trial is computed.
+
+`surrogate_tables`, `trial_tables` and `check_update` trust their arguments, but for those that
+`check_update` checks.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from metarl_min.basics.arguments import instance, require, sequence
+from metarl_min.basics.trees import Array
+from metarl_min.gradients.trials import Trial
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.policies import Policy
+from metarl_min.mdps.rollouts import Episodes
+
+
+class StageTables(NamedTuple):
+    """The tables of one stage, each [M, S, A].
+
+    They are already divided by M, so a sum over tasks is a mean.
+    """
+
+    plus: Array  # C+ of trust_region (6), divided by M
+    minus: Array  # C- of trust_region (6), divided by M
+    visits: Array  # number of visits of each pair, divided by M
+
+
+def surrogate_tables(episodes: Episodes, advantages: Array, shape: tuple[int, int]) -> StageTables:
+    """Return C+ and C- of trust_region (6) and the visits of one stage. advantages [M, N, T]
+
+    It trusts its arguments.
+    """
+    M = len(advantages)
+    return StageTables(
+        plus=rollouts.visit_sums(episodes, np.maximum(advantages, 0) / M, shape),
+        minus=rollouts.visit_sums(episodes, np.minimum(advantages, 0) / M, shape),
+        visits=rollouts.visit_sums(episodes, np.ones(advantages.shape) / M, shape),
+    )
+
+
+def trial_tables(
+    stages: Sequence[Episodes], advantages: Sequence[Array], shape: tuple[int, int]
+) -> list[StageTables]:
+    """Return the tables of every stage of a trial, trust_region (6).
+
+    It trusts its arguments.
+    """
+    pairs = zip(stages, advantages, strict=True)
+    return [surrogate_tables(stage, Adv, shape) for stage, Adv in pairs]
+
+
+def check_update(policy: Policy, trial: Trial, stages: Sequence[StageTables]) -> None:
+    """Raise an error unless a trial of a policy has these tables. It is used inside."""
+    instance("policy", policy, Policy)
+    num_stages = len(instance("trial", trial, Trial).stages)
+    for tables in sequence("stages", stages):
+        instance("an entry of stages", tables, StageTables)
+    require(len(stages) == num_stages, f"there must be tables of {num_stages} stages", len(stages))
