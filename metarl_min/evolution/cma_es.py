@@ -113,10 +113,13 @@ class Constants(NamedTuple):
     c_mu: float
 
 
-@lru_cache(typed=True)
 def constants(P: int, D: int) -> Constants:
     """Return the constants of a search with P points of D entries, eqs. (2), (3)."""
-    P, D = whole("P", P, low=2), whole("D", D)
+    return _constants(whole("P", P, low=2), whole("D", D))
+
+
+@lru_cache
+def _constants(P: int, D: int) -> Constants:
     w = np.maximum(np.log((P + 1) / 2) - np.log(np.arange(1, P + 1)), 0)
     w = w / w.sum()
     w.flags.writeable = False  # the result is cached
@@ -126,9 +129,7 @@ def constants(P: int, D: int) -> Constants:
     c_c = (4 + mu_eff / D) / (D + 4 + 2 * mu_eff / D)
     c_1 = 2 / ((D + 1.3) ** 2 + mu_eff)
     c_mu = min(1 - c_1, 2 * (mu_eff - 2 + 1 / mu_eff) / ((D + 2) ** 2 + mu_eff))
-    return Constants(
-        weights=w, mu_eff=mu_eff, c_sigma=c_sigma, d_sigma=d_sigma, c_c=c_c, c_1=c_1, c_mu=c_mu
-    )
+    return Constants(w, mu_eff, c_sigma, d_sigma, c_c, c_1, c_mu)
 
 
 def expected_norm(D: int) -> float:

@@ -98,7 +98,7 @@ def formula(rule: Rule) -> str:
 
     Each field of `rule` is one number here, not an array [B].
     """
-    q, m, k, g, c, _ = (float(x) for x in rule)
+    q, m, k, g, c, _ = (float(x) for x in instance("rule", rule, Rule))
     return (
         f"Q = ({m * q:.2f} + rewards) / ({m:.2f} + n),  "
         f"pi = softmax {k:.1f} (1 + {g:.2f} t / L) (Q + {c:.3f} / sqrt(n + 1))"

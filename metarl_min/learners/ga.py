@@ -46,7 +46,7 @@ from metarl_min.evolution.generations import Update
 from metarl_min.evolution.genetic_operators import CROSSOVER, SELECTION, mutate
 from metarl_min.evolution.players import Player
 from metarl_min.learners import Learner
-from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.mdp import MAX_COUNT, MDP
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import Family, reward_unit
 
@@ -57,7 +57,7 @@ def _check_breeding(*fields: Any) -> tuple[Any, ...]:
     """Return the fields of `Breeding`, with numbers of Python."""
     by_name = dict(zip(Breeding._fields, fields, strict=True))
     lowest = {"population": 2, "elites": 0, "pressure": 1, "num_tasks": 1}
-    by_name |= {name: whole(name, by_name[name], low) for name, low in lowest.items()}
+    by_name |= {name: whole(name, by_name[name], low, MAX_COUNT) for name, low in lowest.items()}
     P, elites, pressure = (by_name[name] for name in ("population", "elites", "pressure"))
     require(elites < P, "elites must be fewer than the population", elites)
     require(pressure <= P, f"pressure must be at most {P}", pressure)

@@ -114,7 +114,7 @@ CALLS = {
     ),
     "players.Player": call(Player, None, _play, **PLAYER._asdict()),
     "players.mean_returns": call(
-        players.mean_returns, {"thetas": "wrong-names wrong-shape size-1"}, player=RECURRENT,
+        players.mean_returns, {"thetas": "sign wrong-shape size-1"}, player=RECURRENT,
         thetas=THETAS, key=3, num_tasks=2, unit=1.0
     ),
     "players.play_one": call(

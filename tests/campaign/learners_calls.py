@@ -40,7 +40,6 @@ SEARCH = {
     "beta": 0.5,
     "decay": 0.25,
 }
-LONG = {}
 RL2 = {
     "hidden": 3,
     "num_tasks": 2,
@@ -74,10 +73,19 @@ def _protocol(name, learner):
     }
 
 
+# learners.check tells which function of a learner is wrong, by running it
+RUN = "None text number list"
+PARTS = {
+    "settings": "*", "init": RUN, "step": RUN, "trial": RUN, "without_adaptation": "None",
+    "untrained_control": "None", "schedule_end": "None",
+}  # fmt: skip
+# None stands for the default of the family; a baseline may be negative
+DEFAULTS = dict.fromkeys(("alpha", "inner_steps", "inner_episodes", "gamma"), "None")
+DEFAULTS |= {"baseline": "None sign"}
 MAKERS = {"maml": maml, "fomaml": fomaml, "reptile": reptile, "meta_sgd": meta_sgd}
 CALLS = {
     "Learner": call(
-        learners.Learner, {"settings": "*"}, one_step, **LEARNER._replace(schedule_end=50)._asdict()
+        learners.Learner, PARTS, **LEARNER._replace(schedule_end=50)._asdict()
     ),
     "within_schedule": call(
         learners.within_schedule, {"learner": "huge zero"},
@@ -85,7 +93,7 @@ CALLS = {
     ),
     "check": call(learners.check, {"learner": "huge zero"}, learner=LEARNER),
     **{
-        f"{name}.{name}": call(make, None, one_step, family=FAMILY, num_tasks=3, **GRADIENT)
+        f"{name}.{name}": call(make, DEFAULTS, one_step, family=FAMILY, num_tasks=3, **GRADIENT)
         for name, make in MAKERS.items()
     },
     "rl2.rl2": call(rl2, None, one_step, family=FAMILY, **RL2),
@@ -101,10 +109,11 @@ CALLS = {
         breeding=ga_room.Breeding(population=4, num_tasks=2, elites=1, pressure=2), iterations=5,
     ),
     "ga.ga": call(
-        ga, None, one_step, family=FAMILY, hidden=2, iterations=5, population=4, num_tasks=2,
+        ga, {"iterations": "None", "population": "huge"}, one_step, family=FAMILY, hidden=2,
+        iterations=5, population=4, num_tasks=2,
         elites=1, pressure=2, chance=0.5, sigma=0.5,
     ),
-    "es_maml.es_maml": call(es_maml, None, one_step, family=FAMILY, **GRADIENT, **SEARCH),
+    "es_maml.es_maml": call(es_maml, DEFAULTS, one_step, family=FAMILY, **GRADIENT, **SEARCH),
     "evolved_rule.evolved_rule": call(evolved_rule, None, one_step, family=FAMILY, **SEARCH),
     "evolved_rule.coefficients": call(
         rule_room.coefficients, vector=np.array([0.5, -0.25, 0.5, 0.1, 0.2, 1.0])
@@ -113,7 +122,8 @@ CALLS = {
         rule_room.formula, rule=rule_room.coefficients(np.array([0.5, -0.25, 0.5, 0.1, 0.2, 1.0]))
     ),
     "registry.make": call(
-        registry.make, None, one_step, name="reptile", family=FAMILY,
+        registry.make, {"settings": "wrong-names", "iterations": "None"}, one_step, name="reptile",
+        family=FAMILY,
         settings={"alpha": "0.5", "num_tasks": "3"}, iterations=None,
     ),
     "registry.function": call(registry.function, name="maml"),

@@ -199,3 +199,9 @@ def test_a_rule_that_is_no_number_does_not_play():
         module.agent(rule._replace(bonus=np.ones(1)), family, shape_of(family), True)
     with pytest.raises(TypeError, match="rule must be of type Rule, got NoneType"):
         module.agent(None, family, shape_of(family), True)
+
+
+@pytest.mark.parametrize("wrong", [None, "rule", np.zeros(6), (1.0,) * 6])
+def test_a_formula_is_that_of_a_rule(wrong):
+    with pytest.raises(TypeError, match="rule must be of type Rule, got"):
+        module.formula(wrong)
