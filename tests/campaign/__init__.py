@@ -19,7 +19,6 @@ ROOMS = {  # table of base calls -> where its functions live
     "ceilings": "metarl_min.ceilings",
     "top": "metarl_min",
 }
-# rooms without a fault, which the suite holds
 LATER = ("meta_gradients.check_meta_gradient",)  # functions of other work, which still have faults
 # rooms without a fault, which the suite holds
 READY = ("mdps", "tasks", "gradients", "memory", "evolution", "baselines", "top")
