@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 SHOWN = 200
+INT64 = np.dtype(np.int64)
 
 
 def shown(value: object) -> str:
@@ -102,7 +103,7 @@ def whole(name: str, value: Any, low: int = 1, high: float = sys.maxsize) -> int
     TypeError unless it is a whole number, ValueError unless it is in [low, high]. No array has an
     axis of more than `sys.maxsize` entries. A seed may be larger, so its `high` is infinite.
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if isinstance(value, bool) or not isinstance(value, (int, numbers.Integral)):
         raise TypeError(f"{name} must be a whole number, got {shown(repr(value))}")
     number = int(value)
     if not low <= number <= high:
@@ -130,7 +131,7 @@ def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> f
 
     TypeError unless it is a real number, ValueError unless it is finite and in [low, high].
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if isinstance(value, bool) or not isinstance(value, (float, int, numbers.Real)):
         raise TypeError(f"{name} must be a real number, got {shown(repr(value))}")
     try:
         number = float(value)
@@ -178,11 +179,13 @@ def indices(name: str, value: Any, size: int) -> np.ndarray:
     number is added; ValueError for a number that is out of range.
     """
     array(name, value, "iu", "whole numbers")
-    if value.dtype == np.uint64:
+    if value.dtype is INT64:  # read without a sign, a negative number is 2^63 or more
+        fits = not value.size or int(value.view(np.uint64).max()) < size
+    elif value.dtype == np.uint64:
         raise TypeError(f"{name} must be an array of whole numbers up to int64, got uint64")
-    bits = 8 * value.itemsize  # read without a sign, a negative number is 2^(bits-1) or more
-    unsigned = value if size > 2 ** (bits - 1) else value.view(value.dtype.str.replace("i", "u"))
-    if value.size and (unsigned.max() >= size or (unsigned is value and value.min() < 0)):
+    else:
+        fits = not value.size or (value.min() >= 0 and value.max() < size)
+    if not fits:
         require_all((value >= 0) & (value < size), f"{name} must be from 0 to {size - 1}", value)
     return value
 

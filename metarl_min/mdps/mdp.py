@@ -148,7 +148,10 @@ def take_tasks(mdp: MDP, index: Any) -> MDP:
 
 def absorbing(mdp: MDP) -> Array:
     """Return whether each state is absorbing: every action stays in it and pays 0. [..., S]"""
-    stays = plain("mdp", mdp).transition == onp.eye(mdp.shape[0])[:, None]
+    if plain("mdp", mdp).reward.all():  # an absorbing state pays 0
+        leading = onp.broadcast_shapes(mdp.transition.shape[:-3], mdp.reward.shape[:-3])
+        return onp.zeros((*leading, mdp.shape[0]), bool)
+    stays = mdp.transition == onp.eye(mdp.shape[0])[:, None]
     # The reward of an impossible transition does not matter.
     return (stays & ((mdp.reward == 0) | (mdp.transition == 0))).all((-1, -2))
 

@@ -57,7 +57,7 @@ def check_noise(noise: Noise, mdp: MDP) -> Noise:
     The rewards of any other noise are checked in every call.
     """
     require(callable(noise), "noise must be a function (rng, mean) -> rewards", noise)
-    if noise is bernoulli:
+    if noise is bernoulli and (mdp.reward.min() < 0 or mdp.reward.max() > 1):
         inside = (mdp.reward >= 0) & (mdp.reward <= 1)
         require_all(inside, "Bernoulli rewards need means between 0 and 1", mdp.reward)
     if isinstance(noise, partial) and noise.func is gaussian and set(noise.keywords) == {"std"}:

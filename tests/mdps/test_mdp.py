@@ -287,3 +287,15 @@ def test_positions_of_tasks_are_not_masked():
     batch, _, _ = random_batch(0, 3)
     with pytest.raises(TypeError, match="index must be an array of whole numbers, got MaskedArray"):
         mdp.take_tasks(batch, onp.ma.masked_array([0, 1], [True, False]))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_where_every_reward_counts_no_state_is_absorbing(shared):
+    batch, _, _ = random_batch(0, 3, 3, 2)
+    stuck = onp.broadcast_to(onp.eye(3)[:, None], (3, 2, 3)).copy()  # every action stays
+    task = MDP(batch.initial, stuck if shared else onp.stack([stuck] * 3), batch.reward)
+    assert not mdp.absorbing(task).any() and mdp.absorbing(task).shape == (3, 3)
+    unpaid = batch.reward.copy()
+    unpaid[1, 2] = 0.0
+    ends = mdp.absorbing(task._replace(reward=unpaid))
+    assert ends.sum() == 1 and ends[1, 2]
