@@ -180,8 +180,8 @@ def rank_weights(F: Array, weights: Array) -> Array:
     """
     F = require_finite(F)
     shaped("F", F, floats("weights", weights).shape, "the weights")
-    # The ranks start .. end - 1 belong to the points that are equal to a point. It gets the mean of
-    # their weights, and the sum of these weights is the difference of two entries of `cumulative`.
+    # Points of equal fitness share the ranks start .. end - 1, and each gets the mean weight of the
+    # ranks. The sum of their weights is the difference of two entries of `cumulative`.
     ordered = np.sort(-F)
     start, end = (np.searchsorted(ordered, -F, side) for side in ("left", "right"))
     cumulative = np.concatenate([[0.0], np.cumsum(weights)])

@@ -5,23 +5,24 @@ whether there is a reason to end the run, and which one. `maximise` does all of 
 run that goes on after a reason to stop is still valid.
 
 In this module, m is the mean, C the covariance, l_i and b_i its eigenvalues and eigenvectors of
-length 1, F a fitness and g the number of generations. Each reason has the name that the source
-gives to it. A run stops:
+length 1, F a fitness and g the number of generations. The reasons have the names of the source in
+(1)-(7), and plain names in `Stop`, in the same order. A run stops:
 
     (1)  ConditionCov: if the largest l_i is above 1e14 times the smallest   [Hansen 2016, sec. B.3]
     (2)  TolXUp: if sigma sqrt(l_max) is above 1e4 times its value at the start
                                                                     [Hansen 2016, sec. B.3]
     (3)  TolX: if, for all i, sigma sqrt(C_ii) and sigma |p_c,i| are below 1e-12 times the value of
          sigma sqrt(l_max) at the start                             [Hansen 2016, sec. B.3]
-    (4)  NoEffectAxis: if m + 0.1 sigma sqrt(l_i) b_i is equal to m for some i, in all entries
+    (4)  NoEffectAxis: if, for some i, m + 0.1 sigma sqrt(l_i) b_i is equal to m in all entries
                                                                     [Hansen 2016, sec. B.3]
     (5)  NoEffectCoord: if m_i + 0.2 sigma sqrt(C_ii) is equal to m_i for some i
                                                                     [Hansen 2016, sec. B.3]
     (6)  EqualFunValues: if the largest F of a generation has been the same in the last
          10 + ceil(30 D / P) generations                            [Hansen 2016, sec. B.3]
     (7)  Stagnation: if neither the largest F nor the median F of a generation has become better in
-         the last n generations, n = max(0.2 g, 120 + 30 D / P), but at most 20,000. The median over
-         the last 30 % of them is compared with the median over the first 30 %
+         the last n generations, n = max(0.2 g, 120 + 30 D / P), but at most 20,000. Each of the
+         two has become better if its median over the last 30 % of these generations is above its
+         median over the first 30 %
                                                                     [Hansen 2016, sec. B.3]
     (8)  P = 4 + floor(3 ln D), if no population is given           [Hansen 2016, eq. 48]
 
@@ -70,9 +71,10 @@ class Run(NamedTuple):
     state: State
     best: Array  # [D] point with the largest fitness so far; before the first generation, the mean
     fitness: float  # fitness of this point; before the first generation, -inf
-    population: int  # P of the last generation, 0 before it
-    largest: Array  # [g] largest fitness of each generation
-    median: Array  # [g] median fitness of each generation
+    population: int  # P of the last generation; before the first generation, 0
+    # The histories keep the last 20,000 generations of the run, or all if there are fewer.
+    largest: Array  # largest fitness of each generation
+    median: Array  # median fitness of each generation
 
 
 def begin(state: State) -> Run:
@@ -113,8 +115,8 @@ def advance(run: Run, x: Array, F: Array) -> Run:
 def shortened(state: State, x: Array) -> Array:
     """Return points [n, D] with their steps shortened by covariances (2).
 
-    It is for points that `cma_es.ask` has not drawn and that stand among the points of a
-    generation. The fitness of such a point is the fitness at its own place.
+    Use it for points that `cma_es.ask` has not drawn, before they are added to a generation. Give
+    `cma_es.tell` the returned points, and the fitness at the returned points.
     """
     D = len(instance("state", state, State).mean)
     require(floats("x", x).ndim == 2 and x.shape[1] == D, f"x must be [n, {D}]", np.shape(x))
@@ -127,14 +129,14 @@ def shortened(state: State, x: Array) -> Array:
 def _by_distribution(start: State, state: State) -> Stop | None:
     """Return a reason of eqs. (1)-(5), or None."""
     mean, (values, vectors) = state.mean, np.linalg.eigh(state.C)
-    first = start.sigma * math.sqrt(np.linalg.eigvalsh(start.C)[-1])
+    start_length = start.sigma * math.sqrt(np.linalg.eigvalsh(start.C)[-1])
     deviations = state.sigma * np.sqrt(np.diag(state.C))
     axes = state.sigma * np.sqrt(np.maximum(values, 0)) * vectors  # column i belongs to axis i
     if values[-1] > covariances.LARGEST_CONDITION * values[0]:
         return Stop.CONDITION
-    if state.sigma * math.sqrt(values[-1]) > 1e4 * first:
+    if state.sigma * math.sqrt(values[-1]) > 1e4 * start_length:
         return Stop.GROWTH
-    if (np.maximum(deviations, state.sigma * np.abs(state.p_c)) < 1e-12 * first).all():
+    if (np.maximum(deviations, state.sigma * np.abs(state.p_c)) < 1e-12 * start_length).all():
         return Stop.SMALL_STEPS
     if (mean[:, None] + 0.1 * axes == mean[:, None]).all(axis=0).any():
         return Stop.NO_EFFECT_AXIS
@@ -145,11 +147,12 @@ def _by_distribution(start: State, state: State) -> Stop | None:
 
 def _by_history(run: Run) -> Stop | None:
     """Return a reason of eqs. (6), (7), or None."""
-    generations, per_point = len(run.largest), 30 * len(run.best) / max(run.population, 1)
-    last = 10 + math.ceil(per_point)
-    if generations >= last and np.ptp(run.largest[-last:]) == 0:
+    generations = len(run.largest)
+    entries_term = math.ceil(30 * len(run.best) / max(run.population, 1))  # 30 D / P
+    num_flat = 10 + entries_term
+    if generations >= num_flat and np.ptp(run.largest[-num_flat:]) == 0:
         return Stop.FLAT
-    n = min(max(math.ceil(0.2 * run.state.generation), 120 + math.ceil(per_point)), 20_000)
+    n = min(max(math.ceil(0.2 * run.state.generation), 120 + entries_term), 20_000)
     if generations < n:
         return None
     share = int(0.3 * n)

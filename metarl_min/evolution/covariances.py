@@ -1,4 +1,4 @@
-"""Covariances of CMA-ES: powers, and limits of condition number, length of steps and scale.
+"""The covariance C of CMA-ES: its powers, and three rules that keep C and the steps in range.
 
 In this module, y is the step from the mean to a point, divided by sigma, and l_min and l_max are
 the smallest and the largest eigenvalue of the covariance C. The Mahalanobis length of a step is
@@ -18,7 +18,8 @@ Hansen ends a search whose condition number l_max / l_min is above 1e14.
 Equation (2) is for points that were not drawn from the distribution: a user has chosen them, or has
 moved them into bounds. A very long step would make sigma and C far too large. A drawn step has the
 length |N(0, I)|, whose mean is at most sqrt(D). The length is above sqrt(D) + 8 with a probability
-of at most exp(-8^2 / 2) = 1e-14 [Boucheron et al. 2013, thm. 5.6]. So a longer step was not drawn.
+of at most exp(-8^2 / 2) = 1.3e-14 [Boucheron et al. 2013, thm. 5.6]. So a longer step was not
+drawn. The value of c_y is Hansen's default.
 
 Equation (3) leaves sigma C^{1/2} and sigma p_c as they are, so the search goes on as without it. It
 is exact, because a product with a power of 2 has no rounding error. It is used if C is very small
@@ -36,7 +37,7 @@ from metarl_min.basics.arguments import floats, real, require
 from metarl_min.basics.trees import Array
 
 LARGEST_CONDITION = 1e14
-RARE = 8.0  # a drawn step is longer than sqrt(D) + RARE with a probability of at most 1e-14
+RARE = 8.0  # a drawn step is longer than sqrt(D) + RARE with probability 1.3e-14 at most
 
 
 def check(C: Array) -> Array:
@@ -85,7 +86,7 @@ def compose(values: Array, vectors: Array) -> Array:
 def decompose(C: Array) -> tuple[Array, Array, Array]:
     """Return C after eq. (1), its eigenvalues in rising order, and its eigenvectors as columns.
 
-    [D, D] -> [D, D], [D], [D, D]. ValueError if an eigenvalue is more negative than by rounding.
+    [D, D] -> [D, D], [D], [D, D]. ValueError if a negative eigenvalue is not a rounding error.
     """
     values, vectors = np.linalg.eigh(C)
     smallest = values[-1] / LARGEST_CONDITION

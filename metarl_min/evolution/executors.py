@@ -1,9 +1,10 @@
 """Executors: a population is cut into slices, and each worker evaluates one slice at a time.
 
 The setting `executor` of a search is None (all members are evaluated in this process), an Executor
-of `concurrent.futures`, a function that makes an Executor, or a `TimeLimit` with one of the last
-two. The result of a member must not depend on its slice. Then the results have the same bits for
-any number of workers, and a slice that has no result can be evaluated again.
+of `concurrent.futures`, a function that makes an Executor, or a `TimeLimit`, which adds a time
+limit to an Executor or to such a function. The result of a member must not depend on its slice.
+Then the results have the same bits for any number of workers, and a slice that has no result can be
+evaluated again.
 
 The function `partial(workers.processes, 2)` makes a pool of two processes. A pool that a function
 made is replaced if one of its workers is killed, or if no slice comes back in time.
@@ -115,8 +116,9 @@ def _attempt(
 ) -> tuple[dict[Slice, Any], Exception | None, bool]:
     """Return the results of one attempt, an error, and whether the Executor is lost.
 
-    `executor` is an Executor here. `futures` holds the slices that are still submitted, also from
-    earlier attempts. The error is that of the last slice that has failed.
+    `executor` is an Executor here. `futures` maps futures to slices. It holds the futures whose
+    results were not read yet, also from earlier attempts. If several slices have failed, the error
+    belongs to the failed slice that is last in the population.
     """
     results: dict[Slice, Any] = {}
     errors: dict[Slice, Exception] = {}
@@ -140,10 +142,10 @@ def _attempt(
     return results, errors[max(errors)] if errors else None, lost
 
 
-def _replace(function: Any, made: Any) -> None:
+def _replace(make: Any, made: Any) -> None:
     """Stop the Executor that a function made; `open_executor` will call the function again."""
-    if _OPEN.get(function) is made:  # a search in another thread may have replaced it already
-        del _OPEN[function]
+    if _OPEN.get(make) is made:  # a search in another thread may have replaced it already
+        del _OPEN[make]
     workers.stop(made)
 
 
@@ -167,7 +169,8 @@ def _results(
             _replace(executor, pool)
             futures.clear()
     if isinstance(error, _NoAnswerError) and len(results) < len(slices):
-        workers.kill(executor)  # who leaves a pool waits for its processes
+        # At the end of its `with` block, and when Python ends, a pool waits for its processes.
+        workers.kill(executor)
         return results, error
     for future in futures:
         future.cancel()

@@ -35,7 +35,7 @@ def of_directions(
     """Return F and sigma as floats; an error unless F fits the directions e and sigma is positive.
 
     F must hold one entry for each centre, and then `per_direction` entries for each direction.
-    Whether e is finite is seen in the estimate, by `finite_gradient`.
+    This function does not check that e is finite. `finite_gradient` checks it in the result.
     """
     F, sigma = require_finite(F), real("sigma", sigma)
     require(sigma > 0, "sigma must be positive", sigma)
@@ -43,7 +43,7 @@ def of_directions(
     require(fits, "e must be [n, D] with n and D at least 1", e.shape)
     size = num_centres + per_direction * len(e)
     if len(F) != size:
-        rule = f"F must hold {per_direction} for each of the {len(e)} directions"
+        rule = f"number of entries of F must be {per_direction} for each of the {len(e)} directions"
         rule += f", and {num_centres} for theta" if num_centres else ""
         raise ValueError(f"{rule}, so {size}, got {len(F)}")
     return F, sigma

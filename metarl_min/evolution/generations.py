@@ -108,7 +108,7 @@ def evaluate_slice(start: int, stop: int, request: Request, state: Any) -> Array
     return request.evaluate(state, request.key, start, stop)
 
 
-def _rows(answer: Any, start: int, stop: int) -> Array:
+def _check_returns(answer: Any, start: int, stop: int) -> Array:
     """Return the returns of a slice, [stop - start, N]; ValueError if they have another shape."""
     rule = f"the returns of members {start} to {stop - 1} must be [{stop - start}, N]"
     require(np.ndim(answer) == 2 and len(answer) == stop - start, rule, np.shape(answer))
@@ -125,14 +125,15 @@ def returns(
 ) -> Array:
     """Return the returns of all members, computed in this process or on the workers. [P, N]
 
-    TypeError or ValueError if an argument, or what `evaluate` returns, is not as described above.
+    TypeError or ValueError if an argument is wrong, or if the result of `evaluate` is not
+    [stop - start, N].
     """
     last_update = instance("state.last_update", getattr(state, "last_update", None), Update)
     function("evaluate", evaluate), function("apply_update", apply_update)
     executors.check_slices(executor, num_slices)
     population, key = len(last_update.fitness), whole("key", key, 0)
     if executor is None:
-        return _rows(evaluate(state, key, 0, population), 0, population)
+        return _check_returns(evaluate(state, key, 0, population), 0, population)
     slices = executors.cut(population, num_slices or executors.SLICES)
     request = Request(
         evaluate=evaluate,
@@ -148,4 +149,4 @@ def returns(
     unanswered = [members for members in slices if answers[members] is None]
     with_state = partial(evaluate_slice, request=request, state=state)
     answers |= zip(unanswered, executors.gather(executor, with_state, unanswered), strict=True)
-    return np.concatenate([_rows(answers[members], *members) for members in slices])
+    return np.concatenate([_check_returns(answers[part], *part) for part in slices])

@@ -71,7 +71,7 @@ def tournament(rng: Rng, fitness: Array, num_draws: int, tournament_size: int) -
 def _check_pairs(one: Array, other: Array) -> tuple[int, int]:
     """Return n and D; TypeError or ValueError unless the parents are n pairs with D entries."""
     n, D = members("one", one).shape
-    rule = f"other must be [{n}, {D}], a parent for each of the parents in one"
+    rule = f"other must be [{n}, {D}], the shape of the array `one`"
     require(members("other", other).shape == (n, D), rule, np.shape(other))
     return n, D
 

@@ -61,8 +61,9 @@ def mean_returns(
     """Return the return of each of the N episodes of a trial, averaged over `num_tasks` tasks.
 
     `key` seeds the draw of the tasks and of the trials. The rewards are divided by `unit` before
-    they are summed. So returns that are equal in one unit are equal in another unit, up to the
-    rounding of this division. TypeError or ValueError if an argument is out of range.
+    they are summed. So the result stays the same if the rewards and `unit` are multiplied by one
+    positive number, except for the rounding of this division. TypeError or ValueError if
+    an argument is out of range.
     thetas [P, ..] -> [P, N]
     """
     instance("player", player, Player)

@@ -40,9 +40,9 @@ terms y. A term of each estimate is
 
 - Cov g = Cov y / n, and Cov y = E y y^T - grad F grad F^T, because E y = grad F.
 - E e_i^2 = 1 and E e_i^4 = 3 give E e e^T (e.grad F)^2 = |grad F|^2 I + 2 grad F grad F^T: (5).
-- The second part of (2) adds E e e^T (F / sigma)^2 = (F / sigma)^2 I: (6).
-- The second part of (4) adds the matrix X = (sigma^2 / 4) E e e^T (e^T Hess e)^2: (7).
-- The product of the first and the second part is odd in e, so its mean is 0.
+- The second summand of y in (2) adds E e e^T (F / sigma)^2 = (F / sigma)^2 I: (6).
+- The second summand of y in (4) adds the matrix X = (sigma^2 / 4) E e e^T (e^T Hess e)^2: (7).
+- The product of the two summands is odd in e, so its mean is 0.
 
 The trace of Hess is written tr, and tr = sum_j h_j. The matrix X is computed in these steps:
 - In the basis of the eigenvectors of Hess, e^T Hess e = sum_j h_j e_j^2. Then X is diagonal,
@@ -56,8 +56,9 @@ Directions of equal length are an alternative to normal ones:
 
     (8)  orthogonal directions: D of them are the rows of a random orthogonal matrix, times sqrt(D)
                                                             [Choromanski et al. 2018, sec. 3.2]
-    (9)  for a quadratic F they have the same F_sigma = F + (sigma^2 / 2) tr Hess as (1), and (3)
-         with n = D has no error: g = grad F                                         [derivation]
+    (9)  for a quadratic F, normal and orthogonal directions give the same F_sigma, which is
+         F + (sigma^2 / 2) tr Hess; with n = D orthogonal directions, (3) has no error: g = grad F
+                                                                                     [derivation]
 
 - D rows of (8) have sum_i e_i e_i^T = D I. Each row has the same distribution, so the mean of one
   row's e e^T is (1 / D) D I = I, as for N(0, I). Also E e = 0.
@@ -183,7 +184,7 @@ def direction_and_sign(estimator: Estimator, members: Array) -> tuple[Array, Arr
     (array([0, 0, 1]), array([0, 1, 1]))
     """
     instance("estimator", estimator, Estimator)
-    # It is negative if the member is theta itself.
+    # `place` is negative if the member is theta itself.
     place = fitness.indices("members", members) - estimator.num_centres
     members_per_direction = len(estimator.signs)
     signs = np.array(estimator.signs)[place % members_per_direction]
@@ -226,7 +227,8 @@ def centred_ranks(F: Array) -> Array:
     F = require_finite(F)
     require(len(F) > 1, "ranks need at least 2 values", len(F))
     _, level, counts = np.unique(F, return_inverse=True, return_counts=True)
-    # A level is c equal values. The last of their ranks is cumsum - 1, the mean (c - 1) / 2 less.
+    # A level is c equal values. The last of their ranks is cumsum - 1, and the mean of their ranks
+    # is smaller by (c - 1) / 2.
     mean_rank = np.cumsum(counts) - (counts + 1) / 2
     return np.asarray(mean_rank[level] / (len(F) - 1) - 0.5)
 

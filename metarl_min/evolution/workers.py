@@ -1,7 +1,7 @@
 """Worker processes that end with their parent, and separate jobs for them.
 
 `perform_all` performs separate jobs, such as the columns of a table. Each worker is an Executor of
-its own and has one job at a time. So a worker that is lost costs its job again, and nothing else.
+its own and has one job at a time. So if a worker is lost, only its job must be performed again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from metarl_min.basics.arguments import function, instance, real, require, whole
 
 MAX_WORKERS = 10_000  # of one pool
-ATTEMPTS = 3  # a job is lost for good if it has lost so many workers
+ATTEMPTS = 3  # after the loss of this number of workers, a job is not performed again
 
 
 def _end_after(sentinel: Any) -> None:
@@ -30,8 +30,9 @@ def _end_after(sentinel: Any) -> None:
 def end_with_parent() -> None:
     """Let this process end as soon as its parent has ended, even if the parent was killed.
 
-    It is the initializer of a pool of processes. Without it, the workers of a killed parent wait
-    for work for ever. It does nothing in a process that `multiprocessing` has not started.
+    This function is the initializer of a pool of processes. Without it, the workers of a killed
+    parent wait for work for ever. This function does nothing in a process that `multiprocessing`
+    has not started.
     """
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -48,9 +49,8 @@ def processes(num_workers: int) -> ProcessPoolExecutor:
 
 
 def _processes_of(executor: Any) -> list[Any]:
-    return list(
-        dict(getattr(executor, "_processes", None) or {}).values()
-    )  # not public before 3.14
+    # Before Python 3.14, a pool has no public method that kills its workers.
+    return list(dict(getattr(executor, "_processes", None) or {}).values())
 
 
 def kill(executor: Any) -> None:
@@ -80,7 +80,7 @@ def time_limit(name: str, seconds: Any) -> float:
 class _Place(NamedTuple):
     """The job that a worker has now."""
 
-    number: int
+    number: int  # i, the place of its argument in `arguments`
     worker: Any
     started: float  # time.monotonic() in seconds
 
@@ -130,10 +130,10 @@ def perform_all(
 ) -> Iterator[tuple[int, Any]]:
     """Yield (i, job(arguments[i])) for each i, in the order in which the jobs end.
 
-    `make_worker()` makes an Executor with one worker. A worker that is lost, or has had its job for
-    more than `seconds` seconds, is stopped, and its job is asked for again; after `ATTEMPTS`
-    attempts a RuntimeError names the job. An error of a job is raised here. When the iteration ends
-    or is closed, all workers are stopped.
+    `make_worker()` makes an Executor with one worker. A worker is stopped if it is lost, or if its
+    job takes more than `seconds` seconds. Another worker then gets this job. If a job has no result
+    after `ATTEMPTS` attempts, a RuntimeError names it. If a job raises an error, the iteration
+    raises the same error. When the iteration ends or is closed, all workers are stopped.
     """
     seconds = None if seconds is None else time_limit("seconds", seconds)
     function("make_worker", make_worker), function("job", job)

@@ -1,10 +1,10 @@
-"""Evolution strategies: ascend the smoothed return of a trial; with ranks, the smoothed rank.
+"""Evolution strategies: theta ascends the smoothed return of a trial, or its smoothed rank.
 
 The fitness F of a member is its mean return of a trial on M tasks. The return is the sum over all
 episodes, so it includes exploration. It is counted in the unit of the rewards, `tasks.reward_unit`.
-So the search does not change if all rewards are multiplied by a number, up to rounding. An
-estimator g of the gradient, search_gradients (2), (3) or (4), is computed from F or from the ranks
-of F, search_gradients (10). Then theta ascends:
+So the search does not change, up to rounding, if all rewards are multiplied by a positive number.
+An estimator g of the gradient, search_gradients (2), (3) or (4), is computed from F or from the
+ranks of F, search_gradients (10). Then theta ascends:
 
     (1)  theta <- theta + beta (g - decay theta)              [Salimans et al. 2017, sec. 2.1]
 
@@ -67,8 +67,10 @@ class Search(NamedTuple):
     directions  gaussian or orthogonal
     shaping     ranks (they replace the fitness) or none
     decay       factor of theta in (1); decay theta is subtracted from the gradient
-    num_slices  largest number of slices of the population for an executor; with fewer slices
-                than workers some workers are idle; it must come with an executor; by default 8
+    num_slices  largest number of slices of the population for an executor, by default 8; a number
+                of slices without an executor is refused
+
+    If there are fewer slices than workers, some workers are idle.
 
     `executor` evaluates the members on workers, as in the module `executors`; if it is None, they
     are evaluated in this process. ValueError or TypeError if a setting is out of range.
@@ -128,7 +130,7 @@ def members(search: Search, theta: Tree, key: int, start: int, stop: int) -> Tre
 def evaluate(
     state: State, key: int, start: int, stop: int, player: Player, search: Search, unit: float
 ) -> Array:
-    """Return the returns of the members start .. stop - 1, in units, [stop - start, N]."""
+    """Return the returns of the members start .. stop - 1, divided by `unit`. [stop - start, N]"""
     thetas = members(search, state.theta, key, start, stop)
     return players.mean_returns(player, thetas, key, search.num_tasks, unit)
 

@@ -159,7 +159,8 @@ def _untrained_control(
 def _check_hill_climbing(inner: Adaptation, given: dict[str, Any]) -> None:
     """Raise a ValueError if hill climbing does nothing, or if a setting of gradients is given.
 
-    It adds alpha e_k only to stages between the first and the last, so it needs a third stage.
+    Only the stages between the first and the last play parameters with alpha e_k added, so hill
+    climbing needs at least three stages.
     """
     rule = "inner_steps must be at least 2 for hill_climbing, which first plays theta itself"
     require(inner.inner_steps > 1, rule, inner.inner_steps)

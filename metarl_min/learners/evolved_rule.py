@@ -168,6 +168,7 @@ def agent(
 
 
 def _init(rng: Rng) -> Tree:
+    # These are q = 0, m = 1, k = 1, g = 0, c = 0 and d = 1 / (1 + e^-2) = 0.88.
     return {"rule": np.array([0.0, 0.0, 0.0, 0.0, 0.0, 2.0])}
 
 
@@ -181,7 +182,7 @@ def _trial(
 
 
 def rule_player(family: Family) -> Player:
-    """Return the player whose parameter `rule` [6] holds the numbers of `coefficients`."""
+    """Return the player whose parameter `rule` [6] is the vector that `coefficients` takes."""
     trial = partial(_trial, family=family, unit=reward_unit(family))
     return Player(family=family, init=_init, trial=trial)
 

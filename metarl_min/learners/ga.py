@@ -148,7 +148,7 @@ def evaluate(
     state: State, key: int, start: int, stop: int, player: Player, breeding: Breeding,
     iterations: int, unit: float,
 ) -> Array:  # fmt: skip
-    """Return the returns of the members start .. stop - 1, in units, [stop - start, N]."""
+    """Return the returns of the members start .. stop - 1, divided by `unit`. [stop - start, N]"""
     members = trees.map_leaves(lambda x: x[start:stop], state.population)
     _, num_tasks = schedule(breeding, state.generation, iterations)
     return players.mean_returns(player, members, key, num_tasks, unit)
@@ -209,7 +209,7 @@ def genetic_search(
     instance("player", player, Player)
     instance("breeding", breeding, Breeding)
     executors.require_effect(breeding.executor, breeding.num_slices)
-    without_executor = breeding._replace(executor=None)  # workers get it, but no executor
+    without_executor = breeding._replace(executor=None)  # an executor cannot be sent to workers
     step = partial(_step, player=player, breeding=without_executor, executor=breeding.executor)
     iterations = whole("iterations", iterations)
     return Learner(
