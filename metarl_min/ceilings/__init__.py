@@ -45,6 +45,13 @@ T steps. It is (3) for a finite set of candidate tasks, and (4) for arms and for
     The N T steps therefore pay the same in expectation, and expectations add.
 
 Each solver computes (2) for one kind of family. `bayes_optimal` chooses the solver.
+
+The functions of `arm_records`, the functions of `goal_search`, the functions of `goal_tables`, the
+functions of `hypotheses`, the functions of `outcomes`, the functions of `walks` and these functions
+are used inside, and trust their arguments: `format_count`, `require_table_fits`, `suffix_ranks`,
+`successor`, `backward_induction`, `optimal_value`, `beta_bounds`, `fewest_beliefs`,
+`candidate_layers`, `correlated_layers`, `action_values`, `trial_shape`, `require_possible`,
+`checked_ceiling`, `supported_prior` and, in each file but `bayes_optimal`, `solve`.
 """
 
 from __future__ import annotations

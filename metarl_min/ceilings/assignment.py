@@ -29,6 +29,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from metarl_min.basics.arguments import floats, require
 from metarl_min.basics.trees import Array
 
 
@@ -69,6 +70,7 @@ def assignment_duals(worth: Array) -> Array:
     >>> assignment_duals(np.array([[3.0, 1.0], [2.0, 0.0]]))  # the best assignment is worth 3
     array([2., 0.])
     """
+    require(floats("worth", worth).ndim == 2, "worth must have the shape [G, B]", worth.shape)
     G, B = worth.shape
     cost = np.concatenate([-worth, np.zeros((G, G))], axis=1)
     row_of, u, v = np.full(B + G, -1), np.zeros(G), np.zeros(B + G)

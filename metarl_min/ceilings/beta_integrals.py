@@ -67,7 +67,7 @@ def beta_cdf(a: float, b: float, logit: Array) -> Array:
     """
     a, b = real("a", a, 0), real("b", b, 0)
     require(min(a, b) > 0, "a and b must be positive", (a, b))
-    floats("logit", logit)
+    require(floats("logit", logit).ndim > 0, "logit must have an axis", logit)
     log_x, log_y = -np.logaddexp(0, -logit), -np.logaddexp(0, logit)  # y = 1 - x
     direct = log_x <= math.log((a + 1) / (a + b + 2))  # elsewhere by eq. (2)
     p, q = np.where(direct, a, b), np.where(direct, b, a)

@@ -46,9 +46,11 @@ from typing import NamedTuple
 import numpy as np
 
 from metarl_min.baselines import conditions
-from metarl_min.basics.arguments import instance, real, whole
+from metarl_min.basics import arguments
+from metarl_min.basics.arguments import instance, real, require, whole
 from metarl_min.ceilings import TooLarge, beta_arms, expected_random, format_count, normal_bounds
 from metarl_min.ceilings.beta_integrals import expected_best_mean
+from metarl_min.mdps.mdp import MAX_COUNT
 from metarl_min.tasks import (
     BetaArms,
     DirichletMDP,
@@ -91,7 +93,9 @@ def golden_section_minimum(function: Callable[[float], float], low: float, high:
     >>> round(golden_section_minimum(lambda x: (x - 0.3) ** 2 + 2, 0.0, 1.0), 9)
     2.0
     """
-    low, high = real("low", low), real("high", high)
+    low, high = real("low", low, -1e100, 1e100), real("high", high, -1e100, 1e100)
+    require(low <= high, f"high must be at least low = {low}", high)
+    function = arguments.function("function", function)
     ratio, best = (math.sqrt(5) - 1) / 2, min(function(low), function(high))
     num_steps = math.log(1e-9 / max(high - low, 1e-9)) / math.log(ratio)
     for _ in range(math.ceil(num_steps)):
@@ -104,7 +108,7 @@ def golden_section_minimum(function: Callable[[float], float], low: float, high:
 
 def never_return_value(prior: BetaArms, pulls: int) -> float:
     """Return the value of the best player that never returns to an arm, eq. (3)."""
-    pulls = whole("pulls", pulls)
+    pulls = whole("pulls", pulls, high=MAX_COUNT)
     order = np.argsort(prior_means(instance("prior", prior, BetaArms)), kind="stable")
     a, b = prior.a[order, None, None], prior.b[order, None, None]
     A = len(a)

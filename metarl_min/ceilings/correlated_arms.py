@@ -41,6 +41,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.baselines import conditions
+from metarl_min.basics.arguments import instance
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings import Ceiling, require_table_fits
 from metarl_min.ceilings.beta_integrals import beta_cdf
@@ -165,7 +166,7 @@ def expected_best_correlated(prior: CorrelatedArms) -> float:
     >>> round(expected_best_correlated(CorrelatedArms(1.0, 1.0)), 9)
     0.75
     """
-    (a, b), logit_of_half = prior, np.zeros(1)
+    (a, b), logit_of_half = instance("prior", prior, CorrelatedArms), np.zeros(1)
     above = 1 - beta_cdf(a + 1, b, logit_of_half)[0]
     below = beta_cdf(a, b + 1, logit_of_half)[0]
     return float(a * above + b * below) / (a + b)

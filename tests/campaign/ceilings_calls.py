@@ -41,7 +41,10 @@ def _use(ceiling):
     return (*ceiling[:4], ceiling.action_values(ceiling.start(2), np.array([0, 0])))
 
 
+NO_STATE = {"arrivals": "None", "states": "None"}  # they may be unknown, or be the only state
+
 CALLS = {
+    "require_ceiling_of": call(room.require_ceiling_of, family=BETA, ceiling=SOLVED),
     "expected_random": call(room.expected_random, family=BETA),
     "assignment.assignment_duals": call(
         assignment.assignment_duals, {"worth": "shape"}, worth=np.array([[3.0, 1.0, -1.0], [2.0,
@@ -52,10 +55,11 @@ CALLS = {
     "bayes_optimal.solve:correlated": call(bayes_optimal.solve, None, _use, family=CORRELATED),
     "bayes_optimal.solve.start": call(SOLVED.start, num_tasks=2),
     "bayes_optimal.solve.action_values": call(
-        SOLVED.action_values, counts=SOLVED.start(2), states=np.array([0, 0])
+        SOLVED.action_values, NO_STATE, history=SOLVED.start(2), states=np.array([0, 0])
     ),
     "bayes_optimal.solve.observe": call(
-        SOLVED.observe, counts=SOLVED.start(2), states=np.array([0, 0]), actions=np.array([0, 1]),
+        SOLVED.observe, NO_STATE, history=SOLVED.start(2), states=np.array([0, 0]),
+        actions=np.array([0, 1]),
         rewards=np.array([1.0, 0.0]), arrivals=np.array([0, 0]),
     ),
     "bayes_optimal.regret": call(bayes_optimal.regret, ceiling=SOLVED, episodes=trials(BETA)),
@@ -80,7 +84,7 @@ CALLS = {
         bounds.whittle_relaxation, prior=PRIOR, pulls=3, multiplier=0.5
     ),
     "bounds.golden_section_minimum": call(
-        bounds.golden_section_minimum, function=lambda x: (x - 0.3) ** 2, low=0.0, high=1.0
+        bounds.golden_section_minimum, None, function=lambda x: (x - 0.3) ** 2, low=0.0, high=1.0
     ),
     "correlated_arms.expected_best_correlated": call(
         correlated_arms.expected_best_correlated, prior=CorrelatedArms(1.0, 2.0)
@@ -99,4 +103,11 @@ CALLS = {
     "normal_bounds.bounds": call(normal_bounds.bounds, family=NORMAL),
     "normal_bounds.applies_to": call(normal_bounds.applies_to, family=NORMAL),
 }  # fmt: skip
-RESULTS = ()
+RESULTS = (
+    "Ceiling",
+    "arm_records.Numbering", "bounds.Bounds", "correlated_arms.BeliefLayer",
+    "correlated_arms.Belief", "goal_search.Goals", "goal_search.Walk", "goal_search.Belief",
+    "goal_tables.StepTables", "histories.TrialShape", "histories.History", "hypotheses.Beliefs",
+    "hypotheses.Belief", "normal_bounds.NormalBounds", "outcomes.Outcomes", "walks.WalkProblem",
+    "walks.Layer", "walks.BoundTable",
+)  # fmt: skip

@@ -46,3 +46,13 @@ def test_eq2_the_duals_prove_an_assignment_the_best(seed, shape):
 def test_no_goal_and_no_step_leave_nothing_to_assign():
     assert assignment_duals(np.zeros((0, 3))).tolist() == [0, 0, 0]
     assert assignment_duals(np.zeros((2, 0))).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("worth", "error"),
+    [(None, TypeError), ([[1.0]], TypeError), (np.ones(2), ValueError),
+     (np.array([[1.0, np.nan]]), ValueError), (np.array([[np.inf]]), ValueError)],
+)  # fmt: skip
+def test_a_worth_is_a_finite_number_for_each_goal_and_step(worth, error):
+    with pytest.raises(error, match="worth must"):
+        assignment_duals(worth)

@@ -173,3 +173,11 @@ def test_arguments_of_the_bounds_are_checked():
     for bound in (bounds.beta_bounds, bounds.best_subset_value):
         with pytest.raises(Unsupported, match="bounds are known for Beta arms: rewards must be Be"):
             bound(bandit()._replace(reward_noise=rollouts.deterministic))
+
+
+def test_a_minimum_is_searched_between_finite_ends_in_order():
+    for ends, rule in (((0.0, -1.0), "high must be at least low"), ((-1e300, 0.0), "low must be")):
+        with pytest.raises(ValueError, match=rule):
+            bounds.golden_section_minimum(abs, *ends)
+    with pytest.raises(TypeError, match="function must be a function, got None"):
+        bounds.golden_section_minimum(None, 0.0, 1.0)

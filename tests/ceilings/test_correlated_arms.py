@@ -208,3 +208,9 @@ def test_candidates_may_share_their_arrays():
     family = family_of_candidates("shared", {}, shared, np.full(2, 0.5), 1, 4, rollouts.bernoulli)
     ceiling = correlated_arms.solve(family)
     assert ceiling.value == ceiling.known_task == ceiling.random == 2.0
+
+
+@pytest.mark.parametrize("wrong", [None, (1.0, 1.0), "uniform"])
+def test_the_better_of_two_arms_is_that_of_a_prior_of_correlated_arms(wrong):
+    with pytest.raises(TypeError, match="prior must be of type CorrelatedArms, got"):
+        correlated_arms.expected_best_correlated(wrong)
