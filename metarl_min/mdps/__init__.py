@@ -1,7 +1,7 @@
 """One finite MDP: its arrays, the value of a policy in it, and sampled episodes.
 
 mdp            the three arrays of a finite MDP, and the optimum of a known task
-reductions     reductions of a short last axis
+policy         the record of a policy
 policies       softmax policies: a table of logits or a network
 prepared_mdps  an MDP that is checked, with its horizon and discount
 values         the exact return of a policy, its gradient and its Hessian

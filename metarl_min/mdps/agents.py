@@ -101,6 +101,7 @@ def play(
     random numbers, and the episodes are [P, ..., N, T].
     """
     generator("rng", rng)
+    instance("tables", tables, Sampler)
     instance("agent", agent, Agent)
     num_episodes = whole("num_episodes", num_episodes, high=MAX_COUNT)
     horizon = whole("horizon", horizon, high=MAX_COUNT)

@@ -51,47 +51,50 @@ Skip (9) at first reading: only exact second-order meta-gradients need it. It is
     u = df/dz is a function of z alone, so delta u is the second derivative of f times delta z.
     The Hessian times v is the change of the gradient (8), again by the product rule.
 
-`softmax_pullback` and `log_softmax_pullback` trust their arguments.
+`sum_over_actions` and the pullbacks of the softmax trust their arguments.
 """
 
+import math
 import re
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+from functools import partial, reduce
+from typing import Any
 
 import autograd.numpy as np
 import numpy as onp
 from autograd.extend import defvjp, primitive
 
 from metarl_min.basics import arguments
-from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.mdps.reductions import below_maximum, of_actions, reduced, sum_over_actions
+from metarl_min.mdps.policy import Policy
 
 
-def _check(*fields: Any) -> tuple[Any, ...]:
-    """Return the fields of a policy; TypeError unless they are four functions and a word."""
-    for name, value in zip(("init", "logits", "pullback", "hessian_product"), fields, strict=False):
-        arguments.function(name, value)
-    arguments.instance("word", fields[-1], str)
-    return fields
+def _reduced(ufunc: Any, x: Array) -> Array:
+    """Reduce the last axis with a ufunc and keep it with length 1. [..., A] -> [..., 1]
 
-
-@checked(_check)
-class Policy(NamedTuple):
-    """A policy, as functions of its parameters.
-
-    Leading axes of the parameters become leading axes of the logits z. f is any function of z.
-    `hessian_product` receives two functions: `gradient(z)` returns df/dz, and
-    `curvature(z, delta_z)` returns (d2f/dz2) delta_z. All but `init` trust their arguments.
+    NumPy reduces a short last axis slowly. For at most 8 actions it is 2 to 40 times faster to
+    combine the arrays x[..., 0], x[..., 1], .. of all states, one action after the other.
     """
+    if x.shape[-1] > 8:
+        return onp.asarray(ufunc.reduce(x, axis=-1, keepdims=True))
+    return onp.asarray(reduce(ufunc, [x[..., a] for a in range(x.shape[-1])]))[..., None]
 
-    init: Callable[[Rng, int, int], Tree]  # (rng, S, A) -> parameters
-    logits: Callable[[Tree], Any]  # parameters -> z [..., S, A]
-    pullback: Callable[[Tree, Any], Tree]  # (parameters, df/dz [..., S, A]) -> df/dparameters
-    hessian_product: Callable[[Tree, Tree, Any, Any], Tree]
-    # (parameters, v, gradient, curvature) -> the Hessian of f in the parameters, times v
-    word: str  # the word that `parse` turns into this policy
+
+def _of_actions(name: str, x: Array) -> Array:
+    """Return an array; TypeError or ValueError unless it has finite floats for each action."""
+    plain = type(x) is onp.ndarray and x.dtype.kind == "f" and x.ndim and x.shape[-1]
+    if not (plain and math.isfinite(onp.vdot(x, x))):  # the squares of finite floats may overflow
+        has_actions = arguments.floats(name, x).ndim and x.shape[-1]
+        arguments.require(has_actions, f"{name} must have an axis of actions", x.shape)
+    return x
+
+
+@primitive
+def sum_over_actions(x: Array) -> Array:
+    """Return the sum over the actions, as one node of a trace. [..., A] -> [..., 1]"""
+    return _reduced(onp.add, x)
+
+
+defvjp(sum_over_actions, lambda ans, x: lambda g: np.broadcast_to(g, np.shape(x)))
 
 
 @primitive
@@ -103,8 +106,9 @@ def softmax(logits: Array) -> Array:
     >>> softmax(onp.array([0.0, onp.log(3.0)])).round(12)
     array([0.25, 0.75])
     """
-    weights = onp.exp(below_maximum(logits))
-    return weights / reduced(onp.add, weights)
+    # No exponential overflows below the largest logit.
+    weights = onp.exp(_of_actions("logits", logits) - _reduced(onp.maximum, logits))
+    return weights / _reduced(onp.add, weights)
 
 
 @primitive
@@ -113,8 +117,8 @@ def log_softmax(logits: Array) -> Array:
 
     Under a trace it is one node, whose vector-Jacobian product is eq. (4).
     """
-    shifted = below_maximum(logits)
-    return shifted - onp.log(reduced(onp.add, onp.exp(shifted)))
+    shifted = _of_actions("logits", logits) - _reduced(onp.maximum, logits)
+    return shifted - onp.log(_reduced(onp.add, onp.exp(shifted)))
 
 
 def softmax_pullback(probs: Any, u: Any) -> Any:
@@ -148,15 +152,13 @@ def greedy(probs: Array) -> Array:
 
     If several actions are most probable, they get equal probabilities.
     """
-    of_actions("probs", probs)
-    best = (probs == reduced(onp.maximum, probs)).astype(probs.dtype)
+    best = (_of_actions("probs", probs) == _reduced(onp.maximum, probs)).astype(probs.dtype)
     return best / sum_over_actions(best)
 
 
 def uniform(shape: tuple[int, int]) -> Array:
     """Return the policy that takes every action with probability 1 / A. (S, A) -> [S, A]"""
-    S, A = arguments.pair("shape", shape)
-    return onp.full((S, A), 1 / A)
+    return onp.full(arguments.pair("shape", shape), 1 / shape[1])
 
 
 def _table_init(rng: Rng, num_states: int, num_actions: int) -> Tree:

@@ -111,7 +111,6 @@ class CommonRandomNumbers(NamedTuple):
 
 def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
     """Return the leading axes of episodes: P for a population, then the axes of the tasks."""
-    arguments.instance("tables", tables, Sampler)
     members = (
         () if population is None else (arguments.whole("population", population, high=MAX_COUNT),)
     )
@@ -193,6 +192,7 @@ def sample(
     [P, ..., N, T]. The P members share the random numbers.
     """
     arguments.generator("rng", rng)
+    arguments.instance("tables", tables, Sampler)
     num_episodes = arguments.whole("num_episodes", num_episodes, high=MAX_COUNT)
     horizon = arguments.whole("horizon", horizon, high=MAX_COUNT)
     arguments.probabilities("probs", probs)

@@ -13,7 +13,6 @@ from metarl_min.mdps import (
     policies,
     prepared_mdps,
     priors,
-    reductions,
     rollouts,
     values,
 )
@@ -130,10 +129,6 @@ CALLS = {
         prepared_mdps.fitted, {"probs": "broadcast extra-axis"}, probs=PROBS,
         prepared=prepared_mdps.prepare(BATCH, 4)
     ),
-    "reductions.of_actions": call(
-        reductions.of_actions, {"name": "*", "x": "shape"}, name="z", x=Z
-    ),
-    "reductions.below_maximum": call(reductions.below_maximum, {"logits": "shape"}, logits=Z),
     "noises.deterministic": _noise(rollouts.deterministic, Z),
     "noises.bernoulli": _noise(rollouts.bernoulli, PROBS),
     "noises.gaussian": call(rollouts.gaussian, {"mean": "shape"}, rng=rng(), mean=Z, std=0.5),
