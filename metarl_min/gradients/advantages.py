@@ -171,4 +171,4 @@ def by_name(value: str | float, episodes: Episodes, returns: Array, num_states: 
         return standardised_advantages(returns, episodes.alive)
     if value == "linear":
         return returns - linear_baseline(episodes, returns, num_states)
-    return returns - float(value)
+    return returns - check(value)
