@@ -163,12 +163,13 @@ def by_name(value: str | float, episodes: Episodes, returns: Array, num_states: 
 
     `value` is one of NAMES or a number, as `check` accepts it. It trusts its arguments.
     """
+    if not isinstance(value, str):
+        return returns - value
     if value == "mean":
         return returns - batch_mean_baseline(returns)
     if value == "leave_one_out":
         return returns - leave_one_out_baseline(returns)
     if value == "standardised":
         return standardised_advantages(returns, episodes.alive)
-    if value == "linear":
-        return returns - linear_baseline(episodes, returns, num_states)
-    return returns - check(value)
+    check(value)
+    return returns - linear_baseline(episodes, returns, num_states)

@@ -68,10 +68,8 @@ def baseline_per_step(inner: InnerStep, data: Data) -> Array:
     return (total - W) / (N - 1) if inner.baseline == "leave_one_out" else total / N
 
 
-def scale_per_task(inner: InnerStep, data: Data, b: Array) -> Array | float:
-    """Return s of advantages (3), by which rewards and b are divided, or 1. [M, 1, 1]"""
-    if inner.baseline != "standardised":
-        return 1.0
+def scale_per_task(inner: InnerStep, data: Data, b: Array) -> Array:
+    """Return s of advantages (3), by which rewards and b are divided. [M, 1, 1]"""
     W = returns.discounted_returns(data.episodes.rewards, inner.gamma)
     counts = data.counts[..., None]
     largest = onp.max(onp.abs(W) * (counts > 0), axis=(-1, -2), keepdims=True)
@@ -87,8 +85,11 @@ def inner_step(inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights
     z, episodes, b = inner.policy.logits(phi), data.episodes, baseline_per_step(inner, data)
     log_probs_of_reference = log_softmax(inner.policy.logits(reference))
     log_ratio = at_visits(log_softmax(z) - log_probs_of_reference, episodes)
-    s = scale_per_task(inner, data, b)  # the weights are linear in the rewards and b
-    w = weights(log_ratio, episodes.rewards / s, b / s, inner.gamma)
+    rewards = episodes.rewards
+    if inner.baseline == "standardised":  # the weights are linear in the rewards and b
+        s = scale_per_task(inner, data, b)
+        rewards, b = rewards / s, b / s
+    w = weights(log_ratio, rewards, b, inner.gamma)
     # C[s, a] is the sum of the weights w at the visits of (s, a), divided by N. objectives (3)
     # turns C into the gradient in the logits. The pullback is the product with (dz/dphi)^T. It
     # turns the gradient in the logits into the gradient in the parameters.

@@ -47,7 +47,8 @@ def traced(adaptation: Adaptation, trial: Trial, outer: Objectives, weights: Wei
     The L_k are the outer objectives.
     """
     M = len(trial.stages[0].rewards)
-    data = [Data(stage, np.ones(stage.rewards.shape[:2])) for stage in trial.stages[:-1]]
+    stages = trial.stages[:-1]
+    data = [Data._make([stage, np.ones(stage.rewards.shape[:2])]) for stage in stages]
     # phi_0 = theta has no axis of tasks. The inner step needs this axis, as the episodes [M, N, T]
     # have it, so phi_0 is copied for each task.
     reference = [trees.broadcast_to_tasks(trial.path[0], M), *trial.path[1:]]
