@@ -33,7 +33,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from metarl_min.basics import trees, words
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import flag, require
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.evolution import players
 from metarl_min.evolution.players import Player
@@ -113,7 +113,7 @@ def _trial(
     theta = {name: x[:, None] for name, x in thetas.items() if name != "log2_alpha"}
     # The leaf log2_alpha is [P, 1], so alpha is [P, 1]: its last axis stands for the tasks.
     alpha = adaptation.alpha * 2.0 ** thetas["log2_alpha"]
-    sample = trials.sample_greedily if greedy else rollouts.sample
+    sample = trials.sample_greedily if flag("greedy", greedy) else rollouts.sample
     return play_trial(rng, adaptation, sampler, theta, alpha, sample)
 
 

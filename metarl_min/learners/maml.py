@@ -33,6 +33,7 @@ from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from metarl_min.basics import words
+from metarl_min.basics.arguments import flag, instance
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.gradients import combinations, controls, outer_updates, trials
 from metarl_min.gradients.adaptation import take_steps
@@ -75,10 +76,10 @@ def _sampled_step(
 
     `early_weight` multiplies the rewards of all stages except the last stage.
     """
-    family = settings.adaptation.family
+    family, (theta, alpha, *_) = settings.adaptation.family, instance("state", state, State)
     tasks = family.sample(rng, settings.num_tasks)
     sampler = rollouts.sampler(tasks, family.reward_noise)
-    trial = trials.play(rng, settings.adaptation, sampler, state.theta, state.alpha)
+    trial = trials.play(rng, settings.adaptation, sampler, theta, alpha)
     weights = [early_weight] * (len(trial.stages) - 1) + [1.0]
     advantages = settings.estimator.advantages(trial.stages, weights)
     terms = settings.outer.terms(trial.stages, advantages, sampler.shape)
@@ -89,6 +90,7 @@ def _sampled_step(
 def exact_return(rng: Rng, state: State, *, settings: Settings) -> tuple[State, Info]:
     """Take one step on F_inf, adaptation (5), with exact inner steps and no sampled episodes."""
     adaptation, K = settings.adaptation, settings.adaptation.inner_steps
+    instance("state", state, State)
     tasks = adaptation.family.sample(rng, settings.num_tasks)
     J = expected_return_objective(tasks, adaptation.family.horizon)
     alpha = trials.step_sizes(adaptation, state.theta, state.alpha)
@@ -109,8 +111,9 @@ def _trial(
 ) -> Episodes:
     """Play one trial on each task. -> [M, N, T]"""
     sampler = rollouts.sampler(tasks, settings.adaptation.family.reward_noise)
-    sample = trials.sample_greedily if greedy else rollouts.sample
-    trial = trials.play(rng, settings.adaptation, sampler, state.theta, state.alpha, sample=sample)
+    sample = trials.sample_greedily if flag("greedy", greedy) else rollouts.sample
+    theta, alpha = instance("state", state, State)[:2]
+    trial = trials.play(rng, settings.adaptation, sampler, theta, alpha, sample=sample)
     return trials.join_stages(trial.stages)
 
 
