@@ -27,6 +27,11 @@ of this state is the gain by meta-training.
 
 Some learners follow a schedule: for example, a step size falls to 0 over the training. Its length
 is a setting of the learner. `within_schedule` refuses a training that is longer.
+
+These functions are parts of learners, and trust their arguments: `no_op_step`, `members`,
+`evaluate`, `apply_update`, `by_gradient`, `by_hill_climbing`, `adapting_player`, `logits`,
+`updated`, `agent`, `rule_player`, `schedule`, `breed`, `exact_return`, `hide_settings`,
+`sampled_rewards` and `expected_rewards`.
 """
 
 from __future__ import annotations
@@ -46,7 +51,7 @@ from metarl_min.tasks import Family
 
 
 def _check_control(state: Any, alpha: Any) -> tuple[Any, float]:
-    return state, real("alpha", alpha)
+    return state, real("alpha", alpha, 0)
 
 
 @checked(_check_control)

@@ -82,8 +82,18 @@ PARTS = {
 # None stands for the default of the family; a baseline may be negative
 DEFAULTS = dict.fromkeys(("alpha", "inner_steps", "inner_episodes", "gamma"), "None")
 DEFAULTS |= {"baseline": "None sign"}
-MAKERS = {"maml": maml, "fomaml": fomaml, "reptile": reptile, "meta_sgd": meta_sgd}
+MAKERS = {
+    "maml.maml": maml, "maml.fomaml": fomaml, "reptile.reptile": reptile,
+    "meta_sgd.meta_sgd": meta_sgd,
+}  # fmt: skip
 CALLS = {
+    "Control": call(learners.Control, {"state": "*"}, state=LEARNER.init(rng()), alpha=0.5),
+    "es.Search": call(
+        es_room.Search, {"executor": "None"}, **es_room.Search(**SEARCH)._asdict()
+    ),
+    "ga.Breeding": call(
+        ga_room.Breeding, {"executor": "None"}, **ga_room.Breeding()._asdict()
+    ),
     "Learner": call(
         learners.Learner, PARTS, **LEARNER._replace(schedule_end=50)._asdict()
     ),
@@ -93,7 +103,7 @@ CALLS = {
     ),
     "check": call(learners.check, {"learner": "huge zero"}, learner=LEARNER),
     **{
-        f"{name}.{name}": call(make, DEFAULTS, one_step, family=FAMILY, num_tasks=3, **GRADIENT)
+        f"{name}": call(make, DEFAULTS, one_step, family=FAMILY, num_tasks=3, **GRADIENT)
         for name, make in MAKERS.items()
     },
     "rl2.rl2": call(rl2, None, one_step, family=FAMILY, **RL2),
@@ -135,4 +145,7 @@ CALLS = {
     ),
     **_protocol("evolved_rule.evolved_rule", evolved_rule(FAMILY, **SEARCH)),
 }  # fmt: skip
-RESULTS = ()
+RESULTS = (
+    "es.State", "es.Info", "evolved_rule.Rule", "evolved_rule.Memory", "ga.State", "ga.Info",
+    "maml.Info", "rl2.Info",
+)  # fmt: skip

@@ -94,7 +94,7 @@ def test_numbers_of_a_learner_are_those_of_python():
     learner = TOY._replace(iterations=np.int8(3), schedule_end=np.int8(3))
     assert type(learner.iterations) is type(learner.schedule_end) is int
     assert type(learners.Control(None, np.float32(0.5)).alpha) is float
-    with pytest.raises(ValueError, match="alpha must be finite, got nan"):
+    with pytest.raises(ValueError, match="alpha must be finite, from 0 to inf, got nan"):
         learners.Control(None, np.nan)
     with pytest.raises(TypeError, match="learner must be of type Learner, got NoneType"):
         learners.within_schedule(None, 3)

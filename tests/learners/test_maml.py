@@ -479,3 +479,18 @@ def test_a_step_size_that_is_learned_may_start_at_zero():
             assert learner.untrained_control(rng(2)).alpha > 0
     with pytest.raises(ValueError, match="alpha must be finite, from 0 to inf, got -1"):
         maml(bandit(), alpha=-1.0, learn_alpha=one_alpha)
+
+
+@pytest.mark.parametrize("objective", ["trial", "exact"])
+@pytest.mark.parametrize("wrong", [None, "theta", {"theta": 1}, (1, 2, 3, 4)])
+def test_a_step_and_a_trial_begin_with_a_state_of_maml(objective, wrong):
+    learner = maml(bandit(arms=2, pulls=3), objective=OBJECTIVES[objective], num_tasks=3)
+    tasks, state = learner.family.sample(rng(), 2), learner.init(rng())
+    for call in (
+        lambda: learner.step(rng(), wrong),
+        lambda: learner.trial(rng(), wrong, tasks),
+    ):
+        with pytest.raises(TypeError, match="state must be of type State, got"):
+            call()
+    with pytest.raises(TypeError, match="greedy must be True or False, got"):
+        learner.trial(rng(), state, tasks, greedy=wrong)
