@@ -1,7 +1,7 @@
 """Learning by gradients that pass through learning.
 
 returns              returns-to-go of sampled episodes, and the mean over a batch
-advantages           baselines by name, and the share of a gradient that each takes away
+advantages           baselines by name, and the share of the mean gradient that each leaves
 objectives           the objectives that inner and outer steps ascend, in the logits
 parameters           checks of parameters and step sizes
 adaptation           the inner loop of MAML, and the exact gradient through it

@@ -94,7 +94,7 @@ from metarl_min.gradients.objectives import Objective
 from metarl_min.gradients.parameters import check_parameters, check_step_sizes
 from metarl_min.mdps.policies import Policy
 
-MOST_STEPS = 100_000  # of an inner loop; each step keeps its parameters
+MOST_STEPS = 100_000  # most steps of an inner loop: the parameters of all steps are stored
 Iterates = Sequence[Tree]  # phi_0 .. phi_K, or the adjoints v_0 .. v_K
 Objectives = Sequence[Any]  # L_0 .. L_K or J_0 .. J_{K-1}: each is an Objective or None
 

@@ -1,8 +1,8 @@
 """The settings of adaptation, checked and resolved for a family.
 
-A default that has the dimension of a reward, or of its inverse, scales with the unit in which the
-family pays, `tasks.reward_unit`. So the same family with rewards in another unit gives the same
-learner in that unit.
+`tasks.reward_unit` returns the unit in which a family pays. The default baseline is proportional to
+this unit, and the default step size is proportional to its inverse. So the inner steps at the
+defaults do not change if the rewards of a family and their unit are multiplied by one number.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Adaptation(NamedTuple):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Number of episodes of each stage: K times N_inner, and the rest of N."""
+        """Number of episodes of each stage: N_inner in the first K stages, and then the rest."""
         K, size = self.inner_steps, self.inner_episodes
         return (size,) * K + (self.family.num_episodes - K * size,)
 
@@ -117,9 +117,10 @@ class Adaptation(NamedTuple):
 
 
 def unit_of_alpha(family: Family, baseline: str | float) -> float:
-    """Return the unit u for which alpha u does not depend on the unit of the rewards.
+    """Return the unit of the inner gradient. The default alpha is divided by it.
 
-    It is 1 for standardised advantages, which have no unit themselves. It trusts its arguments.
+    It is the unit of the rewards. But standardised advantages have no unit, and for these it is 1.
+    The function trusts its arguments.
     """
     return 1.0 if baseline == "standardised" else reward_unit(family)
 
@@ -127,7 +128,7 @@ def unit_of_alpha(family: Family, baseline: str | float) -> float:
 def default_steps(num_episodes: int, inner_episodes: int | None) -> int:
     """Return the default of K: the largest number, up to 9, that leaves an episode at the end.
 
-    It trusts its arguments, but for `inner_episodes`.
+    The function trusts `num_episodes` and checks `inner_episodes`.
     """
     size = 1 if inner_episodes is None else whole("inner_episodes", inner_episodes)
     rule = f"inner_episodes must be below num_episodes = {num_episodes}"
@@ -159,8 +160,9 @@ def adaptation(
         inner_episodes  number N_inner of episodes before each inner step, by default 1
         baseline        mean, leave_one_out, standardised, linear or a number; its default is that
                         of the family in adaptation_settings.DEFAULTS, multiplied by the unit of the
-                        rewards. mean takes away 1/N_inner of the mean inner gradient, linear up to
-                        half of it, leave_one_out nothing
+                        rewards. leave_one_out does not change the expected inner gradient, the
+                        baseline mean makes it shorter by the factor 1 - 1/N_inner, and linear makes
+                        it shorter too, see advantages (5)
         gamma           discount of the return-to-go in the inner surrogate; its default is that of
                         the family in adaptation_settings.DEFAULTS
         adapt           names of the parameters that adapt, such as W2,b2; all if there is no name

@@ -1,7 +1,8 @@
-"""Baselines by name, and the share of an advantage that each of them takes away.
+"""Baselines by name, and the share of the mean gradient that each of them leaves.
 
-The baseline `mean` is returns (2), and a number is the same at every step. The baseline `linear` is
-a linear function of features of state and time, fitted to the returns of the same episodes:
+The baseline `mean` is eq. (2) of `returns`. A number is a baseline that is the same at every step.
+The baseline `linear` is a linear function of features of state and time, fitted to the returns of
+the same episodes:
 
     (1)  b = F w,  w = argmin |F w - W|^2 + ridge |w|^2                [Duan et al. 2016b, sec. 5]
 
@@ -9,9 +10,9 @@ In this module, F is the matrix of features and w its weights. Each step is a ro
 (1{s_t = 0}, .., 1{s_t = S - 1}, x, x^2, x^3, 1) with x = t / 100. The rows of steps that are not
 alive are zero, so these steps do not affect w. Duan et al. 2016b is arXiv 1604.06778.
 
-The baseline `leave_one_out` of an episode is the mean over the other episodes. `standardised`
-advantages have the baseline returns (2), and are divided by their standard deviation s over the
-living steps of a task:
+The baseline `leave_one_out` of an episode is the mean over the other episodes. With the word
+`standardised`, the baseline is `mean`, and W - b is divided by s. In this module, s is the root
+mean square of W - b over the living steps of a task, which are the steps that are alive:
 
     (2)  b_{n,t} = 1/(N - 1) sum_{n' != n} W_{n',t}                     [Kool et al. 2019, eq. 8]
     (3)  Adv_{n,t} = (W_{n,t} - b_t) / s,  s^2 = mean over living steps of (W_{n,t} - b_t)^2
@@ -19,28 +20,42 @@ living steps of a task:
 
 Where all W_{n,t} are equal up to round-off, s has no meaning and the advantages of (3) are zero.
 
-g is the gradient of the surrogate, objectives (1). A baseline that depends on the action a_t takes
-away a share of the mean of g, which a baseline should not change:
+Let g = 1/N sum_n sum_t (W - b) grad log pi(a_t|s_t) be the gradient of an inner step. A baseline
+should not change E[g]. But if b_t depends on the action a_t, only a share of E[g] is left:
 
     (4)  E[g] = share E[g without a baseline],
-         share = 1 for a number and for (2), 1 - 1/N for returns (2)              [derivation]
-    (5)  mean share of (1) >= 1 - rank F / (N T),  rank F <= S + min(T - 1, 3)    [derivation]
+         share = 1 for a number and for `leave_one_out`, 1 - 1/N for `mean`       [derivation]
 
-    Steps of (4): a quantity that is not affected by a_t has a product of mean zero with the score
-    of a_t. A number is such a quantity, and so is W of another episode.
-    returns (2) is W/N of the own episode plus such quantities, so it takes away the share 1/N.
-    Steps of (5): the fit is b = H W with H = F (F^T F + ridge I)^{-1} F^T. For given states,
-    the part of b that is the own W has the weight H_ii, so step i keeps the share 1 - H_ii.
-    The sum of the H_ii is the trace of H. Each eigenvalue of H is at most 1, and at most rank F of
-    them are not zero. So the trace is at most rank F.
-    The columns of the states sum to the last column, and x takes T values, one of them zero.
+    Steps of (4): the score of a_t is grad log pi(a_t|s_t), and its mean is zero. If a_t does not
+    affect a quantity, the product of the quantity and the score has mean zero. A number is such a
+    quantity, and W of another episode is one too.
+    The baseline `mean` of episode n is W_{n,t}/N plus such quantities. So 1/N of E[g] is lost.
 
-(3) takes away the same share as returns (2). Then it divides by s, which depends on the actions
-too. So the mean has neither the length of E[g] nor exactly its direction. In return the length of a
-step depends on the unit of the rewards no longer.
+In this module, i counts the N T steps, and H is the matrix of the fit. By (1), b_i is a weighted
+sum of all returns, in which W_i has the weight H_ii. If T = 1, then for given states, the share
+1 - H_ii of the term of step i in E[g] is left:
 
-With N = 1, returns (2) is W itself, (2) has no other episode, and (1) fits nearly every W. Nothing
-would adapt. `require_enough_data` refuses a baseline that may take more than half of E[g].
+    (5)  b = H W,  H = F (F^T F + ridge I)^{-1} F^T,
+         mean over i of (1 - H_ii) >= 1 - rank F / (N T),  rank F <= S + min(T - 1, 3)
+                                                                                  [derivation]
+
+    Steps of (5): the sum of all H_ii is the trace of H, which is the sum of its eigenvalues.
+    Each eigenvalue is at most 1, and at most rank F of them are not zero. So the sum is at most
+    rank F.
+    The columns of the states have at most rank S. Their sum is the last column, so the last column
+    adds nothing. x, x^2 and x^3 are functions of T times that are zero at t = 0. So they add at
+    most T - 1 to the rank, and at most 3.
+
+If T > 1, then b_t also contains the returns of other steps of the same episode. These depend on
+a_t too, so the share that is left can be smaller than (5).
+
+With `standardised`, the share of `mean` is left, and then g is divided by s. Since s depends on the
+actions too, E[g] changes its length, and in general also its direction. The advantage of s is that
+the length of a step does not depend on the unit of the rewards.
+
+With N = 1 and T = 1, the policy could not adapt: `mean` is W itself, `leave_one_out` is the mean of
+no episode, and `linear` fits W almost exactly. `require_enough_data` refuses a data set if the
+share in (4) or the bound in (5) is below one half, or if `leave_one_out` has no other episode.
 """
 
 from __future__ import annotations
@@ -96,8 +111,9 @@ def leave_one_out_baseline(returns: Array) -> Array:
 def standard_deviation(differences: Array, weights: Array, largest: Array) -> Array:
     """Return s of eq. (3), and infinity where it is round-off. [..., N, T] -> [..., 1, 1]
 
-    `weights` are 1 for living steps and 0 for others; an episode that occurs several times counts
-    as often. `largest` is the largest absolute return [..., 1, 1]. It trusts its arguments.
+    The weight of a step is 0 if it is not alive. Otherwise it is 1, or the number of equal episodes
+    that this episode stands for. `largest` [..., 1, 1] is the largest absolute return of a task.
+    The function trusts its arguments.
     """
     relative = differences / np.where(largest > 0, largest, 1.0)  # its squares do not overflow
     squares = (weights * relative**2).sum((-1, -2), keepdims=True)
@@ -144,9 +160,10 @@ def parse(word: str) -> str | float:
 def require_enough_data(
     value: str | float, name: str, num_episodes: int, horizon: int, num_states: int
 ) -> None:
-    """Raise a ValueError if the baseline may take more than half of E[g], eqs. (4) and (5).
+    """Raise a ValueError if less than half of E[g] is left, as far as eqs. (4) and (5) tell.
 
-    `name` is the name of the setting that holds the number of episodes. It trusts its arguments.
+    `name` is the name of the setting that holds the number of episodes. The function trusts its
+    arguments.
     """
     if value == "linear":
         columns = num_states + min(horizon - 1, 3)
@@ -161,7 +178,7 @@ def require_enough_data(
 def by_name(value: str | float, episodes: Episodes, returns: Array, num_states: int) -> Array:
     """Return W - b of each step, or eq. (3). [..., N, T]
 
-    `value` is one of NAMES or a number, as `check` accepts it. It trusts its arguments.
+    `value` is one of NAMES or a number. The function trusts its arguments.
     """
     if not isinstance(value, str):
         return returns - value

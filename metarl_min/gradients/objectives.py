@@ -73,7 +73,7 @@ from metarl_min.mdps.rollouts import Episodes
 def at_visits(table: Array, episodes: Episodes) -> Array:
     """Return the entry of a table at each step that is alive, and 0 at the other steps.
 
-    Autograd may trace the table. It trusts its arguments. [..., S, A] -> [..., N, T]
+    Autograd may trace the table. The function trusts its arguments. [..., S, A] -> [..., N, T]
     """
     leading, axes = table.shape[:-2], episodes.states.shape[:-2]
     rule = f"logits and tables must have the leading axes of the episodes, {axes}"
@@ -88,8 +88,8 @@ def at_visits(table: Array, episodes: Episodes) -> Array:
 def summed_visits(weights: Array, episodes: Episodes, shape: tuple[int, int]) -> Array:
     """Return the sum of the weights over the visits of each pair, rollouts (2).
 
-    Autograd may trace the weights. It trusts its arguments. As a linear map it is the transpose of
-    `at_visits`. [..., N, T] -> [..., S, A]
+    Autograd may trace the weights. The function trusts its arguments. It is a linear map, the
+    transpose of `at_visits`. [..., N, T] -> [..., S, A]
     """
     return rollouts.visit_sums(episodes, weights, shape)
 
@@ -176,7 +176,7 @@ def reinforce_hessian_product(logits: Array, v: Array, C: Array) -> Array:
 
 
 def _probabilities(logits: Any, problem: PreparedMDP) -> Any:
-    """Return the softmax policy with the leading axes of itself and of the MDP."""
+    """Return the softmax policy with the leading axes of the logits and of the MDP."""
     return prepared_mdps.fitted(softmax(logits), problem)
 
 
@@ -234,7 +234,7 @@ def expected_return_objective(tasks: MDP, horizon: int | None, gamma: float = 1.
 
 
 def surrogate_objective(C: Array) -> Objective:
-    """Return `reinforce_objective(C)`. It and its functions trust their arguments."""
+    """Return `reinforce_objective(C)`. C is not checked, here and in the derivatives."""
     functions = (_surrogate, _surrogate_gradient, _surrogate_hessian_product)
     return Objective._make([C.shape[-3], C.shape[-2:], *(partial(f, C=C) for f in functions)])
 

@@ -24,7 +24,7 @@ the stages after stage k:
     sampled before a_t. So its product with a reward that does not depend on a_t has mean zero.
     Such rewards belong to earlier stages, to earlier steps of the episode, and to other episodes
     of the stage. R without these rewards is W_t + R_{>k}.
-    Steps that are not alive affect no reward and no later data, so their share has mean zero.
+    Steps that are not alive affect no reward and no later data, so their terms have mean zero.
 
 The part of (2) with R_{>k} is called the score term. It makes an action more probable if the data
 that the action produces lead to a better adapted policy. Most code lacks the score term.

@@ -19,8 +19,8 @@ In (2), i counts the episodes of the data set D and t counts the steps that are 
 return-to-go W and the baseline b are constants. An episode follows each inner step, so K N_inner is
 below N, and a trial has K + 1 stages. Other advantages than W - b are in the module `advantages`.
 
-These functions are used in training. `only_adapted`, `step_sizes`, `surrogate`, `sample_greedily`,
-`play`, `join_stages` and `per_episode` trust their arguments.
+`only_adapted`, `step_sizes`, `surrogate`, `sample_greedily`, `play`, `join_stages` and
+`per_episode` are used in training, and trust their arguments.
 """
 
 from __future__ import annotations

@@ -95,10 +95,10 @@ class Learner(NamedTuple):
 
 
 def within_schedule(learner: Learner, num_iterations: int) -> int:
-    """Return `num_iterations`, the length of a training; ValueError if it passes a schedule.
+    """Return `num_iterations`, the length of a training; ValueError if a schedule ends earlier.
 
-    A step size that has fallen to 0 learns nothing, and a schedule that stays at its end is not the
-    one that was asked for.
+    After its end, a schedule could only stay at its last value. A step size of 0 learns nothing,
+    and the user did not ask for any other constant step size.
     """
     number = whole("num_iterations", num_iterations, 0)
     end = instance("learner", learner, Learner).schedule_end

@@ -139,7 +139,8 @@ def _settings(
 ) -> Settings:
     """Return the settings, with the defaults for the unit of the rewards.
 
-    The gradient of `reptile` is a sum of inner gradients, so it has the inverse unit of alpha.
+    The defaults of the outer update depend on the unit of its gradient. The gradient of `reptile`
+    is a sum of inner gradients, and has their unit. Any other gradient has the unit of the rewards.
     """
     how = resolve(family, **adaptation)
     unit = unit_of_alpha(family, how.baseline)
@@ -175,7 +176,7 @@ def maml(
 
     `outer` is the update of theta, such as `ascent(adam(0.05))` or `trpo(max_kl=0.01)`. The other
     keywords are the settings of `adaptation_settings.adaptation`. With the exact objective,
-    training samples no episodes. Then inner_episodes, baseline and gamma affect only the trials.
+    training samples no episodes. Then inner_episodes, baseline and gamma affect only evaluation.
 
     >>> from metarl_min.tasks.bandits import bandit
     >>> learner = maml(bandit(arms=2), alpha=2.0, outer=outer_updates.trpo(max_kl=0.02))

@@ -53,7 +53,7 @@ class Agent(NamedTuple):
 
 
 def keep_memory(rng: Rng, memory: Any) -> Any:
-    """Return the memory unchanged, as the `begin_episode` of an agent that ignores episodes."""
+    """Return the memory unchanged, as `begin_episode` of an agent that then has nothing to do."""
     return memory
 
 

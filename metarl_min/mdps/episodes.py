@@ -14,7 +14,8 @@ def _check(states: Any, actions: Any, rewards: Any, alive: Any) -> tuple[Any, An
     floats("rewards", rewards)
     truths("alive", alive)
     fits = states.ndim >= 2 and min(states.shape[-2:]) > 0
-    require(fits, "episodes must have the shape [..., N, T] and a step", states.shape)
+    rule = "episodes must have the shape [..., N, T] with an episode and a step"
+    require(fits, rule, states.shape)
     for name, other in (("rewards", rewards), ("alive", alive)):
         shaped(name, other, states.shape, "states")
     shaped("actions", indices("actions", actions, sys.maxsize), states.shape, "states")

@@ -43,7 +43,7 @@ from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array
 
 MAX_REWARD = 1e100  # so that sums and squares of returns stay finite
-MAX_COUNT = 10_000_000  # of steps, episodes or tasks: with more of them nothing ever ends
+MAX_COUNT = 10_000_000  # largest number of steps, episodes or tasks that may be asked for
 
 
 def _leading(initial: Array, transition: Array, reward: Array) -> tuple[int, ...]:

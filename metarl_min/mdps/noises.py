@@ -52,9 +52,10 @@ def _checked_noise(rng: Rng, mean: Array, noise: Noise) -> Array:
 
 
 def check_noise(noise: Noise, mdp: MDP) -> Noise:
-    """Return the noise of a sampler. Noises of this file are checked once, here.
+    """Return the noise as a function that a sampler calls in every step.
 
-    The rewards of any other noise are checked in every call.
+    A noise of this file is checked once, here. The rewards of any other noise are checked in every
+    call.
     """
     require(callable(noise), "noise must be a function (rng, mean) -> rewards", noise)
     if noise is bernoulli and (mdp.reward.min() < 0 or mdp.reward.max() > 1):

@@ -71,8 +71,8 @@ from metarl_min.mdps.policy import Policy
 def _reduced(ufunc: Any, x: Array) -> Array:
     """Reduce the last axis with a ufunc and keep it with length 1. [..., A] -> [..., 1]
 
-    For at most 8 actions it is 2 to 40 times faster than NumPy's reduction to combine the arrays
-    x[..., 0], x[..., 1], .. of all states, one action after the other.
+    At most 8 actions are combined one after the other, as the arrays x[..., 0], x[..., 1], .. of
+    all states. This is 2 to 40 times faster than the reduction of NumPy.
     """
     if x.shape[-1] > 8:
         return onp.asarray(ufunc.reduce(x, axis=-1, keepdims=True))

@@ -22,7 +22,7 @@ class Policy(NamedTuple):
 
     Leading axes of the parameters become leading axes of the logits z. f is any function of z.
     `hessian_product` receives two functions: `gradient(z)` returns df/dz, and
-    `curvature(z, delta_z)` returns (d2f/dz2) delta_z. All but `init` trust their arguments.
+    `curvature(z, delta_z)` returns (d2f/dz2) delta_z. Only the field `init` checks its arguments.
     """
 
     init: Callable[[Rng, int, int], Tree]  # (rng, S, A) -> parameters

@@ -1,7 +1,7 @@
 """An MDP that is checked once, together with its horizon and discount.
 
-A learner prepares its tasks once. The functions of the next file, values.py, whose names begin with
-`prepared_` then compute without further checks.
+A learner prepares its tasks once. The next file, values.py, has functions whose names begin with
+`prepared_`. They compute without further checks.
 """
 
 from typing import Any, NamedTuple

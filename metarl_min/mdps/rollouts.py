@@ -2,7 +2,8 @@
 
 The arrays of the tasks are flattened into tables, so that a step is a few look-ups. A row is a
 state of a task, a pair is an action in such a state, and an arrival is a next state that is
-possible after a pair. In this module, z counts the arrivals of a pair, which has at most Z of them:
+possible after a pair. In this module, Z is the largest number of arrivals of a pair, and z is the
+index of one of them:
 
     row = task * S + state,  pair = row * A + action,  arrival = pair * Z + z,  z = 0, .., Z - 1
 
@@ -118,9 +119,10 @@ def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
 
 
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
-    """Draw by inversion, eq. (1), from the columns `index` of cumulative [n - 1, columns].
+    """Draw one of n outcomes for each entry of `index`, by inversion, eq. (1).
 
-    `index` has any shape, and u has the same shape. Leading axes that u lacks share its numbers.
+    Each column of `cumulative` [n - 1, columns] is a distribution, and `index` names columns. u may
+    lack leading axes of `index`: these axes then share the numbers of u.
     """
     return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
 

@@ -161,14 +161,14 @@ def prepared_derivatives(probs: Array, v: Array, prepared: PreparedMDP) -> tuple
     if prepared.horizon == 1:
         return prepared_gradient(probs, prepared), onp.zeros(probs.shape)
     matrices, Vd = _values_and_occupancy(probs, prepared)
-    # By (5), the source of delta V_{t+1} is gamma P_v V_t + r_v, of delta d_t gamma P_v^T d_{t-1}.
+    # Sources by (5): gamma P_v V_t + r_v for delta V_{t+1}, and gamma P_v^T d_{t-1} for delta d_t.
     previous = _previous(Vd, prepared.horizon)
     sources = onp.matmul(_matrices(v, prepared), previous[..., None])[..., 0]
     sources[:, 0] += onp.sum(v * prepared.rewards, axis=-1)  # r_v
     delta_Vd = _run_recursions(matrices, sources, prepared.horizon)
     d, V = Vd[:, 1], _values_to_go(Vd, prepared.horizon)
     delta_d, delta_V = delta_Vd[:, 1], _values_to_go(delta_Vd, prepared.horizon)
-    # Two sums over t become one: delta_d and d are joined along t, and so are V and delta_V.
+    # Eq. (5) needs (7) for (delta_d, V) and for (d, delta_V): one sum over 2 T entries adds both.
     future = _future_part(prepared, onp.concatenate([delta_d, d]), onp.concatenate([V, delta_V]))
     gradient = d.sum(0)[..., None] * prepared.rewards + _future_part(prepared, d, V)
     return gradient, delta_d.sum(0)[..., None] * prepared.rewards + future

@@ -40,7 +40,7 @@ from metarl_min.mdps.priors import expected_under_prior as expected_under_prior
 from metarl_min.mdps.priors import prior_means as prior_means
 from metarl_min.mdps.rollouts import Episodes, Noise
 
-UNIT_TASKS = 100  # tasks from which the unit of an unknown prior is derived
+UNIT_TASKS = 100  # tasks that `reward_unit` draws if the sampler has no known prior
 
 
 class Unsupported(ValueError):
@@ -85,17 +85,18 @@ class _Fields(NamedTuple):
 class Family(_Fields):
     """A distribution over tasks, with the number and the length of the episodes of a trial.
 
-    Defaults of learners that have the dimension of a reward scale with `reward_unit(family)`. The
-    field `unit` gives this unit. ValueError unless it is positive. If a unit was given, `_replace`
-    with another prior or sampler must give a unit too, because the size of the rewards may change.
+    Some defaults of learners depend on the size of the rewards. They are computed from
+    `reward_unit(family)`, which returns the field `unit` if it is given. ValueError unless the unit
+    is positive. If a unit was given, `_replace` with another prior or sampler must give a unit too,
+    because the size of the rewards may change.
     """
 
     __slots__ = ()
 
     def _replace(self, **new: Any) -> "Family":
         if self.unit is not None and {"prior", "sample"} & set(new):
-            rule = "a family with another prior or sampler needs its unit, or None to derive it"
-            require("unit" in new, rule, f"the unit {self.unit} of the old one")
+            rule = "a new prior or sample must come with a new unit, a number or None"
+            require("unit" in new, rule, f"only the old unit {self.unit}")
         return Family(**{**self._asdict(), **new})
 
 
@@ -143,15 +144,19 @@ def family_of_candidates(
 def reward_unit(family: Family) -> float:
     """Return the positive unit in which the rewards of a family are measured.
 
-    It is `family.unit` if that is given. Otherwise it is 1 for Bernoulli rewards and for the means
-    of `BetaArms` and `CorrelatedArms`. It is the largest standard deviation of the prior for
-    `GaussianArms` and `DirichletMDP`. It is the largest absolute mean reward of a candidate for
-    `Hypotheses`. The prior is the keyword argument `prior` of the sampler. For a sampler without
-    such a prior, the unit is the largest absolute mean reward of UNIT_TASKS tasks, drawn with a
-    fixed generator. Any derived unit other than 1 is proportional to the rewards.
+    It is `family.unit` if that is given. Otherwise it depends on the prior from which the sampler
+    draws, which is the keyword argument `prior` of `family.sample`:
 
-    Where the standard deviation is zero, the largest absolute mean takes its place, and then the
-    noise. Where nothing is ever paid, the unit is 1.
+        Bernoulli rewards, BetaArms, CorrelatedArms  1
+        GaussianArms, DirichletMDP  the first of these that is not zero: the largest prior standard
+                                    deviation of a mean reward, the largest absolute prior mean, and
+                                    the standard deviation of the noise
+        Hypotheses                  the largest absolute mean reward of a possible candidate
+        another prior, or none      the largest absolute mean reward of UNIT_TASKS tasks, which are
+                                    drawn with a fixed generator
+
+    If the rule gives zero, the unit is 1. In all rows but the first, a family that pays c times as
+    much has a unit that is c times as large.
 
     >>> small = MDP(np.ones(1), np.ones((1, 2, 1)), np.array([[[0.0], [-0.01]]]))
     >>> mine = Family("mine", {}, None, lambda rng, n: small, 1, 10, rollouts.deterministic)

@@ -5,7 +5,7 @@ The mean rewards of the arms are drawn once for each trial, and they do not chan
     (1)  mean of arm i ~ Beta(a_i, b_i),  reward ~ Bernoulli(mean)    [Duan et al. 2016, sec. 3.1]
     (2)  mean of arm i ~ Normal(m, s^2),  reward ~ Normal(mean, noise^2)              [definition]
     (3)  means of two arms (p, 1 - p),  reward ~ Bernoulli(mean),
-         p ~ Uniform[0, 1] or p = x or 1 - x with probability 1/2 each,
+         uniform: p ~ Uniform[0, 1];  other kinds: p = x or p = 1 - x, with equal chances,
          x = 0.1 (easy), 0.25 (medium) or 0.4 (hard)             [Wang et al. 2016, sec. 3.1.2]
     (4)  for each cue, one arm is drawn once for each trial: it pays 1 and the other arms pay 0;
          one cue is drawn before each pull                [after Santoro et al. 2016, sec. 3]

@@ -206,7 +206,7 @@ def test_a_family_with_another_prior_or_sampler_never_keeps_a_unit_in_silence():
     assert (tasks.reward_unit(family), tasks.reward_unit(loud)) == (3.0, 30.0)
     given = family._replace(unit=5.0)
     for change in ({"prior": None}, {"sample": loud.sample}):
-        with pytest.raises(ValueError, match="needs its unit, or None to derive it, got the unit"):
+        with pytest.raises(ValueError, match="must come with a new unit, a number or None, got"):
             given._replace(**change)
     assert tasks.reward_unit(given._replace(sample=loud.sample, unit=6.0)) == 6.0
     assert tasks.reward_unit(given._replace(sample=loud.sample, unit=None)) == 30.0
