@@ -84,7 +84,7 @@ def _of_actions(name: str, x: Array) -> Array:
     plain = type(x) is onp.ndarray and x.dtype.kind == "f" and x.ndim and x.shape[-1]
     if not (plain and math.isfinite(onp.vdot(x, x))):  # the squares of finite floats may overflow
         rule, axes = f"{name} must have an axis of actions", arguments.floats(name, x).shape
-        arguments.require(axes and axes[-1], rule, f"the shape {axes}")
+        arguments.require(bool(axes and axes[-1]), rule, f"the shape {axes}")
     return x
 
 
