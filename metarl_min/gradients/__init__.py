@@ -18,7 +18,7 @@ enumeration          all data sets of a small problem, with their probabilities
 estimator_weights    the weights of sampled actions in an inner step, and their derivatives
 inner_steps          the inner step of an estimator, on data that are sampled or listed
 estimators           published estimators of the meta-gradient
-traced_trials        gradients of a trial with these weights, and a table of all by name
+traced_trials        gradients of a trial with these weights, and a table of all estimators
 combinations         settings of MAML that do not go together
 mistakes             frequent mistakes in an estimator, by name
 problems             problems on which estimators are measured

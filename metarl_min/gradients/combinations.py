@@ -1,6 +1,7 @@
-"""Settings of MAML that do not go together, or that have no effect beside one another.
+"""Settings of MAML that do not go together.
 
-`check` is used by `maml`, and trusts its arguments.
+Two settings contradict each other, or one of them takes away the effect of the other. `check` is
+used by `maml`, and trusts its arguments.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ def _check_one_stage(settings: Settings, words: dict[str, Any]) -> None:
 def check(settings: Settings, words: dict[str, Any]) -> None:
     """Raise a ValueError if two settings do not go together.
 
-    `words` holds every setting as a word of the command line, from `words.describe`. The setting
-    `outer` has no entry. The words of `outer_of_words`, such as update, stand for it. An estimator
-    of your own has no word.
+    `words` maps each setting to its word of the command line, as `describe` of `basics/words`
+    returns them. The setting `outer` has no entry: the words of `outer_of_words`, such as update,
+    stand in its place. An estimator of your own has no word, so it has no entry.
     """
     estimator, objective, update = words.get("estimator"), words["objective"], words["update"]
     if objective == "exact":

@@ -1,4 +1,4 @@
-"""The step size of an untrained control, with which a learner that adapts is compared.
+"""The step size of the control: an untrained player with which a learner is compared.
 
 A control adapts in the same way as the trained learner, but from a start that was not trained. Its
 inner step size is the best for this start. The return of the trained learner minus the return of
@@ -28,8 +28,8 @@ def best_alpha(returns_of: Callable[[float], float], first_alpha: float, most: i
     """Return the step size of largest return on a grid around `first_alpha`.
 
     The grid is first_alpha 2^j with j = -1, 0, 1. While its best point is at an edge, one step size
-    beyond this edge is added, at most until abs(j) = `most`. FloatingPointError if a return is not
-    finite, because it could be neither the largest nor a smaller one.
+    beyond this edge is added, at most until abs(j) = `most`. FloatingPointError if a return is NaN
+    or infinite, because then no step size is the best.
 
     >>> best_alpha(lambda alpha: -abs(alpha - 13.0), first_alpha=1.0)
     16.0
@@ -53,9 +53,10 @@ def best_untrained_alpha(
 ) -> float:
     """Return the step size with which an untrained start earns most.
 
-    It is measured on tasks that are drawn for this purpose alone. `play_trial(rng, alpha, tasks)`
-    returns the episodes [M, N, T] of the untrained start. All step sizes have the same tasks and
-    the same random numbers. The grid of `best_alpha` starts at `first_alpha`, which is positive.
+    The returns are measured on tasks that are drawn for this purpose alone. All step sizes have the
+    same tasks and the same random numbers. `play_trial(rng, alpha, tasks)` returns the episodes
+    [M, N, T] of the untrained start. `first_alpha` is positive, and is in the middle of the first
+    grid of `best_alpha`.
     """
     generator("rng", rng)
     function("play_trial", play_trial)

@@ -115,7 +115,7 @@ def _append_step(task: MDP, partial: dict[Any, float], last: bool) -> dict[Any, 
     rewards = np.broadcast_to(task.reward[0], P.shape)
     longer: dict[Any, float] = {}
     for (steps, s, alive), chance in partial.items():
-        # A dead episode takes action 0 and stays.
+        # An episode that is not alive takes action 0 and stays.
         for a, arrival in np.argwhere(P[s] > 0) if alive else [(0, s)]:
             step = (s, a, rewards[s, a, arrival], alive)
             # Every last arrival gets the same end. So trajectories that differ only in their last
@@ -173,10 +173,13 @@ def num_data_sets(num_trajectories: int, num_episodes: int, num_steps: int) -> i
     """Return the number M of combinations of K data sets; ValueError if it exceeds LIMIT."""
     N, K = whole("num_episodes", num_episodes), whole("num_steps", num_steps, low=0)
     U = whole("num_trajectories", num_trajectories)
-    few = min(N, U - 1) <= 333  # otherwise there are at least 2**333 data sets of one step
-    num_sets = math.comb(N + U - 1, N) if few else 2**333  # data sets of one step
-    # K above 333 is cut, to keep the integer small. This changes no result: 1**K is 1, and already
-    # 2**333 is above 1e99.
+    # num_sets is the number of data sets of one inner step. The binomial coefficient (n choose m)
+    # is at least 2^m if n >= 2 m. So if N and U - 1 are both above 333, the number is above 2^333.
+    # This bound is then enough.
+    small = min(N, U - 1) <= 333
+    num_sets = math.comb(N + U - 1, N) if small else 2**333
+    # A K above 333 is replaced by 333, to keep the integer small. If num_sets is 1, its power is 1
+    # for every K. Otherwise its power is at least 2^333 for every such K, which is above 1e99.
     M = num_sets ** min(K, 333)
     text = f"{M:,}" if M < 1e99 else "more than 1e99"
     require(M <= LIMIT, f"there may be at most {LIMIT:,} data sets", text)

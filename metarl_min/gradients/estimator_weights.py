@@ -40,9 +40,9 @@ The derivative of ratio_t is g_t, and the derivative of box_t is g_0 + g_1 + .. 
 (4) has no second term. The other weights have these second terms if gamma = 1:
 
 - (5): dw_t/dphi is Adv_t g_t. So (3) has the products g_t g_t^T, but no products of different
-  steps. Its mean is (2) only at horizon 1.
-- (8): dw_t/dphi is Adv_t sum_l g_l, because the derivative of log ratio_l is g_l. So (3) is (2)
-  without the expectation.
+  steps. The mean of (3), summed over t, is (2) only at horizon 1.
+- (8): dw_t/dphi is Adv_t sum_l g_l, because the derivative of log ratio_l is g_l. So (3), summed
+  over t, is the number inside the expectation of (2).
 - (6) and (7) leave out terms of (2) that have mean zero. Given all that happens before the action
   a_m, the mean of g_m is zero. So every product of g_m with quantities that are fixed before a_m
   has mean zero.
@@ -53,9 +53,9 @@ The derivative of ratio_t is g_t, and the derivative of box_t is g_0 + g_1 + .. 
   a_m. With m < t it has mean zero, because g_m is fixed before a_t. The product with m = t remains,
   and g_t is the derivative of ratio_t.
 - (7), l <= t: all products Adv_t g_t g_l^T remain. The sum of these g_l is the derivative of box_t.
-- (7), l > t: Adv_t is Adv_l + r_t + .. + r_{l-1} - b_t + b_l, and all terms after Adv_l are fixed
-  before a_l. So Adv_t g_t g_l^T may be replaced by Adv_l g_t g_l^T. Here g_l is the derivative of
-  box_l - box_{l-1}.
+- (7), l > t: Adv_t is Adv_l + r_t + .. + r_{l-1} - b_t + b_l. The rewards r_t .. r_{l-1} and both
+  baselines are fixed before a_l, so they may be left out. Then Adv_l g_t g_l^T remains of
+  Adv_t g_t g_l^T. Here g_l is the derivative of box_l - box_{l-1}.
 
 DiCE is published as an objective:
 
@@ -88,7 +88,7 @@ Weights = Callable[[Any, Array, Array, float], Any]  # log ratios, rewards, b, g
 
 
 def plain_weights(log_ratio: Any, rewards: Array, b: Array, gamma: float = 1.0) -> Any:
-    """Return the weights of plain automatic differentiation, eq. (4): those of eq. (1).
+    """Return the weights of plain automatic differentiation, eqs. (1) and (4).
 
     They are data, so the second term of eq. (3) is zero.
     """
@@ -135,8 +135,8 @@ def linearised_weights(log_ratio: Any, rewards: Array, b: Array, gamma: float = 
 
     Their derivative contains the score of the whole episode, as eq. (2) does.
     """
-    score = np.sum(log_ratio, axis=-1, keepdims=True)
-    return (1 + score) * plain_weights(log_ratio, rewards, b, gamma)
+    sum_of_logs = np.sum(log_ratio, axis=-1, keepdims=True)
+    return (1 + sum_of_logs) * plain_weights(log_ratio, rewards, b, gamma)
 
 
 WEIGHTS: dict[str, Weights] = {

@@ -42,11 +42,12 @@ The bias of an estimator is the mean of g minus the gradient of F_N or F_inf, wi
 - emaml is unbiased for F_N, with every baseline and every gamma.
 - Let gamma be 1, and let b be constant or leave_one_out. Then dphi_{k+1}/dphi_k of dice,
   loaded_dice and linearised_score has the mean I + alpha Hess J(phi_k), as with exact gradients.
-  Their bias for F_N and F_inf is then O(1/N). The reason for F_inf: every phi_k, and so every
-  factor of the product (dphi_K/dtheta)^T v, is its exact value plus noise. The mean of the noise
-  and its variance are O(1/N). So the mean of the product is the exact product plus O(1/N). In the
-  same way, the mean of J(phi_K), which is F_N, is F_inf plus O(1/N). The remainder is a smooth
-  function of theta, so the gradients also differ by O(1/N).
+  (leave_one_out is constant too, if the other episodes are given.) Their bias for F_N and F_inf is
+  then O(1/N). The reason for F_inf: every phi_k is its exact value plus noise, and so is every
+  factor of the product (dphi_K/dtheta)^T v. The mean and the variance of the noise are O(1/N). So
+  the mean of the product is the exact product plus O(1/N). The reason for F_N: F_N is the mean of
+  J(phi_K), which is F_inf plus O(1/N) for the same reason. F_N - F_inf is a smooth function of
+  theta, so its gradient is also O(1/N).
 - lvc has this mean and this bias only at horizon 1.
 - plain and fomaml are biased for F_N and F_inf, and their bias does not vanish as N grows.
 
@@ -96,9 +97,9 @@ class EstimatorInputs(NamedTuple):
 def through_inner_steps(
     inner: InnerStep, path: Iterates, data: StageData, v: Tree, weights: Weights, factor: Any = None
 ) -> Tree:
-    """Return the estimate of eq. (3), differentiated by autograd. -> leaves [M, ...]
+    """Return the estimate of eq. (3). -> leaves [M, ...]
 
-    It differentiates the inner steps of eq. (1), `inner_steps.inner_step` with the given weights.
+    Autograd differentiates the inner steps of eq. (1), which have the given weights.
     `factor` is R - c, an array [M]. If it is None, there is no score term.
     """
 
@@ -188,8 +189,9 @@ ESTIMATORS: dict[str, Estimator] = {
 # - R is replaced by its first-order change in step k, which is v_{k+1}.(phi_{k+1} - phi_k).
 # - This change is a sum over episodes i, and the score is a sum over episodes j. In the product of
 #   both sums, the terms with i != j are left out: their mean is zero if v_{k+1} is constant.
-# The terms with i = j remain. They are the second terms of estimator_weights (3) with the weights
-# (8), summed over all steps and multiplied by v_{k+1} and by alpha/N.
+# The terms with i = j remain: alpha/N sum_i (v_{k+1}.sum_t Adv_t g_t) sum_l g_l, where g_t is the
+# score of step t of episode i. The weights estimator_weights (8) produce this sum: it is the part
+# of (dphi_{k+1}/dphi_k)^T v_{k+1} that comes from the derivatives of the weights.
 MEANT_FOR: dict[str, str] = {
     "emaml": "F_N",
     "dice": "F_inf",

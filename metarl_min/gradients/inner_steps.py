@@ -2,8 +2,8 @@
 
 It is adaptation (1) with the surrogate of a data set. Data are records `Data` of the module
 `enumeration`, with a count for each episode. A sum over the episodes of a data set weighs each
-episode with its count. The functions of this module are used inside: `episode_weights`,
-`baseline_per_step`, `scale_per_task`, `inner_step` and `log_probability` trust their arguments.
+episode with its count. Other modules of the package call `episode_weights`, `baseline_per_step`,
+`scale_per_task`, `inner_step` and `log_probability`. These functions trust their arguments.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def _valid(policy: Policy, alpha: Any, baseline: float | str, gamma: float) -> t
 class InnerStep(NamedTuple):
     """The settings of an inner step.
 
-    TypeError or ValueError if a setting is out of range. A number alpha must not be negative. The
-    step sizes of a tree may be, because learned step sizes may change their signs. An alpha that
-    autograd differentiates is not checked.
+    TypeError or ValueError if a setting is out of range. If alpha is a number, it must not be
+    negative. If alpha is a tree, its step sizes may be negative, because learned step sizes may
+    change their signs. An alpha that autograd differentiates is not checked.
     """
 
     policy: Policy
@@ -57,7 +57,7 @@ def episode_weights(data: Data) -> Array:
 
 
 def baseline_per_step(inner: InnerStep, data: Data) -> Array:
-    """Return b_t of every step. [M, N, T], or [M, 1, T] if it is the mean"""
+    """Return b_t of every step. [M, N, T], or [M, 1, T] if b_t is the mean of all episodes"""
     W = returns.discounted_returns(data.episodes.rewards, inner.gamma)
     if not isinstance(inner.baseline, str):
         return returns.constant_baseline(inner.baseline, W)
@@ -69,7 +69,10 @@ def baseline_per_step(inner: InnerStep, data: Data) -> Array:
 
 
 def scale_per_task(inner: InnerStep, data: Data, b: Array) -> Array:
-    """Return s of advantages (3), by which rewards and b are divided. [M, 1, 1]"""
+    """Return the number by which the rewards and b of each task are divided. [M, 1, 1]
+
+    It is the standard deviation s of standardised advantages, advantages (3).
+    """
     W = returns.discounted_returns(data.episodes.rewards, inner.gamma)
     counts = data.counts[..., None]
     largest = onp.max(onp.abs(W) * (counts > 0), axis=(-1, -2), keepdims=True)
@@ -86,7 +89,8 @@ def inner_step(inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights
     log_probs_of_reference = log_softmax(inner.policy.logits(reference))
     log_ratio = at_visits(log_softmax(z) - log_probs_of_reference, episodes)
     rewards = episodes.rewards
-    if inner.baseline == "standardised":  # the weights are linear in the rewards and b
+    if inner.baseline == "standardised":
+        # The weights are linear in rewards and b. If both are divided by s, so are the weights.
         s = scale_per_task(inner, data, b)
         rewards, b = rewards / s, b / s
     w = weights(log_ratio, rewards, b, inner.gamma)

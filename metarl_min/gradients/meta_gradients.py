@@ -17,8 +17,8 @@ If (3) holds, the mean of n biased estimates is nearer to grad F than the mean o
 - The biased mean is nearer if |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n, which is (3).
 
 `monte_carlo` runs the same estimators on sampled data. For learners, `traced_trials` uses the same
-inner step, with weights of estimator_weights. A mistake in either, such as a sum instead of a mean,
-changes E[g]. tests/estimators_by_hand.py computes the same with loops.
+inner step, with weights of estimator_weights. A mistake in the inner step or in the weights, such
+as a sum instead of a mean, changes E[g]. tests/estimators_by_hand.py computes the same with loops.
 """
 
 from typing import Any, NamedTuple

@@ -56,7 +56,7 @@ class Outer(NamedTuple):
     terms: Callable[..., list[Any]]  # (stages, advantages, (S, A)) -> one term for each stage
     update: Callable[[Settings, State, Trial, list[Any]], State]
     in_unit: Callable[[float], Outer] | None = None
-    # unit of the rewards -> the update with the defaults of this unit; None if there are none
+    # unit of the rewards -> this update for that unit; None if the unit does not change the update
 
 
 def _valid(
@@ -85,7 +85,7 @@ def _valid(
 
 @checked(_valid)
 class Settings(NamedTuple):
-    """The settings of `maml`. Functions replace names, and defaults replace None.
+    """The settings of `maml`: functions stand in the place of names, and no default is missing.
 
     TypeError or ValueError if a field has the wrong type or is out of range.
     """
@@ -171,7 +171,7 @@ def _no_optimizer_state(theta: Tree) -> tuple[()]:
 
 
 def ascent(optimizer: Optimizer) -> Outer:
-    """Return one ascent along the gradient, eq. (1), by an optimiser such as `adam(0.05)`."""
+    """Return the update by one ascent, eq. (1), with an optimiser such as `adam(0.05)`."""
     instance("optimizer", optimizer, Optimizer)
     return Outer(
         words={"update": "ascent", **optimizer.words},
@@ -182,7 +182,7 @@ def ascent(optimizer: Optimizer) -> Outer:
 
 
 def trpo(max_kl: float = 0.01) -> Outer:
-    """Return one step that keeps the mean KL divergence at most `max_kl`, trust_region (3)."""
+    """Return the update that keeps the mean KL divergence at most `max_kl`, trust_region (3)."""
     max_kl = real("max_kl", max_kl)
     require(max_kl > 0, "max_kl must be positive", max_kl)
     return Outer(
@@ -194,7 +194,7 @@ def trpo(max_kl: float = 0.01) -> Outer:
 
 
 def clipped(clip: float, optimizer: Optimizer) -> Outer:
-    """Return five ascents on the surrogate with clipped ratios, trust_region (5)."""
+    """Return the update by five ascents on the surrogate with clipped ratios, trust_region (5)."""
     clip = real("clip", clip)
     require(0 < clip < 1, "clip must be above 0 and below 1", clip)
     instance("optimizer", optimizer, Optimizer)

@@ -1,4 +1,4 @@
-"""Outer updates from words, with the defaults for the unit in which a family pays."""
+"""Outer updates from words of the command line, with defaults that fit the unit of the rewards."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ USED = {  # the settings that have an effect on each update
 
 
 def _optimizer(maker: Callable[..., Optimizer], beta: float | None, unit: float) -> Optimizer:
-    """Return the optimiser for rewards of this unit, with the default of beta where it is None.
+    """Return the optimiser for rewards of this unit, with the default where beta is None.
 
-    Adam divides the gradient by its size. So only its eps has the unit of a gradient. The other
-    optimisers multiply the gradient by beta, and the default of beta is divided by the unit.
+    Adam divides the gradient by the size of the gradient. So only eps of Adam has the unit of a
+    gradient. The other optimisers multiply the gradient by beta, and the default of beta is divided
+    by the unit.
     """
     if maker is adam:
         return adam(0.05 if beta is None else beta, eps=1e-8 * unit)
@@ -42,6 +43,7 @@ def _in_unit(
     if update is trpo:
         return trpo(0.01 if max_kl is None else max_kl)
     chosen = _optimizer(optimizer or adam, beta, unit)
+    # eps is computed from the unit, and `outer_of_words` has no such argument, so it is no word.
     made = ascent(chosen) if update is ascent else clipped(0.3 if clip is None else clip, chosen)
     return made._replace(words={name: x for name, x in made.words.items() if name != "eps"})
 
@@ -59,8 +61,8 @@ def outer_of_words(
     update     ascent: along the gradient; trpo: within a trust region; clipped: several ascents
                on a surrogate with clipped ratios
     optimizer  optimiser of ascent and clipped; by default adam
-    beta       outer step size of ascent and clipped, whose default is divided by the unit of the
-               rewards for sgd and momentum; by default 0.05
+    beta       outer step size of ascent and clipped; with sgd and momentum, the default is divided
+               by the unit of the rewards; by default 0.05
     max_kl     largest mean KL divergence of trpo, in nats; by default 0.01
     clip       in clipped, ratios are clipped to 1 - clip .. 1 + clip; by default 0.3
     """
@@ -85,7 +87,7 @@ def ascent_of_words(
     """Return the ascent of these settings, for a learner that has no other update.
 
     optimizer  optimiser of the meta-parameters; by default adam
-    beta       outer step size, whose default is divided by the unit of the rewards for sgd and
-               momentum; by default 0.05
+    beta       outer step size; with sgd and momentum, the default is divided by the unit of the
+               rewards; by default 0.05
     """
     return outer_of_words(optimizer=optimizer, beta=beta)

@@ -36,8 +36,8 @@ def _valid(
 class Problem(NamedTuple):
     """One task, the parameters theta and the settings of the inner steps.
 
-    TypeError or ValueError if the fields do not fit together, or if the baseline would take too
-    much of the data that it is subtracted from, `advantages.require_enough_data`.
+    TypeError or ValueError if the fields do not fit together, or if an inner step has too few
+    episodes for its baseline, `advantages.require_enough_data`.
     """
 
     inner: InnerStep
@@ -51,8 +51,9 @@ class Problem(NamedTuple):
 def standard_problems() -> list[Problem]:
     """Return a bandit and an MDP.
 
-    Any two estimators differ on at least one of them, except dice and loaded_dice if b = 0. Any two
-    of the numbers N, K and 2 differ on the bandit. So different mistakes get different names.
+    Any two estimators differ on at least one of them, except dice and loaded_dice: these two are
+    equal because b is 0 here. Any two of the numbers N, K and 2 differ on the bandit. So different
+    mistakes get different names.
     """
     inner = InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0)
     theta = {"logits": np.array([[0.3, -0.2, 0.1]])}

@@ -1,7 +1,7 @@
-"""The tables of C+, C- and visits from which a surrogate of a trial is computed.
+"""Tables from which the surrogates of `trust_region` and the divergence are computed.
 
-`surrogate_tables`, `trial_tables` and `check_update` trust their arguments, but for those that
-`check_update` checks.
+C+(s,a) is the sum of the positive advantages over the visits of a pair. C-(s,a) is the sum of the
+negative advantages. `surrogate_tables` and `trial_tables` trust their arguments.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ def trial_tables(
 
 
 def check_update(policy: Policy, trial: Trial, stages: Sequence[StageTables]) -> None:
-    """Raise an error unless a trial of a policy has these tables. It is used inside."""
+    """Raise an error unless the types are right, and each stage of the trial has its tables."""
     instance("policy", policy, Policy)
     num_stages = len(instance("trial", trial, Trial).stages)
     for tables in sequence("stages", stages):

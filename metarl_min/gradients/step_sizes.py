@@ -1,8 +1,9 @@
 """Rules for the inner step size alpha during training: it stays as it is, or it is learned.
 
-A learned alpha ascends as theta does, outer_updates (1). alpha has the inverse unit of a reward.
-The unit u of `adaptation_settings.unit_of_alpha` removes it: the product alpha u is learned. Its
-gradient is dF/dalpha / u, which has the unit of dF/dtheta. So both have the same optimiser.
+A learned alpha ascends as theta does, outer_updates (1). In this module, u is the number that
+`adaptation_settings.unit_of_alpha` returns: the product alpha u does not depend on the unit of the
+rewards. This product is learned in place of alpha. Its gradient is dF/dalpha / u, which has the
+unit of dF/dtheta. So the product and theta can have the same optimiser.
 """
 
 from collections.abc import Callable

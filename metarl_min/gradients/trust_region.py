@@ -39,9 +39,9 @@ action. C(s,a) is the sum of the advantages over the visits of a pair, rollouts 
     For Adv < 0, (5) is Adv times the larger of the two, which is max(ratio, 1 - eps).
     The ratio depends on s and a alone, so the advantages of all visits are added first.
 
-Where pi = pi_old, the ratio is 1, and its gradient is the gradient of log pi. So the gradient of
-(4) is there the gradient of REINFORCE, objectives (3). (5) has the same gradient: near the ratio 1
-the clip does nothing, so both arguments of min are equal.
+Where pi = pi_old, the ratio is 1, and its gradient is the gradient of log pi. There the gradient of
+(4) is the gradient of REINFORCE, objectives (3). (5) has the same gradient: near the ratio 1 the
+clip does nothing, so both arguments of min are equal.
 
 In a trial, theta acts on the policy of every stage through the inner steps. So L and kl of a trial
 are sums over its stages. The term of a stage depends on the new policy of the stage, and on the old
@@ -125,8 +125,8 @@ def step(
 ) -> tuple[Tree, Info]:
     """Return one step that raises `surrogate` and keeps `divergence` at most `max_kl`.
 
-    It is eqs. (2) and (3). Both functions of theta must be traceable. If the policy is a network, F
-    is nearly 0 in many directions. With a small `damping`, delta is long in these directions. The
+    The step is eqs. (2) and (3). Autograd traces both functions. If the policy is a network, F is
+    nearly 0 in many directions. With a small `damping`, delta is long in these directions. The
     quadratic of eq. (2) is then far from the divergence, and eq. (3) accepts no j.
     """
     max_kl, damping = real("max_kl", max_kl), real("damping", damping, 0)
@@ -134,7 +134,7 @@ def step(
     old_value = function("surrogate", surrogate)(trees.check(theta))
     kl = function("divergence", divergence)(theta)
     fits = bool(np.isfinite(old_value) and abs(kl) < 1e-3 * max_kl)
-    require(fits, "at theta surrogate must be finite and divergence 0", f"{old_value} and {kl}")
+    require(fits, "at theta, surrogate must be finite and divergence 0", f"{old_value} and {kl}")
     flat, unravel = trees.ravel(theta)
     g, _ = trees.ravel(grad(surrogate)(theta))
     if not np.isfinite(g).all():
@@ -164,7 +164,7 @@ def _clipped(logits: Any, reference: Array, plus: Array, minus: Array, eps: floa
 
 
 def _importance(logits: Any, reference: Array, C: Array) -> Any:
-    # Eq. (4) is eq. (6) with eps = inf: both limits vanish, so C of either sign may be `plus`.
+    # If eps = inf, both tables of eq. (6) have the factor ratio, so `plus` may be their sum C.
     return _clipped(logits, reference, C, 0.0 * C, np.inf)
 
 
