@@ -23,4 +23,9 @@ The functions that a check is made of are used inside, and trust their arguments
 `slope`, `sizes`, `two_lines`, `noise_near`, `on_line`, `slope_along`, `measure`,
 `imaginary_slopes`, `contradiction`, `wrong_entries`, `compare`, `coordinates`, `along_directions`,
 `conclude`, `checked_tolerance` and `tolerance_for`.
+
+The functions of `words`, the functions of `plugins` and these functions are used inside too, and
+trust their arguments: `whole_number`, `is_leftover`, `one_writer`, `checked`, `check_like`,
+`map_leaves`, `scale`, `add_scaled`, `total`, `dot`, `sum_tasks`, `broadcast_to_tasks`, `ravel` and
+`flatten_tasks`.
 """

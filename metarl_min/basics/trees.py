@@ -38,7 +38,7 @@ def check_like(name: str, tree: Tree, like: Tree, owner: str) -> Tree:
     """Return the tree; TypeError or ValueError unless it has the names and shapes of `like`."""
     arguments.instance(name, tree, dict)
     if tree.keys() != like.keys():
-        rule = f"{name} must have the names {sorted(like)}"
+        rule = f"{name} must have the names {sorted(like, key=str)}"
         arguments.require(False, rule, sorted(tree, key=str))
     for key, leaf in tree.items():
         arguments.shaped(f"{name} {key!r}", leaf, onp.shape(like[key]), owner)

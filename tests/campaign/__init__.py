@@ -21,5 +21,3 @@ ROOMS = {  # table of base calls -> where its functions live
 }
 # functions of other work, which still have faults
 LATER = ("meta_gradients.check_meta_gradient",)
-# rooms that the suite holds without a fault
-READY = tuple(room for room in ROOMS if room != "basics")

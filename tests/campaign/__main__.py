@@ -71,7 +71,8 @@ def measure(base):
             rows[last] = row if len(row) > 4 else [*row, "death", f"status {status}"]
         if status == 0 or last is None:
             os.unlink(path)
-            return list(rows.values()) or [[0, "", "", "", "death", "at once"]]
+            dead = [] if status == 0 else [[0, "", "", "", "death", "at once"]]
+            return list(rows.values()) or dead
         skip = last + 1
 
 

@@ -3,8 +3,28 @@
 import autograd.numpy as anp
 import numpy as np
 from comparing import rng
-from problems import small_bandit, small_grid
 
+from campaign import estimator_calls
+from campaign.gradients_values import (
+    ADV,
+    EPISODES,
+    FAMILY,
+    GRID,
+    MAML,
+    PREPARED,
+    SETTINGS,
+    TABLES,
+    TASKS,
+    THETA,
+    TRIAL,
+    C,
+    J,
+    L,
+    V,
+    W,
+    Z,
+    exact,
+)
 from campaign.judging import call
 from metarl_min.basics.optimizers import adam, sgd
 from metarl_min.gradients import (
@@ -12,83 +32,16 @@ from metarl_min.gradients import (
     adaptation_settings,
     advantages,
     controls,
-    enumeration,
-    estimators,
-    inner_steps,
-    meta_gradients,
-    monte_carlo,
     objectives,
     outer_updates,
     outer_words,
     parameters,
     returns,
-    stage_tables,
     step_sizes,
     trial_gradients,
-    trials,
     trust_region,
 )
-from metarl_min.gradients import problems as problems_
-from metarl_min.gradients.enumeration import Data
-from metarl_min.learners.maml import maml
-from metarl_min.mdps import policies, prepared_mdps, rollouts
-from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import tabular
-
-TASKS = MDP(
-    np.array([[0.25, 0.75]]),
-    np.array([[[[0.7, 0.3], [0.1, 0.9]], [[0.4, 0.6], [0.8, 0.2]]]]),
-    np.array(
-        [
-            [[[0.3], [1.1]], [[-0.5], [0.8]]],
-            [[[0.2], [-1.1]], [[0.5], [0.4]]],
-            [[[0.1], [0.2]], [[-0.3], [0.4]]],
-        ]
-    ),
-)  # [3] tasks of two states and two actions
-SAMPLER = rollouts.sampler(TASKS, rollouts.deterministic)
-Z = np.array(
-    [[[0.3, -0.2], [0.5, 0.1]], [[-0.3, 0.4], [1.5, -0.5]], [[0.0, 0.1], [0.2, -0.3]]]
-)  # [M, S, A]
-V = Z[::-1] - 0.2
-THETA = {"logits": Z[0]}
-EPISODES = rollouts.sample(rng(), SAMPLER, policies.softmax(Z), 4, 5)  # [3, 4, 5]
-W = returns.discounted_returns(EPISODES.rewards, 0.9)
-ADV = W - 0.25
-C = objectives.advantage_table(EPISODES, ADV, (2, 2))
-PREPARED = prepared_mdps.prepare(TASKS, 3, 0.9)
-J = objectives.expected_return_objective(TASKS, 3, 0.9)
-L = objectives.reinforce_objective(C)
-PATH = adaptation.inner_loop(tabular, THETA, 0.5, [J, L])
-ADJOINTS = adaptation.adjoints(tabular, PATH, 0.5, [J, L], [None, J, J])
-exact = {"policy": tabular, "theta": THETA, "alpha": 0.5, "num_steps": 2, "J": J}
-
-INNER = inner_steps.InnerStep(tabular, 0.5, 0.25, 0.9)
-ONE = MDP(TASKS.initial, TASKS.transition, TASKS.reward[:1])
-PROBLEM = problems_.Problem(INNER._replace(gamma=1.0), THETA, ONE, 1, 2, 1)
-DATA = Data(EPISODES, np.ones((3, 4)))
-PHI = {"logits": Z}
-INPUTS, P = meta_gradients.enumerated_inputs(PROBLEM)
-EXACT = meta_gradients.exact_gradients(PROBLEM)
-ROWS = np.array([[1.0, -2.0, 0.5, 0.25], [0.5, 1.0, -1.0, 2.0]])
-MOMENTS = meta_gradients.measure(ROWS, np.array([0.25, 0.75]), EXACT)
-LOG_RATIO = np.array([[[0.1, -0.2, 0.3]]])
-weights = {
-    "log_ratio": LOG_RATIO,
-    "rewards": np.array([[[1.0, -0.5, 2.0]]]),
-    "b": np.array([[[0.5, -0.25, 0.1]]]),
-    "gamma": 0.9,
-}
-
-FAMILY, GRID = small_bandit(), small_grid()
-SETTINGS = adaptation_settings.adaptation(GRID, inner_steps=1, baseline=0.25)
-GRID_SAMPLER = rollouts.sampler(GRID.sample(rng(), 3), GRID.reward_noise)
-GRID_THETA = SETTINGS.policy.init(rng(), 9, 5)
-TRIAL = trials.play(rng(), SETTINGS, GRID_SAMPLER, GRID_THETA, 8.0)
-TABLES = stage_tables.trial_tables(TRIAL.stages, [x.rewards - 0.1 for x in TRIAL.stages], (9, 5))
-
-
-MAML = maml(GRID, num_tasks=5).step.keywords["settings"]
 
 
 def surrogate(theta):
@@ -102,6 +55,7 @@ def divergence(theta):
 B = "broadcast"
 NONE = "None"
 CALLS = {
+    **estimator_calls.CALLS,
     "returns.discounted_returns": call(
         returns.discounted_returns, {"rewards": "shape"}, rewards=EPISODES.rewards, gamma=0.9
     ),
@@ -187,47 +141,6 @@ CALLS = {
     "adaptation.first_order_meta_gradient": call(adaptation.first_order_meta_gradient, **exact),
     "controls.best_alpha": call(
         controls.best_alpha, returns_of=lambda alpha: -abs(alpha - 3.0), first_alpha=1.0, most=4
-    ),
-    "enumeration.Data": call(Data, **DATA._asdict()),
-    "enumeration.trajectories": call(enumeration.trajectories, task=ONE, horizon=2),
-    "enumeration.compositions": call(
-        enumeration.compositions, num_trajectories=2, num_episodes=3
-    ),
-    "enumeration.num_data_sets": call(
-        enumeration.num_data_sets, num_trajectories=2, num_episodes=3, num_steps=2
-    ),
-    "enumeration.enumerate_data_sets": call(
-        enumeration.enumerate_data_sets, task=ONE, horizon=1, num_episodes=2, num_steps=1
-    ),
-    "inner_steps.InnerStep": call(inner_steps.InnerStep, {"baseline": "sign"}, **INNER._asdict()),
-    "problems.Problem": call(problems_.Problem, **PROBLEM._asdict()),
-    "meta_gradients.enumerate_data": call(meta_gradients.enumerate_data, problem=PROBLEM),
-    "meta_gradients.exact_gradients": call(meta_gradients.exact_gradients, problem=PROBLEM),
-    "meta_gradients.enumerated_inputs": call(meta_gradients.enumerated_inputs, problem=PROBLEM),
-    "meta_gradients.measure": call(
-        meta_gradients.measure, estimates=ROWS, probability=np.array([0.25, 0.75]), exact=EXACT
-    ),
-    "meta_gradients.break_even": call(
-        meta_gradients.break_even, {"bias_norm": "zero"}, biased=MOMENTS, unbiased=MOMENTS,
-        bias_norm=0.5
-    ),
-    "meta_gradients.compare_estimators": call(
-        meta_gradients.compare_estimators,
-        {"functions": "names", "num_episodes": "wrong-shape"},
-        functions={"plain": estimators.plain}, problem=PROBLEM, num_episodes=[1, 2],
-    ),
-    "problems.standard_problems": call(problems_.standard_problems),
-    "meta_gradients.check_meta_gradient": call(
-        meta_gradients.check_meta_gradient,
-        estimator=estimators.plain, estimand="F_N", problem=PROBLEM, tolerance=1e-10,
-    ),
-    "monte_carlo.sample_data": call(
-        monte_carlo.sample_data, rng=rng(), problem=PROBLEM, num_sets=3
-    ),
-    "monte_carlo.compare_by_sampling": call(
-        monte_carlo.compare_by_sampling,
-        {"functions": "names"}, rng=rng(), functions={"plain": estimators.plain}, problem=PROBLEM,
-        num_sets=3,
     ),
     "adaptation_settings.parse_names": call(
         adaptation_settings.parse_names, {"word": "text"}, word="W2,b2"

@@ -112,8 +112,9 @@ def attempt(base, arguments):
 
 def judge(base, name, m, expected):
     """Return the verdict on the base call with argument `name` replaced by the mutation m."""
-    if m.kind == "huge" and allowed(base, name, m):
-        return Verdict("", "the work that was asked for")
+    words = allowed(base, name, m)
+    if "*" in words or (m.kind == "huge" and words):
+        return Verdict("", "any value, or the work that was asked for")
     arguments = copy.deepcopy({k: v for k, v in base.arguments.items() if k != name})
     kept = copy.deepcopy(arguments)
     try:
