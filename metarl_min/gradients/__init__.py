@@ -24,4 +24,7 @@ mistakes             frequent mistakes in an estimator, by name
 problems             problems on which estimators are measured
 meta_gradients       the exact mean, covariance and bias of an estimator, and a check of your own
 monte_carlo          the same moments from sampled data sets
+
+`default_steps`, `surrogate_objective` and `check_update` are used inside, and trust their
+arguments.
 """

@@ -112,7 +112,7 @@ CALLS = {
     ),
     "priors.prior_means": call(priors.prior_means, prior=BETA),
     "priors.prior_means:normal": call(priors.prior_means, prior=NORMAL),
-    "policies.Policy": call(policies.Policy, {"word": "*"}, _start, **NETWORK._asdict()),
+    "policy.Policy": call(policies.Policy, {"word": "*"}, _start, **NETWORK._asdict()),
     "policies.softmax": call(policies.softmax, {"logits": "shape"}, logits=Z),
     "policies.log_softmax": call(policies.log_softmax, {"logits": "shape"}, logits=Z),
     "policies.entropy": call(policies.entropy, {"logits": "shape"}, logits=Z),
