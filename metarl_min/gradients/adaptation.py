@@ -141,8 +141,7 @@ def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> li
         J = arguments.instance("objective", objective, Objective)
         check_parameters(policy, theta, J.shape, J.num_tasks)
         num_tasks = J.num_tasks
-    check_step_sizes(alpha, theta, num_tasks)
-    return take_steps(policy, theta, alpha, inner)
+    return take_steps(policy, theta, check_step_sizes(alpha, theta, num_tasks), inner)
 
 
 def adjoints(
@@ -186,16 +185,19 @@ def alpha_gradient(policy: Policy, path: Iterates, inner: Objectives, v: Iterate
     return total
 
 
-def _check(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> None:
+def _checked(
+    policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
+) -> tuple[Any, int]:
+    """Return alpha and the number of steps; an error unless the arguments go together."""
     arguments.instance("J", J, Objective)
     check_parameters(policy, theta, J.shape, J.num_tasks)
-    check_step_sizes(alpha, theta)
-    arguments.whole("num_steps", num_steps, low=0, high=MOST_STEPS)
+    K = arguments.whole("num_steps", num_steps, low=0, high=MOST_STEPS)
+    return check_step_sizes(alpha, theta), K
 
 
 def adapted_return(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> Any:
     """Return F_inf, eq. (5): the mean over tasks of J(phi_K). Autograd may trace theta."""
-    _check(policy, theta, alpha, num_steps, J)
+    alpha, num_steps = _checked(policy, theta, alpha, num_steps, J)
     path = take_steps(policy, theta, alpha, [J] * num_steps)
     return np.mean(J.value(policy.logits(path[-1])))
 
@@ -207,7 +209,7 @@ def meta_gradient_reverse_over_reverse(
 
     The inner gradients of eq. (1) are also computed by autograd.
     """
-    _check(policy, theta, alpha, num_steps, J)
+    alpha, num_steps = _checked(policy, theta, alpha, num_steps, J)
 
     def F_inf(theta: Tree) -> Any:
         phi = trees.broadcast_to_tasks(theta, J.num_tasks)
@@ -222,7 +224,7 @@ def meta_gradient_reverse_over_reverse(
 
 def meta_gradient(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective) -> Tree:
     """Return the gradient of F_inf by autograd, through the formula of the inner gradient."""
-    _check(policy, theta, alpha, num_steps, J)
+    alpha, num_steps = _checked(policy, theta, alpha, num_steps, J)
     return grad(lambda theta: adapted_return(policy, theta, alpha, num_steps, J))(theta)
 
 
@@ -230,7 +232,7 @@ def meta_gradient_by_hessian_products(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
     """Return the gradient of F_inf by Hessian-vector products, eq. (3). It is the fastest way."""
-    _check(policy, theta, alpha, num_steps, J)
+    alpha, num_steps = _checked(policy, theta, alpha, num_steps, J)
     inner, outer = [J] * num_steps, [None] * num_steps + [J]
     path = take_steps(policy, theta, alpha, inner)
     v = adjoints(policy, path, alpha, inner, outer)
@@ -241,6 +243,6 @@ def first_order_meta_gradient(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
     """Return the gradient of first-order MAML, eq. (4): the mean over tasks of grad J(phi_K)."""
-    _check(policy, theta, alpha, num_steps, J)
+    alpha, num_steps = _checked(policy, theta, alpha, num_steps, J)
     adapted = take_steps(policy, theta, alpha, [J] * num_steps)[-1]
     return trees.scale(sum_tasks(gradient(policy, adapted, J), theta), 1 / J.num_tasks)

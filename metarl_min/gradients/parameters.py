@@ -38,8 +38,8 @@ def check_parameters(
         require(got == shapes, f"theta must have the names and shapes {shapes}", got)
 
 
-def check_step_sizes(alpha: Any, theta: Tree, num_tasks: int | None = None) -> None:
-    """Raise an error unless alpha is a number, at least 0, or a tree with the shapes of theta.
+def check_step_sizes(alpha: Any, theta: Tree, num_tasks: int | None = None) -> Any:
+    """Return alpha; an error unless it is a number, at least 0, or a tree with the shapes of theta.
 
     The entries of a tree may be negative, because step sizes that are learned may change signs. If
     theta has the leading axis [M], M = `num_tasks`, the tasks may share the step sizes. Autograd
@@ -51,5 +51,5 @@ def check_step_sizes(alpha: Any, theta: Tree, num_tasks: int | None = None) -> N
         M = () if num_tasks is None else (whole("num_tasks", num_tasks),)
         shared = _shapes(alpha, *M) == shapes
         require(shared or got == shapes, f"alpha must have the names and shapes {shapes}", got)
-    elif not isbox(alpha):
-        real("alpha", alpha, 0)
+        return alpha
+    return alpha if isbox(alpha) else real("alpha", alpha, 0)
