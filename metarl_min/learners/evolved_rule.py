@@ -176,7 +176,7 @@ def _trial(
     rng: Rng, thetas: Tree, tasks: MDP, greedy: bool = False, *, family: Family, unit: float
 ) -> Episodes:
     num_tasks = instance("tasks", tasks, MDP).leading[0]
-    rule = coefficients(np.repeat(thetas["rule"], num_tasks, axis=0))
+    rule = Rule._make(np.repeat(x, num_tasks) for x in coefficients(thetas["rule"]))
     player = agent(rule, family, tasks.shape, greedy, unit)
     return players.play_population(rng, player, family, tasks, players.num_members(thetas))
 

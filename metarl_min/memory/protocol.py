@@ -60,8 +60,8 @@ def require_outputs(logits: Any, values: Any, axes: tuple[int, int]) -> None:
 
 
 @lru_cache(maxsize=64)
-def _shapes(policy: RecurrentPolicy, num_inputs: int, num_actions: int) -> dict[str, Any]:
-    params = policy.init(onp.random.default_rng(0), num_inputs, num_actions)
+def _shapes(init: Callable[..., Tree], num_inputs: int, num_actions: int) -> dict[str, Any]:
+    params = init(onp.random.default_rng(0), num_inputs, num_actions)
     return {name: onp.shape(leaf) for name, leaf in params.items()}
 
 
@@ -72,7 +72,8 @@ def require_parameters(
 
     All leaves may have the same leading axes, such as that of a population.
     """
-    shapes = _shapes(policy, num_inputs, num_actions)
+    # A generation of a search makes a new policy, but with the same `init`.
+    shapes = _shapes(policy.init, num_inputs, num_actions)
     require(theta.keys() == shapes.keys(), f"theta must have the names {sorted(shapes)}", [*theta])
     leading = {onp.shape(theta[x])[: onp.ndim(theta[x]) - len(shapes[x])] for x in shapes}
     for name, shape in shapes.items():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from recurrent_policies import made
 
+from metarl_min.evolution import players
 from metarl_min.memory import protocol, recurrent_policies
 
 
@@ -57,3 +58,20 @@ def test_a_gradient_is_that_of_finite_numbers_that_fit(by_hand):
             recurrent_policies.gradient(policy, params, x, wrong, z, v)
     with pytest.raises(TypeError, match="logit_gradients must be an array of floats, got list"):
         recurrent_policies.gradient(policy, params, x, memories, z.tolist(), v)
+
+
+def test_the_shapes_of_a_population_are_computed_once():
+    """A generation of a search wraps its policy anew. It must not draw new initial parameters."""
+    policy, drawn = recurrent_policies.gru(3), []
+
+    def init(rng, num_inputs, num_actions):
+        drawn.append(num_inputs)
+        return policy.init(rng, num_inputs, num_actions)
+
+    own = policy._replace(init=init)
+    theta = own.init(np.random.default_rng(0), 5, 2)
+    thetas = {name: np.stack([x] * 4) for name, x in theta.items()}
+    for _ in range(3):
+        batched = players.batched_over_population(own, 4)
+        protocol.require_parameters(batched, thetas, 5, 2)
+    assert drawn == [5, 5]
