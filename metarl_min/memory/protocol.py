@@ -78,8 +78,8 @@ def require_parameters(
     leading = {onp.shape(theta[x])[: onp.ndim(theta[x]) - len(shapes[x])] for x in shapes}
     for name, shape in shapes.items():
         got = onp.shape(theta[name])
-        fits = len(leading) == 1 and got[len(got) - len(shape) :] == shape
-        require(fits, f"parameter {name!r} must have the shape {shape}", got)
+        if len(leading) != 1 or got[len(got) - len(shape) :] != shape:
+            raise ValueError(f"parameter {name!r} must have the shape {shape}, got {got}")
 
 
 FITS = "the functions of the policy must accept the parameters, the memories and x"

@@ -103,7 +103,7 @@ CALLS = {
     ),
     "protocol.unroll": call(recurrent_policies.unroll, UNROLLED, **unrolled),
     "protocol.gradient": call(
-        recurrent_policies.gradient, {"params": "sign *"}, **unrolled,
+        recurrent_policies.gradient, {"params": "sign"}, **unrolled,
         memories=RECORD.policy_memories,
         logit_gradients=G_LOGITS, value_gradients=G_VALUES,
     ),
