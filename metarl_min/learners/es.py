@@ -38,7 +38,7 @@ from metarl_min.tasks import Family, reward_unit
 
 
 def _check_search(*fields: Any) -> tuple[Any, ...]:
-    """Return the fields of `Search`, with numbers of Python."""
+    """Return the fields of `Search`. Each number becomes an int or a float of Python."""
     by_name = dict(zip(Search._fields, fields, strict=True))
     for name in ("population", "num_tasks"):
         by_name[name] = whole(name, by_name[name])

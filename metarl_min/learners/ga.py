@@ -54,7 +54,7 @@ BREEDING_STREAM = 3  # children are bred with the generator seeded by [key, 3]
 
 
 def _check_breeding(*fields: Any) -> tuple[Any, ...]:
-    """Return the fields of `Breeding`, with numbers of Python."""
+    """Return the fields of `Breeding`. Each number becomes an int or a float of Python."""
     by_name = dict(zip(Breeding._fields, fields, strict=True))
     lowest = {"population": 2, "elites": 0, "pressure": 1, "num_tasks": 1}
     by_name |= {name: whole(name, by_name[name], low, MAX_COUNT) for name, low in lowest.items()}

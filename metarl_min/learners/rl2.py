@@ -18,8 +18,9 @@ One step of the training is:
 The gradient in theta is computed by hand for `gru`, by cells (4) and (5), and for
 `external_memory.policy`. Autograd computes it for the other cells. The policy observes its previous
 action and its previous reward, by recurrent_agents (1). Within a trial it learns by a change of its
-memory, and theta stays fixed. The unit is that of the rewards of the family, `tasks.reward_unit`.
-So the training does not change if all rewards are multiplied by a number, up to rounding.
+memory, and theta stays fixed. `tasks.reward_unit` gives the unit of the rewards of the family. If
+all rewards and their unit are multiplied by the same positive number, the training does not change,
+up to rounding.
 
 By default the rewards of the training are the sampled rewards r_t. They may be replaced by
 
@@ -40,11 +41,12 @@ If the task has one state, b is the mean of r(s,a) over the actions. Otherwise b
 states an episode may end early. Then the actions decide how many steps follow, so they decide how
 often b is subtracted, and b is not a baseline. The policy always observes the sampled rewards.
 
-The bits of a training depend on the library of NumPy that multiplies matrices, a BLAS. OpenBLAS
-uses several threads for a product of more than 2^19 multiplications, and then the last bits of the
-product can depend on the number of threads. The default settings for bandits with one state need
-such products. With one thread, as the command line has it, a training repeats its bits on the same
-kind of processor, and it is faster: these products are too small for several threads.
+NumPy multiplies matrices with a library of the kind BLAS, often OpenBLAS. OpenBLAS uses several
+threads for a product of more than 2^19 multiplications, and then the last bits of the product can
+depend on the number of threads. The default settings for bandits with one state need such products.
+The command line uses one thread by default. Then two trainings with the same seed and the same
+libraries have the same bits on the same kind of processor. One thread is also faster, because these
+products are small.
 """
 
 from __future__ import annotations
@@ -83,7 +85,7 @@ def expected_rewards(episodes: Episodes, tasks: MDP) -> Array:
     mean = np.broadcast_to(mdp.expected_rewards(tasks), (*tasks.leading, *tasks.shape))
     if tasks.shape[0] == 1:
         mean = mean - mean.mean(-1, keepdims=True)
-    index = rollouts.visit_index(episodes, tasks.shape)  # of (task, s, a) in the flat table
+    index = rollouts.visit_index(episodes, tasks.shape)  # entries (task, s, a) of the flat `mean`
     return mean.ravel()[index]
 
 
@@ -104,8 +106,8 @@ BANDIT = Settings(
 # In a contextual bandit, each state is called a cue. Actions do not change the later cues. The arm
 # that is most likely to pay now is also the best arm for the rest of the trial. If no arm of a cue
 # has paid yet, all untried arms of this cue are equally likely to pay. A pull of any of them gives
-# the same amount of information about the task. So exploration has no extra use. Therefore gamma is
-# 0, and later rewards add no noise to the advantages.
+# the same amount of information about the task. So the arm that is most likely to pay also gives
+# the most information. Therefore gamma is 0, and later rewards add no noise to the advantages.
 # The policy still learns to remember, because gradients go back through the memory.
 CONTEXTUAL = Settings(
     hidden=32, num_tasks=128, iterations=1000, gamma=0.0, gae_lambda=0.0,
@@ -200,7 +202,7 @@ def rl2(
     hidden units that returns a `RecurrentPolicy`. `rewards` is a function of this module, and
     `update` is `recurrent_training.a2c` or `ppo(..)`. The other settings are the fields of
     `recurrent_training.Settings`. Their defaults come from `default_settings`. TypeError or
-    ValueError if a setting is out of range, or changes nothing, given the other settings.
+    ValueError if a setting is out of range, or if the other settings leave it without an effect.
     """
     chosen = _resolved(default_settings(family), {"update": update, **settings})
     policy = function("cell", cell)(chosen.hidden)

@@ -1,4 +1,4 @@
-"""An external memory: how its rows are found by their addresses, read and written.
+"""An external memory: how a network reads its rows and writes to them, by their addresses.
 
 Row i of the memory has an address and a content, which are vectors. In this module, R is the number
 of rows and W the number of entries of a vector. At each step a network gives a key, a vector to
@@ -89,8 +89,8 @@ def similarity_pullback(
     address_divisors = onp.maximum(address_squares, SHORTEST**2)
     first = g / onp.sqrt(key_divisor * address_divisors)  # factor of the first terms
     second = g * similarities  # factor of the second terms, still without 1 / length^2
-    # Where a length counts as 1e-3, its divisor differs from its square. Then `==` is False, which
-    # multiplies the second term by 0.
+    # If a length below 1e-3 counts as 1e-3, the square of the length is not equal to the divisor.
+    # Then `==` is False, which multiplies the second term by 0.
     second_key = second.sum(-1, keepdims=True) * (key_square == key_divisor) / key_divisor
     second_addresses = second * (address_squares == address_divisors) / address_divisors
     key_gradient = onp.einsum("...r,...rw->...w", first, addresses) - second_key * key

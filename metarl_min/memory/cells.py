@@ -35,14 +35,15 @@ n, but in the arguments of s, s and tanh. d_q is the gradient in q itself:
     h stands in h' directly, with the factor u:                     g * u
     h also stands in h U, whose gradient is (d_r, d_u, d_q):        (d_r, d_u, d_q) U^T
 
-All steps and tasks share the parameters, so the gradients in (5) are sums over the steps t and over
-the tasks. The products with x_t^T and h_t^T contain the sum over the tasks. In df/db and df/dc, the
-sum over the tasks is not written. In this module, T is the number of all steps of a sequence. If
-the sequence is a trial, T is the product N T of the other modules.
+All steps and tasks share the parameters, so each gradient in a parameter is a sum over the steps t
+and over the tasks. In this module, T is the number of all steps of a sequence. If the sequence is a
+trial, T is the product N T of the other modules.
 
     (5)  df/dW = sum_t x_t^T (d_r, d_u, d_n)_t,  df/db = sum_t (d_r, d_u, d_n)_t,
          df/dU = sum_t h_t^T (d_r, d_u, d_q)_t,  df/dc = sum_t d_q,t   [Werbos 1990; derivation]
 
+    the rows of x_t and h_t are tasks, so the products in df/dW and df/dU sum over the tasks
+    df/db and df/dc also need a sum over the tasks, which (5) does not show
     x W has the derivative x in W, h U has h in U, and b and c are added: so (4) gives (5)
     f depends on h' of step t through the outputs of step t, such as logits and values,
     and through step t + 1: so g is the gradient from the outputs plus df/dh of step t + 1

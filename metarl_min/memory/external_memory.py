@@ -50,7 +50,7 @@ from metarl_min.memory.protocol import RecurrentPolicy
 
 
 class Interface(NamedTuple):
-    """The control of the external memory at one step, eq. (1), or the gradients in it."""
+    """The key, vector, gate and strength of one step, eq. (1), or the gradients in these four."""
 
     key: Any  # [..., M, W]
     vector: Any  # [..., M, W]
@@ -160,11 +160,11 @@ def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
 def memory_pullback(before: Memory, after: Memory, g: Memory) -> tuple[Interface, Memory]:
     """Return the gradients in the interface and in the memory before a step, addressing (2)-(11).
 
-    g holds the gradients from the next step; g.read also holds the gradient from the heads. The
-    key, the reading, the addresses and the contents after this step are used in this step too, so
-    the gradients from this step are added to g. The result takes `hidden` and `read` unchanged from
-    g. Their gradients also need the GRU, so `memory_gradient` replaces them. The result also
-    takes `usage` from g, where it is zeros, because the usage has no gradient.
+    g holds the gradients from the next step; g.read also holds the gradient from the heads. This
+    step itself reads with its new key, reading, addresses and contents. So f depends on these in
+    two ways, and the gradient from this step is added to g. The second result keeps `hidden` and
+    `read` of g. Their gradients also need the GRU, so `memory_gradient` replaces them. The second
+    result also keeps `usage` of g, which is zeros, because the usage has no gradient.
     """
     _, (key, vector, gate, strength), least, writing, similarities = after.cache
     # read = sum_i reading_i content_i
@@ -181,15 +181,15 @@ def memory_pullback(before: Memory, after: Memory, g: Memory) -> tuple[Interface
     )
     # the write of `vector` to the contents, then the write of the previous key to the addresses;
     # each write gives a gradient in `writing`
-    old_content_gradient, from_contents, vector_gradient = addressing.write_pullback(
+    old_content_gradient, writing_gradient_1, vector_gradient = addressing.write_pullback(
         least, writing, vector, g.contents + content_gradient
     )
-    old_address_gradient, from_addresses, last_key_gradient = addressing.write_pullback(
+    old_address_gradient, writing_gradient_2, last_key_gradient = addressing.write_pullback(
         least, writing, before.key, g.addresses + address_gradient
     )
     # writing = gate last_reading + (1 - gate) least
     gate_gradient, last_reading_gradient = addressing.writing_weights_pullback(
-        gate, before.reading, least, from_contents + from_addresses
+        gate, before.reading, least, writing_gradient_1 + writing_gradient_2
     )
     interface = Interface(key=g.key + key_gradient, vector=vector_gradient,
                           gate=gate_gradient, strength=strength_gradient)  # fmt: skip
@@ -201,7 +201,7 @@ def memory_pullback(before: Memory, after: Memory, g: Memory) -> tuple[Interface
 def memory_gradient(
     params: Tree, x: Array, memories: Any, logit_gradients: Array, value_gradients: Array
 ) -> Tree:
-    """Return the gradient in all parameters, back through the steps, by eq. (2) and cells (4), (5).
+    """Return the gradient of f in all parameters, by eq. (2), addressing (2)-(11), cells (4), (5).
 
     The arguments are the arguments of `recurrent_policies.gradient` without `policy`.
     """
@@ -224,7 +224,7 @@ def memory_gradient(
         features = onp.concatenate([after.hidden, after.read], axis=-1)
         gradient["U_heads"] += features.T @ head_gradient
         gradient["interface_weights"] += after.hidden.T @ y_gradient
-        # `cells` sums by a faster product with ones. Here the lines above take most of the time.
+        # A product with ones, as in `cells`, would save little: these sums take little of the time.
         gradient["b"] += gru.input.sum(0)
         gradient["c"] += gru.recurrent[:, 2 * H :].sum(0)
         gradient["c_heads"] += head_gradient.sum(0)

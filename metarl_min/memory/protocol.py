@@ -37,7 +37,7 @@ def _check(init: Any, initial_memory: Any, step: Any, gradient: Any) -> tuple[An
 
 @checked(_check)
 class RecurrentPolicy(NamedTuple):
-    """A policy with a memory, as functions of its parameters, which trust their arguments."""
+    """A policy with a memory: functions of its parameters. The functions trust their arguments."""
 
     init: Callable[[Rng, int, int], Tree]  # rng, I inputs, A actions -> parameters
     initial_memory: Callable[[Tree, int], Any]  # parameters, num_tasks -> memory before a trial
@@ -101,9 +101,10 @@ def unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], An
     """
     instance("policy", policy, RecurrentPolicy)
     require(onp.ndim(x) == 3 and len(x) > 0, "x must have the axes [T, M, I]", onp.shape(x))
+    # Autograd differentiates with traced arrays, and a complex step with complex parameters.
     traced = isbox(params) or isbox(x)
     if traced or any(map(onp.iscomplexobj, instance("params", params, dict).values())):
-        return _unroll(policy, params, x)  # it is being differentiated
+        return _unroll(policy, params, x)
     trees.check(params)
     floats("x", x)
     with plugins.errors_by_rule(FITS):
@@ -142,8 +143,8 @@ def gradient(
     """
     instance("policy", policy, RecurrentPolicy)
     require(array("x", x).ndim == 3, "x must have the axes [T, M, I]", x.shape)
-    is_wide = array("logit_gradients", logit_gradients).ndim == 3 and logit_gradients.size > 0
-    require(is_wide, "logit_gradients must have the axes [T, M, A]", logit_gradients.shape)
+    fits = array("logit_gradients", logit_gradients).ndim == 3 and logit_gradients.size > 0
+    require(fits, "logit_gradients must have the axes [T, M, A]", logit_gradients.shape)
     shaped("logit_gradients", logit_gradients[..., 0], x.shape[:-1], "x")
     shaped("value_gradients", array("value_gradients", value_gradients), x.shape[:-1], "x")
     number = len(sequence("memories", memories))

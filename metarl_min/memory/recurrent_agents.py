@@ -16,9 +16,9 @@ episodes of three steps:
 
 Here f is the step of the policy, and 1{s} is the one-hot vector of the state s. The previous action
 and the previous reward are zeros at the first step of the trial. The bit start_t is 1 at the first
-step of an episode. Time t runs over all N T steps of the trial. The unit is that of the rewards of
-the family, by `tasks.reward_unit`. So x_t does not change if all rewards are multiplied by a
-number.
+step of an episode. Time t runs over all N T steps of the trial. `tasks.reward_unit` gives the unit
+of the rewards of a family. If all rewards and their unit are multiplied by the same positive
+number, x_t does not change, up to rounding.
 
 Duan et al. use another bit: it says whether the previous step ended its episode. If each episode
 lasts T steps, this bit is equal to start_t, except at the first step of the trial. There it is 0,
@@ -90,7 +90,7 @@ def observation(states: Array, last_action_reward: Array, starts: bool, num_stat
     indices("states", states, whole("num_states", num_states))
     shape = floats("last_action_reward", last_action_reward).shape
     fits = len(shape) == 2 and states.shape == shape[:1]
-    require(fits, "last_action_reward must have the axes [B, A + 1], for each state a row", shape)
+    require(fits, "last_action_reward must have the axes [B, A + 1], one row for each state", shape)
     return _observation(states, last_action_reward, flag("starts", starts), num_states)
 
 
@@ -111,7 +111,8 @@ def _require_logits(logits: Array) -> None:
 
 def _require_numbers(largest: Array) -> None:
     """Raise a FloatingPointError unless the largest logit of each row is a finite number."""
-    if math.isfinite(np.vdot(largest, largest)):  # the common case, found in less time
+    # If an entry is not finite, the sum of squares is not finite. One sum is a faster test.
+    if math.isfinite(np.vdot(largest, largest)):
         return
     finite = np.isfinite(largest)
     if not finite.all():

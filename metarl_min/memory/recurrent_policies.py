@@ -1,4 +1,4 @@
-"""Policies with a memory: a recurrent cell, and the logits and the value that it computes.
+"""Policies with a memory: a recurrent cell, and heads that compute the logits and the value.
 
 A recurrent policy receives one observation x at each step, and it keeps a memory from step to step.
 The memory of the Elman cell, cells (1), is its hidden state h. Let h' be the hidden state after the
@@ -13,8 +13,9 @@ decomposition. The initial parameters are:
 - b, c and c_heads are zeros.
 - Each block of U is orthogonal, by (2), so that its product with h has the length of h.
 - Each block of W is uniform, by (3).
-- The columns of U_heads for the logits are orthonormal, by (2). They are then multiplied by 0.01,
-  so that the first policy is nearly uniform. The column for the value has length 1, by (2).
+- The columns of U_heads for the logits are orthonormal, by (2), or the rows are, if A > H. These
+  columns are then multiplied by 0.01, so that the first policy is nearly uniform. The column for
+  the value has length 1, by (2).
 
     (2)  take the QR decomposition of a matrix of normal numbers, and multiply each column of Q
          by the sign of the entry of the same column on the diagonal of R
@@ -45,12 +46,15 @@ from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.memory import cells
 from metarl_min.memory.cells import GRUStep
 from metarl_min.memory.protocol import Cell, RecurrentPolicy
-from metarl_min.memory.protocol import gradient as gradient  # so that users find them here
-from metarl_min.memory.protocol import unroll as unroll
+from metarl_min.memory.protocol import gradient as gradient  # users find it here too
+from metarl_min.memory.protocol import unroll as unroll  # users find it here too
 
 
 def orthogonal(rng: Rng, rows: int, columns: int) -> Array:
-    """Return a random matrix whose columns are orthonormal, or whose rows, if fewer, eq. (2)."""
+    """Return a random matrix whose columns are orthonormal, eq. (2). [rows, columns]
+
+    If there are fewer rows than columns, the rows are orthonormal instead.
+    """
     shape = whole("rows", rows), whole("columns", columns)
     Q, R = onp.linalg.qr(generator("rng", rng).standard_normal((max(shape), min(shape))))
     Q = Q * onp.sign(onp.diag(R))

@@ -93,7 +93,7 @@ def update_of_words(
 
 
 def _check_settings(*fields: Any) -> tuple[Any, ...]:
-    """Return the fields of `Settings`, with numbers of Python."""
+    """Return the fields of `Settings`. Each number becomes an int or a float of Python."""
     *numbers, update = fields
     by_name = dict(zip(Settings._fields, numbers, strict=False))
     for name, value in by_name.items():
@@ -198,7 +198,7 @@ def ascend(
     episodes: Episodes,
     rewards: Array,
 ) -> State:
-    """Return the state after the ascents of eq. (2) on one batch, with the schedule of eq. (1).
+    """Return the state after the ascents of F, eq. (2), on one batch, with the schedule of eq. (1).
 
     `record` and `episodes` describe the trials of the batch. `rewards` [M, N, T] are the rewards
     that enter the advantages. They can differ from `episodes.rewards`: rl2 divides them by their
