@@ -147,6 +147,13 @@ def test_a_dask_cluster_gives_the_same_bits_after_a_worker_was_killed():
     )
 
 
+def test_right_gradients_of_rounded_functions_are_never_called_wrong(capsys):
+    load("benchmarks/derivative_checks.py").main(6, 200)
+    lines = capsys.readouterr().out.splitlines()
+    assert all(re.match(r".{15} +\d+ / +0 / +\d+ +0 / +6 / +0 +0 / +6 ", x) for x in lines[2:-1])
+    assert re.fullmatch(r"200 entries: -?\d+\.\d MB .*, \d+ calls in .*", lines[-1])
+
+
 def test_the_benchmark_of_learning_runs_the_lines_that_it_is_asked_for(capsys):
     module = load("benchmarks/learning.py")
     medians = module.main(1, "2 pulls=10", iterations=1)

@@ -152,5 +152,5 @@ def conclude(claim: Claim, measured: Measured, lines: Lines) -> Report:
     if report.verdict == "not checked":
         return _closer(claim, measured, lines) or report
     if report.verdict == "WRONG" and (why := _not_wrong(claim, measured, lines)):
-        return report._replace(verdict="not checked", factor=None, remark=why)
+        return report._replace(verdict="not checked", uncertainty=np.inf, factor=None, remark=why)
     return report

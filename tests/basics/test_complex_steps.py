@@ -68,9 +68,9 @@ def test_a_function_that_writes_into_its_argument_is_measured_at_x():
         x -= x[1]
         return np.sum(x**2)
 
-    x = np.array([1.0, 2.0])
-    assert complex_step(centred, x).tolist() == [-2, 2]
-    assert x.tolist() == [1.0, 2.0]
+    x = np.array([1.0, 2.0, 4.0])  # x - x_1 = (-1, 0, 2)
+    assert complex_step(centred, x).tolist() == [-2, -2, 4]
+    assert x.tolist() == [1, 2, 4]
 
 
 def test_unsuitable_functions_are_an_error_that_states_the_rule():

@@ -112,6 +112,8 @@ def test_estimates_in_float32_agree_and_the_report_says_so():
     report = expectations.check_unbiased(lambda x: x, thirds, np.array([0.25 / 3 + 1.5 / 7]))
     assert report and report.dtype == "float32" and "in float32" in str(report)
     assert not expectations.check_unbiased(lambda x: 1.01 * x, thirds, np.array([0.2976]))
+    score = [(0.3, np.array([1 / 0.3], np.float32)), (0.7, np.array([-1 / 0.7], np.float32))]
+    assert expectations.check_unbiased(lambda x: x, score, np.zeros(1))
 
 
 @pytest.mark.parametrize("tolerance", [np.inf, np.nan, -1e-9, 0.2])
