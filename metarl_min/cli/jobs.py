@@ -55,9 +55,10 @@ SIGNALS = {getattr(signal, x) for x in ("SIGINT", "SIGTERM", "SIGHUP") if hasatt
 
 @contextlib.contextmanager
 def _signals_wait() -> Iterator[None]:
-    """Let signals wait until the end of the block. A process that starts inside lets them wait too.
+    """Let signals to this thread wait until the end of the block.
 
-    On Windows signals do not wait.
+    Threads and processes that start inside let them wait too. A thread that the caller started
+    before still receives them. On Windows signals do not wait.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
