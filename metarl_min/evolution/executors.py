@@ -1,16 +1,16 @@
 """Executors: a population is cut into slices, and each worker evaluates one slice at a time.
 
-The setting `executor` of a search is None (all members are evaluated in this process), an Executor
-of `concurrent.futures`, a function that makes an Executor, or a `TimeLimit`, which adds a time
-limit to an Executor or to such a function. The result of a member must not depend on its slice.
-Then the results have the same bits for any number of workers, and a slice that has no result can be
-evaluated again.
+The setting `executor` of a search is one of these values:
+- None: all members are evaluated in this process.
+- An Executor of `concurrent.futures`.
+- A function that makes an Executor. `partial(workers.processes, 2)` makes a pool of two processes.
+- A `TimeLimit`: an Executor or a function that makes one, with a time limit.
 
-The function `partial(workers.processes, 2)` makes a pool of two processes. A pool that a function
-made is replaced if one of its workers is killed, or if no slice comes back in time.
+The result of a member must not depend on its slice. Then the results have the same bits for any
+number of workers, and a slice that has no result can be evaluated again.
 
-`_OPEN` is a cache of this process: it holds the Executors that functions have made. An Executor
-serves all later generations, because its workers take longer to start than a generation takes.
+`_OPEN` is a cache of this process: it holds the Executors that functions have made. An Executor is
+kept for all later generations, because starting its workers takes longer than a generation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from metarl_min.basics.records import checked
 from metarl_min.evolution import workers
 
 ATTEMPTS = 3
-SLICES = 8  # the default of the largest number of slices
+SLICES = 8  # the default of `num_slices`, the largest number of slices
 SECONDS = 3600.0  # the time limit of an executor that is given without a `TimeLimit`
 Slice = tuple[int, int]  # (start, stop): the members start .. stop - 1
 Job = Callable[[int, int], Any]  # start, stop -> result of the slice
@@ -63,13 +63,13 @@ def check(executor: Any) -> Any:
 
 
 def check_slices(executor: Any, num_slices: int | None) -> int | None:
-    """Check `executor`, and return the largest number of slices; None stands for SLICES."""
+    """Check both arguments, and return `num_slices`; None stands for SLICES."""
     check(executor)
     return None if num_slices is None else whole("num_slices", num_slices)
 
 
 def require_effect(executor: Any, num_slices: int | None) -> None:
-    """Raise a ValueError if a number of slices is given, but no executor."""
+    """Raise a ValueError if `num_slices` is given but `executor` is None."""
     effect = num_slices is None or executor is not None
     require(effect, "num_slices must come with an executor", num_slices)
 
@@ -87,7 +87,7 @@ def cut(num_members: int, max_slices: int) -> list[Slice]:
 
 
 def open_executor(executor: Any) -> Any:
-    """Return `executor` itself or, if it is a function, the Executor that it made.
+    """Return the Executor: `executor` itself, or the result of `executor()` if it is a function.
 
     The function is called at the first use, and again after `close`.
     """
@@ -101,7 +101,7 @@ def open_executor(executor: Any) -> Any:
 
 
 def close(executor: Any) -> None:
-    """Shut down the Executor that a function made, if it is open."""
+    """Shut down the Executor that the function `executor` made, if it is open."""
     executor = executor.executor if isinstance(executor, TimeLimit) else executor
     if executor in _OPEN:
         _OPEN.pop(executor).shutdown(wait=False)
@@ -114,11 +114,11 @@ class _NoAnswerError(TimeoutError):
 def _attempt(
     executor: Any, job: Job, slices: list[Slice], seconds: float, futures: dict[Future[Any], Slice]
 ) -> tuple[dict[Slice, Any], Exception | None, bool]:
-    """Return the results of one attempt, an error, and whether the Executor is lost.
+    """Return the results of one attempt, an error or None, and whether the Executor is lost.
 
-    `executor` is an Executor here. `futures` maps futures to slices. It holds the futures whose
-    results were not read yet, also from earlier attempts. If several slices have failed, the error
-    belongs to the failed slice that is last in the population.
+    Here `executor` is an Executor. The dict `futures` holds each future whose result was not read
+    yet, also from earlier attempts, with its slice. If several slices have failed, the returned
+    error belongs to the failed slice with the last members.
     """
     results: dict[Slice, Any] = {}
     errors: dict[Slice, Exception] = {}
@@ -143,8 +143,8 @@ def _attempt(
 
 
 def _replace(make: Any, made: Any) -> None:
-    """Stop the Executor that a function made; `open_executor` will call the function again."""
-    if _OPEN.get(make) is made:  # a search in another thread may have replaced it already
+    """Stop the Executor `made`; `open_executor` will call the function `make` again."""
+    if _OPEN.get(make) is made:  # another thread may have replaced it already
         del _OPEN[make]
     workers.stop(made)
 
@@ -152,7 +152,7 @@ def _replace(make: Any, made: Any) -> None:
 def _results(
     executor: Any, job: Job, slices: list[Slice], seconds: float
 ) -> tuple[dict[Slice, Any], Exception | None]:
-    """Return the results of all attempts, and the last error."""
+    """Return the results of all attempts, and the error of the last attempt or None."""
     results: dict[Slice, Any] = {}
     futures: dict[Future[Any], Slice] = {}
     error: Exception | None = None
@@ -163,13 +163,14 @@ def _results(
         pool = open_executor(executor)
         new, error, lost = _attempt(pool, job, missing, seconds, futures)
         results |= new
-        if lost and pool is executor:  # the user gave it
+        if lost and pool is executor:  # the user gave this Executor, so it cannot be replaced
             break
         if lost or (isinstance(error, _NoAnswerError) and pool is not executor):
             _replace(executor, pool)
             futures.clear()
     if isinstance(error, _NoAnswerError) and len(results) < len(slices):
-        # At the end of its `with` block, and when Python ends, a pool waits for its processes.
+        # A pool waits for its processes at the end of its `with` block and at the end of Python.
+        # A process that does not answer would block both, so it is killed.
         workers.kill(executor)
         return results, error
     for future in futures:
@@ -181,10 +182,10 @@ def gather(executor: Any, job: Job, slices: list[Slice]) -> list[Any]:
     """Return `job(start, stop)` of each slice, in order.
 
     Each slice has up to `ATTEMPTS` attempts. An Executor that a function made is replaced if it is
-    broken, refuses work or does not answer within the time limit: the function is called again. An
-    Executor that the user gave cannot be replaced. If it is broken or refuses work, there is no
-    further attempt; if it has not answered in the end, its processes are killed. If a slice has no
-    result in the end, a RuntimeError names its members; the last error is its cause.
+    broken, refuses work or does not answer in time: the function is called again. An Executor that
+    the user gave cannot be replaced. If this Executor is broken or refuses work, there is no
+    further attempt. If it does not answer in the last attempt, its processes are killed. If a slice
+    has no result, a RuntimeError names its members; the last error is the cause of this error.
     """
     function("job", job), instance("slices", slices, list)
     if executor is None:

@@ -14,8 +14,8 @@ from metarl_min.basics.trees import Array
 def require_finite(F: Any) -> Array:
     """Return the fitness of all members as floats. [P] -> [P]
 
-    TypeError unless F holds real numbers, ValueError unless it has one axis, FloatingPointError if
-    an entry is not finite.
+    TypeError unless F holds real numbers, ValueError unless F has one axis, FloatingPointError if
+    an entry of F is not finite.
     """
     array = np.asarray(F)
     if array.dtype.kind not in "fiu" or isinstance(F, np.ma.MaskedArray):
@@ -34,8 +34,9 @@ def of_directions(
 ) -> tuple[Array, float]:
     """Return F and sigma as floats; an error unless F fits the directions e and sigma is positive.
 
-    F must hold one entry for each centre, and then `per_direction` entries for each direction.
-    This function does not check that e is finite. `finite_gradient` checks it in the result.
+    F must hold `num_centres` entries for theta itself, and then `per_direction` entries for each
+    direction. This function does not check that e is finite. If e is not finite, the gradient is
+    not finite, and `finite_gradient` raises the error.
     """
     F, sigma = require_finite(F), real("sigma", sigma)
     require(sigma > 0, "sigma must be positive", sigma)
@@ -50,9 +51,9 @@ def of_directions(
 
 
 def finite_gradient(g: Array, e: Array) -> Array:
-    """Return the estimate of a gradient, g [D]; an error if it is not finite.
+    """Return g [D], the estimate of a gradient; an error if g is not finite.
 
-    ValueError if the directions e are not finite, else FloatingPointError.
+    The error is a ValueError if the directions e are not finite, else a FloatingPointError.
     """
     finite = np.isfinite(g)
     if not finite.all():
@@ -63,12 +64,12 @@ def finite_gradient(g: Array, e: Array) -> Array:
 
 
 def indices(name: str, value: Any) -> Array:
-    """Return an array of indices [k]; TypeError or ValueError unless they are whole and >= 0."""
+    """Return an array of indices [k]; TypeError or ValueError unless all are whole and >= 0."""
     require(arguments.indices(name, value, 2**63).ndim == 1, f"{name} must be [k]", np.shape(value))
     return np.asarray(value.astype(int, copy=False))
 
 
 def members(name: str, value: Any) -> Array:
-    """Return members [n, D]; TypeError or ValueError unless they are rows of finite floats."""
+    """Return members [n, D]; TypeError or ValueError unless the array holds finite floats."""
     require(floats(name, value).ndim == 2, f"{name} must be [n, D]", np.shape(value))
     return np.asarray(value)

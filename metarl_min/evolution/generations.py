@@ -1,23 +1,23 @@
 """One generation of a search on many workers.
 
-A state, the key of its generation and the fitness of its members determine the next state. So a
-worker that holds the previous state computes the current one itself, and receives no parameters:
+A generation begins with a state. The state, the random key of the generation and the fitness of its
+members determine the next state. So a worker that holds the previous state can compute the current
+state itself, and the parameters are not sent:
 
     worker with the previous state       receives the key and the fitness, and repeats the update
     worker without the previous state    answers None
 
-After the answer None, the slice is submitted again with the whole state, and the worker that takes
-the slice receives the state. So the number of bytes of a generation grows with the population, and
-not with the number of parameters, except for workers without the previous state.
+After the answer None, the slice is submitted again with the whole state. So parameters are sent
+only after this answer.
 
 The state of a search is a tuple. Its first field holds the parameters, and its field `last_update`
-is an `Update`, whose fitness has P entries. The first state has no update before it, so it holds an
-`Update` with P zeros (`no_update`). Two numbers identify a state: its digest, computed from its
-parameters and its last key. The last key is random and belongs to one generation only, so two
-generations do not share a digest. If a worker computes other bits, the digest differs.
+is an `Update`, whose fitness has P entries. In the first state, no update has happened yet, and
+these entries are zeros (`no_update`). The digest of a state consists of two numbers, computed from
+the parameters and the key of the last update. Each generation has a new random key, so two
+generations with the same parameters have different digests. If a worker computes parameters with
+other bits, the digest is another one, and the worker answers None.
 
-`_STATES` is a cache of a worker process: it holds the states that the worker evaluated last. If an
-entry is missing, the worker answers None, and only time is lost.
+`_STATES` is a cache of a worker process: it holds the states that the worker evaluated last.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class Update(NamedTuple):
 
 
 class Request(NamedTuple):
-    """The arguments with which a worker evaluates any slice of a generation."""
+    """The arguments that a worker needs for every slice of a generation."""
 
     evaluate: Evaluate
     apply_update: ApplyUpdate
-    search_id: bytes  # digest of `apply_update`, so that two searches can share their workers
+    search_id: bytes  # digest of `apply_update`; two searches with the same workers need it
     key: int  # key of the generation to evaluate
     target_digest: Array  # [2] digest of the state to evaluate
     last_update: Update  # the update that led to that state
@@ -69,7 +69,7 @@ def no_update(population: int) -> Update:
 
 
 def digest(state: Any) -> Array:
-    """Return the digest of a state. [2]"""
+    """Return the digest of a state, two numbers that identify it. [2]"""
     content = trees.ravel(state[0])[0].tobytes() + str(state.last_update.key).encode()
     return np.frombuffer(hashlib.sha256(content).digest(), np.int64)[:2].copy()
 
@@ -89,7 +89,7 @@ def _state_here(request: Request) -> Any:
 
 
 def _remember(cache_key: bytes, state: Any) -> None:
-    """Keep a state in this process, and drop the oldest ones."""
+    """Keep a state in this process, and drop the oldest states if there are too many."""
     _STATES.setdefault(cache_key, state)
     while len(_STATES) > MOST_STATES:
         oldest, *_ = list(_STATES)  # a copy, because other threads may use this cache
@@ -99,7 +99,7 @@ def _remember(cache_key: bytes, state: Any) -> None:
 def evaluate_slice(start: int, stop: int, request: Request, state: Any) -> Array | None:
     """Return the returns of a slice, [stop - start, N].
 
-    If `state` is None and this worker can neither find nor compute the state, return None.
+    If `state` is None, and this worker can neither find nor compute the state, the result is None.
     """
     state = _state_here(request) if state is None else state
     if state is None:
@@ -109,7 +109,7 @@ def evaluate_slice(start: int, stop: int, request: Request, state: Any) -> Array
 
 
 def _check_returns(answer: Any, start: int, stop: int) -> Array:
-    """Return the returns of a slice, [stop - start, N]; ValueError if they have another shape."""
+    """Check that the returns of a slice are [stop - start, N]; ValueError if they are not."""
     rule = f"the returns of members {start} to {stop - 1} must be [{stop - start}, N]"
     require(np.ndim(answer) == 2 and len(answer) == stop - start, rule, np.shape(answer))
     return np.asarray(answer)
@@ -145,7 +145,7 @@ def returns(
     )
     without_state = partial(evaluate_slice, request=request, state=None)
     answers = dict(zip(slices, executors.gather(executor, without_state, slices), strict=True))
-    # The slices that were answered by None are evaluated again, now with the state.
+    # If the answer for a slice is None, the slice is evaluated again, now with the state.
     unanswered = [members for members in slices if answers[members] is None]
     with_state = partial(evaluate_slice, request=request, state=state)
     answers |= zip(unanswered, executors.gather(executor, with_state, unanswered), strict=True)

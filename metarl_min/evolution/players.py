@@ -1,9 +1,9 @@
 """Players: functions that play trials with given parameters, for all members of a population.
 
-A player has two functions, `init` and `trial`. A search changes the parameters as one vector, and
-only the player knows their meaning. The P members play the same M tasks with the same random
-numbers. So members that act alike have the same return, and the return of a member does not depend
-on the other members.
+A player has two functions: `init` draws parameters, and `trial` plays. A search treats the
+parameters as one vector, and only the player knows what each entry means. The P members play the
+same M tasks with the same random numbers. So members that choose the same actions have the same
+return, and the return of a member does not depend on the other members.
 """
 
 from __future__ import annotations
@@ -61,9 +61,8 @@ def mean_returns(
     """Return the return of each of the N episodes of a trial, averaged over `num_tasks` tasks.
 
     `key` seeds the draw of the tasks and of the trials. The rewards are divided by `unit` before
-    they are summed. So the result stays the same if the rewards and `unit` are multiplied by one
-    positive number, except for the rounding of this division. TypeError or ValueError if
-    an argument is out of range.
+    they are summed. If the rewards and `unit` are multiplied by the same positive number, the
+    result changes only by rounding. TypeError or ValueError if an argument is out of range.
     thetas [P, ..] -> [P, N]
     """
     instance("player", player, Player)
@@ -107,20 +106,21 @@ def play_population(
 ) -> Episodes:
     """Play an agent whose memory has P M rows. -> [P, M, N, T]
 
-    The rows are all tasks of the first member, then all tasks of the second, and so on.
+    The first M rows belong to the tasks of the first member, the next M rows to the tasks of the
+    second member, and so on.
     """
     sampler = rollouts.sampler(tasks, instance("family", family, Family).reward_noise)
-    protocol = family.num_episodes, family.horizon
-    # All members share the random numbers of a task.
-    return agents.play(rng, sampler, agent, *protocol, population)[0]
+    episodes_and_steps = family.num_episodes, family.horizon
+    # In one task, all members use the same random numbers.
+    return agents.play(rng, sampler, agent, *episodes_and_steps, population)[0]
 
 
 def batched_over_population(policy: RecurrentPolicy, population: int) -> RecurrentPolicy:
     """Return a policy whose inputs are P M rows, ordered as in `play_population`.
 
-    It reshapes the rows to [P, M, I] and calls the given `policy`, so row (p, m) uses the weights
-    of member p. NumPy multiplies the matrices of each member separately, in shapes that do not
-    depend on P. So the bits of a member do not depend on how many other members there are.
+    The returned policy reshapes the rows to [P, M, I] and calls the given `policy`, so row (p, m)
+    uses the weights of member p. NumPy multiplies the matrices of each member separately, and
+    their shapes do not depend on P. So the results of a member have the same bits for every P.
 
     `step(thetas, memory, x [P M, I])` returns the next memory, the logits [P M, A] and the values
     [P M].
@@ -156,7 +156,7 @@ def _recurrent_trial(
 
 
 def recurrent_player(family: Family, hidden: int) -> Player:
-    """Return the player that plays as RL^2 does, with the weights of a GRU as parameters."""
+    """Return the player that plays as RL^2 does; its parameters are the weights of a GRU."""
     policy = recurrent_policies.gru(whole("hidden", hidden))
     instance("family", family, Family)
     return Player(

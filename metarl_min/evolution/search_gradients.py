@@ -1,10 +1,10 @@
-"""Gradients of a smoothed fitness, estimated from the fitness of neighbours.
+"""Gradients of a smoothed fitness, estimated from the fitness of perturbed parameters.
 
-A search ascends a fitness F of theta, which has D entries. It draws random directions e_1 .. e_n,
-and evaluates F at P members. A member is theta + sigma e_i, theta - sigma e_i, or theta itself. An
-entry of e_i has the standard deviation 1, so an entry of sigma e_i has the standard deviation
-sigma. No derivative of F is needed. In this module, x is a neighbour of theta, and h_i an
-eigenvalue of Hess. Each g below estimates the gradient of F_sigma, a smoothed F:
+A search changes theta, a vector with D entries, so that the fitness F(theta) increases. In each
+generation, it draws random directions e_1 .. e_n and evaluates F at P vectors, the members. A
+member is theta + sigma e_i, theta - sigma e_i, or theta itself. An entry of e_i has the standard
+deviation 1, so an entry of sigma e_i has the standard deviation sigma. No derivative of F is
+needed. F_sigma is a smoothed F, and each g below is an estimate of grad F_sigma:
 
     (1)  F_sigma(theta) = E F(theta + sigma e),  e ~ N(0, I)        [Wierstra et al. 2014, eq. 1]
     (2)  one-sided: g = sum_i F(theta + sigma e_i) e_i / (n sigma)
@@ -14,16 +14,17 @@ eigenvalue of Hess. Each g below estimates the gradient of F_sigma, a smoothed F
     (4)  forward difference: g = sum_i (F(theta + sigma e_i) - F(theta)) e_i / (n sigma)
                                                             [Choromanski et al. 2018, eq. 3]
 
-On the command line, the estimator (2) is called `vanilla`, (3) `antithetic` and (4) `forward`. All
-three have the mean E g = grad F_sigma:
-- The neighbour x = theta + sigma e has the density N(x; theta, sigma^2 I).
+On the command line, (2) is called `vanilla`, (3) `antithetic` and (4) `forward`. These three
+estimates have the mean E g = grad F_sigma:
+- The vector x = theta + sigma e has the density N(x; theta, sigma^2 I).
 - The gradient of this density in theta is the density times (x - theta) / sigma^2 = e / sigma.
-- So grad F_sigma = E F(x) e / sigma, and (2) is a mean of n terms with this mean.
-- e and -e have the same distribution, and E e = 0. So (3) and (4) have the same mean as (2).
+- So grad F_sigma = E F(x) e / sigma. Each of the n terms of (2) has this mean.
+- -e has the distribution of e. So -F(theta - sigma e) e / sigma has this mean too, and so has (3).
+- E F(theta) e = F(theta) E e = 0. So (4) has the mean of (2).
 
-Cov (3) is the covariance of the estimate (3). The directions are normal in (5)-(7), and F, its
-gradient and its Hessian Hess are taken at theta. (5) and (7) hold if F is linear or quadratic, and
-(6) holds if F is linear. A linear F has Hess = 0, and then (7) says Cov (4) = Cov (3).
+Cov (3) is the covariance of the estimate (3). In (5)-(7), the directions are normal, and F, grad F
+and the Hessian Hess are taken at theta. (5) and (7) hold if F is linear or quadratic, and (6) holds
+if F is linear. If F is linear, then Hess = 0, and (7) says Cov (4) = Cov (3).
 
     (5)  Cov (3) = (|grad F|^2 I + grad F grad F^T) / n                              [derivation]
     (6)  Cov (2) = Cov (3) + (F / sigma)^2 I / n                                     [derivation]
@@ -31,28 +32,29 @@ gradient and its Hessian Hess are taken at theta. (5) and (7) hold if F is linea
                    + sigma^2 (((tr Hess)^2 + 2 tr Hess^2) I + 4 (tr Hess) Hess + 8 Hess^2) / (4 n)
                                                                                      [derivation]
 
-In these steps, e is one direction and e_i is its entry i. An estimate is a mean of n independent
-terms y. A term of each estimate is
+In the steps below, e is one direction and e_i is entry i of e. Each estimate is a mean of n
+independent terms, and y is one of these terms:
 
-    of (3):  y = e (e.grad F), because the even parts of F cancel
-    of (2):  y = e (e.grad F) + e F / sigma
-    of (4):  y = e (e.grad F) + (sigma / 2) e (e^T Hess e)
+    (3):  y = e (e.grad F), because the difference cancels F and the Hessian
+    (2):  y = e (e.grad F) + e F / sigma
+    (4):  y = e (e.grad F) + (sigma / 2) e (e^T Hess e)
 
 - Cov g = Cov y / n, and Cov y = E y y^T - grad F grad F^T, because E y = grad F.
 - E e_i^2 = 1 and E e_i^4 = 3 give E e e^T (e.grad F)^2 = |grad F|^2 I + 2 grad F grad F^T: (5).
-- The second summand of y in (2) adds E e e^T (F / sigma)^2 = (F / sigma)^2 I: (6).
-- The second summand of y in (4) adds the matrix X = (sigma^2 / 4) E e e^T (e^T Hess e)^2: (7).
-- The product of the two summands is odd in e, so its mean is 0.
+- In (2), the second summand of y adds E e e^T (F / sigma)^2 = (F / sigma)^2 I: (6).
+- In (4), the second summand of y adds the matrix X = (sigma^2 / 4) E e e^T (e^T Hess e)^2: (7).
+- In (2) and (4), the product of the two summands is odd in e, so its mean is 0.
 
-The trace of Hess is written tr, and tr = sum_j h_j. The matrix X is computed in these steps:
-- In the basis of the eigenvectors of Hess, e^T Hess e = sum_j h_j e_j^2. Then X is diagonal,
-  because an entry (i, j) with i != j is the mean of a function that is odd in e_i.
+The trace of Hess is written tr, and h_i is an eigenvalue of Hess. So tr = sum_j h_j. The matrix X
+is computed in these steps:
+- In the basis of the eigenvectors of Hess, e^T Hess e = sum_j h_j e_j^2. In this basis X is
+  diagonal: if i != j, then X_ij is the mean of a function that is odd in e_i, so X_ij = 0.
 - So X_ii / (sigma^2 / 4) = E e_i^2 (h_i e_i^2 + Y)^2 with Y = sum_{j != i} h_j e_j^2.
-- Y is independent of e_i. It has E Y = tr - h_i and E Y^2 = (tr - h_i)^2 + 2 (sum_j h_j^2 - h_i^2).
+- Y is independent of e_i. E Y = tr - h_i, and E Y^2 = (tr - h_i)^2 + 2 (sum_j h_j^2 - h_i^2).
 - E e_i^6 = 15, so E e_i^2 (h_i e_i^2 + Y)^2 = 15 h_i^2 + 6 h_i E Y + E Y^2.
-- With E Y and E Y^2 this is tr^2 + 2 sum_j h_j^2 + 4 h_i tr + 8 h_i^2, as in (7).
+- If E Y and E Y^2 are inserted, the sum is tr^2 + 2 sum_j h_j^2 + 4 h_i tr + 8 h_i^2, as in (7).
 
-Directions of equal length are an alternative to normal ones:
+Directions of equal length are an alternative to normal directions:
 
     (8)  orthogonal directions: D of them are the rows of a random orthogonal matrix, times sqrt(D)
                                                             [Choromanski et al. 2018, sec. 3.2]
@@ -60,25 +62,25 @@ Directions of equal length are an alternative to normal ones:
          F + (sigma^2 / 2) tr Hess; with n = D orthogonal directions, (3) has no error: g = grad F
                                                                                      [derivation]
 
-- D rows of (8) have sum_i e_i e_i^T = D I. Each row has the same distribution, so the mean of one
-  row's e e^T is (1 / D) D I = I, as for N(0, I). Also E e = 0.
-- For a quadratic F, F_sigma = F + sigma grad F.E e + (sigma^2 / 2) E e^T Hess e. So both kinds of
-  directions give F_sigma = F + (sigma^2 / 2) tr Hess.
+- D rows of (8) have sum_i e_i e_i^T = D I. Each row e has the same distribution, so
+  E e e^T = (1 / D) D I = I. Also E e = 0. A normal direction has the same two means.
+- For a quadratic F, F_sigma = F + sigma grad F.E e + (sigma^2 / 2) E e^T Hess e. So the two means
+  determine F_sigma, and F_sigma = F + (sigma^2 / 2) tr Hess.
 - A difference in (3) is 2 sigma e_i.grad F, so g = (1 / D) sum_i e_i e_i^T grad F = grad F.
 
-Ranks can replace the fitness:
+Ranks can replace the fitness. The smallest F has the rank 0, and the largest has the rank P - 1:
 
-    (10)  F <- rank / (P - 1) - 1/2; the ranks of the P values count from 0, for the smallest F;
-          equal values share their mean rank                [Salimans et al. 2017, sec. 2.1]
+    (10)  F <- rank / (P - 1) - 1/2; members with equal F have the mean of their ranks
+                                                            [Salimans et al. 2017, sec. 2.1]
 
-Ranks do not change under an increasing map of F, and one outlier cannot dominate. A fitness that is
-equal for all members becomes 0. With ranks, (2)-(4) estimate the gradient of a smoothed rank, and
-(5)-(7) and (9) do not apply.
+An increasing function of F has the same ranks as F, and one outlier cannot dominate. If all members
+have equal fitness, (10) gives 0 for each of them. With ranks, (2)-(4) estimate the gradient of a
+smoothed rank, and (5)-(7) and (9) do not hold.
 
-A generation of the search has a random whole number, its key. Every draw of the generation is
-seeded by the key: normal direction i by [key, 2, i], and orthogonal matrix j by [key, 2, j]. The
-module `players` uses [key, 0] and [key, 1]. So each worker can draw the directions itself, and
-they are never sent.
+Each generation has a random whole number, its key, which seeds every draw of the generation.
+[key, 2, i] seeds normal direction i, and [key, 2, j] seeds orthogonal matrix j. The module
+`players` uses [key, 0] and [key, 1]. So each worker process can draw the directions itself, and no
+directions are sent.
 """
 
 from __future__ import annotations
@@ -94,7 +96,7 @@ from metarl_min.basics.trees import Array
 from metarl_min.evolution import fitness
 from metarl_min.evolution.fitness import require_finite
 
-# The result of a formula is checked, so NumPy need not warn within it.
+# The result of each estimate is checked, so NumPy need not warn while it is computed.
 unwarned = np.errstate(over="ignore", invalid="ignore")
 
 DIRECTION_STREAM = 2  # directions are drawn by generators with seeds [key, 2, ..]
@@ -164,7 +166,7 @@ ESTIMATORS = {
 
 
 def num_directions(estimator: Estimator, population: int) -> int:
-    """Return n, the number of directions of a population; ValueError if no n fits it."""
+    """Return n, the number of directions of a population; ValueError if no n fits `population`."""
     instance("estimator", estimator, Estimator)
     P = whole("population", population)
     n, rest = divmod(P - estimator.num_centres, len(estimator.signs))
@@ -192,7 +194,7 @@ def direction_and_sign(estimator: Estimator, members: Array) -> tuple[Array, Arr
 
 
 def _of_generation(key: Any, indices: Any, D: Any) -> tuple[int, Array, int]:
-    """Return the arguments of the two functions below, converted; an error if one is wrong."""
+    """Check and convert the arguments of the two functions below."""
     return whole("key", key, 0), fitness.indices("indices", indices), whole("D", D, high=10**7)
 
 
@@ -213,7 +215,8 @@ def orthogonal_directions(key: int, indices: Array, D: int) -> Array:
     for j in {int(i) // D for i in indices}:
         rng = np.random.default_rng([key, DIRECTION_STREAM, j])
         Q, R = np.linalg.qr(rng.standard_normal((D, D)))
-        # These signs make the diagonal of R positive. Then Q is uniform, and so is its transpose.
+        # With these signs, the diagonal of R is positive. Then Q is uniformly distributed over the
+        # orthogonal matrices, and so is its transpose.
         matrices[j] = np.sqrt(D) * (Q * np.sign(np.diag(R))).T
     return np.reshape([matrices[int(i) // D][int(i) % D] for i in indices], (len(indices), D))
 
@@ -226,11 +229,11 @@ def centred_ranks(F: Array) -> Array:
     """
     F = require_finite(F)
     require(len(F) > 1, "ranks need at least 2 values", len(F))
-    _, level, counts = np.unique(F, return_inverse=True, return_counts=True)
-    # A level is c equal values. The last of their ranks is cumsum - 1, and the mean of their ranks
-    # is smaller by (c - 1) / 2.
+    _, group, counts = np.unique(F, return_inverse=True, return_counts=True)
+    # A group holds c equal values of F. Their largest rank is cumsum(counts) - 1, and their mean
+    # rank is smaller by (c - 1) / 2.
     mean_rank = np.cumsum(counts) - (counts + 1) / 2
-    return np.asarray(mean_rank[level] / (len(F) - 1) - 0.5)
+    return np.asarray(mean_rank[group] / (len(F) - 1) - 0.5)
 
 
 def unshaped(F: Array) -> Array:

@@ -1,7 +1,7 @@
-"""Worker processes that end with their parent, and separate jobs for them.
+"""Worker processes that end when their parent ends, and separate jobs for them.
 
-`perform_all` performs separate jobs, such as the columns of a table. Each worker is an Executor of
-its own and has one job at a time. So if a worker is lost, only its job must be performed again.
+`perform_all` performs separate jobs, such as the columns of a table. Each worker is a separate
+Executor and has one job at a time. So if a worker is lost, only its job must be performed again.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 from metarl_min.basics.arguments import function, instance, real, require, whole
 
-MAX_WORKERS = 10_000  # of one pool
-ATTEMPTS = 3  # after the loss of this number of workers, a job is not performed again
+MAX_WORKERS = 10_000  # largest number of workers of one pool
+ATTEMPTS = 3  # a job that has lost this number of workers is not performed again
 
 
 def _end_after(sentinel: Any) -> None:
@@ -28,11 +28,11 @@ def _end_after(sentinel: Any) -> None:
 
 
 def end_with_parent() -> None:
-    """Let this process end as soon as its parent has ended, even if the parent was killed.
+    """Make this process end as soon as its parent has ended, even if the parent was killed.
 
-    This function is the initializer of a pool of processes. Without it, the workers of a killed
-    parent wait for work for ever. This function does nothing in a process that `multiprocessing`
-    has not started.
+    Each worker of a pool calls this function at its start. Otherwise the workers of a killed parent
+    would wait for work for ever. If `multiprocessing` has not started this process, this function
+    does nothing.
     """
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -54,13 +54,13 @@ def _processes_of(executor: Any) -> list[Any]:
 
 
 def kill(executor: Any) -> None:
-    """Kill the worker processes of an Executor, if it has any."""
+    """Kill the worker processes of an Executor, if the Executor has any."""
     for process in _processes_of(executor):
         process.kill()
 
 
 def stop(executor: Any) -> None:
-    """Shut down an Executor at once, and kill its worker processes, if it has any."""
+    """Shut down an Executor at once, and kill its worker processes, if the Executor has any."""
     killed = _processes_of(executor)  # a pool forgets them when it shuts down
     executor.shutdown(wait=False)
     for process in killed:
@@ -70,23 +70,23 @@ def stop(executor: Any) -> None:
 def time_limit(name: str, seconds: Any) -> float:
     """Return a time limit as a float; TypeError or ValueError unless it is positive.
 
-    It must also be a time for which Python can wait, which is less than 300 years.
+    Python can wait at most `threading.TIMEOUT_MAX` seconds, so a longer limit is an error too.
     """
     number = real(name, seconds, 0, threading.TIMEOUT_MAX)
     require(number > 0, f"{name} must be positive", seconds)
     return number
 
 
-class _Place(NamedTuple):
-    """The job that a worker has now."""
+class _Running(NamedTuple):
+    """A job that has not ended yet, and its worker."""
 
-    number: int  # i, the place of its argument in `arguments`
+    number: int  # i, where `arguments[i]` is the argument of the job
     worker: Any
     started: float  # time.monotonic() in seconds
 
 
 def _submit(worker: Any, job: Callable[[Any], Any], argument: Any) -> Future[Any]:
-    """Return the future of a job; if the worker was lost before, a future that says so."""
+    """Return the future of a job; if the worker is lost, the future holds this error."""
     try:
         future: Future[Any] = worker.submit(job, argument)
     except BrokenExecutor as error:
@@ -95,15 +95,15 @@ def _submit(worker: Any, job: Callable[[Any], Any], argument: Any) -> Future[Any
     return future
 
 
-def _ended(running: dict[Future[Any], _Place], seconds: float | None) -> list[Future[Any]]:
-    """Wait, and return the futures that are done, or else those that are late."""
-    first = min(place.started for place in running.values())
+def _ended(running: dict[Future[Any], _Running], seconds: float | None) -> list[Future[Any]]:
+    """Wait, and return the futures that are done; if no future is done, return the late ones."""
+    first = min(current.started for current in running.values())
     limit = None if seconds is None else max(0.0, first + seconds - time.monotonic())
     done, _ = wait(running, limit, FIRST_COMPLETED)
     if done or seconds is None:
         return list(done)
     late = time.monotonic() - seconds
-    return [future for future, place in running.items() if place.started <= late]
+    return [future for future, current in running.items() if current.started <= late]
 
 
 def _loss(future: Future[Any], seconds: float | None) -> Exception | None:
@@ -132,7 +132,7 @@ def perform_all(
 
     `make_worker()` makes an Executor with one worker. A worker is stopped if it is lost, or if its
     job takes more than `seconds` seconds. Another worker then gets this job. If a job has no result
-    after `ATTEMPTS` attempts, a RuntimeError names it. If a job raises an error, the iteration
+    after `ATTEMPTS` attempts, a RuntimeError names the job. If a job raises an error, the iteration
     raises the same error. When the iteration ends or is closed, all workers are stopped.
     """
     seconds = None if seconds is None else time_limit("seconds", seconds)
@@ -140,13 +140,13 @@ def perform_all(
     instance("arguments", arguments, Sequence)
     num_workers, attempts = whole("num_workers", num_workers), Counter[int]()
     waiting, idle = deque(range(len(arguments))), list[Any]()
-    running: dict[Future[Any], _Place] = {}
+    running: dict[Future[Any], _Running] = {}
     try:
         while waiting or running:
             while waiting and len(running) < num_workers:
                 number, worker = waiting.popleft(), idle.pop() if idle else make_worker()
                 future = _submit(worker, job, arguments[number])
-                running[future] = _Place(number, worker, time.monotonic())
+                running[future] = _Running(number, worker, time.monotonic())
             for future in _ended(running, seconds):
                 number, worker, _ = running.pop(future)
                 if error := _loss(future, seconds):
@@ -157,5 +157,5 @@ def perform_all(
                     idle.append(worker)
                     yield number, future.result()
     finally:
-        for worker in [*idle, *(place.worker for place in running.values())]:
+        for worker in [*idle, *(current.worker for current in running.values())]:
             stop(worker)

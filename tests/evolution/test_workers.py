@@ -117,7 +117,7 @@ def test_a_job_that_never_comes_back_is_asked_for_again(tmp_path):
 
 def test_only_the_job_that_is_late_is_asked_for_again():
     now = time.monotonic()
-    running = {Future(): workers._Place(i, None, now - age) for i, age in enumerate((1, 90, 2))}
+    running = {Future(): workers._Running(i, None, now - age) for i, age in enumerate((1, 90, 2))}
     late = workers._ended(running, 60.0)
     assert [running[future].number for future in late] == [1]
 
