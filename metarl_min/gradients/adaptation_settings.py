@@ -161,8 +161,8 @@ def adaptation(
         baseline        mean, leave_one_out, standardised, linear or a number; its default is that
                         of the family in adaptation_settings.DEFAULTS, multiplied by the unit of the
                         rewards. leave_one_out does not change the expected inner gradient, the
-                        baseline mean makes it shorter by the factor 1 - 1/N_inner, and linear makes
-                        it shorter too, see advantages (5)
+                        baseline mean makes it shorter by the factor 1 - 1/N_inner, and linear loses
+                        a part of it too, see advantages (5)
         gamma           discount of the return-to-go in the inner surrogate; its default is that of
                         the family in adaptation_settings.DEFAULTS
         adapt           names of the parameters that adapt, such as W2,b2; all if there is no name

@@ -31,23 +31,31 @@ should not change E[g]. But if b_t depends on the action a_t, only a share of E[
     quantity, and W of another episode is one too.
     The baseline `mean` of episode n is W_{n,t}/N plus such quantities. So 1/N of E[g] is lost.
 
-In this module, i counts the N T steps, and H is the matrix of the fit. By (1), b_i is a weighted
-sum of all returns, in which W_i has the weight H_ii. If T = 1, then for given states, the share
-1 - H_ii of the term of step i in E[g] is left:
+In this module, H is the matrix of the fit, and H_nn is its block of the T steps of episode n. So
+H_nn holds the weights of the returns of an episode in its own baseline. c_n is the baseline that
+the fit of (1) to the other episodes gives to the steps of episode n. |H_nn| is the largest
+eigenvalue of H_nn:
 
     (5)  b = H W,  H = F (F^T F + ridge I)^{-1} F^T,
-         mean over i of (1 - H_ii) >= 1 - rank F / (N T),  rank F <= S + min(T - 1, 3)
-                                                                                  [derivation]
+         W_n - b_n = (I - H_nn) (W_n - c_n),
+         mean over n of |H_nn| <= rank F / N,  rank F <= S + min(T - 1, 3)         [derivation]
 
-    Steps of (5): the sum of all H_ii is the trace of H, which is the sum of its eigenvalues.
-    Each eigenvalue is at most 1, and at most rank F of them are not zero. So the sum is at most
-    rank F.
+    Steps of (5): if W_n is replaced by c_n, the fit to the other episodes is also the best fit to
+    all episodes, because episode n adds no error to it. So the rows of H for episode n then give
+    c_n. H is linear, so b_n - c_n = H_nn (W_n - c_n).
+    The eigenvalues of H are from 0 to 1, and at most rank F of them are not zero. Their sum is the
+    trace of H, which is the sum of the traces of all H_nn. The eigenvalues of H_nn are not
+    negative, so |H_nn| is at most the trace of H_nn.
     The columns of the states have at most rank S. Their sum is the last column, so the last column
     adds nothing. x, x^2 and x^3 are functions of T times that are zero at t = 0. So they add at
     most T - 1 to the rank, and at most 3.
 
-If T > 1, then b_t also contains the returns of other steps of the same episode. These depend on
-a_t too, so the share that is left can be smaller than (5).
+The action a_t affects neither s_t nor another episode, so c_n does not change E[g]. The advantages
+W_n - c_n are multiplied by I - H_nn, so at most the part |H_nn| of their length is lost. If N is
+twice the bound of rank F, at most half is lost, on average over the episodes. (5) is a bound on
+advantages: E[g] at a state that few episodes visit can lose more than the average. If T = 1, then
+H_nn is a number that depends only on the states, and the share 1 - H_nn of the term of episode n in
+E[g] is left.
 
 With `standardised`, the share of `mean` is left, and then g is divided by s. Since s depends on the
 actions too, E[g] changes its length, and in general also its direction. The advantage of s is that
@@ -55,7 +63,8 @@ the length of a step does not depend on the unit of the rewards.
 
 With N = 1 and T = 1, the policy could not adapt: `mean` is W itself, `leave_one_out` is the mean of
 no episode, and `linear` fits W almost exactly. `require_enough_data` refuses a data set if the
-share in (4) or the bound in (5) is below one half, or if `leave_one_out` has no other episode.
+share in (4) is below one half, if the bound of |H_nn| in (5) is above one half, or if
+`leave_one_out` has no other episode.
 """
 
 from __future__ import annotations
@@ -160,15 +169,14 @@ def parse(word: str) -> str | float:
 def require_enough_data(
     value: str | float, name: str, num_episodes: int, horizon: int, num_states: int
 ) -> None:
-    """Raise a ValueError if less than half of E[g] is left, as far as eqs. (4) and (5) tell.
+    """Raise a ValueError unless eq. (4) or eq. (5) shows that half is left.
 
     `name` is the name of the setting that holds the number of episodes. The function trusts its
     arguments.
     """
     if value == "linear":
-        columns = num_states + min(horizon - 1, 3)
-        least = -(-2 * columns // horizon)  # rounded up
-        why = f" (columns of the fit: {columns}, steps of an episode: {horizon})"
+        columns = num_states + min(horizon - 1, 3)  # the bound of rank F
+        least, why = 2 * columns, f", twice the number of independent columns of its fit, {columns}"
     else:
         least, why = (2 if value in NAMES else 1), ""
     rule = f"{name} must be at least {least} where baseline is {value}{why}"

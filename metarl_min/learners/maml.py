@@ -22,8 +22,9 @@ of the whole trial.
 MAML as published by Finn et al. 2017 differs in two settings. estimator=plain leaves out the score
 term. objective=adapted uses only the rewards of the episodes after the last inner step. Their
 experiments also have inner_steps=1, inner_episodes=20, baseline=linear and update=trpo (in Python:
-outer=outer_updates.trpo()). Their policy is a ReLU network with two hidden layers of 100 units.
-Here policy=network:100 has one hidden layer of 100 tanh units.
+outer=outer_updates.trpo()). Here linear has a column for each state, and needs twice as many inner
+episodes as its fit has columns, advantages (5). Their policy is a ReLU network with two hidden
+layers of 100 units. Here policy=network:100 has one hidden layer of 100 tanh units.
 """
 
 from __future__ import annotations

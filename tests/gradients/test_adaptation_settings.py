@@ -196,12 +196,12 @@ def test_a_baseline_that_swallows_its_own_data_is_refused(baseline):
         resolve(bandit(), inner_episodes=2, baseline=baseline)._replace(inner_episodes=1)
 
 
-def test_linear_needs_as_many_episodes_as_its_columns_ask_for():
-    family = small_grid(episodes=8)  # nine cells and four steps: twelve columns
-    message = r"at least 6 where baseline is linear \(columns of the fit: 12, steps .*: 4\), got 5"
+def test_linear_needs_twice_as_many_episodes_as_its_fit_has_columns():
+    family = small_grid(episodes=25)  # nine cells and four steps: twelve columns
+    message = "at least 24 where baseline is linear, twice the number .* of its fit, 12, got 23"
     with pytest.raises(ValueError, match=message):
-        resolve(family, baseline="linear", inner_episodes=5)
-    assert resolve(family, baseline="linear", inner_episodes=6).inner_steps == 1
+        resolve(family, baseline="linear", inner_episodes=23)
+    assert resolve(family, baseline="linear", inner_episodes=24).inner_steps == 1
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_every_word_has_a_meaning():
         ({"inner_steps": 0, "alpha": 2.0}, "where a trial has no inner step, got alpha"),
         ({"inner_steps": 0, "inner_episodes": 2}, "has no inner step, got inner_episodes"),
         ({"inner_steps": 1, "inner_episodes": 4}, "an episode follows each inner step, got 1"),
-        ({"baseline": "linear"}, "inner_episodes must be at least 6 where baseline is linear"),
+        ({"baseline": "linear"}, "inner_episodes must be at least 24 where baseline is linear"),
         ({"baseline": "mean"}, "inner_episodes must be at least 2 where baseline is mean"),
         ({"adaptation": by_hill_climbing, "inner_steps": 1}, "inner_steps must be at least 2 for"),
         ({"adaptation": by_hill_climbing, "inner_steps": 0}, "inner_steps must be at least 2 for"),

@@ -375,15 +375,15 @@ def test_to_name_every_parameter_is_to_name_none():
 @pytest.mark.parametrize("make", [maml, fomaml])
 def test_every_baseline_adapts(make, baseline):
     """At least half of the mean inner step without a baseline is left; 4,000 tasks tell it."""
-    family = small_grid(episodes=7)
-    learner = make(family, baseline=baseline, inner_episodes=6, num_tasks=4)
+    family = small_grid(episodes=25)
+    learner = make(family, baseline=baseline, inner_episodes=24, num_tasks=4)
     after, _ = learner.step(rng(1), started(learner))
     assert (after.theta["logits"] != 0).any()
-    how, theta = resolve(family, baseline=baseline, inner_episodes=6), {"logits": np.zeros((9, 5))}
+    how, theta = resolve(family, baseline=baseline, inner_episodes=24), {"logits": np.zeros((9, 5))}
     sampler = rollouts.sampler(family.sample(rng(2), 4000), family.reward_noise)
     moved, plain = (
         trials.play(rng(3), x, sampler, theta, 1.0).path[1]["logits"]
-        for x in (how, resolve(family, baseline=0.0, inner_episodes=6))
+        for x in (how, resolve(family, baseline=0.0, inner_episodes=24))
     )
     assert np.sum(moved * plain) > 0.4 * np.sum(plain * plain)
 

@@ -14,7 +14,7 @@ from metarl_min.learners import registry
 from metarl_min.tasks.bandits import bandit
 from metarl_min.tasks.random_mdps import mdp
 
-FAMILY = mdp(states=2, actions=2, horizon=2, episodes=4)  # noise, and more than one step
+FAMILY = mdp(states=2, actions=2, horizon=2, episodes=7)  # noise, and more than one step
 CHEAP = {"num_tasks": "8", "population": "6", "hidden": "2", "pressure": "2", "elites": "1"}
 WORDS = {  # settings that are neither numbers nor names, with words to try
     "policy": ("table", "network:2", "network:3"),
@@ -24,7 +24,7 @@ WORDS = {  # settings that are neither numbers nor names, with words to try
 ALIKE = "lvc", "loaded_dice", "linearised_score"  # one code with dice, so tried by themselves only
 CONTEXTS = {  # beside these numbers too, other settings may lose their effect
     "inner_steps": ("0", "1"),
-    "inner_episodes": ("3",),  # so many that every baseline may be chosen
+    "inner_episodes": ("6",),  # so many that every baseline may be chosen
     "policy": ("network:2",),
     "baseline": ("0.7",),
     "elites": ("0",),
