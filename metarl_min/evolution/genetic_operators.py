@@ -1,27 +1,28 @@
 """Genetic operators: selection of parents, crossover and mutation.
 
-A population has P members with D entries each, and every member has a fitness. In this module, r
-is the number of members that are better than a given member, and K is the selection pressure: the
-number of members that can become parents in (1), and the size of a tournament in (2). Of two
-members with equal fitness, the earlier one counts as better.
+A population has P members with D entries each, and every member has a fitness. A parent is drawn
+by (1) or (2). In this module, K is the selection pressure: the number of members that can become
+parents in (1), and the size of a tournament in (2). Rank r means that r members are better, so the
+best member has rank 0. Of two members with equal fitness, the first in the population counts as
+better.
 
     (1)  truncation: a parent is one of the K best members, each with probability 1 / K
                                                            [Such et al. 2017, alg. 1]
-    (2)  tournament: a parent is the best of K members that are drawn with replacement; the given
-         member wins with probability ((P - r)^K - (P - r - 1)^K) / P^K
+    (2)  tournament: a parent is the best of K members that are drawn with replacement; the member
+         of rank r wins with probability ((P - r)^K - (P - r - 1)^K) / P^K
                                                            [Baeck 1996, sec. 5.2; derivation]
 
-- P - r members are not better than the given member, and it is one of them.
-- All K draws come from these P - r members with probability ((P - r) / P)^K.
-- All K draws come from the P - r - 1 others with probability ((P - r - 1) / P)^K. Then the given
-  member does not take part.
-- In the remaining cases the given member takes part and no better one does. Then it wins.
+- P - r members have the rank r or a worse rank.
+- The probability that all K draws come from these members is ((P - r) / P)^K.
+- Without the member of rank r, P - r - 1 members are left. The probability that all K draws come
+  from these members is ((P - r - 1) / P)^K.
+- The difference is the probability that the best of the K draws is the member of rank r: (2).
 
     (3)  uniform crossover: each entry comes from either parent with probability 1/2
                                                            [Syswerda 1989]
-    (4)  one-point crossover: the first c entries come from one parent, c uniform on 1 .. D - 1;
-         the other entries come from the other parent      [Holland 1975]
-    (5)  mutation: with the mutation probability, an entry gains sigma N(0, 1)
+    (4)  one-point crossover: the first c entries come from one parent, and the other entries from
+         the other parent; c is uniform on 1 .. D - 1      [Holland 1975]
+    (5)  mutation: with the mutation probability, a draw of sigma N(0, 1) is added to an entry
                                                            [Baeck 1996, sec. 2.1]
 """
 
@@ -35,14 +36,14 @@ from metarl_min.evolution.fitness import members, require_finite
 
 
 def _best_first(fitness: Array) -> Array:
-    """Return the places of all members, the best first; of equal members the earlier one. [P]"""
+    """Return the indices of all members, in the order of their ranks. [P]"""
     fitness = require_finite(fitness)
     require(len(fitness) > 0, "a population must have at least 1 member", len(fitness))
     return np.argsort(-fitness, kind="stable")
 
 
 def truncation(rng: Rng, fitness: Array, num_draws: int, num_parents: int) -> Array:
-    """Return the places of parents in the population, eq. (1). fitness [P] -> [num_draws]
+    """Return the indices of parents in the population, eq. (1). fitness [P] -> [num_draws]
 
     `num_parents` is K, the number of members that can be drawn.
     """
@@ -53,9 +54,9 @@ def truncation(rng: Rng, fitness: Array, num_draws: int, num_parents: int) -> Ar
 
 
 def tournament(rng: Rng, fitness: Array, num_draws: int, tournament_size: int) -> Array:
-    """Return the places of parents in the population, eq. (2). fitness [P] -> [num_draws]
+    """Return the indices of parents in the population, eq. (2). fitness [P] -> [num_draws]
 
-    `tournament_size` is K. Of equal members the first in the population wins.
+    `tournament_size` is K.
 
     >>> tournament(np.random.default_rng(0), np.array([0.3, 0.9, 0.1]), 4, tournament_size=50)
     array([1, 1, 1, 1])
@@ -63,13 +64,12 @@ def tournament(rng: Rng, fitness: Array, num_draws: int, tournament_size: int) -
     generator("rng", rng)
     order, K = _best_first(fitness), whole("tournament_size", tournament_size)
     size = whole("num_draws", num_draws, 0), K
-    # Positions in `order` are drawn. A better member has a smaller position, so the smallest of
-    # the K positions belongs to the best of the K members.
+    # The ranks of the K members are drawn. The smallest rank belongs to the best of them.
     return order[rng.integers(len(order), size=size).min(1)]
 
 
 def _check_pairs(one: Array, other: Array) -> tuple[int, int]:
-    """Return n and D; TypeError or ValueError unless the parents are n pairs with D entries."""
+    """Return n and D; TypeError or ValueError unless both arrays of parents are [n, D]."""
     n, D = members("one", one).shape
     rule = f"other must be [{n}, {D}], the shape of the array `one`"
     require(members("other", other).shape == (n, D), rule, np.shape(other))
@@ -99,7 +99,7 @@ def mutate(rng: Rng, x: Array, probability: float, sigma: float) -> Array:
     """
     x, probability = members("x", x), real("probability", probability, 0, 1)
     require(real("sigma", sigma) > 0, "sigma must be positive", sigma)
-    with np.errstate(over="ignore"):  # the result is checked
+    with np.errstate(over="ignore"):  # the check of the result finds an overflow
         step = float(sigma) * generator("rng", rng).standard_normal(x.shape)
         result = np.where(rng.random(x.shape) < probability, x + step, x).astype(x.dtype)
     if not np.isfinite(result).all():

@@ -1,17 +1,17 @@
-"""Evolution strategies: theta ascends the smoothed return of a trial, or its smoothed rank.
+"""Evolution strategies: theta ascends a smoothed fitness, search_gradients (1).
 
-The fitness F of a member is its mean return of a trial on M tasks. The return is the sum over all
-episodes, so it includes exploration. It is counted in the unit of the rewards, `tasks.reward_unit`.
-So the search does not change, up to rounding, if all rewards are multiplied by a positive number.
-An estimator g of the gradient, search_gradients (2), (3) or (4), is computed from F or from the
-ranks of F, search_gradients (10). Then theta ascends:
+The fitness F of a member is the return of a trial, averaged over M tasks. The return is the sum of
+the rewards of all episodes, so the rewards of the exploration count too. Each return is divided by
+`tasks.reward_unit`. So if all rewards are multiplied by a positive number, the search changes only
+by rounding. The estimate g of search_gradients (2), (3) or (4) is computed from F, or from the
+ranks of F by search_gradients (10). Then theta ascends:
 
     (1)  theta <- theta + beta (g - decay theta)              [Salimans et al. 2017, sec. 2.1]
 
-The decay keeps theta small, so that sigma e does not become small in comparison. The optimizer sgd
-takes the step (1). Momentum and Adam, eqs. (2) and (3) of the module `optimizers`, ascend the same
-direction g - decay theta. An optimizer has a function `update(theta, state, direction)`, which
-returns the next theta and state.
+The decay keeps theta small, because sigma e has less effect if theta is large. The optimizer sgd
+takes the step (1). Momentum and Adam, optimizers (2) and (3), use the direction g - decay theta in
+the place of a gradient. An optimizer has a function `update(theta, state, direction)`, which
+returns the next theta and the next state of the optimizer.
 """
 
 from __future__ import annotations
@@ -60,15 +60,14 @@ class Search(NamedTuple):
 
     population  number of members P of a generation
     num_tasks   number of tasks M on which every member plays
-    sigma       standard deviation of an entry of a member around its value in theta
+    sigma       standard deviation of the noise that is added to each entry of theta
     beta        step size of the optimizer
     optimizer   sgd, momentum or adam
     estimator   vanilla (one-sided), antithetic or forward (forward difference)
     directions  gaussian or orthogonal
     shaping     ranks (they replace the fitness) or none
     decay       factor of theta in (1); decay theta is subtracted from the gradient
-    num_slices  largest number of slices of the population for an executor, by default 8; a number
-                of slices without an executor is refused
+    num_slices  largest number of slices of the population, by default 8; for an executor only
 
     If there are fewer slices than workers, some workers are idle.
 
@@ -76,7 +75,7 @@ class Search(NamedTuple):
     are evaluated in this process. ValueError or TypeError if a setting is out of range.
     """
 
-    # `Annotated[.., table]`: the names in the table are the words of the command line.
+    # In `Annotated[.., table]`, the keys of the table are the words of the command line.
     population: int = 64
     num_tasks: int = 32
     sigma: float = 0.3
@@ -115,7 +114,7 @@ def _directions(draw: Any, key: int, start: int, stop: int, D: int, dtype: Any) 
 
 
 def members(search: Search, theta: Tree, key: int, start: int, stop: int) -> Tree:
-    """Return the members start .. stop - 1, [stop - start, ..]; ValueError if one is not finite."""
+    """Return members start .. stop - 1, [stop - start, ..]; ValueError if they are not finite."""
     vector, unravel = trees.ravel(theta)
     indices, signs = search_gradients.direction_and_sign(search.estimator, np.arange(start, stop))
     first, last = indices[0], indices[-1]
@@ -175,10 +174,7 @@ def _trial(rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, player: 
 def evolve(
     player: Player, search: Search, iterations: int, settings: dict[str, Any] | None = None
 ) -> Learner:
-    """Return the learner that searches the parameters of any player by eq. (1).
-
-    Its functions are `init`, `step` and `trial`, as in the module `learners`.
-    """
+    """Return the learner that searches the parameters of any player by eq. (1)."""
     instance("player", player, Player)
     optimizer = instance("search", search, Search).optimizer(search.beta)
     executors.require_effect(search.executor, search.num_slices)
@@ -201,7 +197,7 @@ SEARCH = Search()
 
 
 def es(family: Family, *, hidden: int = 8, **search: Annotated[Any, SEARCH]) -> Learner:
-    """Return a learner that evolves the weights of a GRU by eq. (1). It plays as RL^2 does.
+    """Return a learner that plays as RL^2 does, and evolves the weights of its GRU by eq. (1).
 
     hidden  number of hidden units of the GRU
 

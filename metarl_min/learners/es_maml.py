@@ -1,27 +1,27 @@
 """ES-MAML: evolution of the initial parameters of a learner that adapts.
 
-The initial parameters are theta. The fitness of theta is the return of a trial that adapts theta.
-A trial has stages k = 0, 1, .., as in the module `trials`. An adaptation follows each stage except
-the last one, which may be longer. In this module, R_k is the return of stage k, phi_k are the
-parameters after k adaptations, and x_k are the parameters that hill climbing plays in stage k.
-Before any adaptation phi_0 = theta. Evolution ascends
+The initial parameters are theta. The fitness of theta is the return of a trial that starts with
+theta and adapts. A trial has stages k = 0, 1, .., as in the module `trials`, and an adaptation
+between every two stages. The last stage may have more episodes than the others. In this module,
+R_k is the return of stage k, phi_k are the parameters after k adaptations, and x_k are the
+parameters that hill climbing plays in stage k. At the start phi_0 = theta. Evolution ascends
 
     (1)  F(theta) = E sum_k R_k                                     [after Song et al. 2020]
 
-In Song et al. 2020 only the last stage counts. Here all stages count, so the exploration of the
-early stages counts too. The parameters are adapted between the stages by one of two rules:
+In Song et al. 2020, only the last stage counts. Here all stages count, so the exploration in the
+early stages counts too. There are two rules of adaptation:
 
     (2)  gradient: phi_{k+1} = phi_k + alpha grad L(phi_k; D_k)     [Finn et al. 2017]
     (3)  hill climbing: stage k plays x_k = phi_k + alpha e_k, e_k ~ N(0, I), and has the return
-         R_k; then phi_{k+1} is the best of x_0 .. x_k by return
+         R_k; then phi_{k+1} is the one of x_0 .. x_k with the largest return
                                                        [after Song et al. 2020, sec. 3.3.2]
 
-Rule (2) is eq. (1) of the module `trials`. Stage k plays phi_k, and L is the surrogate of its
-episodes D_k. In (3), e_k = 0 in the first and the last stage. So the first stage plays theta, and
-the last stage plays the best parameters so far. Of equal returns the latest wins.
+Rule (2) is trials (1): stage k plays phi_k, and L is the surrogate of the episodes D_k of stage k.
+In (3), e_k = 0 in the first and the last stage. So the first stage plays theta, and the last stage
+plays the best parameters so far. If several x_k have the largest return, the latest of them wins.
 
-The step size evolves together with theta. Its parameter is `log2_alpha`: the step size of a member
-is alpha 2^log2_alpha, where alpha is the setting.
+The step size of a member is alpha 2^log2_alpha. Here alpha is a setting, and `log2_alpha` is one
+more parameter, which evolves together with theta.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _trial(
 ) -> Episodes:
     sampler = rollouts.sampler(tasks, adaptation.family.reward_noise)
     theta = {name: x[:, None] for name, x in thetas.items() if name != "log2_alpha"}
-    # The leaf log2_alpha is [P, 1], so alpha is [P, 1]: its last axis stands for the tasks.
+    # The leaf log2_alpha is [P, 1], so alpha is [P, 1]: the axis of length 1 stands for the tasks.
     alpha = adaptation.alpha * 2.0 ** thetas["log2_alpha"]
     sample = trials.sample_greedily if flag("greedy", greedy) else rollouts.sample
     return play_trial(rng, adaptation, sampler, theta, alpha, sample)
@@ -139,10 +139,10 @@ def _without_adaptation(state: State) -> State:
 def _untrained_control(
     rng: Rng, *, player: Player, first_alpha: float, init: Callable[[Rng], State]
 ) -> Control:
-    """Return untrained initial parameters, with the step size that is best for them.
+    """Return a state with untrained initial parameters, and the step size that is best for them.
 
-    `best_untrained_alpha` tries a grid of step sizes. `first_alpha` is the step size for
-    log2_alpha = 0.
+    `best_untrained_alpha` tries a grid of step sizes. `first_alpha` is the step size of a member
+    with log2_alpha = 0.
     """
     state = init(rng)
 
@@ -159,8 +159,8 @@ def _untrained_control(
 def _check_hill_climbing(inner: Adaptation, given: dict[str, Any]) -> None:
     """Raise a ValueError if hill climbing does nothing, or if a setting of gradients is given.
 
-    Only the stages between the first and the last play parameters with alpha e_k added, so hill
-    climbing needs at least three stages.
+    By eq. (3) the first and the last stage try nothing new, so hill climbing needs at least three
+    stages.
     """
     rule = "inner_steps must be at least 2 for hill_climbing, which first plays theta itself"
     require(inner.inner_steps > 1, rule, inner.inner_steps)
@@ -188,8 +188,8 @@ def es_maml(
 
     adaptation      gradient or hill_climbing
     policy          table, network or network:H with H hidden units
-    alpha           first step size, positive; the default is 1 for hill_climbing, and for gradient
-                    it is the default of `maml`
+    alpha           step size before evolution changes it, positive; the default is 1 for
+                    hill_climbing, and the default of `maml` for gradient
     inner_steps     number K of adaptations in a trial; the default is the default of `maml`
     inner_episodes  number of episodes before each adaptation, by default 1
     baseline        mean, leave_one_out, standardised, linear or a number, for gradient; the default
@@ -197,7 +197,7 @@ def es_maml(
     gamma           discount of the return-to-go, for gradient; the default is the default of `maml`
 
     `search` holds fields of `es.Search`. TypeError or ValueError if a setting is out of range, or
-    changes nothing, given the other settings.
+    if it has no effect because of the other settings.
     """
     if adaptation not in ADAPTATIONS.values():
         raise TypeError(f"adaptation must be by_gradient or by_hill_climbing, got {adaptation!r}")
@@ -218,5 +218,5 @@ def es_maml(
     if inner.inner_steps == 0:
         return learner
     control = partial(_untrained_control, player=player, first_alpha=inner.alpha, init=learner.init)
-    # Two controls of the evaluation, as in `learners.Learner`: no adaptation, and no training.
+    # With these two functions, a trained state is compared with no adaptation and with no training.
     return learner._replace(without_adaptation=_without_adaptation, untrained_control=control)

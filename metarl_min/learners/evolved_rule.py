@@ -1,12 +1,12 @@
-"""An evolved learning rule: evolution searches the coefficients of an update, not a policy.
+"""An evolved learning rule: evolution searches the six coefficients of a learning rule.
 
-In this module, q, m, k, g, c and d are the six coefficients of the rule, and L = N T is the number
-of steps in a trial. During the trial, t is the number of steps so far, and n(s,a) is the number of
-visits of a pair so far. The rule updates a table Q after each step and chooses actions by Q:
+The rule updates a table Q after each step and chooses actions by Q. In this module, q, m, k, g, c
+and d are the coefficients, and L = N T is the number of steps of a trial. So far in the trial, t
+steps were played, and the pair (s, a) was visited n(s,a) times:
 
-    (1)  Q(s,a) = q at the start, then Q <- Q + (y - Q) / (m + n(s,a)), n includes this visit,
+    (1)  Q(s,a) = q at the start; then Q <- Q + (y - Q) / (m + n(s,a)), where n includes this visit,
          y = r + d max_a' Q(s',a'), but y = r in the last of the T steps of an episode;
-         r is the reward in units of the family
+         r is the reward divided by `tasks.reward_unit`
                                                    [Watkins and Dayan 1992, with a step size 1 / n]
     (2)  pi(a|s) = softmax_a k (1 + g t / L) (Q(s,a) + c / sqrt(n(s,a) + 1))
                                                    [definition; after Auer et al. 2002]
@@ -14,20 +14,22 @@ visits of a pair so far. The rule updates a table Q after each step and chooses 
          are 0 or 1 and 0 < q < 1, it is the posterior mean under a Beta(m q, m (1 - q)) prior
                                                    [derivation]
 
-- On a bandit every step is the last of its episode: y = r.
-- Then (1) says (m + n) Q_n = (m + n - 1) Q_{n-1} + r_n. So (m + n) Q_n = m q + r_1 + .. + r_n.
-- Beta(m q, m (1 - q)) has two parameters, which sum to m. The posterior after n rewards adds the
-  number of ones to the first, and the number of zeros to the second.
-- The mean of a Beta distribution is its first parameter divided by the sum of the two. That is (3).
+- On a bandit, every step is the last of its episode, so y = r.
+- Let Q_n be Q(a) after n rewards. Then (1) is (m + n) Q_n = (m + n - 1) Q_{n-1} + r_n, and the sum
+  over the n rewards is (m + n) Q_n = m q + r_1 + .. + r_n.
+- The prior Beta(m q, m (1 - q)) has the parameters m q and m (1 - q), with the sum m. In the
+  posterior, the number of ones is added to the first, and the number of zeros to the second.
+- The mean of a Beta distribution is its first parameter divided by the sum of both parameters. So
+  the posterior mean is (m q + r_1 + .. + r_n) / (m + n).
 
-With g > 0 the policy becomes greedier as fewer steps remain. The term c / sqrt(n(s,a) + 1) is
-called the bonus of a pair. Its size falls with the visits of the pair, as in Auer et al., but it
-has no factor sqrt(ln t). The 1 in n + 1 keeps the bonus finite before the first visit.
+If g > 0, the policy becomes greedier during the trial. The term c / sqrt(n(s,a) + 1) is called the
+bonus of a pair. As in Auer et al., the size of the bonus falls with the visits of the pair, but
+here the factor sqrt(ln t) is left out. With n + 1, the bonus is finite before the first visit.
 
-On a bandit with rewards 0 or 1, the rule with 0 < q < 1, c = 0 and k to infinity is the greedy
-Bayesian player. With c > 0 it acts by an upper confidence bound. The rule does not know which
-states are absorbing. Evolution changes six unbounded numbers: q and c themselves, the logarithms of
-m, k and 1 + g, and the logit of d.
+Take a bandit with rewards 0 or 1, 0 < q < 1, and k to infinity. If c = 0, the rule is the greedy
+Bayesian player. If c > 0, it plays the arm with the largest upper bound, Q(a) plus the bonus. The
+rule does not know which states are absorbing, so (1) treats them like other states. Evolution
+changes six unbounded numbers: q, ln m, ln k, ln(1 + g), c and the logit of d.
 """
 
 from __future__ import annotations
@@ -52,18 +54,18 @@ from metarl_min.tasks import Family, reward_unit
 
 
 class Rule(NamedTuple):
-    """The coefficients of eqs. (1), (2). There is one entry for each (member, task), [B] each."""
+    """The coefficients of eqs. (1), (2). Each has one entry for each (member, task)."""
 
-    initial_value: Array  # q
-    prior_count: Array  # m > 0
-    sharpness: Array  # k > 0
-    growth: Array  # g > -1
-    bonus: Array  # c
-    discount: Array  # d, from 0 to 1
+    initial_value: Array  # [B] q
+    prior_count: Array  # [B] m > 0
+    sharpness: Array  # [B] k > 0
+    growth: Array  # [B] g > -1
+    bonus: Array  # [B] c
+    discount: Array  # [B] d, from 0 to 1
 
 
 class Memory(NamedTuple):
-    """The tables of B trials; there is one trial for each (member, task).
+    """The tables of B trials: one trial for each (member, task).
 
     Row b S + s of a table belongs to state s of trial b.
     """
@@ -94,9 +96,9 @@ def coefficients(vector: Array) -> Rule:
 
 
 def formula(rule: Rule) -> str:
-    """Return the formula that a rule plays on a bandit, eqs. (2), (3).
+    """Return the text of the formula by which a rule plays a bandit, eqs. (2), (3).
 
-    Each field of `rule` is one number here, not an array [B].
+    Here each field of `rule` is one number, not an array [B].
     """
     q, m, k, g, c, _ = (float(x) for x in instance("rule", rule, Rule))
     return (
@@ -117,9 +119,8 @@ def logits(rule: Rule, Q: Array, visits: Array, fraction_played: float) -> Array
 def updated(rule: Rule, memory: Memory, flat_pairs: Array, targets: Array) -> Memory:
     """Return the memory after one step of each of B trials, eq. (1).
 
-    The state and the action of trial b have the place `flat_pairs[b]` in the flattened tables, and
-    `targets[b]` is their target y. The tables are copied, because a memory never changes. The
-    copies take less time than the look-ups of a step.
+    `flat_pairs[b]` is the index of the pair of trial b in the flattened tables, and `targets[b]` is
+    its target y. The tables are copied, because the given memory must not change.
     """
     Q, visits = memory.Q.copy(), memory.visits.copy()
     n, value = visits.ravel().take(flat_pairs) + 1, Q.ravel().take(flat_pairs)
@@ -132,7 +133,7 @@ def updated(rule: Rule, memory: Memory, flat_pairs: Array, targets: Array) -> Me
 def agent(
     rule: Rule, family: Family, shape: tuple[int, int], greedy: bool, unit: float = 1.0
 ) -> Agent:
-    """Return the agent that plays the rule. `shape` is (S, A), and `unit` the unit of rewards.
+    """Return the agent that plays the rule. `shape` is (S, A), and rewards are divided by `unit`.
 
     ValueError if a coefficient of the rule is not finite.
     """
@@ -143,7 +144,7 @@ def agent(
     L = instance("family", family, Family).num_episodes * family.horizon
     S, A = (whole(name, x) for name, x in zip(("S", "A"), shape, strict=True))
     first_row = np.arange(B) * S  # [B] the row of state 0 of each trial
-    # These functions of recurrent_agents accept any logits, not only the logits of a network.
+    # The logits that these two functions take need not come from a network.
     choose = recurrent_agents.greedy_actions if greedy else recurrent_agents.sample_actions
 
     def start(num_rows: int) -> Memory:
@@ -168,7 +169,7 @@ def agent(
 
 
 def _init(rng: Rng) -> Tree:
-    # These are q = 0, m = 1, k = 1, g = 0, c = 0 and d = 1 / (1 + e^-2) = 0.88.
+    # The coefficients are q = 0, m = 1, k = 1, g = 0, c = 0 and d = 1 / (1 + e^-2) = 0.88.
     return {"rule": np.array([0.0, 0.0, 0.0, 0.0, 0.0, 2.0])}
 
 
@@ -182,7 +183,7 @@ def _trial(
 
 
 def rule_player(family: Family) -> Player:
-    """Return the player whose parameter `rule` [6] is the vector that `coefficients` takes."""
+    """Return the player with one parameter, `rule` [6], the vector that `coefficients` takes."""
     trial = partial(_trial, family=family, unit=reward_unit(family))
     return Player(family=family, init=_init, trial=trial)
 

@@ -1,26 +1,27 @@
 """A genetic algorithm: the best members have children, by crossover and mutation.
 
-A population has P members with D entries each. The fitness of a member is its mean return of a
-trial on M tasks that all members share. Children are made by genetic_operators (1)-(5): selection
-of their parents, crossover and mutation. In this module, E is the number of members in the elite,
-and x the exponent of a schedule. A run has n generations:
+A population has P members with D entries each. The fitness of a member is the return of a trial,
+averaged over M tasks, which are the same for all members. The E best members are called the elite.
+The other members of the next generation are children, made by genetic_operators (1)-(5): selection
+of two parents, crossover and mutation. In this module, x is the exponent of a schedule, n is the
+number of generations of a run, and i = 0, 1, .. counts them:
 
     (1)  elitism: the E best members live on unchanged     [De Jong 1975]
     (2)  in generation i, mutation by sigma / 10^x and fitness on M 16^x tasks, x = min(i / n, 1)
                                                            [definition]
 
-The constants of (2):
-- Near an optimum only small steps help, so sigma falls to a tenth.
-- Away from an optimum, differences of fitness between members are proportional to sigma. So they
-  fall to a tenth. Close to a smooth optimum they fall even faster, with sigma^2.
+These are the reasons for the numbers 10 and 16 in (2):
+- Near an optimum only small mutations help, so sigma falls to a tenth during a run.
+- Away from an optimum, the differences of fitness between members are proportional to sigma, so
+  they fall to a tenth too. Close to a smooth optimum they are proportional to sigma^2.
 - The standard error of a fitness is proportional to 1 / sqrt(M). With 100 M tasks at the end, it
-  would fall to a tenth too, but that is too expensive. With 16 M tasks it falls to a quarter.
+  would also fall to a tenth, but this is too expensive. With 16 M tasks, it falls to a quarter.
 - The mean of 16^x over a run is 15 / ln 16 = 5.4. So a run needs 5.4 times the tasks of a run with
   constant M.
 
 From the second generation on, the elite comes first in the population, and the best member comes
-first in the elite. The trained learner plays with the first member only. With `elites=0` the first
-member is a child, which was never evaluated.
+first in the elite. The trained learner plays with the first member only. If `elites` is 0, the
+first member is a child that was never evaluated.
 """
 
 from __future__ import annotations
@@ -77,11 +78,11 @@ class Breeding(NamedTuple):
     num_tasks   number of tasks M on which every member plays at the start
     elites      number E of members that live on unchanged
     selection   truncation or tournament
-    pressure    number of best members that truncation draws from, or size of a tournament
+    pressure    number of best members from which truncation draws, or size of a tournament
     crossover   uniform or one_point
     chance      mutation probability of an entry
     sigma       standard deviation of a mutation at the start
-    num_slices  largest number of slices of the population for an executor; by default 8
+    num_slices  largest number of slices of the population, by default 8; for an executor only
 
     `executor` evaluates the members on workers, as in the module `executors`; if it is None, they
     are evaluated in this process. ValueError or TypeError if a setting is out of range.
@@ -110,7 +111,7 @@ class State(NamedTuple):
 class Info(NamedTuple):
     """The information about a step, for a person."""
 
-    per_episode: Array  # [N] return of each episode, of the best member
+    per_episode: Array  # [N] return of the best member in each episode
 
 
 def schedule(breeding: Breeding, generation: int, iterations: int) -> tuple[float, int]:
@@ -136,7 +137,7 @@ def breed(rng: Rng, breeding: Breeding, population: Array, fitness: Array, sigma
     require(fits, f"population must be [{P}, D], with a fitness for each member", shape)
     elite = np.argsort(-fitness, kind="stable")[: breeding.elites]
     num_children, pressure = P - breeding.elites, breeding.pressure
-    # Two independent draws: one parent and another parent for each child.
+    # The two parents of a child are drawn independently, so they may be the same member.
     one = population[breeding.selection(rng, fitness, num_children, pressure)]
     other = population[breeding.selection(rng, fitness, num_children, pressure)]
     mutation_probability = breeding.chance
@@ -157,14 +158,11 @@ def evaluate(
 def apply_update(
     state: State, key: int, fitness: Array, breeding: Breeding, iterations: int
 ) -> State:
-    """Return the next state: its population is bred from the population of `state`.
-
-    fitness [P] is the fitness of the members of `state`.
-    """
+    """Return the next state, bred from the population of `state`, which has this fitness [P]."""
     rng = np.random.default_rng([key, BREEDING_STREAM])
     fitness = search_gradients.require_finite(fitness)
     sigma, _ = schedule(breeding, state.generation, iterations)
-    vectors = trees.flatten_tasks(state.population)  # it flattens members here, [P, ..] -> [P, D]
+    vectors = trees.flatten_tasks(state.population)  # the first axis is P here: [P, ..] -> [P, D]
     rows = breed(rng, breeding, vectors, fitness, sigma)
     _, unravel = trees.ravel(trees.map_leaves(lambda x: x[0], state.population))
     last_update = Update(digest=generations.digest(state), key=key, fitness=fitness)
@@ -176,7 +174,7 @@ def _init(rng: Rng, *, player: Player, breeding: Breeding) -> State:
     members = [player.init(rng) for _ in range(breeding.population)]
     _, unravel = trees.ravel(members[0])
     rows = np.stack([trees.ravel(theta)[0] for theta in members])
-    # The first population is drawn by `player.init`, and every entry is mutated once.
+    # `player.init` draws the first population, and every entry is mutated once.
     population = unravel(mutate(rng, rows, 1.0, breeding.sigma))
     last_update = generations.no_update(breeding.population)
     return State(population=population, generation=0, last_update=last_update)
@@ -205,7 +203,7 @@ def _trial(rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, player: 
 def genetic_search(
     player: Player, breeding: Breeding, iterations: int, settings: dict[str, Any] | None = None
 ) -> Learner:
-    """Return the learner that breeds the parameters of any player; n is `iterations`."""
+    """Return the learner that breeds the parameters of any player in n = `iterations` steps."""
     instance("player", player, Player)
     instance("breeding", breeding, Breeding)
     executors.require_effect(breeding.executor, breeding.num_slices)
@@ -233,7 +231,7 @@ def ga(
     iterations: int | None = None,
     **breeding: Annotated[Any, BREEDING],
 ) -> Learner:
-    """Return a learner that breeds the weights of a GRU, eqs. (1), (2). It plays as RL^2 does.
+    """Return a learner that plays as RL^2 does, and breeds the weights of its GRU, eqs. (1), (2).
 
     hidden      number of hidden units of the GRU
     iterations  number n of generations in (2); by default 600 for bandits and 300 for other
