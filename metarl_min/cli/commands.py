@@ -65,6 +65,7 @@ def compare(args: argparse.Namespace) -> Work:
             num_tasks=comparison.NUM_TASKS,
             processes=jobs.num_cores(),
             report=log,
+            time_limit=args.time_limit,
         )
         write(directory, result)
         entries = result["tasks"].values()
@@ -122,7 +123,7 @@ def show_tables(args: argparse.Namespace) -> Work:
     def work() -> str:
         result = published_tables.recompute(
             args.table, cells, trials=trials, seed=args.seed,
-            processes=jobs.num_cores(), report=log,
+            processes=jobs.num_cores(), report=log, time_limit=args.time_limit,
         )  # fmt: skip
         write(directory, result)
         for line in result["left_out"]:

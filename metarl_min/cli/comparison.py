@@ -21,8 +21,9 @@ from metarl_min.basics.arguments import function, instance, whole
 from metarl_min.ceilings import TooLarge, bayes_optimal
 from metarl_min.ceilings.bayes_optimal import Ceiling
 from metarl_min.cli import budgets, environment, runs
-from metarl_min.cli.jobs import Row, run_jobs, to_plain
+from metarl_min.cli.jobs import SECONDS, Row, run_jobs, to_plain
 from metarl_min.evaluation import Scores
+from metarl_min.evolution import workers
 from metarl_min.learners import Learner
 from metarl_min.tasks import Family, Unsupported
 
@@ -185,7 +186,7 @@ def _entry(jobs: Sequence[Job], rows: Sequence[Row]) -> Row:
     }
 
 
-def _check(families: Any, learners: Any, processes: Any, report: Any) -> None:
+def _check(families: Any, learners: Any, processes: Any, report: Any, time_limit: Any) -> None:
     """Raise a TypeError or a ValueError for what cannot be compared."""
     for name, maker in instance("learners", learners, Mapping).items():
         function(f"learner {name!r}", maker)
@@ -193,6 +194,7 @@ def _check(families: Any, learners: Any, processes: Any, report: Any) -> None:
         instance(f"family {name!r}", family, Family)
     whole("processes", processes)
     function("report", report)
+    workers.time_limit("time_limit", time_limit)
 
 
 def compare(
@@ -204,19 +206,20 @@ def compare(
     num_tasks: int = NUM_TASKS,
     processes: int = 1,
     report: Callable[[str], None] = print,
+    time_limit: float = SECONDS,
 ) -> dict[str, Any]:
     """Train every learner on every family, score all players, and return the result.
 
     `families` and `learners` map names to families and to functions that make a learner for a
     family. A learner is trained for `learner.iterations` with each of the seeds `seed`,
     `seed + 1`, .. The result is the object that `compare --json` prints; `report` receives one
-    line for each job that is done.
+    line for each job that is done. `time_limit` is that of a job in seconds, `jobs.run_jobs`.
 
         compare({"levers": levers(n=3)}, {"maml": partial(maml, alpha=2.0), "rl2": rl2})
     """
     whole("num_seeds", num_seeds)
     whole("num_tasks", num_tasks, low=2)
-    _check(families, learners, processes, report)
+    _check(families, learners, processes, report, time_limit)
     started, seeds = time.perf_counter(), range(whole("seed", seed, 0, np.inf), seed + num_seeds)
     jobs: list[Job] = []
     for task, family in families.items():
@@ -227,7 +230,7 @@ def compare(
         jobs += _jobs_of(task, family, made, num_tasks, seeds)
     jobs.sort(key=lambda job: job.num_seeds == 0)  # learners first: they take longest
     rows: dict[int, Row] = {}
-    for i, row in run_jobs(jobs, processes, run_job):
+    for i, row in run_jobs(jobs, processes, run_job, time_limit):
         rows[i] = row
         seconds = (time.perf_counter() - started) * _remaining(jobs, rows)
         place = f"{len(rows)} of {len(jobs)} done, about {seconds:.0f} seconds left"

@@ -25,6 +25,7 @@ from metarl_min.basics import plugins
 from metarl_min.evolution import workers
 
 Row = dict[str, Any]
+SECONDS = 86_400.0  # the default time limit of a job; a job that trains many seeds takes hours
 
 
 def num_cores() -> int:
@@ -109,12 +110,17 @@ def _make_worker(content: bytes, made: dict[Path, ProcessPoolExecutor]) -> Proce
 
 
 def run_jobs(
-    jobs: Sequence[Any], processes: int, run_job: Callable[[Any], Row]
+    jobs: Sequence[Any],
+    processes: int,
+    run_job: Callable[[Any], Row],
+    seconds: float = SECONDS,
 ) -> Iterator[tuple[int, Row]]:
     """Yield the number and the result of each job, in the order in which they finish.
 
-    A worker that is killed costs its job again and nothing else.
+    A worker that is killed costs its job again and nothing else. So does a worker whose job takes
+    more than `seconds` seconds. Jobs that run in this process have no time limit.
     """
+    seconds = workers.time_limit("seconds", seconds)
     num_workers = min(processes, len(jobs))
     if num_workers < 2:
         yield from ((i, run_job(job)) for i, job in enumerate(jobs))
@@ -125,7 +131,7 @@ def run_jobs(
     make_worker = partial(_make_worker, content, made)
     try:
         numbers = range(len(jobs))
-        yield from workers.perform_all(make_worker, num_workers, _run_numbered, numbers)
+        yield from workers.perform_all(make_worker, num_workers, _run_numbered, numbers, seconds)
     finally:
         for path, worker in made.items():
             workers.stop(worker)

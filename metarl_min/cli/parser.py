@@ -11,13 +11,15 @@ from typing import Any, NoReturn
 import metarl_min
 from metarl_min.baselines import published
 from metarl_min.basics import words
-from metarl_min.cli import budgets, commands, comparison, published_tables, run_commands
+from metarl_min.cli import budgets, commands, comparison, jobs, published_tables, run_commands
 from metarl_min.cli.console import Work, log, one_line
+from metarl_min.evolution import workers
 from metarl_min.learners.registry import LEARNERS
 from metarl_min.tasks.registry import FAMILIES
 
 PLUG_IN = "or path/to/file.py:function"
 SEED = "seed of all random numbers; default 0"
+LIMIT = "seconds after which the work of a worker is given to another one; default 86400"
 COUNT_DIGITS, SEED_DIGITS = 18, 100  # the most that a number may have
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 BASELINES = "mean", "leave_one_out", "standardised"  # those of an inner step of `estimators`
@@ -64,6 +66,14 @@ def real(*names: str) -> Callable[[str], float | str]:
     return read
 
 
+def seconds(word: str) -> float:
+    """Return the time limit that a word names."""
+    try:
+        return workers.time_limit("it", float(real()(word)))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("it ")) from None
+
+
 def several(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
     """Return the reader of a comma-separated list."""
     return lambda words: [read(word) for word in words.split(",")]
@@ -73,6 +83,7 @@ def _add_common(added: Parser, *options: str) -> None:
     """Add options that several commands share."""
     known: dict[str, dict[str, Any]] = {
         "--seed": {"type": number(0, SEED_DIGITS), "default": 0, "metavar": "S", "help": SEED},
+        "--time-limit": {"type": seconds, "default": jobs.SECONDS, "metavar": "S", "help": LIMIT},
         "--out": {"metavar": "DIR", "help": "new or empty; default a numbered one under runs/"},
         "--json": {"action": "store_true", "help": "print one JSON object"},
     }
@@ -96,7 +107,7 @@ def _add_compare(added: Parser) -> None:
     added.add_argument(
         "--seeds", type=number(1), default=comparison.NUM_SEEDS, metavar="S", help=seeds
     )
-    _add_common(added, "--seed", "--out", "--json")
+    _add_common(added, "--seed", "--time-limit", "--out", "--json")
 
 
 def _add_train(added: Parser) -> None:
@@ -150,7 +161,7 @@ def _add_tables(added: Parser) -> None:
     default = ", ".join(f"{trials} of {name}" for name, trials in published_tables.TRIALS.items())
     add("--trials", type=number(2), metavar="N", help=f"fresh tasks of a cell; default {default}")
     add("--full", action="store_true", help="compute every cell, which takes longer")
-    _add_common(added, "--seed", "--out", "--json")
+    _add_common(added, "--seed", "--time-limit", "--out", "--json")
 
 
 def _add_equations(added: Parser) -> None:

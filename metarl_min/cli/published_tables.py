@@ -28,7 +28,7 @@ from metarl_min.cli.baseline_columns import (
     make_jobs,
     measure,
 )
-from metarl_min.cli.jobs import run_jobs, to_plain
+from metarl_min.cli.jobs import SECONDS, run_jobs, to_plain
 from metarl_min.mdps import mdp as exact
 from metarl_min.tasks import Family
 
@@ -160,7 +160,10 @@ def regret(curves: Curves, per_episode: float, arms: Cell) -> dict[str, Any]:
 
 
 def run_columns(
-    jobs: Sequence[Job], processes: int, report: Callable[[str], None]
+    jobs: Sequence[Job],
+    processes: int,
+    report: Callable[[str], None],
+    time_limit: float = SECONDS,
 ) -> tuple[Rows, dict[Cell, Curves]]:
     """Run the jobs. -> the number of each algorithm and cell, the curves of each number of arms
 
@@ -170,7 +173,7 @@ def run_columns(
     started, done, total_cost = time.perf_counter(), 0, sum(map(estimated_cost, jobs))
     rows: dict[tuple[str, Cell], CellValue] = {}
     curves: dict[Cell, Curves] = {}
-    for i, result in run_jobs(jobs, processes, measure):
+    for i, result in run_jobs(jobs, processes, measure, time_limit):
         job = jobs[i]
         rows |= {(job.algorithm, cell): number for cell, number in result["cells"].items()}
         own = curves.setdefault(job.arms, {})
@@ -191,12 +194,16 @@ def recompute(
     seed: int,
     processes: int,
     report: Callable[[str], None],
+    time_limit: float = SECONDS,
 ) -> dict[str, Any]:
-    """Return the object that `tables --json` prints; `report` gets lines about the progress."""
+    """Return the object that `tables --json` prints; `report` gets lines about the progress.
+
+    `time_limit` is that of a job in seconds, `jobs.run_jobs`.
+    """
     started = time.perf_counter()
     jobs = make_jobs(table, cells, trials, seed)
     report(f"{len(jobs)} columns, each with {trials} fresh tasks")
-    rows, curves = run_columns(jobs, processes, report)
+    rows, curves = run_columns(jobs, processes, report, time_limit)
     best = {k: known_task_value(family_of(table, (1, *k)), trials, seed) for k in curves}
     entries, regrets = [], []
     for cell in cells:

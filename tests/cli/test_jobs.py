@@ -8,13 +8,13 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import toy_learner
 
-from metarl_min.cli import comparison, jobs
+from metarl_min.cli import comparison, jobs, published_tables
 from metarl_min.tasks.bandits import bandit
 
 FAMILIES = {"bandit": bandit(arms=2, pulls=4)}
@@ -68,6 +68,61 @@ def test_compare_with_a_killed_worker_has_the_bits_of_compare_in_one_process(mon
     monkeypatch.setattr(jobs, "_make_worker", make_and_kill)
     assert compare(2) == compare(1)
     assert len(killed) == 1 and temporary_files(tmp_path) == []
+
+
+class Hung(ThreadPoolExecutor):
+    """A worker that never answers."""
+
+    def submit(self, function, *args):
+        return Future()
+
+
+def double(x):
+    return 2 * x
+
+
+def test_a_job_of_a_hung_worker_is_given_to_another_one_after_the_time_limit(monkeypatch):
+    made = []
+
+    def make_worker(content, known):
+        made.append(ThreadPoolExecutor(1) if made else Hung())
+        return made[-1]
+
+    monkeypatch.setattr(jobs, "_make_worker", make_worker)
+    monkeypatch.setattr(jobs, "WORK", [lambda i=i: double(i) for i in range(5)])
+    started = time.monotonic()
+    found = list(jobs.run_jobs(range(5), 2, double, seconds=0.5))
+    assert sorted(found) == [(i, 2 * i) for i in range(5)]
+    assert len(made) >= 2 and time.monotonic() - started >= 0.5
+
+
+def test_a_job_that_never_comes_back_ends_in_one_error(monkeypatch):
+    monkeypatch.setattr(jobs, "_make_worker", lambda content, known: Hung())
+    with pytest.raises(RuntimeError, match=r"job \d lost its worker 3 times: TimeoutError"):
+        list(jobs.run_jobs(range(2), 2, double, seconds=0.02))
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_time_limit_is_positive_and_finite(seconds):
+    with pytest.raises(ValueError, match=r"seconds must be"):
+        list(jobs.run_jobs(range(2), 2, double, seconds=seconds))
+    with pytest.raises(ValueError, match=r"time_limit must be"):
+        comparison.compare(FAMILIES, {"toy": toy_learner.toy}, time_limit=seconds)
+
+
+@pytest.mark.parametrize("words", [(), ("--time-limit", "12.5")])
+@pytest.mark.parametrize("command", [("compare",), ("tables", "bandits", "--cells", "10,5")])
+def test_a_command_gives_its_time_limit_to_all_its_jobs(run, monkeypatch, command, words):
+    limits = []
+
+    def run_jobs(given, processes, run_job, seconds):
+        limits.append(seconds)
+        raise RuntimeError("that is enough")
+
+    for module in (comparison, published_tables):
+        monkeypatch.setattr(module, "run_jobs", run_jobs)
+    assert run(*command, *words)[0] == 1
+    assert limits == [12.5 if words else 86_400.0]
 
 
 def children_of(pid):
