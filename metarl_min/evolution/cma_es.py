@@ -1,11 +1,11 @@
 """CMA-ES: a normal distribution that learns the shape of a fitness from ranks.
 
-`examples/evolved_by_shape.py` uses it. In this module, m is the mean of the distribution, C its
-covariance, x a point, w the weight of a rank, h a factor 0 or 1, and g the number of a generation.
-A generation has P points with D entries each. The points x_1 .. x_P are sorted, the best first. The
-step to a point is y_i = (x_i - m) / sigma, and <y> = sum_i w_i y_i is the weighted mean of the
-steps. The mean length of a normal vector is chi = E|N(0, I)|. Two running sums of steps, p_sigma
-and p_c, are called evolution paths.
+`examples/evolved_by_shape.py` shows a use. In this module, m is the mean of the distribution, and
+sigma^2 C is its covariance. In generation g, P points with D entries each are drawn and sorted:
+x_1 is the best, and x_P the worst. The step to a point is y_i = (x_i - m) / sigma, w_i is the
+weight of rank i, and <y> = sum_i w_i y_i is the weighted mean of the steps. The mean length of a
+normal vector is chi = E|N(0, I)|. Two running sums of steps, p_sigma and p_c, are called evolution
+paths, and h is a factor 0 or 1.
 
     (1)  x ~ m + sigma N(0, C)                                     [Hansen 2016, eq. 5]
     (2)  w_i in proportion to ln((P + 1) / 2) - ln i for i <= P // 2, else 0; their sum is 1;
@@ -27,38 +27,37 @@ and p_c, are called evolution paths.
          + c_mu sum_i w_i y_i y_i^T                                [Hansen 2016, eq. 47]
 
 The weights (2) fall to 0 at the median rank. In (3), c_sigma, c_c, c_1 and c_mu are rates: with a
-rate c, the old value is forgotten in about 1 / c generations. d_sigma damps (6). The values in (3)
-are Hansen's defaults, fitted by experiment.
+rate c, an old value is forgotten in about 1 / c generations. The damping d_sigma makes the changes
+of sigma in (6) smaller. The values in (3) are Hansen's defaults, found by experiments.
 
-The other factors are chosen so that p_sigma, p_c and C keep their scale if the fitness says
-nothing, that is, if the ranks are random:
+The other factors of (5)-(8) are chosen so that p_sigma, p_c and C keep their scale if the ranks are
+random:
 - <y> has the covariance C / mu_eff, because sum_i w_i^2 = 1 / mu_eff.
 - (1 - c)^2 + c (2 - c) = 1 for every c. With c = c_sigma, p_sigma keeps the covariance I in (5).
   With c = c_c and h = 1, p_c keeps the covariance C in (7).
 - E p_c p_c^T = C and E sum_i w_i y_i y_i^T = C. With h = 1 the factors of (8) sum to 1, so C
   keeps its mean.
 - p_sigma and p_c start at 0, so their covariances are smaller at first. In generation g the
-  covariance of p_sigma is (1 - (1 - c_sigma)^(2 g)) I, as in (7). A generation in which all points
-  have the same fitness does not change p_sigma, but it is counted in g. After such a generation
-  the formula is not exact.
+  covariance of p_sigma is (1 - (1 - c_sigma)^(2 g)) I, and (7) uses this factor. If all points of a
+  generation have the same fitness, p_sigma does not change, but g grows. Then the factor is not
+  exact.
 
-Steps in one direction make p_sigma longer than chi, and sigma grows by (6). Steps that undo each
-other make p_sigma shorter, and sigma shrinks.
+If the steps of many generations have the same direction, p_sigma is longer than chi, and (6) makes
+sigma larger. If they have opposite directions, p_sigma is shorter, and (6) makes sigma smaller.
 
-If p_sigma is very long, sigma is far too small. The threshold in (7) is above the usual length; its
-constants are defaults too. Above the threshold h = 0, and <y> is not added to p_c. Otherwise C
-would grow along <y>, although only sigma is too small. With h = 0, the mean of p_c p_c^T is
-(1 - c_c)^2 C, which is too small by c_c (2 - c_c) C. The term with (1 - h) in (8) adds c_1 times
-this to C.
+If p_sigma is above the limit of (7), which is another default of Hansen, then sigma is far too
+small. Then h = 0, and <y> is not added to p_c. Otherwise C would grow along <y>, although only
+sigma is too small. With h = 0, the mean of p_c p_c^T is (1 - c_c)^2 C, which is less than C by
+c_c (2 - c_c) C. The term with (1 - h) in (8) adds c_1 c_c (2 - c_c) C, so that C keeps its mean.
 
-C learns from two terms of (8). The term with c_mu uses the steps of one generation, and y y^T does
-not depend on the sign of a step y. The term with c_1 uses p_c, a sum over generations. In this sum
-opposite steps cancel, and steps in one direction add up. So through p_c, C also learns from the
+C learns from two terms of (8). The term with c_mu uses the steps y of one generation, but y y^T
+does not depend on the sign of y. The term with c_1 uses p_c, a sum over generations. In this sum,
+opposite steps cancel, and steps in the same direction add up. So the term with c_1 depends on the
 signs of the steps.
 
 Before C is used in (1), (5) and (8), its condition number is limited by covariances (1). A step
 that cannot have been drawn is shortened by covariances (2), and the scale of C is limited by
-covariances (3). If sigma leaves the range of floats, `ask` and `tell` raise an error.
+covariances (3). If sigma leaves the range of floats, `ask` or `tell` raises an error.
 
 There are no negative weights. Points of equal fitness share the weights of their ranks, and (5)
 and (7) use the mu_eff of the shared weights. If all points have the same fitness, only the number
@@ -122,7 +121,7 @@ def constants(P: int, D: int) -> Constants:
 def _constants(P: int, D: int) -> Constants:
     w = np.maximum(np.log((P + 1) / 2) - np.log(np.arange(1, P + 1)), 0)
     w = w / w.sum()
-    w.flags.writeable = False  # the result is cached
+    w.flags.writeable = False  # all callers share this array, because the result is cached
     mu_eff = float(1 / (w @ w))
     c_sigma = (mu_eff + 2) / (D + mu_eff + 5)
     d_sigma = 1 + 2 * max(0.0, math.sqrt((mu_eff - 1) / (D + 1)) - 1) + c_sigma
@@ -143,7 +142,7 @@ def expected_norm(D: int) -> float:
 
 
 def init(mean: Array, sigma: float) -> State:
-    """Return the first state, with this mean [D], C = I, and paths of zeros.
+    """Return the first state: this mean [D], this sigma, C = I, and evolution paths of zeros.
 
     ValueError or TypeError if an argument is out of range.
     """
@@ -165,7 +164,7 @@ def ask(rng: Rng, state: State, population: int) -> Array:
 
 
 def _out_of_range(sigma: float, C: Array, generation: int) -> FloatingPointError:
-    rule = "steps must stay in the range of floats (without a maximum they grow without end)"
+    rule = "steps must stay in the range of floats (if F has no maximum, steps grow without end)"
     got = f"sigma {sigma:.3g} and a largest variance {C.max():.3g} in generation {generation}"
     return FloatingPointError(f"{rule}, got {got}")
 
@@ -180,8 +179,8 @@ def rank_weights(F: Array, weights: Array) -> Array:
     """
     F = require_finite(F)
     shaped("F", F, floats("weights", weights).shape, "the weights")
-    # Points of equal fitness share the ranks start .. end - 1, and each gets the mean weight of the
-    # ranks. The sum of their weights is the difference of two entries of `cumulative`.
+    # Points of equal fitness have the ranks start .. end - 1. Each point gets the mean of the
+    # weights of these ranks, and `cumulative` holds the sums of the first weights.
     ordered = np.sort(-F)
     start, end = (np.searchsorted(ordered, -F, side) for side in ("left", "right"))
     cumulative = np.concatenate([[0.0], np.cumsum(weights)])
@@ -193,8 +192,8 @@ def paths(
 ) -> tuple[Array, Array, int]:
     """Return the evolution paths p_sigma and p_c after a generation, and h, eqs. (5), (7).
 
-    w [P] and y [P, D] are the weight of each point and the step to it, in any order.
-    `inverse_root` is C^{-1/2}.
+    w [P] and y [P, D] are the weight of each point and the step to each point. The points need not
+    be sorted. `inverse_root` is C^{-1/2}.
     """
     mean_step, D, g = w @ y, y.shape[1], state.generation + 1
     mu_eff = 1 / (w @ w)

@@ -1,12 +1,13 @@
 """Runs of CMA-ES: the best point so far, reasons to stop, and a loop.
 
-A run begins with a state of the module `cma_es`, and `advance` adds a generation. `stop` tells
-whether there is a reason to end the run, and which one. `maximise` does all of it in one call. A
-run that goes on after a reason to stop is still valid.
+`begin` starts a run with a state of the module `cma_es`, and `advance` adds a generation. `stop`
+returns a reason to end the run, or None. `maximise` is the loop that calls these functions. After
+a reason to stop, the run can go on.
 
-In this module, m is the mean, C the covariance, l_i and b_i its eigenvalues and eigenvectors of
-length 1, F a fitness and g the number of generations. The reasons have the names of the source in
-(1)-(7), and plain names in `Stop`, in the same order. A run stops:
+In this module, m is the mean, l_i and b_i are the eigenvalues of C and its eigenvectors of length
+1, and l_max is the largest l_i. F is the fitness of a point, and g is the number of generations.
+(1)-(7) give the reasons with their names in the source. `Stop` lists them in the same order, with
+plain names. A run stops:
 
     (1)  ConditionCov: if the largest l_i is above 1e14 times the smallest   [Hansen 2016, sec. B.3]
     (2)  TolXUp: if sigma sqrt(l_max) is above 1e4 times its value at the start
@@ -19,20 +20,20 @@ length 1, F a fitness and g the number of generations. The reasons have the name
                                                                     [Hansen 2016, sec. B.3]
     (6)  EqualFunValues: if the largest F of a generation has been the same in the last
          10 + ceil(30 D / P) generations                            [Hansen 2016, sec. B.3]
-    (7)  Stagnation: if neither the largest F nor the median F of a generation has become better in
-         the last n generations, n = max(0.2 g, 120 + 30 D / P), but at most 20,000. Each of the
-         two has become better if its median over the last 30 % of these generations is above its
-         median over the first 30 %
-                                                                    [Hansen 2016, sec. B.3]
+    (7)  Stagnation: if the largest F of a generation and the median F of a generation have both not
+         become better in the last n generations, with n = max(0.2 g, 120 + 30 D / P), but at most
+         20,000                                                     [Hansen 2016, sec. B.3]
     (8)  P = 4 + floor(3 ln D), if no population is given           [Hansen 2016, eq. 48]
 
-The source tests (4) with one axis in each generation, and here all axes are tested. The reasons
-have the following causes:
+The source tests (4) with one axis in each generation. Here all axes are tested. In (7), a series of
+n numbers has become better if the median of its last 30 % is above the median of its first 30 %.
+
+The reasons have these causes:
 - (1): the fitness is a slope, or so noisy that the search learns nothing.
 - (2): sigma was far too small at the start, or the fitness has no maximum.
 - (3): the search has found a maximum.
-- (4), (5): floats near m are too coarse for smaller steps.
-- (6): the points lie on a plateau, or the fitness has no further digits.
+- (4), (5): the steps are smaller than the distance between two floats near m.
+- (6): the points lie on a plateau, or the differences of their fitness are lost in rounding.
 - (7): the search is at a maximum, and noise in the fitness keeps the steps from becoming small.
 """
 
@@ -52,7 +53,7 @@ from metarl_min.evolution.cma_es import State
 
 
 class Stop(Enum):
-    """A reason to stop, with the sentence that explains it."""
+    """A reason to stop, with a sentence that explains the reason."""
 
     CONDITION = "the condition number of C is above 1e14"
     GROWTH = "sigma sqrt(l_max) has grown by a factor of 1e4"
@@ -72,7 +73,7 @@ class Run(NamedTuple):
     best: Array  # [D] point with the largest fitness so far; before the first generation, the mean
     fitness: float  # fitness of this point; before the first generation, -inf
     population: int  # P of the last generation; before the first generation, 0
-    # The histories keep the last 20,000 generations of the run, or all if there are fewer.
+    # `largest` and `median` keep the last 20,000 generations of the run.
     largest: Array  # largest fitness of each generation
     median: Array  # median fitness of each generation
 
@@ -94,8 +95,8 @@ def begin(state: State) -> Run:
 def advance(run: Run, x: Array, F: Array) -> Run:
     """Return the run after a generation with points x [P, D] and fitness F [P].
 
-    `best` is the best of all points so far; of equal points it is the first. The errors are those
-    of `cma_es.tell`.
+    If several points have the largest fitness so far, `best` is the first of them. This function
+    raises the errors of `cma_es.tell`.
     """
     state = cma_es.tell(instance("run", run, Run).state, x, F)
     F = np.asarray(F, float)
@@ -113,10 +114,10 @@ def advance(run: Run, x: Array, F: Array) -> Run:
 
 
 def shortened(state: State, x: Array) -> Array:
-    """Return points [n, D] with their steps shortened by covariances (2).
+    """Return points x [n, D], moved towards the mean so that their steps obey covariances (2).
 
-    Use it for points that `cma_es.ask` has not drawn, before they are added to a generation. Give
-    `cma_es.tell` the returned points, and the fitness at the returned points.
+    Call this function with points that `cma_es.ask` has not drawn. Then evaluate the returned
+    points, and give them to `cma_es.tell` together with their fitness.
     """
     D = len(instance("state", state, State).mean)
     require(floats("x", x).ndim == 2 and x.shape[1] == D, f"x must be [n, {D}]", np.shape(x))
@@ -148,7 +149,7 @@ def _by_distribution(start: State, state: State) -> Stop | None:
 def _by_history(run: Run) -> Stop | None:
     """Return a reason of eqs. (6), (7), or None."""
     generations = len(run.largest)
-    entries_term = math.ceil(30 * len(run.best) / max(run.population, 1))  # 30 D / P
+    entries_term = math.ceil(30 * len(run.best) / max(run.population, 1))  # ceil(30 D / P)
     num_flat = 10 + entries_term
     if generations >= num_flat and np.ptp(run.largest[-num_flat:]) == 0:
         return Stop.FLAT
@@ -186,9 +187,9 @@ def maximise(
 ) -> Result:
     """Search the maximum of `fitness`, and return the best point and the reason to stop.
 
-    `fitness` maps points [P, D] to their values [P]. `mean` [D] and `sigma` are those of the first
-    distribution. Without a population, P is that of eq. (8). FloatingPointError if a fitness is not
-    finite, ValueError or TypeError if an argument is out of range.
+    `fitness` maps points [P, D] to their fitness [P]. The first distribution has the mean `mean`
+    [D] and the covariance sigma^2 I. If `population` is None, eq. (8) gives P. FloatingPointError
+    if a fitness is not finite, ValueError or TypeError if an argument is out of range.
 
     >>> hill = lambda x: -((x - 3) ** 2).sum(1)
     >>> found = maximise(np.random.default_rng(0), hill, np.zeros(2), sigma=1.0)

@@ -1,29 +1,29 @@
-"""The covariance C of CMA-ES: its powers, and three rules that keep C and the steps in range.
+"""The covariance C of CMA-ES: powers of C, and three rules that keep C and the steps in range.
 
-In this module, y is the step from the mean to a point, divided by sigma, and l_min and l_max are
-the smallest and the largest eigenvalue of the covariance C. The Mahalanobis length of a step is
-|C^{-1/2} y|.
+In this module, a step y is the difference of a point and the mean, divided by sigma. The smallest
+and the largest eigenvalue of C are l_min and l_max, and l_max / l_min is the condition number of C.
 
     (1)  C <- C + max(0, l_max / 1e14 - l_min) I                [Hansen 2016, sec. B.3; derivation]
     (2)  y <- min(1, c_y / |C^{-1/2} y|) y,  c_y = sqrt(D) + 2 D / (D + 2)
                                                                 [Hansen 2011, sec. 2]
     (3)  C <- 4^-k C,  sigma <- 2^k sigma,  p_c <- 2^-k p_c     [derivation]
 
-Equation (1) adds one number to all eigenvalues, and keeps the eigenvectors. If l_max / l_min was
-above 1e14, then l_min becomes l_max / 1e14, and l_max grows by a factor of at most 1 + 1e-14.
-Without (1), the smallest eigenvalues of a search fall without end on a slope or in pure noise.
-Rounding errors of eigenvalues are about 1e-16 l_max, so in the end an eigenvalue would be negative.
-Hansen ends a search whose condition number l_max / l_min is above 1e14.
+Equation (1) adds one number to all eigenvalues, and keeps the eigenvectors. If the condition number
+is above 1e14, then l_min becomes l_max / 1e14, and l_max grows by a factor of at most 1 + 2e-14.
+Without (1), the smallest eigenvalue of a search falls without end if the fitness is a slope or pure
+noise. The rounding error of an eigenvalue is about 1e-16 l_max, so in the end l_min would be
+negative. Hansen has no rule (1). Instead, Hansen ends a search if the condition number is above
+1e14.
 
 Equation (2) is for points that were not drawn from the distribution: a user has chosen them, or has
-moved them into bounds. A very long step would make sigma and C far too large. A drawn step has the
-length |N(0, I)|, whose mean is at most sqrt(D). The length is above sqrt(D) + 8 with a probability
-of at most exp(-8^2 / 2) = 1.3e-14 [Boucheron et al. 2013, thm. 5.6]. So a longer step was not
-drawn. The value of c_y is Hansen's default.
+moved them into bounds. A very long step would make sigma and C far too large. If y was drawn,
+C^{-1/2} y is a normal vector. The mean of its length is at most sqrt(D), and the probability of a
+length above sqrt(D) + 8 is at most exp(-8^2 / 2) = 1.3e-14 [Boucheron et al. 2013, thm. 5.6]. So a
+search uses (2) only if |C^{-1/2} y| is above sqrt(D) + 8. The value of c_y is Hansen's default.
 
-Equation (3) leaves sigma C^{1/2} and sigma p_c as they are, so the search goes on as without it. It
-is exact, because a product with a power of 2 has no rounding error. It is used if C is very small
-or very large, and k is chosen so that the largest entry of C is between 1 and 4 afterwards.
+Equation (3) does not change sigma C^{1/2} and sigma p_c, so it does not change the search. It has
+no rounding error, because all its factors are powers of 2. It is used if the largest entry of C is
+below 1e-90 or above 1e90, and k is chosen so that this entry becomes a number between 1 and 4.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from metarl_min.basics.arguments import floats, real, require
 from metarl_min.basics.trees import Array
 
 LARGEST_CONDITION = 1e14
-RARE = 8.0  # a drawn step is longer than sqrt(D) + RARE with probability 1.3e-14 at most
+RARE = 8.0  # |C^{-1/2} y| of a drawn step is above sqrt(D) + RARE with probability < 1.3e-14
 
 
 def check(C: Array) -> Array:
@@ -65,9 +65,10 @@ def check_distribution(mean: Any, sigma: Any, C: Any) -> tuple[Array, float, Arr
 
 
 def matrix_power(C: Array, exponent: float) -> Array:
-    """Return a power of a symmetric matrix C [D, D]; ValueError unless C is positive definite.
+    """Return the power C^exponent of a matrix C [D, D].
 
-    FloatingPointError if the power is not finite.
+    ValueError unless C is symmetric and positive definite, FloatingPointError if the power is not
+    finite.
     """
     values, vectors = np.linalg.eigh(check(C))
     require(values[0] > 0, "C must be positive definite", f"an eigenvalue of {values[0]:.3g}")
@@ -79,7 +80,7 @@ def matrix_power(C: Array, exponent: float) -> Array:
 
 
 def compose(values: Array, vectors: Array) -> Array:
-    """Return the matrix with these eigenvalues [D] and eigenvectors, the columns of [D, D]."""
+    """Return the matrix with the eigenvalues `values` [D] and the columns of `vectors` [D, D]."""
     return np.asarray((vectors * values) @ vectors.T)
 
 
@@ -108,14 +109,14 @@ def shorten(y: Array, inverse_root: Array) -> Array:
     D = y.shape[1]
     size = np.abs(y).max(axis=1, keepdims=True)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        unit = y / size  # the square of y itself may be too large for a float
+        unit = y / size  # the squares of the entries of y itself may be too large for a float
         length = np.linalg.norm(unit @ inverse_root, axis=1, keepdims=True)
         longest = math.sqrt(D) + 2 * D / (D + 2)
         return np.where(size * length > longest, unit * (longest / length), y)
 
 
 def shorten_rare(y: Array, inverse_root: Array) -> Array:
-    """Return steps y [P, D]; those that cannot have been drawn are shortened by eq. (2).
+    """Return steps y [P, D]. A step that cannot have been drawn is shortened by eq. (2).
 
     ValueError if a step is not finite. `inverse_root` is C^{-1/2} [D, D].
     """
@@ -127,7 +128,7 @@ def shorten_rare(y: Array, inverse_root: Array) -> Array:
 
 
 def rescale(sigma: float, C: Array, p_c: Array) -> tuple[float, Array, Array]:
-    """Return sigma, C [D, D] and p_c [D], by eq. (3) if C is below 1e-90 or above 1e90."""
+    """Return sigma, C [D, D] and p_c [D], changed by eq. (3) if C is very small or very large."""
     k = (math.frexp(C.max())[1] - 1) // 2
     if abs(k) < 150:
         return sigma, C, p_c
