@@ -288,7 +288,7 @@ def test_a_fitness_without_a_maximum_ends_in_an_error_that_says_so():
             x = cma_es.ask(draw, states[-1], 6)
             states.append(cma_es.tell(states[-1], x, x[:, 0] / 1e300))
 
-    rule = r"must stay in the range of floats \(without a maximum they grow .*\), got sigma "
+    rule = r"must stay in the range of floats \(if F has no maximum, steps grow .*\), got sigma "
     with pytest.raises(FloatingPointError, match=rule + r".*e\+30. and .* in generation"):
         climb()
     assert all(map(is_sound, states)) and len(states) > 2
