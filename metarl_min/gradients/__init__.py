@@ -24,6 +24,10 @@ mistakes             frequent mistakes in an estimator, by name
 problems             problems on which estimators are measured
 meta_gradients       the exact mean, covariance and bias of an estimator, and a check of your own
 monte_carlo          the same moments from sampled data sets
+ordered_data         every ordered list of episodes of a small problem
+library_estimators   estimators that the code of published libraries computes
+libraries            the estimator of each library, with the line of its code
+library_verdicts     which known estimator each library computes, by comparison
 
 `default_steps`, `surrogate_objective` and `check_update` are used inside, and trust their
 arguments.

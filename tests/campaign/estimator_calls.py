@@ -17,6 +17,8 @@ from metarl_min.gradients import (
     enumeration,
     estimators,
     inner_steps,
+    libraries,
+    library_verdicts,
     meta_gradients,
     monte_carlo,
 )
@@ -58,6 +60,10 @@ CALLS = {
     "meta_gradients.check_meta_gradient": call(
         meta_gradients.check_meta_gradient,
         estimator=estimators.plain, estimand="F_N", problem=PROBLEM, tolerance=1e-10,
+    ),
+    "library_verdicts.measure_all": call(
+        library_verdicts.measure_all, libraries=libraries.SUMS[:1],
+        problems=[PROBLEM._replace(num_episodes=1)],
     ),
     "monte_carlo.sample_data": call(
         monte_carlo.sample_data, rng=rng(), problem=PROBLEM, num_sets=3

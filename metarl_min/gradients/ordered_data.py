@@ -1,0 +1,78 @@
+"""Every ordered list of episodes of a small problem, for estimators that depend on the order.
+
+The module `enumeration` counts the episodes of a data set, because no published estimator depends
+on their order. The code of a library may depend on it. So a data set is a list of N episodes here.
+In this module, U is the number of trajectories, so there are M = U^N lists:
+
+    (1)  P(D) = prod_i P(tau_i|theta)                       [definition of independent episodes]
+    (2)  grad F_N = sum_D P(D) ((dphi/dtheta)^T v + R sum_i grad log P(tau_i|theta))
+                                                       [derivative of F_N = sum_D P(D) J(phi(D))]
+
+In (2), phi is the result of one inner step with any weights of sampled actions, also with weights
+whose mean is no gradient. The weights are data, because they depend on theta only through the
+episodes.
+
+The functions of `ordered_data` trust their arguments.
+"""
+
+import numpy as np
+
+from metarl_min.basics import trees
+from metarl_min.basics.trees import Array
+from metarl_min.gradients import inner_steps
+from metarl_min.gradients.enumeration import Data, trajectories
+from metarl_min.gradients.estimator_weights import Weights
+from metarl_min.gradients.estimators import EstimatorInputs, through_inner_steps
+from metarl_min.gradients.inner_steps import InnerStep
+from metarl_min.gradients.meta_gradients import inputs_at
+from metarl_min.gradients.problems import Problem, standard_problems
+from metarl_min.mdps import policies
+from metarl_min.mdps.rollouts import Episodes
+from metarl_min.tasks.bandits import bandit_mdps
+
+
+def measured_problems() -> list[Problem]:
+    """Return the bandit with N = 1, 2 and 4, then the MDP with N = 1 and 2. K = 1."""
+    bandit = Problem(
+        inner=InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0),
+        theta={"logits": np.array([[0.3, -0.2]])},
+        task=bandit_mdps(np.array([[0.2, 0.9]])),
+        horizon=1,
+        num_episodes=1,
+        num_steps=1,
+    )
+    mdp = standard_problems()[1]._replace(num_steps=1)
+    bandits = [bandit._replace(num_episodes=N) for N in (1, 2, 4)]
+    return bandits + [mdp._replace(num_episodes=N) for N in (1, 2)]
+
+
+def ordered_data(problem: Problem) -> tuple[Data, Array]:
+    """Return every ordered list of N episodes [M, N, T], and log prod_i c_i of each list [M]."""
+    listed = trajectories(problem.task, problem.horizon)
+    U, N = len(listed.log_chance), problem.num_episodes
+    chosen = np.indices((U,) * N).reshape(N, -1).T  # [M, N] rows of trajectories
+    episodes = Episodes._make(field[chosen] for field in listed.episodes)
+    return Data(episodes, np.ones(chosen.shape)), listed.log_chance[chosen].sum(-1)
+
+
+def ordered_inputs(problem: Problem, weights: Weights) -> tuple[EstimatorInputs, Array]:
+    """Return the inputs of an estimator on every ordered data set, and P(D), eq. (1). [M]
+
+    The inner step has the given weights. The problem has one inner step.
+    """
+    data, log_constant = ordered_data(problem)
+    theta = trees.broadcast_to_tasks(problem.theta, len(log_constant))
+    log_p = log_constant + inner_steps.log_probability(problem.inner, theta, data)
+    phi = inner_steps.inner_step(problem.inner, theta, theta, data, weights)
+    return inputs_at(problem, [theta, phi], [data]), np.exp(log_p)
+
+
+def held(weights: Weights) -> Weights:
+    """Return weights with the same values, held constant when autograd differentiates."""
+    return lambda log_ratio, rewards, *others: weights(np.zeros_like(rewards), rewards, *others)
+
+
+def own_gradient(inputs: EstimatorInputs, probability: Array, weights: Weights) -> Array:
+    """Return the exact gradient of F_N for an inner step with the given weights, eq. (2). [D]"""
+    both_terms = through_inner_steps(*inputs[:4], held(weights), inputs.R)
+    return np.asarray(probability @ trees.flatten_tasks(both_terms))
