@@ -1,5 +1,7 @@
 """Comparisons and random generators that several tests use."""
 
+import tracemalloc
+
 import numpy as np
 
 
@@ -44,6 +46,17 @@ def assert_mean(samples, expected, errors=5, largest_error=np.inf):
     """Assert `within_errors`, and that the standard errors are small enough to show something."""
     assert within_errors(samples, expected, errors)
     assert (np.std(samples, axis=0) / np.sqrt(len(samples))).max() < largest_error
+
+
+def at_most_bytes(limit, function, *args):
+    """Assert that a call never holds more than so many bytes, and return its result."""
+    tracemalloc.start()
+    try:
+        result = function(*args)
+        assert tracemalloc.get_traced_memory()[1] <= limit
+    finally:
+        tracemalloc.stop()
+    return result
 
 
 def same_in_every_unit(make, paying, units=(2.0**-9, 0.01, 100.0), steps=3):

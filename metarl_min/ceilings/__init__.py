@@ -64,8 +64,11 @@ import numpy as np
 from metarl_min.basics.arguments import instance, require
 from metarl_min.basics.trees import Array
 from metarl_min.mdps import values
+from metarl_min.mdps.mdp import MDP, take_tasks
 from metarl_min.mdps.policies import uniform
 from metarl_min.tasks import DirichletMDP, Family, Hypotheses, expected_under_prior, prior_means
+
+MAX_TABLES = 1_000_000  # numbers of the tables [S, S] of the tasks that are evaluated at once
 
 
 class TooLarge(ValueError):
@@ -95,12 +98,24 @@ class Ceiling(NamedTuple):
     action_values: Callable[[Any, Array], Array]  # (belief, states [M]) -> [M, A] Q of eq. (2)
 
 
+def _random_returns(mdps: MDP, horizon: int) -> Array:
+    """Return the expected return of the uniformly random policy in an episode of each task. [G]
+
+    A value needs a table [S, S] for each task, so tasks are evaluated in groups.
+    """
+    (G,), S = mdps.leading, mdps.shape[0]
+    size = max(1, MAX_TABLES // S**2)
+    groups = [take_tasks(mdps, np.arange(g, min(g + size, G))) for g in range(0, G, size)]
+    parts = [values.expected_return(group, uniform(mdps.shape), horizon) for group in groups]
+    return np.concatenate(parts)
+
+
 def expected_random(family: Family) -> float:
     """Return the expected return of the uniformly random player over one trial, eqs. (3), (4)."""
     instance("family", family, Family)
     prior: Any = family.prior
     if isinstance(prior, Hypotheses):
-        returns = values.expected_return(prior.mdps, uniform(prior.mdps.shape), family.horizon)
+        returns = _random_returns(prior.mdps, family.horizon)
         return expected_under_prior(returns, prior) * family.num_episodes
     mean = prior.mean if isinstance(prior, DirichletMDP) else prior_means(prior).mean()
     return float(mean) * family.num_episodes * family.horizon

@@ -168,8 +168,12 @@ def largest_reward(mdp: MDP) -> float:
 
 def expected_rewards(mdp: MDP) -> Any:
     """Return the mean reward of each state and action, eq. (1). [..., S, A]"""
-    instance("mdp", mdp, MDP)
-    return np.sum(mdp.transition * mdp.reward, axis=-1)
+    _, P, r = instance("mdp", mdp, MDP)
+    # Axes of length 1 are left out of r. So no array of all tasks, states, actions and arrivals is
+    # formed unless P or r is such an array.
+    kept = [axis for axis in (-3, -2, -1) if r.shape[axis] > 1]
+    r = np.reshape(r, r.shape[:-3] + tuple(r.shape[axis] for axis in kept))
+    return np.einsum(f"...sap,...{''.join('sap'[axis] for axis in kept)}->...sa", P, r)
 
 
 def optimal_action_values(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:

@@ -5,7 +5,7 @@
 
 import numpy as np
 import pytest
-from comparing import assert_mean, rng
+from comparing import assert_mean, at_most_bytes, rng
 
 from metarl_min import ceilings
 from metarl_min.ceilings import bayes_optimal
@@ -47,6 +47,20 @@ def test_eq3_is_the_mean_return_of_a_random_player_of_a_grid():
     sampler = rollouts.sampler(tasks, family.reward_noise)
     episodes = rollouts.sample(rng(1), sampler, uniform(tasks.shape), 2, 3)
     assert_mean(episodes.rewards.sum((1, 2)), ceilings.expected_random(family))
+
+
+@pytest.mark.verifies("ceilings.3")
+def test_eq3_needs_tables_for_a_part_of_the_candidates_at_a_time(monkeypatch):
+    monkeypatch.setattr(ceilings, "MAX_TABLES", 10**9)
+    families = [gridworld(size=3, horizon=3, terminate=x, slip=0.2) for x in (0, 1)]
+    at_once = [ceilings.expected_random(family) for family in families]
+    for most in (1, 200, 81 * 8):  # one candidate at a time, two, and all
+        monkeypatch.setattr(ceilings, "MAX_TABLES", most)
+        parts = [ceilings.expected_random(family) for family in families]
+        np.testing.assert_allclose(parts, at_once, rtol=1e-13)
+    monkeypatch.undo()
+    grid = gridworld(size=14, horizon=3)  # tables for all 195 candidates: 180 MB
+    at_most_bytes(30e6, ceilings.expected_random, grid)
 
 
 @pytest.mark.verifies("ceilings.3", "ceilings.4")

@@ -1,5 +1,6 @@
 """The MDP as a value, its mean rewards and its optimum, eqs. (1) and (2) of `mdp`."""
 
+import itertools
 import pickle
 from fractions import Fraction
 
@@ -7,7 +8,7 @@ import autograd.numpy as np
 import numpy as onp
 import pytest
 from autograd import grad
-from comparing import close
+from comparing import at_most_bytes, close
 from enumerate_trajectories import (
     best_deterministic,
     random_batch,
@@ -38,6 +39,38 @@ def test_the_mean_reward_is_weighted_by_the_arrival():
     reward = onp.array([[[4.0, 8.0]], [[1.0, 100.0]]])
     task = MDP(onp.array([1.0, 0.0]), transition, reward)
     assert mdp.expected_rewards(task).tolist() == [[7.0], [1.0]]
+
+
+@pytest.mark.verifies("mdp.1")
+@pytest.mark.parametrize("leading", list(itertools.product([(), (1,), (4,)], repeat=2)))
+def test_axes_that_are_shared_count_for_all(leading):
+    """Each axis of the reward may have length 1, and tasks may share either array."""
+    rng, (of_transition, of_reward) = onp.random.default_rng(0), leading
+    transition = rng.dirichlet(onp.ones(3), (*of_transition, 3, 2))
+    for shape in itertools.product((1, 3), (1, 2), (1, 3)):
+        reward = rng.normal(size=(*of_reward, *shape))
+        task = MDP(onp.full(3, 1 / 3), transition, reward)
+        all_axes = onp.broadcast_shapes(transition.shape, reward.shape)
+        P, r = onp.broadcast_to(transition, all_axes), onp.broadcast_to(reward, all_axes)
+        truth = onp.zeros(all_axes[:-1])
+        for index in onp.ndindex(*all_axes):
+            truth[index[:-1]] += P[index] * r[index]
+        assert close(mdp.expected_rewards(task), truth)
+
+        def total(r, task=task):
+            return np.sum(mdp.expected_rewards(task._replace(reward=r)))
+
+        assert grad(total)(reward).shape == reward.shape
+        assert close(onp.sum(grad(total)(reward) * reward), onp.sum(truth))  # it is linear in r
+
+
+def test_mean_rewards_of_many_goals_do_not_need_an_array_of_all_axes():
+    S, A, G = 100, 5, 60
+    transition = onp.full((1, S, A, S), 1 / S)
+    reward = onp.eye(S)[:G, None, None]  # each task pays in one cell
+    task = MDP(onp.full((1, S), 1 / S), transition, reward)
+    at_most_bytes(8 * G * S * A * 3, mdp.expected_rewards, task)  # all axes: 30 times more
+    assert close(mdp.expected_rewards(task), onp.full((G, S, A), 1 / S))
 
 
 @pytest.mark.verifies("mdp.1")
