@@ -1,12 +1,12 @@
 """A memory-augmented network: RL^2 with an external memory.
 
-The learner is rl2, with one difference. Its policy is `external_memory.policy`, which writes to the
-rows of an external memory and reads them by their addresses. The memory always has 8 rows, and its
-addresses and contents have 16 entries.            [Santoro et al. 2016; Graves et al. 2014]
+The learner is rl2, with one difference: its policy is `external_memory.policy`, which writes to the
+rows of an external memory and reads them by their addresses. The memory always has 8 rows, and each
+address and each content has 16 entries.           [Santoro et al. 2016; Graves et al. 2014]
 
-Santoro et al. train their network by supervision. Here it is trained by actor-critic. On the
-command line, mann has the options of rl2 without `cell`, because the command line drops a setting
-that `partial` has fixed.
+Santoro et al. train their network by supervised learning. Here the network is trained by
+actor-critic. On the command line, mann has all options of rl2 except `cell`, because `partial` has
+fixed this setting.
 """
 
 from functools import partial

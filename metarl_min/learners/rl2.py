@@ -15,38 +15,40 @@ One step of the training is:
         g      = g, scaled down to max_norm if it is longer    by actor_critic (6)
         theta  = theta + the step of Adam for g
 
-The gradient in theta is computed by hand for `gru`, by cells (4) and (5), and for
-`external_memory.policy`. Autograd computes it for the other cells. The policy observes its previous
-action and its previous reward, by recurrent_agents (1). Within a trial it learns by a change of its
-memory, and theta stays fixed. `tasks.reward_unit` gives the unit of the rewards of the family. If
-all rewards and their unit are multiplied by the same positive number, the training does not change,
-up to rounding.
+The gradient in theta is written by hand for `gru`, by cells (4) and (5), and for
+`external_memory.policy`. Autograd computes the gradient for the other cells. The policy observes
+its previous action and its previous reward, by recurrent_agents (1). Within a trial, the memory of
+the policy changes, and theta stays fixed. `tasks.reward_unit` gives the unit of the rewards of the
+family. If all rewards and their unit are multiplied by the same positive number, the training
+changes only by rounding.
 
-By default the rewards of the training are the sampled rewards r_t. They may be replaced by
+By default, the training uses the sampled rewards r_t. If the setting `rewards` is "expected", it
+uses instead
 
     (1)  r(s_t,a_t) - b, where b is a function of the task                [derivation]
 
     Let score_t = dlog pi(a_t|history)/dtheta. The gradient of the expected return is the
     expectation of the sum of score_t r_k over all t and all k >= t.
-    First, fix the task and everything up to and including a_k. Then r_k has the mean
-    r(s_k,a_k), and score_t is constant. So r_k may be replaced by r(s_k,a_k).
-    Second, fix the task and everything before a_t. Then score_t has the mean 0, and b is
-    constant. So b may be subtracted, as a baseline.
+    First, fix the task and all states and actions up to a_k, and the rewards before r_k. Then
+    score_t is constant, and r_k has the mean r(s_k,a_k). So r_k may be replaced by r(s_k,a_k).
+    Second, fix the task and all states, actions and rewards before a_t. Then b is constant, and
+    score_t has the mean 0. So b may be subtracted, as a baseline.
 
 The return in this proof is not discounted. For gamma = lambda = 1, Adv_t is the sum of all r_k with
 k >= t, minus V_old,t, which is a baseline too. If gamma or lambda is less than 1, the gradient can
 be biased, with and without (1).
 
-If the task has one state, b is the mean of r(s,a) over the actions. Otherwise b is 0: with several
-states an episode may end early. Then the actions decide how many steps follow, so they decide how
-often b is subtracted, and b is not a baseline. The policy always observes the sampled rewards.
+If the task has one state, b is the mean of r(s,a) over the actions. If the task has several states,
+b is 0, because an episode may end early. Then the actions decide how many steps follow, so they
+decide how often b is subtracted, and b is not a baseline. The policy always observes the sampled
+rewards.
 
-NumPy multiplies matrices with a library of the kind BLAS, often OpenBLAS. OpenBLAS uses several
-threads for a product of more than 2^19 multiplications, and then the last bits of the product can
-depend on the number of threads. The default settings for bandits with one state need such products.
-The command line uses one thread by default. Then two trainings with the same seed and the same
-libraries have the same bits on the same kind of processor. One thread is also faster, because these
-products are small.
+NumPy multiplies matrices with a BLAS library, often OpenBLAS. OpenBLAS uses several threads for a
+product of more than 2^19 multiplications. Then the last bits of the product can depend on the
+number of threads. The default settings for bandits with one state need such products. By default,
+the command line uses one thread. Then two trainings with the same seed and the same libraries have
+the same bits on the same kind of processor. One thread is also faster, because these products are
+small.
 """
 
 from __future__ import annotations
@@ -105,10 +107,10 @@ BANDIT = Settings(
 )  # fmt: skip
 # In a contextual bandit, each state is called a cue. Actions do not change the later cues. The arm
 # that is most likely to pay now is also the best arm for the rest of the trial. If no arm of a cue
-# has paid yet, all untried arms of this cue are equally likely to pay. A pull of any of them gives
-# the same amount of information about the task. So the arm that is most likely to pay also gives
-# the most information. Therefore gamma is 0, and later rewards add no noise to the advantages.
-# The policy still learns to remember, because gradients go back through the memory.
+# has paid yet, all untried arms of this cue are equally likely to pay. A pull of any untried arm
+# gives the same amount of information about the task. So the arm that is most likely to pay also
+# gives the most information. Therefore gamma is 0, and later rewards add no noise to the
+# advantages. The policy still learns to remember, because gradients go back through the memory.
 CONTEXTUAL = Settings(
     hidden=32, num_tasks=128, iterations=1000, gamma=0.0, gae_lambda=0.0,
     scale=1.0, entropy=0.02, beta=0.01, max_norm=1.0,
@@ -134,11 +136,11 @@ def default_settings(family: Family) -> Settings:
 
 
 def _resolved(default: Settings, given: dict[str, Any]) -> Settings:
-    """Return the given settings, and the default of each other one."""
+    """Return the given settings, with the default for each setting that is not given."""
     chosen = default._replace(**given)
     if chosen.gamma > 0:
         return chosen
-    # Then gamma lambda = 0 in actor_critic (1), whatever lambda is.
+    # If gamma = 0, then gamma lambda = 0 in actor_critic (1) for every lambda.
     rule = "gae_lambda has no effect if gamma is 0, and must be left out or 0"
     require(given.get("gae_lambda", 0) == 0, rule, given.get("gae_lambda"))
     return chosen._replace(gae_lambda=0.0)
@@ -202,7 +204,7 @@ def rl2(
     hidden units that returns a `RecurrentPolicy`. `rewards` is a function of this module, and
     `update` is `recurrent_training.a2c` or `ppo(..)`. The other settings are the fields of
     `recurrent_training.Settings`. Their defaults come from `default_settings`. TypeError or
-    ValueError if a setting is out of range, or if the other settings leave it without an effect.
+    ValueError if a setting is out of range, or if it has no effect because of other settings.
     """
     chosen = _resolved(default_settings(family), {"update": update, **settings})
     policy = function("cell", cell)(chosen.hidden)

@@ -4,9 +4,9 @@ The steps of a trial form one sequence of N T steps for each of M tasks. Time is
 all arrays. A step that is not alive comes after the end of its episode. The formulas skip such a
 step, and its advantage and its gradients are 0. So in (1), t + 1 is the next step that is alive.
 
-The policy pi_old played the trial, and V_old are its values. In this module, Adv is not W - b. It
-is a discounted sum of the errors delta of V_old. With lambda = 0 the sum has one error, and with
-lambda = 1 it has the errors of all later steps too:
+The policy pi_old played the trial, and V_old are its values. In this module, Adv_t is not W - b,
+but a discounted sum of the errors delta of V_old at step t and later. If lambda = 0, the sum is
+delta_t. If lambda = 1, only gamma discounts the later errors:
 
     (1)  Adv_t = delta_t + gamma lambda Adv_{t+1},  delta_t = r_t + gamma V_old,{t+1} - V_old,t,
          with Adv = V_old = 0 after the last step          [Schulman et al. 2016, eqs. 11, 16]
@@ -17,36 +17,35 @@ next.
 The training changes pi so that a function f of its logits z and its values V grows. An ascent is
 one update of theta by the gradient of f. Several ascents may use the same trials, so pi may differ
 from pi_old. Let ratio_t = pi(a_t) / pi_old(a_t). Let Ent_t = -sum_a pi_t log pi_t be the entropy of
-pi at step t. The targets target_t = Adv_t + V_old,t are constants. In this module, eps limits the
-distance of a ratio from 1:
+pi at step t. The target of V_t is the constant target_t = Adv_t + V_old,t. In this module, eps
+limits the distance of a ratio from 1:
 
     (2)  f = sum_t ( min(ratio_t Adv_t, clip(ratio_t, 1 - eps, 1 + eps) Adv_t)
                      + eta Ent_t - (target_t - V_t)^2 / 4 )
                                            [Schulman et al. 2017, eqs. 7, 9; Mnih et al. 2016]
 
-The min takes away the gain of moving a ratio further than eps from 1. The factor 1/4 is a product:
-1/2 is the usual factor of a squared error, and another 1/2 is the weight of the values. The
-gradients of f are:
+Because of the min, f does not grow if a ratio that is further than eps from 1 moves further away.
+The factor 1/4 is a product: 1/2 is the usual factor of a squared error, and another 1/2 is the
+weight of the values. The gradients of f are:
 
     (3)  df/dz_t = k_t ratio_t Adv_t (1{a_t} - pi_t) + eta dEnt_t/dz_t,
-         k_t = 0 if the clipped term of (2) is the smaller one, else k_t = 1  [derivative of (2)]
+         k_t = 0 if the clip term of (2) is less than ratio_t Adv_t, else 1   [derivative of (2)]
     (4)  dEnt/dz = -pi (log pi + Ent)                              [derivative of policies (5)]
     (5)  df/dV_t = (target_t - V_t) / 2                                       [derivative of (2)]
 
 Here 1{a_t} is the one-hot vector of the action.
 
     Steps of (3): dlog pi(a)/dz = 1{a} - pi, so ratio has the derivative ratio (1{a} - pi).
-    If the clipped term is the smaller one, it does not change with ratio, so k_t = 0.
-    For Adv > 0 the clipped term is the smaller one if ratio > 1 + eps.
-    For Adv < 0 the clipped term is the smaller one if ratio < 1 - eps.
+    The clip term is less than ratio Adv in two cases: Adv > 0 and ratio > 1 + eps, or Adv < 0 and
+    ratio < 1 - eps. In these cases the clip term is constant, so k_t = 0.
     Steps of (4): dEnt/dpi = y with y = -(log pi + 1), and sum_a pi y = Ent - 1.
-    By policies (3), the softmax turns the gradient y in pi into pi (y - sum_a pi y) in z.
-    This is pi (-log pi - 1 - Ent + 1), which is (4).
+    By policies (3), the gradient y in pi becomes the gradient pi (y - sum_a pi y) in z.
+    This gradient is pi (-log pi - 1 - Ent + 1), which is (4).
 
-In the first ascent ratio_t = 1 and k_t = 1. Then (3) is the gradient of an actor-critic without
-ratios.
+In the first ascent, pi = pi_old. So ratio_t = 1 and k_t = 1, and (3) is the gradient of an
+actor-critic without ratios.
 
-A gradient g that is longer than a limit is scaled down to this length:
+If a gradient g is longer than a limit, it is scaled down to this length:
 
     (6)  g min(1, limit / |g|)                                   [Pascanu et al. 2013]
 """
@@ -103,7 +102,7 @@ def advantages(
 
 
 def log_probs_of_actions(logits: Array, onehot: Array) -> Array:
-    """Return the log-probability of each action that was taken. [N T, M, A] each -> [N T, M]"""
+    """Return the log-probabilities of the taken actions. Both arguments [N T, M, A] -> [N T, M]"""
     _check_actions(logits, onehot)
     log_probs = sum_over_actions(log_softmax(logits) * onehot)  # keeps the axis A with length 1
     return np.asarray(log_probs[..., 0])
@@ -120,9 +119,9 @@ def logit_gradient(
 ) -> Array:
     """Return the gradient of f, eq. (2), in the logits, by eqs. (3) and (4). [N T, M, A]
 
-    Logits and one-hot actions are [N T, M, A]. The log-probabilities of the actions under pi_old,
-    the advantages `adv` and `alive` are [N T, M]. `entropy_weight` is eta, and `clip` is eps, which
-    may be infinite.
+    `logits` and `onehot`, the one-hot actions, are [N T, M, A]. `old_log_probs` [N T, M] are the
+    log-probabilities of the actions under pi_old. `adv` and `alive` are [N T, M] too.
+    `entropy_weight` is eta. `clip` is eps and may be infinite.
     """
     _check_steps(alive, old_log_probs=old_log_probs, adv=adv)
     shaped("logits", alive, _check_actions(logits, onehot), "alive")
@@ -150,7 +149,7 @@ def _norm(g: Tree) -> float:
 
 
 def clip_norm(g: Tree, limit: float) -> Tree:
-    """Return the gradient `g`, scaled down to the norm `limit` if it is longer, eq. (6).
+    """Return the gradient `g`, scaled down to the length `limit` if it is longer, eq. (6).
 
     FloatingPointError if the gradient is not finite.
     """

@@ -1,15 +1,16 @@
-"""An external memory: how a network reads its rows and writes to them, by their addresses.
+"""An external memory: reading and writing the rows of a memory by their addresses.
 
 Row i of the memory has an address and a content, which are vectors. In this module, R is the number
-of rows and W the number of entries of a vector. At each step a network gives a key, a vector to
-write, a gate in (0, 1) and a strength of at least 1. After each function comes its gradient. Let f
-be the number to differentiate, and let g be the gradient of f in the result of the function.
+of rows, and W is the number of entries of a vector. At each step, a network gives a key, a vector
+to write, a gate in (0, 1) and a strength of at least 1. Let f be the number to differentiate. The
+equation after a function gives the gradients of f in the arguments of the function. In such an
+equation, g is the gradient of f in the result of the function.
 
-The key is compared with each address. Their similarity is the cosine of the angle between them:
+The similarity of the key and an address is the cosine of the angle between these two vectors:
 
     (1)  similarity_i = key . address_i / (|key| |address_i|)         [Graves et al. 2014, eq. 6]
 
-A length below 1e-3 counts as 1e-3, so the similarity to an address of zeros is 0.
+If a length is below 1e-3, it is replaced by 1e-3. So the similarity to an address of zeros is 0.
 
     (2)  df/dkey = sum_i g_i (address_i / (|key| |address_i|) - similarity_i key / |key|^2),
          df/daddress_i = g_i (key / (|key| |address_i|) - similarity_i address_i / |address_i|^2)
@@ -17,11 +18,11 @@ A length below 1e-3 counts as 1e-3, so the similarity to an address of zeros is 
 
     key . address_i has the derivative address_i in the key:                     first term
     |key| has the derivative key / |key|, so 1 / |key| has -key / |key|^3:       second term
-    a length that counts as 1e-3 is constant:                                    no second term
+    a length that is replaced by 1e-3 is constant:                               no second term
     (1) does not change if key and address_i change places:                      df/daddress_i
 
 The vector `read` is a weighted mean of the contents. The vector `reading` holds the weights, which
-are positive and sum to 1. A larger strength puts more weight on the most similar row:
+are positive and sum to 1. The larger the strength is, the more weight the most similar row has:
 
     (3)  reading = softmax(strength similarity)                       [Graves et al. 2014, eq. 5]
     (4)  df/dstrength = sum_i y_i similarity_i,  df/dsimilarity = strength y,
@@ -32,10 +33,11 @@ are positive and sum to 1. A larger strength puts more weight on the most simila
 In (4), y is the gradient in the argument of the softmax, by policies (3). (6) holds because (5) is
 linear in the weights and linear in the contents.
 
-The vector to write goes to the least used row and to the rows that were read at the previous step.
-The usage of a row decays at each step and grows when the row is read or written, by (12). The
-vector last_reading holds the weights of the previous reading. If the gate is near 1, most of the
-write goes to the rows that were read. If the gate is near 0, most of it goes to the least used row:
+The vector to write is added to two kinds of row: the least used row, and the rows that were read at
+the previous step. The vector last_reading holds the weights of the previous reading. If the gate is
+near 1, most of the weight in `writing` belongs to the rows that were read. If the gate is near 0,
+most of the weight belongs to the least used row. By (12), the usage of a row decays at each step,
+and grows if the row is read or written:
 
     (7)  least_i = 1 at the first row with the smallest usage, and 0 elsewhere
                                                                       [Santoro et al. 2016, eq. 6]
@@ -48,10 +50,10 @@ write goes to the rows that were read. If the gate is near 0, most of it goes to
     (12)  usage <- 0.95 usage + reading + writing                     [Santoro et al. 2016, eq. 5]
 
 In (10), row_i is the address or the content of row i. The factor 1 - least_i erases the least used
-row before the write. The other rows are not erased; the write adds to them. The vector `least` is
-the same in (8) and in (10); both use the usage before the step. Before the first step all arrays
-are zeros. A small change of the usage does not change (7), so `least` has no gradient. Outside
-(12), only (7) uses the usage, so the usage has no gradient either.
+row before the write. The other rows are not erased. In (8) and (10), the vector `least` is computed
+from the usage before the step. Before the first step all arrays are zeros. A small change of the
+usage does not change `least`, so the gradient of `least` in the usage is 0. Apart from (12), only
+(7) depends on the usage. So df/dusage is 0 at every step.
 """
 
 from typing import Any
@@ -89,8 +91,8 @@ def similarity_pullback(
     address_divisors = onp.maximum(address_squares, SHORTEST**2)
     first = g / onp.sqrt(key_divisor * address_divisors)  # factor of the first terms
     second = g * similarities  # factor of the second terms, still without 1 / length^2
-    # If a length below 1e-3 counts as 1e-3, the square of the length is not equal to the divisor.
-    # Then `==` is False, which multiplies the second term by 0.
+    # If a length is replaced by 1e-3, its square is not equal to the divisor. Then `==` is False,
+    # which multiplies the second term by 0.
     second_key = second.sum(-1, keepdims=True) * (key_square == key_divisor) / key_divisor
     second_addresses = second * (address_squares == address_divisors) / address_divisors
     key_gradient = onp.einsum("...r,...rw->...w", first, addresses) - second_key * key
@@ -106,7 +108,7 @@ def reading_weights(strength: Any, similarities: Any) -> Any:
 def reading_weights_pullback(
     strength: Array, similarities: Array, reading: Array, g: Array
 ) -> GradientPair:
-    """Return the gradients in strength and similarities from the gradient in `reading`, eq. (4)."""
+    """Return the gradients in strength, similarities; g is the gradient in `reading`, eq. (4)."""
     y = softmax_pullback(reading, g)
     return onp.sum(y * similarities, axis=-1), strength[..., None] * y
 
@@ -121,7 +123,7 @@ def read(reading: Any, contents: Any) -> Any:
 
 
 def read_pullback(reading: Array, contents: Array, g: Array) -> GradientPair:
-    """Return the gradients in weights and contents from the gradient g in `read`, eq. (6)."""
+    """Return the gradients in `reading` and `contents`; g is the gradient in `read`, eq. (6)."""
     return onp.einsum("...w,...rw->...r", g, contents), reading[..., None] * g[..., None, :]
 
 
@@ -144,12 +146,12 @@ def writing_weights(gate: Any, last_reading: Any, least: Any) -> Any:
 def writing_weights_pullback(
     gate: Array, last_reading: Array, least: Array, g: Array
 ) -> GradientPair:
-    """Return the gradients in gate and last reading from the gradient in `writing`, eq. (9)."""
+    """Return the gradients in gate and last reading; g is the gradient in `writing`, eq. (9)."""
     return onp.sum(g * (last_reading - least), axis=-1), gate[..., None] * g
 
 
 def write(rows: Any, least: Any, writing: Any, vector: Any) -> Any:
-    """Return addresses or contents after a write, eq. (10). [..., R, W], the vector [..., W]
+    """Return the rows, addresses or contents, after a write, eq. (10). [..., R, W] -> [..., R, W]
 
     >>> write(np.array([[1.0], [2.0]]), np.array([1.0, 0.0]), np.array([0.5, 0.5]), np.array([8.0]))
     array([[4.],
@@ -161,7 +163,7 @@ def write(rows: Any, least: Any, writing: Any, vector: Any) -> Any:
 def write_pullback(
     least: Array, writing: Array, vector: Array, g: Array
 ) -> tuple[Array, Array, Array]:
-    """Return the gradients in rows, weights and vector, eq. (11).
+    """Return the gradients in `rows`, `writing` and `vector`, eq. (11).
 
     g is the gradient in the rows after the write.
     """

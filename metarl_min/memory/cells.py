@@ -8,8 +8,9 @@ sign * is the product entry by entry:
 
 A gated recurrent unit (GRU) has two gates, with values between 0 and 1. In this module, r is the
 reset gate, u is the update gate, and n is the proposed new state. The gate u says how much of h
-stays in h'. W, b and U have three blocks of columns, in the order r, u, n. In (2), the reset gate
-acts on h before the product with U_n. In (3), it acts on the product, and c is a second bias:
+stays in h'. W, b and U have three blocks of columns, in the order r, u, n. In (2), h is multiplied
+by the reset gate and then by U_n. In (3), h is multiplied by U_n and then by the reset gate, and c
+is a second bias:
 
     (2)  r = s(x W_r + b_r + h U_r),  u = s(x W_u + b_u + h U_u),
          n = tanh(x W_n + b_n + (r * h) U_n),
@@ -17,11 +18,11 @@ acts on h before the product with U_n. In (3), it acts on the product, and c is 
     (3)  r, u and h' as in (2),  q = h U_n + c,
          n = tanh(x W_n + b_n + r * q)                                   [cuDNN 5, 2016]
 
-In (3), all of h U is one matrix product, and cuDNN uses this form. The gradient of (3) is written
-by hand, because a trace by autograd takes many times as long. `examples/benchmarks/recurrent.py`
-measures both. Let f be the number to differentiate, and let g = df/dh' for one step. In this
-module, d_r, d_u, d_n and d_q are gradients of f. d_r, d_u and d_n are not the gradients in r, u and
-n, but in the arguments of s, s and tanh. d_q is the gradient in q itself:
+In (3), h U_r, h U_u and h U_n are computed by one matrix product, h U. The gradient of (3) is
+written by hand, because autograd takes many times as long. `examples/benchmarks/recurrent.py`
+measures the two times. Let f be the number to differentiate, and let g = df/dh' for one step. In
+this module, d_r, d_u and d_n are the gradients of f in the arguments of s, s and tanh in (3), and
+d_q is the gradient of f in q:
 
     (4)  d_n = g * (1 - u) * (1 - n^2),  d_q = d_n * r,
          d_u = g * (h - n) * u * (1 - u),
@@ -48,9 +49,9 @@ trial, T is the product N T of the other modules.
     f depends on h' of step t through the outputs of step t, such as logits and values,
     and through step t + 1: so g is the gradient from the outputs plus df/dh of step t + 1
 
-All arrays have the dtype of the parameters. The parameters of a cell may have a leading axis [P];
-then hidden states and inputs have it too. The pullback of a function turns the gradient in its
-result into the gradients in its arguments.
+All arrays have the dtype of the parameters. If the parameters of a cell have a leading axis [P],
+the hidden states and the inputs have this axis too. The pullback of a function turns the gradient
+in its result into the gradients in its arguments.
 """
 
 from typing import Any, NamedTuple
@@ -83,7 +84,7 @@ def gru_reset_before(params: Tree, h: Any, x: Any) -> Any:
 
 
 class GRUStep(NamedTuple):
-    """One step of eq. (3), [..., M, H] each."""
+    """The arrays of one step of eq. (3). Each is [..., M, H]."""
 
     h_after: Any  # hidden state h' after the step
     r: Any  # reset gate
@@ -93,7 +94,7 @@ class GRUStep(NamedTuple):
 
 
 def gru_step(params: Tree, h: Any, x: Any) -> GRUStep:
-    """Return one step of eq. (3). h [..., M, H], x [..., M, I]"""
+    """Return the arrays of one step of eq. (3). h [..., M, H], x [..., M, I]"""
     H = h.shape[-1]
     y = x @ params["W"] + params["b"][..., None, :]
     hU = h @ params["U"]
@@ -117,7 +118,7 @@ def gru_pullback(U: Array, h: Array, step: GRUStep, g: Array) -> GRUGradient:
     n_gradient = g * (1 - u)  # a factor of d_n and of d_u
     d_n, d_u = n_gradient * (1 - n * n), n_gradient * (h - n) * u
     d_q = d_n * r
-    d_r = d_q * q * (1 - r)  # eq. (4), since d_q = d_n * r
+    d_r = d_q * q * (1 - r)  # eq. (4), because d_q = d_n * r
     recurrent = onp.concatenate([d_r, d_u, d_q], axis=-1)
     return GRUGradient(
         input=onp.concatenate([d_r, d_u, d_n], axis=-1),
@@ -133,7 +134,7 @@ def backpropagate_through_time(
 
     x is [T, M, I]. `hidden` lists the hidden states [M, H] before the T steps, and `steps` lists
     the T steps. `hidden_gradients` [T, M, H] is the part of g that comes from the outputs of each
-    step. tests/memory/test_cells.py computes the same gradient with loops over the units.
+    step. The plain form, with loops over the units, is in tests/memory/test_cells.py.
     """
     U = params["U"]
     gradient = {name: onp.zeros_like(params[name]) for name in ("W", "b", "U", "c")}

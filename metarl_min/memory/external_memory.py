@@ -1,30 +1,30 @@
 """A recurrent policy with an external memory, and the gradient of its steps.
 
-The external memory is the memory of `addressing`. In this module, R and W are the axes of that
-memory. The controller is a GRU. At each step it receives the observation and the vector that was
-read at the previous step. From its new hidden state h it computes a key, a vector, a gate and a
-strength. They control the external memory:
+The module `addressing` defines the external memory. In this module, R is the number of its rows,
+and W is the number of entries of an address or a content. The controller is a GRU. At each step,
+the GRU receives the observation and the vector that was read at the previous step. A key, a vector,
+a gate and a strength control the external memory. They are computed from the new hidden state h:
 
     (1)  (y_key, y_vector, y_gate, y_strength) = h interface_weights + interface_bias,
          key = tanh(y_key),  vector = tanh(y_vector),  gate = s(y_gate),
          strength = 1 + log(1 + exp(y_strength)),  s(y) = 1 / (1 + exp(-y))
                                                         [Graves et al. 2014; Graves et al. 2016]
 
-Then the policy writes, by addressing (7) and (8). It applies addressing (10) twice: with `vector`
-to the contents, and with the key of the PREVIOUS step to the addresses. The reason is that the
-outcome of an action is observed one step after the state in which the action was taken. So the
-outcome is stored at the key of that state. When a similar state returns, its key is similar, and
-the policy reads this outcome. It reads with the key of this step, by addressing (1), (3) and (5).
-The logits and the value are linear in h and the vector that was read.
+Then the policy writes with the weights of addressing (7) and (8). It applies addressing (10) twice:
+`vector` is written to the contents, and the key of the PREVIOUS step to the addresses. The reason
+is that a policy observes the outcome of an action one step after the state of the action. So the
+outcome is stored at the key of this state. When a similar state returns, its key is similar, and
+the policy reads the outcome. After the write, the policy reads with the key of the current step, by
+addressing (1), (3) and (5). The logits and the value are linear in h and in the vector `read`.
 
-In Santoro et al. 2016 the content of a row is its address too. Separate addresses and contents come
-from Miller et al. 2016 and Ritter et al. 2018. `examples/reading_and_writing.py` shows which rows
-the network of this module writes and reads.
+In Santoro et al. 2016, the content of a row is also its address. Separate addresses and contents
+come from Miller et al. 2016 and Ritter et al. 2018. `examples/reading_and_writing.py` shows which
+rows the network of this module writes and reads.
 
-The gradient is written by hand, because a trace by autograd takes many times as long
-(`examples/benchmarks/recurrent.py` measures both). It goes back through the steps. Within a step it
-applies first the gradient of the heads, then the gradients of addressing in reverse order, then the
-gradient of (1), and last the gradient of the GRU, cells (4):
+The gradient is written by hand, because autograd takes many times as long
+(`examples/benchmarks/recurrent.py` measures both). It goes back through the steps. In each step, it
+applies the gradient of the heads, then the gradients of addressing in reverse order, then the
+gradient (2) of (1), and then the gradient of the GRU, cells (4):
 
     (2)  df/dy_key = (1 - key^2) * df/dkey,  df/dy_vector = (1 - vector^2) * df/dvector,
          df/dy_gate = gate (1 - gate) df/dgate,
@@ -50,7 +50,7 @@ from metarl_min.memory.protocol import RecurrentPolicy
 
 
 class Interface(NamedTuple):
-    """The key, vector, gate and strength of one step, eq. (1), or the gradients in these four."""
+    """The key, vector, gate and strength of one step, eq. (1), or the gradients in these arrays."""
 
     key: Any  # [..., M, W]
     vector: Any  # [..., M, W]
@@ -59,7 +59,7 @@ class Interface(NamedTuple):
 
 
 class StepCache(NamedTuple):
-    """Arrays of one step that its gradient needs again."""
+    """Arrays of one step that the gradient of this step needs again."""
 
     gru: GRUStep
     interface: Interface
@@ -84,8 +84,8 @@ class Memory(NamedTuple):
 def _init(rng: Rng, num_inputs: int, num_actions: int, H: int, W: int, dtype: str) -> Tree:
     """Return the initial parameters: of the GRU, of the heads and of the interface, eq. (1).
 
-    The GRU has W extra inputs. The value starts independent of `read`, because untrained contents
-    say nothing about returns.
+    The GRU has W extra inputs, for `read`. At first the value does not depend on `read`, because
+    untrained contents say nothing about returns.
     """
     gru = recurrent_policies.gru(H, "float64")
     params = gru.init(rng, num_inputs + W, num_actions)
@@ -160,11 +160,11 @@ def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
 def memory_pullback(before: Memory, after: Memory, g: Memory) -> tuple[Interface, Memory]:
     """Return the gradients in the interface and in the memory before a step, addressing (2)-(11).
 
-    g holds the gradients from the next step; g.read also holds the gradient from the heads. This
-    step itself reads with its new key, reading, addresses and contents. So f depends on these in
-    two ways, and the gradient from this step is added to g. The second result keeps `hidden` and
-    `read` of g. Their gradients also need the GRU, so `memory_gradient` replaces them. The second
-    result also keeps `usage` of g, which is zeros, because the usage has no gradient.
+    g is the gradient in the memory after the step: the gradient from the later steps, and in g.read
+    also the gradient from the heads. This step uses the new key, reading, addresses and contents to
+    compute the new `read`. So the gradient from `read` is added to their gradients in g. The fields
+    `hidden` and `read` of the second result are not valid: they need the GRU, and `memory_gradient`
+    replaces them. The field `usage` is zeros, because the gradient in the usage is 0.
     """
     _, (key, vector, gate, strength), least, writing, similarities = after.cache
     # read = sum_i reading_i content_i
@@ -175,12 +175,12 @@ def memory_pullback(before: Memory, after: Memory, g: Memory) -> tuple[Interface
     strength_gradient, similarity_gradient = addressing.reading_weights_pullback(
         strength, similarities, after.reading, g.reading + reading_gradient
     )
-    # similarities of the key and the addresses
+    # similarities = cosines of the key and the addresses
     key_gradient, address_gradient = addressing.similarity_pullback(
         key, after.addresses, similarities, similarity_gradient
     )
-    # the write of `vector` to the contents, then the write of the previous key to the addresses;
-    # each write gives a gradient in `writing`
+    # `vector` was written to the contents, and the previous key to the addresses. Each of the two
+    # writes gives a gradient in `writing`.
     old_content_gradient, writing_gradient_1, vector_gradient = addressing.write_pullback(
         least, writing, vector, g.contents + content_gradient
     )
@@ -203,11 +203,11 @@ def memory_gradient(
 ) -> Tree:
     """Return the gradient of f in all parameters, by eq. (2), addressing (2)-(11), cells (4), (5).
 
-    The arguments are the arguments of `recurrent_policies.gradient` without `policy`.
+    The arguments are the arguments of `protocol.gradient` without `policy`.
     """
     gradient = trees.map_leaves(onp.zeros_like, params)
     head_gradients = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
-    # g_after is the gradient in the memory after step t, from the later steps. It has no cache.
+    # g_after is the gradient in the memory after step t. Its field `cache` stays None.
     H, g_after = len(params["U"]), Memory(*map(onp.zeros_like, memories[0][:-1]))
     for t in range(len(x) - 1, -1, -1):
         before, after, head_gradient = memories[t], memories[t + 1], head_gradients[t]
@@ -224,7 +224,7 @@ def memory_gradient(
         features = onp.concatenate([after.hidden, after.read], axis=-1)
         gradient["U_heads"] += features.T @ head_gradient
         gradient["interface_weights"] += after.hidden.T @ y_gradient
-        # A product with ones, as in `cells`, would save little: these sums take little of the time.
+        # These sums take little time, so a product with ones, as in `cells`, would save little.
         gradient["b"] += gru.input.sum(0)
         gradient["c"] += gru.recurrent[:, 2 * H :].sum(0)
         gradient["c_heads"] += head_gradient.sum(0)

@@ -1,8 +1,8 @@
-"""The protocol of a policy with a memory: four functions of its parameters.
+"""The protocol of a policy with a memory: the four functions of a `RecurrentPolicy`.
 
-A learner uses a policy only through `RecurrentPolicy`. The learner needs to know neither the
-contents of the memory nor the computation of the gradient. In this module, T is the number of all
-steps of a trial, which is the product N T of the other modules.
+A learner uses a policy only through these functions. So the learner need not know what the memory
+contains, or how the gradient is computed. In this module, T is the number of all steps of a trial,
+which is the product N T of the other modules.
 """
 
 from collections.abc import Callable
@@ -37,15 +37,15 @@ def _check(init: Any, initial_memory: Any, step: Any, gradient: Any) -> tuple[An
 
 @checked(_check)
 class RecurrentPolicy(NamedTuple):
-    """A policy with a memory: functions of its parameters. The functions trust their arguments."""
+    """A policy with a memory. Its functions trust their arguments."""
 
     init: Callable[[Rng, int, int], Tree]  # rng, I inputs, A actions -> parameters
     initial_memory: Callable[[Tree, int], Any]  # parameters, num_tasks -> memory before a trial
     step: Callable[[Tree, Any, Any], tuple[Any, Any, Any]]
     # parameters, memory, observations [..., M, I] -> memory, logits [..., M, A], values [..., M]
     gradient: Callable[[Tree, Array, Any, Array, Array], Tree] | None = None
-    # The gradient by hand: parameters, x [T, M, I], memories [T + 1], gradients in logits [T, M, A]
-    # and in values [T, M] -> gradient in the parameters. If `gradient` is None, autograd is used.
+    # parameters, x [T, M, I], memories [T + 1], gradients in logits [T, M, A] and in values [T, M]
+    # -> gradient in the parameters. If `gradient` is None, autograd computes the gradient.
 
 
 Cell = Callable[[int], RecurrentPolicy]  # number of hidden units -> policy with this cell
@@ -68,11 +68,12 @@ def _shapes(init: Callable[..., Tree], num_inputs: int, num_actions: int) -> dic
 def require_parameters(
     policy: RecurrentPolicy, theta: Tree, num_inputs: int, num_actions: int
 ) -> None:
-    """Raise a ValueError unless theta has the names and shapes of the policy's own parameters.
+    """Raise a ValueError unless theta has the names and shapes that `policy.init` gives.
 
-    All leaves may have the same leading axes, such as that of a population.
+    All leaves may have the same further axes before these shapes, such as [P].
     """
-    # A generation of a search makes a new policy, but with the same `init`.
+    # Each generation of a search makes a new policy, but its `init` is the same, so `_shapes` is
+    # cached by `init`.
     shapes = _shapes(policy.init, num_inputs, num_actions)
     require(theta.keys() == shapes.keys(), f"theta must have the names {sorted(shapes)}", [*theta])
     leading = {onp.shape(theta[x])[: onp.ndim(theta[x]) - len(shapes[x])] for x in shapes}
@@ -90,7 +91,7 @@ def unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], An
 
     x [T, M, I] -> memories [T + 1], logits [T, M, A], values [T, M]
 
-    There is a memory before each step, and one after the last step.
+    There is a memory before each step, and a memory after the last step.
 
     >>> from metarl_min.memory.recurrent_policies import gru
     >>> policy = gru(hidden=8)
@@ -101,7 +102,7 @@ def unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], An
     """
     instance("policy", policy, RecurrentPolicy)
     require(onp.ndim(x) == 3 and len(x) > 0, "x must have the axes [T, M, I]", onp.shape(x))
-    # Autograd differentiates with traced arrays, and a complex step with complex parameters.
+    # Arrays that autograd traces, and complex parameters of a complex step, skip the checks.
     traced = isbox(params) or isbox(x)
     if traced or any(map(onp.iscomplexobj, instance("params", params, dict).values())):
         return _unroll(policy, params, x)
@@ -135,11 +136,12 @@ def gradient(
     logit_gradients: Array,
     value_gradients: Array,
 ) -> Tree:
-    """Return the gradient of f in the parameters from its gradients in the logits and the values.
+    """Return the gradient of f in the parameters, by the chain rule through all steps.
 
-    f is any function of the logits and the values. Its gradients are [T, M, A] and [T, M]. `unroll`
-    returned the memories [T + 1] for the observations x [T, M, I]. A policy without a gradient by
-    hand is unrolled again, and autograd traces it.
+    f is any function of the logits and the values. The arguments `logit_gradients` [T, M, A] and
+    `value_gradients` [T, M] are its gradients. `memories` [T + 1] is the first result of `unroll`
+    for the observations x [T, M, I]. If `policy.gradient` is None, the policy is unrolled again,
+    and autograd traces it.
     """
     instance("policy", policy, RecurrentPolicy)
     require(array("x", x).ndim == 3, "x must have the axes [T, M, I]", x.shape)
@@ -170,8 +172,8 @@ def _gradient(
     if policy.gradient is not None:
         return policy.gradient(params, x, memories, logit_gradients, value_gradients)
 
-    # The result of `linear_function` is a sum, in which the gradients of f are constant factors. By
-    # the chain rule, the gradient of this sum in the parameters is equal to the gradient of f.
+    # In the sum that `linear_function` returns, the gradients of f are constant factors. So by the
+    # chain rule, this sum and f have the same gradient in the parameters.
     def linear_function(params: Tree) -> Any:
         _, logits, values = unroll(policy, params, x)
         return np.sum(logits * logit_gradients) + np.sum(values * value_gradients)

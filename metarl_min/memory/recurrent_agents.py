@@ -1,8 +1,8 @@
 """A recurrent policy as an agent: its observations in a trial, and the record of a trial.
 
 The policy keeps its memory h through all episodes of a trial. Only a new task starts with an empty
-memory. So in a later episode the policy can use the rewards of an earlier episode. A trial with
-episodes of three steps:
+memory. So in a later episode the policy can use the rewards of an earlier episode. This is the
+beginning of a trial whose episodes have three steps:
 
     episode     1        1        1        2        2
     start       1        0        0        1        0
@@ -18,12 +18,12 @@ Here f is the step of the policy, and 1{s} is the one-hot vector of the state s.
 and the previous reward are zeros at the first step of the trial. The bit start_t is 1 at the first
 step of an episode. Time t runs over all N T steps of the trial. `tasks.reward_unit` gives the unit
 of the rewards of a family. If all rewards and their unit are multiplied by the same positive
-number, x_t does not change, up to rounding.
+number, x_t changes only by rounding.
 
-Duan et al. use another bit: it says whether the previous step ended its episode. If each episode
-lasts T steps, this bit is equal to start_t, except at the first step of the trial. There it is 0,
-and start_0 is 1. In an episode that ends early, their bit is 1 at once, and start_t is 1 only when
-the next episode begins.
+Duan et al. use another bit: it is 1 if the previous step ended its episode. If each episode lasts T
+steps, their bit is equal to start_t, except at the first step of the trial, where their bit is 0
+and start_0 is 1. If an episode ends early, their bit is 1 at once, but start_t is 1 only when the
+next episode begins.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Record(NamedTuple):
     """All steps of a trial on M tasks. Time is the first axis."""
 
     observations: Array  # [N T, M, I]
-    policy_memories: list[Any]  # [N T + 1] before each step, and after the last
+    policy_memories: list[Any]  # [N T + 1] memories before each step, and after the last step
     logits: Array  # [N T, M, A]
     values: Array  # [N T, M]
 
@@ -111,7 +111,7 @@ def _require_logits(logits: Array) -> None:
 
 def _require_numbers(largest: Array) -> None:
     """Raise a FloatingPointError unless the largest logit of each row is a finite number."""
-    # If an entry is not finite, the sum of squares is not finite. One sum is a faster test.
+    # If an entry is not finite, the sum of the squares is not finite. One sum is a faster test.
     if math.isfinite(np.vdot(largest, largest)):
         return
     finite = np.isfinite(largest)
@@ -122,7 +122,7 @@ def _require_numbers(largest: Array) -> None:
 def sample_actions(rng: Rng, logits: Array) -> Array:
     """Draw an action from the softmax of each row, by inversion as in rollouts (1). [B, A] -> [B]
 
-    It is the first action whose cumulative probability exceeds a uniform number.
+    The drawn action is the first whose cumulative probability exceeds a uniform number.
     FloatingPointError if a logit is NaN or plus infinity, or if all logits of a row are minus
     infinity.
     """
@@ -174,8 +174,8 @@ def agent(
     """Return the agent that plays the policy with the parameters `theta`, eq. (1).
 
     `shape` is (S, A), and `unit` is the unit of the rewards. A greedy agent takes the most probable
-    action. Choosing it uses no random numbers. TypeError or ValueError unless the parameters are
-    finite floats. ValueError if a step of the policy returns logits of another number of actions.
+    action, and draws no random numbers. TypeError or ValueError unless the parameters are finite
+    floats. ValueError if the logits of a step do not have A columns.
     """
     instance("policy", policy, RecurrentPolicy)
     S, A = pair("shape", shape)
@@ -226,7 +226,7 @@ def record(memory: Memory) -> Record:
     ValueError if the memory holds no step.
     """
     steps = instance("memory", memory, Memory).steps or ()
-    rule = "memory must be that of a recording agent after a trial"
+    rule = "memory must be the memory of a recording agent after a trial"
     require(len(steps) > 0, rule, "a memory without steps")
     return Record(
         observations=np.stack([step.observation for step in steps]),

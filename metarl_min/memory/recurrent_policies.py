@@ -6,25 +6,25 @@ step. In this module, v is a value. The logits z and the value v are linear in h
 
     (1)  (z, v) = h' U_heads + c_heads                                 [Wang et al. 2016]
 
-U_heads and c_heads are the parameters of the heads, which are the outputs of the policy. In this
+U_heads and c_heads are the parameters of the two outputs, which are called the heads. In this
 module, W, b, U and c are the parameters of the cell, and Q and R are the factors of a QR
 decomposition. The initial parameters are:
 
 - b, c and c_heads are zeros.
 - Each block of U is orthogonal, by (2), so that its product with h has the length of h.
 - Each block of W is uniform, by (3).
-- The columns of U_heads for the logits are orthonormal, by (2), or the rows are, if A > H. These
-  columns are then multiplied by 0.01, so that the first policy is nearly uniform. The column for
-  the value has length 1, by (2).
+- The columns of U_heads for the logits are 0.01 times a matrix by (2), so that the first policy is
+  nearly uniform. The column for the value is a matrix with one column by (2).
 
-    (2)  take the QR decomposition of a matrix of normal numbers, and multiply each column of Q
-         by the sign of the entry of the same column on the diagonal of R
-                                                          [Saxe et al. 2014; Mezzadri 2007]
+    (2)  take the QR decomposition of a matrix of normal numbers, and multiply column j of Q by the
+         sign of R_jj                                     [Saxe et al. 2014; Mezzadri 2007]
     (3)  uniform on (-l, l), l = sqrt(6 / (rows + columns))      [Glorot and Bengio 2010]
 
-The signs in (2) make all orthogonal matrices equally likely. The variance of (3) is
-l^2 / 3 = 2 / (rows + columns). With the variance 1 / rows, x W is about as large as x. With
-1 / columns, the gradient in x is about as large as the gradient in x W. (3) lies between the two.
+The columns of (2) are orthonormal. If there are fewer rows than columns, (2) makes the transpose,
+so the rows are orthonormal. The signs in (2) make all orthogonal matrices equally likely. The
+variance of (3) is l^2 / 3 = 2 / (rows + columns), which lies between 1 / rows and 1 / columns. With
+the variance 1 / rows, x W would be about as large as x. With the variance 1 / columns, the gradient
+in x would be about as large as the gradient in x W.
 
 In this module, T is the number of all steps of a trial, which is the product N T of the other
 modules.
@@ -46,8 +46,8 @@ from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.memory import cells
 from metarl_min.memory.cells import GRUStep
 from metarl_min.memory.protocol import Cell, RecurrentPolicy
-from metarl_min.memory.protocol import gradient as gradient  # users find it here too
-from metarl_min.memory.protocol import unroll as unroll  # users find it here too
+from metarl_min.memory.protocol import gradient as gradient  # a user can import it from here too
+from metarl_min.memory.protocol import unroll as unroll  # a user can import it from here too
 
 
 def orthogonal(rng: Rng, rows: int, columns: int) -> Array:
@@ -133,7 +133,7 @@ def rnn(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
 
 
 def gru_reset_before(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
-    """Return a policy with the GRU that resets before the product, cells (2)."""
+    """Return a policy with the GRU whose reset gate acts before the product with U, cells (2)."""
     return _traced_policy(cells.gru_reset_before, 3, hidden, dtype)
 
 
@@ -142,13 +142,13 @@ def _gru_init(rng: Rng, num_inputs: int, num_actions: int, H: int, dtype: str) -
 
 
 def _gru_initial_memory(params: Tree, num_tasks: int) -> GRUStep:
-    """Return the memory before a trial. There h' is zeros; the other fields have no meaning."""
+    """Return the memory before a trial. Its h' is zeros, and its other fields are not used."""
     zeros = _initial_hidden(params, num_tasks)
     return GRUStep(h_after=zeros, r=zeros, u=zeros, n=zeros, q=zeros)
 
 
 def _gru_step(params: Tree, memory: GRUStep, x: Any) -> tuple[GRUStep, Any, Any]:
-    step = cells.gru_step(params, memory.h_after, x)  # h is h' of the previous step
+    step = cells.gru_step(params, memory.h_after, x)  # h of this step is h' of the previous step
     return step, *heads(params, step.h_after)
 
 
@@ -157,8 +157,8 @@ def gru_gradient(
 ) -> Tree:
     """Return the gradient of the GRU in all parameters, by eq. (1), cells (4) and cells (5).
 
-    h' U_heads has the derivative h' with respect to U_heads, and the derivative U_heads with
-    respect to h'. The arguments are the arguments of `gradient` without `policy`.
+    h' U_heads has the derivative h' in U_heads, and the derivative U_heads in h'. The arguments are
+    the arguments of `protocol.gradient` without `policy`.
     """
     head_gradients = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
     hidden, steps = [memory.h_after for memory in memories[:-1]], memories[1:]
@@ -172,10 +172,10 @@ def gru_gradient(
 
 
 def gru(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
-    """Return a policy with the GRU that resets after the product, cells (3).
+    """Return a policy with the GRU whose reset gate acts after the product with U, cells (3).
 
-    Its memory is the `GRUStep` of the previous step: h' and also the gates. So the gradient by hand
-    does not need to compute the gates again.
+    The memory is the `GRUStep` of the previous step: h', and also the gates. So `gru_gradient` does
+    not need to compute the gates again.
     """
     H, dtype = whole("hidden", hidden), require_float(dtype)
     return RecurrentPolicy(

@@ -1,23 +1,23 @@
 """The training of a recurrent policy: the ascents on one batch of trials, and their settings.
 
-Let beta and eta be the step size and the weight of the entropy at the start of the training. After
-i of n iterations, the step size beta_i and the weight eta_i are:
+At the start of the training, the step size is beta, and the entropy has the weight eta. After i of
+n iterations, the step size is beta_i, and the weight is eta_i:
 
     (1)  beta_i = beta max(0, 1 - i / n),  eta_i = eta max(0, 1 - 2 i / n)
                                               [Mnih et al. 2016 for beta; definition for eta]
 
 The entropy of the policy, times eta_i, is called the bonus. Without a bonus, training on bandits
-can end too early: an arm gets the probability 0, and then its gradient is 0 too. If the bonus never
-falls to 0, the policy stays random in those states where random actions cost little reward. So
-eta_i falls twice as fast as beta_i, and the second half of the training has no bonus. The example
-`examples/local_optimum.py` trains with a bonus and without one.
+can stop too early: an arm gets the probability 0, and then its gradient is 0 too. If the bonus
+never falls to 0, the policy stays random in those states where random actions cost little reward.
+So eta_i falls twice as fast as beta_i, and in the second half of the training there is no bonus.
+The example `examples/local_optimum.py` trains with a bonus and without a bonus.
 
-Let f be the function of actor_critic (2) for one task. Let F be the sum of f over the M tasks,
-divided by the number M N T of steps:
+Let f be the function of actor_critic (2) for one task. The objective F is the sum of f over the M
+tasks, divided by the number M N T of steps:
 
     (2)  F = sum over the M tasks of f / (M N T)                                  [definition]
 
-A step that is not alive adds 0 to the sum, but it is counted in N T. Each ascent is one step of
+A step that is not alive adds 0 to the sum, but it is counted in M N T. Each ascent is one step of
 Adam with the gradient of F in theta. A long gradient is first scaled down, by actor_critic (6).
 """
 
@@ -45,7 +45,7 @@ def _check_update(epochs: Any, clip: Any) -> tuple[int, float]:
 
 @checked(_check_update)
 class Update(NamedTuple):
-    """The number of ascents on one batch, and the bounds of the ratios in actor_critic (2)."""
+    """The number of ascents on one batch, and the limit of the ratios in actor_critic (2)."""
 
     epochs: int  # number of ascents
     clip: float  # eps, the largest distance of a ratio from 1
@@ -73,11 +73,11 @@ def update_of_words(
     epochs: int | None = None,
     clip: float | None = None,
 ) -> Update:
-    """Return the update chosen by these command-line options.
+    """Return the update that these command-line options choose.
 
-    ValueError if an option would have no effect.
+    ValueError if an option has no effect.
 
-    update  a2c: one ascent on each batch; ppo: several, with clipped ratios
+    update  a2c: one ascent on each batch; ppo: several ascents, with clipped ratios
     epochs  number of ascents on each batch with update=ppo; by default 4
     clip    largest distance of a ratio from 1 with update=ppo; by default 0.2
     """
@@ -123,8 +123,8 @@ class Settings(NamedTuple):
     iterations  length n of the training; the step size falls to 0 at n, the entropy weight at n / 2
     gamma       discount of the rewards
     gae_lambda  lambda of the advantages, from 0 (one step) to 1 (the whole trial)
-    scale       factor of the rewards in the advantages, to weigh them against the entropy; the
-                rewards are first divided by the unit of the family
+    scale       factor of the rewards in the advantages, after their division by the unit of the
+                family; a larger factor gives the entropy less influence
     entropy     weight eta of the entropy at the start
     beta        step size at the start
     max_norm    length to which longer gradients are scaled down
@@ -142,13 +142,13 @@ class Settings(NamedTuple):
     update: Update = a2c
 
 
-# From UNSET, the command line reads the names of its options. The value None says that the default
-# of an option depends on the family: `rl2.default_settings` chooses it.
+# The command line reads the names of its options from UNSET. The value None says that the default
+# of an option depends on the family, and `rl2.default_settings` chooses the default.
 UNSET = Settings._make([None] * 10)
 
 
 def check(settings: Settings) -> Settings:
-    """Return the settings; TypeError or ValueError if one of them is out of range or not set."""
+    """Return the settings; TypeError or ValueError if a setting is out of range or None."""
     return Settings(*instance("settings", settings, Settings))
 
 
@@ -201,8 +201,8 @@ def ascend(
     """Return the state after the ascents of F, eq. (2), on one batch, with the schedule of eq. (1).
 
     `record` and `episodes` describe the trials of the batch. `rewards` [M, N, T] are the rewards
-    that enter the advantages. They can differ from `episodes.rewards`: rl2 divides them by their
-    unit, and it may pass mean rewards.
+    that enter the advantages. They may differ from `episodes.rewards`: rl2 passes rewards or mean
+    rewards, divided by `tasks.reward_unit`.
     """
     _check_batch(settings, state, record, episodes, rewards)
     x, memories, logits, values = record

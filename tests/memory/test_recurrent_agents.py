@@ -56,7 +56,7 @@ def test_an_agent_that_records_plays_like_one_that_does_not_and_this_one_keeps_n
     for x, y in zip(again, episodes, strict=True):
         assert_array_equal(x, y)
     assert memory.steps is None
-    with pytest.raises(ValueError, match="must be that of a recording agent"):
+    with pytest.raises(ValueError, match="must be the memory of a recording agent"):
         recurrent_agents.record(memory)
     assert_array_equal(memory.policy_memory.h_after, record.policy_memories[-1].h_after)
 
