@@ -1,17 +1,17 @@
 """Meta-reinforcement learning, small enough to read and exact enough to trust.
 
-Every task is a finite MDP. So a formula has an exact value, and its sampled form can be compared
-with the exact value.
+Every task is a finite MDP. So expected returns and their gradients have exact values, and estimates
+from sampled episodes can be compared with these values.
 
-The rooms of the package are listed in import order. Each room imports only rooms above it. The
-docstring of a room lists its files in reading order.
+A room is a folder or a file of the package. The rooms are listed in import order: each room imports
+only rooms above it. The docstring of a folder lists the files of the folder in reading order.
 
     basics       the tools that every other room is written with
     mdps         one finite MDP: its arrays, policies, values and episodes
     tasks        distributions over MDPs, one file for each kind
-    gradients    learning by gradients that pass through learning
-    memory       learning that happens in a memory
-    evolution    learning from the returns of perturbed copies of the parameters, without gradients
+    gradients    MAML and its relatives: gradients that pass through inner steps
+    memory       RL^2 and its relatives: networks that learn a task in their memory
+    evolution    learning from the returns of perturbed parameters, without backpropagation
     learners     one file for each learner of the command line
     baselines    players that are not trained
     ceilings     the best return that a player can earn
@@ -21,8 +21,11 @@ docstring of a room lists its files in reading order.
     reports      tables, plots, progress and the index of equations
     cli          python -m metarl_min
 
-The axes of arrays always have this order. In `[..., S, A]`, the dots stand for any number of
-leading axes, also none.
+A trial is N episodes in a row on one task that is new to the player. The inner steps of MAML divide
+a trial into stages.
+
+The axes of arrays always have the order of the next table. In the shape `[..., S, A]`, the dots
+stand for any number of axes, or for no axis. These axes are called leading axes.
 
     P  members of a population
     M  tasks
@@ -35,13 +38,13 @@ leading axes, also none.
     K  inner steps
     D  parameters, the entries of theta
     G  candidate tasks of a finite family
-    B  rows of a flattened batch, such as (task, state) or (member, task)
+    B  entries of a flattened batch, such as all (member, task)
 
-The symbols of equations have one meaning in the whole package. A module that departs from the table
-says so: "In this module, u is the update gate." Some letters of the axes have a second use. P(..)
-with an argument is a probability, D_k with an index is a data set, I in a matrix formula is the
-identity, and T as an exponent is a transpose. In F_N, N is the number of episodes of each inner
-step.
+Each symbol of the next table has one meaning in all equations of the package. A module in which a
+symbol means something else says so: "In this module, u is the update gate." Some letters of the
+axes have a second use in equations. P(..) with an argument is a probability, D_k with an index is a
+data set, I in a matrix formula is the identity, and T as an exponent is a transpose. In F_N, N is
+the number of episodes of each inner step.
 
     s, a, s'     state, action, next state (the arrival)
     r            reward: r(s,a,s') and r(s,a) are means, r_t is sampled
@@ -49,39 +52,47 @@ step.
     P(..)        a probability; P(s'|s,a) is the probability of the arrival
     gamma        discount
     pi           policy: pi(a|s) is the probability of an action
-    P_pi         sum_a pi(a|s) P(s'|s,a), the matrix of arrivals under a policy
+    P_pi         sum_a pi(a|s) P(s'|s,a), the transition matrix of a policy
     z            logits of a policy
     V, Q         values of states and of actions; V*, Q* belong to the best policy
     J            expected return of a policy on one task
-    d_t          discounted occupancy of the states at time t
+    d_t          discounted occupancy: gamma^t times the probability of a state at time t
     W_t          return-to-go of a sampled episode from step t on
     b            baseline
     Adv          advantage, W - b
-    C(s,a)       advantages summed over the visits of a pair
-    L            surrogate, whose gradient is a policy gradient
+    C(s,a)       sum of the advantages over the visits of a pair: a state and an action
+    L            surrogate: a function whose gradient is a policy gradient
     R            return of a whole trial; R_{>k} is the part of it after stage k
     theta        meta-parameters
     phi_k        parameters of a task after k inner steps; phi_0 = theta
     alpha, beta  step sizes of the inner and of the outer loop
     F            objective of theta: F_N if each inner step uses N sampled episodes, F_inf if
                  inner gradients are exact
-    v            adjoint v_k = dF/dphi_k, or the direction of a derivative
+    v            adjoint v_k = dF/dphi_k; v without an index is the direction of a derivative
     u            vector in the space of the logits, such as a gradient in the logits
     D_k          data set of stage k; inner step k uses it if k < K
     tau          episode
     Hess         Hessian
     h, x         hidden state and input of a network
-    e, sigma     normal noise direction and its standard deviation
+    e, sigma     direction with standard normal entries; its factor in theta + sigma e
     lambda       trace parameter of generalised advantages
     eta          weight of the entropy
     eps          a small constant
     w            prior probability of a candidate task
+    1{..}        1 if the condition in the braces is true, 0 if it is false
+    x.y          inner product of two vectors
 
-Every objective is maximised.
+Every objective is maximised. The gradient "in x" is the gradient with respect to x.
 
-A module that imports `autograd.numpy as np` may be traced by autograd. A module that imports
-`numpy as np` is never traced. The docstring of a module numbers its equations, and the source of an
-equation follows it in brackets. `python -m metarl_min equations` lists the tests of each equation.
+To differentiate a function, autograd records its operations. The record is called a trace, and an
+operation in the record is a node. During a trace, a box stands in the place of each traced array.
+The decorator `@primitive` makes a whole function one node, and `defvjp` defines the derivative of
+the node. A module that imports `autograd.numpy as np` may be traced. A module that imports
+`numpy as np` is never traced. A module that needs both imports NumPy as `onp`.
+
+The docstring of a module numbers its equations. The source of an equation follows in brackets. The
+source [derivation] refers to the steps below the equation. `python -m metarl_min equations` lists
+the tests of each equation.
 """
 
 __version__ = "0.1.0"

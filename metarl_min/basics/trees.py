@@ -1,12 +1,12 @@
-"""Parameters: flat dicts of float arrays, which the functions here treat as vectors.
+"""Parameters: flat dicts of float arrays, with the operations of vectors.
 
-A dict is called a tree and its arrays are called leaves. Parameters are dicts because autograd
-differentiates dicts directly. The leaves may have leading axes, [M] for tasks or [P] for a
-population. Every function accepts leaves that autograd is tracing. One flat vector [D] is needed
-only for linear algebra, and `ravel` makes it.
+A dict of parameters is called a tree, and its arrays are called leaves. Autograd differentiates
+functions of such a dict directly. Leaves may have leading axes: [M] for tasks, [P] for a
+population. Linear algebra needs one flat vector [D], and `ravel` makes this vector from a tree.
 
 `map_leaves`, `scale`, `add_scaled`, `total`, `dot`, `sum_tasks`, `broadcast_to_tasks`, `ravel` and
-`flatten_tasks` trust their arguments. Only the names of two trees must be the same.
+`flatten_tasks` trust their arguments. But if a function takes several trees, it checks that these
+trees have the same names. The first seven of these functions accept leaves that autograd traces.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ import numpy as onp
 from metarl_min.basics import arguments
 
 Array = onp.ndarray
-Tree = dict[str, Any]  # name -> float array, or the box of one while autograd is tracing
+Tree = dict[str, Any]  # name -> float array; during a trace, the box of a float array
 Rng = onp.random.Generator
 
 
@@ -46,15 +46,15 @@ def check_like(name: str, tree: Tree, like: Tree, owner: str) -> Tree:
 
 
 def _require_names(tree: Tree, other: Tree) -> None:
-    """Raise a ValueError unless two trees have the same names; autograd may trace them."""
-    # The keys of a box are a list.
+    """Raise a ValueError unless two trees have the same names."""
+    # The keys of a box are a list, which never equals the keys of a dict. Then the sets decide.
     if tree.keys() != other.keys() and set(tree) != set(other):
         rule = f"trees must have the same names, {sorted(tree)}"
         raise ValueError(f"{rule}, got {sorted(other)}")
 
 
 def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
-    """Return the tree of function(leaf, ..), called with the leaves of one name in all trees.
+    """Return a tree. Its leaf of each name is function(leaf, ..) of the leaves of this name.
 
     >>> map_leaves(max, {"a": 1.0, "b": 2.0}, {"b": 5.0, "a": 0.0})
     {'a': 1.0, 'b': 5.0}
@@ -65,14 +65,14 @@ def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
 
 
 def scale(tree: Tree, factor: Any) -> Tree:
-    """Return factor * tree. The factor is a number, or a tree with a factor for each entry."""
-    if hasattr(factor, "keys"):  # a dict, or autograd's box of one
+    """Return factor * tree. The factor is a number, or a tree that is multiplied elementwise."""
+    if hasattr(factor, "keys"):  # a dict, or the box of a dict
         return map_leaves(lambda x, y: x * y, tree, factor)
     return map_leaves(lambda x: factor * x, tree)
 
 
 def add_scaled(tree: Tree, factor: Any, direction: Tree) -> Tree:
-    """Return tree + factor * direction. The factor is a number or a tree.
+    """Return tree + factor * direction, where `scale` multiplies by the factor.
 
     >>> add_scaled({"w": np.array([1.0, 2.0])}, 0.5, {"w": np.array([2.0, 2.0])})
     {'w': array([2., 3.])}
@@ -96,7 +96,7 @@ def dot(tree: Tree, other: Tree) -> Any:
 def sum_tasks(tree: Tree, like: Tree | None = None) -> Tree:
     """Return the tree with every leaf summed over its first axis.
 
-    With a tree `like`, sum over all leading axes that the leaves of `like` do not have.
+    If the tree `like` is given, sum over the leading axes that leaves of `like` do not have.
     """
     if like is None:
         return map_leaves(lambda x: np.sum(x, axis=0), tree)
@@ -104,19 +104,19 @@ def sum_tasks(tree: Tree, like: Tree | None = None) -> Tree:
 
 
 def broadcast_to_tasks(tree: Tree, num_tasks: int) -> Tree:
-    """Return the tree with a copy of every leaf for each task, [M, ...].
+    """Return a tree in which every leaf has a copy for each task, [M, ...].
 
-    Autograd traces the copies, so a gradient in the tree is the sum of the gradients of the tasks.
+    During a trace, the gradient in `tree` is the sum of the gradients in the M copies.
     """
     num_tasks = arguments.whole("num_tasks", num_tasks)
     return map_leaves(lambda x: x + onp.zeros((num_tasks, *onp.shape(x)), dtype=x.dtype), tree)
 
 
 def ravel(tree: Tree) -> tuple[Array, Callable[[Array], Tree]]:
-    """Return the leaves as one vector [D], and the function that makes a tree of such a vector.
+    """Return the leaves as one vector [D], and the function `unravel`: vector -> tree.
 
-    Leaves are in the order of their names. The function also accepts several vectors, [..., D];
-    then the leaves have these leading axes.
+    The vector holds the leaves in the order of their names. `unravel` also accepts several vectors
+    as one array [..., D]. Then each leaf gets the leading axes of this array.
 
     >>> vector, unravel = ravel({"b": np.zeros(1), "a": np.ones((2, 1))})
     >>> vector, unravel(vector)["a"].shape
@@ -133,5 +133,5 @@ def ravel(tree: Tree) -> tuple[Array, Callable[[Array], Tree]]:
 
 
 def flatten_tasks(tree: Tree) -> Array:
-    """Return leaves [M, ...] as one matrix [M, D], in the order of their names."""
+    """Return leaves [M, ...] as one matrix [M, D]. The leaves are in the order of their names."""
     return onp.concatenate([tree[name].reshape(len(tree[name]), -1) for name in sorted(tree)], 1)

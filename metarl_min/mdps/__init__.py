@@ -3,7 +3,7 @@
 mdp            the three arrays of a finite MDP, and the optimum of a known task
 policy         the record of a policy
 policies       softmax policies: a table of logits or a network
-prepared_mdps  an MDP that is checked, with its horizon and discount
+prepared_mdps  the record of a checked MDP with its horizon and discount
 values         the exact return of a policy, its gradient and its Hessian
 episodes       the record of sampled episodes
 noises         the noise of rewards around their means
@@ -11,7 +11,7 @@ rollouts       sampled episodes of a memoryless policy, many tasks at once
 agents         players with a memory, and how they play a trial
 priors         distributions over MDPs, as records
 
-These functions are used inside, and trust their arguments: `check_noise`, `broadcast`,
+These functions are used inside the package, and trust their arguments: `check_noise`, `broadcast`,
 `prepare_with_policy`, `prepared_return`, `prepared_gradient`, `prepared_derivatives`,
 `leading_axes`, `first_states`, `arrive` and `visit_sums`.
 """

@@ -1,27 +1,25 @@
 """One finite MDP, as a record of three arrays, and the optimum of a known task.
 
 rho(s) is the probability that an episode starts in state s. Action a in state s leads to the next
-state s' with probability P(s'|s,a), and the mean reward of that step is r(s,a,s'). The average of
-r(s,a,s') over the next state is
+state s' with probability P(s'|s,a). The mean reward of this step is r(s,a,s'). Its average over the
+next state is r(s,a):
 
     (1)  r(s,a) = sum_s' P(s'|s,a) r(s,a,s')                                    [definition]
 
-In this module, k is the number of steps to go. Q*_k(s,a) is the expected return of the last k
-steps if the first of them takes action a in state s and all later actions are best:
+In this module, k is the number of steps to go. Q*_k(s,a) is the largest expected discounted return
+of k steps that start with action a in state s:
 
     (2)  Q*_k(s,a) = r(s,a) + gamma sum_s' P(s'|s,a) max_a' Q*_{k-1}(s',a'),  Q*_0 = 0
                                                            [Sutton and Barto 2018, eq. 4.10]
 
-A bandit is an MDP with one state and episodes of one step. A batch of M tasks is the same record,
+A bandit is an MDP with one state and episodes of one step. A batch of M tasks is one MDP record
 whose arrays have a leading axis [M].
 
-This module imports autograd.numpy as `np` and NumPy as `onp`. Autograd can differentiate only the
-functions of autograd.numpy. Every module that imports both uses these two names. A module that
-imports one of them calls it `np`. `isbox(x)` is true while autograd differentiates in x.
-
-`require(condition, rule, got)` raises ValueError(f"{rule}, got {got}") unless the condition holds.
-`whole`, `real`, `floats` and `probabilities` check one argument and return it. `@checked(check)`
-makes each new record call `check` with its fields.
+These functions of other modules are used from here on. `isbox(x)` is true if x is the box of a
+trace, see `metarl_min/__init__.py`. `require(condition, rule, got)` raises
+ValueError(f"{rule}, got {got}") unless the condition holds. `whole`, `real`, `floats` and
+`probabilities` check one argument and return it. `@checked(check)` calls `check` with the fields of
+each new record.
 """
 
 from typing import Any, NamedTuple
@@ -42,7 +40,7 @@ from metarl_min.basics.arguments import (
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array
 
-MAX_REWARD = 1e100  # so that sums and squares of returns stay finite
+MAX_REWARD = 1e100  # limit of rewards, so that sums and squares of returns stay finite
 MAX_COUNT = 10_000_000  # largest number of steps, episodes or tasks that may be asked for
 
 
@@ -90,11 +88,11 @@ def _check(initial: Any, transition: Any, reward: Any) -> tuple[Any, Any, Any]:
 class MDP(NamedTuple):
     """One finite MDP, or a batch of them along leading axes.
 
-    The leading axes of the three arrays are equal. Only an array that all tasks share may have
-    leading axes of length 1, or none. TypeError if an array does not hold floats. ValueError if
-    shapes do not fit, if probabilities are negative or do not sum to one, if a value is not finite,
-    or if the size of a reward is above MAX_REWARD. Of an array that autograd differentiates, only
-    the shape is checked.
+    The three arrays have the same leading axes. Only an array that all tasks share may have
+    leading axes of length 1, or no leading axes. TypeError if an array does not hold floats.
+    ValueError if shapes do not fit, if probabilities are negative or do not sum to one, if a value
+    is not finite, or if the size of a reward is above MAX_REWARD. If autograd traces an array, only
+    the shape of this array is checked.
 
     >>> arms = onp.array([[[0.2], [0.9]]])  # one state, two actions, any next state
     >>> MDP(initial=onp.ones(1), transition=onp.ones((1, 2, 1)), reward=arms).shape
@@ -117,7 +115,7 @@ class MDP(NamedTuple):
 
 
 def plain(name: str, mdp: Any) -> MDP:
-    """Return an MDP; TypeError for anything else, and if autograd differentiates an array of it."""
+    """Return `mdp`; TypeError unless it is an MDP, and autograd traces none of its arrays."""
     if not isinstance(mdp, MDP):
         raise TypeError(f"{name} must be an MDP of plain arrays, got {type(mdp).__name__}")
     if any(isbox(array) for array in mdp):
@@ -126,15 +124,15 @@ def plain(name: str, mdp: Any) -> MDP:
 
 
 def _take(array: Array, index: Any) -> Array:
-    """Return the tasks `index` of an array [M, S, A, S], or the array itself if tasks share it."""
+    """Return array[index] for an array [M, S, A, S]. An array that all tasks share is unchanged."""
     return array if array.ndim == 3 or len(array) == 1 else array[index]
 
 
 def take_tasks(mdp: MDP, index: Any) -> MDP:
-    """Return some tasks of a batch [M], by their positions. index [n] -> a batch [n]
+    """Return the tasks of a batch [M] at the positions `index` [n]. -> a batch [n]
 
-    An array of transitions or rewards that all tasks share stays as it is. `initial` always gets
-    the axis [n], so the batch has the length n even if the tasks share all arrays.
+    Transitions or rewards that all tasks share stay shared. `initial` always gets the axis [n], so
+    the new batch has n tasks even if these tasks share all arrays.
     """
     leading = plain("mdp", mdp).leading
     require(len(leading) == 1, "mdp must have one axis of tasks", leading)
@@ -142,22 +140,22 @@ def take_tasks(mdp: MDP, index: Any) -> MDP:
     require(index.ndim == 1 and index.size > 0, "index must have one axis", index.shape)
     indices("index", index, leading[0])
     initial = onp.broadcast_to(mdp.initial, leading + mdp.initial.shape[-1:])[index]
-    # without a check: a part of a valid batch is valid
+    # `_make` does not check the arrays, because a part of a valid batch is valid.
     return MDP._make([initial, _take(mdp.transition, index), _take(mdp.reward, index)])
 
 
 def absorbing(mdp: MDP) -> Array:
     """Return whether each state is absorbing: every action stays in it and pays 0. [..., S]"""
-    if plain("mdp", mdp).reward.all():  # an absorbing state pays 0
+    if plain("mdp", mdp).reward.all():  # no reward is 0, so no state is absorbing
         leading = onp.broadcast_shapes(mdp.transition.shape[:-3], mdp.reward.shape[:-3])
         return onp.zeros((*leading, mdp.shape[0]), bool)
     stays = mdp.transition == onp.eye(mdp.shape[0])[:, None]
-    # The reward of an impossible transition does not matter.
+    # The reward of a transition with probability 0 is never paid, so it need not be 0.
     return (stays & ((mdp.reward == 0) | (mdp.transition == 0))).all((-1, -2))
 
 
 def largest_reward(mdp: MDP) -> float:
-    """Return the largest absolute mean reward of a transition that is possible."""
+    """Return the largest absolute mean reward of all transitions with a positive probability."""
     reward, possible = plain("mdp", mdp).reward, mdp.transition > 0
     axes = max(reward.ndim, possible.ndim)
     reward = reward.reshape((1,) * (axes - reward.ndim) + reward.shape)
@@ -188,7 +186,7 @@ def optimal_action_values(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:
 
 
 def optimal_return(mdp: MDP, horizon: int, gamma: float = 1.0) -> Array:
-    """Return J of the best policy, which may know the task and the time. [...]
+    """Return J of the best policy. This policy may depend on the task and on the time. [...]
 
     >>> arms = onp.array([[[0.25], [0.75]]])
     >>> float(optimal_return(MDP(onp.ones(1), onp.ones((1, 2, 1)), arms), horizon=10))
