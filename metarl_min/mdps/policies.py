@@ -1,12 +1,12 @@
 """Memoryless policies: a table of logits, or a network with one hidden layer.
 
-A policy takes action a in state s with probability pi(a|s). It computes one logit z(s,a) for each
-action from its parameters. The softmax turns the logits of a state into probabilities:
+A policy takes action a in state s with probability pi(a|s). The parameters of the policy determine
+a logit z(s,a) for each state and action. The softmax makes probabilities of the logits of a state:
 
     (1)  pi(a|s) = exp z(s,a) / sum_a' exp z(s,a')            [Sutton and Barto 2018, eq. 13.2]
     (2)  log pi(a|s) = z(s,a) - log sum_a' exp z(s,a')                     [logarithm of (1)]
 
-Let f be any function of the probabilities of one state. Its gradient in the logits has two forms:
+Let f depend on the probabilities of one state. Then the gradient of f in the logits has two forms:
 
     (3)  df/dz(a) = pi(a) (u(a) - sum_a' pi(a') u(a')),  u = df/dpi        [chain rule in (1)]
     (4)  df/dz(a) = u(a) - pi(a) sum_a' u(a'),  u = df/dlog pi             [chain rule in (2)]
@@ -15,18 +15,18 @@ Let f be any function of the probabilities of one state. Its gradient in the log
     The chain rule gives df/dz(a) = sum_a' u(a') dpi(a')/dz(a).
     The term with 1{a = a'} is pi(a) u(a). The other term is - pi(a) sum_a' pi(a') u(a').
     Steps of (4): division by pi(a') gives dlog pi(a')/dz(a) = 1{a = a'} - pi(a).
-    The chain rule gives df/dz(a) = sum_a' u(a') dlog pi(a')/dz(a), which is (4).
+    The chain rule gives df/dz(a) = sum_a' u(a') dlog pi(a')/dz(a). This is (4).
 
-At state s, the entropy of a policy pi and its distance from a policy mu are, in nats:
+At state s, the entropy of a policy pi, and the divergence of pi from a policy mu, are in nats:
 
     (5)  entropy(s) = - sum_a pi(a|s) log pi(a|s)                              [Shannon 1948]
-    (6)  KL(pi || mu)(s) = sum_a pi(a|s) (log pi(a|s) - log mu(a|s))
-                                                                 [Kullback and Leibler 1951]
+    (6)  KL(pi || mu)(s) = sum_a pi(a|s) (log pi(a|s) - log mu(a|s))  [Kullback and Leibler 1951]
 
-In this module, W1 [S, H], b1 [H], W2 [H, A] and b2 [A] are the parameters of the network. Its input
-is a one-hot state s, and the input times W1 is row s of W1. So (7) evaluates all states at once:
-row s of h [S, H] and of z [S, A] belongs to state s. W2 is small at first, so that the first policy
-is nearly uniform. A product without a sign is a matrix product, and `*` is elementwise:
+In this module, W1 [S, H], b1 [H], W2 [H, A] and b2 [A] are the parameters of the network. The input
+of the network is a one-hot vector of state s, and this vector times W1 is row s of W1. So (7)
+evaluates all states at once: row s of h [S, H] and of z [S, A] belongs to state s. At first W2 is
+small, so that the policy is nearly uniform. h W2 is a matrix product, and `*` is elementwise. In
+(8) and (9), f is any function of the logits of all states, and j counts the hidden units:
 
     (7)  h = tanh(W1 + b1),  z = h W2 + b2                    [definition; Finn et al. 2017]
     (8)  df/dW1 = g,  df/db1 = sum_s g(s),  df/dW2 = h^T u,  df/db2 = sum_s u(s),
@@ -37,8 +37,8 @@ is nearly uniform. A product without a sign is a matrix product, and `*` is elem
     z(s,a) contains W2(j,a) with the factor h(s,j), so df/dW2(j,a) = sum_s h(s,j) u(s,a).
     b1 and b2 are added to every state, so their gradients are sums over the states.
 
-Skip (9) at first reading: only exact second-order meta-gradients need it. It is the derivative of
-(8) when the parameters move along v = (V1, c1, V2, c2). `delta` marks the change of each quantity:
+Skip (9) at first reading: only second-order meta-gradients need (9). The parameters move along
+v = (V1, c1, V2, c2). `delta x` is the derivative of a quantity x along v:
 
     (9)  delta h = (1 - h^2) * (V1 + c1),  delta z = delta h W2 + h V2 + c2,
          delta u = (d2f/dz2) delta z,
@@ -49,7 +49,7 @@ Skip (9) at first reading: only exact second-order meta-gradients need it. It is
     Steps of (9): differentiate the formulas of h, z and g in (7) and (8) along v, by the chain rule
     and the product rule. The derivative of 1 - h^2 along v is - 2 h * delta h.
     u = df/dz is a function of z alone, so delta u is the second derivative of f times delta z.
-    The Hessian times v is the change of the gradient (8), again by the product rule.
+    The Hessian times v is the derivative of the gradient (8) along v, by the product rule.
 
 `sum_over_actions`, `softmax_pullback` and `log_softmax_pullback` trust their arguments.
 """
@@ -69,10 +69,10 @@ from metarl_min.mdps.policy import Policy
 
 
 def _reduced(ufunc: Any, x: Array) -> Array:
-    """Reduce the last axis with a ufunc and keep it with length 1. [..., A] -> [..., 1]
+    """Reduce the last axis with a ufunc, and keep this axis with length 1. [..., A] -> [..., 1]
 
-    At most 8 actions are combined one after the other, as the arrays x[..., 0], x[..., 1], .. of
-    all states. This is 2 to 40 times faster than the reduction of NumPy.
+    If there are at most 8 actions, the ufunc combines the arrays x[..., 0], x[..., 1], .. one after
+    the other. This is 2 to 40 times faster than the reduction of NumPy.
     """
     if x.shape[-1] > 8:
         return onp.asarray(ufunc.reduce(x, axis=-1, keepdims=True))
@@ -80,9 +80,9 @@ def _reduced(ufunc: Any, x: Array) -> Array:
 
 
 def _of_actions(name: str, x: Array) -> Array:
-    """Return an array; TypeError or ValueError unless it has finite floats for each action."""
+    """Return x; TypeError or ValueError unless x has an axis of actions and finite floats."""
     plain = type(x) is onp.ndarray and x.dtype.kind == "f" and x.ndim and x.shape[-1]
-    if not (plain and math.isfinite(onp.vdot(x, x))):  # the squares of finite floats may overflow
+    if not (plain and math.isfinite(onp.vdot(x, x))):  # fast; inf also if a square overflows
         rule, axes = f"{name} must have an axis of actions", arguments.floats(name, x).shape
         arguments.require(bool(axes and axes[-1]), rule, f"the shape {axes}")
     return x
@@ -101,7 +101,7 @@ defvjp(sum_over_actions, lambda ans, x: lambda g: np.broadcast_to(g, np.shape(x)
 def softmax(logits: Array) -> Array:
     """Return the probability of each action, eq. (1). [..., S, A] -> [..., S, A]
 
-    Under a trace it is one node, whose vector-Jacobian product is eq. (3).
+    In a trace, softmax is one node with the vector-Jacobian product of eq. (3).
 
     >>> softmax(onp.array([0.0, onp.log(3.0)])).round(12)
     array([0.25, 0.75])
@@ -114,7 +114,7 @@ def softmax(logits: Array) -> Array:
 def log_softmax(logits: Array) -> Array:
     """Return the log-probability of each action, eq. (2). [..., S, A] -> [..., S, A]
 
-    Under a trace it is one node, whose vector-Jacobian product is eq. (4).
+    In a trace, log_softmax is one node with the vector-Jacobian product of eq. (4).
     """
     shifted = _of_actions("logits", logits) - _reduced(onp.maximum, logits)
     return shifted - onp.log(_reduced(onp.add, onp.exp(shifted)))
@@ -140,16 +140,16 @@ def entropy(logits: Any) -> Any:
 
 
 def kl(logits: Any, other: Any) -> Any:
-    """Return KL(pi || mu) at each state in nats, eq. (6), from logits of pi and mu. -> [..., S]"""
+    """Return KL(pi || mu) at each state in nats, eq. (6). mu has the logits `other`. [..., S]"""
     axes, last = np.shape(logits)[-2:], np.shape(other)[-2:]
     arguments.require(last == axes, f"other must have the last axes of logits, {axes}", last)
     return sum_over_actions(softmax(logits) * (log_softmax(logits) - log_softmax(other)))[..., 0]
 
 
 def greedy(probs: Array) -> Array:
-    """Return the policy that plays the most probable action. [..., S, A] -> [..., S, A]
+    """Return the policy that takes the most probable action. [..., S, A] -> [..., S, A]
 
-    If several actions are most probable, they get equal probabilities.
+    If several actions share the largest probability, the policy takes these with equal probability.
     """
     best = (_of_actions("probs", probs) == _reduced(onp.maximum, probs)).astype(probs.dtype)
     return best / sum_over_actions(best)

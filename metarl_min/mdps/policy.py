@@ -20,8 +20,8 @@ def _check(*fields: Any) -> tuple[Any, ...]:
 class Policy(NamedTuple):
     """A policy, as functions of its parameters.
 
-    Leading axes of the parameters become leading axes of the logits z. f is any function of z.
-    `hessian_product` receives two functions: `gradient(z)` returns df/dz, and
+    If the parameters have leading axes, the logits z have these leading axes too. f is any function
+    of z. `hessian_product` receives two functions: `gradient(z)` returns df/dz, and
     `curvature(z, delta_z)` returns (d2f/dz2) delta_z. Only the field `init` checks its arguments.
     """
 

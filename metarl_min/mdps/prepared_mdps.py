@@ -1,7 +1,7 @@
 """An MDP that is checked once, together with its horizon and discount.
 
-A learner prepares its tasks once. The next file, values.py, has functions whose names begin with
-`prepared_`. They compute without further checks.
+A learner prepares its tasks once. Then the functions of `values` with names that begin with
+`prepared_` compute without further checks.
 """
 
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ class PreparedMDP(NamedTuple):
 
 
 def prepare_traced(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> PreparedMDP:
-    """Return the MDP with horizon and discount. Autograd may differentiate its arrays."""
+    """Return the MDP with its horizon and discount. Autograd may trace the arrays of the MDP."""
     instance("mdp", mdp, MDP)
     gamma = real("gamma", gamma, 0, 1)
     rule = "gamma must be below 1 where the horizon is infinite"
@@ -43,12 +43,12 @@ def prepare_traced(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> Prepare
 
 
 def prepare(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> PreparedMDP:
-    """Return the MDP with horizon and discount. TypeError unless its arrays are plain arrays."""
+    """Return the MDP with its horizon and discount. TypeError if autograd traces an array."""
     return prepare_traced(plain("mdp", mdp), horizon, gamma)
 
 
 def broadcast(probs: Any, prepared: PreparedMDP) -> Any:
-    """Return `probs` [..., S, A] with all leading axes of the policy and of the MDP.
+    """Return `probs` [..., S, A], broadcast to the leading axes of the policy and of the MDP.
 
     Autograd may trace `probs`.
     """
@@ -56,15 +56,15 @@ def broadcast(probs: Any, prepared: PreparedMDP) -> Any:
     rule = f"logits and probs must have shape [..., {shape[0]}, {shape[1]}]"
     require(np.shape(probs)[-2:] == shape, rule, np.shape(probs))
     leading = onp.broadcast_shapes(prepared.leading, np.shape(probs)[:-2])
-    # Adding zeros broadcasts, also under a trace.
+    # The sum with an array of zeros has the full shape, and autograd can trace a sum.
     return probs if np.shape(probs)[:-2] == leading else probs + onp.zeros((*leading, 1, 1))
 
 
 def fitted(probs: Any, prepared: PreparedMDP) -> Any:
     """Return `broadcast(probs)`.
 
-    TypeError or ValueError unless `probs` is a policy of the MDP. If autograd traces it, only its
-    shape is checked.
+    TypeError or ValueError unless `probs` is a policy of the MDP. If autograd traces `probs`, only
+    the shape of `probs` is checked.
     """
     if not isbox(probs):
         probabilities("probs", probs)
@@ -81,6 +81,6 @@ def fitted(probs: Any, prepared: PreparedMDP) -> Any:
 def prepare_with_policy(
     mdp: MDP, probs: Any, horizon: int | None, gamma: float
 ) -> tuple[Any, PreparedMDP]:
-    """Return `fitted(probs)` and the prepared MDP, whose arrays must be plain."""
+    """Return `fitted(probs)` and the prepared MDP. TypeError if autograd traces an array."""
     prepared = prepare(mdp, horizon, gamma)
     return fitted(probs, prepared), prepared

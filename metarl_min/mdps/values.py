@@ -1,8 +1,8 @@
 """The exact value of a policy: its expected return, occupancy, gradient and Hessian.
 
 A memoryless policy pi [S, A] plays one MDP for T steps. In this module, k is the number of steps
-to go. The value V_k(s) is the expected discounted return of the last k steps from state s, and
-Q_k(s,a) is the same if the first of these steps takes action a:
+to go. V_k(s) is the expected discounted return of k steps that start in state s. Q_k(s,a) is the
+expected discounted return of k steps that start in state s with action a:
 
     (1)  Q_k(s,a) = r(s,a) + gamma sum_s' P(s'|s,a) V_{k-1}(s'),
          V_k(s) = sum_a pi(a|s) Q_k(s,a),  V_0 = 0            [Sutton and Barto 2018, eq. 4.5]
@@ -13,39 +13,39 @@ The occupancy d_t(s) is gamma^t times the probability of state s at time t:
     (3)  d_{t+1}(s') = gamma sum_s d_t(s) P_pi(s'|s),  d_0 = rho,
          P_pi(s'|s) = sum_a pi(a|s) P(s'|s,a)     [Sutton et al. 2000, sec. 1, start-state]
 
-The policy-gradient theorem, for the entries of the table pi as independent variables:
+The policy-gradient theorem takes the entries of the table pi as independent variables:
 
     (4)  dJ/dpi(a|s) = sum_{t<T} d_t(s) Q_{T-t}(s,a)            [Sutton et al. 2000, th. 1]
 
-    Steps of (4): let pi(a|s) change at one time t only. J is the return before t, plus
-    sum_s d_t(s) V_{T-t}(s). The return before t, d_t, and the values of later steps do not change.
-    So by (1), the derivative is d_t(s) Q_{T-t}(s,a). By the chain rule, the effects of all t add
-    up. (Many programs leave out the factor gamma^t of d_t.)
+    Steps of (4): let pi(a|s) change at time t only. J is a constant, the expected return before t,
+    plus sum_s d_t(s) V_{T-t}(s). d_t and V_{T-t-1} do not change, so by (1) the derivative of J is
+    d_t(s) Q_{T-t}(s,a). By the chain rule, dJ/dpi(a|s) is the sum of this derivative over all t.
 
-Skip (5) at first reading: only second derivatives need it. The policy moves along v [S, A], and
-`delta` marks the change of each quantity. Let r_pi(s) = sum_a pi(a|s) r(s,a). P_v and r_v are P_pi
-and r_pi with v in place of pi. As a matrix, P_pi has the entry P_pi(s'|s) in row s, column s':
+Skip (5) at first reading: only second derivatives need (5). The policy moves along v [S, A], and
+`delta x` is the derivative of a quantity x along v. Let r_pi(s) = sum_a pi(a|s) r(s,a). P_v and r_v
+are P_pi and r_pi with v in place of pi. The matrix P_pi has P_pi(s'|s) in row s and column s':
 
     (5)  (Hess J v)(s,a) = sum_{t<T} (delta d_t(s) Q_{T-t}(s,a) + d_t(s) delta Q_{T-t}(s,a)),
          delta Q_k(s,a) = gamma sum_s' P(s'|s,a) delta V_{k-1}(s'),
          delta V_k = gamma P_pi delta V_{k-1} + gamma P_v V_{k-1} + r_v,
          delta d_{t+1} = gamma P_pi^T delta d_t + gamma P_v^T d_t     [derivative of (1), (3), (4)]
 
-    Steps of (5): V_k = r_pi + gamma P_pi V_{k-1} by (1). r_pi and P_pi are linear in pi, so they
-    change by r_v and P_v. Lines 1, 3 and 4 are the product rule in (4), (1) and (3). Line 2 is (1),
-    where only V changes. delta V_0 = 0 and delta d_0 = 0: V_0 and d_0 = rho do not depend on pi.
+    Steps of (5): r_pi and P_pi are linear in pi, so their derivatives along v are r_v and P_v.
+    Line 1 is the product rule in (4). In Q_k of (1), only V_{k-1} depends on pi, so line 2 holds.
+    By (1), V_k = r_pi + gamma P_pi V_{k-1}. Line 3 is the product rule in this equation. Line 4 is
+    the product rule in (3). V_0 and d_0 do not depend on pi, so delta V_0 = 0 and delta d_0 = 0.
 
-If an episode never ends (T infinite, gamma < 1), V and d = sum_t d_t solve linear equations:
+If the horizon T is infinite and gamma < 1, then V and d = sum_t d_t solve linear equations:
 
     (6)  V = (I - gamma P_pi)^-1 r_pi,  d = (I - gamma P_pi^T)^-1 rho,
          dJ/dpi(a|s) = d(s) Q(s,a)                       [Sutton and Barto 2018, eq. 4.4]
 
     Steps of (6): V_k and V_{k-1} in (1) are the same V, so V = r_pi + gamma P_pi V. The sum of
-    (3) over t is d - rho = gamma P_pi^T d. In (4) all Q are equal, so the d_t can be summed.
-    In the same way (5) becomes delta V = (I - gamma P_pi)^-1 (gamma P_v V + r_v), and
+    (3) over t is d - rho = gamma P_pi^T d. In (4), every Q_{T-t} is the same Q, so the d_t can be
+    summed. The same steps turn (5) into delta V = (I - gamma P_pi)^-1 (gamma P_v V + r_v), and
     delta d = (I - gamma P_pi^T)^-1 gamma P_v^T d.
 
-The sum over t in (4) and (5) is computed as one matrix product:
+The sum over t in (4) is computed by one matrix product, which gives X:
 
     (7)  sum_{t<T} d_t(s) Q_{T-t}(s,a) = (sum_{t<T} d_t(s)) r(s,a)
          + gamma sum_s' P(s'|s,a) X(s,s'),  X(s,s') = sum_{t<T} d_t(s) V_{T-1-t}(s')   [(1) in (4)]
@@ -67,7 +67,7 @@ from metarl_min.mdps.prepared_mdps import PreparedMDP, fitted, prepare_traced, p
 
 
 def _recursion(probs: Any, prepared: PreparedMDP) -> Any:
-    """Return J by eqs. (1), (2) and (6); autograd traces each step. probs [..., S, A] -> [...]"""
+    """Return J by eqs. (1), (2) and (6). Autograd can trace each step. [..., S, A] -> [...]"""
     r_pi = np.sum(probs * prepared.rewards, axis=-1)
     matrix = prepared.gamma * np.sum(probs[..., None] * prepared.transition, axis=-2)
     if prepared.horizon is None:
@@ -84,14 +84,14 @@ def expected_return_by_recursion(
 ) -> Any:
     """Return J by the plain recursion, eqs. (1), (2) and (6). probs [..., S, A] -> [...]
 
-    Autograd can differentiate it any number of times, also in the arrays of the MDP.
+    Autograd can differentiate J any number of times, in the policy and in the arrays of the MDP.
     """
     prepared = prepare_traced(mdp, horizon, gamma)
     return _recursion(fitted(probs, prepared), prepared)
 
 
-# The fast form. The recursions of V and of d have the form y_t = matrix y_{t-1} + source_t, so
-# they run in one loop. Vd [T, 2, ..., S] holds the results: Vd[t, 0] is V_{t+1}, Vd[t, 1] is d_t.
+# The fast form runs the recursions of V and of d, y_t = matrix y_{t-1} + source_t, in one loop. The
+# results are Vd [T, 2, ..., S]: Vd[t, 0] is V_{t+1}, and Vd[t, 1] is d_t.
 #     V_{t+1} = gamma P_pi V_t + r_pi          source_t = r_pi for every t
 #     d_t = gamma P_pi^T d_{t-1}               source_0 = rho, and the other sources are 0
 # If the horizon is infinite, Vd [1, 2, ..., S] holds V and d of eq. (6).
@@ -115,7 +115,7 @@ def _run_recursions(matrices: Array, sources: Array, horizon: int | None) -> Arr
 def _previous(y: Array, horizon: int | None) -> Array:
     """Return y_{t-1} at each t, and 0 at t = 0. y [T, ..., S] -> [T, ..., S]"""
     if horizon is None:
-        return y  # eq. (6): the result of a step is equal to the one before
+        return y  # eq. (6): V and d do not depend on time
     return onp.concatenate([onp.zeros_like(y[:1]), y[:-1]])
 
 
@@ -168,19 +168,19 @@ def prepared_derivatives(probs: Array, v: Array, prepared: PreparedMDP) -> tuple
     delta_Vd = _run_recursions(matrices, sources, prepared.horizon)
     d, V = Vd[:, 1], _values_to_go(Vd, prepared.horizon)
     delta_d, delta_V = delta_Vd[:, 1], _values_to_go(delta_Vd, prepared.horizon)
-    # Eq. (5) needs (7) for (delta_d, V) and for (d, delta_V): one sum over 2 T entries adds both.
+    # Line 1 of (5) needs X of (7) twice: of delta_d and V, and of d and delta_V. The sum adds both.
     future = _future_part(prepared, onp.concatenate([delta_d, d]), onp.concatenate([V, delta_V]))
     gradient = d.sum(0)[..., None] * prepared.rewards + _future_part(prepared, d, V)
     return gradient, delta_d.sum(0)[..., None] * prepared.rewards + future
 
 
 def _gradient_vjp(ans: Any, probs: Any, prepared: PreparedMDP) -> Any:
-    """Return the function that multiplies by the Hessian of J, which is symmetric, eq. (5)."""
+    """Return the function v -> Hess J v, eq. (5). It is the vjp, because Hess J is symmetric."""
 
     def vjp(v: Any) -> Any:
         if prepared.horizon == 1:  # J is linear in pi
             return onp.zeros(np.shape(probs))
-        if isbox(v) or isbox(probs):  # autograd differentiates the Hessian again
+        if isbox(v) or isbox(probs):  # autograd needs a third derivative
             slope = grad(lambda p: np.sum(_recursion(p, prepared)))
             return grad(lambda p: np.sum(slope(p) * v))(probs)
         return prepared_derivatives(probs, v, prepared)[1]
@@ -198,7 +198,7 @@ defvjp(
 def expected_return(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0) -> Any:
     """Return J of a policy, eqs. (2) and (6). probs [..., S, A] -> [...]
 
-    A `horizon` of None is infinite. Under a trace J is one node, whose derivative is eq. (4).
+    The horizon None is infinite. In a trace, J is one node with the derivative of eq. (4).
 
     >>> bandit = MDP(onp.ones(1), onp.ones((1, 2, 1)), onp.array([[[0.2], [0.9]]]))
     >>> float(round(expected_return(bandit, onp.array([[0.5, 0.5]]), horizon=1), 12))
@@ -208,7 +208,7 @@ def expected_return(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.
 
 
 def action_values(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
-    """Return Q of a policy with T, T-1, .., 1 steps to go, eq. (1). [..., T, S, A]
+    """Return Q_T, Q_{T-1}, .., Q_1 of a policy, eq. (1). probs [..., S, A] -> [..., T, S, A]
 
     If the horizon is infinite, the axis [T] has length 1.
 
@@ -226,7 +226,7 @@ def action_values(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.
 def occupancy(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
     """Return the occupancy d_t of each state and time, eq. (3). [..., T, S]
 
-    If the horizon is infinite, the axis [T] has length 1 and holds the sum over time, eq. (6).
+    If the horizon is infinite, the axis [T] has length 1 and holds d of eq. (6), the sum over time.
 
     >>> chain = MDP(onp.eye(2)[0], onp.array([[[0., 1]], [[0, 1]]]), onp.ones((2, 1, 1)))
     >>> occupancy(chain, onp.ones((2, 1)), horizon=3, gamma=0.5)
