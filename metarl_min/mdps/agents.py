@@ -1,8 +1,8 @@
 """Agents: players that remember the trial, and the loop that plays one trial.
 
-An agent knows a task only from the states, actions and rewards that it sees. Its memory holds what
-it has learned about the task. An agent is four functions. Each returns a new memory, and does not
-change the memory that it received. The functions are called in this order:
+An agent knows a task only from the states, actions and rewards that it sees, and keeps what it has
+learned about the task in a memory. An agent is a record of four functions. Each function returns a
+new memory, and does not change the memory that it received. The functions are called in this order:
 
     memory = start(B)                                                     before the trial
         memory = begin_episode(rng, memory)                               before each episode
@@ -10,8 +10,8 @@ change the memory that it received. The functions are called in this order:
             memory = observe(memory, states, actions, rewards, arrivals)  in each step
 
 In this module, `arrivals` are the next states. One agent plays B tasks at once, and each array has
-one entry for each task. In some tasks an episode may end before step T. The agent still acts and
-observes until step T, and the reward of these tasks is then 0.
+one entry for each task. If an episode of a task ends before step T, the agent still acts and
+observes in this task until step T, with rewards of 0.
 """
 
 import math
@@ -53,7 +53,7 @@ class Agent(NamedTuple):
 
 
 def keep_memory(rng: Rng, memory: Any) -> Any:
-    """Return the memory unchanged, as `begin_episode` of an agent that then has nothing to do."""
+    """Return the memory unchanged: `begin_episode` of an agent that does nothing at this time."""
     return memory
 
 
@@ -68,14 +68,13 @@ def _step(
 ) -> tuple[Episodes, Any, Array]:
     """Play one step. -> the step, arrays [B]; the new memory; the next table rows [B]
 
-    Row `task * S + s` of the tables belongs to state s of that task. `table_rows` [B] holds the row
-    of the present state of each task.
+    `table_rows` [B] holds `task * S + s` for the present state s of each task.
     """
     S, A = tables.shape
     states = table_rows - task * S
     actions, memory = agent.act(rng, memory, states)
     shaped("actions", indices("actions", actions, A), states.shape, "the states")
-    # The docstring of rollouts defines the index of a pair and the index of an arrival.
+    # The module rollouts defines the index of a pair and the index of an arrival.
     pairs = table_rows * A + actions
     arrival_index = arrive(rng, tables, pairs)
     next_rows = tables.arrivals.take(arrival_index)  # `take` counts in the flattened table
@@ -96,8 +95,8 @@ def play(
 ) -> tuple[Episodes, Any]:
     """Play one trial of an agent on each task. -> episodes [..., N, T], the last memory
 
-    Without a population, B is the number M of tasks. A population of P members plays B = P M tasks:
-    first all tasks of the first member, then all tasks of the next member. The members share the
+    Without a population, B is the number M of tasks. With a population, B = P * M: the M tasks of
+    the first member come first, then the M tasks of the next member. All members get the same
     random numbers, and the episodes are [P, ..., N, T].
     """
     generator("rng", rng)
@@ -106,7 +105,6 @@ def play(
     num_episodes = whole("num_episodes", num_episodes, high=MAX_COUNT)
     horizon = whole("horizon", horizon, high=MAX_COUNT)
     leading, P = leading_axes(tables, population), int(population or 1)
-    # With a population, each member gets the same draws.
     common: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=0)
     task = np.tile(np.arange(math.prod(tables.leading)), P)
     memory, steps = agent.start(len(task)), []

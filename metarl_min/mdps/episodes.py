@@ -24,12 +24,12 @@ def _check(states: Any, actions: Any, rewards: Any, alive: Any) -> tuple[Any, An
 
 @checked(_check)
 class Episodes(NamedTuple):
-    """Sampled episodes. The last axis is time, and the leading axes belong to the tasks.
+    """Sampled episodes [..., N, T]. The leading axes belong to the tasks.
 
-    TypeError or ValueError unless the four arrays have these types and one shape.
+    TypeError or ValueError unless the arrays have the types below, and all have the same shape.
     """
 
     states: Array  # [..., N, T] whole numbers
     actions: Array  # [..., N, T] whole numbers
     rewards: Array  # [..., N, T] sampled rewards
-    alive: Array  # [..., N, T] False after the step that arrives in an absorbing state
+    alive: Array  # [..., N, T] False for steps after the arrival in an absorbing state

@@ -30,12 +30,12 @@ def deterministic(rng: Rng, mean: Array) -> Array:
 
 
 def bernoulli(rng: Rng, mean: Array) -> Array:
-    """Return rewards of 1 with probability `mean`, and of 0 otherwise."""
+    """Return rewards that are 1 with probability `mean`, and 0 otherwise."""
     return _bernoulli(generator("rng", rng), floats("mean", mean, 0, 1))
 
 
 def gaussian(rng: Rng, mean: Array, std: float = 1.0) -> Array:
-    """Return the mean rewards plus normal noise; fix `std` by functools.partial."""
+    """Return the mean rewards plus normal noise. `functools.partial` sets another `std`."""
     std = real("std of the noise", std, 0)
     return _gaussian(generator("rng", rng), floats("mean", mean), std)
 
@@ -44,7 +44,7 @@ UNCHECKED = {deterministic: _deterministic, bernoulli: _bernoulli, gaussian: _ga
 
 
 def _checked_noise(rng: Rng, mean: Array, noise: Noise) -> Array:
-    """Return the rewards of a noise; TypeError or ValueError unless they fit the means."""
+    """Return noise(rng, mean); TypeError or ValueError unless it is rewards of the right shape."""
     rewards = noise(rng, mean)
     if not isinstance(rewards, np.ndarray) or rewards.dtype.kind not in "biuf":
         raise TypeError(f"noise must return an array of rewards, got {type(rewards).__name__}")
@@ -52,10 +52,10 @@ def _checked_noise(rng: Rng, mean: Array, noise: Noise) -> Array:
 
 
 def check_noise(noise: Noise, mdp: MDP) -> Noise:
-    """Return the noise as a function that a sampler calls in every step.
+    """Return the function (rng, mean) -> rewards that a sampler calls for this noise.
 
-    A noise of this file is checked once, here. The rewards of any other noise are checked in every
-    call.
+    For a noise of this file, the means of all tasks are checked here, and the function checks
+    nothing. For any other noise, the function checks the rewards of each call.
     """
     require(callable(noise), "noise must be a function (rng, mean) -> rewards", noise)
     if noise is bernoulli and (mdp.reward.min() < 0 or mdp.reward.max() > 1):

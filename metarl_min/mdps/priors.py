@@ -1,4 +1,4 @@
-"""Priors: the distributions from which the MDPs of a family are drawn, as records."""
+"""Records of priors. A prior is the distribution from which the MDPs of a family are drawn."""
 
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ def _arms(name: str, value: Any, low: float, high: float) -> Array:
 
 @checked(lambda a, b: (_arms("a", a, *BETA), shaped("b", _arms("b", b, *BETA), a.shape, "a")))
 class BetaArms(NamedTuple):
-    """The prior of Bernoulli arms: their means are independent, with Beta distributions."""
+    """The prior of Bernoulli arms: the means are independent and have Beta distributions."""
 
     a: Array  # [A] first parameter of the Beta distribution, from 1e-9 to 1e6
     b: Array  # [A] second parameter, from 1e-9 to 1e6
@@ -35,7 +35,7 @@ def _check_gaussian(mean: Any, std: Any, noise: Any) -> tuple[Array, Array, floa
 
 @checked(_check_gaussian)
 class GaussianArms(NamedTuple):
-    """The prior of arms with normal rewards: their means are independent and normal."""
+    """The prior of arms with normal rewards: the means are independent and normal."""
 
     mean: Array  # [A] prior mean of the mean reward
     std: Array  # [A] prior standard deviation of the mean reward
@@ -44,7 +44,7 @@ class GaussianArms(NamedTuple):
 
 @checked(lambda a, b: (real("a", a, *BETA), real("b", b, *BETA)))
 class CorrelatedArms(NamedTuple):
-    """The prior of two Bernoulli arms with means p and 1 - p: p has a Beta distribution."""
+    """The prior of two Bernoulli arms with means p and 1 - p. p has a Beta distribution."""
 
     a: float  # first parameter of the Beta distribution
     b: float  # second parameter

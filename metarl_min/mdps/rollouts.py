@@ -1,28 +1,28 @@
 """Sampled episodes of a memoryless policy: all episodes of all tasks advance together.
 
 The arrays of the tasks are flattened into tables, so that a step is a few look-ups. A row is a
-state of a task, a pair is an action in such a state, and an arrival is a next state that is
-possible after a pair. In this module, Z is the largest number of arrivals of a pair, and z is the
-index of one of them:
+state of a task, a pair is an action in a row, and an arrival is a next state that is possible after
+a pair. In this module, Z is the largest number of arrivals of a pair, and z numbers the arrivals:
 
     row = task * S + state,  pair = row * A + action,  arrival = pair * Z + z,  z = 0, .., Z - 1
 
-First states, actions and arrivals are drawn by inversion. An action is drawn by
+First states, actions and arrivals are drawn by inversion. In this module, u is a random number that
+is uniform on [0, 1). An action is drawn by
 
     (1)  a = number of i for which u >= pi(0|s) + .. + pi(i|s)      [Devroye 1986, sec. III.2]
 
-In this module, u is uniform on [0, 1). Action a is drawn if u lies in a certain interval of length
-pi(a|s). So an action of probability zero is never drawn.
+Action a is drawn if u lies in a certain interval of length pi(a|s). So an action of probability
+zero is never drawn.
 
-A policy gradient needs only one table C that is computed from the episodes. Each step has a number
-c, such as its advantage, and C(s,a) is the sum of c over the visits of state s and action a:
+REINFORCE does not need the episodes themselves, but only a table C. Each step of an episode has a
+number c, for example its advantage. C(s,a) is the sum of c over the visits of the pair (s, a):
 
     (2)  C(s,a) = sum_{n,t} alive_{n,t} c_{n,t} 1{s_{n,t} = s, a_{n,t} = a}       [definition]
 
-A state is absorbing if every action stays there and pays 0. The step that arrives in an absorbing
-state is the last step that is alive. The first step of an episode is always alive. Steps that are
-not alive have reward 0 without noise and do not count in (2). tests/plain_forms.py computes the
-same with loops.
+A state is absorbing if every action stays in it and pays 0. The step that arrives in an absorbing
+state is the last step of the episode that is alive. The first step is always alive. Steps that are
+not alive have reward 0 without noise, and do not count in (2). The plain form, with loops, is
+`sample` of tests/plain_forms.py.
 """
 
 import math
@@ -47,29 +47,29 @@ class Sampler(NamedTuple):
     leading: tuple[int, ...]  # leading axes of the tasks, whose product is M
     shape: tuple[int, int]  # (S, A)
     initial: Array  # [S - 1, M] cumulative probabilities of the first state
-    arrivals: Array  # [M S A, Z] row of each arrival, the likeliest first
-    cumulative: Array  # [Z - 1, M S A] cumulative probabilities of the arrivals
-    rewards: Array  # [M S A, Z] mean reward of each arrival
-    absorbing: Array  # [M S] whether the state of a row is absorbing
+    arrivals: Array  # [M * S * A, Z] row of each arrival; z = 0 is the likeliest arrival
+    cumulative: Array  # [Z - 1, M * S * A] cumulative probabilities of the arrivals
+    rewards: Array  # [M * S * A, Z] mean reward of each arrival
+    absorbing: Array  # [M * S] whether the state of a row is absorbing
     may_end: bool  # whether any state is absorbing
     noise: Noise
 
 
 def _cumulative(probs: Array) -> Array:
-    """Return the cumulative sums of the last axis, scaled so that they end in exactly 1."""
+    """Return the cumulative sums along the last axis, divided by their last entry."""
     sums = np.cumsum(probs, axis=-1, dtype=float)
     return sums / sums[..., -1:]
 
 
 def sampler(mdp: MDP, noise: Noise) -> Sampler:
-    """Return the tables of a batch of MDPs, whose rewards get this noise.
+    """Return the tables of a batch of MDPs. `noise` draws the rewards.
 
-    The last cumulative probability is always 1, so it is not stored.
+    The last cumulative probability is always 1, so the tables do not store it.
     """
     noise = check_noise(noise, plain("mdp", mdp))
     (S, A), leading = mdp.shape, mdp.leading
     M, Z = math.prod(leading), int((mdp.transition > 0).sum(-1).max())
-    # order: the next states, the likeliest first. sums: their cumulative probabilities.
+    # `order` has the next states by falling probability. `sums` has the cumulative probabilities.
     order = np.argsort(-mdp.transition, axis=-1, kind="stable")[..., :Z]  # [..., S, A, Z]
     sums = _cumulative(np.take_along_axis(mdp.transition, order, -1))  # [..., S, A, Z]
     full = (*leading, S, A, Z)
@@ -90,11 +90,11 @@ def sampler(mdp: MDP, noise: Noise) -> Sampler:
 
 
 class CommonRandomNumbers(NamedTuple):
-    """A generator that draws for one member of a population and repeats the draws for all P."""
+    """A generator that draws numbers once, and gives the same numbers to P members."""
 
     rng: Rng
     population: int  # P
-    axis: int  # the axis in which the entries of member 0 come first, then those of member 1, ..
+    axis: int  # axis of an array that holds the entries of member 0, then of member 1, ..
 
     def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
         axis, P = self.axis % len(shape), self.population
@@ -111,7 +111,7 @@ class CommonRandomNumbers(NamedTuple):
 
 
 def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
-    """Return the leading axes of episodes: P for a population, then the axes of the tasks."""
+    """Return the leading axes of episodes: P if there is a population, then those of the tasks."""
     members = (
         () if population is None else (arguments.whole("population", population, high=MAX_COUNT),)
     )
@@ -121,8 +121,8 @@ def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
     """Draw one of n outcomes for each entry of `index`, by inversion, eq. (1).
 
-    Each column of `cumulative` [n - 1, columns] is a distribution, and `index` names columns. u may
-    lack leading axes of `index`: these axes then share the numbers of u.
+    Each column of `cumulative` [n - 1, columns] is a distribution. An entry of `index` is a column.
+    If u does not have a leading axis of `index`, all entries along this axis get the same u.
     """
     return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
 
@@ -135,7 +135,7 @@ def first_states(rng: Rng, tables: Sampler, task: Array) -> Array:
 def arrive(rng: Rng, tables: Sampler, pair: Array) -> Array:
     """Draw the index of an arrival for each pair. [..., B] -> [..., B]
 
-    There are B random numbers, and the leading axes share them.
+    There are B random numbers. All entries along a leading axis get the same number.
     """
     if not len(tables.cumulative):  # Z = 1: nothing is random
         return pair
@@ -144,10 +144,10 @@ def arrive(rng: Rng, tables: Sampler, pair: Array) -> Array:
 
 
 def _policy_table(tables: Sampler, leading: tuple[int, ...], probs: Array) -> tuple[Array, Array]:
-    """Return the cumulative probabilities of actions [A - 1, columns], and offsets of columns.
+    """Return the cumulative probabilities of actions [A - 1, columns], and an offset for each task.
 
-    A policy has S columns, one for each state. The offset [*leading] of a task is the first column
-    of its policy, so the column of a state of this task is the offset plus the state.
+    A policy has S columns, one for each state. The offset of a task is the first column of its
+    policy. So the column of a state of this task is the offset plus the state.
     """
     S, A = tables.shape
     if probs.shape[-2:] != (S, A):
@@ -164,11 +164,11 @@ def _policy_table(tables: Sampler, leading: tuple[int, ...], probs: Array) -> tu
 def _walk(
     rng: Rng, tables: Sampler, policy: Array, column_offset: Array, num_episodes: int, horizon: int
 ) -> tuple[Array, Array, Array]:
-    """Play P members on all tasks. -> rows, actions and arrivals, each [T, P, M N]"""
+    """Play P members on all tasks. -> rows, actions and arrivals, each [T, P, M * N]"""
     S, A = tables.shape
     task = np.repeat(np.arange(math.prod(tables.leading)), num_episodes)
     row = np.broadcast_to(first_states(rng, tables, task), (len(column_offset), len(task)))
-    # column = offset of the task + state, and state = row - task * S
+    # The column is offset + state = offset + row - task * S.
     to_column = np.repeat(column_offset, num_episodes, axis=1) - task * S
     u = rng.random((horizon, len(task)))
     rows, actions, arrivals = np.empty((3, horizon, *row.shape), np.intp)
@@ -189,9 +189,9 @@ def sample(
 ) -> Episodes:
     """Play a memoryless policy on each task, and return the episodes [..., N, T].
 
-    The leading axes of `probs` [..., S, A] are equal to the axes of the tasks, or 1 where tasks
-    share a policy. With a population, `probs` is [P, ..., S, A] and the episodes are
-    [P, ..., N, T]. The P members share the random numbers.
+    The leading axes of `probs` [..., S, A] are the axes of the tasks. An axis has length 1 if its
+    tasks share a policy. With a population, `probs` is [P, ..., S, A] and the episodes are
+    [P, ..., N, T]. All P members get the same random numbers.
     """
     arguments.generator("rng", rng)
     arguments.instance("tables", tables, Sampler)
@@ -205,7 +205,7 @@ def sample(
     noise_rng: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=1)
     rewards = tables.noise(noise_rng, tables.rewards.take(arrivals))
     alive = np.ones(rows.shape, bool)  # the first step is always alive
-    if tables.may_end:  # a later step that begins in an absorbing state is not alive
+    if tables.may_end:  # a later step is not alive if it begins in an absorbing state
         alive[1:] = ~tables.absorbing.take(rows[1:])
         rewards = np.where(alive, rewards, 0.0)
     by_time = (rows % tables.shape[0], actions, rewards, alive)
@@ -214,7 +214,7 @@ def sample(
 
 
 def visit_index(episodes: Episodes, shape: tuple[int, int]) -> Array:
-    """Return for each step [..., N, T] the index of its pair in a flattened table [..., S, A].
+    """Return the index of the pair of each step in a flattened table [..., S, A]. -> [..., N, T]
 
     This function trusts its arguments.
     """
@@ -224,7 +224,7 @@ def visit_index(episodes: Episodes, shape: tuple[int, int]) -> Array:
 
 
 def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
-    """Return the sum of the weights c over the visits of each pair, eq. (2).
+    """Return the table C of the weights c, eq. (2).
 
     weights [..., N, T], shape (S, A) -> [..., S, A]
 
@@ -244,7 +244,7 @@ def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) 
 
 
 def visit_sums(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
-    """Return `sum_over_visits` of valid arguments, which are not checked again."""
+    """Return `sum_over_visits`, without a check of the arguments."""
     full = (*episodes.states.shape[:-2], *shape)
     pairs, alive_weights = visit_index(episodes, shape).ravel(), (weights * episodes.alive).ravel()
     return np.bincount(pairs, alive_weights, math.prod(full)).reshape(full)
