@@ -1,9 +1,9 @@
-"""Learners: the one protocol in which all players are trained and compared.
+"""Learners: the record by which all players are trained and compared.
 
     maml          MAML, and first-order MAML
     reptile       theta moves towards phi_K, the parameters after the last inner step
     meta_sgd      MAML with a learned step size for each parameter
-    rl2           RL^2: the memory of a network is the learning algorithm
+    rl2           RL^2: a network adapts by its memory, without inner steps
     mann          RL^2 with an external memory
     es            evolution strategies
     ga            a genetic algorithm
@@ -11,22 +11,22 @@
     evolved_rule  an evolved learning rule
     registry      the learners of the command line, by name
 
-A learner is made by a function of its family and of keyword-only settings. The function resolves
-every default that depends on the family, checks every setting, and returns a `Learner`. To add a
-learner, write such a function in a file of this folder and name it in `registry.LEARNERS`. On the
-command line, a function in a file outside the package is written `path/to/file.py:function`.
-Baselines and the Bayes-optimal player are Learners whose step does nothing.
+A learner is made by a function of a family and of keyword-only settings. The function computes the
+defaults that depend on the family, checks every setting, and returns a `Learner`. To add a learner,
+write such a function in a file of this folder, and add it to `registry.LEARNERS`. A function in a
+file outside the package has the name `path/to/file.py:function` on the command line. Baselines and
+the Bayes-optimal player are Learners whose function `step` does nothing.
 
-A trial is `family.num_episodes` episodes in a row on one new task. `trial` plays one trial on each
-task and returns all its episodes. It gives `tasks` only to the sampler of episodes, because the
-player must not read them. A learner that adapts has two more functions. `without_adaptation`
-returns a state that does not adapt. The return of the trained state minus the return of this state
-is the gain by adaptation. `untrained_control` returns an untrained state that adapts in the same
-way, and the inner step size that is best for it. The return of the trained state minus the return
-of this state is the gain by meta-training.
+A trial is `family.num_episodes` episodes in a row on one new task. `trial(rng, state, tasks)` plays
+one trial on each task, and returns the episodes of all trials. Only the sampler of episodes may
+read `tasks`, because a player must not know the task. A learner that adapts has two more functions.
+`without_adaptation` returns a state that does not adapt. The return of the trained state minus the
+return of the state without adaptation is the gain by adaptation. `untrained_control` returns an
+untrained state that adapts in the same way, with the best inner step size for this state. The
+return of the trained state minus the return of the control is the gain by meta-training.
 
-Some learners follow a schedule: for example, a step size falls to 0 over the training. Its length
-is a setting of the learner. `within_schedule` refuses a training that is longer.
+Some learners follow a schedule: for example, a step size falls to 0 during training. The length of
+the schedule is a setting of the learner. `within_schedule` refuses a longer training.
 
 These functions are parts of learners, and trust their arguments: `no_op_step`, `members`,
 `evaluate`, `apply_update`, `by_gradient`, `by_hill_climbing`, `adapting_player`, `logits`,
@@ -56,10 +56,10 @@ def _check_control(state: Any, alpha: Any) -> tuple[Any, float]:
 
 @checked(_check_control)
 class Control(NamedTuple):
-    """An untrained start, and the inner step size that is best for it."""
+    """An untrained state that adapts with its best inner step size."""
 
     state: Any
-    alpha: float
+    alpha: float  # inner step size
 
 
 def _check_learner(*fields: Any) -> tuple[Any, ...]:
@@ -75,18 +75,18 @@ def _check_learner(*fields: Any) -> tuple[Any, ...]:
 
 @checked(_check_learner)
 class Learner(NamedTuple):
-    """A learner for one family. Each function is a function of a module, or a partial of one.
+    """A learner for one family.
 
-    TypeError or ValueError if a field is of the wrong kind. `check` also runs the functions.
+    Each function is a function of a module, or a `functools.partial` of such a function. TypeError
+    or ValueError if a field has the wrong type. Only `check` runs the functions.
     """
 
     family: Family
     init: Callable[[Rng], Any]  # rng -> state
     step: Callable[[Rng, Any], tuple[Any, Any]]
-    # (rng, state) -> (next state, Info); Info is a report for the user, which training does not
-    # read
+    # (rng, state) -> (next state, Info); Info is a report for the user
     trial: Callable[..., Episodes]  # (rng, state, tasks, greedy=False) -> episodes [M, N, T]
-    iterations: int = 1000  # default length of training; 0 for a player that is not trained
+    iterations: int = 1000  # default length of a training; 0 if the player is not trained
     settings: dict[str, Any] = {}  # noqa: RUF012  # name -> resolved setting, as a word
     without_adaptation: Callable[[Any], Any] | None = None  # state -> state that does not adapt
     untrained_control: Callable[[Rng], Control] | None = None
@@ -97,8 +97,8 @@ class Learner(NamedTuple):
 def within_schedule(learner: Learner, num_iterations: int) -> int:
     """Return `num_iterations`, the length of a training; ValueError if a schedule ends earlier.
 
-    After its end, a schedule could only stay at its last value. A step size of 0 learns nothing,
-    and the user did not ask for any other constant step size.
+    A schedule has no values after its end. If its last value were used, a step size that has fallen
+    to 0 would stay 0, and the learner would learn nothing.
     """
     number = whole("num_iterations", num_iterations, 0)
     end = instance("learner", learner, Learner).schedule_end
@@ -117,7 +117,7 @@ def no_op_step(rng: Rng, state: Any) -> tuple[Any, None]:
 def check(learner: Learner) -> None:
     """Run `init`, `step` and `trial` once, and pickle the learner.
 
-    The ValueError or TypeError names the part of the protocol that the learner breaks.
+    ValueError or TypeError if one of these runs fails. The error says what the learner must do.
     """
     if not isinstance(learner, Learner):
         raise TypeError(f"a learner must be a Learner, got {type(learner).__name__}")
@@ -131,7 +131,7 @@ def check(learner: Learner) -> None:
         state = learner.init(rng)
     with plugins.errors_by_rule("step must run without an error"):
         pair = learner.step(rng, state)
-    # A NamedTuple with two fields is a state without an info, so it is not a pair.
+    # A NamedTuple with two fields is a state and not a pair (state, info).
     is_pair = isinstance(pair, tuple) and len(pair) == 2 and not hasattr(pair, "_fields")
     require(is_pair, "step must return a pair (state, info)", type(pair).__name__)
     with plugins.errors_by_rule("trial must run without an error"):

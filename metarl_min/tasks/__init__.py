@@ -5,16 +5,16 @@
     random_mdps  MDPs with Dirichlet transitions and normal rewards
     registry     the families of the command line, by name
 
-A `Family` holds a function that draws tasks, and the prior from which they are drawn. Baselines and
-ceilings read the prior, but a learner does not.
+A `Family` holds a function that draws tasks, and the prior from which tasks are drawn. Baselines
+and ceilings read the prior. A learner only draws tasks, and reads the unit of the rewards.
 
-A family is made by a function of keyword-only parameters. The annotation of a parameter says how
-the command line reads its word `key=value`. For example, `Annotated[Policy, policies.parse]` means
-that `policies.parse` reads the word. The docstring says what each parameter means. To add a family,
-write such a function in a file of this folder and name it in `registry.FAMILIES`. On the command
-line, a function in a file outside the package is written `path/to/file.py:function`. The functions
-in a Family are functions of a module or `functools.partial`s of them, so that a family can be
-pickled.
+A family is made by a function with keyword-only parameters. The annotation of a parameter says how
+the command line reads a word `key=value`. For example, the annotation
+`Annotated[Policy, policies.parse]` says that `policies.parse` reads the value. The docstring says
+what each parameter means. To add a family, write such a function in a file of this folder, and add
+it to `registry.FAMILIES`. A function in a file outside the package has the name
+`path/to/file.py:function` on the command line. The functions in a Family are functions of a module,
+or `functools.partial`s of such functions, so that a family can be pickled.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ from metarl_min.mdps.priors import expected_under_prior as expected_under_prior
 from metarl_min.mdps.priors import prior_means as prior_means
 from metarl_min.mdps.rollouts import Episodes, Noise
 
-UNIT_TASKS = 100  # tasks that `reward_unit` draws if the sampler has no known prior
+UNIT_TASKS = 100  # number of tasks that `reward_unit` draws if it does not know the prior
 
 
 class Unsupported(ValueError):
@@ -79,16 +79,16 @@ class _Fields(NamedTuple):
     horizon: int  # T, steps of an episode
     num_episodes: int  # N, episodes of a trial
     reward_noise: Noise  # (rng, mean rewards) -> rewards
-    unit: float | None = None  # unit in which the rewards are paid; None: `reward_unit` derives it
+    unit: float | None = None  # unit of the rewards; if None, `reward_unit` computes it
 
 
 class Family(_Fields):
     """A distribution over tasks, with the number and the length of the episodes of a trial.
 
-    Some defaults of learners depend on the size of the rewards. They are computed from
-    `reward_unit(family)`, which returns the field `unit` if it is given. ValueError unless the unit
-    is positive. If a unit was given, `_replace` with another prior or sampler must give a unit too,
-    because the size of the rewards may change.
+    Some defaults of learners depend on the size of the rewards. These defaults are computed from
+    `reward_unit(family)`. ValueError unless the field `unit` is None or positive. If `unit` is a
+    number, `_replace` with another prior or sampler must also give a unit, because the size of the
+    rewards may change.
     """
 
     __slots__ = ()
@@ -101,7 +101,7 @@ class Family(_Fields):
 
 
 def sample_hypotheses(rng: Rng, num_tasks: int, prior: Hypotheses) -> MDP:
-    """Draw tasks from the candidates, each by its prior probability."""
+    """Draw each task from the candidates with their prior probabilities."""
     size, weights = (
         whole("num_tasks", num_tasks, high=MAX_COUNT),
         instance("prior", prior, Hypotheses).weights,
@@ -142,21 +142,21 @@ def family_of_candidates(
 
 
 def reward_unit(family: Family) -> float:
-    """Return the positive unit in which the rewards of a family are measured.
+    """Return the unit of the rewards of a family, a positive number.
 
-    It is `family.unit` if that is given. Otherwise it depends on the prior from which the sampler
-    draws, which is the keyword argument `prior` of `family.sample`:
+    If `family.unit` is not None, the unit is this number. Otherwise the unit depends on the rewards
+    and on the prior from which tasks are drawn: the keyword argument `prior` of `family.sample`.
 
         Bernoulli rewards, BetaArms, CorrelatedArms  1
         GaussianArms, DirichletMDP  the first of these that is not zero: the largest prior standard
                                     deviation of a mean reward, the largest absolute prior mean, and
                                     the standard deviation of the noise
         Hypotheses                  the largest absolute mean reward of a possible candidate
-        another prior, or none      the largest absolute mean reward of UNIT_TASKS tasks, which are
+        another prior, or no prior  the largest absolute mean reward of UNIT_TASKS tasks, which are
                                     drawn with a fixed generator
 
-    If the rule gives zero, the unit is 1. In all rows but the first, a family that pays c times as
-    much has a unit that is c times as large.
+    If the rule gives zero, the unit is 1. Except for the first row, the unit is multiplied by c if
+    all rewards of a family are multiplied by c.
 
     >>> small = MDP(np.ones(1), np.ones((1, 2, 1)), np.array([[[0.0], [-0.01]]]))
     >>> mine = Family("mine", {}, None, lambda rng, n: small, 1, 10, rollouts.deterministic)
@@ -182,7 +182,7 @@ def reward_unit(family: Family) -> float:
 def shared_initial(prior: Hypotheses) -> Array:
     """Return the distribution of the first state. [S]
 
-    `Unsupported` unless it is the same in all candidate tasks.
+    `Unsupported` unless all candidate tasks have the same distribution of the first state.
     """
     initial = np.atleast_2d(instance("prior", prior, Hypotheses).mdps.initial)
     if not (initial == initial[0]).all():
@@ -199,7 +199,7 @@ def shape_of(family: Family) -> tuple[int, int]:
 def play_trial(rng: Rng, family: Family, tasks: MDP, agent: Agent) -> tuple[Episodes, Any]:
     """Play one trial of the family on each task.
 
-    Return the episodes [M, N, T], and the memory of the agent after the last step.
+    Return the episodes [M, N, T], and the memory of the agent after the last step of the trial.
     """
     tables = rollouts.sampler(tasks, instance("family", family, Family).reward_noise)
     return agents.play(rng, tables, agent, family.num_episodes, family.horizon)

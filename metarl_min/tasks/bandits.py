@@ -1,6 +1,6 @@
 """Bandits: each pull is an episode of one step, and a trial is `pulls` episodes in a row.
 
-The mean rewards of the arms are drawn once for each trial, and they do not change during it:
+The mean rewards of the arms are drawn once for each trial, and do not change during the trial:
 
     (1)  mean of arm i ~ Beta(a_i, b_i),  reward ~ Bernoulli(mean)    [Duan et al. 2016, sec. 3.1]
     (2)  mean of arm i ~ Normal(m, s^2),  reward ~ Normal(mean, noise^2)              [definition]
@@ -10,8 +10,8 @@ The mean rewards of the arms are drawn once for each trial, and they do not chan
     (4)  for each cue, one arm is drawn once for each trial: it pays 1 and the other arms pay 0;
          one cue is drawn before each pull                [after Santoro et al. 2016, sec. 3]
 
-In this module, m and s are the mean and standard deviation of a prior, and a_i and b_i are the
-parameters of a Beta distribution. A bandit of (1)-(3) has one state. In (4) a state is a cue.
+In this module, m and s are the mean and the standard deviation of the prior, and a_i and b_i are
+the parameters of a Beta distribution. A bandit of (1)-(3) has one state. In (4) a cue is a state.
 """
 
 from __future__ import annotations
@@ -71,14 +71,14 @@ def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> F
     """Return Bernoulli arms whose means have Beta priors, eq. (1).
 
     arms   number of arms
-    pulls  pulls of a trial
+    pulls  number of pulls in a trial
     prior  parameters a,b of the Beta distributions: one pair for all arms, or one pair for each arm
-           with a slash between pairs, so that 1,1/2,3 means (1, 1) and (2, 3)
+           with a slash between two pairs: 1,1/2,3 means (1, 1) and (2, 3)
 
     >>> family = bandit(arms=2, pulls=3, prior=((1.0, 1.0), (2.0, 3.0)))
     >>> family.parameters
     {'arms': 2, 'pulls': 3, 'prior': '1,1/2,3'}
-    >>> family.sample(np.random.default_rng(0), 100).reward.shape  # tasks, states, arms, arrivals
+    >>> family.sample(np.random.default_rng(0), 100).reward.shape  # [M, S, A, 1]
     (100, 1, 2, 1)
     """
     arms, pulls = whole("arms", arms, high=MAX_ARMS), whole("pulls", pulls)
@@ -105,10 +105,10 @@ def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> F
 def gaussian(
     *, arms: int = 5, pulls: int = 10, mean: float = 0.0, std: float = 1.0, noise: float = 1.0
 ) -> Family:
-    """Return arms with normal rewards, whose means have one normal prior, eq. (2).
+    """Return arms with normal rewards. The means of all arms have the same normal prior, eq. (2).
 
     arms   number of arms
-    pulls  pulls of a trial
+    pulls  number of pulls in a trial
     mean   prior mean of the mean reward of an arm
     std    prior standard deviation of the mean reward of an arm
     noise  standard deviation of a reward around the mean of its arm
@@ -133,7 +133,7 @@ def correlated(*, kind: Annotated[str, KINDS] = "uniform", pulls: int = 100) -> 
 
     kind   distribution of the first mean: uniform on [0, 1], or 0.1 or 0.9 (easy), 0.25 or 0.75
            (medium), 0.4 or 0.6 (hard)
-    pulls  pulls of a trial
+    pulls  number of pulls in a trial
     """
     known = instance("kind", kind, str) in KINDS
     require(known, f"kind must be one of {', '.join(KINDS)}", repr(kind))
@@ -167,13 +167,13 @@ def contextual(*, cues: int = 4, arms: int = 2, pulls: int = 16) -> Family:
 
     cues   number of cues
     arms   number of arms
-    pulls  pulls of a trial
+    pulls  number of pulls in a trial
     """
     S, A, pulls = whole("cues", cues), whole("arms", arms, low=2), whole("pulls", pulls)
     rule = f"arms ** cues, the candidate tasks, must be at most {MAX_TASKS}"
     require(S <= 12 and A**S <= MAX_TASKS, rule, f"{A} ** {S}")
     paying_arm = np.stack(np.unravel_index(np.arange(A**S), (A,) * S), axis=-1)  # [G, S]
-    stays = np.broadcast_to(np.eye(S)[:, None], (1, S, A, S))  # an episode has one step
+    stays = np.broadcast_to(np.eye(S)[:, None], (1, S, A, S))  # the next cue is never used
     mdps = MDP(
         initial=np.full((1, S), 1 / S),
         transition=stays,
