@@ -1,22 +1,23 @@
 """Adaptation: the inner loop of MAML, and the exact gradient through it.
 
-A learner begins every task with the same meta-parameters theta. On each task it takes K inner steps
-along the gradients of inner objectives J_k. J_k is the expected return, or a surrogate of episodes:
+A learner begins every task with the same meta-parameters theta. On each task, the learner takes K
+inner steps along the gradients of inner objectives J_k. An inner objective is the expected return
+on the task, or a surrogate of episodes of the task:
 
     (1)  phi_0 = theta,  phi_{k+1} = phi_k + alpha grad J_k(phi_k)   [Finn et al. 2017, sec. 2.2]
 
-The step size alpha is a number, or a vector with an entry for each parameter. Such a vector
-multiplies elementwise. phi_0, .., phi_K are called iterates. The objective F of theta is a sum of
-outer objectives L_k, one for each iterate:
+The step size alpha is a number, or a vector with an entry for each parameter. A vector multiplies
+elementwise. phi_0, .., phi_K are called iterates. The objective F of theta is a sum of outer
+objectives L_k, one for each iterate:
 
     (2)  F(theta) = sum_k L_k(phi_k)                                                [definition]
 
-In MAML as published only L_K counts, and L_k = 0 for k < K. In a trial, each iterate plays some
-episodes, and the rewards of all episodes count. So all K + 1 outer objectives count. In this
+In MAML as published, L_k = 0 for k < K. In a trial, the learner plays some episodes with each
+iterate, and the rewards of all episodes count, so all K + 1 outer objectives are used. In this
 module, L_k is any outer objective and J_k is any inner objective.
 
-v_k = dF/dphi_k is called the adjoint of phi_k. It is the gradient of F in phi_k if all later
-iterates follow from phi_k by (1). Adjoints are computed backwards:
+The adjoint v_k = dF/dphi_k is the gradient of F in phi_k if all later iterates follow from phi_k by
+(1). Adjoints are computed backwards:
 
     iterates    theta = phi_0  -->  phi_1  -->  ..  -->  phi_K
                           |           |                    |
@@ -32,38 +33,38 @@ iterates follow from phi_k by (1). Adjoints are computed backwards:
     The chain rule multiplies v_{k+1} by the transpose of this Jacobian.
     A Hessian is symmetric, so the transpose is I + Hess J_k(phi_k) diag(alpha).
 
-First-order MAML leaves out the Hessians and uses only the gradients of the outer objectives:
+First-order MAML leaves out the term with the Hessian:
 
     (4)  v_K = grad L_K(phi_K),  v_k = v_{k+1} + grad L_k(phi_k)      [Finn et al. 2017, sec. 5.2]
 
-The objective of MAML with exact inner gradients has J_k = J for every k, and L_K = J. J is the
-expected return. The objective is averaged over the M tasks:
+In MAML with exact inner gradients, every J_k and L_K are the expected return J of the task, and
+L_k = 0 for k < K. The objective is the mean over the M tasks:
 
     (5)  F_inf(theta) = 1/M sum_tasks J(phi_K)
                                   [Finn et al. 2017, sec. 2.2; Rothfuss et al. 2019, formulation I]
 
-F also has a gradient in the step size. If alpha is a vector, the product in (6) is elementwise. If
-alpha is a number, the product is the inner product:
+F also has a gradient in the step size. The product in (6) is elementwise if alpha is a vector, and
+it is the inner product if alpha is a number:
 
     (6)  dF/dalpha = sum_k v_{k+1} grad J_k(phi_k)                 [chain rule; Li et al. 2017]
 
-    Steps of (6): alpha appears once in each of the K steps (1). Let it change in step k only.
+    Steps of (6): alpha appears once in each of the K steps (1). Let alpha change in step k only.
     Then phi_k is fixed, and the derivative of phi_{k+1} in alpha is grad J_k(phi_k).
-    v_{k+1} is the gradient of F in phi_{k+1}, so dF/dalpha of step k is v_{k+1} grad J_k(phi_k).
-    By the chain rule the effects of all steps add up.
+    v_{k+1} is the gradient of F in phi_{k+1}, so the derivative of F is v_{k+1} grad J_k(phi_k).
+    By the chain rule, dF/dalpha is the sum of this derivative over all k.
 
 All tasks share theta and alpha, so the gradients in theta and alpha are summed over the tasks.
 
-A Tree is a dict of arrays, which are called leaves. `sum_tasks(tree, like)` sums over the tasks:
-each leaf gets the shape of the same leaf of `like`, which has no axis M. `gradient`, `take_step`,
-`take_steps`, `adjoints`, `first_order_adjoints` and `alpha_gradient` trust their arguments.
+A Tree is a dict of arrays, which are called leaves. `sum_tasks(tree, like)` sums each leaf over the
+tasks, if the leaves of `like` have no axis M. `gradient`, `take_step`, `take_steps`, `adjoints`,
+`first_order_adjoints` and `alpha_gradient` trust their arguments.
 
-The gradient of (5) is computed in three ways, which agree. In the first way autograd computes the
-inner gradient, and autograd differentiates through that computation. In the second way the inner
-gradient is the formula of `objectives`, and autograd differentiates the formula. The third way is
-the chain (3), without autograd. tests/adaptation_by_hand.py computes the same with loops over
-trajectories. In the example, two arms pay 0.2 and 0.9, the logits are (0.3, -0.2), and one inner
-step has alpha = 0.7.
+Three functions compute the gradient of (5). In `meta_gradient_reverse_over_reverse`, autograd
+computes the inner gradient, and then differentiates this computation. In `meta_gradient`, the inner
+gradient is a formula of `objectives`, and autograd differentiates the formula.
+`meta_gradient_by_hessian_products` is the chain (3), without autograd. The plain form is
+tests/adaptation_by_hand.py, with loops over trajectories. In the example, two arms pay 0.2 and 0.9,
+the logits are (0.3, -0.2), and one inner step has alpha = 0.7.
 
 >>> from metarl_min.gradients.objectives import expected_return_objective
 >>> from metarl_min.mdps.mdp import MDP
@@ -94,7 +95,7 @@ from metarl_min.gradients.objectives import Objective
 from metarl_min.gradients.parameters import check_parameters, check_step_sizes
 from metarl_min.mdps.policies import Policy
 
-MOST_STEPS = 100_000  # most steps of an inner loop: the parameters of all steps are stored
+MOST_STEPS = 100_000  # limit of K, because the parameters of all steps are stored
 Iterates = Sequence[Tree]  # phi_0 .. phi_K, or the adjoints v_0 .. v_K
 Objectives = Sequence[Any]  # L_0 .. L_K or J_0 .. J_{K-1}: each is an Objective or None
 
@@ -105,12 +106,12 @@ def gradient(policy: Policy, phi: Tree, objective: Objective) -> Tree:
 
 
 def take_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> Tree:
-    """Return `inner_step` of arguments that are not checked."""
+    """Return `inner_step`, without a check of the arguments."""
     return trees.add_scaled(phi, alpha, gradient(policy, phi, objective))
 
 
 def take_steps(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> list[Tree]:
-    """Return `inner_loop` of arguments that are not checked."""
+    """Return `inner_loop`, without a check of the arguments."""
     path = [theta]
     for objective in inner:
         path.append(take_step(policy, path[-1], alpha, objective))
@@ -120,11 +121,11 @@ def take_steps(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> li
 def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> Tree:
     """Return the parameters of every task after one inner step, eq. (1). -> leaves [M, ..]
 
-    Leaves of phi are [M, ..], or have no axis M where the tasks share them.
+    Leaves of phi are [M, ..], or have no axis M if the tasks share phi.
 
     >>> from metarl_min.gradients.objectives import reinforce_objective
     >>> from metarl_min.mdps.policies import tabular
-    >>> L = reinforce_objective(onp.array([[[0.5, 0.0]], [[0.0, 0.5]]]))  # of two tasks
+    >>> L = reinforce_objective(onp.array([[[0.5, 0.0]], [[0.0, 0.5]]]))  # C of two tasks
     >>> inner_step(tabular, {"logits": onp.zeros((1, 2))}, 2.0, L)["logits"].tolist()
     [[[0.5, -0.5]], [[-0.5, 0.5]]]
     """
@@ -132,9 +133,9 @@ def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> T
 
 
 def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> list[Tree]:
-    """Return the path: all iterates of eq. (1). The first is theta.
+    """Return the list of all iterates of eq. (1). The first iterate is theta.
 
-    Leaves of theta have no axis M where the tasks share them.
+    Leaves of theta are [M, ..], or have no axis M if the tasks share theta.
     """
     num_tasks = None
     for objective in arguments.sequence("inner", inner):
@@ -149,10 +150,10 @@ def adjoints(
 ) -> Iterates:
     """Return the adjoints v_0 .. v_K of every task for F of eq. (2), by eq. (3).
 
-    `inner` holds J_0 .. J_{K-1} and `outer` holds L_0 .. L_K. If inner[k] is None, the Hessian of
-    step k is left out. If outer[k] is None, L_k is zero.
+    `path` holds phi_0 .. phi_K, `inner` holds J_0 .. J_{K-1}, and `outer` holds L_0 .. L_K. If
+    inner[k] is None, the Hessian of step k is left out. If outer[k] is None, L_k is zero.
     """
-    # At k = 0 the leaves of theta have no axis M; they broadcast over the tasks.
+    # At k = 0, the leaves of theta have no axis M and are broadcast to all tasks.
     v, result = trees.map_leaves(onp.zeros_like, path[-1]), []
     for k in reversed(range(len(path))):
         parts = [v]
@@ -175,8 +176,8 @@ def first_order_adjoints(policy: Policy, path: Iterates, outer: Objectives) -> I
 def alpha_gradient(policy: Policy, path: Iterates, inner: Objectives, v: Iterates) -> Tree:
     """Return the gradient of F in the step size of each parameter, eq. (6), from the adjoints v.
 
-    The gradient is summed over the tasks. If alpha is one number, its gradient is the sum of all
-    entries of this tree.
+    The gradient is summed over the tasks. If alpha is one number, dF/dalpha is the sum of all
+    entries of this gradient.
     """
     total = trees.map_leaves(onp.zeros_like, path[0])
     for k, J in enumerate(inner):
@@ -188,7 +189,7 @@ def alpha_gradient(policy: Policy, path: Iterates, inner: Objectives, v: Iterate
 def _checked(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> tuple[Any, int]:
-    """Return alpha and the number of steps; an error unless the arguments go together."""
+    """Return alpha and the number of steps; an error unless the arguments fit together."""
     arguments.instance("J", J, Objective)
     check_parameters(policy, theta, J.shape, J.num_tasks)
     K = arguments.whole("num_steps", num_steps, low=0, high=MOST_STEPS)
@@ -207,14 +208,14 @@ def meta_gradient_reverse_over_reverse(
 ) -> Tree:
     """Return the gradient of F_inf, eq. (5), by autograd.
 
-    The inner gradients of eq. (1) are also computed by autograd.
+    Autograd also computes the inner gradients of eq. (1).
     """
     alpha, num_steps = _checked(policy, theta, alpha, num_steps, J)
 
     def F_inf(theta: Tree) -> Any:
         phi = trees.broadcast_to_tasks(theta, J.num_tasks)
         for _ in range(num_steps):
-            # phi has a row for each task, so the gradient of the sum holds every task's gradient
+            # Each task has its own phi, so the gradient of the sum holds the gradient of each task.
             g = grad(lambda phi: np.sum(J.value(policy.logits(phi))))(phi)
             phi = trees.add_scaled(phi, alpha, g)
         return np.mean(J.value(policy.logits(phi)))
@@ -231,7 +232,7 @@ def meta_gradient(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Ob
 def meta_gradient_by_hessian_products(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
-    """Return the gradient of F_inf by Hessian-vector products, eq. (3). It is the fastest way."""
+    """Return the gradient of F_inf by Hessian-vector products, eq. (3), which is fastest."""
     alpha, num_steps = _checked(policy, theta, alpha, num_steps, J)
     inner, outer = [J] * num_steps, [None] * num_steps + [J]
     path = take_steps(policy, theta, alpha, inner)
@@ -242,7 +243,7 @@ def meta_gradient_by_hessian_products(
 def first_order_meta_gradient(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
-    """Return the gradient of first-order MAML, eq. (4): the mean over tasks of grad J(phi_K)."""
+    """Return the gradient of first-order MAML, eq. (4), which is the mean of grad J(phi_K)."""
     alpha, num_steps = _checked(policy, theta, alpha, num_steps, J)
     adapted = take_steps(policy, theta, alpha, [J] * num_steps)[-1]
     return trees.scale(sum_tasks(gradient(policy, adapted, J), theta), 1 / J.num_tasks)

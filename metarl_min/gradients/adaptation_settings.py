@@ -1,8 +1,8 @@
 """The settings of adaptation, checked and resolved for a family.
 
-`tasks.reward_unit` returns the unit in which a family pays. The default baseline is proportional to
-this unit, and the default step size is proportional to its inverse. So the inner steps at the
-defaults do not change if the rewards of a family and their unit are multiplied by one number.
+`tasks.reward_unit` returns the unit of the rewards of a family. The default baseline is a number
+times this unit, and the default step size is a number divided by this unit. So if the rewards and
+the unit of a family are multiplied by one number, the default inner steps do not change.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from metarl_min.mdps import policies
 from metarl_min.mdps.policies import Policy, tabular
 from metarl_min.tasks import Family, reward_unit, shape_of
 
-# Inner step size, discount and constant baseline of a family, by its name, for rewards of unit 1.
-# For unit u the step size is divided by u, and the baseline is multiplied by u.
+# The inner step size, discount and constant baseline of each family, for rewards with the unit 1.
+# For the unit x, the step size is divided by x, and the baseline is multiplied by x.
 # examples/benchmarks/adaptation_defaults.py computes the returns with other step sizes.
 DEFAULTS = {
     "bandit": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},
@@ -28,7 +28,7 @@ DEFAULTS = {
     "gridworld": {"alpha": 8.0, "gamma": 0.5, "baseline": 0.0},
     "other": {"alpha": 1.0, "gamma": 0.5, "baseline": 0.0},  # every other family
 }
-MAX_DEFAULT_STEPS = 9  # the default number of inner steps is at most this
+MAX_DEFAULT_STEPS = 9  # largest default of inner_steps
 
 
 # The settings that have an effect only if a trial has an inner step.
@@ -36,7 +36,7 @@ OF_STEPS = ("alpha", "inner_episodes", "baseline", "gamma", "adapt")
 
 
 def parse_names(word: str) -> tuple[str, ...]:
-    """Return the names in a text, in which commas separate them.
+    """Return the names in a text that has commas between the names.
 
     >>> parse_names("W2,b2"), parse_names("")
     (('W2', 'b2'), ())
@@ -82,7 +82,7 @@ def _valid(
 
 @checked(_valid)
 class Adaptation(NamedTuple):
-    """How a learner adapts in the trials of one family. No field is None.
+    """The settings with which a learner adapts in the trials of one family. No field is None.
 
     TypeError or ValueError if a field is out of range, or if the fields do not fit together.
     """
@@ -94,11 +94,11 @@ class Adaptation(NamedTuple):
     inner_episodes: int  # N_inner
     baseline: str | float  # one of advantages.NAMES, or a number
     gamma: float  # discount of W
-    adapt: tuple[str, ...]  # names of the parameters that adapt; all adapt if it is empty
+    adapt: tuple[str, ...]  # names of the parameters that adapt; if empty, all parameters adapt
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Number of episodes of each stage: N_inner in the first K stages, and then the rest."""
+        """Number of episodes of each stage: N_inner in the first K stages, the rest in stage K."""
         K, size = self.inner_steps, self.inner_episodes
         return (size,) * K + (self.family.num_episodes - K * size,)
 
@@ -106,9 +106,9 @@ class Adaptation(NamedTuple):
     def words(self) -> dict[str, Any]:
         """Return the keyword arguments with which `adaptation` makes an equal record.
 
-        A setting that has no effect is left out.
+        The values are numbers or words of the command line. Settings without an effect are left
+        out.
         """
-        # The values are numbers, or words of the command line.
         words = {"policy": self.policy.word, "inner_steps": self.inner_steps}
         if self.inner_steps == 0:
             return words
@@ -117,16 +117,16 @@ class Adaptation(NamedTuple):
 
 
 def unit_of_alpha(family: Family, baseline: str | float) -> float:
-    """Return the unit of the inner gradient. The default alpha is divided by it.
+    """Return the unit of the inner gradient, by which the default alpha is divided.
 
-    It is the unit of the rewards. But standardised advantages have no unit, and for these it is 1.
-    The function trusts its arguments.
+    The inner gradient has the unit of the advantages. This is the unit of the rewards, but
+    standardised advantages have the unit 1. The function trusts its arguments.
     """
     return 1.0 if baseline == "standardised" else reward_unit(family)
 
 
 def default_steps(num_episodes: int, inner_episodes: int | None) -> int:
-    """Return the default of K: the largest number, up to 9, that leaves an episode at the end.
+    """Return the default of K: the largest number up to 9 with an episode after the last step.
 
     The function trusts `num_episodes` and checks `inner_episodes`.
     """
@@ -153,19 +153,19 @@ def adaptation(
     TypeError or ValueError if a setting is out of range, or has no effect.
 
         policy          table, network or network:H with H hidden units
-        alpha           inner step size, not negative; its default is that of the family in
-                        adaptation_settings.DEFAULTS, divided by the unit of the rewards
-        inner_steps     number K of inner steps in a trial; by default the largest number, up to 9,
-                        that leaves an episode after the last inner step
+        alpha           inner step size, at least 0; its default is that of the family in
+                        adaptation_settings.DEFAULTS, divided by the unit of the inner gradient
+        inner_steps     number K of inner steps in a trial; by default the largest number up to 9
+                        with at least one episode after the last inner step
         inner_episodes  number N_inner of episodes before each inner step, by default 1
         baseline        mean, leave_one_out, standardised, linear or a number; its default is that
                         of the family in adaptation_settings.DEFAULTS, multiplied by the unit of the
-                        rewards. leave_one_out does not change the expected inner gradient, the
-                        baseline mean makes it shorter by the factor 1 - 1/N_inner, and linear loses
-                        a part of it too, see advantages (5)
+                        rewards. A number or leave_one_out does not change the expected inner
+                        gradient, mean multiplies it by 1 - 1/N_inner, and linear loses a part of it
+                        too, see advantages (5)
         gamma           discount of the return-to-go in the inner surrogate; its default is that of
                         the family in adaptation_settings.DEFAULTS
-        adapt           names of the parameters that adapt, such as W2,b2; all if there is no name
+        adapt           names of the parameters that adapt, such as W2,b2; by default all parameters
     """
     instance("family", family, Family)
     default = DEFAULTS.get(family.name, DEFAULTS["other"])

@@ -1,39 +1,39 @@
 """Objectives in the logits: surrogates of sampled episodes, and the exact expected return.
 
-A surrogate is a function whose gradient is a policy gradient. Only its gradient has a meaning, not
-its value. Its advantages Adv = W - b are constants. The data are N episodes of one task. t counts
-the steps that are alive, and z are the logits:
+A surrogate is a function whose gradient is a policy gradient. The value of a surrogate has no
+meaning. The advantages Adv = W - b are constants. n counts the N episodes of a data set on one
+task, t counts the steps of an episode that are alive, and z are the logits:
 
     (1)  L(z) = 1/N sum_n sum_t Adv_{n,t} log pi(a_{n,t}|s_{n,t})         [Williams 1992, th. 1]
     (2)  L(z) = sum_{s,a} C(s,a) log pi(a|s),
          C(s,a) = 1/N sum_n sum_t Adv_{n,t} 1{s_{n,t} = s, a_{n,t} = a}             [derivation]
 
     Steps of (2): log pi(a_t|s_t) is the sum over all s and a of 1{s_t = s, a_t = a} log pi(a|s).
-    Put this into (1) and exchange the sums. The factor of log pi(a|s) is then C(s,a).
+    Put this sum into (1) and exchange the sums. The factor of log pi(a|s) is then C(s,a).
 
-In this module, C is rollouts (2) with c = Adv / N. It is computed before autograd traces anything.
-So the cost of a gradient of (2) does not depend on N or T. In (1) every step is traced.
+In this module, C is rollouts (2) with c = Adv / N. C is computed before the trace, so the cost of a
+gradient of (2) does not depend on N and T. In (1), autograd traces every step of every episode.
 
     (3)  dL/dz(s,a) = C(s,a) - pi(a|s) sum_a' C(s,a')                 [policies (4) with u = C]
 
-When the logits move along v, `delta` marks the change of a quantity. The policy changes by
-delta pi = (dpi/dz) v. The Jacobian dpi/dz is symmetric, so by policies (3) with u = v this is
-delta pi(a|s) = pi(a|s) (v(s,a) - sum_a' pi(a'|s) v(s,a')).
+The logits move along v, and `delta x` is the derivative of a quantity x along v. So delta pi is
+(dpi/dz) v. Policies (3) is (dpi/dz)^T u, and the Jacobian dpi/dz is symmetric. So policies (3) with
+u = v gives delta pi(a|s) = pi(a|s) (v(s,a) - sum_a' pi(a'|s) v(s,a')).
 
     (4)  (Hess L v)(s,a) = - delta pi(a|s) sum_a' C(s,a')                     [derivative of (3)]
 
     Steps of (4): C does not depend on z, so only pi changes in (3).
 
-The expected return J has the gradient g = dJ/dpi in the probabilities, values (4). In the logits:
+Let g = dJ/dpi be the gradient of the expected return J in the probabilities, values (4):
 
     (5)  dJ/dz(s,a) = pi(a|s) (g(s,a) - sum_a' pi(a'|s) g(s,a'))  [Sutton et al. 2000, th. 1]
     (6)  (Hess J v)(s,a) = delta pi(a|s) (g(s,a) - sum_a' pi(a'|s) g(s,a')) + pi(a|s) (delta g(s,a)
          - sum_a' (delta pi(a'|s) g(s,a') + pi(a'|s) delta g(s,a')))          [derivative of (5)]
 
-    Steps of (5): it is policies (3) with u = g.
-    Steps of (6): (5) is a product. The first factor pi changes by delta pi.
-    The second factor changes by delta g, minus the change of its sum over a'.
-    delta g is the change of g when the probabilities move along delta pi, values (5).
+    Steps of (5): policies (3) with u = g.
+    Steps of (6): (5) is a product. The derivative of the first factor pi along v is delta pi.
+    The derivative of the second factor is delta g minus the derivative of the sum over a'.
+    g is the gradient of J in pi, so delta g is the Hessian of J in pi times delta pi, values (5).
 """
 
 from collections.abc import Callable
@@ -88,8 +88,8 @@ def at_visits(table: Array, episodes: Episodes) -> Array:
 def summed_visits(weights: Array, episodes: Episodes, shape: tuple[int, int]) -> Array:
     """Return the sum of the weights over the visits of each pair, rollouts (2).
 
-    Autograd may trace the weights. The function trusts its arguments. It is a linear map, the
-    transpose of `at_visits`. [..., N, T] -> [..., S, A]
+    Autograd may trace the weights. The function trusts its arguments. As a linear map,
+    `summed_visits` is the transpose of `at_visits`. [..., N, T] -> [..., S, A]
     """
     return rollouts.visit_sums(episodes, weights, shape)
 
@@ -102,9 +102,9 @@ defvjp(summed_visits, lambda ans, weights, episodes, shape: lambda g: at_visits(
 
 
 def check_table(name: str, table: Any, logits: Any) -> None:
-    """Raise an error unless a table holds finite floats, and has the axes [S, A] of the logits.
+    """Raise an error unless a table holds finite floats and has the axes [S, A] of the logits.
 
-    Leading axes of the table and of the logits may be equal, 1 or missing.
+    A leading axis must be equal in the table and the logits, or be 1 or missing in one of them.
     """
     own, shape = np.shape(logits), floats(name, table).shape
     require(shape[-2:] == own[-2:], f"{name} must have the last axes of logits, {own[-2:]}", shape)
@@ -127,8 +127,8 @@ def reinforce_per_step(logits: Any, episodes: Episodes, advantages: Array) -> An
 def advantage_table(episodes: Episodes, advantages: Array, shape: tuple[int, int]) -> Array:
     """Return the table C of eq. (2). advantages [..., N, T] -> [..., S, A]
 
-    In this example each of two arms is pulled once. Eq. (2) with this table has the same value as
-    eq. (1).
+    In the example, each of two arms is pulled once. The two numbers are eq. (2) with the table C,
+    and eq. (1).
 
     >>> fields = (0, 0), (0, 1), (1.0, 0.0), (True, True)
     >>> pulls = Episodes(*[onp.array([[x], [y]]) for x, y in fields])
@@ -211,7 +211,7 @@ def _check(num_tasks: Any, shape: Any, *functions: Any) -> tuple[Any, ...]:
 
 @checked(_check)
 class Objective(NamedTuple):
-    """An objective of the logits z [..., M, S, A] with its derivatives. Each task has a value."""
+    """A function of the logits z [..., M, S, A] with one value for each task, and derivatives."""
 
     num_tasks: int  # M
     shape: tuple[int, int]  # (S, A)
@@ -221,7 +221,7 @@ class Objective(NamedTuple):
 
 
 def expected_return_objective(tasks: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
-    """Return the expected return on each task, with its derivatives by eqs. (5) and (6)."""
+    """Return the expected return on each task, with the derivatives of eqs. (5) and (6)."""
     problem = prepared_mdps.prepare(tasks, horizon, gamma)
     require(len(problem.leading) == 1, "tasks must have one leading axis [M]", problem.leading)
     return Objective(
@@ -234,13 +234,13 @@ def expected_return_objective(tasks: MDP, horizon: int | None, gamma: float = 1.
 
 
 def surrogate_objective(C: Array) -> Objective:
-    """Return `reinforce_objective(C)`. C is not checked, here and in the derivatives."""
+    """Return `reinforce_objective(C)`, without a check of C."""
     functions = (_surrogate, _surrogate_gradient, _surrogate_hessian_product)
     return Objective._make([C.shape[-3], C.shape[-2:], *(partial(f, C=C) for f in functions)])
 
 
 def reinforce_objective(C: Array) -> Objective:
-    """Return the surrogate of each task, with its derivatives by eqs. (2)-(4). C [..., M, S, A]"""
+    """Return the surrogate of each task and its derivatives, eqs. (2)-(4). C [..., M, S, A]"""
     if floats("C", C).ndim < 3 or C.size == 0:
         raise ValueError(f"C must have shape [..., M, S, A], got {C.shape}")
     return surrogate_objective(C)._replace(

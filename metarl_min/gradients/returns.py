@@ -1,4 +1,4 @@
-"""Returns-to-go of sampled episodes. They are data, so nothing here is traced.
+"""Returns-to-go of sampled episodes. Returns-to-go are data, so autograd never traces them.
 
 The return-to-go of step t is the discounted sum of the rewards from step t on:
 
@@ -9,12 +9,13 @@ are a number, and the mean over the N episodes of a data set:
 
     (2)  b_t = 1/N sum_n W_{n,t}                                       [Greensmith et al. 2004]
 
-The discount of W_t starts with gamma^0 at step t, as in practically all code. For gamma < 1 a
-gradient from (1) therefore lacks the factor gamma^t of the occupancy, values (3).
+In W_t, the reward r_t has the factor 1 and not gamma^t, as in nearly all programs. So if gamma < 1,
+a policy gradient with W_t lacks the factor gamma^t of the occupancy, values (3).
 
-A baseline that is computed from the same episodes as W makes the gradient biased, because b_t then
-depends on the action a_t. With N = 1, the baseline (2) is W itself, so the advantage W - b is zero.
-The module `advantages` has other baselines, the bias of each, and the smallest data set of each.
+In general a baseline makes the gradient biased if the baseline depends on the action a_t. The mean
+(2) depends on a_t, because it contains the return of the same episode. With N = 1 the mean is W
+itself, so the advantage W - b is zero. The module `advantages` has further baselines, the bias of
+each baseline, and the smallest data set for each baseline.
 """
 
 import numpy as np
@@ -34,7 +35,7 @@ def discounted_returns(rewards: Array, gamma: float) -> Array:
 
 
 def returns_to_go(rewards: Array, gamma: float) -> Array:
-    """Return the return-to-go of each step, eq. (1). It trusts its arguments."""
+    """Return `discounted_returns`. This function trusts its arguments."""
     if gamma == 1.0:
         return np.cumsum(rewards[..., ::-1], axis=-1)[..., ::-1]
     W = np.array(rewards, dtype=float)
@@ -61,5 +62,5 @@ def batch_mean_baseline(returns: Array) -> Array:
 
 
 def constant_baseline(value: float, returns: Array) -> Array:
-    """Return the baseline that is `value` at every step. [..., N, T] -> [..., N, T]"""
+    """Return a baseline that has the same `value` at every step. [..., N, T] -> [..., N, T]"""
     return np.full_like(floats("returns", returns), real("baseline", value))
