@@ -1,8 +1,8 @@
-"""The step size of the control: an untrained player with which a learner is compared.
+"""The inner step size of a control, the untrained player with which a learner is compared.
 
-A control adapts in the same way as the trained learner, but from a start that was not trained. Its
-inner step size is the best for this start. The return of the trained learner minus the return of
-the control is the gain of meta-training.
+A control adapts in the same way as the trained learner, but starts with untrained parameters. The
+inner step size of the control is the best for these parameters. The return of the trained learner
+minus the return of the control is the gain by meta-training.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import Family
 
-NUM_TASKS = 2000  # tasks on which the step size is chosen
+NUM_TASKS = 2000  # number of tasks on which the step size is chosen
 
 
 def _finite(value: float) -> float:
@@ -25,11 +25,11 @@ def _finite(value: float) -> float:
 
 
 def best_alpha(returns_of: Callable[[float], float], first_alpha: float, most: int = 12) -> float:
-    """Return the step size of largest return on a grid around `first_alpha`.
+    """Return the step size with the largest return on a grid around `first_alpha`.
 
-    The grid is first_alpha 2^j with j = -1, 0, 1. While its best point is at an edge, one step size
-    beyond this edge is added, at most until abs(j) = `most`. FloatingPointError if a return is NaN
-    or infinite, because then no step size is the best.
+    The grid has the step sizes first_alpha 2^j. At first j is -1, 0 and 1. While the best j is the
+    smallest or the largest j, the grid gets one more j beyond it, but abs(j) is at most `most`.
+    FloatingPointError if a return is NaN or infinite, because then no step size is the best.
 
     >>> best_alpha(lambda alpha: -abs(alpha - 13.0), first_alpha=1.0)
     16.0
@@ -40,7 +40,7 @@ def best_alpha(returns_of: Callable[[float], float], first_alpha: float, most: i
     grid = {j: _finite(returns_of(first_alpha * 2.0**j)) for j in (-1, 0, 1)}
     while True:
         best = max(grid, key=lambda j: grid[j])
-        if min(grid) < best < max(grid):  # inside the grid
+        if min(grid) < best < max(grid):
             return first_alpha * 2.0**best
         beyond = best + 1 if best == max(grid) else best - 1
         if abs(beyond) > most:
@@ -51,12 +51,11 @@ def best_alpha(returns_of: Callable[[float], float], first_alpha: float, most: i
 def best_untrained_alpha(
     rng: Rng, family: Family, first_alpha: float, play_trial: Callable[[Rng, float, MDP], Episodes]
 ) -> float:
-    """Return the step size with which an untrained start earns most.
+    """Return the inner step size with which an untrained player has the largest return.
 
-    The returns are measured on tasks that are drawn for this purpose alone. All step sizes have the
-    same tasks and the same random numbers. `play_trial(rng, alpha, tasks)` returns the episodes
-    [M, N, T] of the untrained start. `first_alpha` is positive, and is in the middle of the first
-    grid of `best_alpha`.
+    NUM_TASKS tasks are drawn only for this choice. All step sizes are compared on the same tasks,
+    with the same random numbers. `play_trial(rng, alpha, tasks)` returns the episodes [M, N, T] of
+    the untrained player. `best_alpha` receives `first_alpha`, which must be positive.
     """
     generator("rng", rng)
     function("play_trial", play_trial)

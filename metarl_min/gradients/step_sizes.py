@@ -1,9 +1,10 @@
-"""Rules for the inner step size alpha during training: it stays as it is, or it is learned.
+"""Rules for the inner step size alpha during training: alpha is fixed, or alpha is learned.
 
 A learned alpha ascends as theta does, outer_updates (1). In this module, u is the number that
-`adaptation_settings.unit_of_alpha` returns: the product alpha u does not depend on the unit of the
-rewards. This product is learned in place of alpha. Its gradient is dF/dalpha / u, which has the
-unit of dF/dtheta. So the product and theta can have the same optimiser.
+`adaptation_settings.unit_of_alpha` returns. The default alpha is a number divided by u, so the
+product alpha u does not depend on the unit of the rewards. The optimiser ascends in alpha u, and
+the gradient in alpha u is dF/dalpha / u. This gradient has the unit of dF/dtheta, so the same
+optimiser fits alpha u and theta.
 """
 
 from collections.abc import Callable
@@ -23,11 +24,12 @@ Gradient = Callable[[], Tree]
 
 @checked(lambda init, ascend: (function("init", init), function("ascend", ascend)))
 class LearnAlpha(NamedTuple):
-    """A rule for alpha.
+    """A rule for alpha, as two functions.
 
-    `init(alpha, theta, init_optimizer)` returns alpha and the state of its optimiser.
-    `ascend(optimizer, alpha, optimizer_state, gradient, num_tasks, unit)` returns the next ones.
-    `gradient()` is dF/dalpha of each parameter, summed over the tasks.
+    `init(alpha, theta, init_optimizer)` returns alpha and the state of the optimiser of alpha.
+    `ascend(optimizer, alpha, optimizer_state, gradient, num_tasks, unit)` returns the next alpha
+    and the next state of its optimiser. `gradient()` returns dF/dalpha of each parameter, summed
+    over the tasks.
     """
 
     init: Callable[..., tuple[Any, Any]]
@@ -51,7 +53,7 @@ def _init_one(alpha: float, theta: Tree, init_optimizer: InitOptimizer) -> tuple
 def _ascend_one(
     optimizer: Optimizer, alpha: Any, state: Any, gradient: Gradient, num_tasks: int, unit: float
 ) -> tuple[Any, Any]:
-    """Ascend in one number. Its gradient is the sum over all parameters."""
+    """Ascend in one number alpha. dF/dalpha is then the sum over all parameters."""
     g = {"alpha": np.array(sum(leaf.sum() for leaf in gradient().values()) / num_tasks / unit)}
     leaf, state = optimizer.update({"alpha": np.array(alpha * unit)}, state, g)
     return float(leaf["alpha"] / unit), state

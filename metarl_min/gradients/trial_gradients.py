@@ -1,16 +1,16 @@
 """The gradient of the return of a trial, through its inner steps.
 
-R is the return of a whole trial: the sum of all its rewards. A trial has N episodes, and stage k
-plays its data set D_k with phi_k (trials (1)). The objective of theta is the mean of R:
+The return R of a trial is the sum of all rewards of the trial. A trial has N episodes. The episodes
+of stage k are the data set D_k, and are played with phi_k, trials (1). The objective of theta is
+the mean of R:
 
     (1)  F(theta) = E[R] = N_inner sum_{k<K} E[J(phi_k)] + (N - K N_inner) E[J(phi_K)]
                                                                     [Duan et al. 2016, sec. 2]
 
-A trial is one long episode of a policy that changes by a known rule, so its policy gradient is
-REINFORCE. A reward counts for an action only if the reward can depend on the action. For step t of
-an episode in stage k, such rewards are the rest of the episode and all later stages. W_t is the sum
-of the rewards of the episode from step t on, without discount. R_{>k} is the sum of all rewards of
-the stages after stage k:
+A trial is one long episode of a policy that changes by a known rule, so REINFORCE gives the
+gradient of F. The score of an action is multiplied only by rewards that can depend on the action.
+For step t of an episode in stage k, W_t is the sum of the rewards of the episode from step t on,
+without discount. R_{>k} is the sum of the rewards of all stages after stage k:
 
     (2)  grad F = E[sum_k sum_{i in D_k} sum_t (W_t + R_{>k}) d/dtheta log pi(a_t|s_t; phi_k)]
                                 [Al-Shedivat et al. 2018, eq. 4; Stadie et al. 2018, eq. 7]
@@ -18,36 +18,37 @@ the stages after stage k:
     Steps of (2): F = sum_D P(D) R(D), where D stands for all data sets of a trial together.
     The derivative of P(D) is P(D) d/dtheta log P(D), so grad F = E[R d/dtheta log P(D)].
     log P(D) is the sum of all log pi(a_t|s_t; phi_k), plus terms that do not depend on theta.
-    phi_k is a function of theta and of the earlier data sets. For fixed data sets, d/dtheta goes
-    through each inner step, trials (1), by the chain rule.
-    The score of a step is d/dtheta log pi(a_t|s_t; phi_k). Its mean is zero, given all that was
-    sampled before a_t. So its product with a reward that does not depend on a_t has mean zero.
-    Such rewards belong to earlier stages, to earlier steps of the episode, and to other episodes
-    of the stage. R without these rewards is W_t + R_{>k}.
+    phi_k is a function of theta and of the earlier data sets. The data sets are fixed in the
+    derivative d/dtheta, and the chain rule goes through each inner step, trials (1).
+    The score of a step is d/dtheta log pi(a_t|s_t; phi_k). Given everything that was sampled before
+    a_t, the mean of the score is zero. So if a reward does not depend on a_t, the product of the
+    reward and the score has mean zero.
+    The rewards of earlier stages, of earlier steps of the episode, and of other episodes of stage k
+    do not depend on a_t. R without these rewards is W_t + R_{>k}.
     Steps that are not alive affect no reward and no later data, so their terms have mean zero.
 
-The part of (2) with R_{>k} is called the score term. It makes an action more probable if the data
-that the action produces lead to a better adapted policy. Most code lacks the score term.
+The part of (2) with R_{>k} is called the score term. The score term makes an action more probable
+if the data with this action lead to a better adapted policy. Most programs leave it out.
 
-The expectation in (2) is estimated by one trial on each of M tasks. Let L_k be the surrogate of
-stage k, summed over the episodes, with W_t + R_{>k} as the advantage. Then the estimate of (2) is
-the gradient of sum_k L_k(phi_k), which is computed by the chain of adaptation (3). First-order MAML
-replaces dphi_k/dtheta by the identity, and it has no score term:
+One trial on each of M tasks estimates the expectation in (2). Let L_k be the surrogate of stage k
+with the advantages W_t + R_{>k}, summed over the episodes. The estimate of (2) is the gradient of
+sum_k L_k(phi_k), which is computed by the chain of adaptation (3). First-order MAML replaces
+dphi_k/dtheta by the identity, and has no score term:
 
     (3)  grad F ~ E[sum_k sum_{i in D_k} sum_t W_t grad log pi(a_t|s_t; phi_k)]
                                                                   [Finn et al. 2017, sec. 5.2]
 
-Each episode of stage k adds E[grad J(phi_k)] to the right side of (3).
+On the right side of (3), the terms of one episode of stage k sum to E[grad J(phi_k)].
 
-A baseline reduces the variance. Let X be W_t + R_{>k}, or W_t for (3). The baseline of task m is
-the mean of X over the other tasks m', at the same episode and step:
+A baseline reduces the variance. Let X be W_t + R_{>k} for (2), and W_t for (3). The baseline of
+task m is the mean of X over the other tasks m', at the same episode and the same step:
 
     (4)  Adv_m = X_m - 1/(M - 1) sum_{m' != m} X_m' = (X_m - 1/M sum_m' X_m') M / (M - 1)
                                                               [Kool et al. 2019, eq. 8]
 
-    Steps of (4): 1/M sum_m' X_m' = (X_m + (M - 1) b_m) / M, where b_m is the mean of the others.
-    Solve for X_m - b_m to get the second form.
-    b_m does not depend on the actions of task m. So the product of b_m with a score of task m has
+    Steps of (4): let b_m be the baseline of task m. In the second form, the mean over all tasks is
+    (X_m + (M - 1) b_m) / M. X_m minus this mean is (X_m - b_m) (M - 1) / M.
+    b_m does not depend on the actions of task m. So the product of b_m and a score of task m has
     mean zero, as in the steps of (2), and the mean of the estimate does not change.
 
 `leave_one_out`, `trial_advantages`, `episode_advantages`, `outer_surrogates`, `second_order` and
@@ -84,7 +85,7 @@ class Gradients(NamedTuple):
     """Gradients of F, summed over the tasks."""
 
     in_theta: Tree
-    in_alpha: Callable[[], Tree]  # computes the gradient in the step size of each parameter
+    in_alpha: Callable[[], Tree]  # in_alpha() is the gradient in the step size of each parameter
 
 
 def _check(advantages: Any, gradients: Any) -> tuple[Any, Any]:
@@ -93,12 +94,12 @@ def _check(advantages: Any, gradients: Any) -> tuple[Any, Any]:
 
 @checked(_check)
 class MetaGradient(NamedTuple):
-    """An estimator of the gradient of the return of a trial, in two parts.
+    """An estimator of the gradient of the return of a trial, as two functions.
 
-    `advantages(stages, weights)` returns Adv of every step of each stage, or None for a stage that
-    has no outer objective. weights[k] multiplies the rewards of stage k.
+    `advantages(stages, weights)` returns a list with the advantages [M, N, T] of each stage, or
+    with None for a stage that has no outer objective. weights[k] multiplies the rewards of stage k.
     `gradients(adaptation, trial, outer)` returns the gradients of sum_k L_k(phi_k), where `outer`
-    holds L_0 .. L_K.
+    is the list of L_0 .. L_K.
     """
 
     advantages: Callable[[list[Episodes], list[float]], list[Any]]
@@ -106,9 +107,9 @@ class MetaGradient(NamedTuple):
 
 
 def leave_one_out(values: Array) -> Array:
-    """Subtract from the value of each task the mean of the other tasks, eq. (4). [M, N, T]
+    """Return the values X of each task minus the mean over the other tasks, eq. (4). [M, N, T]
 
-    If there is only one task, its values do not change.
+    If there is only one task, the values do not change.
 
     >>> leave_one_out(np.array([1.0, 2.0, 6.0]).reshape(3, 1, 1)).ravel().tolist()
     [-3.0, -1.5, 4.5]
@@ -120,8 +121,7 @@ def leave_one_out(values: Array) -> Array:
 def trial_advantages(stages: list[Episodes], weights: list[float]) -> list[Array]:
     """Return Adv of eq. (4) with X = W_t + R_{>k}, for every step of each stage. each [M, N, T]
 
-    weights[k] multiplies the rewards of stage k. If all weights are 1, X is the factor
-    W_t + R_{>k} of eq. (2), and the objective is eq. (1).
+    weights[k] multiplies the rewards of stage k. If all weights are 1, the objective is eq. (1).
     """
     rewards = [weight * stage.rewards for stage, weight in zip(stages, weights, strict=True)]
     to_go = [returns.returns_to_go(r, 1.0) for r in rewards]
@@ -135,7 +135,7 @@ def trial_advantages(stages: list[Episodes], weights: list[float]) -> list[Array
 def episode_advantages(stages: list[Episodes], weights: list[float]) -> list[Array]:
     """Return Adv of eq. (4) with X = W_t, for every step of each stage. each [M, N, T]
 
-    As in eq. (3) there is no score term. weights[k] multiplies the rewards of stage k.
+    There is no score term, as in eq. (3). weights[k] multiplies the rewards of stage k.
     """
     pairs = zip(stages, weights, strict=True)
     to_go = [returns.returns_to_go(weight * stage.rewards, 1.0) for stage, weight in pairs]
@@ -145,7 +145,7 @@ def episode_advantages(stages: list[Episodes], weights: list[float]) -> list[Arr
 def outer_surrogates(
     stages: list[Episodes], advantages: list[Any], shape: tuple[int, int]
 ) -> list[Objective | None]:
-    """Return the surrogates L_0 .. L_K of eqs. (2) and (3). L_k sums the episodes of stage k."""
+    """Return the surrogates L_0 .. L_K whose gradients estimate eq. (2) or eq. (3)."""
     tables = [
         None if Adv is None else rollouts.visit_sums(stage, Adv, shape)
         for stage, Adv in zip(stages, advantages, strict=True)
@@ -154,7 +154,7 @@ def outer_surrogates(
 
 
 def _from_adjoints(adaptation: Adaptation, trial: Trial, v: Iterates) -> Gradients:
-    """Return the gradient v_0 in theta, and the gradient in alpha by adaptation (6)."""
+    """Return the gradient v_0 in theta, and the gradient of adaptation (6) in alpha."""
     return Gradients(
         in_theta=trees.sum_tasks(v[0], trial.path[0]),
         in_alpha=partial(alpha_gradient, adaptation.policy, trial.path, trial.inner, v),
@@ -164,23 +164,23 @@ def _from_adjoints(adaptation: Adaptation, trial: Trial, v: Iterates) -> Gradien
 def second_order(adaptation: Adaptation, trial: Trial, outer: Objectives) -> Gradients:
     """Return the gradients of sum_k L_k(phi_k) by the chain of adjoints, adaptation (3).
 
-    With the advantages `trial_advantages` the result estimates eq. (2). With `episode_advantages`
-    the score term is missing.
+    With the advantages of `trial_advantages`, the gradient in theta is the estimate of eq. (2).
+    With the advantages of `episode_advantages`, the score term is missing.
     """
     v = adjoints(adaptation.policy, trial.path, trial.alpha, trial.inner, outer)
     return _from_adjoints(adaptation, trial, v)
 
 
 def first_order(adaptation: Adaptation, trial: Trial, outer: Objectives) -> Gradients:
-    """Return the gradients of eq. (3), with the adjoints of adaptation (4).
+    """Return the gradients of eq. (3), with the first-order adjoints of adaptation (4).
 
-    The gradient in alpha is adaptation (6) with these adjoints, and in general it is not zero.
+    The gradient in alpha is adaptation (6) with the first-order adjoints.
     """
     v = first_order_adjoints(adaptation.policy, trial.path, outer)
     return _from_adjoints(adaptation, trial, v)
 
 
-emaml = MetaGradient(advantages=trial_advantages, gradients=second_order)  # eq. (2)
-# eq. (2) without the score term
+# emaml estimates eq. (2), plain estimates eq. (2) without the score term, fomaml estimates eq. (3).
+emaml = MetaGradient(advantages=trial_advantages, gradients=second_order)
 plain = MetaGradient(advantages=episode_advantages, gradients=second_order)
-fomaml = MetaGradient(advantages=episode_advantages, gradients=first_order)  # eq. (3)
+fomaml = MetaGradient(advantages=episode_advantages, gradients=first_order)

@@ -1,23 +1,24 @@
 """A trial of a learner that adapts: episodes on one task, with inner steps between them.
 
-A trial has N episodes on a task that the learner has never seen. The learner starts with the
-meta-parameters theta. It plays N_inner episodes, takes an inner step, and repeats this K times:
+A trial has N episodes on a task that is new to the learner. The learner starts with the
+meta-parameters theta. K times, it plays N_inner episodes and then takes an inner step. After the
+last inner step, it plays the other episodes:
 
-    episodes     1 .. N_inner  |  .. 2 N_inner  |  ..  |  the rest of N
+    episodes     1 .. N_inner  |  .. 2 N_inner  |  ..  |       .. N
     played with      phi_0     |      phi_1     |  ..  |      phi_K
     data set          D_0      |       D_1      |  ..  |       D_K
     and then      inner step   |   inner step   |  ..  |       end
 
-Each column is called a stage. The inner step after stage k ascends a surrogate L of D_k:
+Each column is a stage, k = 0, .., K. The inner step after stage k ascends a surrogate L of D_k:
 
     (1)  phi_{k+1} = phi_k + alpha grad L(phi_k; D_k),  phi_0 = theta
                                                                   [Finn et al. 2017, alg. 3]
     (2)  L(phi; D) = 1/N_inner sum_{i in D} sum_t (W_{i,t} - b_{i,t}) log pi_phi(a_{i,t}|s_{i,t})
                                               [objectives (1); Finn et al. 2017, eq. 4]
 
-In (2), i counts the episodes of the data set D and t counts the steps that are alive. The
-return-to-go W and the baseline b are constants. An episode follows each inner step, so K N_inner is
-below N, and a trial has K + 1 stages. Other advantages than W - b are in the module `advantages`.
+In (2), i counts the episodes of the data set D, and t counts the steps that are alive. The
+return-to-go W and the baseline b are constants. At least one episode follows each inner step, so
+K N_inner < N. The module `advantages` also has advantages that are not W - b.
 
 `only_adapted`, `step_sizes`, `surrogate`, `sample_greedily`, `play`, `join_stages` and
 `per_episode` are used in training, and trust their arguments.
@@ -43,8 +44,8 @@ from metarl_min.mdps.rollouts import Episodes, Sampler
 class Trial(NamedTuple):
     """One trial on each of M tasks."""
 
-    alpha: Any  # step size: a number, or a tree with one for each parameter
-    path: list[Tree]  # phi_0 .. phi_K; leaves of phi_0 have no axis M, the others are [M, ..]
+    alpha: Any  # step size: a number, or a tree with a step size for each parameter
+    path: list[Tree]  # phi_0 .. phi_K; leaves are [M, ..], but leaves of phi_0 have no axis M
     inner: list[Objective]  # the surrogates L of D_0 .. D_{K-1}
     stages: list[Episodes]  # D_0 .. D_K, each [M, N, T]
 
@@ -57,9 +58,9 @@ def only_adapted(adaptation: Adaptation, tree: Tree) -> Tree:
 
 
 def step_sizes(adaptation: Adaptation, theta: Tree, alpha: Any) -> Any:
-    """Return alpha, with zeros at the parameters that do not adapt.
+    """Return alpha, with the step size zero for parameters that do not adapt.
 
-    If only the last layer adapts, this is ANIL (Raghu et al. 2020).
+    If only the last layer of a network adapts, MAML is called ANIL (Raghu et al. 2020).
     """
     if not adaptation.adapt:
         return alpha
@@ -69,10 +70,10 @@ def step_sizes(adaptation: Adaptation, theta: Tree, alpha: Any) -> Any:
 def surrogate(
     adaptation: Adaptation, episodes: Episodes, shape: tuple[int, int], dtype: Any = float
 ) -> Objective:
-    """Return the surrogate of every task, eq. (2), for logits of this dtype.
+    """Return the surrogate of every task, eq. (2). `dtype` is the dtype of the logits.
 
-    The example has two arms. Arm 1 was pulled once and paid 1, and the baseline is 0.5. At
-    theta = 0 the gradient at arm a is (1 - 0.5) (1{a = 1} - pi(a)) with pi(a) = 1/2.
+    The example has two arms. Arm 1 was pulled once and paid 1, and the baseline is 0.5. If all
+    logits are 0, the gradient at arm a is (1 - 0.5) (1{a = 1} - pi(a)) with pi(a) = 1/2.
 
     >>> from metarl_min.gradients.adaptation_settings import adaptation
     >>> from metarl_min.tasks.bandits import bandit
@@ -95,7 +96,7 @@ def sample_greedily(
     horizon: int,
     population: int | None = None,
 ) -> Episodes:
-    """Sample episodes of the policy that always takes the most probable action of `probs`."""
+    """Sample episodes of the policy that takes the action with the largest entry of `probs`."""
     probs = policies.greedy(probs)
     return rollouts.sample(rng, sampler, probs, num_episodes, horizon, population)
 
@@ -111,7 +112,7 @@ def play(
 ) -> Trial:
     """Play one trial on each task of the sampler, and adapt by eq. (1).
 
-    `sample` returns the episodes of a stage. It has the arguments of `rollouts.sample`. With a
+    `sample` returns the episodes of a stage, and has the arguments of `rollouts.sample`. With a
     population of P members, leaves of theta are [P, M or 1, ..] and episodes are [P, M, N, T].
     """
     alpha, policy = step_sizes(adaptation, theta, alpha), adaptation.policy
@@ -119,7 +120,7 @@ def play(
     path, inner = [theta], []
     stages: list[Episodes] = []
     for size in adaptation.sizes:
-        if stages:  # an inner step comes between two stages
+        if stages:  # an inner step is taken between two stages
             inner.append(surrogate(adaptation, stages[-1], sampler.shape, dtype))
             path.append(take_step(policy, path[-1], alpha, inner[-1]))
         probs = policies.softmax(policy.logits(path[-1]))
