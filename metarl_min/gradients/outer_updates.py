@@ -1,15 +1,15 @@
 """Outer updates: the steps of the meta-parameters theta, given a trial on each of M tasks.
 
 An ascent follows the gradient of the objective F, averaged over the tasks. If the inner step size
-alpha is learned, it ascends too:
+alpha is learned, alpha ascends too:
 
     (1)  theta <- theta + beta/M sum_tasks dF/dtheta,  alpha <- alpha + beta/M sum_tasks dF/dalpha
                                                     [Finn et al. 2017, alg. 3; Li et al. 2017]
 
-Plain gradient ascent is (1). Another optimiser, such as Adam, makes its own step from the same mean
-gradient. TRPO and the clipped surrogate do not follow (1): they keep the new policies near the old
-policies. TRPO limits the mean KL divergence, trust_region (3) and (8), and the clipped surrogate
-limits the ratios of probabilities, trust_region (5).
+(1) is gradient ascent. Adam and momentum compute another step from the mean gradients of (1). TRPO
+and the clipped surrogate do not use (1), but keep the new policies near the old policies. TRPO
+limits the mean KL divergence, trust_region (3) and (8). The clipped surrogate limits the ratios of
+probabilities, trust_region (5).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class State(NamedTuple):
     """The state of meta-training."""
 
     theta: Tree
-    alpha: Any  # inner step size: a number, or a tree with one for each parameter
+    alpha: Any  # inner step size: a number, or a tree with a step size for each parameter
     optimizer_state: Any  # state of the optimiser of theta
     alpha_optimizer_state: Any  # state of the optimiser of alpha
 
@@ -49,14 +49,14 @@ def _check_outer(words: Any, init: Any, terms: Any, update: Any, in_unit: Any) -
 
 @checked(_check_outer)
 class Outer(NamedTuple):
-    """An outer update. It uses one term of the objective for each stage of the trial."""
+    """An outer update, which uses one term of the objective for each stage of a trial."""
 
-    words: dict[str, Any]  # the arguments with which `outer_words.outer_of_words` builds it again
+    words: dict[str, Any]  # the arguments with which `outer_words.outer_of_words` makes this update
     init: InitOptimizer  # makes the first state of the optimiser of theta
-    terms: Callable[..., list[Any]]  # (stages, advantages, (S, A)) -> one term for each stage
+    terms: Callable[..., list[Any]]  # (stages, advantages, (S, A)) -> a term for each stage
     update: Callable[[Settings, State, Trial, list[Any]], State]
     in_unit: Callable[[float], Outer] | None = None
-    # unit of the rewards -> this update for that unit; None if the unit does not change the update
+    # unit of the gradient -> the update for this unit; None if all units have the same update
 
 
 def _valid(
@@ -85,7 +85,7 @@ def _valid(
 
 @checked(_valid)
 class Settings(NamedTuple):
-    """The settings of `maml`: functions stand in the place of names, and no default is missing.
+    """The settings of `maml`, with functions in place of names, and without a missing default.
 
     TypeError or ValueError if a field has the wrong type or is out of range.
     """
@@ -95,13 +95,13 @@ class Settings(NamedTuple):
     learn_alpha: LearnAlpha
     outer: Outer
     num_tasks: int  # M
-    unit: float = 1.0  # alpha times this unit does not depend on the unit of the rewards
+    unit: float = 1.0  # unit of the inner gradient, `adaptation_settings.unit_of_alpha`
 
 
 def init(settings: Settings, theta: Tree) -> State:
     """Return the first state of training, with the meta-parameters theta.
 
-    It trusts its arguments.
+    This function trusts its arguments.
     """
     init_optimizer, first_alpha = settings.outer.init, settings.adaptation.alpha
     alpha, alpha_optimizer_state = settings.learn_alpha.init(first_alpha, theta, init_optimizer)
@@ -120,7 +120,7 @@ def _mean(total: Tree, num_tasks: int) -> Tree:
 def _ascend(
     settings: Settings, state: State, trial: Trial, terms: list[Any], *, optimizer: Optimizer
 ) -> State:
-    """Return the state after one ascent in theta and in alpha, eq. (1)."""
+    """Return the state after one ascent in theta and alpha, eq. (1)."""
     M, adaptation = settings.num_tasks, settings.adaptation
     gradients = settings.estimator.gradients(adaptation, trial, terms)
     mean_gradient = _mean(gradients.in_theta, M)
@@ -171,7 +171,7 @@ def _no_optimizer_state(theta: Tree) -> tuple[()]:
 
 
 def ascent(optimizer: Optimizer) -> Outer:
-    """Return the update by one ascent, eq. (1), with an optimiser such as `adam(0.05)`."""
+    """Return the update by one step of an optimiser, such as `adam(0.05)`, along eq. (1)."""
     instance("optimizer", optimizer, Optimizer)
     return Outer(
         words={"update": "ascent", **optimizer.words},

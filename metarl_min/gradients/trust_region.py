@@ -1,32 +1,31 @@
-"""Trust regions: updates of theta whose length is measured by the change of the policies.
+"""Trust regions: updates of theta that change the policies by at most a given divergence.
 
-In this module, A is a positive definite matrix, b a given vector, x the solution of A x = b, r the
-residual b - A x, p a direction of search, and F a Hessian. Conjugate gradients need only products
-with A:
+In this module, A is a positive definite matrix, b is a given vector, x is the solution of A x = b,
+r is the residual b - A x, p is a search direction, and F is a Hessian. The method of conjugate
+gradients solves A x = b by products of A with vectors:
 
     (1)  A x = b:  x_0 = 0,  p_0 = r_0 = b,  c_i = r_i.r_i / p_i.A p_i,
          x_{i+1} = x_i + c_i p_i,  r_{i+1} = r_i - c_i A p_i,
          p_{i+1} = r_{i+1} + (r_{i+1}.r_{i+1} / r_i.r_i) p_i   [Hestenes and Stiefel 1952, eq. 3:1]
 
-An update raises a surrogate L of theta. The divergence kl of the new policies from the old policies
-must not exceed max_kl. It has its minimum 0 at the old theta. `delta` is the change of theta:
+An update raises a surrogate L of theta. The divergence kl between the old policies and the new
+policies must be at most max_kl. At the old theta, kl has its minimum 0. delta is a change of theta:
 
     (2)  kl(theta + delta) = delta.F delta / 2 + O(|delta|^3),  F = Hess kl(theta),
          delta = sqrt(2 max_kl / x.A x) x,  A x = grad L,  A = F + damping I
                                                               [Schulman et al. 2015, app. C]
-    (3)  the update is theta + 0.8^j delta,
-         for the first j = 0, 1, .. where L rises and kl <= max_kl
-                                                              [Schulman et al. 2015, app. C]
+    (3)  the new theta is theta + 0.8^j delta, for the first j = 0, 1, ..
+         with a larger L and with kl <= max_kl                [Schulman et al. 2015, app. C]
 
-    Steps of (2): kl and its gradient are zero at the old theta, so its Taylor series starts with F.
-    F is nearly singular: many directions hardly change the policies.
-    Damping times the identity is added to F, so that A is positive definite.
-    To first order L rises by delta.grad L. Maximise this with delta.A delta / 2 = max_kl fixed.
+    Steps of (2): kl and grad kl are 0 at the old theta, so the Taylor series of kl starts with F.
+    F is nearly singular, because many directions hardly change the policies. `damping` times the
+    identity is added to F, so that A is positive definite.
+    To first order, L rises by delta.grad L. Maximise delta.grad L for delta.A delta / 2 = max_kl.
     With a Lagrange multiplier c, grad L = c A delta. So delta is a multiple of x.
-    The constraint delta.A delta = 2 max_kl gives the factor.
+    The constraint delta.A delta = 2 max_kl gives the factor of x.
 
-The surrogate multiplies each advantage by the ratio of the new and the old probability of its
-action. C(s,a) is the sum of the advantages over the visits of a pair, rollouts (2):
+The surrogate multiplies each advantage by a ratio: the new probability of the action divided by the
+old probability. C(s,a) is the sum of the advantages over the visits of a pair, rollouts (2):
 
     (4)  L = sum_{s,a} C(s,a) ratio(s,a),  ratio = pi(a|s) / pi_old(a|s)
                                                              [Schulman et al. 2015, eq. 14]
@@ -34,26 +33,27 @@ action. C(s,a) is the sum of the advantages over the visits of a pair, rollouts 
                                                               [Schulman et al. 2017, eq. 7]
     (6)  L = sum_{s,a} C+(s,a) min(ratio, 1 + eps) + C-(s,a) max(ratio, 1 - eps)  [derivation]
 
-    Steps of (6): C+ is the sum of the positive and C- the sum of the negative advantages.
-    For Adv > 0, (5) is Adv times the smaller of ratio and clip(ratio): it is min(ratio, 1 + eps).
-    For Adv < 0, (5) is Adv times the larger of the two, which is max(ratio, 1 - eps).
-    The ratio depends on s and a alone, so the advantages of all visits are added first.
+    Steps of (6): C+ sums the positive advantages of C, and C- sums the negative advantages.
+    Let clip be clip(ratio, 1 - eps, 1 + eps). If Adv > 0, the term of (5) is Adv min(ratio, clip),
+    and min(ratio, clip) = min(ratio, 1 + eps). If Adv < 0, the term of (5) is Adv max(ratio, clip),
+    and max(ratio, clip) = max(ratio, 1 - eps).
+    The ratio depends only on s and a, so the advantages of all visits are added first.
 
-Where pi = pi_old, the ratio is 1, and its gradient is the gradient of log pi. There the gradient of
-(4) is the gradient of REINFORCE, objectives (3). (5) has the same gradient: near the ratio 1 the
-clip does nothing, so both arguments of min are equal.
+If pi = pi_old, the ratio is 1, and the gradient of the ratio is the gradient of log pi. So at the
+old theta, the gradient of (4) is the gradient of REINFORCE, objectives (3). (5) has the same
+gradient there, because the clip does not change ratios near 1.
 
 In a trial, theta acts on the policy of every stage through the inner steps. So L and kl of a trial
-are sums over its stages. The term of a stage depends on the new policy of the stage, and on the old
-policy, which played the stage:
+are sums over the stages. Term k depends on the new policy of stage k, and on the old policy that
+played stage k:
 
     (7)  f(theta) = sum_k f_k(pi_{phi_k(theta)}, pi_old,k),  phi_k by adaptation (1)
                                                              [Rothfuss et al. 2019, sec. 6]
     (8)  kl = mean over all visits of KL(pi_old || pi)(s)       [Schulman et al. 2015, eq. 14]
 
-Take (4) as the terms of (7), with the advantages W_t + R_{>k}. At the old theta, the gradient of
-(7) is then the trial gradient, trial_gradients (2). ProMP (Rothfuss et al. 2019) differs in two
-things: it adds a penalty on the KL to (5), and its inner surrogates have ratios.
+If the terms of (7) are (4) with the advantages W_t + R_{>k}, then at the old theta, the gradient of
+(7) is the estimate of trial_gradients (2). ProMP (Rothfuss et al. 2019) differs from (5) in two
+ways: ProMP adds a penalty on the KL, and has ratios in the inner surrogates too.
 """
 
 from collections.abc import Callable, Sequence
@@ -84,18 +84,18 @@ from metarl_min.mdps.policies import Policy, log_softmax
 
 
 class Info(NamedTuple):
-    """The result of a step. If the step is not accepted, theta does not change."""
+    """A report on a step. If the step is not accepted, theta does not change."""
 
     accepted: bool
     improvement: float  # increase of the surrogate
-    kl: float  # divergence of the new policies from the old policies, in nats
+    kl: float  # divergence between the old policies and the new policies, in nats
 
 
 def conjugate_gradient(product: Callable[[Array], Array], b: Array, num_iterations: int) -> Array:
     """Solve A x = b for a positive definite A by eq. (1). `product(v)` returns A v. [D] -> [D]
 
-    It stops early if the length of the residual is at most 1e-10 |b|. It also stops early if p.A p
-    is not positive, because A is then not positive definite.
+    The loop stops early if the length of the residual is at most 1e-10 |b|. The loop also stops
+    early if p.A p is not positive, because A is then not positive definite.
 
     >>> A, b = np.array([[4.0, 1.0], [1.0, 3.0]]), np.array([1.0, 2.0])
     >>> conjugate_gradient(lambda v: A @ v, b, num_iterations=2).round(6)
@@ -125,9 +125,9 @@ def step(
 ) -> tuple[Tree, Info]:
     """Return one step that raises `surrogate` and keeps `divergence` at most `max_kl`.
 
-    The step is eqs. (2) and (3). Autograd traces both functions. If the policy is a network, F is
-    nearly 0 in many directions. With a small `damping`, delta is long in these directions. The
-    quadratic of eq. (2) is then far from the divergence, and eq. (3) accepts no j.
+    The step is eqs. (2) and (3). Autograd must be able to trace both functions. If `damping` is too
+    small for a network, delta is long in the directions in which F is nearly 0. Then kl differs
+    much from delta.F delta / 2, and no j of eq. (3) is accepted.
     """
     max_kl, damping = real("max_kl", max_kl), real("damping", damping, 0)
     require(max_kl > 0, "max_kl must be positive", max_kl)
@@ -141,9 +141,9 @@ def step(
         raise FloatingPointError(
             "the gradient of the surrogate must be finite, got NaN or infinity"
         )
-    F, _ = make_hvp(divergence)(theta)  # one trace is used for every product
+    F, _ = make_hvp(divergence)(theta)  # one trace serves all products
     x = conjugate_gradient(lambda v: trees.ravel(F(unravel(v)))[0] + damping * v, g, num_iterations)
-    # A x = g - r. The residual r is orthogonal to all earlier residuals, and x lies in their span.
+    # A x = g - r. x is a sum of multiples of earlier residuals, and r is orthogonal to all of them.
     # So x.r = 0, and x.A x = x.g.
     delta = np.sqrt(2 * max_kl / max(x @ g, 1e-300)) * x
     for scale in 0.8 ** np.arange(15):
@@ -156,15 +156,15 @@ def step(
 
 def _clipped(logits: Any, reference: Array, plus: Array, minus: Array, eps: float) -> Any:
     log_ratio = log_softmax(logits) - log_softmax(reference)
-    # An action with a ratio above e^700 had an old probability near 0, so it was never sampled and
-    # C = 0. Without the limit, 0 times inf would be NaN.
+    # If a ratio is above e^700, the action had an old probability below e^-700. So the action was
+    # never sampled, and C = 0. Without the limit 700, 0 times inf would be NaN.
     ratio = np.exp(np.minimum(log_ratio, 700.0))
     terms = plus * np.minimum(ratio, 1 + eps) + minus * np.maximum(ratio, 1 - eps)
     return np.sum(terms, axis=(-1, -2))
 
 
 def _importance(logits: Any, reference: Array, C: Array) -> Any:
-    # If eps = inf, both tables of eq. (6) have the factor ratio, so `plus` may be their sum C.
+    # If eps = inf, C+ and C- both have the factor `ratio` in eq. (6), so `plus` may be C = C+ + C-.
     return _clipped(logits, reference, C, 0.0 * C, np.inf)
 
 
@@ -176,9 +176,9 @@ def importance_surrogate(logits: Any, reference: Array, C: Array) -> Any:
 
 
 def clipped_surrogate(logits: Any, reference: Array, plus: Array, minus: Array, eps: float) -> Any:
-    """Return the clipped surrogate, eq. (5), from its tables C+ and C-, eq. (6).
+    """Return the clipped surrogate, eq. (5), computed by eq. (6) from C+ and C-.
 
-    `reference` contains the logits of pi_old. [..., S, A] -> [...]
+    `reference` holds the logits of pi_old. [..., S, A] -> [...]
 
     >>> old, new = np.zeros((1, 2)), np.log([[0.75, 0.25]])  # the ratios are 1.5 and 0.5
     >>> C = np.array([[1.0, 0.0]])
@@ -199,9 +199,9 @@ def _fraction(name: str, value: float) -> float:
 def surrogate_after_adaptation(
     theta: Tree, policy: Policy, trial: Trial, terms: Sequence[Callable[[Any, Array], Any]]
 ) -> Any:
-    """Return the sum over the stages of terms[k](new logits, old logits), eq. (7).
+    """Return the sum over k of terms[k](new logits, old logits), eq. (7).
 
-    It trusts its arguments.
+    This function trusts its arguments.
     """
     path = adaptation.take_steps(policy, theta, trial.alpha, trial.inner)
     total = 0.0
@@ -211,7 +211,7 @@ def surrogate_after_adaptation(
 
 
 def _weighted_kl(logits: Any, reference: Array, weights: Array) -> Any:
-    """Return KL(pi_old || pi) of each state times its weight: the terms of eq. (8). [M, S]"""
+    """Return KL(pi_old || pi) of each state, times the weight of the state, eq. (8). [M, S]"""
     return weights * policies.kl(reference, logits)
 
 
@@ -227,8 +227,8 @@ def trpo_update(
     return step(trial.path[0], partial(after, terms=gains), partial(after, terms=costs), max_kl)
 
 
-# autograd writes the slope of tanh as 1 / cosh^2. Where tanh is saturated, cosh overflows and the
-# slope is 0, as it should be.
+# Autograd computes the derivative of tanh as 1 / cosh^2. If |x| is large, cosh(x) overflows to inf,
+# and the derivative is 0, which is right.
 @np.errstate(over="ignore")
 def clipped_update(
     policy: Policy,

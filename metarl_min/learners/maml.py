@@ -1,8 +1,7 @@
 """MAML: meta-parameters from which a few inner steps lead to a good policy.
 
-With the default settings, `_sampled_step` computes one iteration for M tasks as follows. For a step
-of stage k, X = W_t + R_{>k} is the sum of the rewards that can depend on the action of the step,
-trial_gradients (2). The right column names the functions:
+With the default settings, `_sampled_step` computes one iteration for M tasks as follows. The right
+column names the functions:
 
     draw M tasks                                                     family.sample
     play a trial on each task with theta and alpha,                  trials.play
@@ -15,16 +14,18 @@ trial_gradients (2). The right column names the functions:
         v_k = v_{k+1} + Hess J_k(phi_k) (alpha v_{k+1}) + grad L_k(phi_k)
     theta <- theta plus a step of Adam along 1/M sum_tasks v_0
 
-J_k is the surrogate that the inner step ascends, trials (2). Adv is trial_gradients (4), and v_k is
-computed by the chain of adaptation (3). This algorithm is E-MAML (Stadie et al. 2018) on the return
-of the whole trial.
+For a step of stage k, X = W_t + R_{>k} is the sum of the rewards that can depend on the action of
+the step, trial_gradients (2). Adv is trial_gradients (4). J_k is the surrogate that inner step k
+ascends, trials (2). v_k is the adjoint of adaptation (3). This algorithm is E-MAML (Stadie et al.
+2018) on the return of the whole trial.
 
-MAML as published by Finn et al. 2017 differs in two settings. estimator=plain leaves out the score
-term. objective=adapted uses only the rewards of the episodes after the last inner step. Their
-experiments also have inner_steps=1, inner_episodes=20, baseline=linear and update=trpo (in Python:
-outer=outer_updates.trpo()). Here linear has a column for each state, and needs twice as many inner
-episodes as its fit has columns, advantages (5). Their policy is a ReLU network with two hidden
-layers of 100 units. Here policy=network:100 has one hidden layer of 100 tanh units.
+MAML as published by Finn et al. 2017 has two other settings. estimator=plain leaves out the score
+term. objective=adapted uses only the rewards of the episodes after the last inner step. The
+experiments of Finn et al. also have inner_steps=1, inner_episodes=20, baseline=linear and
+update=trpo (in Python: outer=outer_updates.trpo()). In this library, the fit of baseline=linear has
+a column for each state, and needs twice as many inner episodes as columns, advantages (5). The
+policy of Finn et al. is a ReLU network with two hidden layers of 100 units. In this library,
+policy=network:100 has one hidden layer of 100 tanh units.
 """
 
 from __future__ import annotations
@@ -55,12 +56,12 @@ from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import Family, reward_unit
 
 
-# Settings, State and Outer are records of outer_updates.
+# The module outer_updates defines the records Settings, State and Outer.
 class Info(NamedTuple):
     """A report on one step."""
 
     per_episode: Array
-    # mean return of each episode [N]; the exact objective has one entry, the mean of J(phi_K)
+    # [N] mean return of each episode; for the exact objective [1], the mean of J(phi_K)
 
 
 def _init(rng: Rng, *, settings: Settings) -> State:
@@ -73,7 +74,7 @@ def _init(rng: Rng, *, settings: Settings) -> State:
 def _sampled_step(
     rng: Rng, state: State, *, settings: Settings, early_weight: float
 ) -> tuple[State, Info]:
-    """Take one step on sampled trials: the pseudo-code of the module.
+    """Take one step on sampled trials, by the pseudo-code in the docstring of the module.
 
     `early_weight` multiplies the rewards of all stages except the last stage.
     """
@@ -119,12 +120,12 @@ def _trial(
 
 
 def _without_adaptation(state: State) -> State:
-    """Return the state with step size zero, which plays theta in every episode."""
+    """Return the state with inner step size zero, so that phi_k = theta for every k."""
     return state._replace(alpha=0.0)
 
 
 def _untrained_control(rng: Rng, *, settings: Settings) -> Control:
-    """Return an untrained start with the step size that is best for it."""
+    """Return an untrained state with its best inner step size."""
     untrained = _init(rng, settings=settings)
 
     def play_trial(rng: Rng, alpha: float, tasks: MDP) -> Episodes:
@@ -140,8 +141,9 @@ def _settings(
 ) -> Settings:
     """Return the settings, with the defaults for the unit of the rewards.
 
-    The defaults of the outer update depend on the unit of its gradient. The gradient of `reptile`
-    is a sum of inner gradients, and has their unit. Any other gradient has the unit of the rewards.
+    The defaults of the outer update depend on the unit of the outer gradient. The outer gradient of
+    `reptile` is a sum of inner gradients, and has the unit of an inner gradient. Any other outer
+    gradient has the unit of the rewards.
     """
     how = resolve(family, **adaptation)
     unit = unit_of_alpha(family, how.baseline)
@@ -162,8 +164,7 @@ def maml(
 ) -> Learner:
     """Return MAML for a family; by default E-MAML on the return of the whole trial.
 
-    TypeError or ValueError if a setting is out of range, or does not go together with another
-    setting.
+    TypeError or ValueError if a setting is out of range, or does not fit another setting.
 
         estimator    estimator of the gradient through the inner steps. emaml: second order with the
                      score term; plain: second order without the score term; fomaml: first order;
@@ -171,13 +172,13 @@ def maml(
                      linearised_score: other estimators of the derivative of an inner step
         objective    trial: the return of the whole trial; adapted: the return after the last inner
                      step; exact: F_inf, without sampled episodes
-        learn_alpha  no: alpha stays as it is; scalar: one step size is learned; each: a step size
-                     is learned for each parameter
+        learn_alpha  no: alpha is fixed; scalar: one step size is learned; each: a step size is
+                     learned for each parameter
         num_tasks    number of tasks in one iteration
 
     `outer` is the update of theta, such as `ascent(adam(0.05))` or `trpo(max_kl=0.01)`. The other
     keywords are the settings of `adaptation_settings.adaptation`. With the exact objective,
-    training samples no episodes. Then inner_episodes, baseline and gamma affect only evaluation.
+    training samples no episodes, so inner_episodes, baseline and gamma affect only evaluation.
 
     >>> from metarl_min.tasks.bandits import bandit
     >>> learner = maml(bandit(arms=2), alpha=2.0, outer=outer_updates.trpo(max_kl=0.02))
@@ -207,7 +208,7 @@ def maml(
 
 
 def hide_settings(learner: Learner, *names: str) -> Learner:
-    """Return the learner without the entries of `settings` that its user cannot choose."""
+    """Return the learner without the settings `names`, which a user cannot choose."""
     settings = {name: word for name, word in learner.settings.items() if name not in names}
     return learner._replace(settings=settings)
 

@@ -1,17 +1,18 @@
 """Meta-SGD: learn a step size for each parameter, together with theta.
 
-The inner step is adaptation (1) with an alpha of the shape of theta. The gradient in alpha is
+In the inner step, adaptation (1), alpha has the shape of theta. The gradient in alpha is
 adaptation (6). All products are elementwise [Li et al. 2017, eq. 2 and sec. 3]. The outer update
-ascends in theta and in alpha, outer_updates (1):
+ascends in theta and alpha, outer_updates (1):
 
     theta <- theta + beta/M sum_tasks dF/dtheta,  alpha <- alpha + beta/M sum_tasks dF/dalpha
 
-With estimator=fomaml the adjoints v_k come from adaptation (4) and not from adaptation (3). The
-gradient in theta is then the gradient of first-order MAML. The gradient in alpha is in general not
-zero. With K = 1 it is exact, because v_K is the same in adaptation (3) and (4).
+With estimator=fomaml, the adjoints v_k are adaptation (4) in place of adaptation (3). The gradient
+in theta is then the gradient of first-order MAML. The gradient in alpha is adaptation (6) with
+these adjoints. If K = 1, this gradient is exact, because (6) then needs only v_K, which is the same
+in adaptation (3) and (4).
 
-The gradient is taken in alpha itself and not in its logarithm, as in the paper. So a step size may
-change its sign. Every step size starts at the setting `alpha`.
+As in the paper, the gradient is taken in alpha, and not in the logarithm of alpha. So a step size
+may change its sign. Every step size starts at the setting `alpha`.
 """
 
 from functools import partial
@@ -33,7 +34,7 @@ def meta_sgd(
 ) -> Learner:
     """Return Meta-SGD for a family: `maml` that learns a step size for each parameter.
 
-    Its gradients are adaptation (3) and (6).
+    The gradients in theta and alpha are adaptation (3) and (6).
     """
     learner = maml(family, learn_alpha=alpha_per_parameter, outer=outer, **settings)
     return hide_settings(learner, "learn_alpha", "update")
