@@ -1,5 +1,7 @@
 """Comparisons and random generators that several tests use."""
 
+import itertools
+import sys
 import tracemalloc
 
 import numpy as np
@@ -59,7 +61,26 @@ def at_most_bytes(limit, function, *args):
     return result
 
 
-def same_in_every_unit(make, paying, units=(2.0**-9, 0.01, 100.0), steps=3):
+def at_most_lines(function, limit):
+    """Assert that a call executes at most so many lines of Python, and return its result.
+
+    The call ends at the first line too many. Lines do not depend on the speed of the machine.
+    """
+    before, count = sys.gettrace(), itertools.count(1)
+
+    def trace(frame, event, argument):
+        if event == "line":
+            assert next(count) <= limit, f"more than {limit} lines"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        return function()
+    finally:
+        sys.settrace(before)
+
+
+def assert_same_in_every_unit(make, paying, units=(2.0**-9, 0.01, 100.0), steps=3):
     """Assert that a learner of `paying(unit)` does not depend on the unit.
 
     `make` makes the learner, and `paying` its family. A unit that is a power of two changes no bit.

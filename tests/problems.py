@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from metarl_min.baselines import bayesian_bandits
 from metarl_min.mdps import agents, rollouts
 from metarl_min.mdps.agents import Agent
 from metarl_min.mdps.mdp import MDP
@@ -152,6 +153,17 @@ def scripted_agent(actions):
 
 
 # ---- players that are not trained ----
+
+# Makers of the players that look at the posterior means of Bernoulli arms, by their names.
+POSTERIOR_MEAN_PLAYERS = {
+    "greedy": bayesian_bandits.greedy,
+    "greedy_first_arm": bayesian_bandits.greedy_first_arm,
+    "eps_greedy": partial(bayesian_bandits.eps_greedy, eps=0.1),
+    "eps_greedy_first_arm": partial(bayesian_bandits.eps_greedy_first_arm, eps=0.1),
+    "ucb_posterior_mean": partial(bayesian_bandits.ucb_posterior_mean, c=0.2),
+    "optimistic_thompson": bayesian_bandits.optimistic_thompson,
+    "explore_then_commit": partial(bayesian_bandits.explore_then_commit, pulls_per_arm=1),
+}
 
 
 def trials_of(player, num_tasks, seed=1):

@@ -10,7 +10,7 @@ import pytest
 from comparing import assert_mean, rng, within_errors
 from hypothesis import given
 from hypothesis import strategies as st
-from problems import returns_of, small_bandit, trials_of
+from problems import POSTERIOR_MEAN_PLAYERS, returns_of, small_bandit, trials_of
 
 from metarl_min.baselines import bayesian_bandits
 from metarl_min.baselines.bandits import Record
@@ -222,14 +222,8 @@ def test_eq7_the_expected_return_of_three_pulls():
 
 
 MAKERS = {
-    "greedy": bayesian_bandits.greedy,
-    "greedy_first_arm": bayesian_bandits.greedy_first_arm,
-    "eps_greedy": partial(bayesian_bandits.eps_greedy, eps=0.1),
-    "eps_greedy_first_arm": partial(bayesian_bandits.eps_greedy_first_arm, eps=0.1),
-    "ucb_posterior_mean": partial(bayesian_bandits.ucb_posterior_mean, c=0.2),
-    "optimistic_thompson": bayesian_bandits.optimistic_thompson,
+    **POSTERIOR_MEAN_PLAYERS,
     "index_player": partial(bayesian_bandits.index_player, index=mean_index),
-    "explore_then_commit": partial(bayesian_bandits.explore_then_commit, pulls_per_arm=2),
 }
 
 

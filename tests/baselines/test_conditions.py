@@ -4,10 +4,10 @@ from functools import partial
 
 import numpy as np
 import pytest
+from problems import POSTERIOR_MEAN_PLAYERS
 
 from metarl_min.baselines import (
     bandits,
-    bayesian_bandits,
     conditions,
     dirichlet_mdps,
     index_policies,
@@ -57,13 +57,7 @@ def test_rewards_are_named_with_their_arguments():
 
 BETA_PLAYERS = {
     "thompson": bandits.thompson,
-    "greedy": bayesian_bandits.greedy,
-    "greedy_first_arm": bayesian_bandits.greedy_first_arm,
-    "eps_greedy": partial(bayesian_bandits.eps_greedy, eps=0.1),
-    "eps_greedy_first_arm": partial(bayesian_bandits.eps_greedy_first_arm, eps=0.1),
-    "ucb_posterior_mean": partial(bayesian_bandits.ucb_posterior_mean, c=0.2),
-    "optimistic_thompson": bayesian_bandits.optimistic_thompson,
-    "explore_then_commit": partial(bayesian_bandits.explore_then_commit, pulls_per_arm=1),
+    **POSTERIOR_MEAN_PLAYERS,
     "gittins": partial(index_policies.gittins, gamma=0.5),
     "finite_horizon_gittins": index_policies.finite_horizon_gittins,
 }

@@ -21,36 +21,8 @@ ENTERED = {"Episodes", "Data", "Record", "Counts"}  # records whose fields are m
 WRONG_KINDS = [("None", None), ("text", "abc"), ("list", [[1, 2], "x"]), ("number", 3.5)]
 
 
-def of_whole(n):
-    """Mutations of an int."""
-    return [
-        mutation("None", "", None),
-        mutation("text", "", "abc"),
-        mutation("text", "a number", str(n)),
-        mutation("list", "", [n]),
-        mutation("size 1", "", np.array([n])),
-        mutation("wrong shape", "two numbers", np.array([n, n])),
-        mutation("0-d", "", np.array(n), n),
-        mutation("boolean", "", True),
-        mutation("boolean", "np.bool_", np.bool_(True)),
-        mutation("NaN", "", float("nan")),
-        mutation("infinite", "", float("inf")),
-        mutation("float", "between two numbers", n + 0.5),
-        mutation("float", "whole", float(n), n),
-        mutation("complex", "", complex(n, 1)),
-        *([mutation("negative", "", -abs(n) - 1)] if n >= 0 else []),
-        mutation("zero", "", 0),
-        mutation("huge", "10**15", 10**15),
-        mutation("huge", "2**70", 2**70),
-        mutation("integer", "int8", np.int8(n), n, must=abs(n) < 128),
-        mutation("integer", "uint64", np.uint64(abs(n)), abs(n), must=n >= 0),
-    ]
-
-
-def of_real(x):
-    """Mutations of a float."""
-    near = max(1, round(abs(x))) * (1 if x >= 0 else -1)
-    single = np.float32(x)
+def of_number(x):
+    """Mutations of an int or a float."""
     return [
         mutation("None", "", None),
         mutation("text", "", "abc"),
@@ -65,8 +37,31 @@ def of_real(x):
         mutation("infinite", "+", float("inf")),
         mutation("infinite", "-", float("-inf")),
         mutation("complex", "", complex(x, 1)),
+        mutation("zero", "", type(x)(0)),
+    ]
+
+
+def of_whole(n):
+    """Mutations of an int."""
+    return [
+        *of_number(n),
+        mutation("float", "between two numbers", n + 0.5),
+        mutation("float", "whole", float(n), n),
+        *([mutation("negative", "", -abs(n) - 1)] if n >= 0 else []),
+        mutation("huge", "10**15", 10**15),
+        mutation("huge", "2**70", 2**70),
+        mutation("integer", "int8", np.int8(n), n, must=abs(n) < 128),
+        mutation("integer", "uint64", np.uint64(abs(n)), abs(n), must=n >= 0),
+    ]
+
+
+def of_real(x):
+    """Mutations of a float."""
+    near = max(1, round(abs(x))) * (1 if x >= 0 else -1)
+    single = np.float32(x)
+    return [
+        *of_number(x),
         *([mutation("negative", "", -abs(x))] if x > 0 else []),
-        mutation("zero", "", 0.0),
         mutation("huge", "1e300", 1e300),
         mutation("huge", "10**400", 10**400),
         mutation("integer", "int", near, float(near)),

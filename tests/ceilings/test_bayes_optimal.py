@@ -3,12 +3,11 @@
 import itertools
 import math
 import pickle
-import time
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from comparing import rng, within_errors
+from comparing import at_most_lines, rng, within_errors
 
 from metarl_min import evaluation, learners
 from metarl_min.baselines import posterior_sampling
@@ -133,11 +132,9 @@ def drawn_arms(num_sets, arms, pulls):
     ],
     ids=lambda family: f"{family.name} {family.horizon} {family.num_episodes}",
 )
-def test_any_size_is_refused_in_one_line_and_in_no_time(family):
-    started = time.process_time()
+def test_any_size_is_refused_in_one_line_and_in_few_steps(family):
     with pytest.raises(TooLarge, match=r"^[^\n]* may have at most [\d,]+ .*, got [^\n]*$"):
-        bayes_optimal.solve(family)
-    assert time.process_time() - started < 1.0
+        at_most_lines(lambda: bayes_optimal.solve(family), 300_000)
 
 
 # ---- regret ----

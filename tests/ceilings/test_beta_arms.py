@@ -27,7 +27,7 @@ def solve(pairs, pulls):
     return beta_arms.solve(bandit(arms=len(pairs), pulls=pulls, prior=tuple(pairs)))
 
 
-def check_histories(pairs, pulls, seed, num_tasks=4):
+def assert_values_of_histories(pairs, pulls, seed, num_tasks=4):
     """Compare Q along random histories with the recursion in rational numbers."""
     rational = [(Fraction(a), Fraction(b)) for a, b in pairs]
     ceiling, A, draw = solve(pairs, pulls), len(pairs), rng(seed)
@@ -47,7 +47,7 @@ def check_histories(pairs, pulls, seed, num_tasks=4):
 @pytest.mark.verifies("beta_arms.1", "beta_arms.2")
 @pytest.mark.parametrize("name", PRIORS)
 def test_eqs1_and_2_every_history_has_the_values_of_the_recursion(name):
-    check_histories(PRIORS[name], pulls=4, seed=1)
+    assert_values_of_histories(PRIORS[name], pulls=4, seed=1)
 
 
 @pytest.mark.verifies("beta_arms.1", "beta_arms.2", "ceilings.2")
@@ -57,7 +57,7 @@ def test_eqs1_and_2_every_history_has_the_values_of_the_recursion(name):
     st.integers(1, 4),
 )
 def test_eqs1_and_2_hold_for_priors_of_halves(halves, pulls):
-    check_histories([(a / 2, b / 2) for a, b in halves], pulls, seed=0, num_tasks=3)
+    assert_values_of_histories([(a / 2, b / 2) for a, b in halves], pulls, seed=0, num_tasks=3)
 
 
 @pytest.mark.verifies("ceilings.2")

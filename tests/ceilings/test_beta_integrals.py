@@ -1,12 +1,11 @@
 """Beta integrals, eqs. (1)-(4), against rational numbers and closed forms."""
 
 import math
-import time
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from comparing import close
+from comparing import at_most_lines, close
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -96,10 +95,9 @@ def test_equal_arms_are_worth_the_same_alone_and_in_a_group():
 @pytest.mark.parametrize(("a", "b"), [(1e6, 1e-9), (1e-9, 1e6), (3e4, 1e6), (1e6, 1e6), (1e6, 1.0)])
 def test_eqs1_and_2_end_at_the_edge_of_the_range(a, b):
     """The steps of the fraction change by their rounding errors for ever, so they are counted."""
-    started = time.process_time()
-    one_arm = expected_best_mean(BetaArms(np.array([a]), np.array([b])))
+    arm = BetaArms(np.array([a]), np.array([b]))
+    one_arm = at_most_lines(lambda: expected_best_mean(arm), 300_000)
     assert one_arm == pytest.approx(a / (a + b), abs=2e-11)
-    assert time.process_time() - started < 5.0
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.0, 1.0), (1.0, -1.0), (np.nan, 1.0), (1.0, np.inf)])

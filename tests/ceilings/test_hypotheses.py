@@ -74,7 +74,7 @@ def comparing_agent(search, ceiling):
     return Agent(start=start, begin_episode=keep_memory, act=act, observe=observe)
 
 
-def check_against_search(family, num_tasks=30):
+def assert_values_of_the_search(family, num_tasks=30):
     """Compare the value at the start, and Q along random histories."""
     search, ceiling = BeliefSearch(family), hypotheses.solve(family)
     assert ceiling.value == pytest.approx(float(search.start_value(search.prior, 0)), abs=1e-12)
@@ -98,7 +98,7 @@ def test_grids_have_the_values_of_the_belief_search(name):
     family = gridworld(**(EIGHTHS | GRIDS[name]))
     if name == "one task":
         family = two_candidates(family)
-    ceiling = check_against_search(family)
+    ceiling = assert_values_of_the_search(family)
     assert ceiling.known_task + 1e-12 >= ceiling.value >= ceiling.random - 1e-12
 
 
@@ -126,11 +126,11 @@ def test_random_candidates_have_the_values_of_the_belief_search(seed, horizon, n
     mdps, weights = drawn_candidates(rng(seed))
     noise = rollouts.deterministic
     family = family_of_candidates("drawn", {}, mdps, weights, horizon, num_episodes, noise)
-    check_against_search(family, num_tasks=8)
+    assert_values_of_the_search(family, num_tasks=8)
 
 
 def test_contextual_arms_have_the_values_of_the_belief_search():
-    check_against_search(contextual(cues=2, arms=2, pulls=4), num_tasks=8)
+    assert_values_of_the_search(contextual(cues=2, arms=2, pulls=4), num_tasks=8)
 
 
 def two_bits(num_episodes):

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import toy_players
-from comparing import rng, same_in_every_unit
+from comparing import assert_same_in_every_unit, rng
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import PAYING, small_bandit, small_grid
 
@@ -126,7 +126,7 @@ def test_the_unit_of_the_rewards_does_not_matter(paying, shaping):
     """Without ranks the fitness itself is in the step, here beside a decay, so it has a unit."""
     shaped = search_gradients.SHAPING[shaping]
     settings = {**SMALL, "shaping": shaped, "optimizer": optimizers.sgd, "decay": 0.1}
-    same_in_every_unit(lambda family: es(family, **settings), paying)
+    assert_same_in_every_unit(lambda family: es(family, **settings), paying)
 
 
 def test_its_settings_make_it_again():

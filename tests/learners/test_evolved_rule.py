@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from comparing import rng, same_in_every_unit
+from comparing import assert_same_in_every_unit, rng
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import PAYING, small_bandit, small_grid
 
@@ -144,7 +144,7 @@ def test_it_keeps_to_the_protocol_and_names_its_settings():
 @pytest.mark.parametrize("shaping", search_gradients.SHAPING)
 def test_the_unit_of_the_rewards_does_not_matter(paying, shaping):
     settings = {"population": 6, "num_tasks": 4, "shaping": search_gradients.SHAPING[shaping]}
-    same_in_every_unit(lambda family: module.evolved_rule(family, **settings), paying)
+    assert_same_in_every_unit(lambda family: module.evolved_rule(family, **settings), paying)
 
 
 @pytest.mark.verifies("evolved_rule.2", "evolved_rule.3")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import toy_players
-from comparing import rng, same_in_every_unit
+from comparing import assert_same_in_every_unit, rng
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import PAYING, small_bandit, small_grid
 
@@ -108,7 +108,7 @@ def test_the_greedy_player_is_the_best_member_that_draws_nothing():
 
 
 def test_it_keeps_to_the_protocol():
-    learners.check(ga(BANDIT, population=6, pressure=3, num_tasks=4))
+    assert learners.check(ga(BANDIT, population=6, pressure=3, num_tasks=4)) is None
 
 
 def test_it_learns_to_pull_what_paid():
@@ -130,7 +130,7 @@ def test_the_member_whose_fitness_is_not_finite_is_named():
 @pytest.mark.parametrize("selection", SELECTION)
 def test_the_unit_of_the_rewards_does_not_matter(paying, selection):
     settings = {"population": 6, "pressure": 3, "num_tasks": 4, "selection": SELECTION[selection]}
-    same_in_every_unit(lambda family: ga(family, **settings), paying)
+    assert_same_in_every_unit(lambda family: ga(family, **settings), paying)
 
 
 def test_its_schedule_is_as_long_as_its_training_unless_it_is_given():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from comparing import rng, same_in_every_unit
+from comparing import assert_same_in_every_unit, rng
 from numpy.testing import assert_allclose
 from problems import PAYING
 
@@ -55,4 +55,4 @@ def test_its_words_are_those_of_rl2_without_the_cell():
 
 @pytest.mark.parametrize("paying", PAYING.values(), ids=PAYING)
 def test_the_unit_of_the_rewards_does_not_matter(paying):
-    same_in_every_unit(lambda family: mann(family, hidden=4, num_tasks=5), paying)
+    assert_same_in_every_unit(lambda family: mann(family, hidden=4, num_tasks=5), paying)

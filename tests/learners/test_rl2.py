@@ -8,7 +8,7 @@ import autograd.numpy as np
 import numpy as onp
 import pytest
 from autograd import grad
-from comparing import rng, same_in_every_unit
+from comparing import assert_same_in_every_unit, rng
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import PAYING, small_bandit, small_grid
 from recurrent_policies import moved
@@ -207,7 +207,7 @@ def test_it_learns_to_pull_what_paid():
     ids=["a2c", "ppo", "expected"],
 )
 def test_the_unit_of_the_rewards_does_not_matter(paying, settings):
-    same_in_every_unit(lambda family: rl2(family, hidden=4, num_tasks=5, **settings), paying)
+    assert_same_in_every_unit(lambda family: rl2(family, hidden=4, num_tasks=5, **settings), paying)
 
 
 def after(h):

@@ -27,7 +27,7 @@ def test_outputs_of_another_shape_are_refused(logits, values):
 
 
 def test_outputs_of_the_promised_shape_are_accepted():
-    protocol.require_outputs(np.zeros((3, 2)), np.zeros(3), (3, 2))
+    assert protocol.require_outputs(np.zeros((3, 2)), np.zeros(3), (3, 2)) is None
 
 
 def test_a_policy_unrolls_over_finite_observations_with_its_own_parameters():

@@ -80,7 +80,8 @@ def test_a_run_whose_progress_cannot_be_written_ends_as_any_other(
 def test_a_terminal_that_cannot_say_whether_it_is_one_is_none(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Gone(LOSSES["closed"], terminal=None))
     with progress.progress(5) as report:
-        training.train(TOY, 5, seed=0, on_iteration=report)
+        state = training.train(TOY, 5, seed=0, on_iteration=report)
+    assert state.num_steps == 5
 
 
 class Faulty:
@@ -111,9 +112,10 @@ def test_a_bar_that_fails_is_dropped(monkeypatch, part):
     assert state.num_steps == 5
 
 
-def test_an_info_of_which_no_line_can_be_written_is_dropped():
+def test_an_info_of_which_no_line_can_be_written_is_dropped(capsys):
     with progress.progress(5) as report:
         report(5, {"text": "no number"})
+    assert "no number" not in capsys.readouterr().err
 
 
 def test_a_bar_does_not_swallow_ctrl_c(monkeypatch):
@@ -132,3 +134,4 @@ def test_a_line_that_was_lost_does_not_fail_again_at_the_end(monkeypatch):
         progress.say("one")
         progress.say("two")
         monkeypatch.undo()
+    assert stream.closed
