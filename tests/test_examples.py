@@ -63,6 +63,16 @@ def test_which_estimator_learns_best_is_measured_as_the_readme_says():
     assert abs(module.score(("bandit", "plain", 0)) - mean) < 5 * 5**0.5 * error + 0.005
 
 
+def test_the_readme_shows_lines_of_the_table_of_libraries(capsys):
+    measured = load("libraries.py").main()
+    printed = capsys.readouterr().out.splitlines()
+    lines = readme_block("libraries").splitlines()
+    assert len(lines) > 10 and lines[0] == printed[0]
+    assert all(line in printed for line in lines if line != "..")
+    assert len(printed) == 2 * len(measured) + 3
+    assert max(map(len, printed[: len(measured) + 1])) <= 100
+
+
 def test_a_new_family_is_one_short_file_with_a_ceiling():
     ceiling, scores = load("own_family.py").main()
     # open door 0; if it was not there, door 3 (2 times in 3), then 1, then 2; it pays from then on

@@ -2,6 +2,7 @@
 
 fitness            checks of fitness values, directions and members
 search_gradients   estimates of the gradient of a smoothed fitness
+hessian_estimates  estimates of the Hessian of a smoothed fitness, and their bias
 genetic_operators  selection of parents, crossover and mutation
 players            parameters that play a trial, for a whole population at once
 workers            worker processes that end when their parent ends, and separate jobs

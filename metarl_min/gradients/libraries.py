@@ -1,14 +1,12 @@
 """The estimator of each published library of MAML-RL, with the line of its code.
 
-The list was made in November 2026, from the code at the commits below. The loss functions of each
-library were run with a softmax table as the policy, on every possible data set of two problems. The
+The list was made in 2026, from the code at the commits below. The loss functions of each library
+were run with a softmax table as the policy, on every possible data set of two problems. The
 advantage was the return-to-go, and the rate was set so that the inner step is estimators (1). The
 outer gradient v was exact. The formula of the module `library_estimators` reproduced every run.
 
-The entries say what a code computes, and do not say which code is good: a biased estimator may
-learn well. Later commits may differ. Some entries are one setting of several, and the name says
-which. Each library is a piece of work that its authors gave away, and several have a note on the
-point in question.
+An entry says what a code computes. It does not say that a code is bad: a biased estimator may learn
+well. Later commits may differ. If an entry is one setting of several, its name says which.
 
 Not run here, or not at all:
 
@@ -21,7 +19,8 @@ Not run here, or not at all:
   epochs of PPO after the first one, in which the ratios are no longer 1.
 - The constant 1e-8 that cbfinn/maml_rl and Theoretical-GMRL add to a probability. It changes the
   eighth digit.
-- The library google-research/es_maml, which has no likelihood ratio.
+- The library google-research/es_maml, which has no likelihood ratio. Its estimators of the Hessian
+  stand in the room `evolution`, in the module `hessian_estimates`.
 
 The functions of `libraries` trust their arguments.
 """
@@ -129,12 +128,12 @@ MEANS = [
         weights=computed.decayed_dice_weights,
     ),
     Library(
-        "ProMP VPGMAML, log_likelihood",
+        "ProMP log_likelihood",
         "jonasrothfuss/ProMP 93ae339e run_scripts/maml_run_mujoco.py:119",
         computed.log_likelihood,
     ),
     Library(
-        "ProMP VPGMAML, default",
+        "ProMP likelihood_ratio",
         "jonasrothfuss/ProMP 93ae339e meta_algos/vpg_maml.py:47-64",
         computed.likelihood_ratio,
     ),
@@ -149,7 +148,7 @@ MEANS = [
         partial(computed.differentiated, weights=dice_weights),
     ),
     Library(
-        "ProMP exploration, raw rewards",
+        "ProMP exploration, raw",
         "jonasrothfuss/ProMP 93ae339e meta_algos/vpg_maml.py:127-134",
         computed.mean_times_mean,
         result=computed.mean_reward,

@@ -77,8 +77,8 @@ def known_estimators(problem: Problem, weights: Weights) -> Known:
     zero, one = trees.scale(inputs.v, 0.0), np.ones_like(inputs.R)
     score = trees.flatten_tasks(through_inner_steps(*inputs[:3], zero, plain_weights, one))
     term, N = inputs.R[:, None] * score, problem.num_episodes
-    rows["emaml, score term / N"] = rows["plain"] + term / N
-    rows["emaml, score term / (N T)"] = rows["plain"] + term / (N * problem.horizon)
+    rows["emaml, score/N"] = rows["plain"] + term / N
+    rows["emaml, score/(N T)"] = rows["plain"] + term / (N * problem.horizon)
     J = expected_return_objective(problem.task, problem.horizon)
     F_inf = adaptation.meta_gradient_by_hessian_products(
         problem.inner.policy, problem.theta, problem.inner.alpha, 1, J
@@ -154,8 +154,8 @@ ADDITIONS: dict[str, Callable[[Known, Array], Array]] = {
     "(1 - 1/(N T)) score term": lambda on, missing: (
         (1 - 1 / on.num_steps) * (on.rows["emaml"] - on.rows["plain"])
     ),
-    "another factor of the score term": lambda on, missing: _parallel(missing, on.score),
-    "second derivatives, score term": lambda on, missing: on.rows["emaml"] - on.rows["fomaml"],
+    "score term, other factor": lambda on, missing: _parallel(missing, on.score),
+    "score term, second order": lambda on, missing: on.rows["emaml"] - on.rows["fomaml"],
     "all of it": lambda on, missing: on.rows["emaml"],
 }
 
@@ -173,7 +173,7 @@ def addition(cells: list[Measured]) -> str:
             sums.append((c.estimates + term(c.known, emaml - c.estimates), emaml))
         if all(equal(*pair) for pair in sums):
             return name
-    return "inner loss of plain, score term"
+    return "score term, plain loss"
 
 
 RATES: dict[str, Callable[[int, int], int]] = {  # (T, B) -> rate / alpha = 1 / share_in

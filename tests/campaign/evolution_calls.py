@@ -14,6 +14,7 @@ from metarl_min.evolution import (
     fitness,
     generations,
     genetic_operators,
+    hessian_estimates,
     players,
     search_gradients,
     workers,
@@ -51,6 +52,15 @@ def sphere(x):
 DIMENSIONS = {"e": "wrong-shape:axis-1-longer size-1:axis-1"}  # D is free
 
 CALLS = {
+    "hessian_estimates.centred_hessian": call(
+        hessian_estimates.centred_hessian, DIMENSIONS, F=F[:2], **gradient
+    ),
+    "hessian_estimates.unbiased_hessian": call(
+        hessian_estimates.unbiased_hessian, DIMENSIONS, F=F[:2], **gradient
+    ),
+    "hessian_estimates.hessian_with_centre": call(
+        hessian_estimates.hessian_with_centre, DIMENSIONS, F=F[:3], **gradient
+    ),
     "executors.TimeLimit": call(executors.TimeLimit, executor=workers.processes, seconds=0.5),
     "cma_es.State": call(cma_es.State, {"mean": "sign", "p_c": "sign"}, **STATE._asdict()),
     "cma_es_runs.begin": call(cma_es_runs.begin, state=STATE),

@@ -14,7 +14,7 @@ ENTRIES = libraries.all_libraries()
 def test_the_entries_have_names_of_their_own():
     names = [entry.name for entry in ENTRIES]
     assert len(set(names)) == len(names) == 35
-    assert max(map(len, names)) <= 32
+    assert max(map(len, names)) <= 28
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)

@@ -17,8 +17,8 @@ PROBLEMS = ordered_data.measured_problems()
 MEASURED = measure_all(libraries.all_libraries(), PROBLEMS)
 BANDIT_1, BANDIT_2, BANDIT_4, MDP_1, MDP_2 = range(5)
 
-OTHER = "inner loss of plain, score term"
-SECOND = "second derivatives, score term"
+OTHER = "score term, plain loss"
+SECOND = "score term, second order"
 VERDICTS = {  # verdict, share_out, rate, what makes it unbiased
     "cbfinn/maml_rl": ("plain", "1/T", "alpha T", "score term"),
     "pytorch-maml-rl": ("plain", "1/T", "alpha T", "score term"),
@@ -29,12 +29,12 @@ VERDICTS = {  # verdict, share_out, rate, what makes it unbiased
     "learn2learn promp": ("lvc", "1/T", "alpha T", OTHER),
     "learn2learn cavia_trpo": ("plain", "1/T", "alpha T", "score term"),
     "learn2learn maml_dice": ("none", "1/T", "alpha T", OTHER),
-    "ProMP VPGMAML, log_likelihood": ("plain", "1/T", "alpha T", "score term"),
-    "ProMP VPGMAML, default": ("lvc", "1/T", "alpha T", OTHER),
+    "ProMP log_likelihood": ("plain", "1/T", "alpha T", "score term"),
+    "ProMP likelihood_ratio": ("lvc", "1/T", "alpha T", OTHER),
     "ProMP ProMP": ("lvc", "1/T", "alpha T", OTHER),
     "ProMP DICEMAML": ("dice", "1/T", "alpha T", OTHER),
-    "ProMP exploration, raw rewards": (
-        "emaml, score term / (N T)", "1/T", "alpha T", "(1 - 1/(N T)) score term"
+    "ProMP exploration, raw": (
+        "emaml, score/(N T)", "1/T", "alpha T", "(1 - 1/(N T)) score term"
     ),
     "ProMP exploration, one task": ("plain", "1/T", "alpha T", "score term"),
     "garage MAMLVPG, MAMLTRPO": ("plain", "1/T", "alpha T", "score term"),
@@ -42,7 +42,7 @@ VERDICTS = {  # verdict, share_out, rate, what makes it unbiased
     "torchopt": ("plain", "1/T", "alpha T", "score term"),
     "e-maml, as started": ("plain", "1/T", "alpha T", "score term"),
     "e-maml, first_order": ("plain", "1/T", "alpha T", "score term"),
-    "e-maml, run_mode e-maml": ("none", "1/T", "alpha T", "another factor of the score term"),
+    "e-maml, run_mode e-maml": ("none", "1/T", "alpha T", "score term, other factor"),
     "e-maml, inner PPO": ("lvc", "1/T", "alpha T", OTHER),
     "metaworld-algorithms": ("plain", "1/T", "alpha B T", "score term"),
     "clijo/maml-rl": ("plain", "1/T", "alpha T", "score term"),
@@ -76,7 +76,7 @@ def test_every_entry_is_expected():
 
 def test_e_maml_averages_its_score_term_over_N_where_an_episode_has_one_step():
     cells = MEASURED["e-maml, run_mode e-maml"]
-    assert verdict(cells[: BANDIT_4 + 1]) == "emaml, score term / N"
+    assert verdict(cells[: BANDIT_4 + 1]) == "emaml, score/N"
     assert verdict(cells[MDP_1:]) == "none"
 
 
@@ -227,10 +227,10 @@ def test_eq3_an_estimator_that_is_equal_for_one_N_only_is_none():
     def halved(inner, path, data, v, R):
         return emaml(inner, path, data, v, R / 2)
 
-    assert verdict(entry(halved)[BANDIT_2 : BANDIT_2 + 1]) == "emaml, score term / N"
+    assert verdict(entry(halved)[BANDIT_2 : BANDIT_2 + 1]) == "emaml, score/N"
     assert verdict(entry(halved)[:BANDIT_4]) == "none"
     # The product of two means, with R instead of R/T, is averaged over N for each N.
-    assert verdict(entry(library_estimators.mean_times_mean)) == "emaml, score term / N"
+    assert verdict(entry(library_estimators.mean_times_mean)) == "emaml, score/N"
 
 
 def test_problems_with_two_inner_steps_and_other_records_are_refused():
