@@ -49,6 +49,7 @@ def _weighted(differences: Array, e: Array, sigma: float) -> Array:
 def centred_hessian(F: Array, e: Array, sigma: float) -> Array:
     """Return the estimate of eq. (1), whose mean is eq. (2). F [n], e [n, D] -> [D, D]
 
+    >>> import numpy as np
     >>> centred_hessian(np.array([3.0, 1.0]), np.array([[1.0, 1.0], [0.0, 2.0]]), sigma=0.5)
     array([[ 2.,  2.],
            [ 2., -6.]])
