@@ -42,12 +42,12 @@ random:
   generation have the same fitness, p_sigma does not change, but g grows. Then the factor is not
   exact.
 
-If the steps of many generations have the same direction, p_sigma is longer than chi, and (6) makes
-sigma larger. If they have opposite directions, p_sigma is shorter, and (6) makes sigma smaller.
+If <y> has a similar direction in many generations, p_sigma is longer than chi, and (6) makes sigma
+larger. If the directions of <y> are opposite, p_sigma is shorter, and (6) makes sigma smaller.
 
-If p_sigma is above the limit of (7), which is another default of Hansen, then sigma is far too
-small. Then h = 0, and <y> is not added to p_c. Otherwise C would grow along <y>, although only
-sigma is too small. With h = 0, the mean of p_c p_c^T is (1 - c_c)^2 C, which is less than C by
+If |p_sigma| reaches the limit in (7), which is another default of Hansen, sigma is far too small.
+Then h = 0, and <y> is not added to p_c. Otherwise C would grow along <y>, although only sigma is
+too small. With h = 0, the mean of p_c p_c^T is (1 - c_c)^2 C, which is less than C by
 c_c (2 - c_c) C. The term with (1 - h) in (8) adds c_1 c_c (2 - c_c) C, so that C keeps its mean.
 
 C learns from two terms of (8). The term with c_mu uses the steps y of one generation, but y y^T

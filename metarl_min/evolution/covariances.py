@@ -12,8 +12,7 @@ Equation (1) adds one number to all eigenvalues, and keeps the eigenvectors. If 
 is above 1e14, then l_min becomes l_max / 1e14, and l_max grows by a factor of at most 1 + 2e-14.
 Without (1), the smallest eigenvalue of a search falls without end if the fitness is a slope or pure
 noise. The rounding error of an eigenvalue is about 1e-16 l_max, so in the end l_min would be
-negative. Hansen has no rule (1). Instead, Hansen ends a search if the condition number is above
-1e14.
+negative. Hansen does not change C, but ends a search if its condition number is above 1e14.
 
 Equation (2) is for points that were not drawn from the distribution: a user has chosen them, or has
 moved them into bounds. A very long step would make sigma and C far too large. If y was drawn,

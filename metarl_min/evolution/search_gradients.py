@@ -1,10 +1,10 @@
 """Gradients of a smoothed fitness, estimated from the fitness of perturbed parameters.
 
-A search changes theta, a vector with D entries, so that the fitness F(theta) increases. In each
-generation, it draws random directions e_1 .. e_n and evaluates F at P vectors, the members. A
-member is theta + sigma e_i, theta - sigma e_i, or theta itself. An entry of e_i has the standard
-deviation 1, so an entry of sigma e_i has the standard deviation sigma. No derivative of F is
-needed. F_sigma is a smoothed F, and each g below is an estimate of grad F_sigma:
+A search changes theta, a vector with D entries, so that the fitness F(theta) increases. Each step
+of the search is called a generation: it draws random directions e_1 .. e_n, and evaluates F at P
+vectors, the members. A member is theta + sigma e_i, theta - sigma e_i, or theta itself. An entry of
+e_i has the standard deviation 1, so an entry of sigma e_i has the standard deviation sigma. No
+derivative of F is needed. F_sigma is a smoothed F, and each g is an estimate of grad F_sigma:
 
     (1)  F_sigma(theta) = E F(theta + sigma e),  e ~ N(0, I)        [Wierstra et al. 2014, eq. 1]
     (2)  one-sided: g = sum_i F(theta + sigma e_i) e_i / (n sigma)
@@ -19,8 +19,9 @@ estimates have the mean E g = grad F_sigma:
 - The vector x = theta + sigma e has the density N(x; theta, sigma^2 I).
 - The gradient of this density in theta is the density times (x - theta) / sigma^2 = e / sigma.
 - So grad F_sigma = E F(x) e / sigma. Each of the n terms of (2) has this mean.
-- -e has the distribution of e. So -F(theta - sigma e) e / sigma has this mean too, and so has (3).
-- E F(theta) e = F(theta) E e = 0. So (4) has the mean of (2).
+- e and -e have the same distribution. So -F(theta - sigma e) e / sigma has this mean too. A term of
+  (3) is the mean of two such terms.
+- E F(theta) e = F(theta) E e = 0. So a term of (4) has the same mean as a term of (2).
 
 Cov (3) is the covariance of the estimate (3). In (5)-(7), the directions are normal, and F, grad F
 and the Hessian Hess are taken at theta. (5) and (7) hold if F is linear or quadratic, and (6) holds
@@ -33,9 +34,10 @@ if F is linear. If F is linear, then Hess = 0, and (7) says Cov (4) = Cov (3).
                                                                                      [derivation]
 
 In the steps below, e is one direction and e_i is entry i of e. Each estimate is a mean of n
-independent terms, and y is one of these terms:
+independent terms, and y is one of these terms. The terms follow from
+F(theta + sigma e) = F + sigma e.grad F + (sigma^2 / 2) e^T Hess e, with Hess = 0 for (2):
 
-    (3):  y = e (e.grad F), because the difference cancels F and the Hessian
+    (3):  y = e (e.grad F)
     (2):  y = e (e.grad F) + e F / sigma
     (4):  y = e (e.grad F) + (sigma / 2) e (e^T Hess e)
 
@@ -45,14 +47,14 @@ independent terms, and y is one of these terms:
 - In (4), the second summand of y adds the matrix X = (sigma^2 / 4) E e e^T (e^T Hess e)^2: (7).
 - In (2) and (4), the product of the two summands is odd in e, so its mean is 0.
 
-The trace of Hess is written tr, and h_i is an eigenvalue of Hess. So tr = sum_j h_j. The matrix X
-is computed in these steps:
+Let h_i be eigenvalue i of Hess, and let tr = tr Hess = sum_j h_j. These steps compute X:
 - In the basis of the eigenvectors of Hess, e^T Hess e = sum_j h_j e_j^2. In this basis X is
   diagonal: if i != j, then X_ij is the mean of a function that is odd in e_i, so X_ij = 0.
 - So X_ii / (sigma^2 / 4) = E e_i^2 (h_i e_i^2 + Y)^2 with Y = sum_{j != i} h_j e_j^2.
-- Y is independent of e_i. E Y = tr - h_i, and E Y^2 = (tr - h_i)^2 + 2 (sum_j h_j^2 - h_i^2).
-- E e_i^6 = 15, so E e_i^2 (h_i e_i^2 + Y)^2 = 15 h_i^2 + 6 h_i E Y + E Y^2.
-- If E Y and E Y^2 are inserted, the sum is tr^2 + 2 sum_j h_j^2 + 4 h_i tr + 8 h_i^2, as in (7).
+- e_j^2 has the mean 1 and the variance 2. So E Y = tr - h_i, and
+  E Y^2 = (tr - h_i)^2 + 2 (sum_j h_j^2 - h_i^2).
+- Y is independent of e_i, and E e_i^6 = 15. So X_ii / (sigma^2 / 4) is
+  15 h_i^2 + 6 h_i E Y + E Y^2 = tr^2 + 2 sum_j h_j^2 + 4 h_i tr + 8 h_i^2, as in (7).
 
 Directions of equal length are an alternative to normal directions:
 
@@ -62,7 +64,7 @@ Directions of equal length are an alternative to normal directions:
          F + (sigma^2 / 2) tr Hess; with n = D orthogonal directions, (3) has no error: g = grad F
                                                                                      [derivation]
 
-- D rows of (8) have sum_i e_i e_i^T = D I. Each row e has the same distribution, so
+- D rows of (8) have sum_i e_i e_i^T = D I. All rows have the same distribution, so for one row e,
   E e e^T = (1 / D) D I = I. Also E e = 0. A normal direction has the same two means.
 - For a quadratic F, F_sigma = F + sigma grad F.E e + (sigma^2 / 2) E e^T Hess e. So the two means
   determine F_sigma, and F_sigma = F + (sigma^2 / 2) tr Hess.
@@ -73,9 +75,9 @@ Ranks can replace the fitness. The smallest F has the rank 0, and the largest ha
     (10)  F <- rank / (P - 1) - 1/2; members with equal F have the mean of their ranks
                                                             [Salimans et al. 2017, sec. 2.1]
 
-An increasing function of F has the same ranks as F, and one outlier cannot dominate. If all members
-have equal fitness, (10) gives 0 for each of them. With ranks, (2)-(4) estimate the gradient of a
-smoothed rank, and (5)-(7) and (9) do not hold.
+An increasing function of F has the same ranks as F, and one outlier of F has little influence. If
+all members have equal fitness, (10) gives 0 for each of them. With ranks, (2)-(4) estimate the
+gradient of a smoothed rank, and (5)-(7) and (9) do not hold.
 
 Each generation has a random whole number, its key, which seeds every draw of the generation.
 [key, 2, i] seeds normal direction i, and [key, 2, j] seeds orthogonal matrix j. The module

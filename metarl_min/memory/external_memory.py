@@ -1,9 +1,9 @@
 """A recurrent policy with an external memory, and the gradient of its steps.
 
-The module `addressing` defines the external memory. In this module, R is the number of its rows,
-and W is the number of entries of an address or a content. The controller is a GRU. At each step,
-the GRU receives the observation and the vector that was read at the previous step. A key, a vector,
-a gate and a strength control the external memory. They are computed from the new hidden state h:
+The module `addressing` defines the memory. In this module, R is the number of its rows, and W is
+the number of entries of an address or a content. The controller is a GRU. At each step, it receives
+the observation and the vector that was read at the previous step. A key, a vector, a gate and a
+strength control the memory, and are functions of the hidden state h of the GRU after the step:
 
     (1)  (y_key, y_vector, y_gate, y_strength) = h interface_weights + interface_bias,
          key = tanh(y_key),  vector = tanh(y_vector),  gate = s(y_gate),

@@ -14,7 +14,7 @@ decomposition. The initial parameters are:
 - Each block of U is orthogonal, by (2), so that its product with h has the length of h.
 - Each block of W is uniform, by (3).
 - The columns of U_heads for the logits are 0.01 times a matrix by (2), so that the first policy is
-  nearly uniform. The column for the value is a matrix with one column by (2).
+  nearly uniform. The column for the value is a random vector of length 1, by (2).
 
     (2)  take the QR decomposition of a matrix of normal numbers, and multiply column j of Q by the
          sign of R_jj                                     [Saxe et al. 2014; Mezzadri 2007]
