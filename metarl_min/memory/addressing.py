@@ -69,14 +69,19 @@ DECAY, SHORTEST = 0.95, 1e-3
 GradientPair = tuple[Array, Array]  # gradients in two arguments, with the shapes of the arguments
 
 
+def _outer(weights: Any, vector: Any) -> Any:
+    """Return the product of each weight with the vector. [..., R], [..., W] -> [..., R, W]"""
+    return np.einsum("...r,...w->...rw", weights, vector)
+
+
 def similarity(key: Any, addresses: Any) -> Any:
     """Return the cosine of the key with each address, eq. (1). [..., W], [..., R, W] -> [..., R]
 
     >>> similarity(np.array([2.0, 0.0]), np.array([[3.0, 0.0], [0.0, 1.0], [0.0, 0.0]]))
     array([1., 0., 0.])
     """
-    key_square = np.maximum(np.sum(key * key, axis=-1), SHORTEST**2)
-    address_squares = np.maximum(np.sum(addresses * addresses, axis=-1), SHORTEST**2)
+    key_square = np.maximum(np.einsum("...w,...w->...", key, key), SHORTEST**2)
+    address_squares = np.maximum(np.einsum("...rw,...rw->...r", addresses, addresses), SHORTEST**2)
     products = (addresses @ key[..., None])[..., 0]
     return products / np.sqrt(key_square[..., None] * address_squares)
 
@@ -96,8 +101,7 @@ def similarity_pullback(
     second_key = second.sum(-1, keepdims=True) * (key_square == key_divisor) / key_divisor
     second_addresses = second * (address_squares == address_divisors) / address_divisors
     key_gradient = onp.einsum("...r,...rw->...w", first, addresses) - second_key * key
-    address_gradient = first[..., None] * key[..., None, :]
-    return key_gradient, address_gradient - second_addresses[..., None] * addresses
+    return key_gradient, _outer(first, key) - second_addresses[..., None] * addresses
 
 
 def reading_weights(strength: Any, similarities: Any) -> Any:
@@ -124,7 +128,7 @@ def read(reading: Any, contents: Any) -> Any:
 
 def read_pullback(reading: Array, contents: Array, g: Array) -> GradientPair:
     """Return the gradients in `reading` and `contents`; g is the gradient in `read`, eq. (6)."""
-    return onp.einsum("...w,...rw->...r", g, contents), reading[..., None] * g[..., None, :]
+    return onp.einsum("...w,...rw->...r", g, contents), _outer(reading, g)
 
 
 def least_used(usage: Any) -> Array:
@@ -157,7 +161,7 @@ def write(rows: Any, least: Any, writing: Any, vector: Any) -> Any:
     array([[4.],
            [6.]])
     """
-    return (1 - least)[..., None] * rows + writing[..., None] * vector[..., None, :]
+    return (1 - least)[..., None] * rows + _outer(writing, vector)
 
 
 def write_pullback(
