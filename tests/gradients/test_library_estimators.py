@@ -11,7 +11,7 @@ from autograd import grad
 from comparing import close, rng, softmax
 
 from metarl_min.basics import trees
-from metarl_min.gradients import estimators, library_estimators, ordered_data
+from metarl_min.gradients import advantages, estimators, library_estimators, ordered_data
 from metarl_min.gradients.estimator_weights import (
     dice_weights,
     loaded_dice_weights,
@@ -322,6 +322,14 @@ def test_standardised_advantages_make_plain_equal_to_first_order_on_a_bandit(N):
     moved = np.abs(rows(inputs.path[1]) - rows(inputs.path[0])).max()
     g = rows(library_estimators.log_likelihood(*inputs))
     assert np.abs(g - rows(inputs.v)).max() < 1e-15 and moved > 0.1
+
+
+def test_a_baseline_with_an_intercept_of_the_same_episodes_leaves_no_mean_advantage():
+    """The sum of the residuals is ridge times the intercept, so a product with it is zero."""
+    episodes = ordered_data.ordered_data(MDP_PAIR)[0].episodes
+    W = np.cumsum(episodes.rewards[..., ::-1], axis=-1)[..., ::-1]
+    b = advantages.linear_baseline(episodes, W, num_states=2, ridge=1e-5)
+    assert np.abs((W - b).mean((-1, -2))).max() < 1e-5 < 0.1 < np.abs(W.mean((-1, -2))).max()
 
 
 def test_the_answer_sheet_scores_every_action_in_every_state():
