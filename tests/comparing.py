@@ -37,6 +37,12 @@ def softmax(z):
     return np.exp(z) / np.exp(z).sum(-1, keepdims=True)
 
 
+def matrix_power(C, exponent):
+    """The power C^exponent of a symmetric and positive definite matrix [D, D]."""
+    values, vectors = np.linalg.eigh(C)
+    return vectors @ np.diag(values**exponent) @ vectors.T
+
+
 def within_errors(samples, expected, errors=5):
     """Whether the mean of samples [n, ...] is within so many standard errors of `expected`."""
     samples = np.asarray(samples, float)

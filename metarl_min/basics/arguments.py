@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 SHOWN = 200
-INT64 = np.dtype(np.int64)
 
 
 def shown(value: object) -> str:
@@ -179,13 +178,9 @@ def indices(name: str, value: Any, size: int) -> np.ndarray:
     number is added; ValueError for a number that is out of range.
     """
     array(name, value, "iu", "whole numbers")
-    if value.dtype is INT64:  # read without a sign, a negative number is 2^63 or more
-        fits = not value.size or int(value.view(np.uint64).max()) < size
-    elif value.dtype == np.uint64:
+    if value.dtype == np.uint64:
         raise TypeError(f"{name} must be an array of whole numbers up to int64, got uint64")
-    else:
-        fits = not value.size or (value.min() >= 0 and value.max() < size)
-    if not fits:
+    if value.size and not (value.min() >= 0 and value.max() < size):
         require_all((value >= 0) & (value < size), f"{name} must be from 0 to {size - 1}", value)
     return value
 

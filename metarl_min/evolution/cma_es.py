@@ -76,7 +76,7 @@ from metarl_min.basics.arguments import floats, generator, instance, require, sh
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.evolution import covariances
-from metarl_min.evolution.covariances import compose, decompose, matrix_power  # noqa: F401
+from metarl_min.evolution.covariances import compose, decompose
 from metarl_min.evolution.fitness import require_finite
 
 

@@ -1,4 +1,4 @@
-"""The covariance C of CMA-ES: powers of C, and three rules that keep C and the steps in range.
+"""The covariance C of CMA-ES: its eigenvalues, and three rules that keep C and the steps in range.
 
 In this module, a step y is the difference of a point and the mean, divided by sigma. The smallest
 and the largest eigenvalue of C are l_min and l_max, and l_max / l_min is the condition number of C.
@@ -61,21 +61,6 @@ def check_distribution(mean: Any, sigma: Any, C: Any) -> tuple[Array, float, Arr
     C = check(C)
     require(len(C) == len(mean), f"C must be [{len(mean)}, {len(mean)}]", C.shape)
     return mean.astype(float, copy=False), float(sigma), C
-
-
-def matrix_power(C: Array, exponent: float) -> Array:
-    """Return the power C^exponent of a matrix C [D, D].
-
-    ValueError unless C is symmetric and positive definite, FloatingPointError if the power is not
-    finite.
-    """
-    values, vectors = np.linalg.eigh(check(C))
-    require(values[0] > 0, "C must be positive definite", f"an eigenvalue of {values[0]:.3g}")
-    with np.errstate(over="ignore"):  # the result is checked
-        powers = values ** real("exponent", exponent)
-    if not np.isfinite(powers).all():
-        raise FloatingPointError(f"a power of C must be finite, got the exponent {exponent}")
-    return compose(powers, vectors)
 
 
 def compose(values: Array, vectors: Array) -> Array:

@@ -174,10 +174,8 @@ def adaptation(
         K = default_steps(N, inner_episodes)
     else:
         K = whole("inner_steps", inner_steps, low=0)
-    given = {"alpha": alpha, "inner_episodes": inner_episodes, "baseline": baseline, "gamma": gamma}
-    unused = [
-        name for name, value in {**given, "adapt": adapt or None}.items() if value is not None
-    ]
+    given = zip(OF_STEPS, (alpha, inner_episodes, baseline, gamma, adapt or None), strict=True)
+    unused = [name for name, value in given if value is not None]
     rule = "settings of the inner step must be left out where a trial has no inner step"
     require(K != 0 or not unused, rule, ", ".join(unused))
     baseline = default["baseline"] * reward_unit(family) if baseline is None else baseline

@@ -151,31 +151,30 @@ def gradient(
     shaped("value_gradients", array("value_gradients", value_gradients), x.shape[:-1], "x")
     number = len(sequence("memories", memories))
     require(number == len(x) + 1, "there must be T + 1 memories", number)
-    given = trees.check(params), x, memories, logit_gradients, value_gradients
+    trees.check(params)
     require_parameters(policy, params, x.shape[-1], logit_gradients.shape[-1])
     with plugins.errors_by_rule(FITS):
-        g = _gradient(policy, *given)
+        if policy.gradient is not None:
+            g = policy.gradient(params, x, memories, logit_gradients, value_gradients)
+        else:
+            g = _traced_gradient(policy, params, x, (logit_gradients, value_gradients))
     for name, leaf in g.items():
         if not onp.isfinite(leaf).all():
             raise FloatingPointError(f"the gradient in {name!r} must be finite, got NaN or inf")
     return g
 
 
-def _gradient(
-    policy: RecurrentPolicy,
-    params: Tree,
-    x: Array,
-    memories: Any,
-    logit_gradients: Array,
-    value_gradients: Array,
+def _traced_gradient(
+    policy: RecurrentPolicy, params: Tree, x: Array, gradients: tuple[Array, Array]
 ) -> Tree:
-    if policy.gradient is not None:
-        return policy.gradient(params, x, memories, logit_gradients, value_gradients)
+    """Return the gradient in the parameters by autograd, from those in the logits and the values.
 
-    # In the sum that `linear_function` returns, the gradients of f are constant factors. So by the
-    # chain rule, this sum and f have the same gradient in the parameters.
+    `linear_function` is a sum, in which the gradients of f are constant factors. By the chain rule,
+    the gradient of this sum in the parameters is equal to the gradient of f.
+    """
+
     def linear_function(params: Tree) -> Any:
-        _, logits, values = unroll(policy, params, x)
-        return np.sum(logits * logit_gradients) + np.sum(values * value_gradients)
+        _, *outputs = unroll(policy, params, x)
+        return sum(np.sum(y * g) for y, g in zip(outputs, gradients, strict=True))
 
     return dict(grad(linear_function)(params))

@@ -102,11 +102,9 @@ class Family(_Fields):
 
 def sample_hypotheses(rng: Rng, num_tasks: int, prior: Hypotheses) -> MDP:
     """Draw each task from the candidates with their prior probabilities."""
-    size, weights = (
-        whole("num_tasks", num_tasks, high=MAX_COUNT),
-        instance("prior", prior, Hypotheses).weights,
-    )
-    return take_tasks(prior.mdps, generator("rng", rng).choice(len(weights), size, p=weights))
+    size = whole("num_tasks", num_tasks, high=MAX_COUNT)
+    mdps, weights = instance("prior", prior, Hypotheses)
+    return take_tasks(mdps, generator("rng", rng).choice(len(weights), size, p=weights))
 
 
 def family_of_candidates(

@@ -41,7 +41,6 @@ def _play(player):
 
 
 COVARIANCE = np.array([[2.0, 0.5], [0.5, 1.0]])
-ROOT = covariances.matrix_power(COVARIANCE, -0.5)
 RUN = cma_es_runs.begin(STATE)
 
 
@@ -78,7 +77,6 @@ CALLS = {
     "covariances.check_distribution": call(
         covariances.check_distribution, mean=np.array([0.5, -1.0]), sigma=0.5, C=COVARIANCE
     ),
-    "covariances.matrix_power": call(covariances.matrix_power, C=COVARIANCE, exponent=-0.5),
     "fitness.require_finite": call(fitness.require_finite, {"F": "shape"}, F=F),
     "fitness.indices": call(
         fitness.indices, {"name": "*", "value": "shape"}, name="i", value=np.arange(3)

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from comparing import rng
+from comparing import matrix_power, rng
 from numpy.testing import assert_allclose, assert_array_equal
 
 from metarl_min.evolution import cma_es
@@ -132,7 +132,7 @@ def test_blind_selection_leaves_paths_and_covariance_what_they_are_on_average(le
     """Also where many points are equal: of two `levels`."""
     draw, n = rng(2), 1_500
     base, _, _ = grown(generation=10**6)
-    root = cma_es.matrix_power(base.C, 0.5)
+    root = matrix_power(base.C, 0.5)
     moments = np.zeros((3, n, D, D))
     for i in range(n):
         p, q = draw.normal(size=D), root @ draw.normal(size=D)
@@ -193,7 +193,7 @@ def test_it_finds_the_top_of_an_ill_conditioned_hill_and_learns_its_shape():
         x = cma_es.ask(draw, state, 8)
         state = cma_es.tell(state, x, -np.einsum("pi,ij,pj->p", x, H, x))
     assert state.mean @ H @ state.mean < 1e-10
-    root = cma_es.matrix_power(state.C, 0.5)
+    root = matrix_power(state.C, 0.5)
     assert np.linalg.cond(root @ H @ root) < 100  # round as seen by the search; that of H is 1e4
 
 
@@ -252,7 +252,7 @@ def test_points_that_were_not_drawn_do_not_throw_the_search_away(length, how_man
     after = cma_es.tell(state, x, F)
     assert is_sound(after)
     assert after.sigma <= math.e * state.sigma * (1 + 1e-12)
-    root = cma_es.matrix_power(state.C, -0.5)
+    root = matrix_power(state.C, -0.5)
     moved = root @ (after.mean - state.mean) / state.sigma
     assert np.linalg.norm(moved) < math.sqrt(D) + 8  # a drawn point could lie there
     assert np.linalg.eigvalsh(root @ after.C @ root)[-1] < 100

@@ -40,13 +40,6 @@ def test_directions_stay_where_eigenvalues_are_raised():
     assert_allclose(after - np.diag(np.diag(after)), C - np.diag(np.diag(C)), atol=1e-18)
 
 
-def test_a_power_undoes_its_inverse():
-    C, Q = turned([0.25, 4.0, 9.0])
-    assert_allclose(covariances.matrix_power(C, 0.5), Q @ np.diag([0.5, 2, 3]) @ Q.T, rtol=1e-12)
-    inverse = covariances.matrix_power(C, -1)
-    assert_allclose(inverse @ C, np.eye(3), atol=1e-13)
-
-
 @pytest.mark.verifies("covariances.2")
 def test_a_step_is_shortened_to_the_length_of_the_report():
     _, Q = turned([0.25, 4.0, 9.0])
@@ -124,22 +117,13 @@ def test_a_usual_scale_stays():
     ],
 )
 def test_what_is_no_covariance_is_refused(C, error, rule):
-    for use in (covariances.check, lambda C: covariances.matrix_power(C, 0.5)):
-        with pytest.raises(error, match=rule):
-            use(C)
+    with pytest.raises(error, match=rule):
+        covariances.check(C)
 
 
-def test_a_power_is_refused_where_there_is_none():
+def test_an_eigenvalue_may_be_zero():
     singular = np.diag([1.0, 0.0])
     assert covariances.check(singular) is singular
-    with pytest.raises(ValueError, match="C must be positive definite, got an eigenvalue of 0"):
-        covariances.matrix_power(singular, -0.5)
-    with pytest.raises(
-        FloatingPointError, match="a power of C must be finite, got the exponent -9"
-    ):
-        covariances.matrix_power(1e-300 * np.eye(2), -9)
-    with pytest.raises(TypeError, match="exponent must be a real number, got '2'"):
-        covariances.matrix_power(np.eye(2), "2")
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
@@ -149,5 +133,3 @@ def test_few_digits_become_many(dtype):
     mean, sigma, after = covariances.check_distribution(np.ones(2, dtype), dtype(2), C)
     assert mean.dtype == after.dtype == float and type(sigma) is float
     assert_array_equal(after, C)
-    power = covariances.matrix_power(np.diag([4.0, 9.0]).astype(dtype), 0.5)
-    assert_allclose(power, np.diag([2.0, 3.0]), rtol=1e-15)
