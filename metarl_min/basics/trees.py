@@ -6,7 +6,7 @@ population. Linear algebra needs one flat vector [D], and `ravel` makes this vec
 
 `map_leaves`, `scale`, `add_scaled`, `total`, `dot`, `sum_tasks`, `broadcast_to_tasks`, `ravel` and
 `flatten_tasks` trust their arguments. But if a function takes several trees, it checks that these
-trees have the same names. The first seven of these functions accept leaves that autograd traces.
+trees have the same names. All but `ravel` and `flatten_tasks` accept leaves that autograd traces.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,14 +47,14 @@ def check_like(name: str, tree: Tree, like: Tree, owner: str) -> Tree:
 
 def _require_names(tree: Tree, other: Tree) -> None:
     """Raise a ValueError unless two trees have the same names."""
-    # The keys of a box are a list, which never equals the keys of a dict. Then the sets decide.
+    # The keys of a box are a list, which never equals the keys of a dict. So the sets decide.
     if tree.keys() != other.keys() and set(tree) != set(other):
         rule = f"trees must have the same names, {sorted(tree)}"
         raise ValueError(f"{rule}, got {sorted(other)}")
 
 
 def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
-    """Return a tree. Its leaf of each name is function(leaf, ..) of the leaves of this name.
+    """Return a tree, in which each leaf is `function` of the leaves with the same name.
 
     >>> map_leaves(max, {"a": 1.0, "b": 2.0}, {"b": 5.0, "a": 0.0})
     {'a': 1.0, 'b': 5.0}

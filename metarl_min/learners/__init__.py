@@ -7,7 +7,7 @@
     mann          RL^2 with an external memory
     es            evolution strategies
     ga            a genetic algorithm
-    es_maml       evolved meta-parameters that adapt
+    es_maml       evolution of the initial parameters of a learner that adapts
     evolved_rule  an evolved learning rule
     registry      the learners of the command line, by name
 

@@ -160,6 +160,7 @@ def largest_reward(mdp: MDP) -> float:
     axes = max(reward.ndim, possible.ndim)
     reward = reward.reshape((1,) * (axes - reward.ndim) + reward.shape)
     possible = possible.reshape((1,) * (axes - possible.ndim) + possible.shape)
+    # A reward without an axis of its own is paid if any transition along this axis is possible.
     shared = tuple(axis for axis in range(axes) if reward.shape[axis] == 1)
     return float(onp.abs(onp.where(possible.any(shared, keepdims=True), reward, 0.0)).max())
 
@@ -167,8 +168,8 @@ def largest_reward(mdp: MDP) -> float:
 def expected_rewards(mdp: MDP) -> Any:
     """Return the mean reward of each state and action, eq. (1). [..., S, A]"""
     _, P, r = instance("mdp", mdp, MDP)
-    # Axes of length 1 are left out of r. So no array of all tasks, states, actions and arrivals is
-    # formed unless P or r is such an array.
+    # s, a and p are the axes of state, action and next state. An axis of length 1 of r is removed,
+    # because the reward does not depend on it. einsum forms no array [..., S, A, S] of products.
     kept = [axis for axis in (-3, -2, -1) if r.shape[axis] > 1]
     r = np.reshape(r, r.shape[:-3] + tuple(r.shape[axis] for axis in kept))
     return np.einsum(f"...sap,...{''.join('sap'[axis] for axis in kept)}->...sa", P, r)

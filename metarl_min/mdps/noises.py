@@ -44,7 +44,7 @@ UNCHECKED = {deterministic: _deterministic, bernoulli: _bernoulli, gaussian: _ga
 
 
 def _checked_noise(rng: Rng, mean: Array, noise: Noise) -> Array:
-    """Return noise(rng, mean); TypeError or ValueError unless it is rewards of the right shape."""
+    """Return noise(rng, mean); an error unless this is an array of rewards of the right shape."""
     rewards = noise(rng, mean)
     if not isinstance(rewards, np.ndarray) or rewards.dtype.kind not in "biuf":
         raise TypeError(f"noise must return an array of rewards, got {type(rewards).__name__}")

@@ -36,7 +36,7 @@ from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps.episodes import Episodes
 from metarl_min.mdps.mdp import MAX_COUNT, MDP, absorbing, plain
 from metarl_min.mdps.noises import Noise, check_noise
-from metarl_min.mdps.noises import bernoulli as bernoulli  # so that users find them here
+from metarl_min.mdps.noises import bernoulli as bernoulli  # users import noises from here
 from metarl_min.mdps.noises import deterministic as deterministic
 from metarl_min.mdps.noises import gaussian as gaussian
 
@@ -90,11 +90,11 @@ def sampler(mdp: MDP, noise: Noise) -> Sampler:
 
 
 class CommonRandomNumbers(NamedTuple):
-    """A generator that draws numbers once, and gives the same numbers to P members."""
+    """A generator that draws the numbers of one member, and repeats them for all P members."""
 
     rng: Rng
     population: int  # P
-    axis: int  # axis of an array that holds the entries of member 0, then of member 1, ..
+    axis: int  # along this axis, entries of member 0 come first, then entries of member 1, ..
 
     def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
         axis, P = self.axis % len(shape), self.population
@@ -121,7 +121,7 @@ def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
     """Draw one of n outcomes for each entry of `index`, by inversion, eq. (1).
 
-    Each column of `cumulative` [n - 1, columns] is a distribution. An entry of `index` is a column.
+    A column of `cumulative` [n - 1, columns] is a distribution, and `index` has numbers of columns.
     If u does not have a leading axis of `index`, all entries along this axis get the same u.
     """
     return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
@@ -135,7 +135,7 @@ def first_states(rng: Rng, tables: Sampler, task: Array) -> Array:
 def arrive(rng: Rng, tables: Sampler, pair: Array) -> Array:
     """Draw the index of an arrival for each pair. [..., B] -> [..., B]
 
-    There are B random numbers. All entries along a leading axis get the same number.
+    B random numbers are drawn. Pairs that differ only in leading axes get the same number.
     """
     if not len(tables.cumulative):  # Z = 1: nothing is random
         return pair
