@@ -19,7 +19,7 @@ from metarl_min.mdps.policies import Policy, tabular
 from metarl_min.tasks import Family, reward_unit, shape_of
 
 # The inner step size, discount and constant baseline of each family, for rewards with the unit 1.
-# For the unit x, the step size is divided by x, and the baseline is multiplied by x.
+# For another unit, alpha is divided by this unit, and the baseline is multiplied by this unit.
 # examples/benchmarks/adaptation_defaults.py computes the returns with other step sizes.
 DEFAULTS = {
     "bandit": {"alpha": 4.0, "gamma": 1.0, "baseline": 0.5},

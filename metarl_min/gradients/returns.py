@@ -13,9 +13,9 @@ In W_t, the reward r_t has the factor 1 and not gamma^t, as in nearly all progra
 a policy gradient with W_t lacks the factor gamma^t of the occupancy, values (3).
 
 In general a baseline makes the gradient biased if the baseline depends on the action a_t. The mean
-(2) depends on a_t, because it contains the return of the same episode. With N = 1 the mean is W
-itself, so the advantage W - b is zero. The module `advantages` has further baselines, the bias of
-each baseline, and the smallest data set for each baseline.
+(2) at step t of episode n depends on a_t, because W_{n,t} is one of its terms. With N = 1 the mean
+is W itself, so the advantage W - b is zero. The module `advantages` has further baselines, the bias
+of each baseline, and the smallest data set for each baseline.
 """
 
 import numpy as np

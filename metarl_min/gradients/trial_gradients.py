@@ -7,10 +7,13 @@ the mean of R:
     (1)  F(theta) = E[R] = N_inner sum_{k<K} E[J(phi_k)] + (N - K N_inner) E[J(phi_K)]
                                                                     [Duan et al. 2016, sec. 2]
 
+The second form holds because an episode of stage k has the expected return J(phi_k), given phi_k.
+
 A trial is one long episode of a policy that changes by a known rule, so REINFORCE gives the
-gradient of F. The score of an action is multiplied only by rewards that can depend on the action.
-For step t of an episode in stage k, W_t is the sum of the rewards of the episode from step t on,
-without discount. R_{>k} is the sum of the rewards of all stages after stage k:
+gradient of F. REINFORCE multiplies the score of a step, d/dtheta log pi(a_t|s_t; phi_k), by the
+rewards that can depend on the action a_t. For step t of an episode in stage k, W_t is the sum of
+the rewards of the episode from step t on, without discount. R_{>k} is the sum of the rewards of all
+stages after stage k:
 
     (2)  grad F = E[sum_k sum_{i in D_k} sum_t (W_t + R_{>k}) d/dtheta log pi(a_t|s_t; phi_k)]
                                 [Al-Shedivat et al. 2018, eq. 4; Stadie et al. 2018, eq. 7]
@@ -20,9 +23,8 @@ without discount. R_{>k} is the sum of the rewards of all stages after stage k:
     log P(D) is the sum of all log pi(a_t|s_t; phi_k), plus terms that do not depend on theta.
     phi_k is a function of theta and of the earlier data sets. The data sets are fixed in the
     derivative d/dtheta, and the chain rule goes through each inner step, trials (1).
-    The score of a step is d/dtheta log pi(a_t|s_t; phi_k). Given everything that was sampled before
-    a_t, the mean of the score is zero. So if a reward does not depend on a_t, the product of the
-    reward and the score has mean zero.
+    Given everything that was sampled before a_t, the mean of the score is zero. So if a reward does
+    not depend on a_t, the product of the reward and the score has mean zero.
     The rewards of earlier stages, of earlier steps of the episode, and of other episodes of stage k
     do not depend on a_t. R without these rewards is W_t + R_{>k}.
     Steps that are not alive affect no reward and no later data, so their terms have mean zero.
@@ -30,10 +32,10 @@ without discount. R_{>k} is the sum of the rewards of all stages after stage k:
 The part of (2) with R_{>k} is called the score term. The score term makes an action more probable
 if the data with this action lead to a better adapted policy. Most programs leave it out.
 
-One trial on each of M tasks estimates the expectation in (2). Let L_k be the surrogate of stage k
-with the advantages W_t + R_{>k}, summed over the episodes. The estimate of (2) is the gradient of
-sum_k L_k(phi_k), which is computed by the chain of adaptation (3). First-order MAML replaces
-dphi_k/dtheta by the identity, and has no score term:
+The expectation in (2) is estimated from one trial on each of M tasks. Let L_k be the surrogate of
+stage k with the advantages W_t + R_{>k}, summed over the episodes. The estimate from one task is
+the gradient of sum_k L_k(phi_k), which is computed by the chain of adaptation (3). First-order MAML
+replaces dphi_k/dtheta by the identity and has no score term, so it only approximates grad F:
 
     (3)  grad F ~ E[sum_k sum_{i in D_k} sum_t W_t grad log pi(a_t|s_t; phi_k)]
                                                                   [Finn et al. 2017, sec. 5.2]
@@ -82,7 +84,7 @@ from metarl_min.mdps.rollouts import Episodes
 
 
 class Gradients(NamedTuple):
-    """Gradients of F, summed over the tasks."""
+    """Estimates of the gradients of F, summed over the tasks."""
 
     in_theta: Tree
     in_alpha: Callable[[], Tree]  # in_alpha() is the gradient in the step size of each parameter
@@ -125,10 +127,10 @@ def trial_advantages(stages: list[Episodes], weights: list[float]) -> list[Array
     """
     rewards = [weight * stage.rewards for stage, weight in zip(stages, weights, strict=True)]
     to_go = [returns.returns_to_go(r, 1.0) for r in rewards]
-    later = np.zeros(len(stages[0].rewards))  # R_{>k} of each task; k runs backwards
+    later_return = np.zeros(len(stages[0].rewards))  # R_{>k} of each task
     for k in reversed(range(len(stages))):
-        to_go[k] = to_go[k] + later[:, None, None]
-        later = later + rewards[k].sum((-1, -2))
+        to_go[k] = to_go[k] + later_return[:, None, None]
+        later_return = later_return + rewards[k].sum((-1, -2))
     return [leave_one_out(X) for X in to_go]
 
 

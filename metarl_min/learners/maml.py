@@ -1,7 +1,9 @@
 """MAML: meta-parameters from which a few inner steps lead to a good policy.
 
-With the default settings, `_sampled_step` computes one iteration for M tasks as follows. The right
-column names the functions:
+With the default settings, `_sampled_step` computes one iteration for M tasks as follows. For a step
+of stage k, X = W_t + R_{>k} is the sum of the rewards that can depend on the action of the step,
+trial_gradients (2). J_k is the surrogate that inner step k ascends, trials (2). The right column
+names the functions:
 
     draw M tasks                                                     family.sample
     play a trial on each task with theta and alpha,                  trials.play
@@ -14,10 +16,8 @@ column names the functions:
         v_k = v_{k+1} + Hess J_k(phi_k) (alpha v_{k+1}) + grad L_k(phi_k)
     theta <- theta plus a step of Adam along 1/M sum_tasks v_0
 
-For a step of stage k, X = W_t + R_{>k} is the sum of the rewards that can depend on the action of
-the step, trial_gradients (2). Adv is trial_gradients (4). J_k is the surrogate that inner step k
-ascends, trials (2). v_k is the adjoint of adaptation (3). This algorithm is E-MAML (Stadie et al.
-2018) on the return of the whole trial.
+Adv is trial_gradients (4), and v_k is the adjoint of adaptation (3). This algorithm is E-MAML
+(Stadie et al. 2018) on the return of the whole trial.
 
 MAML as published by Finn et al. 2017 has two other settings. estimator=plain leaves out the score
 term. objective=adapted uses only the rewards of the episodes after the last inner step. The
