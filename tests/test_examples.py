@@ -73,6 +73,26 @@ def test_the_readme_shows_lines_of_the_table_of_libraries(capsys):
     assert max(map(len, printed[: len(measured) + 1])) <= 100
 
 
+def test_six_statements_of_the_theory_are_true_of_their_numbers(capsys):
+    module = load("theory.py")
+    growth, bias, hessians, differences, reptile, es, orthogonal = module.main()
+    emaml, linearised, limit = growth
+    above = np.array(emaml) - limit
+    assert 0 < above[-1] < 2e-3 * limit
+    assert np.allclose(above[:-1] / above[1:], 2, atol=0.07)  # the distance from it is O(1/N)
+    assert np.allclose(linearised, linearised[-1], rtol=0.03)
+    for scaled in bias:  # N times the bias tends to a constant
+        assert np.abs(np.diff(scaled))[-1] < 0.6 * np.abs(np.diff(scaled))[-2] < 0.05 * scaled[0]
+    assert [x["plain"] for x in hessians] == pytest.approx([0.299, 0.682], abs=5e-4)
+    assert [x["lvc"] for x in hessians] == pytest.approx([0, 0.150], abs=5e-4)
+    for name in ("dice", "loaded_dice", "linearised_score"):
+        assert max(x[name] for x in hessians) < 1e-14
+    assert differences[0] < 1e-15 and differences[1] > 0.1
+    assert reptile == pytest.approx([0.5, 1.0, 1.5], abs=1e-5)
+    assert es == pytest.approx(module.closed_forms_of_es(), rel=1e-12) and orthogonal < 1e-14
+    assert capsys.readouterr().out.count("\n") == 10
+
+
 def test_a_new_family_is_one_short_file_with_a_ceiling():
     ceiling, scores = load("own_family.py").main()
     # open door 0; if it was not there, door 3 (2 times in 3), then 1, then 2; it pays from then on
