@@ -99,7 +99,11 @@ MEANS = [
         "tristandeleu/pytorch-maml-rl 21d4ba1c maml_rl/policies/policy.py:21-36",
         computed.first_order,
     ),
-    Library("d3ac/maml-rl", "d3ac/maml-rl ca3b876b maml/baseline.py:42", computed.log_likelihood),
+    Library(
+        "d3ac/maml-rl",
+        "d3ac/maml-rl ca3b876b maml/utils/reinforcement_learning.py:8-19",
+        computed.log_likelihood,
+    ),
     Library(
         "learn2learn maml_trpo",
         "learnables/learn2learn db5cee37 examples/rl/maml_trpo.py:45-66",
@@ -107,17 +111,17 @@ MEANS = [
     ),
     Library(
         "learn2learn metasgd_a2c",
-        "learnables/learn2learn db5cee37 examples/rl/metasgd_a2c.py:81",
+        "learnables/learn2learn db5cee37 examples/rl/metasgd_a2c.py:42-53",
         computed.log_likelihood,
     ),
     Library(
         "learn2learn promp",
         "learnables/learn2learn db5cee37 examples/rl/promp.py:172-179",
-        computed.clipped_ratio,
+        computed.likelihood_ratio,
     ),
     Library(
         "learn2learn cavia_trpo",
-        "learnables/learn2learn db5cee37 examples/rl/cavia_trpo.py:164",
+        "learnables/learn2learn db5cee37 examples/rl/cavia_trpo.py:44-69",
         computed.log_likelihood,
         setting=with_context,
     ),
@@ -134,28 +138,28 @@ MEANS = [
     ),
     Library(
         "ProMP likelihood_ratio",
-        "jonasrothfuss/ProMP 93ae339e meta_algos/vpg_maml.py:47-64",
+        "jonasrothfuss/ProMP 93ae339e meta_policy_search/meta_algos/vpg_maml.py:47-64",
         computed.likelihood_ratio,
     ),
     Library(
         "ProMP ProMP",
-        "jonasrothfuss/ProMP 93ae339e meta_algos/pro_mp.py:59-65",
+        "jonasrothfuss/ProMP 93ae339e meta_policy_search/meta_algos/pro_mp.py:59-65",
         computed.likelihood_ratio,
     ),
     Library(
         "ProMP DICEMAML",
-        "jonasrothfuss/ProMP 93ae339e meta_algos/dice_maml.py:41-47, 245-259",
+        "jonasrothfuss/ProMP 93ae339e meta_policy_search/meta_algos/dice_maml.py:41-47, 245-259",
         partial(computed.differentiated, weights=dice_weights),
     ),
     Library(
         "ProMP exploration, raw",
-        "jonasrothfuss/ProMP 93ae339e meta_algos/vpg_maml.py:127-134",
+        "jonasrothfuss/ProMP 93ae339e meta_policy_search/meta_algos/vpg_maml.py:127-134",
         computed.mean_times_mean,
         result=computed.mean_reward,
     ),
     Library(
         "ProMP exploration, one task",
-        "jonasrothfuss/ProMP 93ae339e samplers/meta_sample_processor.py:39-44",
+        "jonasrothfuss/ProMP 93ae339e meta_policy_search/samplers/meta_sample_processor.py:39-44",
         computed.mean_times_mean,
         result=computed.centred_mean_reward,
     ),
@@ -176,28 +180,29 @@ MEANS = [
     ),
     Library(
         "e-maml, as started",
-        "episodeyang/e-maml 336291d6 e_maml_tf/algos/vpg.py:37-41, e_maml_ge.py:163-171",
+        "episodeyang/e-maml 336291d6 e_maml_tf/algos/vpg.py:37-41",
         computed.log_likelihood,
     ),
     Library(
         "e-maml, first_order",
-        "episodeyang/e-maml 336291d6 e_maml_ge.py:165-167",
+        "episodeyang/e-maml 336291d6 e_maml_tf/e_maml_ge.py:164-167",
         computed.log_likelihood,  # the flag holds the rate constant, and keeps the graph
     ),
     Library(
         "e-maml, run_mode e-maml",
-        "episodeyang/e-maml 336291d6 e_maml_ge.py:118-122, 173-180",
+        "episodeyang/e-maml 336291d6 e_maml_tf/e_maml_ge.py:118-122, 173-180",
         computed.mean_times_mean,
         result=computed.mean_return_to_go,
     ),
     Library(
         "e-maml, inner PPO",
-        "episodeyang/e-maml 336291d6 e_maml_ge.py:163-171",
+        "episodeyang/e-maml 336291d6 e_maml_tf/algos/ppo2.py:51-53",
         computed.clipped_ratio,
     ),
     Library(
         "metaworld-algorithms",
-        "rainx0r/metaworld-algorithms 30c9991f rl/algorithms/mamltrpo.py:278-292",
+        "rainx0r/metaworld-algorithms 30c9991f "
+        "metaworld_algorithms/rl/algorithms/mamltrpo.py:278-292",
         computed.log_likelihood,
         share_in=computed.mean_of_steps_and_tasks,
     ),
@@ -209,12 +214,12 @@ MEANS = [
     Library(
         "HW11 answer sheet",
         "tahamajs/Deep_Reinforcement_Learning_SUT fcde3135 "
-        "answers/HW11_Complete_Solutions.md:536-539, 569",
+        "homeworks/HW11_Meta_Learning/answers/HW11_Complete_Solutions.md:536-539, 569",
         computed.without_a_path,
     ),
 ]
 
-DICE_FILE = "oxwhirl/loaded-dice 5248a132, notebook, cell 1"
+DICE_FILE = "oxwhirl/loaded-dice 5248a132 loaded_dice_demo.ipynb, cell 1"
 GMRL_FILE = "Benjamin-eecs/Theoretical-GMRL 993f1758 tabular/maml/evaluation_utils.py:59-203"
 SUMS = [
     of_sums("LOLA_DiCE", "alexis-jacq/LOLA_DiCE ec3f3f62 ipd_DiCE.py:44-69", dice),

@@ -19,7 +19,7 @@ def test_the_entries_have_names_of_their_own():
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_a_source_is_a_repository_a_commit_and_a_place(entry):
-    assert re.match(r"[\w-]+/[\w.-]+ [0-9a-f]{8}[ ,] ?\S", entry.source)
+    assert re.match(r"[\w-]+/[\w.-]+ [0-9a-f]{8} \w", entry.source)
     assert re.search(r"\.(py|md):\d+|cell \d", entry.source)
 
 
