@@ -77,6 +77,15 @@ TWO_STATES_TASK = one_task(
 
 # ---- families ----
 
+# Pairs (a, b) of some arms, with equal pairs in different places.
+PRIORS_OF_ARMS = {
+    "equal": [(1, 1)] * 3,
+    "two and one": [(2, 1), (1, 1), (2, 1)],
+    "all different": [(2, 1), (1, 1), (1, 2)],
+    "one arm": [(3, 2)],
+    "two pairs": [(1, 1), (2, 3), (1, 1), (2, 3)],
+}
+
 # A grid of 3 x 3 cells that starts in the middle.
 SMALL_GRID = {"size": 3, "start": 4, "horizon": 4, "episodes": 3}
 

@@ -5,17 +5,10 @@ import math
 
 import numpy as np
 import pytest
+from problems import PRIORS_OF_ARMS
 
 from metarl_min.ceilings import arm_records
 from metarl_min.tasks import BetaArms
-
-PRIORS = {  # for each, the places of equal priors
-    "equal": [(1, 1)] * 3,
-    "two and one": [(2, 1), (1, 1), (2, 1)],
-    "all different": [(2, 1), (1, 1), (1, 2)],
-    "one arm": [(3, 2)],
-    "two pairs": [(1, 1), (2, 3), (1, 1), (2, 3)],
-}
 
 
 def prior_of(pairs):
@@ -42,9 +35,9 @@ def test_eq1_records_have_different_integers_in_the_order_of_their_pulls():
 
 
 @pytest.mark.verifies("arm_records.2", "arm_records.3", "arm_records.4")
-@pytest.mark.parametrize("name", PRIORS)
+@pytest.mark.parametrize("name", PRIORS_OF_ARMS)
 def test_eqs2_to_4_number_all_records_once_and_without_a_gap(name):
-    pairs = PRIORS[name]
+    pairs = PRIORS_OF_ARMS[name]
     table = arm_records.numbering(prior_of(pairs), 4)
     sizes = [len(list(group)) for _, group in itertools.groupby(sorted(pairs))]
     for total in range(4):
@@ -59,10 +52,10 @@ def test_eqs2_to_4_number_all_records_once_and_without_a_gap(name):
 
 
 @pytest.mark.verifies("arm_records.3")
-@pytest.mark.parametrize("name", PRIORS)
+@pytest.mark.parametrize("name", PRIORS_OF_ARMS)
 def test_eq3_numbers_the_records_in_lexicographic_order(name):
-    expected = sorted(all_records(PRIORS[name], 3))
-    table = arm_records.numbering(prior_of(PRIORS[name]), 3)
+    expected = sorted(all_records(PRIORS_OF_ARMS[name], 3))
+    table = arm_records.numbering(prior_of(PRIORS_OF_ARMS[name]), 3)
     places = arm_records.unrank(table, 0, len(expected), 3)
     assert list(zip(*(x.tolist() for x in places), strict=True)) == expected
 
@@ -74,9 +67,9 @@ def test_eq4_with_all_arms_different_or_one_pull_each_is_a_binomial():
     assert arm_records.number_of_records([9], 3) == [1, 2, 6, 14]  # enough arms for any split
 
 
-@pytest.mark.parametrize("name", PRIORS)
+@pytest.mark.parametrize("name", PRIORS_OF_ARMS)
 def test_places_bring_equal_priors_side_by_side(name):
-    pairs = PRIORS[name]
+    pairs = PRIORS_OF_ARMS[name]
     order, group_start = arm_records.group_places(prior_of(pairs))
     ordered = [pairs[i] for i in order]
     assert ordered == sorted(pairs)

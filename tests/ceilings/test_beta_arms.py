@@ -9,18 +9,12 @@ from belief_search import arm_values
 from comparing import rng
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from problems import PRIORS_OF_ARMS
 
 from metarl_min.ceilings import TooLarge, beta_arms
 from metarl_min.tasks.bandits import bandit
 
 quick = settings(derandomize=True, deadline=None, max_examples=15)
-PRIORS = {  # for each, the places of equal priors
-    "equal": [(1, 1)] * 3,
-    "two and one": [(2, 1), (1, 1), (2, 1)],
-    "all different": [(2, 1), (1, 1), (1, 2)],
-    "one arm": [(3, 2)],
-    "two pairs": [(1, 1), (2, 3), (1, 1), (2, 3)],
-}
 
 
 def solve(pairs, pulls):
@@ -45,9 +39,9 @@ def assert_values_of_histories(pairs, pulls, seed, num_tasks=4):
 
 
 @pytest.mark.verifies("beta_arms.1", "beta_arms.2")
-@pytest.mark.parametrize("name", PRIORS)
+@pytest.mark.parametrize("name", PRIORS_OF_ARMS)
 def test_eqs1_and_2_every_history_has_the_values_of_the_recursion(name):
-    assert_values_of_histories(PRIORS[name], pulls=4, seed=1)
+    assert_values_of_histories(PRIORS_OF_ARMS[name], pulls=4, seed=1)
 
 
 @pytest.mark.verifies("beta_arms.1", "beta_arms.2", "ceilings.2")
@@ -162,7 +156,7 @@ def test_the_size_is_computed_before_anything_is_built(monkeypatch):
 
 
 def test_a_ceiling_pickles():
-    ceiling = solve(PRIORS["two and one"], 5)
+    ceiling = solve(PRIORS_OF_ARMS["two and one"], 5)
     copy = pickle.loads(pickle.dumps(ceiling))
     assert copy.value == ceiling.value
     q = copy.action_values(copy.start(2), None)
