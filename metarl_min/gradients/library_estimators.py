@@ -40,8 +40,8 @@ Three weights occur in libraries only. In (5), lambda is a number from 0 to 1:
 - (4): near a ratio of 1 nothing is clipped, so there the weights are those of lvc. Where the clip
   acts, the surrogate is constant, so its gradient is zero.
 - (5): lambda = 1 gives loaded_dice, and lambda = 0 gives lvc.
-- In (6), i and j count all N T steps of a data set, episode by episode. The matrix Y belongs to a
-  running sum of log-probabilities that is multiplied by 1/N at every step, and starts anew with
+- In (6), i and j count all N T steps of a data set from 0, episode by episode. The matrix Y makes
+  a running sum of log-probabilities that is multiplied by 1/N at every step, and starts anew with
   every episode: Y_ij = N^-(i-j) if j is step i or an earlier step of the same episode. The sum of
   the first episode starts with the last log-probability of the data set, also multiplied by 1/N.
   So if i is in the first episode and j is the last step, N^-(i+1) is added to Y_ij.

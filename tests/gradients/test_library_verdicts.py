@@ -3,6 +3,8 @@
 The expected words and numbers come from runs of the libraries' own loss functions.
 """
 
+from functools import cache
+
 import numpy as np
 import pytest
 from comparing import close
@@ -14,7 +16,19 @@ from metarl_min.gradients.library_verdicts import measure_all, verdict, worth
 from metarl_min.gradients.meta_gradients import exact_gradients
 
 PROBLEMS = ordered_data.measured_problems()
-MEASURED = measure_all(libraries.all_libraries(), PROBLEMS)
+
+
+@cache
+def measured():
+    """Every library on every problem."""
+    return measure_all(libraries.all_libraries(), PROBLEMS)
+
+
+def known():
+    """The known estimators on every problem."""
+    return [c.known for c in measured()["cbfinn/maml_rl"]]
+
+
 BANDIT_1, BANDIT_2, BANDIT_4, MDP_1, MDP_2 = range(5)
 
 OTHER = "score term, plain loss"
@@ -60,22 +74,22 @@ VERDICTS = {  # verdict, share_out, rate, what makes it unbiased
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MEASURED)
+@pytest.mark.parametrize("name", VERDICTS)
 @pytest.mark.verifies(
     "library_verdicts.1", "library_verdicts.2", "library_verdicts.3", "library_verdicts.4"
 )
 def test_eq3_every_verdict_is_the_one_that_the_runs_gave(name):
-    cells = MEASURED[name]
+    cells = measured()[name]
     found = (verdict(cells), library_verdicts.share_out(cells), library_verdicts.rate(cells))
     assert (*found, library_verdicts.addition(cells)) == VERDICTS[name]
 
 
 def test_every_entry_is_expected():
-    assert list(MEASURED) == list(VERDICTS)
+    assert list(measured()) == list(VERDICTS)
 
 
 def test_e_maml_averages_its_score_term_over_N_where_an_episode_has_one_step():
-    cells = MEASURED["e-maml, run_mode e-maml"]
+    cells = measured()["e-maml, run_mode e-maml"]
     assert verdict(cells[: BANDIT_4 + 1]) == "emaml, score/N"
     assert verdict(cells[MDP_1:]) == "none"
 
@@ -96,7 +110,6 @@ ON_THE_MDP = {  # N = 2: bias, k and angle for F_N, the same for F_inf, trace of
     "dice": ((2.0, 1.017, 0.6), (7.3, 1.071, 1.8), 0.0070),
     "emaml": ((0.0, 1.000, 0.0), (5.5, 1.053, 1.2), 2.60),
 }
-KNOWN = [c.known for c in MEASURED["cbfinn/maml_rl"]]
 
 
 def distance(mean, target):
@@ -109,7 +122,7 @@ def distance(mean, target):
 
 @pytest.mark.parametrize("name", REFERENCE)
 def test_the_reference_values_on_the_bandit(name):
-    on = KNOWN[BANDIT_4]
+    on = known()[BANDIT_4]
     mean = on.probability @ on.rows[name]
     found = [distance(mean, target)[0] for target in (on.grad_F_N, on.grad_F_inf)]
     assert found == pytest.approx(REFERENCE[name], abs=0.0501)
@@ -117,7 +130,7 @@ def test_the_reference_values_on_the_bandit(name):
 
 @pytest.mark.parametrize("name", ON_THE_MDP)
 def test_the_reference_values_on_the_mdp(name):
-    on, (for_N, for_inf, trace) = KNOWN[MDP_2], ON_THE_MDP[name]
+    on, (for_N, for_inf, trace) = known()[MDP_2], ON_THE_MDP[name]
     mean = on.probability @ on.rows[name]
     for target, expected in ((on.grad_F_N, for_N), (on.grad_F_inf, for_inf)):
         bias, k, angle = distance(mean, target)
@@ -130,12 +143,12 @@ def test_the_reference_values_on_the_mdp(name):
 @pytest.mark.parametrize("i", range(5))
 def test_the_truths_are_those_of_meta_gradients(i):
     exact = exact_gradients(PROBLEMS[i])
-    assert close(KNOWN[i].grad_F_N, exact.grad_F_N["logits"].ravel())
-    assert close(KNOWN[i].grad_F_inf, exact.grad_F_inf["logits"].ravel())
+    assert close(known()[i].grad_F_N, exact.grad_F_N["logits"].ravel())
+    assert close(known()[i].grad_F_inf, exact.grad_F_inf["logits"].ravel())
 
 
 def test_biases_and_variance_of_the_table_are_those_of_the_distances():
-    c = MEASURED["pytorch-maml-rl"][MDP_2]
+    c = measured()["pytorch-maml-rl"][MDP_2]
     found = worth(c)
     assert found.bias_F_N == pytest.approx(0.360, abs=5e-4)
     assert found.bias_F_inf == pytest.approx(0.396, abs=5e-4)
@@ -146,13 +159,13 @@ def test_biases_and_variance_of_the_table_are_those_of_the_distances():
 
 
 def test_maml_dice_of_learn2learn_is_biased_for_its_own_F_N_and_less_with_more_episodes():
-    biases = [100 * worth(c).bias_F_N for c in MEASURED["learn2learn maml_dice"]]
+    biases = [100 * worth(c).bias_F_N for c in measured()["learn2learn maml_dice"]]
     assert biases == pytest.approx([26, 2.1, 0.5, 11.5, 7.5], abs=0.51)
     assert biases[1:3] == pytest.approx([2.1, 0.53], abs=0.05)
 
 
 def test_e_maml_on_the_mdp_is_13_percent_off_after_the_best_factor_and_7_6_degrees():
-    c = MEASURED["e-maml, run_mode e-maml"][MDP_2]
+    c = measured()["e-maml, run_mode e-maml"][MDP_2]
     mean, target = c.known.probability @ c.estimates, c.known.grad_F_N
     _, k, angle = distance(mean, target)
     assert 100 * np.linalg.norm(k * mean - target) / np.linalg.norm(target) == pytest.approx(
@@ -162,15 +175,15 @@ def test_e_maml_on_the_mdp_is_13_percent_off_after_the_best_factor_and_7_6_degre
 
 
 def test_a_lambda_of_one_half_lies_between_lvc_and_dice():
-    found = worth(MEASURED["loaded-dice, lambda .5"][MDP_2])
+    found = worth(measured()["loaded-dice, lambda .5"][MDP_2])
     assert found.bias_F_N == pytest.approx(0.017, abs=5e-4)
     assert found.variance == pytest.approx(0.0031, abs=5e-5)
-    lvc, dice = (worth(MEASURED[f"loaded-dice, {x}"][MDP_2]) for x in ("lambda 0", "lambda 1"))
+    lvc, dice = (worth(measured()[f"loaded-dice, {x}"][MDP_2]) for x in ("lambda 0", "lambda 1"))
     assert lvc.variance < found.variance < dice.variance
 
 
 def test_the_context_with_the_score_term_is_unbiased():
-    for c in MEASURED["learn2learn cavia_trpo"]:
+    for c in measured()["learn2learn cavia_trpo"]:
         on = c.known
         unbiased = c.estimates + on.inputs.R[:, None] * on.score
         assert np.abs(on.probability @ unbiased - on.grad_F_N).max() < 1e-14
@@ -180,7 +193,7 @@ def test_the_context_with_the_score_term_is_unbiased():
 def test_three_libraries_can_be_made_unbiased_by_the_line_of_the_score_term():
     """The line: share_out R sum_i log P(tau_i), with R held constant."""
     for name in ("pytorch-maml-rl", "garage MAMLVPG, MAMLTRPO", "Theoretical-GMRL maml"):
-        for c in MEASURED[name]:
+        for c in measured()[name]:
             on = c.known
             mean = on.probability @ (c.estimates + on.inputs.R[:, None] * on.score)
             assert np.abs(mean - on.grad_F_N).max() < 1e-14
@@ -191,7 +204,7 @@ def test_three_libraries_can_be_made_unbiased_by_the_line_of_the_score_term():
 
 def entry(estimator, **fields):
     library = Library("own", "own/own 00000000 own.py:1", estimator, **fields)
-    return [library_verdicts.measure(library, on) for on in KNOWN]
+    return [library_verdicts.measure(library, on) for on in known()]
 
 
 def nearly(inner, path, data, v, R):
