@@ -180,7 +180,7 @@ def rank_weights(F: Array, weights: Array) -> Array:
     F = require_finite(F)
     shaped("F", F, floats("weights", weights).shape, "the weights")
     # Points of equal fitness have the ranks start .. end - 1. Each point gets the mean of the
-    # weights of these ranks, and `cumulative` holds the sums of the first weights.
+    # weights of these ranks. Entry i of `cumulative` is the sum of the first i weights.
     ordered = np.sort(-F)
     start, end = (np.searchsorted(ordered, -F, side) for side in ("left", "right"))
     cumulative = np.concatenate([[0.0], np.cumsum(weights)])
@@ -219,7 +219,7 @@ def tell(state: State, x: Array, F: Array) -> State:
     """Return the state after a generation with points x [P, D] and fitness F [P], eqs. (2)-(8).
 
     ValueError or TypeError if an argument does not fit. FloatingPointError if a fitness is not
-    finite, or if the search does not stay finite.
+    finite, or if sigma or C leaves the range of floats.
     """
     D = len(instance("state", state, State).mean)
     shape_is_right = floats("x", x).ndim == 2 and x.shape[1] == D and len(x) > 1

@@ -101,7 +101,7 @@ def open_executor(executor: Any) -> Any:
 
 
 def close(executor: Any) -> None:
-    """Shut down the Executor that the function `executor` made, if it is open."""
+    """Shut down the Executor that the function `executor` made, if this Executor is open."""
     executor = executor.executor if isinstance(executor, TimeLimit) else executor
     if executor in _OPEN:
         _OPEN.pop(executor).shutdown(wait=False)
@@ -144,7 +144,7 @@ def _attempt(
 
 def _replace(make: Any, made: Any) -> None:
     """Stop the Executor `made`; `open_executor` will call the function `make` again."""
-    if _OPEN.get(make) is made:  # another thread may have replaced it already
+    if _OPEN.get(make) is made:  # another thread may have replaced `made` already
         del _OPEN[make]
     workers.stop(made)
 

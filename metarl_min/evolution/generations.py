@@ -44,7 +44,7 @@ _STATES: dict[bytes, Any] = {}  # search_id + digest -> state, the oldest first
 
 
 class Update(NamedTuple):
-    """The update that led to a state, so that another process can repeat it."""
+    """The data with which another process can repeat the update that led to a state."""
 
     digest: Array  # [2] digest of the state before the update
     key: int  # key of the generation that was evaluated

@@ -44,7 +44,7 @@ def _check_player(family: Any, init: Any, trial: Any) -> tuple[Any, Any, Any]:
 
 @checked(_check_player)
 class Player(NamedTuple):
-    """A player of the trials of one family. A search changes its parameters.
+    """A player of the trials of one family, with parameters that a search changes.
 
     TypeError if a field is of the wrong kind.
     """
@@ -58,7 +58,7 @@ class Player(NamedTuple):
 def mean_returns(
     player: Player, thetas: Tree, key: int, num_tasks: int, unit: float = 1.0
 ) -> Array:
-    """Return the return of each of the N episodes of a trial, averaged over `num_tasks` tasks.
+    """Return the mean return of each of the N episodes of a trial, over `num_tasks` tasks.
 
     `key` seeds the draw of the tasks and of the trials. The rewards are divided by `unit` before
     they are summed. If the rewards and `unit` are multiplied by the same positive number, the

@@ -61,7 +61,7 @@ def kill(executor: Any) -> None:
 
 def stop(executor: Any) -> None:
     """Shut down an Executor at once, and kill its worker processes, if the Executor has any."""
-    killed = _processes_of(executor)  # a pool forgets them when it shuts down
+    killed = _processes_of(executor)  # a pool forgets its processes when it shuts down
     executor.shutdown(wait=False)
     for process in killed:
         process.kill()
@@ -115,7 +115,7 @@ def _loss(future: Future[Any], seconds: float | None) -> Exception | None:
 
 
 def _count(number: int, attempts: Counter[int], error: Exception) -> None:
-    """Count a lost attempt of a job; RuntimeError if it was the last one."""
+    """Count a lost attempt of a job; RuntimeError if this attempt was the last one."""
     attempts[number] += 1
     if attempts[number] == ATTEMPTS:
         raise RuntimeError(f"job {number} lost its worker {ATTEMPTS} times: {error!r}") from error

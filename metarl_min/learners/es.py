@@ -105,9 +105,10 @@ class Info(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _directions(draw: Any, key: int, start: int, stop: int, D: int, dtype: Any) -> Array:
-    """Return the directions start .. stop - 1. The last result is cached.
+    """Return the directions start .. stop - 1.
 
-    Without an executor, `apply_update` needs the directions that `members` has just drawn.
+    The last result is cached: if there is no executor, `apply_update` needs the directions that
+    `members` has just drawn.
     """
     e: Array = draw(key, np.arange(start, stop), D)
     return e.astype(dtype)

@@ -1,8 +1,8 @@
 """ES-MAML: evolution of the initial parameters of a learner that adapts.
 
 The initial parameters are theta. The fitness of theta is the return of a trial that starts with
-theta and adapts. A trial has stages k = 0, 1, .., as in the module `trials`, and an adaptation
-between every two stages. The last stage may have more episodes than the others. In this module,
+theta and adapts. A trial has stages k = 0, 1, .., as in the module `trials`. One adaptation follows
+each stage except the last. The last stage may have more episodes than the others. In this module,
 R_k is the return of stage k, phi_k are the parameters after k adaptations, and x_k are the
 parameters that hill climbing plays in stage k. At the start phi_0 = theta. Evolution ascends
 
@@ -18,7 +18,7 @@ early stages counts too. There are two rules of adaptation:
 
 Rule (2) is trials (1): stage k plays phi_k, and L is the surrogate of the episodes D_k of stage k.
 In (3), e_k = 0 in the first and the last stage. So the first stage plays theta, and the last stage
-plays the best parameters so far. If several x_k have the largest return, the latest of them wins.
+plays the best parameters so far. If several x_k have the largest return, the latest is chosen.
 
 The step size of a member is alpha 2^log2_alpha. Here alpha is a setting, and `log2_alpha` is one
 more parameter, which evolves together with theta.

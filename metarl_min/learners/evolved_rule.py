@@ -18,7 +18,7 @@ steps were played, and the pair (s, a) was visited n(s,a) times:
 - Let Q_n be Q(a) after n rewards. Then (1) is (m + n) Q_n = (m + n - 1) Q_{n-1} + r_n, and the sum
   over the n rewards is (m + n) Q_n = m q + r_1 + .. + r_n.
 - The prior Beta(m q, m (1 - q)) has the parameters m q and m (1 - q), with the sum m. In the
-  posterior, the number of ones is added to the first, and the number of zeros to the second.
+  posterior, the number of ones is added to m q, and the number of zeros to m (1 - q).
 - The mean of a Beta distribution is its first parameter divided by the sum of both parameters. So
   the posterior mean is (m q + r_1 + .. + r_n) / (m + n).
 

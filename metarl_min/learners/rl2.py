@@ -22,8 +22,8 @@ the policy changes, and theta stays fixed. `tasks.reward_unit` gives the unit of
 family. If all rewards and their unit are multiplied by the same positive number, the training
 changes only by rounding.
 
-By default, the training uses the sampled rewards r_t. If the setting `rewards` is "expected", it
-uses instead
+By default, the training uses the sampled rewards r_t. If the setting `rewards` is "expected", the
+training replaces r_t by
 
     (1)  r(s_t,a_t) - b, where b is a function of the task                [derivation]
 
