@@ -62,7 +62,7 @@ the number of episodes of each inner step.
     Adv          advantage, W - b
     C(s,a)       sum of the advantages over the visits of a pair: a state and an action
     L            surrogate: a function whose gradient is a policy gradient
-    R            return of a whole trial; R_{>k} is the part of it after stage k
+    R            return of a whole trial; R_{>k} is the sum of the rewards after stage k
     theta        meta-parameters
     phi_k        parameters of a task after k inner steps; phi_0 = theta
     alpha, beta  step sizes of the inner and of the outer loop
@@ -70,11 +70,11 @@ the number of episodes of each inner step.
                  inner gradients are exact
     v            adjoint v_k = dF/dphi_k; v without an index is the direction of a derivative
     u            vector in the space of the logits, such as a gradient in the logits
-    D_k          data set of stage k; inner step k uses it if k < K
+    D_k          data set of stage k, which inner step k uses if k < K
     tau          episode
     Hess         Hessian
     h, x         hidden state and input of a network
-    e, sigma     direction with standard normal entries; its factor in theta + sigma e
+    e, sigma     theta + sigma e is a perturbed theta; the entries of e are standard normal
     lambda       trace parameter of generalised advantages
     eta          weight of the entropy
     eps          a small constant

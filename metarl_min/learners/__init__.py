@@ -13,9 +13,9 @@
 
 A learner is made by a function of a family and of keyword-only settings. The function computes the
 defaults that depend on the family, checks every setting, and returns a `Learner`. To add a learner,
-write such a function in a file of this folder, and add it to `registry.LEARNERS`. A function in a
-file outside the package has the name `path/to/file.py:function` on the command line. Baselines and
-the Bayes-optimal player are Learners whose function `step` does nothing.
+write such a function in a file of this folder, and add the function to `registry.LEARNERS`. A
+function in a file outside the package has the name `path/to/file.py:function` on the command line.
+Baselines and the Bayes-optimal player are Learners whose function `step` does nothing.
 
 A trial is `family.num_episodes` episodes in a row on one new task. `trial(rng, state, tasks)` plays
 one trial on each task, and returns the episodes of all trials. Only the sampler of episodes may
@@ -87,9 +87,9 @@ class Learner(NamedTuple):
     # (rng, state) -> (next state, Info); Info is a report for the user
     trial: Callable[..., Episodes]  # (rng, state, tasks, greedy=False) -> episodes [M, N, T]
     iterations: int = 1000  # default length of a training; 0 if the player is not trained
-    settings: dict[str, Any] = {}  # noqa: RUF012  # name -> resolved setting, as a word
+    settings: dict[str, Any] = {}  # noqa: RUF012  # name -> value, as on the command line
     without_adaptation: Callable[[Any], Any] | None = None  # state -> state that does not adapt
-    untrained_control: Callable[[Rng], Control] | None = None
+    untrained_control: Callable[[Rng], Control] | None = None  # rng -> control
     schedule_end: int | None = None
     # the iteration at which the schedules of `step` end; None if `step` follows no schedule
 
@@ -117,7 +117,7 @@ def no_op_step(rng: Rng, state: Any) -> tuple[Any, None]:
 def check(learner: Learner) -> None:
     """Run `init`, `step` and `trial` once, and pickle the learner.
 
-    ValueError or TypeError if one of these runs fails. The error says what the learner must do.
+    ValueError or TypeError if a function or the pickling fails. The error says what must hold.
     """
     if not isinstance(learner, Learner):
         raise TypeError(f"a learner must be a Learner, got {type(learner).__name__}")

@@ -145,12 +145,12 @@ def take_tasks(mdp: MDP, index: Any) -> MDP:
 
 
 def absorbing(mdp: MDP) -> Array:
-    """Return whether each state is absorbing: every action stays in it and pays 0. [..., S]"""
+    """Return whether each state is absorbing: all actions stay there and pay 0. [..., S]"""
     if plain("mdp", mdp).reward.all():  # no reward is 0, so no state is absorbing
         leading = onp.broadcast_shapes(mdp.transition.shape[:-3], mdp.reward.shape[:-3])
         return onp.zeros((*leading, mdp.shape[0]), bool)
     stays = mdp.transition == onp.eye(mdp.shape[0])[:, None]
-    # The reward of a transition with probability 0 is never paid, so it need not be 0.
+    # The reward of a transition with probability 0 is never paid, so the reward need not be 0.
     return (stays & ((mdp.reward == 0) | (mdp.transition == 0))).all((-1, -2))
 
 
@@ -168,8 +168,8 @@ def largest_reward(mdp: MDP) -> float:
 def expected_rewards(mdp: MDP) -> Any:
     """Return the mean reward of each state and action, eq. (1). [..., S, A]"""
     _, P, r = instance("mdp", mdp, MDP)
-    # s, a and p are the axes of state, action and next state. An axis of length 1 of r is removed,
-    # because the reward does not depend on it. einsum forms no array [..., S, A, S] of products.
+    # s, a and p are the axes of state, action and next state. If r does not depend on one of these
+    # axes, the axis of r is removed. einsum forms no array [..., S, A, S] of products.
     kept = [axis for axis in (-3, -2, -1) if r.shape[axis] > 1]
     r = np.reshape(r, r.shape[:-3] + tuple(r.shape[axis] for axis in kept))
     return np.einsum(f"...sap,...{''.join('sap'[axis] for axis in kept)}->...sa", P, r)

@@ -1,4 +1,4 @@
-"""The record of a policy, as four functions of its parameters and a word."""
+"""The record of a policy: four functions of the parameters, and a word."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

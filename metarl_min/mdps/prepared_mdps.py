@@ -21,7 +21,7 @@ class PreparedMDP(NamedTuple):
     initial: Array  # [..., S] rho
     transition: Array  # [..., S, A, S] P(s'|s,a)
     rewards: Array  # [..., S, A] mean rewards, mdp (1)
-    horizon: int | None  # T; None if it is infinite
+    horizon: int | None  # T; None means infinite
     gamma: float  # discount
     leading: tuple[int, ...]  # leading axes of the tasks
 

@@ -19,7 +19,7 @@ number c, for example its advantage. C(s,a) is the sum of c over the visits of t
 
     (2)  C(s,a) = sum_{n,t} alive_{n,t} c_{n,t} 1{s_{n,t} = s, a_{n,t} = a}       [definition]
 
-A state is absorbing if every action stays in it and pays 0. The step that arrives in an absorbing
+A state is absorbing if all actions stay there and pay 0. The step that arrives in an absorbing
 state is the last step of the episode that is alive. The first step is always alive. Steps that are
 not alive have reward 0 without noise, and do not count in (2). The plain form, with loops, is
 `sample` of tests/plain_forms.py.
@@ -128,7 +128,7 @@ def _invert(cumulative: Array, index: Array, u: Array) -> Array:
 
 
 def first_states(rng: Rng, tables: Sampler, task: Array) -> Array:
-    """Draw a first state for each entry of `task`, and return its row. [B] -> [B]"""
+    """Draw a first state for each entry of `task`, and return the rows. [B] -> [B]"""
     return task * tables.shape[0] + _invert(tables.initial, task, rng.random(task.shape))
 
 
@@ -189,9 +189,9 @@ def sample(
 ) -> Episodes:
     """Play a memoryless policy on each task, and return the episodes [..., N, T].
 
-    The leading axes of `probs` [..., S, A] are the axes of the tasks. An axis has length 1 if its
-    tasks share a policy. With a population, `probs` is [P, ..., S, A] and the episodes are
-    [P, ..., N, T]. All P members get the same random numbers.
+    The leading axes of `probs` [..., S, A] are the axes of the tasks. An axis of length 1 means
+    that the tasks along the axis share a policy. With a population, `probs` is [P, ..., S, A] and
+    the episodes are [P, ..., N, T]. All P members get the same random numbers.
     """
     arguments.generator("rng", rng)
     arguments.instance("tables", tables, Sampler)

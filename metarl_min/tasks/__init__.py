@@ -12,7 +12,7 @@ A family is made by a function with keyword-only parameters. The annotation of a
 the command line reads a word `key=value`. For example, the annotation
 `Annotated[Policy, policies.parse]` says that `policies.parse` reads the value. The docstring says
 what each parameter means. To add a family, write such a function in a file of this folder, and add
-it to `registry.FAMILIES`. A function in a file outside the package has the name
+the function to `registry.FAMILIES`. A function in a file outside the package has the name
 `path/to/file.py:function` on the command line. The functions in a Family are functions of a module,
 or `functools.partial`s of such functions, so that a family can be pickled.
 """
@@ -40,7 +40,7 @@ from metarl_min.mdps.priors import expected_under_prior as expected_under_prior
 from metarl_min.mdps.priors import prior_means as prior_means
 from metarl_min.mdps.rollouts import Episodes, Noise
 
-UNIT_TASKS = 100  # number of tasks that `reward_unit` draws if it does not know the prior
+UNIT_TASKS = 100  # number of tasks that `reward_unit` draws if the prior is not known
 
 
 class Unsupported(ValueError):
@@ -101,7 +101,7 @@ class Family(_Fields):
 
 
 def sample_hypotheses(rng: Rng, num_tasks: int, prior: Hypotheses) -> MDP:
-    """Draw each task from the candidates with their prior probabilities."""
+    """Draw each task from the candidate tasks, with the prior probabilities of the candidates."""
     size = whole("num_tasks", num_tasks, high=MAX_COUNT)
     mdps, weights = instance("prior", prior, Hypotheses)
     return take_tasks(mdps, generator("rng", rng).choice(len(weights), size, p=weights))

@@ -7,7 +7,7 @@ The mean rewards of the arms are drawn once for each trial, and do not change du
     (3)  means of two arms (p, 1 - p),  reward ~ Bernoulli(mean),
          uniform: p ~ Uniform[0, 1];  other kinds: p = x or p = 1 - x, with equal chances,
          x = 0.1 (easy), 0.25 (medium) or 0.4 (hard)             [Wang et al. 2016, sec. 3.1.2]
-    (4)  for each cue, one arm is drawn once for each trial: it pays 1 and the other arms pay 0;
+    (4)  for each cue, one arm is drawn once for each trial: this arm pays 1, the other arms pay 0;
          one cue is drawn before each pull                [after Santoro et al. 2016, sec. 3]
 
 In this module, m and s are the mean and the standard deviation of the prior, and a_i and b_i are
