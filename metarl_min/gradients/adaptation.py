@@ -1,4 +1,4 @@
-"""Adaptation: the inner loop of MAML, and the exact gradient through it.
+"""Adaptation: the inner loop of MAML, and the exact gradient through the inner loop.
 
 A learner begins every task with the same meta-parameters theta. On each task, the learner takes K
 inner steps along the gradients of inner objectives J_k. An inner objective is the expected return
@@ -43,8 +43,8 @@ L_k = 0 for k < K. The objective is the mean over the M tasks:
     (5)  F_inf(theta) = 1/M sum_tasks J(phi_K)
                                   [Finn et al. 2017, sec. 2.2; Rothfuss et al. 2019, formulation I]
 
-F also has a gradient in the step size. The product in (6) is elementwise if alpha is a vector, and
-it is the inner product if alpha is a number:
+F also has a gradient in the step size. If alpha is a vector, the product in (6) is elementwise. If
+alpha is a number, the product in (6) is the inner product:
 
     (6)  dF/dalpha = sum_k v_{k+1} grad J_k(phi_k)                 [chain rule; Li et al. 2017]
 

@@ -153,18 +153,18 @@ def adaptation(
     TypeError or ValueError if a setting is out of range, or has no effect.
 
         policy          table, network or network:H with H hidden units
-        alpha           inner step size, at least 0; its default is that of the family in
+        alpha           inner step size, at least 0; by default the value for the family in
                         adaptation_settings.DEFAULTS, divided by the unit of the inner gradient
         inner_steps     number K of inner steps in a trial; by default the largest number up to 9
                         with at least one episode after the last inner step
         inner_episodes  number N_inner of episodes before each inner step, by default 1
-        baseline        mean, leave_one_out, standardised, linear or a number; its default is that
-                        of the family in adaptation_settings.DEFAULTS, multiplied by the unit of the
-                        rewards. A number or leave_one_out does not change the expected inner
-                        gradient, mean multiplies it by 1 - 1/N_inner, and linear loses a part of it
-                        too, see advantages (5)
-        gamma           discount of the return-to-go in the inner surrogate; its default is that of
-                        the family in adaptation_settings.DEFAULTS
+        baseline        mean, leave_one_out, standardised, linear or a number; by default the value
+                        for the family in adaptation_settings.DEFAULTS, multiplied by the unit of
+                        the rewards. A number or leave_one_out does not change the expected inner
+                        gradient. The baseline mean multiplies the expected inner gradient by
+                        1 - 1/N_inner. With linear, a part of it is lost, see advantages (5)
+        gamma           discount of the return-to-go in the inner surrogate; by default the value
+                        for the family in adaptation_settings.DEFAULTS
         adapt           names of the parameters that adapt, such as W2,b2; by default all parameters
     """
     instance("family", family, Family)

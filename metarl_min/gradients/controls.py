@@ -27,8 +27,8 @@ def _finite(value: float) -> float:
 def best_alpha(returns_of: Callable[[float], float], first_alpha: float, most: int = 12) -> float:
     """Return the step size with the largest return on a grid around `first_alpha`.
 
-    The grid has the step sizes first_alpha 2^j. At first j is -1, 0 and 1. While the best j is the
-    smallest or the largest j, the grid gets one more j beyond it, but abs(j) is at most `most`.
+    The grid has the step sizes first_alpha 2^j, at first with j = -1, 0, 1. While the best j is at
+    an end of the grid, the grid gets the next j beyond this end, until abs(j) is `most`.
     FloatingPointError if a return is NaN or infinite, because then no step size is the best.
 
     >>> best_alpha(lambda alpha: -abs(alpha - 13.0), first_alpha=1.0)

@@ -30,7 +30,7 @@ stages after stage k:
     Steps that are not alive affect no reward and no later data, so their terms have mean zero.
 
 The part of (2) with R_{>k} is called the score term. The score term makes an action more probable
-if the data with this action lead to a better adapted policy. Most programs leave it out.
+if the data with this action lead to a better adapted policy. Most programs have no score term.
 
 The expectation in (2) is estimated from one trial on each of M tasks. Let L_k be the surrogate of
 stage k with the advantages W_t + R_{>k}, summed over the episodes. The estimate from one task is

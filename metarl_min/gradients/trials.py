@@ -1,8 +1,8 @@
 """A trial of a learner that adapts: episodes on one task, with inner steps between them.
 
 A trial has N episodes on a task that is new to the learner. The learner starts with the
-meta-parameters theta. K times, it plays N_inner episodes and then takes an inner step. After the
-last inner step, it plays the other episodes:
+meta-parameters theta. K times, the learner plays N_inner episodes and then takes an inner step. At
+the end, the learner plays the other episodes:
 
     episodes     1 .. N_inner  |  .. 2 N_inner  |  ..  |       .. N
     played with      phi_0     |      phi_1     |  ..  |      phi_K

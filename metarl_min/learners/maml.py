@@ -170,8 +170,8 @@ def maml(
                      score term; plain: second order without the score term; fomaml: first order;
                      reptile: the sum of the inner gradients; dice, loaded_dice, lvc,
                      linearised_score: other estimators of the derivative of an inner step
-        objective    trial: the return of the whole trial; adapted: the return after the last inner
-                     step; exact: F_inf, without sampled episodes
+        objective    trial: the return of the whole trial; adapted: the return of the episodes after
+                     the last inner step; exact: F_inf, without sampled episodes
         learn_alpha  no: alpha is fixed; scalar: one step size is learned; each: a step size is
                      learned for each parameter
         num_tasks    number of tasks in one iteration

@@ -6,7 +6,7 @@
 
 The second line holds because phi_K - theta is alpha times the sum of the K inner gradients. With
 K = 1, the sum is the policy gradient at theta, so theta only learns to play well without
-adaptation. Nichol et al. write beta (phi_K - theta): their beta is the beta of (1) over alpha.
+adaptation. The step of Nichol et al. is beta' (phi_K - theta), with beta' = beta/alpha.
 
 An expansion in alpha shows the effect of K > 1. The expansion assumes that the data do not depend
 on phi, as in supervised learning. Step k uses batch k, and the batches are exchangeable: all orders
