@@ -28,6 +28,9 @@ ordered_data         every ordered list of episodes of a small problem
 library_estimators   estimators that the code of published libraries computes
 libraries            the estimator of each library, with the line of its code
 library_verdicts     which known estimator each library computes, by comparison
+many_digits          meta-gradients of small problems in 40 digits
+vector_contents      the content of the test vectors for other libraries
+vector_files         the files of the test vectors
 
 `default_steps`, `surrogate_objective` and `check_update` are used inside, and trust their
 arguments.

@@ -4,7 +4,7 @@ import autograd.numpy as anp
 import numpy as np
 from comparing import rng
 
-from campaign import estimator_calls
+from campaign import estimator_calls, vector_calls
 from campaign.gradients_values import (
     ADV,
     EPISODES,
@@ -56,6 +56,7 @@ B = "broadcast"
 NONE = "None"
 CALLS = {
     **estimator_calls.CALLS,
+    **vector_calls.CALLS,
     "returns.discounted_returns": call(
         returns.discounted_returns, {"rewards": "shape"}, rewards=EPISODES.rewards, gamma=0.9
     ),
