@@ -13,7 +13,7 @@ objectives L_k, one for each iterate:
     (2)  F(theta) = sum_k L_k(phi_k)                                                [definition]
 
 In MAML as published, L_k = 0 for k < K. In a trial, the learner plays some episodes with each
-iterate, and the rewards of all episodes count, so all K + 1 outer objectives are used. In this
+iterate, and the rewards of all episodes count. So all K + 1 outer objectives are used. In this
 module, L_k is any outer objective and J_k is any inner objective.
 
 The adjoint v_k = dF/dphi_k is the gradient of F in phi_k if all later iterates follow from phi_k by

@@ -18,7 +18,7 @@ Each column is a stage, k = 0, .., K. The inner step after stage k ascends a sur
 
 In (2), i counts the episodes of the data set D, and t counts the steps that are alive. The
 return-to-go W and the baseline b are constants. At least one episode follows each inner step, so
-K N_inner < N. The module `advantages` also has advantages that are not W - b.
+K N_inner < N. The module `advantages` has several baselines, and an advantage other than W - b.
 
 `only_adapted`, `step_sizes`, `surrogate`, `sample_greedily`, `play`, `join_stages` and
 `per_episode` are used in training, and trust their arguments.

@@ -1,8 +1,8 @@
 """Agents: players that remember the trial, and the loop that plays one trial.
 
-An agent knows a task only from the states, actions and rewards that it sees, and keeps what it has
-learned about the task in a memory. An agent is a record of four functions. Each function returns a
-new memory, and does not change the memory that it received. The functions are called in this order:
+An agent knows a task only from the states, actions and rewards of the trial. The agent keeps its
+knowledge of the task in a memory. An agent is a record of four functions. Each function returns a
+new memory, and does not change the old memory. The functions are called in this order:
 
     memory = start(B)                                                     before the trial
         memory = begin_episode(rng, memory)                               before each episode
@@ -53,7 +53,7 @@ class Agent(NamedTuple):
 
 
 def keep_memory(rng: Rng, memory: Any) -> Any:
-    """Return the memory unchanged: `begin_episode` of an agent that does nothing at this time."""
+    """Return the memory unchanged: a `begin_episode` that does nothing."""
     return memory
 
 

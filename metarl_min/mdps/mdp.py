@@ -1,8 +1,8 @@
 """One finite MDP, as a record of three arrays, and the optimum of a known task.
 
 rho(s) is the probability that an episode starts in state s. Action a in state s leads to the next
-state s' with probability P(s'|s,a). The mean reward of this step is r(s,a,s'). Its average over the
-next state is r(s,a):
+state s' with probability P(s'|s,a). The mean reward of this step is r(s,a,s'). The average of
+r(s,a,s') over the next state is r(s,a):
 
     (1)  r(s,a) = sum_s' P(s'|s,a) r(s,a,s')                                    [definition]
 
@@ -41,7 +41,7 @@ from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array
 
 MAX_REWARD = 1e100  # limit of rewards, so that sums and squares of returns stay finite
-MAX_COUNT = 10_000_000  # largest number of steps, episodes or tasks that may be asked for
+MAX_COUNT = 10_000_000  # limit of the number of steps, episodes or tasks
 
 
 def _leading(initial: Array, transition: Array, reward: Array) -> tuple[int, ...]:
