@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metarl_min.basics import files
-from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.arguments import instance, require, whole
 from metarl_min.basics.files import write_atomically
 from metarl_min.cli import environment
 from metarl_min.cli.environment import Environment
@@ -63,6 +63,7 @@ def _check(run: Run) -> None:
     require(all(isinstance(x, str) for x in names), "names must be text", names)
     plain = all(isinstance(x, (str, int, float)) for x in values)
     require(plain, "settings must be text or numbers", values)
+    instance("resumed", run.resumed, list)
     parts = [(part["versions"], part["machine"]) for part in [run._asdict(), *run.resumed]]
     texts = [x for pair in parts for part in pair for x in [*part, *part.values()]]
     require(all(isinstance(x, str) for x in texts), "versions must be text", texts)
@@ -183,12 +184,17 @@ def _words(family: dict[str, Any]) -> str:
     return " ".join(value if key == "name" else f"{key}={value}" for key, value in family.items())
 
 
+def _same(x: Any, y: Any) -> bool:
+    """Return whether two values of run.json are equal. In Python, True is equal to 1."""
+    return bool(x == y) and isinstance(x, bool) == isinstance(y, bool)
+
+
 def _require_setting(run: Run, previous: Run, key: str, iterations: int | None) -> None:
     new, old = run.settings.get(key), previous.settings.get(key)
-    if key == "iterations" and iterations == new and old == previous.iterations:
+    if key == "iterations" and iterations == new and _same(old, previous.iterations):
         rule = f"--iterations must be {old}, over which the schedules of {run.learner} run"
-        require(new == old, f"{rule} (a run of another length is another run)", iterations)
-    require(new == old, f"--resume must come with the setting {key}={old}", f"{key}={new}")
+        require(_same(new, old), f"{rule} (a run of another length is another run)", iterations)
+    require(_same(new, old), f"--resume must come with the setting {key}={old}", f"{key}={new}")
 
 
 def continued(run: Run, previous: Run, iterations: int | None) -> Run:
@@ -200,7 +206,9 @@ def continued(run: Run, previous: Run, iterations: int | None) -> Run:
     rule = "--resume must come with the"
     require(run.learner == previous.learner, f"{rule} learner {previous.learner}", run.learner)
     family = _words(previous.family)
-    require(run.family == previous.family, f"{rule} family {family}", _words(run.family))
+    same = run.family.keys() == previous.family.keys()
+    same = same and all(_same(run.family[key], x) for key, x in previous.family.items())
+    require(same, f"{rule} family {family}", _words(run.family))
     require(run.seed == previous.seed, f"{rule} seed {previous.seed}", run.seed)
     for key in [*previous.settings, *run.settings]:
         _require_setting(run, previous, key, iterations)

@@ -90,6 +90,32 @@ def test_a_run_that_ends_before_its_schedule_can_be_made_longer(run):
     assert status == 2 and "--iterations must be at most 6, where the schedule" in err
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("settings", "at"), False),
+        (("settings", "pause"), False),
+        (("family", "pulls"), True),
+        (("seed",), False),
+        (("iterations",), True),
+        (("resumed",), {}),
+    ],
+)
+def test_an_edited_run_is_refused_where_a_number_became_another_kind(run, place, value):
+    """In Python, False is equal to 0 and True to 1."""
+    words = ("train", "toy", "bandit", "arms=2", "pulls=1", "--out", "edited")
+    assert run(*words, "--iterations", "1")[0] == 0
+    path = Path("edited", "run.json")
+    content = json.loads(path.read_text())
+    part = content if len(place) == 1 else content[place[0]]
+    part[place[-1]] = value
+    path.write_text(json.dumps(content))
+    for line in ((*words, "--iterations", "3", "--resume"), ("evaluate", "edited")):
+        status, out, err = run(*line)
+        assert (status, out) == (2, "") and len(err.splitlines()) == 1
+    assert json.loads(path.read_text()) == content
+
+
 @pytest.mark.parametrize("name", ["checkpoint.npz", "run.json"])
 def test_a_link_to_nothing_is_no_new_beginning(run, trained, name):
     """As where a disk is not mounted."""
