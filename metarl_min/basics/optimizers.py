@@ -141,7 +141,8 @@ def momentum(beta: float, mu: float = 0.9) -> Optimizer:
 
 
 def _adam_init(theta: Tree) -> Moments:
-    return Moments(num_updates=0, m=_zeros(theta), v=_zeros(theta))
+    zeros = _zeros(theta)
+    return Moments(num_updates=0, m=zeros, v=zeros)
 
 
 def _adam_update(

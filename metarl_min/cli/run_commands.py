@@ -103,9 +103,10 @@ def train(args: argparse.Namespace) -> Work:
     if last.iteration == run.iterations:
         text = f"{directory}: all {last.iteration} iterations are done"
         return lambda: text
-    run, change = runs.in_this_environment(run, last.iteration)
-    if change:
-        log(f"{directory}: {change}; the bits may differ from those of an uninterrupted run")
+    if previous:
+        run, change = runs.in_this_environment(run, last.iteration)
+        if change:
+            log(f"{directory}: {change}; the bits may differ from those of an uninterrupted run")
     runs.write_run(directory, run)
     return partial(_train, directory, learner, run, last)
 

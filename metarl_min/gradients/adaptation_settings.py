@@ -116,13 +116,13 @@ class Adaptation(NamedTuple):
         return words | {name: getattr(self, name) for name in OF_STEPS} | {"adapt": adapt}
 
 
-def unit_of_alpha(family: Family, baseline: str | float) -> float:
+def unit_of_alpha(unit_of_rewards: float, baseline: str | float) -> float:
     """Return the unit of the inner gradient, by which the default alpha is divided.
 
     The inner gradient has the unit of the advantages. This is the unit of the rewards, but
     standardised advantages have the unit 1. The function trusts its arguments.
     """
-    return 1.0 if baseline == "standardised" else reward_unit(family)
+    return 1.0 if baseline == "standardised" else unit_of_rewards
 
 
 def default_steps(num_episodes: int, inner_episodes: int | None) -> int:
@@ -178,11 +178,12 @@ def adaptation(
     unused = [name for name, value in given if value is not None]
     rule = "settings of the inner step must be left out where a trial has no inner step"
     require(K != 0 or not unused, rule, ", ".join(unused))
-    baseline = default["baseline"] * reward_unit(family) if baseline is None else baseline
+    unit = reward_unit(family)
+    baseline = default["baseline"] * unit if baseline is None else baseline
     return Adaptation(
         family=family,
         policy=policy,
-        alpha=default["alpha"] / unit_of_alpha(family, baseline) if alpha is None else alpha,
+        alpha=default["alpha"] / unit_of_alpha(unit, baseline) if alpha is None else alpha,
         inner_steps=K,
         inner_episodes=1 if inner_episodes is None else inner_episodes,
         baseline=baseline,

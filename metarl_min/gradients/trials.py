@@ -98,7 +98,7 @@ def sample_greedily(
 ) -> Episodes:
     """Sample episodes of the policy that takes the action with the largest entry of `probs`."""
     probs = policies.greedy(probs)
-    return rollouts.sample(rng, sampler, probs, num_episodes, horizon, population)
+    return rollouts.sampled_episodes(rng, sampler, probs, num_episodes, horizon, population)
 
 
 def play(
@@ -108,7 +108,7 @@ def play(
     theta: Tree,
     alpha: Any,
     population: int | None = None,
-    sample: Callable[..., Episodes] = rollouts.sample,
+    sample: Callable[..., Episodes] = rollouts.sampled_episodes,
 ) -> Trial:
     """Play one trial on each task of the sampler, and adapt by eq. (1).
 

@@ -33,7 +33,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from metarl_min.basics import trees, words
-from metarl_min.basics.arguments import flag, require
+from metarl_min.basics.arguments import flag, generator, require
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.evolution import players
 from metarl_min.evolution.players import Player
@@ -113,8 +113,8 @@ def _trial(
     theta = {name: x[:, None] for name, x in thetas.items() if name != "log2_alpha"}
     # The leaf log2_alpha is [P, 1], so alpha is [P, 1]: the axis of length 1 stands for the tasks.
     alpha = adaptation.alpha * 2.0 ** thetas["log2_alpha"]
-    sample = trials.sample_greedily if flag("greedy", greedy) else rollouts.sample
-    return play_trial(rng, adaptation, sampler, theta, alpha, sample)
+    sample = trials.sample_greedily if flag("greedy", greedy) else rollouts.sampled_episodes
+    return play_trial(generator("rng", rng), adaptation, sampler, theta, alpha, sample)
 
 
 def adapting_player(

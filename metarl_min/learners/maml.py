@@ -35,7 +35,7 @@ from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from metarl_min.basics import words
-from metarl_min.basics.arguments import flag, instance
+from metarl_min.basics.arguments import flag, generator, instance
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.gradients import combinations, controls, outer_updates, trials
 from metarl_min.gradients.adaptation import take_steps
@@ -79,7 +79,7 @@ def _sampled_step(
     `early_weight` multiplies the rewards of all stages except the last stage.
     """
     family, (theta, alpha, *_) = settings.adaptation.family, instance("state", state, State)
-    tasks = family.sample(rng, settings.num_tasks)
+    tasks = family.sample(generator("rng", rng), settings.num_tasks)
     sampler = rollouts.sampler(tasks, family.reward_noise)
     trial = trials.play(rng, settings.adaptation, sampler, theta, alpha)
     weights = [early_weight] * (len(trial.stages) - 1) + [1.0]
@@ -113,9 +113,11 @@ def _trial(
 ) -> Episodes:
     """Play one trial on each task. -> [M, N, T]"""
     sampler = rollouts.sampler(tasks, settings.adaptation.family.reward_noise)
-    sample = trials.sample_greedily if flag("greedy", greedy) else rollouts.sample
+    sample = trials.sample_greedily if flag("greedy", greedy) else rollouts.sampled_episodes
     theta, alpha = instance("state", state, State)[:2]
-    trial = trials.play(rng, settings.adaptation, sampler, theta, alpha, sample=sample)
+    trial = trials.play(
+        generator("rng", rng), settings.adaptation, sampler, theta, alpha, sample=sample
+    )
     return trials.join_stages(trial.stages)
 
 
@@ -146,9 +148,10 @@ def _settings(
     gradient has the unit of the rewards.
     """
     how = resolve(family, **adaptation)
-    unit = unit_of_alpha(family, how.baseline)
+    reward = reward_unit(family)
+    unit = unit_of_alpha(reward, how.baseline)
     if isinstance(outer, Outer) and outer.in_unit is not None:
-        outer = outer.in_unit(unit if estimator is reptile else reward_unit(family))
+        outer = outer.in_unit(unit if estimator is reptile else reward)
     return Settings(adaptation=how, outer=outer, estimator=estimator, unit=unit, **rest)
 
 
@@ -193,18 +196,17 @@ def maml(
     )
     setting_words = words.describe(maml, {**settings._asdict(), "objective": objective})
     combinations.check(settings, setting_words)
-    learner = Learner(
+    adapts = settings.adaptation.inner_steps > 0
+    return Learner(
         family=family,
         init=partial(_init, settings=settings),
         step=partial(objective, settings=settings),
         trial=partial(_trial, settings=settings),
         iterations=2000 if family.horizon == 1 else 1500,
         settings=setting_words,
+        without_adaptation=_without_adaptation if adapts else None,
+        untrained_control=partial(_untrained_control, settings=settings) if adapts else None,
     )
-    if settings.adaptation.inner_steps == 0:
-        return learner
-    control = partial(_untrained_control, settings=settings)
-    return learner._replace(without_adaptation=_without_adaptation, untrained_control=control)
 
 
 def hide_settings(learner: Learner, *names: str) -> Learner:

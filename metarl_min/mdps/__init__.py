@@ -13,5 +13,5 @@ priors         distributions over MDPs, as records
 
 These functions are used inside the package, and trust their arguments: `check_noise`, `broadcast`,
 `prepare_with_policy`, `prepared_return`, `prepared_gradient`, `prepared_derivatives`,
-`leading_axes`, `first_states`, `arrive` and `visit_sums`.
+`sampled_episodes`, `first_states`, `arrive` and `visit_sums`.
 """

@@ -25,13 +25,7 @@ from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps.episodes import Episodes
 from metarl_min.mdps.mdp import MAX_COUNT
-from metarl_min.mdps.rollouts import (
-    CommonRandomNumbers,
-    Sampler,
-    arrive,
-    first_states,
-    leading_axes,
-)
+from metarl_min.mdps.rollouts import CommonRandomNumbers, Sampler, arrive, first_states
 
 
 def _check(*functions: Any) -> tuple[Any, ...]:
@@ -104,7 +98,10 @@ def play(
     instance("agent", agent, Agent)
     num_episodes = whole("num_episodes", num_episodes, high=MAX_COUNT)
     horizon = whole("horizon", horizon, high=MAX_COUNT)
-    leading, P = leading_axes(tables, population), int(population or 1)
+    if population is not None:
+        population = whole("population", population, high=MAX_COUNT)
+    P = population or 1
+    leading = tables.leading if population is None else (P, *tables.leading)
     common: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=0)
     task = np.tile(np.arange(math.prod(tables.leading)), P)
     memory, steps = agent.start(len(task)), []

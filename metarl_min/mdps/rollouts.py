@@ -110,14 +110,6 @@ class CommonRandomNumbers(NamedTuple):
         return self._repeated(self.rng.standard_normal, shape)
 
 
-def leading_axes(tables: Sampler, population: int | None) -> tuple[int, ...]:
-    """Return the leading axes of episodes: P if there is a population, then those of the tasks."""
-    members = (
-        () if population is None else (arguments.whole("population", population, high=MAX_COUNT),)
-    )
-    return (*members, *tables.leading)
-
-
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
     """Draw one of n outcomes for each entry of `index`, by inversion, eq. (1).
 
@@ -198,7 +190,17 @@ def sample(
     num_episodes = arguments.whole("num_episodes", num_episodes, high=MAX_COUNT)
     horizon = arguments.whole("horizon", horizon, high=MAX_COUNT)
     arguments.probabilities("probs", probs)
-    leading, P = leading_axes(tables, population), int(population or 1)
+    if population is not None:
+        population = arguments.whole("population", population, high=MAX_COUNT)
+    return sampled_episodes(rng, tables, probs, num_episodes, horizon, population)
+
+
+def sampled_episodes(
+    rng: Rng, tables: Sampler, probs: Array, num_episodes: int, horizon: int, population: int | None
+) -> Episodes:
+    """Return `sample` of valid arguments, which are not checked again."""
+    P = population or 1
+    leading = tables.leading if population is None else (P, *tables.leading)
     policy, column_offset = _policy_table(tables, leading, probs)
     column_offset = column_offset.reshape(P, -1)  # [P, M]
     rows, actions, arrivals = _walk(rng, tables, policy, column_offset, num_episodes, horizon)
@@ -233,10 +235,8 @@ def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) 
     >>> sum_over_visits(two_pulls, np.array([[0.5], [0.25]]), (1, 3))
     array([[0.  , 0.75, 0.  ]])
     """
-    states, (S, A) = (
-        arguments.instance("episodes", episodes, Episodes).states,
-        arguments.pair("shape", shape),
-    )
+    states = arguments.instance("episodes", episodes, Episodes).states
+    S, A = arguments.pair("shape", shape)
     arguments.floats("weights", arguments.shaped("weights", weights, states.shape, "the episodes"))
     arguments.indices("states", states, S)
     arguments.indices("actions", episodes.actions, A)

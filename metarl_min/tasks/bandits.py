@@ -38,19 +38,21 @@ KINDS = {kind: kind for kind in ("uniform", *LOW_MEAN)}
 def bandit_mdps(means: Array) -> MDP:
     """Return bandits whose arms have these mean rewards. [..., A] -> leading axes [...]"""
     require(floats("means", means).ndim > 0, "means must have the shape [.., A]", means.shape)
+    return MDP(*_bandit_mdps(means))
+
+
+def _bandit_mdps(means: Array) -> MDP:
+    """Return `bandit_mdps` of means that are finite and not too large."""
     A, shared = means.shape[-1], (1,) * (means.ndim - 1)
-    return MDP(
-        initial=np.ones((*shared, 1)),
-        transition=np.ones((*shared, 1, A, 1)),
-        reward=means[..., None, :, None],
-    )
+    initial, transition = np.ones((*shared, 1)), np.ones((*shared, 1, A, 1))
+    return MDP._make([initial, transition, means[..., None, :, None]])
 
 
 def sample_beta(rng: Rng, num_tasks: int, prior: BetaArms) -> MDP:
     """Draw bandits from eq. (1)."""
     a = instance("prior", prior, BetaArms).a
     shape = whole("num_tasks", num_tasks, high=MAX_COUNT), len(a)
-    return bandit_mdps(generator("rng", rng).beta(a, prior.b, shape))
+    return _bandit_mdps(generator("rng", rng).beta(a, prior.b, shape))  # means in [0, 1]
 
 
 def sample_gaussian(rng: Rng, num_tasks: int, prior: GaussianArms) -> MDP:

@@ -113,8 +113,8 @@ def test_the_step_size_for_standardised_advantages_has_no_unit():
     grid = gridworld(goal_reward=100.0)
     how = resolve(grid, baseline="standardised", inner_episodes=2)
     assert how.alpha == 8.0
-    assert adaptation_settings.unit_of_alpha(grid, "standardised") == 1.0
-    assert adaptation_settings.unit_of_alpha(grid, "mean") == 100.0
+    assert adaptation_settings.unit_of_alpha(100.0, "standardised") == 1.0
+    assert adaptation_settings.unit_of_alpha(100.0, "mean") == 100.0
 
 
 # ---- words ----
