@@ -18,6 +18,7 @@ from metarl_min import learners, training
 from metarl_min.ceilings import TooLarge, bayes_optimal, bounds
 from metarl_min.cli import budgets, comparison, estimation, jobs, published_tables, runs
 from metarl_min.cli.console import Work, draw, log, names, parameters, to_json, write
+from metarl_min.gradients import vector_files
 from metarl_min.learners import Learner
 from metarl_min.reports import equations, plots, tables
 from metarl_min.tasks import Family, Unsupported
@@ -145,5 +146,17 @@ def show_equations(args: argparse.Namespace) -> Work:
         if args.json:
             return to_json({"equations": [equation._asdict() for equation in rows]})
         return equations.text(rows)
+
+    return work
+
+
+def vectors(args: argparse.Namespace) -> Work:
+    """Write test vectors of meta-gradients, for libraries that cannot import this one."""
+    directory = runs.new_run_directory(args.out, args.stack)
+
+    def work() -> str:
+        digests = vector_files.write_vectors(directory)
+        args.stack.callback(log, f"written to {directory}")
+        return "\n".join(f"{digest}  {directory / name}" for name, digest in digests.items())
 
     return work

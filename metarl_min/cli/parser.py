@@ -169,6 +169,10 @@ def _add_equations(added: Parser) -> None:
     _add_common(added, "--json")
 
 
+def _add_vectors(added: Parser) -> None:
+    _add_common(added, "--out")
+
+
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], Work], Callable[[Parser], None]]] = {
     "compare": (commands.compare, _add_compare),
     "train": (run_commands.train, _add_train),
@@ -177,6 +181,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], Work], Callable[[Parser
     "estimators": (commands.estimators, _add_estimators),
     "tables": (commands.show_tables, _add_tables),
     "equations": (commands.show_equations, _add_equations),
+    "vectors": (commands.vectors, _add_vectors),
 }
 
 

@@ -1,9 +1,12 @@
-"""The commands `ceiling`, `equations` and `tables`."""
+"""The commands `ceiling`, `equations`, `tables` and `vectors`."""
 
+import hashlib
 import os
 
 import pytest
 from command_line import strict
+
+from metarl_min.gradients import vector_files
 
 
 def test_ceiling_json_is_the_schema(run):
@@ -71,3 +74,46 @@ def test_equations_of_one_module(run):
     } == {"adaptation"}
     rows = strict(run("equations", "values", "--json")[1])["equations"]
     assert rows and all(row["name"].startswith("values.") for row in rows)
+
+
+def test_vectors_prints_the_digests_of_the_files_that_it_writes(run):
+    status, out, err = run("vectors", "--out", "here")
+    assert (status, err) == (0, "written to here\n")
+    assert sorted(os.listdir("here")) == ["vectors.json", "vectors.npz"]
+    for line in out.splitlines():
+        digest, path = line.split("  ")
+        with open(path, "rb") as file:
+            assert hashlib.sha256(file.read()).hexdigest() == digest
+    assert run("vectors")[2] == f"written to runs{os.sep}0001\n"
+    with open("runs/0001/vectors.npz", "rb") as again, open("here/vectors.npz", "rb") as first:
+        assert again.read() == first.read()
+
+
+def test_vectors_writes_only_into_an_empty_directory(run):
+    os.mkdir("full")
+    with open("full/notes.txt", "w", encoding="utf-8") as file:
+        file.write("mine")
+    refused = "metarl_min: --out must be new or empty, got full with notes.txt\n"
+    assert run("vectors", "--out", "full") == (2, "", refused)
+    assert os.listdir("full") == ["notes.txt"]
+    refused = "metarl_min: --out must be a directory, got full/notes.txt\n"
+    assert run("vectors", "--out", "full/notes.txt") == (2, "", refused)
+
+
+def test_vectors_that_are_interrupted_leave_no_directory(run, monkeypatch):
+    def interrupt(directory):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(vector_files, "write_vectors", interrupt)
+    assert run("vectors") == (1, "", "metarl_min: interrupted: start it again\n")
+    assert run("vectors", "--out", "here")[0] == 1 and not os.path.exists("here")
+    assert os.listdir("runs") == []
+
+
+def test_a_disk_that_is_full_is_one_line_and_status_1(run, monkeypatch):
+    def full(directory):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(vector_files, "write_vectors", full)
+    status, out, err = run("vectors", "--out", "here")
+    assert (status, out) == (1, "") and err.count("\n") == 1 and "No space left" in err
