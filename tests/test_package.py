@@ -24,7 +24,7 @@ def test_numpy_and_autograd_are_all_that_is_required():
 
 def test_the_extras_are_there():
     extras = setup()["options.extras_require"]
-    assert set(extras) == {"run", "test", "docs", "distributed", "dev"}
+    assert set(extras) == {"run", "test", "docs", "distributed", "frameworks", "dev"}
     assert "tqdm" in extras["run"] and "matplotlib" in extras["run"]
 
 
@@ -44,7 +44,7 @@ def test_importing_the_package_is_light():
 
 
 def test_the_command_line_loads_extras_only_where_it_uses_them():
-    extras = {"matplotlib", "tqdm", "scipy", "pytest", "hypothesis"}
+    extras = {"matplotlib", "tqdm", "scipy", "pytest", "hypothesis", "torch", "jax"}
     assert not extras & loaded_by("metarl_min.cli.main")
 
 
