@@ -167,10 +167,11 @@ def gradient(
 def _traced_gradient(
     policy: RecurrentPolicy, params: Tree, x: Array, gradients: tuple[Array, Array]
 ) -> Tree:
-    """Return the gradient in the parameters by autograd, from those in the logits and the values.
+    """Return the gradient of f in the parameters by autograd.
 
-    `linear_function` is a sum, in which the gradients of f are constant factors. By the chain rule,
-    the gradient of this sum in the parameters is equal to the gradient of f.
+    `gradients` are the gradients of f in the logits and in the values. In the sum that
+    `linear_function` returns, they are constant factors. So by the chain rule, this sum and f have
+    the same gradient in the parameters.
     """
 
     def linear_function(params: Tree) -> Any:
