@@ -24,6 +24,8 @@ def test_the_problems_are_the_two_of_the_table():
         (2, 2),
     ]
     assert [x.inner.alpha for x in PROBLEMS] == [0.7] * 3 + [0.6] * 2
+    worked_example = [meta_gradients.exact_gradients(x).F_N for x in PROBLEMS[:2]]
+    assert worked_example == pytest.approx([0.504624, 0.503995], abs=5e-7)
 
 
 @every_problem
