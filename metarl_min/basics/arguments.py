@@ -166,8 +166,10 @@ def floats(name: str, value: Any, low: float = -np.inf, high: float = np.inf) ->
         if not finite.all():
             raise ValueError(f"{name} must be finite, got {value[~finite][:1]}")
     bounded = low > -np.inf or high < np.inf
-    if bounded and value.size and (value.min() < low or value.max() > high):
-        require_all((value >= low) & (value <= high), f"{name} must be from {low} to {high}", value)
+    # A bound may be too large for the dtype of the value, so Python numbers are compared.
+    if bounded and value.size and (float(value.min()) < low or float(value.max()) > high):
+        fits = (value.astype(float) >= low) & (value.astype(float) <= high)
+        require_all(fits, f"{name} must be from {low} to {high}", value)
     return value
 
 

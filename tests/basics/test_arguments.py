@@ -71,6 +71,15 @@ def test_floats_returns_the_array_itself(dtype):
     assert arguments.floats("w", array) is array
 
 
+@pytest.mark.parametrize(("dtype", "largest"), [(np.float16, 6e4), (np.float32, 3e38)])
+def test_floats_of_few_bits_are_compared_with_bounds_that_they_cannot_hold(dtype, largest):
+    array = np.array([largest, -largest], dtype)  # the sum of the squares overflows
+    assert arguments.floats("w", array) is array
+    assert arguments.floats("w", array, -1e100, 1e100) is array
+    with pytest.raises(ValueError, match=r"w must be from 0 to 1e\+100, got -.* at \[1\]"):
+        arguments.floats("w", array, 0, 1e100)
+
+
 @pytest.mark.parametrize(
     ("value", "kind"), [(np.array([1, 2]), "int64"), ([1.0], "list"), (1.0, "float"), (None, "No")]
 )
