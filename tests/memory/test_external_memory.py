@@ -64,22 +64,25 @@ def test_a_trial_is_that_of_a_loop_over_rows():
             assert_allclose([*logits[t, m], value[t, m]], heads, rtol=1e-12, atol=1e-13)
 
 
-def made_with_gradient(seed=0):
-    policy, params, x, rng = made(seed)
-    u, v = rng.normal(size=(T, M, A)), rng.normal(size=(T, M))
+def with_gradient(policy, params, x, rng):
+    u, v = rng.normal(size=(*x.shape[:2], A)), rng.normal(size=x.shape[:2])
     return params, *trial_and_gradient(policy, params, x, u, v)
 
 
 @pytest.mark.verifies("external_memory.2")
 @pytest.mark.parametrize("seed", range(3))
 def test_the_gradient_by_hand_is_that_of_the_traced_form(seed):
-    params, _, g = made_with_gradient(seed)
+    params, _, g = with_gradient(*made(seed))
     assert all(g[name].any() for name in params)
 
 
 @pytest.mark.verifies("external_memory.2")
 def test_the_gradient_by_hand_is_that_of_differences_in_every_coordinate():
-    params, f, g = made_with_gradient()
+    """Of two units and two rows: the third write of a trial erases a row that was written."""
+    rng = onp.random.default_rng(0)
+    policy = memory.policy(2, 2, W, "float64")
+    params = moved(policy.init(rng, INPUTS, A), 0.4, rng)
+    params, f, g = with_gradient(policy, params, rng.normal(size=(4, M, INPUTS)), rng)
     assert_derivative(f, g, params)
 
 
