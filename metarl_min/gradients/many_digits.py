@@ -1,9 +1,10 @@
 """Meta-gradients of small problems in 40 digits, by loops and full matrices.
 
-The last digits of a float64 result depend on the processor, because processors add in different
-orders. Test vectors must have the same digits everywhere. So this module computes with the numbers
-of Python's `decimal`: +, -, *, / and exp are correctly rounded on every machine. The arrays have
-the dtype object, and NumPy calls the operations of their entries.
+The last digits of a float64 result depend on the processor, because programs for different
+processors add in different orders and compute exp in different ways. Test vectors must have the
+same digits everywhere. So this module computes with the numbers of Python's `decimal`: their +, -,
+*, / and exp are correctly rounded on every machine. The arrays have the dtype object, and NumPy
+calls the operations of their entries.
 
 All problems have rewards r(s,a) without noise, tabular logits, gamma = 1 and a constant baseline b.
 In this module, g_t is the score grad log pi(a_t|s_t; phi), W_0 is the return of an episode, R is
@@ -19,7 +20,8 @@ enumeration (1).
          linearised_score  dw_t/dphi = Adv_t (g_0 + .. + g_{T-1})                 [derivation]
     (3)  dphi_{k+1}/dphi_k = I + alpha/N sum_i sum_t (Adv_t Hess log pi_t + g_t (dw_t/dphi)^T)
                                                                                   [derivation]
-    (4)  y_K = v,  y_k = (dphi_{k+1}/dphi_k)^T y_{k+1} + c R sum_i sum_t g_t      [derivation]
+    (4)  v_K = grad J(phi_K),
+         v_k = (dphi_{k+1}/dphi_k)^T v_{k+1} + c R sum_i sum_t g_t                [derivation]
 
     Steps of (1): the first formula is the definition of J. The derivative of P(tau|phi) is
     P(tau|phi) sum_t g_t, because log P(tau|phi) is a constant plus sum_t log pi_t.
@@ -32,12 +34,12 @@ enumeration (1).
     Steps of (3): the inner step is estimators (1). The derivative of w_t g_t is
     estimator_weights (3), and w_t has the value Adv_t.
 
-    Steps of (4): y_k is the derivative of v.phi_K + c R sum_k sum_i log P(tau_i|phi_k) in phi_k,
-    with v and R held fixed. phi_k appears in phi_{k+1} and in the log P(tau_i|phi_k) of step k.
+    Steps of (4): v_k is the derivative of v_K.phi_K + c R sum_k sum_i log P(tau_i|phi_k) in phi_k,
+    with v_K and R held fixed. phi_k appears in phi_{k+1} and in the log P(tau_i|phi_k) of step k.
 
-The estimate is y_0. The plain estimator has dw_t/dphi = 0 and c = 0, and emaml has dw_t/dphi = 0
-and c = 1. In averaged_score_term, c is 1/(N T): a program takes a mean where estimators (3) has a
-sum. The functions of `many_digits` trust their arguments.
+The estimate is v_0. The plain estimator has dw_t/dphi = 0 and c = 0, and emaml has dw_t/dphi = 0
+and c = 1. In averaged_score_term, c is 1/(N T): this is the mistake of a program that takes a mean
+where estimators (3) has a sum. The functions of `many_digits` trust their arguments.
 """
 
 from __future__ import annotations
@@ -191,11 +193,10 @@ def inner_step(problem: SmallProblem, phi: Array, data: DataSet) -> Differentiat
 
 
 def estimate(name: str, steps: list[DifferentiatedStep], v: Array, factor: Decimal) -> Array:
-    """Return y_0 of eq. (4) for the weights with this name. `factor` is c R."""
-    y = v
+    """Return v_0 of eq. (4) for the weights with this name. v is v_K, and `factor` is c R."""
     for step in reversed(steps):
-        y = step.jacobians[name].T @ y + factor * step.score
-    return y
+        v = step.jacobians[name].T @ v + factor * step.score
+    return v
 
 
 class Answers(NamedTuple):
@@ -237,7 +238,7 @@ def exact_objective(problem: SmallProblem) -> tuple[Decimal, Array]:
         J = expected_return(problem, phi)
         jacobians.append(np.eye(phi.size, dtype=int) + problem.alpha * J.hessian)
         phi = phi + problem.alpha * J.gradient.reshape(phi.shape)
-    value, y, _ = expected_return(problem, phi)
+    value, v, _ = expected_return(problem, phi)
     for jacobian in reversed(jacobians):
-        y = jacobian @ y
-    return value, y
+        v = jacobian @ v
+    return value, v

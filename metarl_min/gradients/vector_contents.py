@@ -13,10 +13,10 @@ import numpy as np
 from metarl_min.gradients import many_digits
 from metarl_min.gradients.many_digits import Answers, SmallProblem, decimals
 
-SMALLEST = Decimal("1e-30")  # a smaller number is the round-off of a zero
-
 DOCUMENTATION = {
-    "about": "Every objective is maximised. A loss that is minimised has the factor -1.",
+    "about": "Small problems of meta-reinforcement learning, every data set of each problem, and "
+    "the answers of estimators of the meta-gradient. Every objective is maximised. So the gradient "
+    "of a loss that is minimised has the factor -1.",
     "first line": "format, version, and the SHA-256 of all bytes after the first line. Refuse a "
     "file with another SHA-256 or with a version that you do not know.",
     "digits": "All numbers are computed in 40 digits and rounded to 15 digits.",
@@ -41,7 +41,7 @@ DOCUMENTATION = {
     "grad_F_N": "[S, A] its gradient in theta",
     "F_inf": "J(phi_K), if every inner step is phi_{k+1} = phi_k + alpha grad J(phi_k)",
     "grad_F_inf": "[S, A] its gradient in theta",
-    "probability": "[M] of each data set. All data sets are listed, so the sum is 1.",
+    "probability": "[M] of each data set. All ordered data sets are listed, so the sum is 1.",
     "states": "[M, K, N, T] of the episodes",
     "actions": "[M, K, N, T] of the episodes",
     "rewards": "[M, K, N, T] of the episodes",
@@ -56,7 +56,7 @@ DOCUMENTATION = {
     "loaded_dice": "the same through the objective of Farquhar et al. 2019, with lambda = 1",
     "linearised_score": "the same with (1 + sum_l log ratio_l) (W_t - baseline) (Tang 2022)",
     "emaml": "plain plus the score term R d/dtheta sum_k sum_i log P(tau_i|phi_k) (Stadie et al. "
-    "2018). It is the only unbiased one, for grad F_N.",
+    "2018). Its expectation is grad F_N for every N. No other estimator of this list has this.",
     "averaged_score_term": "plain plus the score term divided by N T: a frequent mistake",
     "fomaml": "v, first-order MAML (Finn et al. 2017)",
 }
@@ -101,7 +101,7 @@ def _problem(task: dict[str, Any], num_episodes: int, num_steps: int) -> SmallPr
 
 def _rounded(numbers: Any, *shape: int) -> Any:
     """Return decimal numbers as nested lists of floats of 15 digits, with the given shape."""
-    floats = [float(f"{x:.14e}") if abs(x) > SMALLEST else 0.0 for x in np.ravel(np.array(numbers))]
+    floats = [float(f"{x:.14e}") for x in np.ravel(np.array(numbers))]
     return np.reshape(floats, shape or np.shape(numbers)).tolist()
 
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import re
+import sys
 import zipfile
 
 import numpy as np
@@ -70,6 +71,15 @@ def test_the_arrays_are_read_without_this_library(folder):
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
     assert {entry.create_system for entry in entries} == {3}
     assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
+
+
+def test_the_archive_has_the_same_bytes_on_another_system(folder, monkeypatch):
+    with np.load(folder / "vectors.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    monkeypatch.setattr(sys, "platform", "win32")  # what zipfile asks
+    again = vector_files._archive(arrays)
+    monkeypatch.undo()
+    assert again == (folder / "vectors.npz").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["vectors.json", "vectors.npz"])
