@@ -260,7 +260,7 @@ def every_stage(kinds, num_episodes):
 
 
 def adapted_return(theta, kinds, num_episodes, num_steps, rule, J):
-    """F_N by meta_gradients (1): a sum of probability times return, by recursion over steps."""
+    """F_N by exact_objectives (1): a sum of probability times return, by recursion over steps."""
     if num_steps == 0:
         return J.value(theta)
     total = 0.0

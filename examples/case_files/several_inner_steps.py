@@ -13,7 +13,13 @@ import autograd.numpy as np
 from autograd import grad
 
 from metarl_min.basics import trees
-from metarl_min.gradients import adaptation, estimators, meta_gradients, objectives
+from metarl_min.gradients import (
+    adaptation,
+    estimators,
+    inner_steps,
+    meta_gradients,
+    objectives,
+)
 from metarl_min.gradients.estimator_weights import plain_weights
 from metarl_min.mdps.policies import tabular
 from metarl_min.tasks.bandits import bandit_mdps
@@ -34,9 +40,9 @@ def estimator(mistake):
                 if k and mistake == "later score without Jacobian":  # as if phi_k were theta
                     at = trees.map_leaves(lambda a, b, c: a + b - c, path[k], theta, path[0])
                 if not (k and mistake == "no later score"):
-                    log_p = estimators.log_probability(inner, at, D)
+                    log_p = inner_steps.log_probability(inner, at, D)
                     score_term = score_term + np.sum(R * log_p)
-                phi = estimators.inner_step(inner, phi, path[k], D, plain_weights)
+                phi = inner_steps.inner_step(inner, phi, path[k], D, plain_weights)
             return score_term + trees.dot(v, phi)
 
         return grad(surrogate)(path[0])

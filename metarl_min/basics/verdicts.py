@@ -27,6 +27,7 @@ class Report(NamedTuple):
     factor: float | None  # k of eq. (1), if the claimed values are k times the true ones
     remark: str  # why nothing was concluded, or the name of a known estimator or mistake, or ""
     dtype: str = "float64"  # of the claimed values
+    where: str = ""  # the problem that the numbers are about, or ""
 
     def __bool__(self) -> bool:
         return self.agrees
@@ -51,7 +52,7 @@ class Report(NamedTuple):
         text += f" (known to {self.uncertainty:.1g})"
         if self.factor is not None:
             text += f"; it is {self.factor:.6g} times what it should be"
-        return f"{text}; {self.remark}" if self.remark else text
+        return "; ".join(filter(None, [text, self.remark, self.where and f"on {self.where}"]))
 
 
 def _factor(claimed: Array, truth: Array) -> float | None:

@@ -20,9 +20,16 @@ inner_steps          the inner step of an estimator, on data that are sampled or
 estimators           published estimators of the meta-gradient
 traced_trials        gradients of a trial with these weights, and a table of all estimators
 combinations         settings of MAML that do not go together
-mistakes             frequent mistakes in an estimator, by name
 problems             problems on which estimators are measured
+listed_data          the data sets of a problem, listed as if they were sampled
+exact_objectives     the two objectives of a problem, and their exact gradients
+claims               what an estimator claims, and what it answers on all data sets
+known_sums           known vectors whose sum is an unknown one
+mistakes             frequent mistakes in an estimator, by name
 meta_gradients       the exact mean, covariance and bias of an estimator, and a check of your own
+orders               how the bias and the variance change with the number of episodes
+exact_mistakes       exact meta-gradients of several tasks, and frequent mistakes in them
+exact_checks         a check of exact meta-gradients of your own
 monte_carlo          the same moments from sampled data sets
 ordered_data         every ordered list of episodes of a small problem
 library_estimators   estimators that the code of published libraries computes

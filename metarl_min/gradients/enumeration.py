@@ -21,9 +21,14 @@ Two rules keep the list of trajectories short:
 - The last arrival matters only through its reward. Trajectories that differ only in their last
   arrival, and have equal rewards, are one trajectory. Its c_tau is the sum of theirs.
 
+Rewards are equal to their means, or they are 1 or 0. In the second case the mean reward of a step
+is the probability of the reward 1, and c_tau contains the probability of each reward.
+
 All data sets lie along the axis M of tasks, so a function that was written for sampled episodes
 runs on them unchanged. tests/estimators_by_hand.py lists the same data sets with loops, without
 counts and without the two rules. In this module, U is the number of trajectories.
+
+`require_few` trusts its arguments.
 """
 
 import itertools
@@ -45,6 +50,7 @@ from metarl_min.basics.arguments import (
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array
 from metarl_min.mdps.mdp import MDP, absorbing
+from metarl_min.mdps.noises import Noise, bernoulli, check_noise, deterministic
 from metarl_min.mdps.rollouts import Episodes
 
 # The largest number of data sets, and of trajectories. For this limit, trajectories that differ
@@ -81,19 +87,28 @@ class Trajectories(NamedTuple):
     log_chance: Array  # [U] log c_tau
 
 
-class AllDataSets(NamedTuple):
-    """All M combinations of the data sets of K inner steps."""
+def _rewards(task: MDP, noise: Noise) -> list[tuple[Array, Array]]:
+    """Return the possible rewards, each with its probability. Both are arrays [S, A, S].
 
-    data: list[Data]  # D_0 .. D_{K-1} of every combination
-    log_constant: Array  # [M] log of eq. (3) without the factors pi(a_t|s_t) of eq. (1)
+    ValueError if a reward can take more than two values.
+    """
+    check_noise(noise, task)
+    mean = np.broadcast_to(task.reward[0], task.transition[0].shape)
+    if noise is bernoulli:
+        return [(np.ones_like(mean), mean), (np.zeros_like(mean), 1 - mean)]
+    rule = "reward_noise of listed data sets must be deterministic or bernoulli"
+    require(noise is deterministic, rule, noise)
+    return [(mean, np.ones_like(mean))]
 
 
-def _require_few_trajectories(task: MDP, horizon: int) -> None:
+def _require_few_trajectories(task: MDP, horizon: int, noise: Noise) -> None:
     """Count the trajectories by dynamic programming; ValueError if there are more than LIMIT.
 
     Trajectories that differ only in their last arrival count separately.
     """
-    num_ways = (task.transition[0] > 0).sum(1)  # [S, S] number of actions that may lead to s'
+    num_rewards = sum((p > 0).astype(int) for _, p in _rewards(task, noise))
+    # [S, S] number of ways in which a step may lead to s': an action and a reward
+    num_ways = ((task.transition[0] > 0) * num_rewards).sum(1)
     stays, one_way = absorbing(task)[0], np.eye(len(num_ways), dtype=int)
     num_partial = (task.initial[0] > 0).astype(int)  # [S] partial trajectories that end in s
     for t in range(horizon):
@@ -105,39 +120,46 @@ def _require_few_trajectories(task: MDP, horizon: int) -> None:
         num_ways = np.where(stays[:, None], one_way, num_ways)
 
 
-def _append_step(task: MDP, partial: dict[Any, float], last: bool) -> dict[Any, float]:
+def _append_step(
+    task: MDP, noise: Noise, partial: dict[Any, float], last: bool
+) -> dict[Any, float]:
     """Append one step to every partial trajectory, in every possible way.
 
     `partial` maps the key (steps, state, alive) of a partial trajectory to a number. This number is
-    the product of rho(s_0) and the factors P of the steps, eq. (1).
+    the product of rho(s_0), the factors P of the steps, eq. (1), and the probabilities of the
+    rewards.
     """
     P, stays = task.transition[0], absorbing(task)[0]
-    rewards = np.broadcast_to(task.reward[0], P.shape)
+    chances = [(rewards, P * p) for rewards, p in _rewards(task, noise)]
+    of_the_end = [(np.zeros_like(P), P)]
     longer: dict[Any, float] = {}
     for (steps, s, alive), chance in partial.items():
-        # An episode that is not alive takes action 0 and stays.
-        for a, arrival in np.argwhere(P[s] > 0) if alive else [(0, s)]:
-            step = (s, a, rewards[s, a, arrival], alive)
-            # Every last arrival gets the same end. So trajectories that differ only in their last
-            # arrival, and have equal rewards, have the same key, and their numbers are added.
-            end = (0, False) if last else (arrival, alive and not stays[arrival])
-            key = ((*steps, step), *end)
-            longer[key] = longer.get(key, 0.0) + chance * P[s, a, arrival]
+        for rewards, p in chances if alive else of_the_end:
+            # An episode that is not alive takes action 0 and stays.
+            for a, arrival in np.argwhere(p[s] > 0) if alive else [(0, s)]:
+                step = (s, a, rewards[s, a, arrival], alive)
+                # Every last arrival gets the same end. So trajectories that differ only in their
+                # last arrival, and have equal rewards, have the same key, and their numbers are
+                # added.
+                end = (0, False) if last else (arrival, alive and not stays[arrival])
+                key = ((*steps, step), *end)
+                longer[key] = longer.get(key, 0.0) + chance * p[s, a, arrival]
     return longer
 
 
-def trajectories(task: MDP, horizon: int) -> Trajectories:
-    """List the trajectories of one task with leading axis [1], eq. (1). Rewards have no noise.
+def trajectories(task: MDP, horizon: int, noise: Noise = deterministic) -> Trajectories:
+    """List the trajectories of one task with leading axis [1], eq. (1).
 
-    ValueError if there are more than LIMIT trajectories.
+    ValueError if there are more than LIMIT trajectories, or if the noise of the rewards is neither
+    `deterministic` nor `bernoulli`.
     """
     leading = instance("task", task, MDP).leading
     require(leading == (1,), "task must have one leading axis of length 1", leading)
     horizon = whole("horizon", horizon)
-    _require_few_trajectories(task, horizon)
+    _require_few_trajectories(task, horizon, noise)
     partial = {((), s, True): rho for s, rho in enumerate(task.initial[0]) if rho > 0}
     for t in range(horizon):
-        partial = _append_step(task, partial, last=t + 1 == horizon)
+        partial = _append_step(task, noise, partial, last=t + 1 == horizon)
     # Two transpositions, from [U][T][4] to [U][4][T] to [4][U][T], make a table of each field.
     fields_of_each = [list(zip(*steps, strict=True)) for steps, _, _ in partial]
     states, actions, rewards, alive = zip(*fields_of_each, strict=True)
@@ -181,24 +203,11 @@ def num_data_sets(num_trajectories: int, num_episodes: int, num_steps: int) -> i
     # A K above 333 is replaced by 333, to keep the integer small. If num_sets is 1, its power is 1
     # for every K. Otherwise its power is at least 2^333 for every such K, which is above 1e99.
     M = num_sets ** min(K, 333)
-    text = f"{M:,}" if M < 1e99 else "more than 1e99"
-    require(M <= LIMIT, f"there may be at most {LIMIT:,} data sets", text)
+    require_few(M)
     return M
 
 
-def enumerate_data_sets(task: MDP, horizon: int, num_episodes: int, num_steps: int) -> AllDataSets:
-    """List all combinations of the data sets of K inner steps, eq. (3).
-
-    If there are more than LIMIT, a ValueError gives their number.
-    """
-    listed = trajectories(task, horizon)
-    M = num_data_sets(len(listed.log_chance), num_episodes, num_steps)
-    counts, log_orders = compositions(len(listed.log_chance), num_episodes)
-    log_factors = log_orders + counts @ listed.log_chance
-    choices = np.indices((len(counts),) * num_steps).reshape(num_steps, M)  # [K, M] rows of counts
-    shape = (M, *listed.episodes.states.shape)
-    episodes = Episodes._make(np.broadcast_to(field, shape) for field in listed.episodes)
-    return AllDataSets(
-        data=[Data(episodes=episodes, counts=counts[choice]) for choice in choices],
-        log_constant=np.zeros(M) + sum(log_factors[choice] for choice in choices),
-    )
+def require_few(num_sets: float) -> None:
+    """Raise a ValueError if there are more than LIMIT data sets. It trusts its argument."""
+    text = f"{num_sets:,.0f}" if num_sets < 1e99 else "more than 1e99"
+    require(num_sets <= LIMIT, f"there may be at most {LIMIT:,} data sets", text)

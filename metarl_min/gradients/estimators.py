@@ -51,8 +51,8 @@ The bias of an estimator is the mean of g minus the gradient of F_N or F_inf, wi
 - lvc has this mean and this bias only at horizon 1.
 - plain and fomaml are biased for F_N and F_inf, and their bias does not vanish as N grows.
 
-The estimators are called with inputs that `meta_gradients` and `monte_carlo` make: `emaml`,
-`fomaml`, `through_inner_steps` and `without_score_term` trust their arguments.
+The estimators are called with inputs that `meta_gradients` and `monte_carlo` make: `plain`,
+`emaml`, `fomaml`, `through_inner_steps` and `without_score_term` trust their arguments.
 
 tests/estimators_by_hand.py computes the same with loops and full matrices. trial_gradients also has
 estimators with the names emaml, plain and fomaml. They differentiate the return of a whole trial.
@@ -76,9 +76,12 @@ from metarl_min.gradients.estimator_weights import (
     linearised_weights,
     loaded_dice_weights,
     lvc_weights,
-    plain_weights,
 )
-from metarl_min.gradients.inner_steps import InnerStep, inner_step, log_probability
+from metarl_min.gradients.inner_steps import (
+    InnerStep,
+    log_probability,
+    next_iterate,
+)
 
 StageData = Sequence[Data]  # D_0 .. D_{K-1}
 Estimator = Callable[..., Tree]  # takes the fields of `EstimatorInputs`, in their order
@@ -107,12 +110,12 @@ def through_inner_steps(
     # `total` adds up this number over the data sets. Each data set has its own copy of theta, so
     # the gradient of the sum contains the gradient of each data set.
     def total(theta: Tree) -> Any:
-        phi, score_term = theta, 0.0
+        phis, score_term = [theta], 0.0
         for reference, D in zip(path[:-1], data, strict=True):
             if factor is not None:
-                score_term = score_term + np.sum(factor * log_probability(inner, phi, D))
-            phi = inner_step(inner, phi, reference, D, weights)
-        return score_term + trees.dot(v, phi)
+                score_term = score_term + np.sum(factor * log_probability(inner, phis[-1], D))
+            phis.append(next_iterate(inner, phis, reference, D, weights))
+        return score_term + trees.dot(v, phis[-1])
 
     return grad(total)(path[0])
 
@@ -124,7 +127,11 @@ def without_score_term(
     return through_inner_steps(inner, path, data, v, weights)
 
 
-plain = partial(without_score_term, weights=plain_weights)
+def plain(inner: InnerStep, path: Iterates, data: StageData, v: Tree, R: Array) -> Tree:
+    """Return the first term of eq. (3) with the weights of the inner step. R is not used."""
+    return through_inner_steps(inner, path, data, v, inner.weights)
+
+
 lvc = partial(without_score_term, weights=lvc_weights)
 dice = partial(without_score_term, weights=dice_weights)
 loaded_dice = partial(without_score_term, weights=loaded_dice_weights)
@@ -142,16 +149,17 @@ def emaml(
     term is (-0.685, 0.685), and the score term is 0.5 times (-0.5, 0.5).
 
     >>> import numpy as onp
+    >>> from metarl_min.gradients.inner_steps import inner_step
     >>> from metarl_min.mdps import policies, rollouts
     >>> inner = InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0)
     >>> state, action, reward, alive = (onp.array([[[x]]]) for x in (0, 1, 0.9, True))
     >>> data = [Data(rollouts.Episodes(state, action, reward, alive), counts=onp.ones((1, 1)))]
     >>> theta, v = {"logits": onp.zeros((1, 1, 2))}, {"logits": onp.array([[[-1.0, 1.0]]])}
-    >>> phi = inner_step(inner, theta, theta, data[0], plain_weights)
+    >>> phi = inner_step(inner, theta, theta, data[0], inner.weights)
     >>> emaml(inner, [theta, phi], data, v, R=onp.array([0.5]))["logits"].round(12)
     array([[[-0.935,  0.935]]])
     """
-    return through_inner_steps(inner, path, data, v, plain_weights, R - c)
+    return through_inner_steps(inner, path, data, v, inner.weights, R - c)
 
 
 def fomaml(inner: InnerStep, path: Iterates, data: StageData, v: Tree, R: Array) -> Tree:

@@ -2,12 +2,26 @@
 
 It is adaptation (1) with the surrogate of a data set. Data are records `Data` of the module
 `enumeration`, with a count for each episode. A sum over the episodes of a data set weighs each
-episode with its count. Other modules of the package call `episode_weights`, `baseline_per_step`,
-`scale_per_task`, `inner_step` and `log_probability`. These functions trust their arguments.
+episode with its count.
+
+Three settings of `InnerStep` may be functions of your own:
+
+- `baseline(data, W)` returns b_t of every step, from the data set and its returns-to-go W. Both
+  results and W have the axes [M, N, T].
+- `weights(log_ratio, rewards, b, gamma)` returns the weight w_t of every sampled action, as the
+  functions of `estimator_weights` do. Autograd may trace log_ratio. `full_returns` and
+  `discounted_from_start` are two examples.
+- `update(inner, phis, gradient)` returns the next iterate, from the iterates phi_0 .. phi_k and the
+  estimated gradient. Autograd may trace both. `momentum` in the tests is an example of four lines.
+
+Other modules of the package call `ascend`, `episode_weights`, `baseline_per_step`,
+`scale_per_task`, `estimated_gradient`, `next_iterate`, `inner_step`, `log_probability`,
+`full_returns` and `discounted_from_start`. These functions trust their arguments.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import autograd.numpy as np
@@ -15,25 +29,57 @@ import numpy as onp
 from autograd.tracer import isbox
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import instance, real, require
+from metarl_min.basics.arguments import floats, function, instance, real, require, shaped
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.gradients import advantages, returns
 from metarl_min.gradients.enumeration import Data
-from metarl_min.gradients.estimator_weights import Weights
+from metarl_min.gradients.estimator_weights import Weights, plain_weights
 from metarl_min.gradients.objectives import at_visits, summed_visits
 from metarl_min.mdps.policies import Policy, log_softmax, log_softmax_pullback, softmax
 
+Baseline = Callable[[Data, Array], Array]  # (data, W [M, N, T]) -> b [M, N, T]
+Update = Callable[[Any, Sequence[Tree], Tree], Tree]  # (inner, phi_0 .. phi_k, gradient) -> phi
 
-def _valid(policy: Policy, alpha: Any, baseline: float | str, gamma: float) -> tuple[Any, ...]:
+
+def ascend(inner: InnerStep, phis: Sequence[Tree], gradient: Tree) -> Tree:
+    """Return the next iterate of gradient ascent, adaptation (1)."""
+    return trees.add_scaled(phis[-1], inner.alpha, gradient)
+
+
+def full_returns(log_ratio: Any, rewards: Array, b: Array, gamma: float) -> Array:
+    """Return weights that are the return of the whole episode, minus b, for each of its steps.
+
+    >>> full_returns(0.0, onp.array([[1.0, 4.0]]), b=0.0, gamma=0.5)
+    array([[3., 3.]])
+    """
+    W = returns.returns_to_go(rewards, gamma)[..., :1]
+    return W - b + onp.zeros(rewards.shape)
+
+
+def discounted_from_start(log_ratio: Any, rewards: Array, b: Array, gamma: float) -> Array:
+    """Return the plain weights times gamma^t: the discount starts at the start of the episode.
+
+    >>> discounted_from_start(0.0, onp.array([[1.0, 4.0]]), b=0.0, gamma=0.5)
+    array([[3., 2.]])
+    """
+    return gamma ** onp.arange(rewards.shape[-1]) * plain_weights(log_ratio, rewards, b, gamma)
+
+
+def _valid(
+    policy: Policy, alpha: Any, baseline: Any, gamma: float, weights: Weights, update: Update
+) -> tuple[Any, ...]:
     if isinstance(alpha, dict):
         trees.check(alpha)
     elif not isbox(alpha):
         alpha = real("alpha", alpha, 0)
-    rule = "baseline must be mean, leave_one_out, standardised or a number"
-    baseline = advantages.check(baseline)
-    require(baseline != "linear", rule, "'linear'")
-    return instance("policy", policy, Policy), alpha, baseline, real("gamma", gamma, 0, 1)
+    rule = "baseline must be mean, leave_one_out, standardised, a number or a function"
+    if not callable(baseline):
+        baseline = advantages.check(baseline)
+    require(not (isinstance(baseline, str) and baseline == "linear"), rule, "'linear'")
+    weights, update = function("weights", weights), function("update", update)
+    instance("policy", policy, Policy)
+    return policy, alpha, baseline, real("gamma", gamma, 0, 1), weights, update
 
 
 @checked(_valid)
@@ -47,8 +93,10 @@ class InnerStep(NamedTuple):
 
     policy: Policy
     alpha: Any  # a number, or a tree with a step size for each parameter
-    baseline: float | str  # a number, mean, leave_one_out or standardised
+    baseline: float | str | Baseline  # a number, mean, leave_one_out, standardised or a function
     gamma: float = 1.0  # discount of W
+    weights: Weights = plain_weights  # w_t of the sampled actions
+    update: Update = ascend  # the next iterate
 
 
 def episode_weights(data: Data) -> Array:
@@ -57,8 +105,14 @@ def episode_weights(data: Data) -> Array:
 
 
 def baseline_per_step(inner: InnerStep, data: Data) -> Array:
-    """Return b_t of every step. [M, N, T], or [M, 1, T] if b_t is the mean of all episodes"""
+    """Return b_t of every step. [M, N, T], or [M, 1, T] if b_t is the mean of all episodes
+
+    TypeError or ValueError unless a baseline of your own returns finite floats [M, N, T].
+    """
     W = returns.discounted_returns(data.episodes.rewards, inner.gamma)
+    if callable(inner.baseline):
+        b = floats("the result of baseline", inner.baseline(data, W.copy()))
+        return shaped("the result of baseline", b, W.shape, "the episodes")
     if not isinstance(inner.baseline, str):
         return returns.constant_baseline(inner.baseline, W)
     N = data.counts.sum(-1)[:, None, None]
@@ -79,8 +133,10 @@ def scale_per_task(inner: InnerStep, data: Data, b: Array) -> Array:
     return advantages.standard_deviation(W - b, counts * data.episodes.alive, largest)
 
 
-def inner_step(inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights: Weights) -> Tree:
-    """Take the inner step adaptation (1) on every data set. -> leaves [M, ...]
+def estimated_gradient(
+    inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights: Weights
+) -> Tree:
+    """Return the sum of estimators (1) on every data set. -> leaves [M, ...]
 
     Traceable in phi. `reference` has the value of phi, and is held fixed: the ratios of the weights
     are probabilities of phi divided by probabilities of `reference`.
@@ -89,7 +145,7 @@ def inner_step(inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights
     log_probs_of_reference = log_softmax(inner.policy.logits(reference))
     log_ratio = at_visits(log_softmax(z) - log_probs_of_reference, episodes)
     rewards = episodes.rewards
-    if inner.baseline == "standardised":
+    if isinstance(inner.baseline, str) and inner.baseline == "standardised":
         # The weights are linear in rewards and b. If both are divided by s, so are the weights.
         s = scale_per_task(inner, data, b)
         rewards, b = rewards / s, b / s
@@ -98,8 +154,22 @@ def inner_step(inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights
     # turns C into the gradient in the logits. The pullback is the product with (dz/dphi)^T. It
     # turns the gradient in the logits into the gradient in the parameters.
     C = summed_visits(episode_weights(data)[..., None] * w, episodes, np.shape(z)[-2:])
-    u = log_softmax_pullback(softmax(z), C)
-    return trees.add_scaled(phi, inner.alpha, inner.policy.pullback(phi, u))
+    return inner.policy.pullback(phi, log_softmax_pullback(softmax(z), C))
+
+
+def next_iterate(
+    inner: InnerStep, phis: Sequence[Tree], reference: Tree, data: Data, weights: Weights
+) -> Tree:
+    """Return phi_{k+1} from phi_0 .. phi_k on every data set. -> leaves [M, ...]
+
+    Traceable in the iterates. `reference` has the value of phi_k, and is held fixed.
+    """
+    return inner.update(inner, phis, estimated_gradient(inner, phis[-1], reference, data, weights))
+
+
+def inner_step(inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights: Weights) -> Tree:
+    """Take the first inner step, which starts at phi = phi_0. -> leaves [M, ...]"""
+    return next_iterate(inner, [phi], reference, data, weights)
 
 
 def log_probability(inner: InnerStep, phi: Tree, data: Data) -> Any:

@@ -1,35 +1,32 @@
-"""The exact mean, covariance and bias of an estimator of the meta-gradient.
+"""The exact mean, covariance and bias of an estimator, and a check of a meta-gradient.
 
-On a small problem all data sets D of the inner steps are listed with their probabilities P(D),
-enumeration (3). An expectation is then a finite sum. F_N is the expected return after inner steps
-on sampled episodes, and g(D) is the estimate that an estimator makes from D:
+`listed_data` lists all data sets D of the inner steps of a small problem, with their probabilities
+P(D). An expectation is then a finite sum. g(D) is the estimate that an estimator makes from D:
 
-    (1)  F_N(theta) = sum_D P(D) J(phi_K(D))                                   [estimators (2)]
-    (2)  E[g] = sum_D P(D) g(D),
+    (1)  E[g] = sum_D P(D) g(D),
          Cov[g] = sum_D P(D) (g(D) - E[g]) (g(D) - E[g])^T                         [definition]
-    (3)  n < (tr Cov_unbiased - tr Cov_biased) / |bias|^2,  bias = E[g] - grad F    [derivation]
+    (2)  n < (tr Cov_unbiased - tr Cov_biased) / |bias|^2,  bias = E[g] - grad F    [derivation]
 
-If (3) holds, the mean of n biased estimates is nearer to grad F than the mean of n unbiased ones:
+If (2) holds, the mean of n biased estimates is nearer to grad F than the mean of n unbiased ones:
 
 - The mean of n independent estimates has the expectation E[g] and the covariance Cov[g] / n.
 - So its expected squared distance from grad F is |bias|^2 + tr Cov[g] / n. Without a bias, this
   distance is tr Cov_unbiased / n.
-- The biased mean is nearer if |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n, which is (3).
+- The biased mean is nearer if |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n, which is (2).
 
 `monte_carlo` runs the same estimators on sampled data. For learners, `traced_trials` uses the same
 inner step, with weights of estimator_weights. A mistake in the inner step or in the weights, such
 as a sum instead of a mean, changes E[g]. tests/estimators_by_hand.py computes the same with loops.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import autograd.numpy as np
 import numpy as onp
-from autograd import value_and_grad
 
 from metarl_min.basics import trees
 from metarl_min.basics.arguments import (
     floats,
+    function,
     instance,
     probabilities,
     real,
@@ -40,71 +37,37 @@ from metarl_min.basics.arguments import (
 from metarl_min.basics.checks import Report
 from metarl_min.basics.expectations import check_unbiased, moments
 from metarl_min.basics.trees import Array, Tree
-from metarl_min.gradients import adaptation, inner_steps, mistakes
-from metarl_min.gradients.enumeration import AllDataSets, Data, enumerate_data_sets
-from metarl_min.gradients.estimator_weights import plain_weights
+from metarl_min.gradients import claims, listed_data, mistakes
 from metarl_min.gradients.estimators import Estimator, EstimatorInputs, rows_of
-from metarl_min.gradients.objectives import expected_return_objective
+from metarl_min.gradients.exact_objectives import ExactGradients, exact_gradients
+from metarl_min.gradients.listed_data import AllDataSets, adapt, inputs_at, on_episodes
 from metarl_min.gradients.problems import Problem, standard_problems
+
+__all__ = [
+    "AllDataSets",
+    "Comparison",
+    "Errors",
+    "ExactGradients",
+    "Moments",
+    "Problem",
+    "adapt",
+    "break_even",
+    "check_meta_gradient",
+    "compare_estimators",
+    "enumerate_data",
+    "enumerated_inputs",
+    "exact_gradients",
+    "inputs_at",
+    "measure",
+    "on_episodes",
+    "standard_problems",
+]
 
 
 def enumerate_data(problem: Problem) -> AllDataSets:
     """Return all data sets of a problem. If they are too many, a ValueError gives their number."""
-    N, K = instance("problem", problem, Problem).num_episodes, problem.num_steps
-    return enumerate_data_sets(problem.task, problem.horizon, num_episodes=N, num_steps=K)
-
-
-def adapt(problem: Problem, theta: Tree, sets: AllDataSets) -> tuple[list[Tree], Any]:
-    """Return phi_0 .. phi_K [M, ...] and log P(D) [M], enumeration (3). Traceable in theta.
-
-    It trusts its arguments.
-    """
-    inner, log_p = problem.inner, sets.log_constant
-    path = [trees.broadcast_to_tasks(theta, len(log_p))]
-    for D in sets.data:
-        log_p = log_p + inner_steps.log_probability(inner, path[-1], D)
-        # Plain weights do not use the reference, so the traced phi_k may be the reference too.
-        path.append(inner_steps.inner_step(inner, path[-1], path[-1], D, plain_weights))
-    return path, log_p
-
-
-class ExactGradients(NamedTuple):
-    """The two objectives of a problem, estimators (2), and their exact gradients."""
-
-    F_N: float
-    grad_F_N: Tree
-    F_inf: float
-    grad_F_inf: Tree
-
-
-def exact_gradients(problem: Problem) -> ExactGradients:
-    """Return F_N by eq. (1), F_inf by adaptation (5), and their gradients."""
-    policy, alpha = instance("problem", problem, Problem).inner.policy, problem.inner.alpha
-    theta, K = problem.theta, problem.num_steps
-    sets, J = enumerate_data(problem), expected_return_objective(problem.task, problem.horizon)
-
-    def F_N(theta: Tree) -> Any:
-        path, log_p = adapt(problem, theta, sets)
-        return np.sum(np.exp(log_p) * J.value(policy.logits(path[-1])))
-
-    value, gradient = value_and_grad(F_N)(theta)
-    return ExactGradients(
-        F_N=float(value),
-        grad_F_N=gradient,
-        F_inf=float(adaptation.adapted_return(policy, theta, alpha, K, J)),
-        grad_F_inf=adaptation.meta_gradient_by_hessian_products(policy, theta, alpha, K, J),
-    )
-
-
-def inputs_at(problem: Problem, path: list[Tree], data: list[Data]) -> EstimatorInputs:
-    """Return the inputs of an estimator on given data. v and R are exact.
-
-    It trusts its arguments.
-    """
-    inner, J = problem.inner, expected_return_objective(problem.task, problem.horizon)
-    v = adaptation.gradient(inner.policy, path[-1], J)
-    R = J.value(inner.policy.logits(path[-1]))
-    return EstimatorInputs(inner=inner, path=path, data=data, v=v, R=R)
+    listing = listed_data.from_counts(problem)
+    return listed_data.block(listing, onp.arange(listing.size))
 
 
 def enumerated_inputs(problem: Problem) -> tuple[EstimatorInputs, Array]:
@@ -141,7 +104,7 @@ def _errors(mean: Array, variance: float, gradient: Tree) -> Errors:
 
 
 def measure(estimates: Array, probability: Array, exact: ExactGradients) -> Moments:
-    """Return the moments of estimates [M, D] by eq. (2), and their errors."""
+    """Return the moments of estimates [M, D] by eq. (1), and their errors."""
     gradient = trees.ravel(instance("exact", exact, ExactGradients).grad_F_N)[0]
     shape = (*probabilities("probability", probability).shape, *gradient.shape)
     shaped("estimates", floats("estimates", estimates), shape, "the data sets and the gradient")
@@ -159,7 +122,7 @@ def measure(estimates: Array, probability: Array, exact: ExactGradients) -> Mome
 
 
 def break_even(biased: Moments, unbiased: Moments, bias_norm: float) -> float:
-    """Return the n above which the unbiased estimator has the smaller error, eq. (3).
+    """Return the n above which the unbiased estimator has the smaller error, eq. (2).
 
     It is infinite if the bias is no larger than round-off.
     """
@@ -178,28 +141,46 @@ class Comparison(NamedTuple):
     moments: dict[str, Moments]
 
 
+def _require_use_of_counts(name: str, estimator: Estimator, problem: Problem) -> None:
+    """Raise a ValueError if some estimates from counts and from episodes differ."""
+    listing = listed_data.from_counts(problem)
+    some = listed_data.block(listing, claims.sampled_choices(listing.size)[:20])
+    inputs = claims.inputs_of(problem, some)[0]
+    by_counts = rows_of(name, estimator, inputs)
+    by_episodes = rows_of(name, on_episodes(estimator), inputs)
+    same = abs(by_counts - by_episodes).max() <= 1e-6 * abs(by_episodes).max()
+    rule = f"the estimator {name} must use the counts of episodes, or be wrapped in on_episodes"
+    require(bool(same), rule, "other estimates from counts than from episodes")
+
+
 def compare_estimators(
     functions: dict[str, Estimator], problem: Problem, num_episodes: list[int]
 ) -> dict[int, Comparison]:
-    """Measure every estimator with each number N of episodes per inner step. {N: Comparison}"""
+    """Measure every estimator with each number N of episodes per inner step. {N: Comparison}
+
+    The estimators are called with counts of trajectories, so a large N is cheap. ValueError if an
+    estimator ignores the counts. An estimator that was written for sampled data is wrapped in
+    `on_episodes`.
+    """
     comparisons = {}
     instance("functions", functions, dict)
     for N in sequence("num_episodes", num_episodes):
         problem = instance("problem", problem, Problem)._replace(num_episodes=N)
         exact, (inputs, p) = exact_gradients(problem), enumerated_inputs(problem)
-        estimates = {name: rows_of(name, g, inputs) for name, g in functions.items()}
+        estimates = {}
+        for name, estimator in functions.items():
+            estimates[name] = rows_of(name, estimator, inputs)
+            _require_use_of_counts(name, estimator, problem)
         moments_of = {name: measure(x, p, exact) for name, x in estimates.items()}
         comparisons[N] = Comparison(exact=exact, moments=moments_of)
     return comparisons
 
 
-def _check_leaves(g: Any, phi: Tree) -> None:
-    """Raise TypeError or ValueError unless the estimate g is finite and has the leaves of phi."""
-    rule, shapes = "estimator must return a dict of float arrays", trees.map_leaves(np.shape, phi)
-    got = trees.map_leaves(np.shape, g) if isinstance(g, dict) else type(g).__name__
-    require(got == shapes, f"{rule} with the names and shapes {shapes}", got)
-    for name in g:
-        floats(f"estimator(..)[{name!r}]", g[name])
+def _where(problem: Problem) -> str:
+    """Say in words which problem a report is about."""
+    states, actions = problem.task.shape
+    sizes = f"{states} state{'s' * (states > 1)}, {actions} actions, horizon {problem.horizon}"
+    return f"{sizes}, N = {problem.num_episodes}, K = {problem.num_steps}"
 
 
 def check_meta_gradient(
@@ -209,32 +190,37 @@ def check_meta_gradient(
     problem: Problem | None = None,
     tolerance: float = 1e-10,
 ) -> Report:
-    """Check that the mean of an estimator is the gradient of F_N or of F_inf.
+    """Check that the mean of an estimator is the gradient of F_N or of F_inf, or the Hessian of J.
 
-    The estimator has the arguments of the estimators in `estimators`. The problems are your
-    `problem`, or the two `standard_problems`. The estimator is called once for each problem, with
-    all data sets along the axis M, and returns leaves [M, ...]. The report is on the problem with
-    the largest error. If the estimates equal those of a known estimator or mistake on every
-    problem, to nine digits, the remark names it.
+    The estimator has the arguments of the estimators in `estimators`, and is written as for sampled
+    data: data sets lie along the axis M, and each has N episodes with the count 1. It returns
+    leaves [M, ...]. It is called several times, with copies of its inputs. The estimand is `F_N`,
+    `F_inf` or `hessian`, see `claims`. The problems are your `problem`, or the two
+    `standard_problems`. The report is on the problem with the largest error. If the estimates equal
+    a known estimator, or a sum of two of them with simple factors, the remark names it.
 
     >>> from metarl_min.gradients import estimators
     >>> check_meta_gradient(estimators.emaml, "F_N").agrees
     True
     >>> check_meta_gradient(lambda *inputs: estimators.emaml(*inputs, c=inputs[-1]), "F_N").remark
     'it is plain'
+    >>> print(check_meta_gradient(estimators.dice, "hessian").verdict)
+    agrees
     """
-    require(estimand in ("F_N", "F_inf"), "estimand must be F_N or F_inf", repr(estimand))
-    reports, estimates, known, probabilities = [], [], [], []
-    for one in standard_problems() if problem is None else [problem]:
-        exact, (inputs, p) = exact_gradients(one), enumerated_inputs(one)
-        truths = {"grad F_N": exact.grad_F_N, "grad F_inf": exact.grad_F_inf}
-        known.append(mistakes.candidates(inputs, one.num_episodes, truths))
-        g = estimator(*inputs)  # last, because it may change its inputs in place
-        _check_leaves(g, inputs.path[0])
-        target = truths[f"grad {estimand}"]
+    claims.check_estimand(estimand)
+    function("estimator", estimator)
+    truth = claims.name_of(estimand)
+    reports, found = [], []
+    for one in standard_problems() if problem is None else [instance("problem", problem, Problem)]:
+        on = claims.for_estimand(one, estimand)
+        found.append(claims.evidence(estimator, on, estimand))
+        p, g = found[-1].probability, found[-1].estimates
         # The estimates are already made, so the estimator of check_unbiased is the identity.
-        reports.append(check_unbiased(lambda g: g, (p, g), target, tolerance=tolerance))
-        estimates.append(trees.flatten_tasks(g))
-        probabilities.append(p)
-    worst = max(reports, key=lambda report: report.relative_error)
-    return mistakes.explain(worst, estimates, known, probabilities, f"grad {estimand}")
+        report = check_unbiased(lambda g: g, (p, g), found[-1].truths[truth], tolerance=tolerance)
+        reports.append(report._replace(where=_where(on)))
+    worst = max(reports, key=lambda report: (not report.agrees, report.relative_error))
+    report = mistakes.explain(worst, found, estimand, truth)
+    if any(one.changed for one in found):
+        remarks = [report.remark, "the estimator changed its inputs in place"]
+        report = report._replace(remark="; ".join(filter(None, remarks)))
+    return report

@@ -1,28 +1,44 @@
 """Frequent mistakes in an estimator of the meta-gradient, each with a name.
 
-A wrong estimator often has one of three forms:
+A wrong estimator is often a sum of few known parts, each with a simple factor:
 
 - an estimator of `estimators`, times a factor that was forgotten or applied twice;
 - an estimator that should have no score term, plus a score term;
-- such a sum whose score term has a wrong factor, or contains only the first inner step.
+- such a sum whose score term has a wrong factor, or contains only the first inner step;
+- a mixture of two estimators, such as half of each.
 
-There are a few hundred combinations. `candidates` computes all of them on given data. `explain`
-compares them with an unknown estimator, and names the combinations that are equal to it.
+The known parts are computed on data sets on which the unknown estimator was called. `known_sums`
+then finds the sums that are equal to its estimates. A factor has a name if it is a simple fraction
+on all problems, or if it is N, K or alpha on each of them, or the inverse of one.
 
-`meta_gradients` calls these functions: `transposed`, `score_term`, `factors`, `candidates` and
-`explain` trust their arguments.
+`meta_gradients` calls these functions: `transposed`, `score_term`, `known_parts`, `multiples`,
+`factors` and `explain` trust their arguments.
 """
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 
 from metarl_min.basics import trees
-from metarl_min.basics.checks import Report
+from metarl_min.basics.checks import Report, tolerance_for
 from metarl_min.basics.trees import Array, Tree
+from metarl_min.basics.vectors import coarsest_dtype
+from metarl_min.gradients.claims import Evidence, answer, inputs_of, sampled_choices
 from metarl_min.gradients.estimator_weights import WEIGHTS, Weights, plain_weights
-from metarl_min.gradients.estimators import ESTIMATORS, EstimatorInputs, through_inner_steps
+from metarl_min.gradients.estimators import (
+    ESTIMATORS,
+    Estimator,
+    EstimatorInputs,
+    through_inner_steps,
+)
+from metarl_min.gradients.known_sums import Comparison, equal_sums, fitted
+from metarl_min.gradients.listed_data import block
+from metarl_min.gradients.problems import Problem
 
+MOST_SETS = 20_000  # the most data sets of a problem on which means are compared
 Candidates = dict[str, Array]  # name -> estimates [M, D], or their mean [D]
 
 
@@ -38,14 +54,14 @@ def transposed(inputs: EstimatorInputs) -> Tree:
     """
     v = inputs.v
     for k, D in enumerate(inputs.data):
-        v = through_inner_steps(inputs.inner, inputs.path[k : k + 2], [D], v, plain_weights)
+        v = through_inner_steps(inputs.inner, inputs.path[k : k + 2], [D], v, inputs.inner.weights)
     return v
 
 
 def score_term(
-    inputs: EstimatorInputs, num_steps: int | None = None, weights: Weights = plain_weights
+    inputs: EstimatorInputs, num_steps: int | None = None, weights: Weights | None = None
 ) -> Tree:
-    """Return the score term of estimators (3) for the given weights, with c = 0.
+    """Return the score term of estimators (3) with c = 0, for the weights of the inner step.
 
     With `num_steps` = n it contains only the data sets D_0 .. D_{n-1}. A program makes this mistake
     if it holds phi_n and all later iterates fixed: then log P(D_k|phi_k) with k >= n has no
@@ -54,104 +70,162 @@ def score_term(
     inner, path, data, v, R = inputs
     last = len(data) if num_steps is None else num_steps
     zero = trees.scale(v, 0.0)
+    weights = weights or inner.weights
     return through_inner_steps(inner, path[: last + 1], data[:last], zero, weights, factor=R)
 
 
-def factors(numbers: dict[str, float]) -> dict[str, float]:
-    """Return 1, -1, every number and its inverse. Their names are prefixes such as "1/N times "."""
-    products = {f"{name} times ": number for name, number in numbers.items()}
-    inverses = {f"1/{name} times ": 1 / number for name, number in numbers.items() if number}
+def known_parts(problem: Problem, estimand: str) -> dict[str, Estimator]:
+    """Return estimators and score terms by name, the simplest first.
+
+    With weights of your own, an inner step has only plain, emaml and fomaml. Parts that are equal
+    to others because there is only one inner step are left out.
+    """
+    inner, K = problem.inner, problem.num_steps
+    own = inner.weights is not plain_weights
+    parts = {name: g for name, g in ESTIMATORS.items() if not own or name not in WEIGHTS}
+    parts = {"plain": ESTIMATORS["plain"], **parts}
+    if estimand == "hessian":
+        return {name: parts[name] for name in parts if name != "emaml"}
+    if K > 1:
+        parts["plain with transposed factors"] = lambda *x: transposed(EstimatorInputs(*x))
+    parts["the score term"] = lambda *x: score_term(EstimatorInputs(*x))
+    if K > 1:
+        name = "the score term with phi_1 .. detached"
+        parts[name] = lambda *x: score_term(EstimatorInputs(*x), num_steps=1)
+        for name in [] if own else list(WEIGHTS)[1:]:
+            through = partial(_score_term_through, weights=WEIGHTS[name])
+            parts[f"the score term through {name}"] = through
+    return parts
+
+
+def _score_term_through(*inputs: Any, weights: Weights) -> Tree:
+    return score_term(EstimatorInputs(*inputs), weights=weights)
+
+
+def multiples(numbers: dict[str, float]) -> dict[str, float]:
+    """Return 1, -1, the numbers and their inverses.
+
+    Their names are prefixes such as "1/N times ". The numbers 0 and 1 have no other name.
+
+    >>> multiples({"N": 4.0, "K": 1.0})
+    {'': 1.0, '-1 times ': -1.0, 'N times ': 4.0, '1/N times ': 0.25}
+    """
+    numbers = {name: float(x) for name, x in numbers.items() if x not in (0, 1)}
+    products = {f"{name} times ": x for name, x in numbers.items()}
+    inverses = {f"1/{name} times ": 1 / x for name, x in numbers.items()}
     return {"": 1.0, "-1 times ": -1.0, **products, **inverses}
 
 
-def _with_score_terms(
-    inputs: EstimatorInputs, gradients: Candidates, scales: dict[str, float]
-) -> Candidates:
-    """Return every gradient plus a score term times a factor, for all score terms and factors."""
-    score = trees.flatten_tasks(score_term(inputs))
-    detached = trees.flatten_tasks(score_term(inputs, num_steps=1))
-    sums = {}
-    for name, gradient in gradients.items():
-        terms = {"the score term": score, "the score term with phi_1 .. detached": detached}
-        if name in WEIGHTS and name != "plain":
-            own = score_term(inputs, weights=WEIGHTS[name])
-            terms[f"the score term through {name}"] = trees.flatten_tasks(own)
-        for term_name, term in terms.items():
-            for factor, number in scales.items():
-                sums[f"{name} + {factor}{term_name}"] = gradient + number * term
-    return sums
+def factors(problem: Problem, num_sets: int) -> dict[str, float]:
+    """Return the factors that a program may forget or apply twice, by name."""
+    alpha = problem.inner.alpha
+    numbers = {"N": problem.num_episodes, "2": 2.0, "K": problem.num_steps, "M": num_sets}
+    return multiples(numbers | ({} if isinstance(alpha, dict) else {"alpha": alpha}))
 
 
-def candidates(inputs: EstimatorInputs, num_episodes: int, truths: dict[str, Tree]) -> Candidates:
-    """Return all estimators and mistakes by name, the simplest first. {name: [M, D]}
-
-    `truths` are exact gradients by name, such as "grad F_N". They do not depend on the data. If
-    the step size alpha is a tree, it is not one of the factors.
-    """
-    M, K, alpha = len(inputs.R), len(inputs.data), inputs.inner.alpha
-    of_alpha = {} if isinstance(alpha, dict) else {"alpha": alpha}
-    scales = factors({"N": num_episodes, "2": 2, "K": K, **of_alpha, "M": M})
-    simple = {name: trees.flatten_tasks(g(*inputs)) for name, g in ESTIMATORS.items()}
-    simple["plain with transposed factors"] = trees.flatten_tasks(transposed(inputs))
-    gradients = {name: x for name, x in simple.items() if name != "emaml"}
-    for name, truth in truths.items():
-        simple[name] = np.tile(trees.ravel(truth)[0], (M, 1))
-    scaled = {
-        factor + name: number * x for factor, number in scales.items() for name, x in simple.items()
-    }
-    return scaled | _with_score_terms(inputs, gradients, scales)
+def _estimates(part: Estimator, one: Evidence, estimand: str, choices: Array) -> Array:
+    """Return the estimates of a known part on some data sets. [choices, D]"""
+    sets = block(one.listing, choices)
+    return trees.flatten_tasks(answer(part, inputs_of(one.problem, sets)[0], estimand))
 
 
-def _equal(x: Array, y: Array) -> bool:
-    """Return whether x and y differ nowhere by more than 1e-9 times the largest entry of y."""
-    return bool(abs(x - y).max() <= 1e-9 * abs(y).max())
+def _known(one: Evidence, estimand: str, choices: Array) -> dict[str, Array]:
+    """Return the estimates of all known parts, and the exact values, on some data sets."""
+    parts = known_parts(one.problem, estimand)
+    rows = {name: _estimates(g, one, estimand, choices) for name, g in parts.items()}
+    for name, exact in one.truths.items():
+        rows[name] = np.tile(trees.ravel(exact)[0], (len(choices), 1))
+    return rows
 
 
-def _names_of(estimates: list[Array], known: list[Candidates]) -> str:
-    """Return the names of at most three candidates that equal the estimates on all problems.
+def _comparison(found: list[Evidence], known: list[Candidates], x: list[Array]) -> Comparison:
+    """Return x and the known parts that all problems have, as vectors."""
+    shared = [name for name in known[0] if all(name in rows for rows in known)]
+    dtype = coarsest_dtype(*(one.estimates for one in found))
+    return Comparison(
+        x=[rows.ravel().astype(float) for rows in x],
+        known={name: [rows[name].ravel() for rows in known] for name in shared},
+        tables=[factors(one.problem, one.listing.size) for one in found],
+        tolerance=tolerance_for(1e-9, dtype),
+    )
 
-    Both lists have one entry for each problem.
-    """
-    pairs = list(zip(estimates, known, strict=True))
-    names = [name for name in known[0] if all(_equal(x, rows[name]) for x, rows in pairs)]
-    return " = ".join(names[:3])
+
+def _on_samples(found: list[Evidence], estimand: str) -> Comparison:
+    """Compare single estimates on the sampled data sets of each problem."""
+    choices = [sampled_choices(one.listing.size) for one in found]
+    x = [trees.flatten_tasks(one.estimates)[c] for one, c in zip(found, choices, strict=True)]
+    known = [_known(one, estimand, c) for one, c in zip(found, choices, strict=True)]
+    return _comparison(found, known, x)
 
 
-def _common_factor(means: list[Array], known_means: list[Candidates], truth: str) -> float | None:
+def _on_means(found: list[Evidence], estimand: str) -> Comparison:
+    """Compare the means over all data sets of each problem."""
+    known = []
+    for one in found:
+        rows = _known(one, estimand, np.arange(one.listing.size))
+        known.append({name: one.probability @ y for name, y in rows.items()})
+    return _comparison(found, known, _mean_estimates(found))
+
+
+def _mean_estimates(found: list[Evidence]) -> list[Array]:
+    return [one.probability @ trees.flatten_tasks(one.estimates) for one in found]
+
+
+def _holds_everywhere(found: list[Evidence], estimand: str, names: tuple[str, ...]) -> bool:
+    """Return whether a sum of these parts equals the estimates on all data sets."""
+    known = []
+    for one in found:
+        rows = {}
+        for name in names:
+            exact = one.truths.get(name)
+            choices = np.arange(one.listing.size)
+            rows[name] = (
+                _estimates(known_parts(one.problem, estimand)[name], one, estimand, choices)
+                if exact is None
+                else np.tile(trees.ravel(exact)[0], (len(choices), 1))
+            )
+        known.append(rows)
+    x = [trees.flatten_tasks(one.estimates) for one in found]
+    return fitted(_comparison(found, known, x), names) is not None
+
+
+def _common_factor(found: list[Evidence], of: Comparison, truth: str) -> float | None:
     """Return the number with mean = number * truth on all problems, or None if there is none.
 
-    With the logits of two arms every gradient is a multiple of (-1, 1), so every candidate is some
+    With the logits of two arms every gradient is a multiple of (-1, 1), so every part is some
     multiple of the truth. A factor explains nothing there, so the result is None.
     """
-    mean = np.concatenate(means)
-    rows = {name: np.concatenate([x[name] for x in known_means]) for name in known_means[0]}
-    target = rows[truth]
+    mean = np.concatenate(_mean_estimates(found))
+    target = np.concatenate([trees.ravel(one.truths[truth])[0] for one in found])
     number = float(mean @ target / (target @ target or 1.0))
-    on_a_line = np.linalg.matrix_rank(np.stack(list(rows.values()))) < 2
-    return number if _equal(mean, number * target) and not on_a_line else None
+    if len(found) == 1:
+        rows = np.concatenate([y[0].reshape(-1, len(target)) for y in of.known.values()])
+        if np.linalg.matrix_rank(rows) < 2:
+            return None
+    near = abs(mean - number * target).max() <= of.tolerance * abs(number * target).max()
+    return number if near and abs(number - 1) > of.tolerance else None
 
 
-def explain(
-    report: Report,
-    estimates: list[Array],
-    known: list[Candidates],
-    probabilities: list[Array],
-    truth: str,
-) -> Report:
-    """Add to a report the names of the candidates that are equal to the estimates.
+def explain(report: Report, found: list[Evidence], estimand: str, truth: str) -> Report:
+    """Add to a report the names of the sums of known parts that equal the estimates.
 
-    The lists have one entry for each problem: the estimates [M, D], the candidates, and the
-    probabilities [M] of the data sets. If no candidate is equal on every data set, the remark names
-    the candidates with an equal mean. If there are none either, the factor of the report is the
-    number with mean = number * truth, or None. A report that already has a remark is not changed.
+    `found` has one entry for each problem, and `truth` is the name of the exact value. If no sum is
+    equal on every data set, the remark names the sums with an equal mean. If there are none either,
+    the factor of the report is the number with mean = number * truth, or None. If a problem has
+    more than MOST_SETS data sets, only SAMPLE of them are compared, and no means. A report that
+    already has a remark is not changed.
     """
     if report.remark:
         return report
-    if names := _names_of(estimates, known):
-        return report._replace(factor=None, remark=f"it is {names}")
-    means = [p @ x for p, x in zip(probabilities, estimates, strict=True)]
-    pairs = list(zip(probabilities, known, strict=True))
-    known_means = [{name: p @ x for name, x in rows.items()} for p, rows in pairs]
-    if names := _names_of(means, known_means):
-        return report._replace(factor=None, remark=f"it has the mean of {names}")
-    return report._replace(factor=_common_factor(means, known_means, truth))
+    few = all(one.listing.size <= MOST_SETS for one in found)
+    samples = _on_samples(found, estimand)
+    sums = equal_sums(samples)
+    if sums and (not few or _holds_everywhere(found, estimand, sums[0].names)):
+        remark = f"it is {' = '.join(s.text for s in sums)}"
+        return report._replace(factor=None, remark=remark)
+    sums = equal_sums(_on_means(found, estimand)) if few else []
+    factor = _common_factor(found, samples, truth)
+    if sums and (factor is None or len(sums[0].names) == 1):
+        remark = f"it has the mean of {' = '.join(s.text for s in sums)}"
+        return report._replace(factor=None, remark=remark)
+    return report._replace(factor=factor)

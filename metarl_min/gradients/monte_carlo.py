@@ -15,7 +15,6 @@ from metarl_min.basics.checks import EPS
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.gradients import adaptation, estimators, inner_steps
 from metarl_min.gradients.enumeration import Data
-from metarl_min.gradients.estimator_weights import plain_weights
 from metarl_min.gradients.estimators import Estimator
 from metarl_min.gradients.meta_gradients import inputs_at
 from metarl_min.gradients.objectives import expected_return_objective
@@ -64,7 +63,7 @@ def sample_data(rng: Rng, problem: Problem, num_sets: int) -> tuple[list[Tree], 
         probs = policies.softmax(inner.policy.logits(path[-1]))
         episodes = rollouts.sample(rng, sampler, probs, N, problem.horizon)
         data.append(Data(episodes=episodes, counts=np.ones((num_sets, N))))
-        path.append(inner_steps.inner_step(inner, path[-1], path[-1], data[-1], plain_weights))
+        path.append(inner_steps.next_iterate(inner, path, path[-1], data[-1], inner.weights))
     return path, data
 
 

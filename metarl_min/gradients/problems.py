@@ -6,19 +6,28 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import instance, require, whole
+from metarl_min.basics.arguments import instance, real, require, whole
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Tree
 from metarl_min.gradients import advantages
 from metarl_min.gradients.inner_steps import InnerStep
 from metarl_min.gradients.parameters import check_parameters, check_step_sizes
-from metarl_min.mdps import policies
+from metarl_min.mdps import noises, policies
 from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.noises import Noise
 from metarl_min.tasks.bandits import bandit_mdps
 
 
 def _valid(
-    inner: InnerStep, theta: Tree, task: MDP, horizon: int, num_episodes: int, num_steps: int
+    inner: InnerStep,
+    theta: Tree,
+    task: MDP,
+    horizon: int,
+    num_episodes: int,
+    num_steps: int,
+    gamma: float,
+    reward_noise: Noise,
+    num_outer_episodes: int,
 ) -> tuple[Any, ...]:
     instance("inner", inner, InnerStep)
     leading = instance("task", task, MDP).leading
@@ -27,9 +36,11 @@ def _valid(
     check_step_sizes(inner.alpha, theta)
     T, N = whole("horizon", horizon), whole("num_episodes", num_episodes)
     K = whole("num_steps", num_steps, low=0)
-    if K > 0:
+    if K > 0 and not callable(inner.baseline):
         advantages.require_enough_data(inner.baseline, "num_episodes", N, T, task.shape[0])
-    return inner, theta, task, T, N, K
+    noises.check_noise(reward_noise, task)
+    outer = whole("num_outer_episodes", num_outer_episodes, low=0)
+    return inner, theta, task, T, N, K, real("gamma", gamma, 0, 1), reward_noise, outer
 
 
 @checked(_valid)
@@ -38,6 +49,9 @@ class Problem(NamedTuple):
 
     TypeError or ValueError if the fields do not fit together, or if an inner step has too few
     episodes for its baseline, `advantages.require_enough_data`.
+
+    If `num_outer_episodes` is 0, an estimator is given the exact adjoint v = grad J(phi_K) and the
+    exact number R = J(phi_K). Otherwise both are estimated from so many episodes of phi_K.
     """
 
     inner: InnerStep
@@ -46,6 +60,9 @@ class Problem(NamedTuple):
     horizon: int
     num_episodes: int  # N, per inner step
     num_steps: int  # K
+    gamma: float = 1.0  # discount of J
+    reward_noise: Noise = noises.deterministic  # only deterministic and bernoulli can be listed
+    num_outer_episodes: int = 0
 
 
 def standard_problems() -> list[Problem]:

@@ -6,6 +6,7 @@ from comparing import rng
 from campaign.gradients_values import (
     DATA,
     EXACT,
+    EXACT_PROBLEM,
     INNER,
     MOMENTS,
     ONE,
@@ -16,11 +17,15 @@ from campaign.judging import call
 from metarl_min.gradients import (
     enumeration,
     estimators,
+    exact_checks,
+    exact_mistakes,
     inner_steps,
     libraries,
     library_verdicts,
+    listed_data,
     meta_gradients,
     monte_carlo,
+    orders,
 )
 from metarl_min.gradients import problems as problems_
 from metarl_min.gradients.enumeration import Data
@@ -36,13 +41,25 @@ CALLS = {
     "enumeration.num_data_sets": call(
         enumeration.num_data_sets, num_trajectories=2, num_episodes=3, num_steps=2
     ),
-    "enumeration.enumerate_data_sets": call(
-        enumeration.enumerate_data_sets, task=ONE, horizon=1, num_episodes=2, num_steps=1
+    "listed_data.from_counts": call(listed_data.from_counts, problem=PROBLEM),
+    "listed_data.in_one_order": call(listed_data.in_one_order, problem=PROBLEM),
+    "listed_data.in_every_order": call(listed_data.in_every_order, problem=PROBLEM),
+    "listed_data.on_episodes": call(listed_data.on_episodes, estimator=estimators.plain),
+    "orders.check_order": call(
+        orders.check_order,
+        {"num_episodes": "wrong-shape"},
+        estimator=estimators.plain, estimand="F_N", problem=PROBLEM, num_episodes=[1, 2, 3],
+    ),
+    "exact_mistakes.ExactProblem": call(exact_mistakes.ExactProblem, **EXACT_PROBLEM._asdict()),
+    "exact_mistakes.standard_exact_problems": call(exact_mistakes.standard_exact_problems),
+    "exact_checks.check_exact_meta_gradient": call(
+        exact_checks.check_exact_meta_gradient,
+        program=exact_mistakes.right, problem=EXACT_PROBLEM, tolerance=1e-9,
     ),
     "inner_steps.InnerStep": call(inner_steps.InnerStep, {"baseline": "sign"}, **INNER._asdict()),
     "problems.Problem": call(problems_.Problem, **PROBLEM._asdict()),
     "meta_gradients.enumerate_data": call(meta_gradients.enumerate_data, problem=PROBLEM),
-    "meta_gradients.exact_gradients": call(meta_gradients.exact_gradients, problem=PROBLEM),
+    "exact_objectives.exact_gradients": call(meta_gradients.exact_gradients, problem=PROBLEM),
     "meta_gradients.enumerated_inputs": call(meta_gradients.enumerated_inputs, problem=PROBLEM),
     "meta_gradients.measure": call(
         meta_gradients.measure, estimates=ROWS, probability=np.array([0.25, 0.75]), exact=EXACT

@@ -7,6 +7,7 @@ from problems import small_bandit, small_grid
 from metarl_min.gradients import (
     adaptation,
     adaptation_settings,
+    exact_mistakes,
     inner_steps,
     meta_gradients,
     objectives,
@@ -52,6 +53,7 @@ exact = {"policy": tabular, "theta": THETA, "alpha": 0.5, "num_steps": 2, "J": J
 INNER = inner_steps.InnerStep(tabular, 0.5, 0.25, 0.9)
 ONE = MDP(TASKS.initial, TASKS.transition, TASKS.reward[:1])
 PROBLEM = problems_.Problem(INNER._replace(gamma=1.0), THETA, ONE, 1, 2, 1)
+EXACT_PROBLEM = exact_mistakes.ExactProblem(tabular, THETA, 0.5, TASKS, 2, 2, 0.9)
 DATA = Data(EPISODES, np.ones((3, 4)))
 PHI = {"logits": Z}
 INPUTS, P = meta_gradients.enumerated_inputs(PROBLEM)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from metarl_min.gradients import enumeration, meta_gradients
 from metarl_min.gradients.estimators import InnerStep
 from metarl_min.gradients.meta_gradients import Problem
-from metarl_min.mdps import policies
+from metarl_min.mdps import noises, policies
 from metarl_min.mdps.mdp import MDP
 from metarl_min.tasks.bandits import bandit_mdps
 
@@ -47,6 +47,17 @@ CASES = {  # task, horizon, and the number of trajectories counted by hand
     "trap, random start": (one(RANDOM, problems.TRAP, PAID_ONCE), 2, (2 + 2 * 3) + 2),
 }
 cases = pytest.mark.parametrize("name", CASES)
+
+
+def problem_of(task, horizon, N, K):
+    return Problem(
+        inner=InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.3),
+        theta={"logits": logits_of(task)},
+        task=task,
+        horizon=horizon,
+        num_episodes=N,
+        num_steps=K,
+    )
 
 
 def logits_of(task, seed=0):
@@ -141,15 +152,8 @@ def contents(stages):
 @pytest.mark.verifies("enumeration.2", "enumeration.3")
 def test_eqs2_and_3_data_sets_have_the_probability_of_all_their_orders(name):
     task, horizon, N, K = DATA[name]
-    theta = {"logits": logits_of(task)}
-    problem = Problem(
-        inner=InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.3),
-        theta=theta,
-        task=task,
-        horizon=horizon,
-        num_episodes=N,
-        num_steps=K,
-    )
+    problem = problem_of(task, horizon, N, K)
+    theta = problem.theta
     truth = defaultdict(float)
     kinds = by_hand.episodes(task, horizon)
     for stages, p in by_hand.all_data(theta, kinds, N, K, by_hand.Rule(0.7, 0.3)):
@@ -173,7 +177,7 @@ def test_eqs2_and_3_data_sets_have_the_probability_of_all_their_orders(name):
 @pytest.mark.verifies("enumeration.2")
 def test_eq2_many_episodes_keep_their_probabilities():
     task, N = bandit_mdps(np.array([[0.2, 0.9]])), 1000
-    sets = enumeration.enumerate_data_sets(task, 1, N, 1)
+    sets = meta_gradients.enumerate_data(problem_of(task, 1, N, 1))
     log_p = sets.log_constant + sets.data[0].counts @ np.log([0.25, 0.75])
     assert len(log_p) == N + 1
     assert np.exp(log_p).sum() == pytest.approx(1.0, rel=1e-10)
@@ -184,7 +188,7 @@ def test_too_many_data_sets_are_refused_before_they_are_made_and_the_size_is_nam
     task, horizon = SLIPPING
     size = math.comb(8 + 7, 7) ** 2
     with pytest.raises(ValueError, match=rf"at most 2,000,000 data sets, got {size:,}"):
-        enumeration.enumerate_data_sets(task, horizon, 8, 2)
+        meta_gradients.enumerate_data(problem_of(task, horizon, 8, 2))
 
 
 def test_too_many_trajectories_are_refused_before_they_are_listed_and_the_size_is_named():
@@ -195,7 +199,7 @@ def test_too_many_trajectories_are_refused_before_they_are_listed_and_the_size_i
 def test_a_list_may_have_the_size_of_the_limit(monkeypatch):
     task, horizon = CASES["slip, fixed start, rewards of arrivals"][:2]
     monkeypatch.setattr(enumeration, "LIMIT", 16)
-    assert len(enumeration.enumerate_data_sets(task, horizon, 1, 1).log_constant) == 16
+    assert len(meta_gradients.enumerate_data(problem_of(task, horizon, 1, 1)).log_constant) == 16
     monkeypatch.setattr(enumeration, "LIMIT", 15)
     with pytest.raises(ValueError, match="at most 15 trajectories, got 16 of 2 steps"):
         enumeration.trajectories(task, horizon)
@@ -208,14 +212,45 @@ def test_a_list_may_have_the_size_of_the_limit(monkeypatch):
         ({"task": bandit_mdps(np.ones((2, 2)))}, ValueError, r"length 1, got \(2,\)"),
         ({"horizon": 0}, ValueError, "horizon must be at least 1, got 0"),
         ({"horizon": 1.0}, TypeError, "horizon must be a whole number, got 1.0"),
-        ({"num_episodes": 0}, ValueError, "num_episodes must be at least 1, got 0"),
-        ({"num_steps": -1}, ValueError, "num_steps must be at least 0, got -1"),
+        ({"noise": noises.gaussian}, ValueError, "must be deterministic or bernoulli, got"),
+        ({"noise": noises.bernoulli}, ValueError, "means between 0 and 1"),
     ],
 )
-def test_a_problem_that_cannot_be_enumerated_is_refused_with_the_rule(change, error, message):
-    settings = {"task": BANDIT[0], "horizon": 1, "num_episodes": 1, "num_steps": 1}
+def test_trajectories_that_cannot_be_listed_are_refused_with_the_rule(change, error, message):
     with pytest.raises(error, match=message):
-        enumeration.enumerate_data_sets(**{**settings, **change})
+        enumeration.trajectories(**({"task": SLIPPING[0], "horizon": 1} | change))
+
+
+@pytest.mark.parametrize("num_episodes", [0, -1])
+def test_counts_of_no_episodes_are_refused(num_episodes):
+    with pytest.raises(ValueError, match="num_episodes must be at least 1, got"):
+        enumeration.compositions(2, num_episodes)
+
+
+@pytest.mark.verifies("enumeration.1")
+def test_eq1_bernoulli_rewards_are_told_apart_and_keep_their_means():
+    """A bandit pays 1 with the chances .2 and .9. The chances are compared with their products."""
+    task = bandit_mdps(np.array([[0.2, 0.9]]))
+    listed = enumeration.trajectories(task, 1, noises.bernoulli)
+    found = dict(zip(rows(listed.episodes), np.exp(listed.log_chance), strict=True))
+    chances = {(0, 0, 1.0): 0.2, (0, 0, 0.0): 0.8, (0, 1, 1.0): 0.9, (0, 1, 0.0): 0.1}
+    assert found == pytest.approx({(key,): p for key, p in chances.items()}, abs=1e-15)
+
+
+@pytest.mark.verifies("enumeration.1")
+def test_eq1_bernoulli_rewards_of_several_steps_have_the_value_of_their_means():
+    P, R = problems.SLIP, np.array([[[0.3], [0.6]], [[0.0], [1.0]]])
+    task, logits = one(RANDOM, P, R), logits_of(bandit_mdps(np.zeros((1, 2))), 3)
+    logits = np.broadcast_to(logits, (2, 2))
+    for noise in (noises.deterministic, noises.bernoulli):
+        listed = enumeration.trajectories(task, 3, noise)
+        p = np.exp(listed.log_chance + log_policy(logits, listed.episodes))
+        expected = p @ listed.episodes.rewards
+        assert p.sum() == pytest.approx(1.0, abs=1e-13)
+        if noise is noises.deterministic:
+            truth = expected
+    assert expected == pytest.approx(truth, abs=1e-14)
+    assert set(np.unique(listed.episodes.rewards)) == {0.0, 1.0}
 
 
 def test_a_size_beyond_1e99_is_not_given_as_a_smaller_one():

@@ -1,4 +1,4 @@
-"""meta_gradients (1)-(3): which estimator is right for which objective, by exact expectation.
+"""exact_objectives (1), meta_gradients (1), (2): which estimator is right for which objective, by exact expectation.
 
 The tests assert every yes and no of the table of estimators, the worked example, consequences 2, 3
 and 5, and the expansions in alpha. Inequalities are asserted at 1e-4 on two problems: the worked
@@ -149,7 +149,7 @@ def oracle_case(task, policy, N, K, baseline, gamma):
 
 
 @pytest.mark.parametrize("setting", ORACLES)
-@pytest.mark.verifies("meta_gradients.1", "estimators.2")
+@pytest.mark.verifies("exact_objectives.1", "estimators.2")
 def test_eq1_F_N_and_its_gradient_are_a_sum_over_ordered_data(setting):
     one, rule = oracle_case(*setting)
     kinds, J = by_hand.episodes(one.task, one.horizon), by_hand.outer(one.task, one.horizon)
@@ -213,7 +213,7 @@ HALF_A_DIGIT = 0.5e-6
 
 
 @pytest.mark.parametrize("N", WORKED)
-@pytest.mark.verifies("meta_gradients.1", "meta_gradients.2")
+@pytest.mark.verifies("exact_objectives.1", "meta_gradients.1")
 def test_the_worked_example_has_all_its_printed_digits(N):
     F_N, *means = WORKED[N]
     estimators_of_table = {name: ALL[name] for name in NAMES}
@@ -323,7 +323,7 @@ BIASED = ["plain", "dice", "loaded_dice", "linearised_score", "lvc", "fomaml"]
 
 @settings
 @pytest.mark.parametrize("name", UNBIASED)
-@pytest.mark.verifies("estimators.4", "meta_gradients.2")
+@pytest.mark.verifies("estimators.4", "meta_gradients.1")
 def test_emaml_is_unbiased_for_F_N_and_not_for_F_inf(task, N, K, name):
     exact, g = truth(task, N, K), mean(task, name, N, K)
     assert gap(g, flat(exact.grad_F_N)) < 1e-10
@@ -332,7 +332,7 @@ def test_emaml_is_unbiased_for_F_N_and_not_for_F_inf(task, N, K, name):
 
 @settings
 @pytest.mark.parametrize("name", BIASED)
-@pytest.mark.verifies("meta_gradients.2")
+@pytest.mark.verifies("meta_gradients.1")
 def test_all_others_are_biased_for_F_N_and_for_F_inf(task, N, K, name):
     exact, g = truth(task, N, K), mean(task, name, N, K)
     assert gap(g, flat(exact.grad_F_N)) > 1e-4
@@ -376,7 +376,7 @@ def test_planted_dice_with_a_score_term_counts_it_twice(task, N, K):
 
 
 @pytest.mark.parametrize(("N", "printed"), [(1, 0.124), (2, 0.247), (8, 0.965), (64, 7.63)])
-@pytest.mark.verifies("meta_gradients.2")
+@pytest.mark.verifies("meta_gradients.1")
 def test_consequence2_the_variance_of_emaml_grows_like_the_number_of_episodes(N, printed):
     variance = np.trace(moments("bandit", "emaml", N, 1)[1])
     assert float(f"{variance:.3g}") == printed
@@ -520,14 +520,14 @@ SAMPLES, P = np.array([[1.0, 0.0], [3.0, 4.0]]), np.array([0.25, 0.75])
 MADE_UP = ExactGradients(0.0, {"w": np.array([2.5, 0.0])}, 0.0, {"w": np.array([-1.5, 0.0])})
 
 
-@pytest.mark.verifies("meta_gradients.2")
+@pytest.mark.verifies("meta_gradients.1")
 def test_eq2_moments_of_two_outcomes():
     x = meta_gradients.measure(SAMPLES, P, MADE_UP)
     assert x.mean.tolist() == [2.5, 3.0]
     assert x.covariance.tolist() == [[0.75, 1.5], [1.5, 3.0]]
 
 
-@pytest.mark.verifies("meta_gradients.2")
+@pytest.mark.verifies("meta_gradients.1")
 def test_eq2_bias_error_and_cosine_of_two_outcomes():
     x = meta_gradients.measure(SAMPLES, P, MADE_UP)
     assert x.variance == 3.75
@@ -554,7 +554,7 @@ def having(variance, bias):
     return Moments(np.ones(2), np.eye(2), variance, F_N=errors, F_inf=errors)
 
 
-@pytest.mark.verifies("meta_gradients.3")
+@pytest.mark.verifies("meta_gradients.2")
 def test_eq3_at_break_even_the_errors_of_both_means_are_equal():
     biased, unbiased = having(0.2, 0.5), having(1.7, 0.0)
     n = meta_gradients.break_even(biased, unbiased, biased.F_N.bias_norm)
@@ -564,13 +564,13 @@ def test_eq3_at_break_even_the_errors_of_both_means_are_equal():
         assert (errors[0] < errors[1]) == biased_wins
 
 
-@pytest.mark.verifies("meta_gradients.3")
+@pytest.mark.verifies("meta_gradients.2")
 def test_eq3_break_even_is_never_without_a_bias_and_at_once_with_more_variance():
     assert meta_gradients.break_even(having(0.2, 0.0), having(1.7, 0.0), 0.0) == np.inf
     assert meta_gradients.break_even(having(2.0, 0.5), having(1.7, 0.0), 0.5) == 0.0
 
 
-@pytest.mark.verifies("meta_gradients.3")
+@pytest.mark.verifies("meta_gradients.2")
 def test_eq3_on_the_worked_example_dice_needs_millions_of_samples_to_lose():
     three = {name: ALL[name] for name in ("emaml", "dice", "fomaml")}
     rows = meta_gradients.compare_estimators(three, problem("bandit", 1, 1), [8])[8].moments

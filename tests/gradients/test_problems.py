@@ -65,4 +65,4 @@ def test_with_enough_data_an_estimator_without_a_score_term_is_biased_for_F_N(ba
 
 def test_numbers_are_converted():
     one = PROBLEM._replace(num_episodes=np.int8(2), num_steps=np.uint8(1), horizon=np.int16(2))
-    assert [type(x) for x in one[3:]] == [int, int, int]
+    assert [type(x) for x in one[3:6]] == [int, int, int]

@@ -1,0 +1,73 @@
+"""The two objectives of a problem, and their exact gradients.
+
+On a small problem all data sets D of the inner steps are listed with their probabilities P(D),
+enumeration (3). The objective F_N is then a finite sum:
+
+    (1)  F_N(theta) = sum_D P(D) J(phi_K(D))                                   [estimators (2)]
+
+Autograd differentiates this sum. F_inf and its gradient come from adaptation (3) and (5). If the
+inner step has an update rule of its own, F_inf applies this rule to the exact gradients of J, and
+autograd differentiates it. tests/estimators_by_hand.py computes the same with loops.
+"""
+
+from typing import Any, NamedTuple
+
+import autograd.numpy as np
+import numpy as onp
+from autograd import value_and_grad
+
+from metarl_min.basics import trees
+from metarl_min.basics.arguments import instance
+from metarl_min.basics.trees import Tree
+from metarl_min.gradients import adaptation, inner_steps, listed_data
+from metarl_min.gradients.listed_data import AllDataSets, adapt
+from metarl_min.gradients.problems import Problem
+
+
+class ExactGradients(NamedTuple):
+    """The two objectives of a problem, estimators (2), and their exact gradients."""
+
+    F_N: float
+    grad_F_N: Tree
+    F_inf: float
+    grad_F_inf: Tree
+
+
+def _F_N_and_gradient(problem: Problem) -> tuple[float, Tree]:
+    """Return F_N by eq. (1), and its gradient by autograd, added up over blocks of data sets."""
+    J = listed_data.objective(problem)
+
+    def part(theta: Tree, sets: AllDataSets) -> Any:
+        path, log_p = adapt(problem, theta, sets)
+        return np.sum(np.exp(log_p) * J.value(problem.inner.policy.logits(path[-1])))
+
+    value, gradient = 0.0, trees.map_leaves(onp.zeros_like, problem.theta)
+    for sets in listed_data.blocks(listed_data.shortest(problem)):
+        term, slope = value_and_grad(part)(problem.theta, sets)
+        value, gradient = value + float(term), trees.add_scaled(gradient, 1.0, slope)
+    return value, gradient
+
+
+def _F_inf_and_gradient(problem: Problem) -> tuple[float, Tree]:
+    """Return F_inf by adaptation (5), and its gradient. The inner steps take the update rule."""
+    inner, theta, J = problem.inner, problem.theta, listed_data.objective(problem)
+    if inner.update is inner_steps.ascend:
+        rest = inner.policy, theta, inner.alpha, problem.num_steps, J
+        F_inf = float(adaptation.adapted_return(*rest))
+        return F_inf, adaptation.meta_gradient_by_hessian_products(*rest)
+
+    def F(theta: Tree) -> Any:
+        phis = [trees.broadcast_to_tasks(theta, 1)]
+        for _ in range(problem.num_steps):
+            g = adaptation.gradient(inner.policy, phis[-1], J)
+            phis.append(inner.update(inner, phis, g))
+        return np.sum(J.value(inner.policy.logits(phis[-1])))
+
+    value, gradient = value_and_grad(F)(theta)
+    return float(value), gradient
+
+
+def exact_gradients(problem: Problem) -> ExactGradients:
+    """Return both objectives and their gradients. Outer episodes play no part in them."""
+    problem = instance("problem", problem, Problem)._replace(num_outer_episodes=0)
+    return ExactGradients._make([*_F_N_and_gradient(problem), *_F_inf_and_gradient(problem)])

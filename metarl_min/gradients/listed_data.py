@@ -1,0 +1,195 @@
+"""The data sets of a problem, listed as if they were sampled.
+
+`enumeration` lists data sets by the counts of their trajectories. Here a data set is a list of N
+episodes, so an estimator that was written for sampled data runs on listed data unchanged.
+
+Combinations of the data sets of all stages are numbered from 0 to M - 1, and lie along the axis M
+of tasks. A long list is visited in blocks of combinations, so the memory does not grow with M.
+
+Most estimators do not depend on the order of the episodes. For them one order of each data set is
+listed, with the probability of all its orders. `in_every_order` lists each order by itself.
+
+If a problem has outer episodes, they are one more stage, which is sampled with phi_K. The adjoint v
+and the number R are then the REINFORCE estimates of grad J(phi_K) and of J(phi_K). Both have no
+bias. In this module, U is the number of trajectories, and L the number of data sets of a stage.
+
+The listing is used by `meta_gradients` and `monte_carlo`. `shortest`, `block`, `blocks`,
+`objective`, `adapt`, `inputs_at` and `sampled_form` trust their arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min.basics import trees
+from metarl_min.basics.arguments import function, instance
+from metarl_min.basics.trees import Array, Tree
+from metarl_min.gradients import adaptation, enumeration, inner_steps
+from metarl_min.gradients.enumeration import Data, Trajectories
+from metarl_min.gradients.estimator_weights import plain_weights
+from metarl_min.gradients.estimators import Estimator, EstimatorInputs
+from metarl_min.gradients.objectives import Objective, expected_return_objective
+from metarl_min.gradients.problems import Problem
+from metarl_min.mdps.rollouts import Episodes
+
+MOST_STEPS = 100_000  # steps of all episodes of one block
+
+
+class AllDataSets(NamedTuple):
+    """Combinations of the data sets of all stages, along the axis M."""
+
+    data: list[Data]  # D_0 .. D_{K-1} of each combination, and D_K if there are outer episodes
+    log_constant: Array  # [M] log of enumeration (3) without the factors pi(a_t|s_t) of (1)
+
+
+class Listing(NamedTuple):
+    """All M combinations of the data sets of the stages of a problem."""
+
+    stages: list[Data]  # the L data sets of each stage, along the axis M
+    log_factors: list[Array]  # for each stage [L]: log P(D|phi) without the factors pi(a_t|s_t)
+
+    @property
+    def size(self) -> int:
+        """The number M of combinations."""
+        return math.prod(len(stage) for stage in self.log_factors)
+
+
+def _from_counts(kinds: Trajectories, num_episodes: int) -> tuple[Data, Array]:
+    """Return the counts of all data sets, with the shared list of trajectories."""
+    counts, log_orders = enumeration.compositions(len(kinds.log_chance), num_episodes)
+    shape = (len(counts), *kinds.episodes.states.shape)
+    episodes = Episodes._make(np.broadcast_to(field, shape) for field in kinds.episodes)
+    return Data(episodes=episodes, counts=counts), log_orders + counts @ kinds.log_chance
+
+
+def _in_one_order(kinds: Trajectories, num_episodes: int) -> tuple[Data, Array]:
+    data, log_factors = _from_counts(kinds, num_episodes)
+    return sampled_form(data), log_factors
+
+
+def _in_every_order(kinds: Trajectories, num_episodes: int) -> tuple[Data, Array]:
+    U = len(kinds.log_chance)
+    enumeration.require_few(U ** min(num_episodes, 333))
+    members = np.indices((U,) * num_episodes).reshape(num_episodes, -1).T
+    episodes = Episodes._make(field[members] for field in kinds.episodes)
+    data = Data(episodes=episodes, counts=np.ones(members.shape))
+    return data, kinds.log_chance[members].sum(-1)
+
+
+def _listing(problem: Problem, form: Callable[[Trajectories, int], tuple[Data, Array]]) -> Listing:
+    problem = instance("problem", problem, Problem)
+    kinds = enumeration.trajectories(problem.task, problem.horizon, problem.reward_noise)
+    sizes = [problem.num_episodes] * problem.num_steps
+    sizes += [problem.num_outer_episodes] * (problem.num_outer_episodes > 0)
+    of_size = {n: form(kinds, n) for n in set(sizes)}
+    listing = Listing._make([[of_size[n][i] for n in sizes] for i in (0, 1)])
+    enumeration.require_few(listing.size)
+    return listing
+
+
+def from_counts(problem: Problem) -> Listing:
+    """List every data set by its counts. If there are too many, ValueError."""
+    return _listing(problem, _from_counts)
+
+
+def in_one_order(problem: Problem) -> Listing:
+    """List every data set as N episodes in one order. If there are too many, ValueError."""
+    return _listing(problem, _in_one_order)
+
+
+def in_every_order(problem: Problem) -> Listing:
+    """List every data set as N episodes in every order. If there are too many, ValueError."""
+    return _listing(problem, _in_every_order)
+
+
+def shortest(problem: Problem) -> Listing:
+    """List every data set in the form that has the fewest episodes."""
+    kinds = enumeration.trajectories(problem.task, problem.horizon, problem.reward_noise)
+    by_counts = len(kinds.log_chance) < problem.num_episodes
+    return from_counts(problem) if by_counts else in_one_order(problem)
+
+
+def block(listing: Listing, choices: Array) -> AllDataSets:
+    """Return the data sets of some combinations, which are numbers below M. Axis M: choices."""
+    lengths = [len(stage) for stage in listing.log_factors]
+    rows = np.unravel_index(choices, lengths) if lengths else []
+    data, log_constant = [], np.zeros(len(choices))
+    for stage, log_factors, row in zip(listing.stages, listing.log_factors, rows, strict=True):
+        episodes = Episodes._make(field[row] for field in stage.episodes)
+        data.append(Data(episodes=episodes, counts=stage.counts[row]))
+        log_constant = log_constant + log_factors[row]
+    return AllDataSets(data=data, log_constant=log_constant)
+
+
+def blocks(listing: Listing) -> Iterator[AllDataSets]:
+    """Yield all data sets in blocks."""
+    steps = sum(math.prod(stage.episodes.states.shape[1:]) for stage in listing.stages)
+    size = max(1, MOST_STEPS // max(1, steps))
+    for start in range(0, listing.size, size):
+        yield block(listing, np.arange(start, min(start + size, listing.size)))
+
+
+def objective(problem: Problem) -> Objective:
+    """Return J of the task of a problem. It trusts its arguments."""
+    return expected_return_objective(problem.task, problem.horizon, problem.gamma)
+
+
+def adapt(problem: Problem, theta: Tree, sets: AllDataSets) -> tuple[list[Tree], Any]:
+    """Return phi_0 .. phi_K [M, ...] and log P(D) [M], enumeration (3). Traceable in theta."""
+    inner, log_p = problem.inner, sets.log_constant
+    path = [trees.broadcast_to_tasks(theta, len(log_p))]
+    for k, D in enumerate(sets.data):
+        log_p = log_p + inner_steps.log_probability(inner, path[-1], D)
+        if k < problem.num_steps:
+            # The reference has the value of phi_k. Weights that use it have the value of plain.
+            path.append(inner_steps.next_iterate(inner, path, path[-1], D, inner.weights))
+    return path, log_p
+
+
+def _outer_estimates(problem: Problem, phi: Tree, data: Data) -> tuple[Tree, Array]:
+    """Return the REINFORCE estimates of grad J(phi) and of J(phi) from outer episodes."""
+    step = problem.inner._replace(baseline=0.0, gamma=problem.gamma)
+    weights = inner_steps.discounted_from_start
+    v = inner_steps.estimated_gradient(step, phi, phi, data, weights)
+    W = plain_weights(0.0, data.episodes.rewards, np.zeros(1), problem.gamma)
+    return v, np.sum(inner_steps.episode_weights(data) * W[..., 0], axis=-1)
+
+
+def inputs_at(problem: Problem, path: list[Tree], data: list[Data]) -> EstimatorInputs:
+    """Return the inputs of an estimator on given data, the outer episodes included."""
+    inner, K = problem.inner, problem.num_steps
+    if problem.num_outer_episodes > 0:
+        v, R = _outer_estimates(problem, path[-1], data[K])
+    else:
+        J = objective(problem)
+        v = adaptation.gradient(inner.policy, path[-1], J)
+        R = J.value(inner.policy.logits(path[-1]))
+    return EstimatorInputs(inner=inner, path=path, data=data[:K], v=v, R=R)
+
+
+def sampled_form(data: Data) -> Data:
+    """Return data sets of whole counts as N episodes with the count 1."""
+    M, U = data.counts.shape
+    counts = data.counts.astype(int)
+    taken = np.repeat(np.tile(np.arange(U), M), counts.ravel()).reshape(M, -1)
+    rows = np.arange(M)[:, None]
+    episodes = Episodes._make(field[rows, taken] for field in data.episodes)
+    return Data(episodes=episodes, counts=np.ones(taken.shape))
+
+
+def _on_episodes(inner: Any, path: Any, data: Any, v: Tree, R: Array, estimator: Estimator) -> Tree:
+    return estimator(inner, path, [sampled_form(D) for D in data], v, R)
+
+
+def on_episodes(estimator: Estimator) -> Estimator:
+    """Return an estimator for data sets with counts, from one that was written for sampled data.
+
+    It calls the given estimator with data sets of N episodes [M, N, T], whose counts are 1.
+    `meta_gradients.check_meta_gradient` lists its data sets in this form, and needs no adapter.
+    """
+    return partial(_on_episodes, estimator=function("estimator", estimator))
