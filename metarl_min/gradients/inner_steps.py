@@ -136,7 +136,7 @@ def scale_per_task(inner: InnerStep, data: Data, b: Array) -> Array:
 def estimated_gradient(
     inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights: Weights
 ) -> Tree:
-    """Return the sum of estimators (1) on every data set. -> leaves [M, ...]
+    """Return the sum of estimator_weights (1) on every data set. -> leaves [M, ...]
 
     Traceable in phi. `reference` has the value of phi, and is held fixed: the ratios of the weights
     are probabilities of phi divided by probabilities of `reference`.

@@ -1,4 +1,4 @@
-"""exact_objectives (1), meta_gradients (1), (2): which estimator is right for which objective, by exact expectation.
+"""exact_objectives, meta_gradients: which estimator is right for which objective, exactly.
 
 The tests assert every yes and no of the table of estimators, the worked example, consequences 2, 3
 and 5, and the expansions in alpha. Inequalities are asserted at 1e-4 on two problems: the worked
