@@ -13,14 +13,10 @@ import autograd.numpy as np
 from autograd import grad
 
 from metarl_min.basics import trees
-from metarl_min.gradients import (
-    adaptation,
-    estimators,
-    inner_steps,
-    meta_gradients,
-    objectives,
-)
+from metarl_min.gradients import adaptation, meta_gradients, objectives
 from metarl_min.gradients.estimator_weights import plain_weights
+from metarl_min.gradients.estimators import emaml
+from metarl_min.gradients.inner_steps import InnerStep, inner_step, log_probability
 from metarl_min.mdps.policies import tabular
 from metarl_min.tasks.bandits import bandit_mdps
 
@@ -40,9 +36,9 @@ def estimator(mistake):
                 if k and mistake == "later score without Jacobian":  # as if phi_k were theta
                     at = trees.map_leaves(lambda a, b, c: a + b - c, path[k], theta, path[0])
                 if not (k and mistake == "no later score"):
-                    log_p = inner_steps.log_probability(inner, at, D)
+                    log_p = log_probability(inner, at, D)
                     score_term = score_term + np.sum(R * log_p)
-                phi = inner_steps.inner_step(inner, phi, path[k], D, plain_weights)
+                phi = inner_step(inner, phi, path[k], D, plain_weights)
             return score_term + trees.dot(v, phi)
 
         return grad(surrogate)(path[0])
@@ -51,7 +47,7 @@ def estimator(mistake):
 
 
 def problem(K):
-    inner = estimators.InnerStep(policy=tabular, alpha=alpha, baseline=0.0)
+    inner = InnerStep(policy=tabular, alpha=alpha, baseline=0.0)
     start, task = {"logits": theta}, bandit_mdps(means)
     return meta_gradients.Problem(
         inner=inner, theta=start, task=task, horizon=1, num_episodes=2, num_steps=K
@@ -68,7 +64,7 @@ print(f"{'bias for grad F_N with':32s}one step  two steps")
 for name in functions:
     print(f"{name:32s}{bias[name, 1]:.1e}   {bias[name, 2]:.1e}")
 inputs, _ = meta_gradients.enumerated_inputs(problem(2))
-ours, library = functions["no mistake"](*inputs), estimators.emaml(*inputs)
+ours, library = functions["no mistake"](*inputs), emaml(*inputs)
 assert np.allclose(ours["logits"], library["logits"], atol=1e-14)
 assert max(bias[name, 1] for name, _ in bias) < 1e-12 and bias["no mistake", 2] < 1e-12
 assert np.allclose([bias[name, 2] for name in MISTAKES], [0.14, 0.020, 0.0022], rtol=0.05)
