@@ -1,4 +1,4 @@
-"""Baselines by name, and the share of the mean gradient that each of them leaves.
+"""Baselines by name, and how much of the mean gradient is left with each of them.
 
 The baseline `mean` is eq. (2) of `returns`. A number is a baseline that is the same at every step.
 The baseline `linear` is a linear function of features of state and time, fitted to the returns of
@@ -6,13 +6,15 @@ the same episodes:
 
     (1)  b = F w,  w = argmin |F w - W|^2 + ridge |w|^2                [Duan et al. 2016b, sec. 5]
 
-In this module, F is the matrix of features and w its weights. Each step is a row of F:
+In this module, F is the matrix of features, and w holds the weight of each feature. Each step is a
+row of F:
 (1{s_t = 0}, .., 1{s_t = S - 1}, x, x^2, x^3, 1) with x = t / 100. The rows of steps that are not
 alive are zero, so these steps do not affect w. Duan et al. 2016b is arXiv 1604.06778.
 
 The baseline `leave_one_out` of an episode is the mean over the other episodes. With the word
-`standardised`, the baseline is `mean`, and W - b is divided by s. In this module, s is the root
-mean square of W - b over the living steps of a task, which are the steps that are alive:
+`standardised`, the baseline is `mean`, and W - b is divided by s. In this module, s without an
+index is no state. It is the root mean square of W - b over the living steps of a task, which are
+the steps that are alive:
 
     (2)  b_{n,t} = 1/(N - 1) sum_{n' != n} W_{n',t}                     [Kool et al. 2019, eq. 8]
     (3)  Adv_{n,t} = (W_{n,t} - b_t) / s,  s^2 = mean over living steps of (W_{n,t} - b_t)^2
@@ -31,21 +33,22 @@ should not change E[g]. But if b_t depends on the action a_t, only a share of E[
     quantity, and W of another episode is one too.
     The baseline `mean` of episode n is W_{n,t}/N plus such quantities. So 1/N of E[g] is lost.
 
-In this module, H is the matrix of the fit, and H_nn is its block of the T steps of episode n. So
-H_nn holds the weights of the returns of an episode in its own baseline. c_n is the baseline that
-the fit of (1) to the other episodes gives to the steps of episode n. |H_nn| is the largest
-eigenvalue of H_nn:
+In this module, H is the matrix of the fit. H_nn is the block of H for the T steps of episode n, so
+it says how the returns of episode n change the baseline of episode n. c_n is the baseline that the
+fit of (1) to the other episodes gives to the steps of episode n. |H_nn| is the largest eigenvalue
+of H_nn:
 
     (5)  b = H W,  H = F (F^T F + ridge I)^{-1} F^T,
          W_n - b_n = (I - H_nn) (W_n - c_n),
          mean over n of |H_nn| <= rank F / N,  rank F <= S + min(T - 1, 3)         [derivation]
 
-    Steps of (5): if W_n is replaced by c_n, the fit to the other episodes is also the best fit to
-    all episodes, because episode n adds no error to it. So the rows of H for episode n then give
-    c_n. H is linear, so b_n - c_n = H_nn (W_n - c_n).
-    The eigenvalues of H are from 0 to 1, and at most rank F of them are not zero. Their sum is the
-    trace of H, which is the sum of the traces of all H_nn. The eigenvalues of H_nn are not
-    negative, so |H_nn| is at most the trace of H_nn.
+    Steps of (5): replace W_n by c_n. Then the fit to the other episodes is also the best fit to all
+    episodes, because episode n adds no error. So this W has the baseline c_n in episode n, and the
+    true W has b_n. The two W differ only in episode n, by W_n - c_n. Therefore
+    b_n - c_n = H_nn (W_n - c_n).
+    The eigenvalues of H are from 0 to 1, and at most rank F of them are not zero. So the trace of
+    H, which is the sum of the traces of all H_nn, is at most rank F. The eigenvalues of H_nn are
+    not negative, so |H_nn| is at most the trace of H_nn.
     The columns of the states have at most rank S. Their sum is the last column, so the last column
     adds nothing. x, x^2 and x^3 are functions of T times that are zero at t = 0. So they add at
     most T - 1 to the rank, and at most 3.
@@ -118,11 +121,12 @@ def leave_one_out_baseline(returns: Array) -> Array:
 
 
 def standard_deviation(differences: Array, weights: Array, largest: Array) -> Array:
-    """Return s of eq. (3), and infinity where it is round-off. [..., N, T] -> [..., 1, 1]
+    """Return s of eq. (3), or infinity if s is only round-off. [..., N, T] -> [..., 1, 1]
 
-    The weight of a step is 0 if it is not alive. Otherwise it is 1, or the number of equal episodes
-    that this episode stands for. `largest` [..., 1, 1] is the largest absolute return of a task.
-    The function trusts its arguments.
+    After a division by infinity, the advantages are zero. The weight of a step is 0 if the step is
+    not alive. Otherwise it is 1, or the number of equal episodes that this episode stands for.
+    `largest` [..., 1, 1] is the largest absolute return of a task. The function trusts its
+    arguments.
     """
     relative = differences / np.where(largest > 0, largest, 1.0)  # its squares do not overflow
     squares = (weights * relative**2).sum((-1, -2), keepdims=True)
@@ -169,7 +173,7 @@ def parse(word: str) -> str | float:
 def require_enough_data(
     value: str | float, name: str, num_episodes: int, horizon: int, num_states: int
 ) -> None:
-    """Raise a ValueError unless eq. (4) or eq. (5) shows that half is left.
+    """Raise a ValueError unless eq. (4) or eq. (5) shows that at least half of E[g] is left.
 
     `name` is the name of the setting that holds the number of episodes. The function trusts its
     arguments.
@@ -184,7 +188,7 @@ def require_enough_data(
 
 
 def by_name(value: str | float, episodes: Episodes, returns: Array, num_states: int) -> Array:
-    """Return W - b of each step, or eq. (3). [..., N, T]
+    """Return the advantages: eq. (3) with `standardised`, otherwise W - b. [..., N, T]
 
     `value` is one of NAMES or a number. The function trusts its arguments.
     """

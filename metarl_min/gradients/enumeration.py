@@ -18,11 +18,13 @@ Two rules keep the list of trajectories short:
 
 - After the arrival in an absorbing state all actions are equivalent. Action 0 represents them, and
   its factor in (1) is 1.
-- The last arrival matters only through its reward. Trajectories that differ only in their last
-  arrival, and have equal rewards, are one trajectory. Its c_tau is the sum of theirs.
+- The last arrival matters only through its reward. If several trajectories differ only in their
+  last arrival, and have equal rewards, they are listed as one trajectory. Its c_tau is the sum of
+  their c_tau.
 
-Rewards are equal to their means, or they are 1 or 0. In the second case the mean reward of a step
-is the probability of the reward 1, and c_tau contains the probability of each reward.
+Rewards are equal to their means, or they are Bernoulli rewards, 1 or 0. With Bernoulli rewards, the
+mean reward of a step is the probability of the reward 1, and c_tau contains the probability of each
+reward.
 
 All data sets lie along the axis M of tasks, so a function that was written for sampled episodes
 runs on them unchanged. tests/estimators_by_hand.py lists the same data sets with loops, without
@@ -181,7 +183,7 @@ def compositions(num_trajectories: int, num_episodes: int) -> tuple[Array, Array
     >>> counts.tolist(), np.exp(log_orders).round(12).tolist()
     ([[2, 0], [1, 1], [0, 2]], [1.0, 2.0, 1.0])
     """
-    num_data_sets(num_trajectories, num_episodes, 1)  # checks both
+    num_data_sets(num_trajectories, num_episodes, 1)  # This call checks the arguments.
     # N stars and U - 1 bars stand in a row of places. Two more bars stand at the ends of the row. A
     # count is the number of stars between two neighbouring bars.
     places = range(num_episodes + num_trajectories - 1)

@@ -20,14 +20,15 @@ The derivative of the sums in (1) has two terms for each step:
 
     (3)  d(w_t g_t)/dphi = w_t Hess log pi_t + g_t (dw_t/dphi)^T                  [product rule]
 
-All weights have the value Adv_t. So the first terms of (3), summed over t, have the first term of
-(2) as their mean. The same is true of the second terms only if dw_t/dphi is right. For this purpose
-w_t may contain these factors:
+All weights of this module have the value Adv_t. So the first term of (3), summed over t, has the
+first term of (2) as its mean. The second term of (3), summed over t, has the second term of (2) as
+its mean only if dw_t/dphi is right. To change this derivative, w_t may contain two factors, which
+have the value 1:
 
     ratio_t = pi(a_t|s_t; phi) / pi(a_t|s_t; reference),  box_t = ratio_0 ratio_1 .. ratio_t
 
-The reference is phi, held fixed. So ratio_t and box_t are 1, but their derivatives are not zero.
-The derivative of ratio_t is g_t, and the derivative of box_t is g_0 + g_1 + .. + g_t.
+The reference is phi, held fixed. So ratio_t and box_t are 1, but the derivative of ratio_t is g_t,
+and the derivative of box_t is g_0 + g_1 + .. + g_t.
 
     (4)  plain             w_t = Adv_t                              [Finn et al. 2017, sec. 3.2]
     (5)  lvc               w_t = ratio_t Adv_t                  [Rothfuss et al. 2019, eq. 12]

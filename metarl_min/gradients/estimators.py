@@ -7,8 +7,8 @@ action:
     (1)  phi_{k+1} = phi_k + alpha/N sum_i sum_t w_t grad log pi(a_t|s_t; phi_k)
                                                               [Finn et al. 2017, sec. 2.2]
 
-The objective is the expected return J after adaptation. F_N adapts to N sampled episodes in each
-step. F_inf adapts with the exact gradients of J, adaptation (5):
+The objective is the expected return J after adaptation. In F_N, each inner step uses N sampled
+episodes. In F_inf, each inner step uses the exact gradient of J, adaptation (5):
 
     (2)  F_N(theta) = E[J(phi_K)],  F_inf(theta) = J(phi_K)
                    [Al-Shedivat et al. 2018, eq. 3; Rothfuss et al. 2019, formulations I and II]
@@ -30,9 +30,9 @@ stands for all data sets together:
 - phi_k depends on theta through the earlier inner steps, so log P is differentiated through them.
 - c changes no mean: sum_D P(D) d log P(D)/dtheta is the derivative of sum_D P(D) = 1, so it is 0.
 
-In every estimator, the weight w_t has the value Adv_t = W_t - b_t, so all have the same phi_K. They
-differ in the derivative of w_t. plain, lvc, dice, loaded_dice and linearised_score have the weights
-estimator_weights (4)-(8), and no score term. There are two more estimators:
+In every estimator, the weight w_t has the value Adv_t = W_t - b_t, so phi_K is the same for all
+estimators. plain, lvc, dice, loaded_dice and linearised_score have no score term. Their weights,
+estimator_weights (4)-(8), differ only in the derivative of w_t. There are two more estimators:
 
     (4)  emaml   w_t = Adv_t as in plain, and the score term of (3)  [Stadie et al. 2018, eq. 7]
     (5)  fomaml  g = v                                              [Finn et al. 2017, sec. 5.2]
@@ -40,22 +40,24 @@ estimator_weights (4)-(8), and no score term. There are two more estimators:
 The bias of an estimator is the mean of g minus the gradient of F_N or F_inf, with exact v and R:
 
 - emaml is unbiased for F_N, with every baseline and every gamma.
-- Let gamma be 1, and let b be constant or leave_one_out. Then dphi_{k+1}/dphi_k of dice,
-  loaded_dice and linearised_score has the mean I + alpha Hess J(phi_k), as with exact gradients.
-  (leave_one_out is constant too, if the other episodes are given.) Their bias for F_N and F_inf is
-  then O(1/N). The reason for F_inf: every phi_k is its exact value plus noise, and so is every
-  factor of the product (dphi_K/dtheta)^T v. The mean and the variance of the noise are O(1/N). So
-  the mean of the product is the exact product plus O(1/N). The reason for F_N: F_N is the mean of
-  J(phi_K), which is F_inf plus O(1/N) for the same reason. F_N - F_inf is a smooth function of
-  theta, so its gradient is also O(1/N).
-- lvc has this mean and this bias only at horizon 1.
+- dice, loaded_dice and linearised_score have a bias of O(1/N) for F_N and for F_inf, if gamma is 1
+  and b is constant or leave_one_out. The reasons are below. At horizon 1, the same is true of lvc.
 - plain and fomaml are biased for F_N and F_inf, and their bias does not vanish as N grows.
+
+    Reasons for O(1/N): the factor dphi_{k+1}/dphi_k of these estimators has the mean
+    I + alpha Hess J(phi_k), as with exact gradients. (Given the other episodes, leave_one_out is
+    constant too.)
+    So every phi_k, and every factor of (dphi_K/dtheta)^T v, is its exact value plus noise. The mean
+    and the variance of the noise are O(1/N).
+    Therefore the mean of the product is grad F_inf + O(1/N), and F_N, the mean of J(phi_K), is
+    F_inf + O(1/N). F_N - F_inf is a smooth function of theta, so its gradient is O(1/N) too.
 
 The estimators are called with inputs that `meta_gradients` and `monte_carlo` make: `plain`,
 `emaml`, `fomaml`, `through_inner_steps` and `without_score_term` trust their arguments.
 
-tests/estimators_by_hand.py computes the same with loops and full matrices. trial_gradients also has
-estimators with the names emaml, plain and fomaml. They differentiate the return of a whole trial.
+tests/estimators_by_hand.py computes the same estimates with loops and full matrices. The module
+trial_gradients also has estimators with the names emaml, plain and fomaml. Those differentiate the
+return of a whole trial.
 """
 
 from collections.abc import Callable, Sequence
@@ -171,7 +173,7 @@ def rows_of(name: str, estimator: Estimator, inputs: EstimatorInputs) -> Array:
     """Return the estimates of an estimator called `name`, one row for each data set. [M, D]
 
     TypeError or ValueError unless the estimator returns floats with the leaves of phi_0, and
-    FloatingPointError unless they are finite. It trusts its arguments `name` and `inputs`.
+    FloatingPointError unless these floats are finite. It trusts its arguments `name` and `inputs`.
     """
     g = function(f"the estimator {name}", estimator)(*inputs)
     trees.check_like(f"the estimate of {name}", g, inputs.path[0], "phi")

@@ -5,9 +5,10 @@ enumeration (3). The objective F_N is then a finite sum:
 
     (1)  F_N(theta) = sum_D P(D) J(phi_K(D))                                   [estimators (2)]
 
-Autograd differentiates this sum. F_inf and its gradient come from adaptation (3) and (5). If the
-inner step has an update rule of its own, F_inf applies this rule to the exact gradients of J, and
-autograd differentiates it. tests/estimators_by_hand.py computes the same with loops.
+Autograd differentiates this sum. F_inf and its gradient are computed by adaptation (5) and (3). If
+the update rule of the inner step is your own, the inner steps of F_inf apply this rule to the exact
+gradients of J, and autograd differentiates F_inf. tests/estimators_by_hand.py computes F_N with
+loops.
 """
 
 from typing import Any, NamedTuple
@@ -49,7 +50,7 @@ def _F_N_and_gradient(problem: Problem) -> tuple[float, Tree]:
 
 
 def _F_inf_and_gradient(problem: Problem) -> tuple[float, Tree]:
-    """Return F_inf by adaptation (5), and its gradient. The inner steps take the update rule."""
+    """Return F_inf by adaptation (5), and its gradient."""
     inner, theta, J = problem.inner, problem.theta, listed_data.objective(problem)
     if inner.update is inner_steps.ascend:
         rest = inner.policy, theta, inner.alpha, problem.num_steps, J
@@ -68,6 +69,6 @@ def _F_inf_and_gradient(problem: Problem) -> tuple[float, Tree]:
 
 
 def exact_gradients(problem: Problem) -> ExactGradients:
-    """Return both objectives and their gradients. Outer episodes play no part in them."""
+    """Return both objectives and their gradients. They do not depend on outer episodes."""
     problem = instance("problem", problem, Problem)._replace(num_outer_episodes=0)
     return ExactGradients._make([*_F_N_and_gradient(problem), *_F_inf_and_gradient(problem)])

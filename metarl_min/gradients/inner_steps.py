@@ -1,18 +1,19 @@
 """The inner step of an estimator, on data sets that are sampled or listed.
 
-It is adaptation (1) with the surrogate of a data set. Data are records `Data` of the module
-`enumeration`, with a count for each episode. A sum over the episodes of a data set weighs each
-episode with its count.
+The inner step is adaptation (1) with the surrogate of a data set. Data sets are records `Data` of
+the module `enumeration`, with a count for each episode. In a sum over the episodes of a data set,
+each term is multiplied by the count of its episode.
 
 Three settings of `InnerStep` may be functions of your own:
 
-- `baseline(data, W)` returns b_t of every step, from the data set and its returns-to-go W. Both
-  results and W have the axes [M, N, T].
+- `baseline(data, W)` returns b_t of every step, from the data set and its returns-to-go W. W and
+  the result have the axes [M, N, T].
 - `weights(log_ratio, rewards, b, gamma)` returns the weight w_t of every sampled action, as the
   functions of `estimator_weights` do. Autograd may trace log_ratio. `full_returns` and
   `discounted_from_start` are two examples.
 - `update(inner, phis, gradient)` returns the next iterate, from the iterates phi_0 .. phi_k and the
-  estimated gradient. Autograd may trace both. `momentum` in the tests is an example of four lines.
+  estimated gradient. Autograd may trace the iterates and the gradient. An example of four lines is
+  `momentum` in the README.
 
 Other modules of the package call `ascend`, `episode_weights`, `baseline_per_step`,
 `scale_per_task`, `estimated_gradient`, `next_iterate`, `inner_step`, `log_probability`,
@@ -48,7 +49,7 @@ def ascend(inner: InnerStep, phis: Sequence[Tree], gradient: Tree) -> Tree:
 
 
 def full_returns(log_ratio: Any, rewards: Array, b: Array, gamma: float) -> Array:
-    """Return weights that are the return of the whole episode, minus b, for each of its steps.
+    """Return weights with the return of the whole episode in the place of the return-to-go.
 
     >>> full_returns(0.0, onp.array([[1.0, 4.0]]), b=0.0, gamma=0.5)
     array([[3., 3.]])
@@ -123,10 +124,7 @@ def baseline_per_step(inner: InnerStep, data: Data) -> Array:
 
 
 def scale_per_task(inner: InnerStep, data: Data, b: Array) -> Array:
-    """Return the number by which the rewards and b of each task are divided. [M, 1, 1]
-
-    It is the standard deviation s of standardised advantages, advantages (3).
-    """
+    """Return s of advantages (3) for each task. Rewards and b are divided by s. [M, 1, 1]"""
     W = returns.discounted_returns(data.episodes.rewards, inner.gamma)
     counts = data.counts[..., None]
     largest = onp.max(onp.abs(W) * (counts > 0), axis=(-1, -2), keepdims=True)
@@ -136,23 +134,23 @@ def scale_per_task(inner: InnerStep, data: Data, b: Array) -> Array:
 def estimated_gradient(
     inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights: Weights
 ) -> Tree:
-    """Return the sum of estimator_weights (1) on every data set. -> leaves [M, ...]
+    """Return the estimate of grad J from every data set, estimator_weights (1). -> leaves [M, ...]
 
-    Traceable in phi. `reference` has the value of phi, and is held fixed: the ratios of the weights
-    are probabilities of phi divided by probabilities of `reference`.
+    Traceable in phi. `reference` has the value of phi, and is held fixed. The ratios in the weights
+    are probabilities with phi, divided by probabilities with `reference`.
     """
     z, episodes, b = inner.policy.logits(phi), data.episodes, baseline_per_step(inner, data)
     log_probs_of_reference = log_softmax(inner.policy.logits(reference))
     log_ratio = at_visits(log_softmax(z) - log_probs_of_reference, episodes)
     rewards = episodes.rewards
     if isinstance(inner.baseline, str) and inner.baseline == "standardised":
-        # The weights are linear in rewards and b. If both are divided by s, so are the weights.
+        # The weights are linear in rewards and b, so this division divides the weights by s.
         s = scale_per_task(inner, data, b)
         rewards, b = rewards / s, b / s
     w = weights(log_ratio, rewards, b, inner.gamma)
-    # C[s, a] is the sum of the weights w at the visits of (s, a), divided by N. objectives (3)
-    # turns C into the gradient in the logits. The pullback is the product with (dz/dphi)^T. It
-    # turns the gradient in the logits into the gradient in the parameters.
+    # C[s, a] is the sum of the weights w at the visits of (s, a), divided by N. The function
+    # `log_softmax_pullback` turns C into the gradient in the logits, objectives (3). The pullback
+    # of the policy multiplies this gradient by (dz/dphi)^T: the result is the gradient in phi.
     C = summed_visits(episode_weights(data)[..., None] * w, episodes, np.shape(z)[-2:])
     return inner.policy.pullback(phi, log_softmax_pullback(softmax(z), C))
 

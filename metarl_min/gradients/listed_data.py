@@ -3,15 +3,17 @@
 `enumeration` lists data sets by the counts of their trajectories. Here a data set is a list of N
 episodes, so an estimator that was written for sampled data runs on listed data unchanged.
 
-Combinations of the data sets of all stages are numbered from 0 to M - 1, and lie along the axis M
-of tasks. A long list is visited in blocks of combinations, so the memory does not grow with M.
+Stage k is the stage in which phi_k samples D_k. A combination consists of one data set of each
+stage. The M combinations are numbered from 0 to M - 1, and lie along the axis M of tasks. A long
+list is visited in blocks of combinations, so the memory does not grow with M.
 
-Most estimators do not depend on the order of the episodes. For them one order of each data set is
-listed, with the probability of all its orders. `in_every_order` lists each order by itself.
+Most estimators do not depend on the order of the episodes. For these estimators, each data set is
+listed in one order, with the probability of all its orders together. `in_every_order` lists each
+order by itself.
 
 If a problem has outer episodes, they are one more stage, which is sampled with phi_K. The adjoint v
-and the number R are then the REINFORCE estimates of grad J(phi_K) and of J(phi_K). Both have no
-bias. In this module, U is the number of trajectories, and L the number of data sets of a stage.
+and the number R are then the REINFORCE estimates of grad J(phi_K) and of J(phi_K), without bias. In
+this module, U is the number of trajectories, and L the number of data sets of a stage.
 
 The listing is used by `meta_gradients` and `monte_carlo`. `shortest`, `block`, `blocks`,
 `objective`, `adapt`, `inputs_at` and `sampled_form` trust their arguments.
@@ -44,7 +46,7 @@ class AllDataSets(NamedTuple):
     """Combinations of the data sets of all stages, along the axis M."""
 
     data: list[Data]  # D_0 .. D_{K-1} of each combination, and D_K if there are outer episodes
-    log_constant: Array  # [M] log of enumeration (3) without the factors pi(a_t|s_t) of (1)
+    log_constant: Array  # [M] log of enumeration (3) without the factors pi(a_t|s_t)
 
 
 class Listing(NamedTuple):
@@ -115,7 +117,7 @@ def shortest(problem: Problem) -> Listing:
 
 
 def block(listing: Listing, choices: Array) -> AllDataSets:
-    """Return the data sets of some combinations, which are numbers below M. Axis M: choices."""
+    """Return the combinations with the numbers `choices`. They lie along the axis M."""
     lengths = [len(stage) for stage in listing.log_factors]
     rows = np.unravel_index(choices, lengths) if lengths else []
     data, log_constant = [], np.zeros(len(choices))
@@ -146,7 +148,8 @@ def adapt(problem: Problem, theta: Tree, sets: AllDataSets) -> tuple[list[Tree],
     for k, D in enumerate(sets.data):
         log_p = log_p + inner_steps.log_probability(inner, path[-1], D)
         if k < problem.num_steps:
-            # The reference has the value of phi_k. Weights that use it have the value of plain.
+            # The reference is phi_k itself, so every ratio is the constant 1. So the weights are
+            # data here, also in a derivative in theta.
             path.append(inner_steps.next_iterate(inner, path, path[-1], D, inner.weights))
     return path, log_p
 
@@ -189,7 +192,7 @@ def _on_episodes(inner: Any, path: Any, data: Any, v: Tree, R: Array, estimator:
 def on_episodes(estimator: Estimator) -> Estimator:
     """Return an estimator for data sets with counts, from one that was written for sampled data.
 
-    It calls the given estimator with data sets of N episodes [M, N, T], whose counts are 1.
-    `meta_gradients.check_meta_gradient` lists its data sets in this form, and needs no adapter.
+    The result calls the given estimator with data sets of N episodes [M, N, T], whose counts are 1.
+    `meta_gradients.check_meta_gradient` makes such data sets, so there this wrapper is not needed.
     """
     return partial(_on_episodes, estimator=function("estimator", estimator))

@@ -48,10 +48,11 @@ class Problem(NamedTuple):
     """One task, the parameters theta and the settings of the inner steps.
 
     TypeError or ValueError if the fields do not fit together, or if an inner step has too few
-    episodes for its baseline, `advantages.require_enough_data`.
+    episodes for its baseline (see `advantages.require_enough_data`).
 
     If `num_outer_episodes` is 0, an estimator is given the exact adjoint v = grad J(phi_K) and the
-    exact number R = J(phi_K). Otherwise both are estimated from so many episodes of phi_K.
+    exact number R = J(phi_K). Otherwise v and R are estimated from this number of episodes, which
+    are sampled with phi_K.
     """
 
     inner: InnerStep
@@ -69,8 +70,8 @@ def standard_problems() -> list[Problem]:
     """Return a bandit and an MDP.
 
     Any two estimators differ on at least one of them, except dice and loaded_dice: these two are
-    equal because b is 0 here. Any two of the numbers N, K and 2 differ on the bandit. So different
-    mistakes get different names.
+    equal because b is 0 here. On the bandit, the numbers N, K and 2 are different. So a wrong
+    factor N is not mistaken for a wrong factor K or 2.
     """
     inner = InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0)
     theta = {"logits": np.array([[0.3, -0.2, 0.1]])}
