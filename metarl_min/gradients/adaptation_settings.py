@@ -126,7 +126,7 @@ def unit_of_alpha(unit_of_rewards: float, baseline: str | float) -> float:
 
 
 def default_steps(num_episodes: int, inner_episodes: int | None) -> int:
-    """Return the default of K: the largest number up to 9 with an episode after the last step.
+    """Return the default of K: the largest number up to 9 that leaves an episode after each step.
 
     The function trusts `num_episodes` and checks `inner_episodes`.
     """

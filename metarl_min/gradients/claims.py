@@ -1,4 +1,4 @@
-"""What an estimator of the meta-gradient claims, and what it answers on all data sets.
+"""What an estimator of the meta-gradient claims, and its estimates on all data sets.
 
 An estimator can claim to be unbiased for one of three quantities, its estimand:
 
@@ -6,10 +6,11 @@ An estimator can claim to be unbiased for one of three quantities, its estimand:
     F_inf    the gradient of F_inf
     hessian  the Hessian of J at theta, inside of one inner step
 
-The Hessian is the claim of DiCE and its relatives. To isolate it, let there be one inner step, let
-v be a unit vector e_j that does not depend on the data, and let R be 0. Then the estimate is
-(dphi_1/dtheta)^T e_j, and adaptation (3) gives the column that the estimator takes for the Hessian.
-If alpha is a vector, its entry j is meant:
+DiCE and its relatives claim the Hessian. To isolate the Hessian, call the estimator with one inner
+step, with a unit vector e_j in the place of v, and with R = 0. The estimate is then
+(dphi_1/dtheta)^T e_j. By adaptation (3), the right value of this product is
+e_j + alpha Hess J(theta) e_j. Solve for column j of the Hessian. If each parameter has its own step
+size, alpha is the step size of parameter j:
 
     (1)  Hess_j(D) = (g(D) - e_j) / alpha,  claim: E[Hess_j(D)] = Hess J(theta) e_j
                                                               [adaptation (3) with K = 1]
@@ -53,7 +54,7 @@ def name_of(estimand: str) -> str:
 
 
 class Evidence(NamedTuple):
-    """What an estimator answers on all M data sets of a problem."""
+    """The estimates on all M data sets of a problem, or the estimated columns of the Hessian."""
 
     problem: Problem
     listing: Listing
@@ -64,7 +65,10 @@ class Evidence(NamedTuple):
 
 
 def for_estimand(problem: Problem, estimand: str) -> Problem:
-    """Return the problem on which an estimand is checked. ValueError if it has no meaning there."""
+    """Return the problem on which an estimand is checked.
+
+    ValueError if the estimand has no meaning on the given problem.
+    """
     if estimand != "hessian":
         return problem
     rule = "alpha must not be 0 where estimand is hessian"
@@ -132,7 +136,7 @@ def _checked_answer(estimator: Estimator, inputs: EstimatorInputs, estimand: str
 
 
 def inputs_of(problem: Problem, sets: AllDataSets) -> tuple[EstimatorInputs, Array]:
-    """Return the inputs of an estimator on some data sets, and the probabilities of these."""
+    """Return the inputs of an estimator on some data sets, and the probabilities of the sets."""
     path, log_p = listed_data.adapt(problem, problem.theta, sets)
     return listed_data.inputs_at(problem, path, sets.data), np.exp(log_p)
 
@@ -150,8 +154,9 @@ def _taken(episodes: Any, order: Sequence[int]) -> Any:
 def depends_on_order(estimator: Estimator, inputs: EstimatorInputs, estimand: str) -> bool:
     """Return whether the estimates change if the episodes of the data sets are reordered.
 
-    Every order is a product of two changes: the first two episodes are exchanged, and the first
-    episode moves to the end. So an estimator that ignores both ignores every order.
+    Two changes of the order, repeated, lead to every order: the first two episodes are exchanged,
+    or the first episode moves to the end. So an estimator that ignores both changes ignores every
+    order.
     """
     N = inputs.data[0].counts.shape[1] if inputs.data else 1
     if N == 1:
@@ -178,7 +183,7 @@ def _announce(seconds: float, listing: Listing) -> None:
 
 
 def evidence(estimator: Estimator, problem: Problem, estimand: str) -> Evidence:
-    """Return what an estimator answers on all data sets of a problem.
+    """Call an estimator with all data sets of a problem.
 
     If its estimates depend on the order of the episodes, the data sets are listed in every order.
     """
@@ -194,7 +199,7 @@ def evidence(estimator: Estimator, problem: Problem, estimand: str) -> Evidence:
         probabilities.append(p)
         changed = changed or change
         if len(parts) == 1:
-            # The truth takes about as long as the estimates.
+            # The exact values take about as long as the estimates, so the time is doubled.
             _announce(2 * (time.perf_counter() - start) * listing.size / len(p), listing)
     return Evidence(
         problem=problem,

@@ -33,9 +33,9 @@ def _check_one_stage(settings: Settings, words: dict[str, Any]) -> None:
 def check(settings: Settings, words: dict[str, Any]) -> None:
     """Raise a ValueError if two settings do not go together.
 
-    `words` maps each setting to its word of the command line, as `describe` of `basics/words`
-    returns them. The setting `outer` has no entry: the words of `outer_of_words`, such as update,
-    stand in its place. An estimator of your own has no word, so it has no entry.
+    `words` maps each setting to its word of the command line, as the result of `describe` in
+    `basics/words` does. Instead of `outer`, it has the words of `outer_of_words`, such as update.
+    An estimator of your own has no word, so then `words` has no entry `estimator`.
     """
     estimator, objective, update = words.get("estimator"), words["objective"], words["update"]
     if objective == "exact":

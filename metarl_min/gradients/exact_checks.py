@@ -1,8 +1,8 @@
 """A check of exact meta-gradients of your own.
 
-The program under test is a function of an `ExactProblem` of the module `exact_mistakes`, and
-returns the gradient of F_inf, a tree with the names and shapes of theta. `known_sums` compares its
-result with the right one and with the named mistakes, each times a simple factor.
+The program under test is a function of an `ExactProblem` of the module `exact_mistakes`. It returns
+the gradient of F_inf, a tree with the names and shapes of theta. `known_sums` compares this result
+with the results of the right program and of the named mistakes, each multiplied by a named factor.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _flat(tree: Tree) -> Array:
 
 
 def _names(results: list[Tree], problems: list[ExactProblem], tolerance: float) -> str:
-    """Return the names of at most three programs that have these results on all problems."""
+    """Return the names of at most three listed programs that have these results on all problems."""
     tables = [named_mistakes(problem) for problem in problems]
     shared = [name for name in tables[0] if all(name in table for table in tables)]
     pairs = list(zip(tables, problems, strict=True))
@@ -85,7 +85,7 @@ def _report(problem: ExactProblem, g: Any, tolerance: float) -> Report:
 
 
 def _explained(report: Report, results: list[Tree], problems: list[ExactProblem]) -> Report:
-    """Name the program that has these results, if they are wrong but finite."""
+    """Name the listed program that has the same results, if they are wrong but finite."""
     if report.agrees or not all(np.isfinite(_flat(g)).all() for g in results):
         return report
     names = _names(results, problems, tolerance_for(1e-9, coarsest_dtype(*results)))
@@ -95,13 +95,13 @@ def _explained(report: Report, results: list[Tree], problems: list[ExactProblem]
 def check_exact_meta_gradient(
     program: Program, *, problem: ExactProblem | None = None, tolerance: float = 1e-9
 ) -> Report:
-    """Check that a program returns the gradient of F_inf, the mean over tasks of J(phi_K).
+    """Check that a program returns the gradient of F_inf, which is the mean of J(phi_K) over tasks.
 
     The program is called once with each problem: your `problem`, or the two
     `standard_exact_problems`. Each coordinate may differ by `tolerance` times the largest true one;
     for float32 the tolerance is at least 1.2e-5. The report is on the problem with the largest
-    error. If the results equal those of a known program on every problem, the remark names it.
-    TypeError or ValueError unless the result has the names and shapes of theta.
+    error. If a program of `named_mistakes` has the same results on every problem, the remark names
+    this program. TypeError or ValueError unless the result has the names and shapes of theta.
 
     >>> from metarl_min.gradients.adaptation import first_order_meta_gradient
     >>> def program(p):

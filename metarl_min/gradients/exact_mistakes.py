@@ -1,14 +1,16 @@
 """Exact meta-gradients, and frequent mistakes in them, each with a name.
 
-An exact meta-gradient is the gradient of F_inf, adaptation (5), of several tasks. It contains no
-sampled data. With phi_k of each task, it is the mean over the tasks of
+An exact meta-gradient is the gradient of F_inf, adaptation (5), for several tasks. It contains no
+sampled data. Each task has its own J and its own phi_k. The meta-gradient is the mean over the
+tasks of
 
     (1)  (I + alpha Hess J(phi_0)) .. (I + alpha Hess J(phi_{K-1})) grad J(phi_K)
                                                               [adaptation (3), one number alpha]
 
-A wrong program often computes (1) with one change: other points, another order, other factors, or
-another sum over the tasks. `named_mistakes` lists these programs. `right`, `named_mistakes` and the
-programs trust their arguments. `exact_checks` compares a program of your own with them.
+A wrong program often computes (1) with one change: a derivative at other parameters, another order
+of the factors, another factor, or another sum over the tasks. `named_mistakes` lists the right
+program and such wrong programs. `right`, `named_mistakes` and the programs trust their arguments.
+`exact_checks` compares a program of your own with the listed programs.
 """
 
 from __future__ import annotations
@@ -104,9 +106,10 @@ def _path(problem: ExactProblem) -> list[Tree]:
 
 
 def _chain(problem: ExactProblem, at: Tree, points: Sequence[Tree], scales: Sequence[Any]) -> Tree:
-    """Return the mean over tasks of a product as in eq. (1).
+    """Return the mean over tasks of a product like eq. (1).
 
-    The vector is grad J(at), and the factors I + Hess J(point) diag(scale) are applied in order.
+    grad J(at) is multiplied by a factor I + Hess J(point) diag(scale) for each of the points, the
+    first point first.
     """
     policy, J = problem.policy, problem.J
     v = adaptation.gradient(policy, at, J)
@@ -137,7 +140,7 @@ def _outer_gradient_at_theta(problem: ExactProblem) -> Tree:
 
 
 def _with_scale(problem: ExactProblem, scale_of: Callable[[Any], Any]) -> Tree:
-    """Return eq. (1) with another number in the place of alpha. The iterates are right."""
+    """Return eq. (1) with another number in the place of alpha. The iterates still use alpha."""
     path, alpha = _path(problem), problem.alpha
     scale = trees.map_leaves(scale_of, alpha) if isinstance(alpha, dict) else scale_of(alpha)
     return _chain(problem, path[-1], path[-2::-1], [scale] * problem.num_steps)
@@ -154,7 +157,7 @@ def _hessians_at_theta(problem: ExactProblem) -> Tree:
 
 
 def _one_hessian(problem: ExactProblem, k: int) -> Tree:
-    """Return eq. (1) with the factor of one step alone. k is 0 or -1."""
+    """Return eq. (1) with only one of its factors: the first if k = 0, the last if k = -1."""
     path = _path(problem)
     return _chain(problem, path[-1], [path[:-1][k]], [problem.alpha])
 
@@ -216,7 +219,7 @@ def _with_two_tasks() -> dict[str, Program]:
 
 
 def named_mistakes(problem: ExactProblem) -> dict[str, Program]:
-    """Return the right program, and the wrong ones that differ from it on a problem, by name."""
+    """Return, by name, the right program and the wrong ones that differ from it on a problem."""
     K, M = problem.num_steps, problem.tasks.leading[0]
     programs: dict[str, Program] = {"the meta-gradient": right}
     if K > 0:

@@ -5,9 +5,10 @@ factors c_1, c_2 solve a least-squares problem:
 
     (1)  x = c_1 y_1,  or  x = c_1 y_1 + c_2 y_2,  up to round-off                      [definition]
 
-A factor has a name if a table of the problems names it, such as 1/N. In a sum of two vectors,
-simple fractions have names too. Other sums are not named. In this module, x is the unknown vector,
-y a known one, and c a factor. `mistakes` and `exact_checks` call `fitted`, `equal_multiples` and
+Each problem has a table of named factors, such as 1/N. A factor has a name if it has this name in
+the table of every problem. In a sum of two vectors, simple fractions such as 2/3 have names too. A
+sum is found only if all its factors have names. In this module, x is the unknown vector, y a known
+vector, and c a factor. `mistakes` and `exact_checks` call `fitted`, `equal_multiples` and
 `equal_sums`, which trust their arguments.
 """
 
@@ -42,19 +43,19 @@ def _fraction(values: Array) -> list[str]:
 
 
 class Comparison(NamedTuple):
-    """The unknown vector and the known ones, on all problems."""
+    """The unknown vector and the known vectors on all problems."""
 
-    x: list[Array]  # for each problem
-    known: dict[str, list[Array]]  # by name, for each problem
-    tables: list[dict[str, float]]  # for each problem: factors by the text before a name
+    x: list[Array]  # one array for each problem
+    known: dict[str, list[Array]]  # name -> one array for each problem
+    tables: list[dict[str, float]]  # for each problem: text such as "1/N times " -> factor
     tolerance: float  # of eq. (1), relative to the largest term
 
 
 class Sum(NamedTuple):
     """A sum that is equal to the unknown vector."""
 
-    names: tuple[str, ...]  # of its known vectors
-    text: str  # with the factors, such as "plain + 1/N times the score term"
+    names: tuple[str, ...]  # of the known vectors that are added
+    text: str  # the sum in words, such as "plain + 1/N times the score term"
     simple: int  # number of factors that are not 1
 
 
@@ -63,8 +64,8 @@ def fitted(of: Comparison, names: tuple[str, ...]) -> Array | None:
     columns = [np.stack([of.known[name][i] for name in names], -1) for i in range(len(of.x))]
     values = [np.linalg.lstsq(y, x, rcond=1e-9) for y, x in zip(columns, of.x, strict=True)]
     if any(rank < len(names) for _, _, rank, _ in values):
-        # On one of the problems the parts are multiples of each other. So the factors are the same
-        # on all problems, or they are not found.
+        # On one of the problems the known vectors are multiples of each other, so this problem
+        # alone does not determine the factors. Then all problems must have the same factors.
         c, _, rank, _ = np.linalg.lstsq(np.concatenate(columns), np.concatenate(of.x), rcond=1e-9)
         fits = [c] * len(of.x) if rank == len(names) else None
     else:
@@ -91,7 +92,7 @@ def _distinct(of: Comparison) -> list[str]:
 def equal_multiples(of: Comparison) -> list[Sum]:
     """Return the known vectors whose product with a named factor is the unknown vector.
 
-    The sums with the fewest factors come first, here and in `equal_sums`.
+    The results with the fewest factors other than 1 come first, also in `equal_sums`.
     """
     found = [s for name in of.known for s in _named(of, (name,))]
     return sorted(found, key=lambda s: s.simple)

@@ -3,12 +3,13 @@
 The list was made in 2026, from the code at the commits below. The loss functions of each library
 were run with a softmax table as the policy, on every possible data set of two problems. The
 advantage was the return-to-go, and the rate was set so that the inner step is estimators (1). The
-outer gradient v was exact. The formula of the module `library_estimators` reproduced every run.
+adjoint v was exact. The formulas of the module `library_estimators` reproduced every run.
 
-An entry says what a code computes. It does not say that a code is bad: a biased estimator may learn
-well. Later commits may differ. If an entry is one setting of several, its name says which.
+An entry says which estimator the code of a library computes. It does not say that a library is bad:
+a biased estimator may learn well. Later commits may differ. If an entry is one of several settings
+of a library, the name of the entry contains the setting.
 
-Not run here, or not at all:
+The runs did not include:
 
 - More than one inner step. In garage, the loop of two inner steps leaves the parameters after the
   first one unchanged, as of PyTorch 2.13: `loss.backward()` gives no gradient to a tensor that is
@@ -50,9 +51,9 @@ def unchanged(problem: Problem) -> Problem:
 
 
 def with_context(problem: Problem) -> Problem:
-    """Return the problem with a context, which starts at zero and is all that an inner step moves.
+    """Return the problem with one more parameter, the context, which starts at zero.
 
-    The parameter `logits` is not moved by inner steps.
+    Inner steps change only the context: the step sizes of `logits` are zero.
     """
     context = np.zeros(problem.task.shape[1])
     theta = {"logits": problem.theta["logits"], "context": context}
@@ -68,9 +69,9 @@ class Library(NamedTuple):
     source: str  # repository, commit, file and lines
     estimator: Estimator  # library_estimators (2), for (1) with rate = alpha / share_in
     share_in: Callable[[int, int], float] = computed.mean_of_steps  # (T, B) -> share_in
-    weights: Weights = plain_weights  # their values are those of its inner step
-    result: Callable[[Problem, Tree], Array] = computed.total_return  # what it calls R
-    setting: Callable[[Problem], Problem] = unchanged
+    weights: Weights = plain_weights  # w_t of its inner step, without their derivatives
+    result: Callable[[Problem, Tree], Array] = computed.total_return  # (problem, phi) -> R or x
+    setting: Callable[[Problem], Problem] = unchanged  # what it changes in a problem
 
 
 def of_sums(name: str, source: str, estimator: Estimator) -> Library:
@@ -79,7 +80,7 @@ def of_sums(name: str, source: str, estimator: Estimator) -> Library:
 
 
 def all_libraries() -> list[Library]:
-    """Return the entries, the libraries with a mean over steps first."""
+    """Return all entries. The libraries that take a mean over the steps come first."""
     return [*MEANS, *SUMS]
 
 

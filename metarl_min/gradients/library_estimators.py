@@ -1,9 +1,9 @@
 """Estimators of the meta-gradient that the code of published libraries computes.
 
 The formulas were found in 2026, by running the loss functions of each library on all data sets of
-two small problems. Here they are written again as weights w_t of sampled actions and a score term,
-as in the module `estimators`. No code of a library is copied. The module `libraries` says which
-library computes which formula, with the line of its code.
+two small problems. Here these formulas are written as weights w_t of sampled actions and a score
+term, as in the module `estimators`. No code of a library is copied. The module `libraries` says
+which library computes which formula, with the line of its code.
 
 Most libraries do not add the steps of an episode, as estimators (1) does. They take the mean over
 the T steps, in the loss of the inner step and in the loss of the outer step. Some also take the
@@ -15,49 +15,48 @@ module, B is the number of tasks, x a result, and `rate` the step size that a us
     (2)  g = share_out ((dphi/dtheta)^T v + f sum_i sum_t grad log pi(a_t|s_t; theta)),
          share_out = 1 or 1/T                                                        [definition]
 
-With rate = alpha / share_in, (1) is estimators (1). So a rate means another step in another
-library. The factor f is zero in most libraries. The unbiased factor is R, by estimators (3). Two
-libraries multiply a mean of the rewards after adaptation by the mean log-probability of the inner
-data:
+If rate = alpha / share_in, then (1) is estimators (1). So the same rate leads to different steps in
+different libraries. The factor f is zero in most libraries. For an unbiased estimate, f must be R,
+by estimators (3). Two libraries multiply a mean of the rewards after adaptation by the mean
+log-probability of the inner data:
 
     (3)  share_out f = x / (N T),  x = the mean that the library calls the result of adaptation
                                                                                      [definition]
 
-With the mean reward of a step, x is R/T, so f is R/(N T): too small by the factor N T. With the
-mean return-to-go, x is E[1/T sum_t W_t], which is R only if T = 1. If x has first been centred over
-a batch of tasks, x is zero for a batch of one task.
+If x is the mean reward of a step, x is R/T, so f is R/(N T): too small by the factor N T. If x is
+the mean return-to-go, x is E[1/T sum_t W_t], which is R only if T = 1. If a library first subtracts
+from x its mean over a batch of tasks, x is zero for a batch of one task.
 
-Three weights occur in libraries only. In (5), lambda is a number from 0 to 1:
+Three kinds of weights occur only in libraries. In (5), lambda is a number from 0 to 1:
 
-    (4)  clipped  w_t = ratio_t Adv_t, or 0 where clip(ratio_t, 1 - eps, 1 + eps) Adv_t is smaller
-                                                         [gradient of Schulman et al. 2017, eq. 7]
+    (4)  clipped  w_t = ratio_t Adv_t if ratio_t Adv_t <= clip(ratio_t, 1 - eps, 1 + eps) Adv_t,
+                  otherwise 0                            [gradient of Schulman et al. 2017, eq. 7]
     (5)  traced_dice  w_t = sum_{l>=t} lambda^(l-t) (box_l - 1{l > t} before_l) Adv_l,
          box_l = prod_{k<=l} ratio_k^(lambda^(l-k)),  before_l = box_l / ratio_l
                                                                   [Farquhar et al. 2019, sec. 4]
     (6)  decayed_dice  w_j = sum_i Y_ij box_i Adv_i,  log box_i = sum_j Y_ij log ratio_j
                                                                                      [definition]
 
-- (4): near a ratio of 1 nothing is clipped, so there the weights are those of lvc. Where the clip
-  acts, the surrogate is constant, so its gradient is zero.
+- (4): near a ratio of 1 nothing is clipped, so there the weights are equal to the weights of lvc.
+  If the clipped product is the smaller one, the surrogate is constant, so its gradient is zero.
 - (5): lambda = 1 gives loaded_dice, and lambda = 0 gives lvc.
 - In (6), i and j count all N T steps of a data set from 0, episode by episode. The matrix Y makes
   a running sum of log-probabilities that is multiplied by 1/N at every step, and starts anew with
   every episode: Y_ij = N^-(i-j) if j is step i or an earlier step of the same episode. The sum of
   the first episode starts with the last log-probability of the data set, also multiplied by 1/N.
   So if i is in the first episode and j is the last step, N^-(i+1) is added to Y_ij.
-- In (6), the value of w_j is not Adv_j, because Adv_i already contains the rewards of later steps.
-  So this inner step follows another gradient. For N > 1 its mean is
+- In (6), the value of w_j is not Adv_j, because the sum also contains Adv_i of later steps i. So
+  the mean of this inner step is not along grad J. For N > 1 this mean is
 
     (7)  E[1/N sum_j w_j g_j] = E sum_t g_t (Adv_t + Adv_{t+1} / N + Adv_{t+2} / N^2 + ..)
                                                                                      [derivation]
 
-    Steps of (7): where box_i = 1, (6) says that w_j is the sum of Y_ij Adv_i over i.
+    Steps of (7): box_i has the value 1, so by (6) w_j is the sum of Y_ij Adv_i over i.
     Within an episode, Y_ij is N^-(i-j) for the steps i >= j. These are the terms of (7).
     The numbers that are added to Y multiply the last score of another episode by Adv_i. The
     episodes are independent, and the mean of a score is zero, so these products have mean zero.
 
-The functions of `library_estimators` trust their arguments. Like estimators, they get inputs that
-the package makes.
+The functions of `library_estimators` trust their arguments, which the package makes.
 """
 
 from functools import partial
@@ -92,7 +91,8 @@ def clipped_weights(
 ) -> Any:
     """Return the weights of the clipped surrogate, eq. (4)."""
     adv, ratio = plain_weights(log_ratio, rewards, b, gamma), np.exp(log_ratio)
-    limit = onp.where(adv > 0, 1 + eps, 1 - eps)  # only on this side the clip is the smaller one
+    # For adv > 0, the clipped product can be the smaller one only at 1 + eps, otherwise at 1 - eps.
+    limit = onp.where(adv > 0, 1 + eps, 1 - eps)
     return np.where(limit * adv < ratio * adv, 0.0, ratio * adv)
 
 

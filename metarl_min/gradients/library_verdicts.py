@@ -7,16 +7,16 @@ and y are estimators:
     (2)  x equals y if |x(D) - y(D)| <= 1e-9 max over D' of |y(D')| for every D     [definition]
     (3)  the verdict is the first known estimator that g / share_out equals on each problem and
          for each N, and `none` if there is no such estimator                       [definition]
-    (4)  an addition makes a library unbiased: g / share_out + addition equals emaml
+    (4)  an addition makes a library unbiased if g / share_out + addition equals emaml
                                                                                     [definition]
 
-- (1): at alpha = 0 the factor dphi/dtheta is 1. Without a return there is no score term. So
+- (1): if alpha = 0, the factor dphi/dtheta is the identity. If R = 0, there is no score term. So
   library_estimators (2) is share_out v. A meta-gradient that is always zero has share_out = 0.
 - (4): emaml is unbiased for F_N by estimators (4). The additions are multiples of the score term,
   also together with the second derivatives of plain.
 
-The truth is the gradient of the library's own F_N: phi is the result of its own inner step. Only
-`learn2learn maml_dice` has another inner step than estimators (1).
+The bias for F_N is the bias for the F_N of the library, in which phi is the result of the inner
+step of the library. Only `learn2learn maml_dice` has another inner step than estimators (1).
 
 `measure_all` checks its arguments. The other functions of `library_verdicts` trust their arguments.
 """
@@ -161,10 +161,10 @@ ADDITIONS: dict[str, Callable[[Known, Array], Array]] = {
 
 
 def addition(cells: list[Measured]) -> str:
-    """Return the name of what makes a library unbiased for F_N, eq. (4).
+    """Return the name of the first addition that makes a library unbiased for F_N, eq. (4).
 
-    If nothing of the list does, the inner loss must be replaced by that of plain, and the score
-    term added.
+    If no entry of ADDITIONS does so, the name says that the inner loss must be replaced by the loss
+    of plain, and the score term must be added.
     """
     for name, term in ADDITIONS.items():
         sums = []
@@ -184,7 +184,7 @@ RATES: dict[str, Callable[[int, int], int]] = {  # (T, B) -> rate / alpha = 1 / 
 
 
 def rate(cells: list[Measured]) -> str:
-    """Return the rate for which the inner step is estimators (1)."""
+    """Return in words the rate with which the inner step is estimators (1)."""
     pairs = [(1 / c.share_in, c.known.problem.horizon) for c in cells]
     names = (
         x for x, f in RATES.items() if all(_close(n, [f(T, B) for B in BATCHES]) for n, T in pairs)
@@ -193,7 +193,7 @@ def rate(cells: list[Measured]) -> str:
 
 
 def share_out(cells: list[Measured]) -> str:
-    """Return share_out of eq. (1) in words."""
+    """Return in words share_out of eq. (1)."""
     pairs = [(c.share_out, c.known.problem.horizon) for c in cells]
     forms: dict[str, Callable[[int], float]] = {"1": lambda T: 1, "1/T": lambda T: 1 / T}
     names = (x for x, f in forms.items() if all(_close(n, f(T)) for n, T in pairs))
@@ -207,8 +207,8 @@ def _close(x: Any, y: Any) -> bool:
 class Worth(NamedTuple):
     """How near the mean of the estimates of a library is to the exact gradients."""
 
-    bias_F_N: float  # the norm of the bias, divided by the norm of the gradient of its own F_N
-    bias_F_inf: float  # the same for F_inf
+    bias_F_N: float  # the norm of the bias for F_N, divided by the norm of grad F_N
+    bias_F_inf: float  # the norm of the bias for F_inf, divided by the norm of grad F_inf
     variance: float  # trace of the covariance
 
 

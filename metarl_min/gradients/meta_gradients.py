@@ -14,9 +14,10 @@ If (2) holds, the mean of n biased estimates is nearer to grad F than the mean o
   distance is tr Cov_unbiased / n.
 - The biased mean is nearer if |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n, which is (2).
 
-`monte_carlo` runs the same estimators on sampled data. For learners, `traced_trials` uses the same
-inner step, with weights of estimator_weights. A mistake in the inner step or in the weights, such
-as a sum instead of a mean, changes E[g]. tests/estimators_by_hand.py computes the same with loops.
+`monte_carlo` calls the same estimators with sampled data. Learners use the same inner step, with
+the weights of `estimator_weights` (`traced_trials`). A mistake in the inner step or in the weights,
+such as a sum instead of a mean, changes E[g], so it is visible here. tests/estimators_by_hand.py
+computes the moments with loops.
 """
 
 from typing import NamedTuple
@@ -65,7 +66,7 @@ __all__ = [
 
 
 def enumerate_data(problem: Problem) -> AllDataSets:
-    """Return all data sets of a problem. If they are too many, a ValueError gives their number."""
+    """Return all data sets of a problem. ValueError with their number if there are too many."""
     listing = listed_data.from_counts(problem)
     return listed_data.block(listing, onp.arange(listing.size))
 
@@ -104,7 +105,7 @@ def _errors(mean: Array, variance: float, gradient: Tree) -> Errors:
 
 
 def measure(estimates: Array, probability: Array, exact: ExactGradients) -> Moments:
-    """Return the moments of estimates [M, D] by eq. (1), and their errors."""
+    """Return the moments of estimates [M, D] by eq. (1), and the errors of the estimates."""
     gradient = trees.ravel(instance("exact", exact, ExactGradients).grad_F_N)[0]
     shape = (*probabilities("probability", probability).shape, *gradient.shape)
     shaped("estimates", floats("estimates", estimates), shape, "the data sets and the gradient")
@@ -124,7 +125,7 @@ def measure(estimates: Array, probability: Array, exact: ExactGradients) -> Mome
 def break_even(biased: Moments, unbiased: Moments, bias_norm: float) -> float:
     """Return the n above which the unbiased estimator has the smaller error, eq. (2).
 
-    It is infinite if the bias is no larger than round-off.
+    The result is infinite if the bias is no larger than round-off.
     """
     instance("unbiased", unbiased, Moments)
     smallest = 1e-12 * onp.linalg.norm(instance("biased", biased, Moments).mean)
@@ -193,11 +194,11 @@ def check_meta_gradient(
     """Check that the mean of an estimator is the gradient of F_N or of F_inf, or the Hessian of J.
 
     The estimator has the arguments of the estimators in `estimators`, and is written as for sampled
-    data: data sets lie along the axis M, and each has N episodes with the count 1. It returns
-    leaves [M, ...]. It is called several times, with copies of its inputs. The estimand is `F_N`,
-    `F_inf` or `hessian`, see `claims`. The problems are your `problem`, or the two
+    data: data sets lie along the axis M, and each has N episodes with the count 1. The estimator
+    returns leaves [M, ...], and is called several times, with copies of its inputs. The estimand is
+    `F_N`, `F_inf` or `hessian` (see `claims`). The problems are your `problem`, or the two
     `standard_problems`. The report is on the problem with the largest error. If the estimates equal
-    a known estimator, or a sum of two of them with simple factors, the remark names it.
+    a known estimator, or a sum of two known parts with simple factors, the remark says so.
 
     >>> from metarl_min.gradients import estimators
     >>> check_meta_gradient(estimators.emaml, "F_N").agrees

@@ -7,9 +7,10 @@ A wrong estimator is often a sum of few known parts, each with a simple factor:
 - such a sum whose score term has a wrong factor, or contains only the first inner step;
 - a mixture of two estimators, such as half of each.
 
-The known parts are computed on data sets on which the unknown estimator was called. `known_sums`
-then finds the sums that are equal to its estimates. A factor has a name if it is a simple fraction
-on all problems, or if it is N, K or alpha on each of them, or the inverse of one.
+The known parts are computed on the data sets with which the unknown estimator was called.
+`known_sums` then finds sums of known parts that are equal to the estimates. The named factors are 1
+and -1, the numbers 2, N, K, alpha and M (the number of data sets), and the inverses of these
+numbers. In a sum of two parts, simple fractions that are the same on all problems have names too.
 
 `meta_gradients` calls these functions: `transposed`, `score_term`, `known_parts`, `multiples`,
 `factors` and `explain` trust their arguments.
@@ -63,8 +64,8 @@ def score_term(
 ) -> Tree:
     """Return the score term of estimators (3) with c = 0, for the weights of the inner step.
 
-    With `num_steps` = n it contains only the data sets D_0 .. D_{n-1}. A program makes this mistake
-    if it holds phi_n and all later iterates fixed: then log P(D_k|phi_k) with k >= n has no
+    With `num_steps` = n, the sum contains only the data sets D_0 .. D_{n-1}. A program makes this
+    mistake if it holds phi_n and all later iterates fixed: then log P(D_k|phi_k) with k >= n has no
     gradient.
     """
     inner, path, data, v, R = inputs
@@ -77,8 +78,8 @@ def score_term(
 def known_parts(problem: Problem, estimand: str) -> dict[str, Estimator]:
     """Return estimators and score terms by name, the simplest first.
 
-    With weights of your own, an inner step has only plain, emaml and fomaml. Parts that are equal
-    to others because there is only one inner step are left out.
+    If the weights of the inner step are your own, only plain, emaml and fomaml of the estimators
+    are known parts. If K = 1, parts that are then equal to another part are left out.
     """
     inner, K = problem.inner, problem.num_steps
     own = inner.weights is not plain_weights
@@ -105,7 +106,8 @@ def _score_term_through(*inputs: Any, weights: Weights) -> Tree:
 def multiples(numbers: dict[str, float]) -> dict[str, float]:
     """Return 1, -1, the numbers and their inverses.
 
-    Their names are prefixes such as "1/N times ". The numbers 0 and 1 have no other name.
+    The names of the results are prefixes such as "1/N times ". A given number is left out if it is
+    0 or 1.
 
     >>> multiples({"N": 4.0, "K": 1.0})
     {'': 1.0, '-1 times ': -1.0, 'N times ': 4.0, '1/N times ': 0.25}
@@ -192,8 +194,9 @@ def _holds_everywhere(found: list[Evidence], estimand: str, names: tuple[str, ..
 def _common_factor(found: list[Evidence], of: Comparison, truth: str) -> float | None:
     """Return the number with mean = number * truth on all problems, or None if there is none.
 
-    With the logits of two arms every gradient is a multiple of (-1, 1), so every part is some
-    multiple of the truth. A factor explains nothing there, so the result is None.
+    With the logits of two arms every gradient is a multiple of (-1, 1). So on a single such
+    problem, every estimate is a multiple of the truth. Then the factor explains nothing, and the
+    result is None.
     """
     mean = np.concatenate(_mean_estimates(found))
     target = np.concatenate([trees.ravel(one.truths[truth])[0] for one in found])
@@ -209,11 +212,16 @@ def _common_factor(found: list[Evidence], of: Comparison, truth: str) -> float |
 def explain(report: Report, found: list[Evidence], estimand: str, truth: str) -> Report:
     """Add to a report the names of the sums of known parts that equal the estimates.
 
-    `found` has one entry for each problem, and `truth` is the name of the exact value. If no sum is
-    equal on every data set, the remark names the sums with an equal mean. If there are none either,
-    the factor of the report is the number with mean = number * truth, or None. If a problem has
-    more than MOST_SETS data sets, only SAMPLE of them are compared, and no means. A report that
-    already has a remark is not changed.
+    `found` has one entry for each problem, and `truth` is the name of the exact value. There are
+    three cases:
+
+    - A sum is equal on every data set. Then the remark names it.
+    - Otherwise, a known part with a factor has the same mean, or a sum of two parts has the same
+      mean and the truth with a factor does not. Then the remark names this part or sum.
+    - Otherwise, the factor of the report is the number with mean = number * truth, or None.
+
+    If a problem has more than MOST_SETS data sets, only SAMPLE of them are compared, and no means.
+    A report that already has a remark is not changed.
     """
     if report.remark:
         return report

@@ -1,8 +1,8 @@
 """Mean and bias of estimators of the meta-gradient, from sampled data sets.
 
-`meta_gradients.compare_estimators` lists all data sets. If the task is too large for that, M
-independent data sets are sampled here. They give M estimates. Their mean and their bias then have
-standard errors.
+`meta_gradients.compare_estimators` lists all data sets. If a task has too many data sets, this
+module samples M independent ones and calls the estimator with each. The mean of the M estimates
+then has a standard error, and so has the estimated bias.
 """
 
 from typing import NamedTuple
@@ -51,7 +51,7 @@ class SampledMoments(NamedTuple):
 def sample_data(rng: Rng, problem: Problem, num_sets: int) -> tuple[list[Tree], list[Data]]:
     """Sample the data of K inner steps, M times. Return phi_0 .. phi_K and D_0 .. D_{K-1}.
 
-    phi_k samples the episodes of D_k. -> leaves [M, ...], episodes [M, N, T]
+    The episodes of D_k are sampled with phi_k. -> leaves [M, ...], episodes [M, N, T]
     """
     generator("rng", rng)
     inner, N = instance("problem", problem, Problem).inner, problem.num_episodes
@@ -70,7 +70,7 @@ def sample_data(rng: Rng, problem: Problem, num_sets: int) -> tuple[list[Tree], 
 def _estimate(samples: Array, scale: float) -> Estimate:
     """Return the mean of samples [M, D] and its standard error.
 
-    The round-off of numbers as large as `scale` is added to the error.
+    The round-off of numbers as large as `scale` is added to the standard error.
     """
     stderr = samples.std(0, ddof=1) / len(samples) ** 0.5
     return Estimate(mean=samples.mean(0), stderr=stderr + 8 * EPS * scale)
@@ -81,10 +81,10 @@ def compare_by_sampling(
 ) -> dict[str, SampledMoments]:
     """Measure every estimator on the same M sampled data sets. {name: SampledMoments}
 
-    emaml is unbiased for F_N. So the difference between an estimate and the estimate of emaml from
-    the same data set is a sample of the bias for F_N. If the data sets have many episodes, most
-    noise of the difference comes from the score term of emaml. The control variate c = J(theta)
-    makes this noise smaller.
+    emaml is unbiased for F_N. So the estimate of another estimator minus the estimate of emaml from
+    the same data set has the bias for F_N as its mean. If the data sets have many episodes, most
+    noise of this difference comes from the score term of emaml. The control variate c = J(theta)
+    makes the noise smaller.
 
     If an entry of the bias exceeds 5 standard errors (`in_stderrs`), the estimator is biased. A
     small entry does not show that there is no bias: M may be too small to see it.

@@ -1,16 +1,17 @@
 """Every ordered list of episodes of a small problem, for estimators that depend on the order.
 
-The module `enumeration` counts the episodes of a data set, because no published estimator depends
-on their order. The code of a library may depend on it. So a data set is a list of N episodes here.
-In this module, U is the number of trajectories, so there are M = U^N lists:
+The estimators of papers do not depend on the order of the episodes, so the module `enumeration`
+only counts the episodes of a data set. The code of a library may depend on their order, so in this
+module a data set is a list of N episodes. U is the number of trajectories, so there are M = U^N
+lists:
 
     (1)  P(D) = prod_i P(tau_i|theta)                       [definition of independent episodes]
     (2)  grad F_N = sum_D P(D) ((dphi/dtheta)^T v + R sum_i grad log P(tau_i|theta))
                                                        [derivative of F_N = sum_D P(D) J(phi(D))]
 
-In (2), phi is the result of one inner step with any weights of sampled actions, also with weights
-whose mean is no gradient. The weights are data, because they depend on theta only through the
-episodes.
+In (2), phi is the result of one inner step. The weights w_t of this step may be any function of the
+data, also if the mean of the inner step is not along grad J. In dphi/dtheta the weights are
+constants, because they depend on theta only through the episodes.
 
 The functions of `ordered_data` trust their arguments.
 """
@@ -58,7 +59,7 @@ def ordered_data(problem: Problem) -> tuple[Data, Array]:
 def ordered_inputs(problem: Problem, weights: Weights) -> tuple[EstimatorInputs, Array]:
     """Return the inputs of an estimator on every ordered data set, and P(D), eq. (1). [M]
 
-    The inner step has the given weights. The problem has one inner step.
+    The problem has one inner step, which uses the given weights.
     """
     data, log_constant = ordered_data(problem)
     theta = trees.broadcast_to_tasks(problem.theta, len(log_constant))

@@ -1,14 +1,14 @@
 """How the bias and the variance of an estimator change with the number N of inner episodes.
 
 A bias can vanish as N grows: the bias of dice, loaded_dice and linearised_score for F_inf is
-O(1/N), estimators. The bias of plain has a limit that is not zero. Let beta(N) be the bias at N. It
-is a power series in 1/N:
+O(1/N), as the module `estimators` shows. The bias of plain has a limit that is not zero. Let
+beta(N) be the bias of an estimator at N. This bias is a power series in 1/N:
 
     (1)  beta(N) = beta_inf + c_1/N + c_2/N^2 + ..              [expansion of F_N in 1/N]
 
-The bias is O(1/N) if beta_inf = 0. `check_order` measures beta(N) exactly at a few N. Neville's
-scheme of polynomial extrapolation finds the value at 1/N = 0 of the polynomial in 1/N that passes
-through all of them:
+The bias is O(1/N) if beta_inf = 0. `check_order` computes beta(N) exactly at a few N. One
+polynomial in 1/N passes through all these biases. Neville's scheme of extrapolation finds the value
+of this polynomial at 1/N = 0:
 
     (2)  P_i^0 = beta(N_i),
          P_i^m = (N_i P_i^(m-1) - N_(i-m) P_(i-1)^(m-1)) / (N_i - N_(i-m)),
@@ -19,14 +19,17 @@ through all of them:
     each step removes one more power of 1/N.
 
 The difference between the last two values P_n^n and P_n^(n-1) is taken as the error of beta_inf.
-The bias is called O(1/N) if beta_inf and its error are below a quarter of the bias at the largest
-N. The claim is wrong if beta_inf minus its error is above one half of this bias.
-The slope of a quantity is its exponent of N between the last two numbers of episodes:
+The verdict compares the length of beta_inf with the length of the bias at the largest N. The
+verdict is `agrees` if beta_inf plus its error is at most a quarter of this bias. It is `WRONG` if
+beta_inf minus its error is above one half of this bias, and `not checked` otherwise.
+
+If a quantity is proportional to N^slope, its slope follows from the last two numbers of episodes:
 
     (3)  slope = log(|beta(N_n)| / |beta(N_(n-1))|) / log(N_n / N_(n-1))             [definition]
 
-The trace of the covariance has a slope too. It is about 1 for the score term of emaml and about -1
-for the other estimators. In this module, beta is a bias, and P_i^m an extrapolated one.
+The trace of the covariance also has a slope. This slope is about 1 for emaml, because of its score
+term, and about -1 for the other estimators. In this module, beta is a bias, and P_i^m is an
+extrapolated bias.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ ROUND_OFF = 1e-11  # a relative bias below this is zero
 
 
 class Order(NamedTuple):
-    """How bias and variance change with N, eq. (1). It is true if the bias is O(1/N)."""
+    """How bias and variance change with N, eq. (1). An Order is true if its verdict is agrees."""
 
     verdict: str  # "agrees" if the bias is O(1/N), "WRONG", or "not checked"
     num_episodes: tuple[int, ...]
@@ -97,11 +100,7 @@ def _slope(num_episodes: Sequence[int], sizes: Array) -> float:
 
 
 def _verdict(limit: float, error: float, sizes: Array) -> str:
-    """Compare the limit and its error with the bias at the largest N.
-
-    If the bias is O(1/N), the limit is zero up to its error, and the error is much smaller than the
-    bias itself.
-    """
+    """Compare the limit and its error with the bias at the largest N."""
     if limit + error <= max(0.25 * sizes[-1], ROUND_OFF):
         return "agrees"
     return "WRONG" if limit - error > 0.5 * sizes[-1] else "not checked"
@@ -126,9 +125,10 @@ def check_order(
 ) -> Order:
     """Check that the bias of an estimator is O(1/N), eq. (1), and measure its variance.
 
-    The estimator is called as by `meta_gradients.check_meta_gradient`, with the given numbers N of
-    episodes in each inner step. They must increase, and be at least three. Without a problem, it is
-    the MDP of `standard_problems` with one inner step. ValueError if the exact value is zero.
+    The estimator is called as by `meta_gradients.check_meta_gradient`, with each of the given
+    numbers N of episodes in an inner step. There must be at least three numbers, and they must
+    increase. The default problem is the MDP of `standard_problems` with one inner step. ValueError
+    if the exact value is zero.
 
     >>> from metarl_min.gradients import estimators
     >>> check_order(estimators.dice).verdict, check_order(estimators.plain).verdict

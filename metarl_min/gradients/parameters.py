@@ -26,8 +26,8 @@ def check_parameters(
 ) -> None:
     """Raise an error unless theta are parameters of the policy for tasks of the shape (S, A).
 
-    With `num_tasks`, all leaves may have the leading axis [M]: parameters for each task. Autograd
-    may trace theta. Then only names and shapes are checked.
+    With `num_tasks`, all leaves may have the leading axis [M]: each task then has its own
+    parameters. If autograd traces theta, only names and shapes are checked.
     """
     instance("policy", policy, Policy)
     if not _is_traced(theta):
@@ -42,8 +42,8 @@ def check_step_sizes(alpha: Any, theta: Tree, num_tasks: int | None = None) -> A
     """Return alpha; an error unless it is a number, at least 0, or a tree with the shapes of theta.
 
     The entries of a tree may be negative, because step sizes that are learned may change signs. If
-    theta has the leading axis [M], M = `num_tasks`, the tasks may share the step sizes. Autograd
-    may trace alpha. Then only names and shapes are checked.
+    theta has the leading axis [M] with M = `num_tasks`, alpha may have this axis, or the tasks
+    share the step sizes. If autograd traces alpha, only names and shapes are checked.
     """
     if hasattr(alpha, "keys"):  # a dict, or autograd's box of one
         got = _shapes(alpha if _is_traced(alpha) else trees.check(alpha))

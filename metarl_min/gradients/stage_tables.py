@@ -1,7 +1,7 @@
-"""Tables from which the surrogates of `trust_region` and the divergence are computed.
+"""Tables from which `trust_region` computes its surrogates and the divergence.
 
-C+(s,a) is the sum of the positive advantages over the visits of a pair. C-(s,a) is the sum of the
-negative advantages. `surrogate_tables` and `trial_tables` trust their arguments.
+C+(s,a) is the sum of the positive advantages over the visits of a pair (s, a), and C-(s,a) is the
+sum of the negative advantages. `surrogate_tables` and `trial_tables` trust their arguments.
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,10 @@
 """dice, loaded_dice, lvc, linearised_score and reptile for trials, and a table of all estimators.
 
-trial_gradients has emaml, plain and fomaml. dice, loaded_dice, lvc and linearised_score differ from
-plain in the derivative of the weights of an inner step, estimator_weights (4)-(8). `traced` takes
-the inner steps of a trial with the weights of one estimator, and differentiates them with autograd.
-With the weights of plain, the chain of adjoints, adaptation (3), has the same result without a
-trace.
+The module trial_gradients has emaml, plain and fomaml. dice, loaded_dice, lvc and linearised_score
+differ from plain in the derivative of the weights of an inner step, estimator_weights (4)-(8).
+`traced` takes the inner steps of a trial with the weights of one estimator, and differentiates
+these steps with autograd. For plain no trace is needed: the chain of adjoints, adaptation (3), has
+the result that `traced` has with the weights of plain.
 
 Reptile has no outer objectives. Its gradient is the sum of the inner gradients, reptile (1):
 
@@ -44,13 +44,13 @@ from metarl_min.mdps.rollouts import Episodes
 def traced(adaptation: Adaptation, trial: Trial, outer: Objectives, weights: Weights) -> Gradients:
     """Return the gradients of sum_k L_k(phi_k) through inner steps with the given weights.
 
-    The L_k are the outer objectives.
+    L_k is the outer objective of stage k.
     """
     M = len(trial.stages[0].rewards)
     stages = trial.stages[:-1]
     data = [Data._make([stage, np.ones(stage.rewards.shape[:2])]) for stage in stages]
-    # phi_0 = theta has no axis of tasks. The inner step needs this axis, as the episodes [M, N, T]
-    # have it, so phi_0 is copied for each task.
+    # phi_0 = theta has no axis of tasks, but the inner step needs this axis. So phi_0 is copied for
+    # each task.
     reference = [trees.broadcast_to_tasks(trial.path[0], M), *trial.path[1:]]
     ones = trees.map_leaves(np.ones_like, trial.path[0])
 
