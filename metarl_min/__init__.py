@@ -38,7 +38,7 @@ stand for any number of axes, or for no axis. These axes are called leading axes
     K  inner steps
     D  parameters, the entries of theta
     G  candidate tasks of a finite family
-    B  entries of a flattened batch, such as all (member, task)
+    B  entries of a flattened batch, such as all pairs (member, task)
 
 Each symbol of the next table has one meaning in all equations of the package. A module in which a
 symbol means something else says so: "In this module, u is the update gate." Some letters of the
@@ -88,7 +88,9 @@ To differentiate a function, autograd records its operations. The record is call
 operation in the record is a node. During a trace, a box stands in the place of each traced array.
 The decorator `@primitive` makes a whole function one node, and `defvjp` defines the derivative of
 the node. A module that imports `autograd.numpy as np` may be traced. A module that imports
-`numpy as np` is never traced. A module that needs both imports NumPy as `onp`.
+`numpy as np` is never traced. If a module needs both, NumPy is imported as `onp`. Three types have
+short names: Array is an array of NumPy, Rng is a random generator of NumPy, and Tree is a dict of
+arrays that holds parameters. The arrays of a Tree are called its leaves.
 
 The docstring of a module numbers its equations. The source of an equation follows in brackets. The
 source [derivation] refers to the steps below the equation. `python -m metarl_min equations` lists

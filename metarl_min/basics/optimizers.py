@@ -14,7 +14,7 @@ m and v start at zero. After t steps the weights of the gradients in m sum to 1 
 division in (3) makes m a weighted mean; the same holds for v. As in algorithm 1 of the paper, eps
 is added after the square root.
 
-An optimiser is a pair of functions. They mutate nothing: a step returns the new theta and state.
+An optimizer is a pair of functions. They mutate nothing: a step returns the new theta and state.
 A step refuses a gradient that has not the names and shapes of theta, or that is not finite.
 """
 
@@ -38,7 +38,7 @@ def _check(init: Any, update: Any, words: Any) -> tuple[Any, Any, Any]:
 
 @checked(_check)
 class Optimizer(NamedTuple):
-    """An optimiser that ascends."""
+    """An optimizer that ascends."""
 
     init: Callable[[Tree], Any]  # theta -> state
     update: Callable[[Tree, Any, Tree], tuple[Tree, Any]]  # (theta, state, g) -> (theta, state)
@@ -61,12 +61,12 @@ class Moments(NamedTuple):
 
 @cache
 def _defaults(maker: Callable[..., Optimizer]) -> dict[str, Any]:
-    """Return the default of each setting. The result is kept: rl2 makes an optimiser each step."""
+    """Return the default of each setting. The result is kept: rl2 makes an optimizer each step."""
     return {name: x.default for name, x in inspect.signature(maker).parameters.items()}
 
 
 def _words(maker: Callable[..., Optimizer], **settings: float) -> dict[str, Any]:
-    """Return the settings that make an optimiser again, without those that have their default."""
+    """Return the settings that make an optimizer again, without those that have their default."""
     given = {name: x for name, x in settings.items() if x != _defaults(maker)[name]}
     return {"optimizer": maker.__name__, **given}
 

@@ -232,7 +232,7 @@ def meta_gradient(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Ob
 def meta_gradient_by_hessian_products(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
-    """Return the gradient of F_inf by Hessian-vector products, eq. (3), which is fastest."""
+    """Return the gradient of F_inf by Hessian-vector products, eq. (3). This way is the fastest."""
     alpha, num_steps = _checked(policy, theta, alpha, num_steps, J)
     inner, outer = [J] * num_steps, [None] * num_steps + [J]
     path = take_steps(policy, theta, alpha, inner)

@@ -36,8 +36,8 @@ class State(NamedTuple):
 
     theta: Tree
     alpha: Any  # inner step size: a number, or a tree with a step size for each parameter
-    optimizer_state: Any  # state of the optimiser of theta
-    alpha_optimizer_state: Any  # state of the optimiser of alpha
+    optimizer_state: Any  # state of the optimizer of theta
+    alpha_optimizer_state: Any  # state of the optimizer of alpha
 
 
 def _check_outer(words: Any, init: Any, terms: Any, update: Any, in_unit: Any) -> tuple[Any, ...]:
@@ -52,7 +52,7 @@ class Outer(NamedTuple):
     """An outer update, which uses one term of the objective for each stage of a trial."""
 
     words: dict[str, Any]  # the arguments with which `outer_words.outer_of_words` makes this update
-    init: InitOptimizer  # makes the first state of the optimiser of theta
+    init: InitOptimizer  # makes the first state of the optimizer of theta
     terms: Callable[..., list[Any]]  # (stages, advantages, (S, A)) -> a term for each stage
     update: Callable[[Settings, State, Trial, list[Any]], State]
     in_unit: Callable[[float], Outer] | None = None
@@ -171,7 +171,7 @@ def _no_optimizer_state(theta: Tree) -> tuple[()]:
 
 
 def ascent(optimizer: Optimizer) -> Outer:
-    """Return the update by one step of an optimiser, such as `adam(0.05)`, along eq. (1)."""
+    """Return the update by one step of an optimizer, such as `adam(0.05)`, along eq. (1)."""
     instance("optimizer", optimizer, Optimizer)
     return Outer(
         words={"update": "ascent", **optimizer.words},

@@ -19,10 +19,10 @@ USED = {  # the settings that have an effect on each update
 
 
 def _optimizer(maker: Callable[..., Optimizer], beta: float | None, unit: float) -> Optimizer:
-    """Return the optimiser for rewards of this unit, with the default where beta is None.
+    """Return the optimizer for rewards of this unit, with the default where beta is None.
 
     Adam divides the gradient by the size of the gradient, so beta of Adam does not depend on the
-    unit. Only eps of Adam does. The other optimisers multiply the gradient by beta, so the default
+    unit. Only eps of Adam does. The other optimizers multiply the gradient by beta, so the default
     of beta is divided by the unit.
     """
     if maker is adam:
@@ -60,7 +60,7 @@ def outer_of_words(
 
     update     ascent: along the gradient; trpo: within a trust region; clipped: several ascents
                on a surrogate with clipped ratios
-    optimizer  optimiser of ascent and clipped; by default adam
+    optimizer  optimizer of ascent and clipped; by default adam
     beta       outer step size of ascent and clipped; with sgd and momentum, the default is divided
                by the unit of the rewards; by default 0.05
     max_kl     largest mean KL divergence of trpo, in nats; by default 0.01
@@ -86,7 +86,7 @@ def ascent_of_words(
 ) -> Outer:
     """Return the ascent of these settings, for a learner that has no other update.
 
-    optimizer  optimiser of the meta-parameters; by default adam
+    optimizer  optimizer of the meta-parameters; by default adam
     beta       outer step size; with sgd and momentum, the default is divided by the unit of the
                rewards; by default 0.05
     """

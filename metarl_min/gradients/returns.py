@@ -9,7 +9,7 @@ are a number, and the mean over the N episodes of a data set:
 
     (2)  b_t = 1/N sum_n W_{n,t}                                       [Greensmith et al. 2004]
 
-In W_t, the reward r_t has the factor 1 and not gamma^t, as in nearly all programs. So if gamma < 1,
+As in nearly all programs, the reward r_t has the factor 1 in W_t, and not gamma^t. So if gamma < 1,
 a policy gradient with W_t lacks the factor gamma^t of the occupancy, values (3).
 
 In general a baseline makes the gradient biased if the baseline depends on the action a_t. The mean

@@ -2,9 +2,9 @@
 
 A learned alpha ascends as theta does, outer_updates (1). In this module, u is the number that
 `adaptation_settings.unit_of_alpha` returns. The default alpha is a number divided by u, so the
-product alpha u does not depend on the unit of the rewards. The optimiser ascends in alpha u, and
+product alpha u does not depend on the unit of the rewards. The optimizer ascends in alpha u, and
 the gradient in alpha u is dF/dalpha / u. This gradient has the unit of dF/dtheta, so the same
-optimiser fits alpha u and theta.
+optimizer fits alpha u and theta.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from metarl_min.basics.optimizers import Optimizer
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Tree
 
-InitOptimizer = Callable[[Tree], Any]  # parameters -> first state of their optimiser
+InitOptimizer = Callable[[Tree], Any]  # parameters -> first state of their optimizer
 Gradient = Callable[[], Tree]
 
 
@@ -26,9 +26,9 @@ Gradient = Callable[[], Tree]
 class LearnAlpha(NamedTuple):
     """A rule for alpha, as two functions.
 
-    `init(alpha, theta, init_optimizer)` returns alpha and the state of the optimiser of alpha.
+    `init(alpha, theta, init_optimizer)` returns alpha and the state of the optimizer of alpha.
     `ascend(optimizer, alpha, optimizer_state, gradient, num_tasks, unit)` returns the next alpha
-    and the next state of its optimiser. `gradient()` returns dF/dalpha of each parameter, summed
+    and the next state of its optimizer. `gradient()` returns dF/dalpha of each parameter, summed
     over the tasks.
     """
 

@@ -32,10 +32,11 @@ stages after stage k:
 The part of (2) with R_{>k} is called the score term. The score term makes an action more probable
 if the data with this action lead to a better adapted policy. Most programs have no score term.
 
-The expectation in (2) is estimated from one trial on each of M tasks. Let L_k be the surrogate of
-stage k with the advantages W_t + R_{>k}, summed over the episodes. The estimate from one task is
-the gradient of sum_k L_k(phi_k), which is computed by the chain of adaptation (3). First-order MAML
-replaces dphi_k/dtheta by the identity and has no score term, so it only approximates grad F:
+The expectation in (2) is estimated from one trial on each of M tasks. Let L_k(phi) be the sum of
+Adv log pi(a_t|s_t; phi) over all living steps of stage k, with Adv = W_t + R_{>k}. Unlike trials
+(2), L_k has no factor 1/N_inner. The estimate from one task is the gradient of sum_k L_k(phi_k),
+which is computed by the chain of adaptation (3). First-order MAML replaces dphi_k/dtheta by the
+identity and has no score term, so it only approximates grad F:
 
     (3)  grad F ~ E[sum_k sum_{i in D_k} sum_t W_t grad log pi(a_t|s_t; phi_k)]
                                                                   [Finn et al. 2017, sec. 5.2]
@@ -156,7 +157,7 @@ def outer_surrogates(
 
 
 def _from_adjoints(adaptation: Adaptation, trial: Trial, v: Iterates) -> Gradients:
-    """Return the gradient v_0 in theta, and the gradient of adaptation (6) in alpha."""
+    """Return the gradient in theta, which is v_0, and the gradient in alpha, by adaptation (6)."""
     return Gradients(
         in_theta=trees.sum_tasks(v[0], trial.path[0]),
         in_alpha=partial(alpha_gradient, adaptation.policy, trial.path, trial.inner, v),

@@ -19,6 +19,8 @@ Each column is a stage, k = 0, .., K. The inner step after stage k ascends a sur
 In (2), i counts the episodes of the data set D, and t counts the steps that are alive. The
 return-to-go W and the baseline b are constants. At least one episode follows each inner step, so
 K N_inner < N. The module `advantages` has several baselines, and an advantage other than W - b.
+The record `Adaptation` of `adaptation_settings` holds the family, the policy, K, N_inner and the
+other settings of a trial. Its `sizes` are the numbers of episodes of the stages.
 
 `only_adapted`, `step_sizes`, `surrogate`, `sample_greedily`, `play`, `join_stages` and
 `per_episode` are used in training, and trust their arguments.

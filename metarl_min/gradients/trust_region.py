@@ -239,7 +239,7 @@ def clipped_update(
     eps: float = 0.3,
     num_epochs: int = 5,
 ) -> tuple[Tree, Any]:
-    """Return theta and the state of the optimiser after `num_epochs` ascents of eq. (5)."""
+    """Return theta and the state of the optimizer after `num_epochs` ascents of eq. (5)."""
     check_update(policy, trial, stages)
     instance("optimizer", optimizer, Optimizer)
     theta, eps = trial.path[0], _fraction("eps", eps)

@@ -65,6 +65,8 @@ class Control(NamedTuple):
 def _check_learner(*fields: Any) -> tuple[Any, ...]:
     family, init, step, trial, iterations, settings, *optional, schedule_end = fields
     instance("family", family, Family)
+    for name, value in (("init", init), ("step", step), ("trial", trial)):
+        function(name, value)
     for name, value in zip(("without_adaptation", "untrained_control"), optional, strict=True):
         if value is not None:
             function(name, value)

@@ -22,10 +22,11 @@ Adv is trial_gradients (4), and v_k is the adjoint of adaptation (3). This algor
 MAML as published by Finn et al. 2017 has two other settings. estimator=plain leaves out the score
 term. objective=adapted uses only the rewards of the episodes after the last inner step. The
 experiments of Finn et al. also have inner_steps=1, inner_episodes=20, baseline=linear and
-update=trpo (in Python: outer=outer_updates.trpo()). In this library, the fit of baseline=linear has
-a column for each state, and needs twice as many inner episodes as columns, advantages (5). The
-policy of Finn et al. is a ReLU network with two hidden layers of 100 units. In this library,
-policy=network:100 has one hidden layer of 100 tanh units.
+update=trpo (in Python: outer=outer_updates.trpo()). In this library, baseline=linear
+is a least-squares fit with a feature for each state and features of time. It needs at least
+2 (S + min(T - 1, 3)) inner episodes, so that at most half of the advantages is lost, advantages
+(5). The policy of Finn et al. is a ReLU network with two hidden layers of 100 units. In this
+library, policy=network:100 has one hidden layer of 100 tanh units.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Info(NamedTuple):
     """A report on one step."""
 
     per_episode: Array
-    # [N] mean return of each episode; for the exact objective [1], the mean of J(phi_K)
+    # [N] mean return of each episode; with the exact objective, [1] the mean of J(phi_K)
 
 
 def _init(rng: Rng, *, settings: Settings) -> State:
@@ -141,9 +142,9 @@ def _untrained_control(rng: Rng, *, settings: Settings) -> Control:
 def _settings(
     family: Family, adaptation: dict[str, Any], outer: Outer, estimator: MetaGradient, **rest: Any
 ) -> Settings:
-    """Return the settings, with the defaults for the unit of the rewards.
+    """Return the settings. The defaults of the outer update are scaled to the unit of the rewards.
 
-    The defaults of the outer update depend on the unit of the outer gradient. The outer gradient of
+    More exactly, they are scaled to the unit of the outer gradient. The outer gradient of
     `reptile` is a sum of inner gradients, and has the unit of an inner gradient. Any other outer
     gradient has the unit of the rewards.
     """

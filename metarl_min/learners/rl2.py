@@ -147,7 +147,7 @@ def _resolved(default: Settings, given: dict[str, Any]) -> Settings:
 
 
 def _init(rng: Rng, family: Family, policy: RecurrentPolicy) -> State:
-    """Return random parameters, and an optimiser whose moments are 0."""
+    """Return random parameters, and an optimizer whose moments are 0."""
     S, A = family.sample(generator("rng", rng), 1).shape
     theta = policy.init(rng, S + A + 2, A)
     return State(theta=theta, optimizer=optimizers.adam(0.0).init(theta), iteration=0)

@@ -14,7 +14,7 @@ def _check(states: Any, actions: Any, rewards: Any, alive: Any) -> tuple[Any, An
     floats("rewards", rewards)
     truths("alive", alive)
     fits = states.ndim >= 2 and min(states.shape[-2:]) > 0
-    rule = "episodes must have the shape [..., N, T] with an episode and a step"
+    rule = "episodes must have the shape [..., N, T] with N and T at least 1"
     require(fits, rule, states.shape)
     for name, other in (("rewards", rewards), ("alive", alive)):
         shaped(name, other, states.shape, "states")
@@ -26,7 +26,7 @@ def _check(states: Any, actions: Any, rewards: Any, alive: Any) -> tuple[Any, An
 class Episodes(NamedTuple):
     """Sampled episodes [..., N, T]. The leading axes belong to the tasks.
 
-    TypeError or ValueError unless the arrays have the types below, and all have the same shape.
+    TypeError or ValueError if an entry is not of the kind below, or if the four shapes differ.
     """
 
     states: Array  # [..., N, T] whole numbers

@@ -115,7 +115,7 @@ class MDP(NamedTuple):
 
 
 def plain(name: str, mdp: Any) -> MDP:
-    """Return `mdp`; TypeError unless it is an MDP, and autograd traces none of its arrays."""
+    """Return `mdp`; TypeError if it is not an MDP, or if autograd traces one of its arrays."""
     if not isinstance(mdp, MDP):
         raise TypeError(f"{name} must be an MDP of plain arrays, got {type(mdp).__name__}")
     if any(isbox(array) for array in mdp):
@@ -160,7 +160,8 @@ def largest_reward(mdp: MDP) -> float:
     axes = max(reward.ndim, possible.ndim)
     reward = reward.reshape((1,) * (axes - reward.ndim) + reward.shape)
     possible = possible.reshape((1,) * (axes - possible.ndim) + possible.shape)
-    # A reward without an axis of its own is paid if any transition along this axis is possible.
+    # Both arrays now have the same axes. If `reward` has length 1 along some axes, a reward is paid
+    # if any transition along these axes of `possible` is possible.
     shared = tuple(axis for axis in range(axes) if reward.shape[axis] == 1)
     return float(onp.abs(onp.where(possible.any(shared, keepdims=True), reward, 0.0)).max())
 

@@ -82,7 +82,7 @@ def _reduced(ufunc: Any, x: Array) -> Array:
 def _of_actions(name: str, x: Array) -> Array:
     """Return x; TypeError or ValueError unless x has an axis of actions and finite floats."""
     plain = type(x) is onp.ndarray and x.dtype.kind == "f" and x.ndim and x.shape[-1]
-    if not (plain and math.isfinite(onp.vdot(x, x))):  # if finite, all entries are finite
+    if not (plain and math.isfinite(onp.vdot(x, x))):  # a finite sum has finite terms
         rule, axes = f"{name} must have an axis of actions", arguments.floats(name, x).shape
         arguments.require(bool(axes and axes[-1]), rule, f"the shape {axes}")
     return x

@@ -48,7 +48,7 @@ def prepare(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> PreparedMDP:
 
 
 def broadcast(probs: Any, prepared: PreparedMDP) -> Any:
-    """Return `probs` [..., S, A], broadcast to the leading axes of the policy and of the MDP.
+    """Return `probs` [..., S, A]. Its leading axes are broadcast with those of the MDP.
 
     Autograd may trace `probs`.
     """

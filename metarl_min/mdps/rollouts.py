@@ -6,23 +6,22 @@ a pair. In this module, Z is the largest number of arrivals of a pair, and z num
 
     row = task * S + state,  pair = row * A + action,  arrival = pair * Z + z,  z = 0, .., Z - 1
 
-First states, actions and arrivals are drawn by inversion. In this module, u is a random number that
-is uniform on [0, 1). An action is drawn by
+The first state, the actions and the arrivals of an episode are drawn by inversion. In this module,
+u is a random number that is uniform on [0, 1). An action is drawn by
 
     (1)  a = number of i for which u >= pi(0|s) + .. + pi(i|s)      [Devroye 1986, sec. III.2]
 
 Action a is drawn if u lies in a certain interval of length pi(a|s). So an action of probability
 zero is never drawn.
 
-REINFORCE does not need the episodes themselves, but only a table C. Each step of an episode has a
-number c, for example its advantage. C(s,a) is the sum of c over the visits of the pair (s, a):
+A state is absorbing if all actions stay there and pay 0. A step is alive if no earlier step has
+arrived in an absorbing state. Steps that are not alive have reward 0 without noise. REINFORCE does
+not need the episodes themselves, but only a table C. In this module, each step has any number c,
+such as its advantage, and C(s,a) is the sum of c over the visits of (s, a):
 
     (2)  C(s,a) = sum_{n,t} alive_{n,t} c_{n,t} 1{s_{n,t} = s, a_{n,t} = a}       [definition]
 
-A state is absorbing if all actions stay there and pay 0. The step that arrives in an absorbing
-state is the last step of the episode that is alive. The first step is always alive. Steps that are
-not alive have reward 0 without noise, and do not count in (2). The plain form, with loops, is
-`sample` of tests/plain_forms.py.
+The plain form, with loops, is `sample` of tests/plain_forms.py.
 """
 
 import math
@@ -99,6 +98,7 @@ class CommonRandomNumbers(NamedTuple):
     def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
         axis, P = self.axis % len(shape), self.population
         before, after = shape[:axis], (shape[axis] // P, *shape[axis + 1 :])
+        # [.., n, ..] -> [.., 1, n ..] -> [.., P, n ..] -> [.., P n, ..]
         return draw((*before, *after)).reshape(*before, 1, -1).repeat(P, axis).reshape(shape)
 
     def random(self, shape: tuple[int, ...]) -> Array:
@@ -113,7 +113,7 @@ class CommonRandomNumbers(NamedTuple):
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:
     """Draw one of n outcomes for each entry of `index`, by inversion, eq. (1).
 
-    A column of `cumulative` [n - 1, columns] is a distribution, and `index` has numbers of columns.
+    Each column of `cumulative` [n - 1, columns] is a distribution. `index` holds column numbers.
     If u does not have a leading axis of `index`, all entries along this axis get the same u.
     """
     return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
@@ -127,7 +127,7 @@ def first_states(rng: Rng, tables: Sampler, task: Array) -> Array:
 def arrive(rng: Rng, tables: Sampler, pair: Array) -> Array:
     """Draw the index of an arrival for each pair. [..., B] -> [..., B]
 
-    B random numbers are drawn. Pairs that differ only in leading axes get the same number.
+    B random numbers are drawn. All pairs at the same position along B get the same number.
     """
     if not len(tables.cumulative):  # Z = 1: nothing is random
         return pair

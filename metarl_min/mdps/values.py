@@ -17,9 +17,9 @@ The policy-gradient theorem takes the entries of the table pi as independent var
 
     (4)  dJ/dpi(a|s) = sum_{t<T} d_t(s) Q_{T-t}(s,a)            [Sutton et al. 2000, th. 1]
 
-    Steps of (4): let pi(a|s) change at time t only. J is a constant, the expected return before t,
-    plus sum_s d_t(s) V_{T-t}(s). d_t and V_{T-t-1} do not change, so by (1) the derivative of J is
-    d_t(s) Q_{T-t}(s,a). By the chain rule, dJ/dpi(a|s) is the sum of this derivative over all t.
+    Steps of (4): let pi(a|s) change at time t only. Then J = c + sum_s d_t(s) V_{T-t}(s). The
+    number c is the expected return before t. c, d_t and V_{T-t-1} do not change, so by (1) the
+    derivative of J is d_t(s) Q_{T-t}(s,a). The chain rule adds these derivatives over all t.
 
 Skip (5) at first reading: only second derivatives need (5). The policy moves along v [S, A], and
 `delta x` is the derivative of a quantity x along v. Let r_pi(s) = sum_a pi(a|s) r(s,a). P_v and r_v
@@ -168,7 +168,7 @@ def prepared_derivatives(probs: Array, v: Array, prepared: PreparedMDP) -> tuple
     delta_Vd = _run_recursions(matrices, sources, prepared.horizon)
     d, V = Vd[:, 1], _values_to_go(Vd, prepared.horizon)
     delta_d, delta_V = delta_Vd[:, 1], _values_to_go(delta_Vd, prepared.horizon)
-    # Line 1 of (5) needs X of (7) twice: of delta_d and V, and of d and delta_V. The sum adds both.
+    # Line 1 of (5) has two X of (7). X is a sum over t, so joining the series along t adds both X.
     future = _future_part(prepared, onp.concatenate([delta_d, d]), onp.concatenate([V, delta_V]))
     gradient = d.sum(0)[..., None] * prepared.rewards + _future_part(prepared, d, V)
     return gradient, delta_d.sum(0)[..., None] * prepared.rewards + future

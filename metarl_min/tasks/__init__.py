@@ -6,7 +6,8 @@
     registry     the families of the command line, by name
 
 A `Family` holds a function that draws tasks, and the prior from which tasks are drawn. Baselines
-and ceilings read the prior. A learner only draws tasks, and reads the unit of the rewards.
+and ceilings read the prior. Learners do not read the prior. They draw tasks, and read the unit and
+the noise of the rewards, the horizon and the number of episodes.
 
 A family is made by a function with keyword-only parameters. The annotation of a parameter says how
 the command line reads a word `key=value`. For example, the annotation
@@ -144,6 +145,7 @@ def reward_unit(family: Family) -> float:
 
     If `family.unit` is not None, the unit is this number. Otherwise the unit depends on the rewards
     and on the prior from which tasks are drawn: the keyword argument `prior` of `family.sample`.
+    `family.prior` is the prior of the baselines and of the ceilings, and may be another one.
 
         Bernoulli rewards, BetaArms, CorrelatedArms  1
         GaussianArms, DirichletMDP  the first of these that is not zero: the largest prior standard

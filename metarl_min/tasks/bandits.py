@@ -10,8 +10,9 @@ The mean rewards of the arms are drawn once for each trial, and do not change du
     (4)  for each cue, one arm is drawn once for each trial: this arm pays 1, the other arms pay 0;
          one cue is drawn before each pull                [after Santoro et al. 2016, sec. 3]
 
-In this module, m and s are the mean and the standard deviation of the prior, and a_i and b_i are
-the parameters of a Beta distribution. A bandit of (1)-(3) has one state. In (4) a cue is a state.
+In this module, m and s are the mean and the standard deviation of the prior, a_i and b_i are the
+parameters of a Beta distribution, and x is the smaller of two means. A bandit of (1)-(3) has one
+state. In (4) a cue is a state.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> F
     (100, 1, 2, 1)
     """
     arms, pulls = whole("arms", arms, high=MAX_ARMS), whole("pulls", pulls)
-    rule = f"prior must be one a,b for all arms or one per arm ({arms}), each from 1e-9 to 1e6"
+    rule = f"prior must be one pair a,b for all arms or one per arm ({arms}), each from 1e-9 to 1e6"
     prior = tuple(sequence("a,b of prior", pair) for pair in sequence("prior", prior))
     fits = len(prior) in (1, arms) and all(len(pair) == 2 for pair in prior)
     require(fits, rule, prior)

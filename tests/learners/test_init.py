@@ -34,9 +34,9 @@ def test_a_learner_that_keeps_to_the_protocol_passes():
     [
         (None, "a learner must be a Learner, got NoneType"),
         (TOY._replace(init=lambda rng: None), "must be functions of a module or partials of them"),
-        (TOY._replace(init=None), "init must run without an error, got TypeError"),
-        (TOY._replace(step=3), "step must run without an error, got TypeError"),
-        (TOY._replace(trial=None), "trial must run without an error, got TypeError"),
+        (TOY._replace(init=state_alone), "init must run without an error, got TypeError"),
+        (TOY._replace(step=short_trial), "step must run without an error, got TypeError"),
+        (TOY._replace(trial=state_alone), "trial must run without an error, got TypeError"),
         (TOY._replace(step=state_alone), r"step must return a pair \(state, info\), got State"),
         (TOY._replace(trial=no_episodes), "trial must return Episodes, got float"),
         (TOY._replace(trial=short_trial), r"must have the axes \[M, N, T\] = \(2, 3, 1\)"),
@@ -75,6 +75,9 @@ def test_a_learner_without_a_schedule_is_trained_as_long_as_one_likes():
     ("changes", "rule"),
     [
         ({"family": None}, "family must be of type Family, got NoneType"),
+        ({"init": None}, "init must be a function, got None"),
+        ({"step": 3}, "step must be a function, got 3"),
+        ({"trial": "play"}, "trial must be a function, got 'play'"),
         ({"iterations": -1}, "iterations must be at least 0, got -1"),
         ({"iterations": None}, "iterations must be a whole number, got None"),
         ({"settings": [("beta", 0.1)]}, "settings must be of type dict, got list"),

@@ -61,7 +61,7 @@ WRONG = [
         ValueError,
         r"the shape \[\.\.\., N, T\] .* got \(2,\)",
     ),
-    ({k: x[:, :0] for k, x in FITS.items()}, ValueError, r"and a step, got \(1, 0, 2\)"),
+    ({k: x[:, :0] for k, x in FITS.items()}, ValueError, r"N and T at least 1, got \(1, 0, 2\)"),
 ]
 
 
