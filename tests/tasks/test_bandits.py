@@ -147,7 +147,12 @@ def test_families_pickle_and_draw_the_same_afterwards(family):
         ("bandit", {"arms": 2.0}, TypeError, "arms must be a whole number, got 2.0"),
         ("bandit", {"pulls": 0}, ValueError, "pulls must be at least 1, got 0"),
         ("bandit", {"prior": ((1.0, 1.0),) * 2}, ValueError, r"one per arm \(5\).*got"),
-        ("bandit", {"prior": ()}, ValueError, "one pair a,b for all arms or one per arm"),
+        (
+            "bandit",
+            {"prior": ()},
+            ValueError,
+            "prior must be one pair a,b for all arms or one per arm",
+        ),
         (
             "bandit",
             {"prior": ((0.0, 1.0),)},
