@@ -3,12 +3,12 @@
 The derivative is measured from values of the function, by `finite_differences` or `complex_step`.
 A check says one of three things:
 
-    agrees       the gradient is the derivative, up to a tolerance and what the values can tell
-    WRONG        it is not
+    agrees       the gradient is the derivative, up to a tolerance and the error of the measurement
+    WRONG        the gradient is not the derivative
     not checked  nothing can be concluded, and the report says why
 
-The third is said, for example, if the function is rounded to few digits, if it has a kink at x, or
-if it is not finite on one side of x.
+For example, the verdict is `not checked` if the function is rounded to few digits, if it has a kink
+at x, or if it is not finite on one side of x.
 """
 
 from typing import Any, NamedTuple
@@ -54,7 +54,7 @@ MAX_TOLERANCE = 0.1
 
 
 class _Start(NamedTuple):
-    """The arguments of a check, each called once at x."""
+    """The arguments of a check, after the function and the gradient were called at x."""
 
     at: Point
     claim: Claim
@@ -109,9 +109,10 @@ def _report(start: _Start, measured: Measured, lines: Lines, note: str = "") -> 
 def _by_complex_steps(
     function: ScalarFunction, start: _Start, lines: Lines
 ) -> tuple[Measured, str]:
-    """Return the gradient by complex steps, or by differences if these contradict it, and a note.
+    """Return the gradient by complex steps, its error, and a note.
 
-    Both are off by the noise of the function, in proportion to its largest value.
+    If finite differences contradict this gradient, return the gradient by differences, and say so
+    in the note. The relative error of a complex step is the relative noise of the function.
     """
     f, vector = start.claim.f, start.at.vector
     slopes, noise = imaginary_slopes(function, start.at), noise_near(f, vector)
@@ -177,10 +178,10 @@ def check_directional_derivatives(
 ) -> Report:
     """Compare <gradient, d> with the slope of the function along random directions d.
 
-    The number of calls does not grow with the number of entries, so this is the check for many
+    The number of calls does not grow with the number of parameters, so this check suits many
     parameters. The entries of d are normal, in proportion to the size of the entries of x. An
-    error in one entry changes every <gradient, d>. The other arguments are those of
-    `check_derivative`.
+    error in one entry of the gradient changes every <gradient, d>. The other arguments are the
+    arguments of `check_derivative`.
 
     >>> rng, x = np.random.default_rng(0), np.linspace(-1, 1, 500)
     >>> bool(check_directional_derivatives(rng, lambda x: np.sum(x**3), lambda x: 3 * x**2, x))

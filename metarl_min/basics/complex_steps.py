@@ -8,8 +8,9 @@ In this module, e is the unit vector of a coordinate, and h is the length of a s
     the powers h^3, h^5, ..
 
 The Taylor series exists only if f is analytic. `abs`, `conj`, `real`, `round` and `np.linalg.norm`
-are not: they lose the imaginary part of their argument, or turn its sign, and say nothing. So the
-result is compared with differences along two lines, which need real numbers only.
+are not analytic: they lose the imaginary part of their argument, or change its sign, without an
+error. So the result is compared with finite differences along two lines, which need only real
+numbers.
 """
 
 from functools import partial
@@ -48,7 +49,7 @@ def imaginary_slopes(function: ScalarFunction, at: Point) -> Array:
 
 
 def _agrees_at_a_glance(f: VectorFunction, vector: Array, gradient: Array) -> bool:
-    """Return whether six values of f on a line agree with a gradient [D] to 3 digits."""
+    """Return whether seven values of f on a line agree with a gradient [D] to 3 digits."""
     line = two_lines(vector)[0]
     exact = Noise(size=0.0, round_off=0.0, place=0.0, smooth=1.0)
     found = slope(partial(on_line, f, vector, line), 1 / 64, 1 / 64, exact, num_steps=3)
@@ -60,7 +61,8 @@ def contradiction(
 ) -> str:
     """Return how differences of f contradict a gradient [D], or "" if they do not.
 
-    `noise` is the noise of f. Slopes that agree to so many digits are no contradiction.
+    `noise` is the noise of f. Two slopes do not contradict each other if they agree to the given
+    number of digits.
     """
     for line in two_lines(vector):
         expected, size = float(gradient @ line), float(abs(gradient) @ abs(line))

@@ -1,7 +1,8 @@
-"""What measured slopes of a function say about claimed ones.
+"""The conclusion of a check: claimed slopes of a function are compared with measured slopes.
 
-A claim can be wrong only if it lies outside of what the measurement allows. It agrees only if the
-measurement is good to three digits. Between the two, nothing is concluded.
+A measured slope has an error. A claimed slope is WRONG only if it differs from the measured slope
+by more than this error and the tolerance. It agrees only if it does not differ by more, and if the
+measured slope is known to three digits. In all other cases nothing is concluded.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from metarl_min.basics.trees import Array
 from metarl_min.basics.vectors import Point, entry_name
 from metarl_min.basics.verdicts import Report, compare, wrong_entries
 
-DIGITS = 1e-3  # with less than three digits nothing agrees
+DIGITS = 1e-3  # largest relative error of a measured slope with which a claim can agree
 NOTHING = "nothing was checked"
 
 
@@ -104,8 +105,8 @@ def _is_constant(f: VectorFunction, vector: Array) -> bool:
 def _fits_short_steps(claim: Claim, measured: Measured, line: Callable[[int], Array]) -> bool:
     """Return whether each wrong slope is the slope of f over steps that do not reach a jump.
 
-    The zero gradient of a staircase is such a slope. So is the gradient of a program that stops
-    early, between two jumps of its result.
+    Examples are the zero gradient of a staircase, and the gradient of a solver that stops early,
+    between two jumps of its result.
     """
     truth, noise, x = measured.slopes, measured.noise, claim.vector
     if not _is_coarse(noise):
@@ -120,7 +121,7 @@ def _fits_short_steps(claim: Claim, measured: Measured, line: Callable[[int], Ar
 
 
 def _not_wrong(claim: Claim, measured: Measured, lines: Lines) -> str:
-    """Return why a claim outside of what was measured is not called wrong, or ""."""
+    """Return why a claim that differs from the measured slopes is not called wrong, or ""."""
     if not np.isfinite(claim.slopes).all():
         return ""
     if not claim.expect_zero and _is_constant(claim.f, claim.vector):
@@ -132,11 +133,14 @@ def _not_wrong(claim: Claim, measured: Measured, lines: Lines) -> str:
 
 
 def _closer(claim: Claim, measured: Measured, lines: Lines) -> Report | None:
-    """Return the report on steps that do not reach a single jump, if the claim agrees there."""
+    """Measure with shorter steps, which do not reach the roughest place of f.
+
+    Return the report on these steps if the claim agrees with them, otherwise None.
+    """
     noise = measured.noise
     if not (_is_coarse(noise) and noise.place > 1e-6):
         return None
-    near = lines.measure(noise.place / 4)  # noise is looked for twice as far
+    near = lines.measure(noise.place / 4)  # The noise is measured up to twice this distance.
     if not near.slopes.any() or near.noise.size > noise.size / 10:
         return None
     doubt = _doubt(near, claim.expect_zero, lines.name)

@@ -1,12 +1,13 @@
 """Exact expectations: the mean and covariance of an estimator, and a check that it is unbiased.
 
-An estimator turns sampled data into an estimate g. If the data can take finitely many values, with
-probability p_i the value that gives g_i, its moments are finite sums and need no sampling:
+An estimator turns sampled data into an estimate g. Let the data take finitely many values. Value i
+has the probability p_i, and the estimator turns it into g_i. Then the moments of g are finite sums,
+which need no sampling:
 
     (1)  E[g] = sum_i p_i g_i,
          Cov[g] = sum_i p_i (g_i - E[g]) (g_i - E[g])^T                            [definition]
 
-In this module, the shape [outcomes] counts the values of the data.
+In this module, an outcome is a possible value of the data. The axis [outcomes] runs over them.
 """
 
 from collections.abc import Callable, Iterable
@@ -89,11 +90,14 @@ def _estimates(estimator: Estimator, outcomes: Any) -> _Estimates:
 def exact_expectation(estimator: Estimator, outcomes: Any) -> Any:
     """Return the mean of an estimator over all outcomes, eq. (1). An estimate is an array or tree.
 
-    `outcomes` is given in one of two forms. It yields pairs (probability, data), and the estimator
-    is called with one `data` at a time. Or it is one pair of arrays, probabilities [outcomes] and
-    data with the leading axis [outcomes]; the estimator is called once, with all data, and its
-    result has the same leading axis. The estimator is called with copies of the data. ValueError
-    unless the probabilities sum to one, TypeError unless the estimates are real numbers.
+    `outcomes` has one of two forms:
+
+    - Pairs (probability, data). Then the estimator is called with the data of one pair at a time.
+    - One pair of arrays: probabilities [outcomes], and data with the leading axis [outcomes]. Then
+      the estimator is called once, with all data, and its result has the leading axis [outcomes].
+
+    The estimator is called with copies of the data. ValueError unless the probabilities sum to one,
+    TypeError unless the estimates are real numbers.
 
     >>> exact_expectation(lambda x: x**2, [(0.5, 1.0), (0.5, 3.0)])
     array(5.)

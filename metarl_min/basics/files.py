@@ -1,7 +1,7 @@
 """Files that are replaced in one step, and directories in which one process writes.
 
-`_LOCKS` is a cache of this process: the open lock files. A child of `os.fork` closes its copies.
-Otherwise a worker that outlives its parent would keep the lock.
+`_LOCKS` holds the open lock files of this process. A child of `os.fork` gets copies of these files
+and closes its copies. Otherwise a worker that outlives its parent would keep the lock.
 """
 
 from __future__ import annotations

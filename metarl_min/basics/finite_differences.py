@@ -1,4 +1,4 @@
-"""Derivatives measured from values of a function, each with an error that covers what is not known.
+"""Derivatives that are measured from values of a function, each with a bound of its error.
 
 In this module, e is the unit vector of a coordinate, h_j is the length of a step, and f is known
 up to the `noise` of its values, noise (3). A slope is a difference over two steps:
@@ -9,9 +9,10 @@ up to the `noise` of its values, noise (3). A slope is a difference over two ste
          slope_{j,0} = slope_j                                                    [Ridders 1982]
 
     Steps of (1): write both values of f as Taylor series in h_j. The even powers are equal in both
-    and cancel in the difference. Division of the odd powers by 2 h_j gives f'(x) and even powers.
-    Reason of (2): h_j^2 is 1/16 of h_{j-1}^2, so k = 1 cancels c_1 h^2, and each further k cancels
-    the next even power.
+    series and cancel in the difference. The odd powers, divided by 2 h_j, are f'(x) and even
+    powers.
+    Reason of (2): h_j^2 is 1/16 of h_{j-1}^2, so (2) with k = 1 removes the term c_1 h^2. Each
+    further k removes the next even power.
 
 A long step has a large truncation error, and a short step enlarges the noise:
 
@@ -19,27 +20,28 @@ A long step has a large truncation error, and a short step enlarges the noise:
                        + 2 noise / h_j                                             [derivation]
 
     Reason of (3): the two slopes that (2) combines are less exact than the result, so the larger
-    difference bounds the truncation error. Values that are rounded to multiples of q differ from f
-    by at most q/2, so their slope differs by at most q / (2 h_j). A jump by q has the roughness
-    10 q / sqrt(924) by noise (1), so 2 noise / h_j is at least 0.66 q / h_j.
+    difference bounds the truncation error. The noise term is large enough for rounded values: if
+    values are rounded to multiples of q, they differ from f by at most q/2, so their slope differs
+    by at most q / (2 h_j). Such values jump by q. By noise (1), a jump by q has the roughness
+    10 q / sqrt(924), so 2 noise / h_j is at least 0.66 q / h_j.
 
-    (4)  slope = the slope_{j,k} of least error in levels J, J - 1, .., j, where J has the shortest
-         step, and j is the last level whose interval slope +- error meets those of all shorter
-         steps                                                                   [Lepski 1991]
+    (4)  slope = the slope_{j,k} of least error in levels J, J - 1, .., j: level J has the shortest
+         step, and j is the last level for which the intervals slope +- error of the levels J .. j
+         have a common point                                                     [Lepski 1991]
 
-    Reason of (4): a long step can cross a kink or a pole, where (1) does not hold. Its differences
-    (3) can be small by accident. A shorter step then contradicts it.
+    Reason of (4): a long step can cross a kink or a pole, where (1) does not hold. Its error (3)
+    can be small by accident. The interval of a shorter step then does not meet its interval.
 
-At a kink of f the slope (1) is the mean of two one-sided slopes, and there is no derivative. The
-difference of the two is
+At a kink of f there is no derivative, and the slope (1) is the mean of two one-sided slopes. The
+slope after x minus the slope before x is the limit h -> 0 of
 
     (5)  kink_j = (f(x + h_j e) - 2 f(x) + f(x - h_j e)) / h_j = b_1 h_j + b_3 h_j^3 + ..
-         if f is smooth; its limit h -> 0 is zero unless f has a kink at x           [derivation]
+         if f is smooth; the limit is zero unless f has a kink at x                  [derivation]
 
     Steps of (5): with the Taylor series of (1), the odd powers and f(x) cancel in the sum.
     The limit is found by (2) and (4) with 4^(2k-1) in the place of 16^k, and its error by (3) with
-    8 noise / h_j. If the limit is not zero within its error, half of it is added to the error of
-    the slope, which then covers both one-sided slopes.
+    8 noise / h_j. If the limit is larger than its error, there may be a kink. Then half of the
+    limit is added to the error of the slope, so that this error covers both one-sided slopes.
 """
 
 from collections.abc import Callable
@@ -53,9 +55,9 @@ from metarl_min.basics.noise import Noise, noise
 from metarl_min.basics.trees import Array
 from metarl_min.basics.vectors import EPS, Point, ScalarFunction, point, real_numbers
 
-NUM_STEPS = 8  # lengths h_1 .. h_8 of eq. (1): from a quarter of |x| down to 1.5e-5 |x|
-NUM_POWERS = 4  # that eq. (2) cancels
-SHORTEST = 2.0**-48  # step, in units of the longest
+NUM_STEPS = 8  # lengths h_0 .. h_7 of eq. (1): from a quarter of |x| down to 1.5e-5 |x|
+NUM_POWERS = 4  # largest number of powers that eq. (2) removes
+SHORTEST = 2.0**-48  # shortest step that is tried, in units of the longest step
 
 VectorFunction = Callable[[Array], float]  # [D] -> number, NaN outside the domain
 
@@ -63,7 +65,7 @@ VectorFunction = Callable[[Array], float]  # [D] -> number, NaN outside the doma
 class Slope(NamedTuple):
     """A derivative that was measured along one line."""
 
-    value: float  # NaN if f is not finite at x and on both sides of it
+    value: float  # NaN unless f is finite at x and on both sides of x
     error: float
     kink: float  # slope after x minus slope before x, or 0
 
@@ -86,7 +88,7 @@ def number(value: Any) -> float:
 
 
 def vector_function(function: ScalarFunction, x: Point) -> VectorFunction:
-    """Return f(vector), which hands copies to the function.
+    """Return f(vector), which calls the function with copies.
 
     f is NaN where the function raises a ValueError or an ArithmeticError, as `math.log` does.
     """
@@ -134,7 +136,8 @@ def slope(
 ) -> Slope:
     """Return the derivative of f(t) at t = 0, eqs. (1)-(5). f may return NaN.
 
-    There are at least num_steps steps at which f is finite on both sides of 0, if possible.
+    Steps at which f is not finite on both sides of 0 are not used. To have at least num_steps other
+    steps, shorter steps than `shortest` are tried.
     """
     centre, h = f(0.0), longest
     slopes: list[float] = []
@@ -155,7 +158,7 @@ def slope(
 
 
 def sizes(vector: Array) -> Array:
-    """Return the longest step in each coordinate, times 4: |x|, or a part of the largest |x|."""
+    """Return the size of each coordinate: |x|, but at least 1 % of the largest |x|, or of 1."""
     return np.maximum(abs(vector), (abs(vector).max() or 1.0) / 100)
 
 
@@ -167,10 +170,11 @@ def two_lines(vector: Array) -> list[Array]:
 
 
 def noise_near(f: VectorFunction, vector: Array, reach: float = 0.25) -> Noise:
-    """Return the larger noise of f along two lines through x, and the lesser smooth length.
+    """Return the noise of f near x: the larger noise of two lines, with the smaller smooth length.
 
-    It is looked for twice as far from x as the longest step: a function that jumps seldom, as a
-    solver does that stops early, is off by its next jump between two jumps too.
+    The lines reach twice as far from x as the longest step. The reason is a function that seldom
+    jumps, such as a solver that stops early. Between two jumps, its values are already off by about
+    the size of the next jump, so this jump must lie on the lines.
     """
     found = [noise(partial(on_line, f, vector, line), 2 * reach) for line in two_lines(vector)]
     smooth = min(one.smooth for one in found) / 2
@@ -215,12 +219,12 @@ def finite_differences(function: ScalarFunction, x: Any) -> tuple[Any, Any]:
     """Return the gradient of a function of a float, array or tree, eqs. (1)-(5), and its error.
 
     Gradient and error have the shape of x. The error covers truncation, the noise of the values,
-    and a kink at x. So it shows how many digits a large constant or a rounded result costs. Steps
-    at which the function is not finite, or raises a ValueError, are not used. If there are no
-    others, the gradient is NaN and its error is infinite.
+    and a kink at x. For example, if a large constant is added to a function, its values lose
+    digits, and the error grows. Steps at which the function is not finite, or raises a ValueError,
+    are not used. If there are no other steps, the gradient is NaN and its error is infinite.
     """
     at, function = point(x), arguments.function("function", function)
-    number(function(at.rebuild(at.vector.copy())))  # its own errors are for the caller
+    number(function(at.rebuild(at.vector.copy())))  # An error of the function at x is not caught.
     with np.errstate(all="ignore"):
         measured = measure(vector_function(function, at), at.vector)
     return at.rebuild(measured.slopes), at.rebuild(measured.error)

@@ -1,33 +1,36 @@
 """Noise of a function: by how much its values are off, through round-off, rounding or jumps.
 
 A slope is a difference of values, divided by a short step. The division makes errors of the values
-large, so these errors must be known. They are found on a line x + t d, at equally spaced t:
+large, so these errors must be known. They are estimated from values of f on a line x + t d, at
+equally spaced t:
 
     (1)  roughness = max_i |sixth difference of f at t_i| / sqrt(924)
                                                           [Hamming 1962; More and Wild 2011]
 
-    Reason of (1): a sixth difference weights seven values by 1, -6, 15, -20, 15, -6, 1. A smooth
-    part of f cancels in it, up to its sixth derivative. If the values differ from the smooth part
-    by independent errors, its variance is 1 + 36 + 225 + 400 + 225 + 36 + 1 = 924 times the
-    variance of one error.
+    Reason of (1): a sixth difference is the sum of seven values, multiplied by 1, -6, 15, -20, 15,
+    -6, 1. In this sum, a polynomial of degree 5 cancels, so of a smooth f only the sixth and higher
+    derivatives remain. If the values have independent errors, the variance of the sum is
+    1 + 36 + 225 + 400 + 225 + 36 + 1 = 924 times the variance of one error.
 
-One spacing is not enough. With a wide spacing f curves, and that is no noise. With a narrow spacing
-all points can lie on one step of a staircase, and there is noise that is not seen. So the search
-goes to the place where f is roughest, and looks there with a narrower spacing, again and again:
+One spacing is not enough. With a wide spacing, the curvature of f looks like noise. With a narrow
+spacing, all points can lie on one step of a staircase, and then its jumps are not seen. So the
+search goes to the place where f is roughest, takes a narrower spacing there, and repeats this:
 
     (2)  t_{j+1} = place of the largest sixth difference at level j,
          spacing_{j+1} = spacing_j / 4                                              [derivation]
 
-    Reason of (2): a smooth function loses a factor of 4^6 at each level, because its sixth
-    difference is spacing^6 f^(6). A kink loses a factor of 4, because its sixth difference is in
-    proportion to the spacing. Only a jump and an error of the values keep their size. The next
-    level covers the largest sixth difference, so it does not lose the jump that made it.
+    Reason of (2): f^(6) is the sixth derivative. The sixth difference of a smooth function is about
+    spacing^6 f^(6), so at each level it is divided by 4^6. The sixth difference of a kink is
+    proportional to the spacing, so it is divided by 4. Only the sixth difference of a jump or of an
+    error of the values keeps its size. The points of the next level lie around the place of the
+    largest sixth difference, so they still contain the jump that caused it.
 
     (3)  noise = largest roughness among the last levels that do not fall        [derivation]
 
-    Reason of (3): by (2), a level that does not fall contains errors and nothing else. Its
-    roughness varies, because few values enter it. An error that is the sum of many jumps, as in a
-    sampled return, falls slowly, by a factor of 2, and is larger over longer steps.
+    Reason of (3): by (2), if the roughness no longer falls from level to level, it comes only from
+    errors. It varies between levels, because it is computed from few values. An error that is the
+    sum of many jumps, as in a sampled return, is larger over longer steps: at each level it is
+    divided by about 2. Such a slow fall still counts as an error.
 """
 
 from collections.abc import Callable
@@ -41,7 +44,7 @@ from metarl_min.basics.vectors import EPS
 ORDER = 6  # of the differences in eq. (1)
 NORM = 924**0.5
 NUM_POINTS = 17  # at one level
-NARROWEST = 2.0**-38  # spacing of the last level: values of t are of order 1
+NARROWEST = 2.0**-38  # smallest spacing of a level; |t| is at most about 1
 
 
 class Level(NamedTuple):
@@ -56,7 +59,7 @@ class Noise(NamedTuple):
     """Errors of the values of a function along a line."""
 
     size: float  # eq. (3), infinite if f is not finite near x
-    round_off: float  # the least that float64 can have: eps times the largest value
+    round_off: float  # the smallest possible error in float64: eps times the largest value
     place: float  # distance |t| of the roughest place
     smooth: float  # |t| below which f looks smooth
 
@@ -96,7 +99,7 @@ def _levels(
 
 
 def _tail(sizes: list[float]) -> tuple[float, int]:
-    """Return eq. (3) for the roughness of the levels, and the first of the levels that it uses."""
+    """Return eq. (3) for the roughness of all levels, and the index of the first level in it."""
     start = len(sizes) - 1
     while start > 0 and sizes[start - 1] <= min(8 * sizes[start], 64 * sizes[-1]):
         start -= 1
@@ -106,8 +109,8 @@ def _tail(sizes: list[float]) -> tuple[float, int]:
 def noise(f: Callable[[float], float], reach: float = 0.25) -> Noise:
     """Return the noise of f(t) at |t| <= reach, eqs. (1)-(3). f may return NaN.
 
-    A single jump counts as noise of its own size. If f is finite on one side of t = 0 only, the
-    noise is that of this side.
+    A single jump counts as noise of the size of the jump. If f is finite only on one side of t = 0,
+    the noise is measured on this side.
 
     >>> bool(1e-7 < noise(lambda t: round(float(np.sin(1 + t)), 6)).size < 1e-6)
     True

@@ -1,7 +1,7 @@
 """Numbers that are written as words.
 
-Python reads more: digits of other scripts, `1_0`, `+5` and spaces. A word of the command line is
-one of those numbers that everybody reads alike.
+Python also reads digits of other scripts, `1_0`, `+5` and spaces as numbers. The functions of this
+module refuse them, because a person may read such a word as another number.
 """
 
 import re

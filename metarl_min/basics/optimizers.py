@@ -1,8 +1,8 @@
 """Optimisers of the meta-parameters: gradient ascent, momentum and Adam.
 
-They maximise: g is the gradient of an objective, and each step moves theta along it by the step
-size beta. In this module, m and v are running means of g and of its square, and mu, b1 and b2 are
-their decay rates. An arrow reads "becomes", and t counts the steps from 1:
+They maximise: g is the gradient of an objective, and each step moves theta uphill, with the step
+size beta. In this module, m is a running sum or mean of g, v is a running mean of g^2, and mu, b1
+and b2 are decay rates. An arrow reads "becomes", and t counts the steps from 1:
 
     (1)  theta <- theta + beta g                                     [Robbins and Monro 1951]
     (2)  m <- mu m + g,  theta <- theta + beta m                                [Polyak 1964]
@@ -10,9 +10,9 @@ their decay rates. An arrow reads "becomes", and t counts the steps from 1:
          theta <- theta + beta (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
                                                              [Kingma and Ba 2015, algorithm 1]
 
-m and v start at zero. After t steps the weights of the gradients in m sum to 1 - b1^t, so the
-division in (3) makes m a weighted mean; the same holds for v. As in algorithm 1 of the paper, eps
-is added after the square root.
+m and v start at zero. In (3), after t steps, the weights of the gradients in m sum to 1 - b1^t, so
+the division by 1 - b1^t makes m a weighted mean; the division of v has the same reason. As in
+algorithm 1 of the paper, eps is added after the square root.
 
 An optimizer is a pair of functions. They mutate nothing: a step returns the new theta and state.
 A step refuses a gradient that has not the names and shapes of theta, or that is not finite.

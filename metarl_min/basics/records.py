@@ -10,8 +10,8 @@ Record = TypeVar("Record", bound=tuple[Any, ...])
 def checked(check: Callable[..., Any]) -> Callable[[type[Record]], type[Record]]:
     """Return a decorator of a NamedTuple that calls `check` with the fields of each new record.
 
-    `check(*fields)` returns the fields, or raises an error. A record of `_replace` and a record
-    from a pickle are new ones. Only `_make` does not check: it is for code that has just made or
+    `check(*fields)` returns the fields, or raises an error. `_replace` makes a new record, and so
+    does a pickle that is read. Only `_make` does not check: it is for code that has just made or
     checked the fields.
 
     >>> from typing import NamedTuple

@@ -1,8 +1,8 @@
-"""Numbers, arrays and trees as vectors, and functions that cannot change them.
+"""Numbers, arrays and trees as vectors, and functions that are called with copies.
 
-A check sees a function of a number, an array or a tree as a function of one vector [D]. A user's
-function is always called with a copy. So a function that writes into its argument changes neither
-the array of the caller nor the next call.
+A check treats a function of a number, an array or a tree as a function of one vector [D]. A user's
+function is always called with a copy. So if the function writes into its argument, the array of the
+caller and the next call do not change.
 """
 
 import copy
@@ -22,7 +22,7 @@ ScalarFunction = Callable[[Any], Any]  # (number, array or tree) -> number
 
 
 class Point(NamedTuple):
-    """The argument of a function as a vector, and the way back."""
+    """The argument of a function as a vector, and the function that turns a vector back."""
 
     given: Any  # the number, array or tree itself; a list has become an array
     vector: Array  # [D], float64
@@ -30,7 +30,7 @@ class Point(NamedTuple):
 
 
 def as_vector(x: Any) -> tuple[Array, Callable[[Array], Any]]:
-    """Return an array or a tree as one vector [D] of float64, and the function that goes back."""
+    """Return an array or a tree as one vector [D] of float64, and the function vector -> x."""
     if not isinstance(x, dict):
         return np.array(x, float).ravel(), lambda vector: vector.reshape(np.shape(x))
     vector, unravel = trees.ravel(x)

@@ -1,10 +1,9 @@
 """What a check says: agrees, WRONG or not checked.
 
-A wrong derivative y is often the true one v times a forgotten factor k. Then <y, v> = k <v, v>:
+In this module, v is the true derivative, and y is a claimed derivative. Often y is wrong because a
+factor k was forgotten, so y = k v. Then <y, v> = k <v, v>:
 
     (1)  k = <y, v> / <v, v>                               [inner product of y = k v with v]
-
-In this module, k is this factor.
 """
 
 from collections.abc import Callable
@@ -16,11 +15,11 @@ from metarl_min.basics.trees import Array
 
 
 class Report(NamedTuple):
-    """The result of a check. It is true or false, and readable when it is printed."""
+    """The result of a check. A report is true if it agrees. Printed, it is a sentence."""
 
     verdict: str  # "agrees", "WRONG", or "not checked" if nothing can be concluded
-    relative_error: float  # at the coordinate, in units of the largest true value (of 1 if it is 0)
-    coordinate: str  # the coordinate that is furthest off, as in "['w'][0, 1]"
+    relative_error: float  # |claimed - truth|, divided by the largest true value (1 if that is 0)
+    coordinate: str  # the coordinate with the largest error, as in "['w'][0, 1]"
     claimed: float  # value under test at this coordinate
     truth: float  # true value at this coordinate
     uncertainty: float  # error of the true value, in the same unit as relative_error
@@ -65,8 +64,8 @@ def _factor(claimed: Array, truth: Array) -> float | None:
 def wrong_entries(claimed: Array, truth: Array, error: Array, tolerance: float) -> Array:
     """Return where a claimed value is wrong, bools [D].
 
-    It may differ from the truth by tolerance * max |truth| + error, and it must be finite. Where
-    the truth is NaN, it is not known, and NaN alone is wrong.
+    A claimed value may differ from the truth by tolerance * max |truth| + error, and must be
+    finite. If the truth is NaN, it is not known, and then only the claimed value NaN is wrong.
     """
     known = np.isfinite(truth)
     scale = abs(truth[known]).max(initial=0.0)
@@ -85,8 +84,8 @@ def compare(
 ) -> Report:
     """Return the report on claimed values, which may differ by tolerance * max |truth| + error.
 
-    The three vectors are [D], and `name` gives the name of a coordinate. If no value is wrong and
-    there is a reason for doubt, the verdict is "not checked".
+    `claimed`, `truth` and `error` are vectors [D], and `name` returns the name of a coordinate. If
+    no value is wrong and `doubt` is not empty, the verdict is "not checked".
     """
     if not doubt and not np.isfinite(truth).all():
         doubt = "the true value is not a finite number: nothing was checked"

@@ -6,8 +6,8 @@ a word is read; `typing.get_type_hints` resolves them. There are four kinds:
 - `int`, `float`, `str`, `Cells`, `Pairs`: the word is the value. `| None` after the type means that
   the default depends on the family.
 - `Annotated[T, names]` with a dict: the word is a name, the value is the object of that name.
-- `Annotated[T, maker]`: the keyword-only parameters of the function `maker` are words in place of
-  this parameter, and `maker` makes the value from them. A `**parameter` passes them on as they are.
+- `Annotated[T, maker]`: the function `maker` makes the value from several words, one for each of
+  its keyword-only parameters. For a `**parameter`, these words are passed on as they are.
   `maker` may also be a NamedTuple: its fields are the words, its values the defaults.
 - `Annotated[T, parse]` with a function of one word: `parse(word)` is the value.
 
