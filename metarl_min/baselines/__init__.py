@@ -4,7 +4,7 @@ conditions          conditions that players and solvers put on a family
 pull_records        the record of the pulls of a trial, and the agent that keeps it
 bandits             Thompson sampling, UCB1 and the best prior arm
 bayesian_bandits    players of Bernoulli arms that use the posterior mean
-gittins             Gittins indices between two proven bounds; the check of index_policies
+gittins             Gittins indices between two proven bounds, as a check of index_policies
 index_policies      players that follow a table of Gittins indices
 dirichlet_planners  plans for a random MDP, from the posterior of its model
 dirichlet_mdps      players of random MDPs that plan once in each episode

@@ -2,9 +2,9 @@
 
 Arm i has been pulled n_i times and has paid the total reward x_i. The number of all pulls so far
 is t = sum_i n_i. In this module, theta_i is a draw of the mean reward of arm i, x_i is a total
-reward, a_i and b_i are the parameters of a Beta prior, and m_i and s_i are the mean and the
-standard deviation of a normal prior, and u is the largest possible reward. The rewards of a
-normal arm have the standard deviation `noise`.
+reward, a_i and b_i are the parameters of a Beta prior, m_i and s_i are the mean and the standard
+deviation of a normal prior, and u is the largest possible reward. The rewards of a normal arm have
+the standard deviation `noise`.
 
     (1)  Thompson sampling of Bernoulli arms: pull argmax_i theta_i,
          theta_i ~ Beta(a_i + x_i, b_i + n_i - x_i)         [Chapelle and Li 2011, alg. 2]
@@ -18,9 +18,9 @@ normal arm have the standard deviation `noise`.
 The distribution in (1) and (2) is the posterior of the mean reward, so Thompson sampling pulls an
 arm with the probability that this arm is the best one. In (2), w_i is the weight of the observed
 average, and 1 - w_i is the weight of the prior. The paper states (3) for rewards in [0, 1]. Here
-rewards are in [0, u]: the rewards divided by u are in [0, 1], and (3) is u times the bound of the
-paper for them. The expectation in (4) is over the prior. If several arms are equally good, one of
-them is drawn uniformly at random.
+rewards are in [0, u]. So (3) is the bound of the paper for the rewards divided by u, multiplied by
+u. The expectation in (4) is over the prior. If several arms are equally good, one of them is drawn
+uniformly at random.
 """
 
 from __future__ import annotations
@@ -65,16 +65,16 @@ def normal_update(
 ) -> tuple[Array, Array]:
     """Return mean and standard deviation of the posterior of a normal mean, eq. (2). [..] each
 
-    `mean` and `std` are those of the prior. The numbers of w_i are divided by s_i^2, so that no
-    square of a small or large number is formed.
+    `mean` and `std` are the mean and the standard deviation of the prior. The fraction w_i is
+    computed with numerator and denominator divided by s_i^2, to avoid underflow and overflow.
     """
     varies, pulled = std > 0, pulls > 0
     ratio = noise / np.where(varies, std, 1.0)
-    with np.errstate(over="ignore"):  # then w_i is 0
+    with np.errstate(over="ignore"):  # If ratio^2 is infinite, w_i is 0.
         total = np.where(pulled, pulls + ratio**2, 1.0)
     weight = np.where(varies & pulled, pulls / total, 0.0)
     average = sums / np.where(pulled, pulls, 1.0)
-    root = np.where(pulled, np.hypot(np.sqrt(pulls), ratio), 1.0)  # of the total
+    root = np.where(pulled, np.hypot(np.sqrt(pulls), ratio), 1.0)  # the square root of `total`
     spread = np.where(varies & pulled, np.minimum(noise / root, std), std)
     return mean + weight * (average - mean), spread
 
@@ -138,7 +138,7 @@ def choose_by_bounds(rng: Rng, record: Record, largest: float = 1.0) -> Array:
 
 
 def ucb1(family: Family) -> Learner:
-    """Return UCB1, eq. (3). Of the prior it uses only the largest possible reward.
+    """Return UCB1, eq. (3). It uses only the largest possible reward of the prior.
 
     `Unsupported` unless the family is a bandit whose rewards are Bernoulli, or have no noise and
     are known not to be negative.

@@ -140,29 +140,29 @@ def _player(name: str, family: Family, choose: Choose) -> Learner:
 
 
 def greedy(family: Family) -> Learner:
-    """Return the player of the highest posterior mean, eq. (2)."""
+    """Return the player that pulls an arm of the highest posterior mean, eq. (2)."""
     return _player("greedy", family, choose_greedily)
 
 
 def greedy_first_arm(family: Family) -> Learner:
-    """Return the player of the first arm of the highest posterior mean, eq. (2)."""
+    """Return the player that pulls the first arm of the highest posterior mean, eq. (2)."""
     return _player("greedy_first_arm", family, choose_first_greedy)
 
 
 def eps_greedy(family: Family, eps: float) -> Learner:
-    """Return the player of any arm with probability `eps`, else a greedy arm, eq. (3)."""
+    """Return the player that pulls any arm with probability `eps`, else a greedy arm, eq. (3)."""
     choose = partial(choose_eps_greedily, choose=choose_greedily, eps=real("eps", eps, 0, 1))
     return _player("eps_greedy", family, choose)
 
 
 def eps_greedy_first_arm(family: Family, eps: float) -> Learner:
-    """Return the player of any arm with probability `eps`, else the first greedy arm, eq. (3)."""
+    """Return the player that pulls any arm with probability `eps`, else the first greedy arm."""
     choose = partial(choose_eps_greedily, choose=choose_first_greedy, eps=real("eps", eps, 0, 1))
     return _player("eps_greedy_first_arm", family, choose)
 
 
 def ucb_posterior_mean(family: Family, c: float) -> Learner:
-    """Return the player of the highest upper confidence bound on the posterior mean, eq. (4)."""
+    """Return the player that pulls the arm of the highest upper confidence bound, eq. (4)."""
     choose = partial(choose_by_bounds, c=real("c", c, 0))
     return _player("ucb_posterior_mean", family, choose)
 
@@ -175,8 +175,8 @@ def optimistic_thompson(family: Family) -> Learner:
 def index_player(family: Family, index: Index) -> Learner:
     """Return the player of the highest index, eq. (6).
 
-    index(a [M, A], b [M, A], remaining pulls) -> [M, A] has the parameters of the posterior. It is
-    a function of a module or a partial of one.
+    index(a, b, remaining pulls) gets the parameters [M, A] of the posterior, and returns the
+    indices [M, A]. It must be a function of a module, or a `functools.partial` of such a function.
     """
     instance("family", family, Family)
     choose = partial(choose_by_index, index=function("index", index), num_pulls=family.num_episodes)

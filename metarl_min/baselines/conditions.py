@@ -1,14 +1,15 @@
-"""Conditions that players and solvers put on a family; each refusal names the one that fails.
+"""Conditions that players and solvers put on a family. An error names the condition that fails.
 
 A prior says how the rewards of a task are drawn, and `family.reward_noise` draws them. A posterior
-is right only if both agree. So a player that computes one compares the two:
+is right only if prior and `reward_noise` agree. So a player that computes a posterior compares
+them:
 
     prior                         rewards
     BetaArms, CorrelatedArms      Bernoulli
     GaussianArms, DirichletMDP    normal, with the standard deviation `prior.noise`
 
-Rewards without noise are normal with the standard deviation 0. Of any other function the
-distribution is not known, so a family with such rewards is refused.
+Rewards without noise are normal with the standard deviation 0. If `reward_noise` is any other
+function, its distribution is not known, so the family is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from metarl_min.tasks import BetaArms, CorrelatedArms, Family, Hypotheses, requi
 
 
 def reward_std(noise: Noise) -> float | None:
-    """Return the standard deviation of normal rewards around their mean, or None for other ones.
+    """Return the standard deviation of normal rewards around their mean; None for other rewards.
 
     >>> reward_std(rollouts.deterministic), reward_std(partial(rollouts.gaussian, std=5.0))
     (0.0, 5.0)
@@ -111,8 +112,9 @@ def require_known_rewards(rule: str, family: Family) -> None:
 def largest_reward(rule: str, family: Family) -> float:
     """Return the largest reward that a family of Bernoulli or noise-free rewards may pay.
 
-    It is 1 for Bernoulli rewards and for the arms of BetaArms and CorrelatedArms. `Unsupported` if
-    a reward may be negative, or above 1 where it is Bernoulli, or if it is not known.
+    The largest reward is 1 for Bernoulli rewards and for the arms of BetaArms and CorrelatedArms.
+    `Unsupported` if a reward may be negative, if the mean of a Bernoulli reward may be above 1, or
+    if the rewards are not known.
     """
     prior, bernoulli = family.prior, family.reward_noise is rollouts.bernoulli
     if isinstance(prior, Hypotheses):

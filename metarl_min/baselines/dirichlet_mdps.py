@@ -1,7 +1,7 @@
 """Players of random MDPs that plan once in each episode, for all tasks at once.
 
-At the start of an episode a player counts the steps of the last one, and plans with the counts
-(dirichlet_planners (2)). During the episode it follows its plan. In this module, eps is a
+At the start of an episode a player counts the steps of the last episode, and plans with the counts
+(dirichlet_planners (2)). During the episode the player follows this plan. In this module, eps is a
 probability.
 
     (1)  eps_greedy: any action with probability eps, else the best action of the plan for the
@@ -48,7 +48,7 @@ CONSTANTS = {  # the values that are tried for each constant
 }
 
 
-TOLERANCE = 1e-9  # difference of two values, in the unit of rewards, that is none
+TOLERANCE = 1e-9  # in the unit of rewards: values that differ by less count as equal
 
 
 class Step(NamedTuple):

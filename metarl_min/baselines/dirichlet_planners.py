@@ -2,9 +2,9 @@
 
 The pair (s, a) has been visited n(s,a) times, n(s,a,s') of the visits arrived in s', and the
 rewards of the pair sum to x(s,a). The prior of P(.|s,a) is a Dirichlet distribution. In this
-module, alpha(s,a,s') are its parameters, beta is the weight of a bonus, u is the unit of rewards,
-and k is the number of steps to go. P_mean and r_mean are posterior means. Every planner solves (2)
-with its own P and r:
+module, alpha(s,a,s') are the parameters of this prior, beta is the weight of a bonus, u is the unit
+of rewards, and k is the number of steps to go. P_mean and r_mean are posterior means. Every planner
+solves (2) with its own P and r:
 
     (1)  P(.|s,a) ~ Dirichlet(alpha(s,a,.) + n(s,a,.)),
          P_mean(s'|s,a) proportional to alpha(s,a,s') + n(s,a,s')
@@ -36,8 +36,8 @@ with its own P and r:
 The posterior of the mean reward r(s,a) is the posterior of a normal arm (bandits (2)). In (7) the
 best r is r_mean + c u d_r, and (8) with d = c d_P is the mean of V under the best P.
 
-Both papers have rewards in [0, 1]. In (6) and (7), u = 1 gives their terms. With rewards in
-another unit, the terms of reward are u times as large, so that the plan does not change.
+The papers of (6) and (7) have rewards in [0, 1] and no factor u. Here all terms in the unit of
+rewards have the factor u, so a plan does not depend on this unit.
 
 (7) uses the confidence sets of Jaksch et al. with delta = 1 and a scale c. Their centre is the
 posterior mean, because this mean exists before the first visit. Jaksch et al. plan at the start

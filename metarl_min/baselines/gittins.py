@@ -2,9 +2,10 @@
 
 An arm pays 1 with an unknown probability, whose prior is Beta(a, b). A standard arm always pays l.
 A player pulls one of the two arms in each step, for ever. V(a,b;l) is the largest expectation of
-the sum of its rewards, discounted by gamma. When the standard arm is the better one, its pulls
-teach nothing new. So it stays the better one and earns l / (1 - gamma). In this module, a and b
-are the parameters of a Beta distribution, p is its mean, and l is the reward of the standard arm.
+the sum of the rewards, discounted by gamma. Pulls of the standard arm teach nothing. So if the
+standard arm is the better choice once, it stays the better choice, and the player earns
+l / (1 - gamma). In this module, a and b are the parameters of a Beta distribution, p is the mean of
+this distribution, and l is the reward of the standard arm.
 
     (1)  V(a,b;l) = max(l / (1 - gamma), p + gamma (p V(a+1,b;l) + (1 - p) V(a,b+1;l))),
          p = a / (a + b)                                        [Gittins et al. 2011, sec. 1.3]
@@ -18,9 +19,10 @@ are the parameters of a Beta distribution, p is its mean, and l is the reward of
     So (1 - gamma) V <= E[max(l, m)]. max(l, m) is convex in m; it is l at m = 0 and 1 at m = 1.
     So max(l, m) <= l + (1 - l) m for 0 <= m <= 1. The expectation of this line is l + (1 - l) p.
 
-The recursion (1) stops after `depth` pulls, where a side of (2) takes the place of V. Larger
-values at the end give a larger V at the start. So the lower side of (2) gives an index that is too
-low, and the upper side gives an index that is too high. Their distance falls like gamma^depth.
+The recursion (1) stops after `depth` pulls. There, a bound of (2) takes the place of V. Larger
+values at the end give a larger V at the start. So the lower bound leads to an index that is too
+low, and the upper bound to an index that is too high. The distance of the two indices falls like
+gamma^depth.
 
 No module of the package imports this one. It is the plain form of the tables of `index_policies`:
 the tests hold the discounted tables between these bounds.
@@ -38,7 +40,7 @@ from metarl_min.basics.arguments import real, require, whole
 from metarl_min.basics.trees import Array
 
 MAX_DEPTH = 5000
-LARGEST = 1e100  # of a and b, so that their sum is finite
+LARGEST = 1e100  # largest value of a and b, so that their sum is finite
 
 End = Callable[[float, Array], Array]  # (l, p [n]) -> a bound of (1 - gamma) V [n]
 

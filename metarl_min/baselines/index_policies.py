@@ -2,9 +2,10 @@
 
 An arm has the prior Beta(a, b). After n pulls with x wins, its posterior mean is
 p = (a + x) / (a + b + n). A standard arm always pays l. In each step a player pulls the arm, or it
-turns to the standard arm. It never returns from there, because the standard arm teaches nothing.
-V is the value of the best player, and Q is its value if it pulls the arm now. All rewards are
-multiplied by `unit`. In the discounted case `unit` is 1 - gamma; then the standard arm is worth l.
+turns to the standard arm. Then it never returns to the arm, because the standard arm teaches
+nothing. V is the value of the best player, and Q is the value of this player if it pulls the arm
+now. All rewards are multiplied by `unit`. In the discounted case `unit` is 1 - gamma; then the
+standard arm is worth l.
 
 In this module, a and b are the parameters of a Beta distribution, n and x are numbers of pulls and
 wins, l is the reward of the standard arm, k is the number of pulls to go, L is the number of values
@@ -58,8 +59,8 @@ from metarl_min.mdps.priors import BETA
 from metarl_min.tasks import BetaArms, Family
 
 NUM_LEVELS = 129
-MAX_PULLS = 600  # of the finite-horizon tables
-MAX_NUMBERS = 10_000_000_000  # computed for one discounted table
+MAX_PULLS = 600  # largest number of pulls of the finite-horizon tables
+MAX_NUMBERS = 10_000_000_000  # most numbers that are computed for one discounted table
 DISCOUNTS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995)  # the values of gamma that are tried
 LEVELS = np.linspace(0.0, 1.0, NUM_LEVELS)[:, None]  # [L, 1] values of l
 
@@ -96,8 +97,8 @@ def crossing(difference: Array) -> Array:
 def discounted(a: float, b: float, pulls: int, gamma: float) -> list[Array]:
     """Return one table [n, x] of the indices of all records with n < `pulls`, eq. (4).
 
-    It does not depend on k. Entries with more wins than pulls are NaN. ValueError if a larger
-    table than MAX_NUMBERS would be needed.
+    The table does not depend on k. Entries with more wins than pulls are NaN. ValueError if more
+    than MAX_NUMBERS numbers would be computed.
     """
     a, b, gamma = real("a", a, *BETA), real("b", b, *BETA), _discount(gamma)
     depth = whole("pulls", pulls) + 1
@@ -181,8 +182,8 @@ def _player(name: str, family: Family, make_tables: MakeTables) -> Learner:
 def gittins(family: Family, gamma: float) -> Learner:
     """Return the player of the highest Gittins index at discount `gamma`, eq. (4).
 
-    It ignores the number of remaining pulls. `Unsupported` unless the family has Bernoulli arms
-    with Beta priors.
+    This player ignores the number of remaining pulls. `Unsupported` unless the family has Bernoulli
+    arms with Beta priors.
     """
     return _player("gittins", family, partial(discounted, gamma=_discount(gamma)))
 

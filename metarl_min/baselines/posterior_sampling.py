@@ -1,8 +1,8 @@
 """The random player, and posterior sampling over candidate tasks.
 
 w is the prior over the candidates g. P_g and r_g are the transitions and the mean rewards of
-candidate g, and Q*_{g,t} is its best action value in step t of an episode. In this module, b is
-the posterior, a belief over the candidates.
+candidate g, and Q*_{g,t} are the optimal action values of candidate g in step t of an episode. In
+this module, b is the posterior, a belief over the candidates.
 
     (1)  random: pi(a|s) = 1 / A                                                [definition]
     (2)  b(g) proportional to w(g) prod_t P_g(s_{t+1}|s_t,a_t) p(r_t|r_g(s_t,a_t,s_{t+1}))
@@ -12,9 +12,8 @@ the posterior, a belief over the candidates.
 
 The product in (2) is over all steps of the trial so far. p(r|mean) is the probability of a reward
 with this mean: 1 if r = mean, else 0, for rewards without noise; r mean + (1 - r) (1 - mean) for
-Bernoulli rewards. If nothing is random but the task, b is the prior restricted to the candidates
-that the history allows. If several actions are equally good, one of them is drawn uniformly at
-random.
+Bernoulli rewards. If only the task is random, b is the prior restricted to the candidates that the
+history allows. If several actions are equally good, one of them is drawn uniformly at random.
 """
 
 from __future__ import annotations
@@ -51,8 +50,8 @@ from metarl_min.tasks import (
     shared_initial,
 )
 
-MAX_NUMBERS = 100_000_000  # of 8 bytes, in the transitions or the values of all candidates
-TOLERANCE = 1e-9  # difference of two values, in the unit of rewards, that is none
+MAX_NUMBERS = 100_000_000  # most entries of the transitions or the values of all candidates
+TOLERANCE = 1e-9  # in the unit of rewards: values that differ by less count as equal
 
 
 def _random_trial(
@@ -82,7 +81,7 @@ class CandidateModels(NamedTuple):
     reward: Array  # [G, S, A, S] r_g
     action_values: Array  # [G, T, S, A] Q* of each step of an episode
     bernoulli: bool  # whether rewards are 0 or 1; otherwise they have no noise
-    tolerance: float  # difference of two values that is none
+    tolerance: float  # values that differ by less count as equal
 
 
 class Posterior(NamedTuple):

@@ -1,7 +1,7 @@
 """Two published tables of total rewards, with a remark where a computed number differs.
 
 The numbers are tables 1 and 2 of Duan et al. 2016, copied from the README of
-lucaslingle/pytorch_rl2. The column `snail` is from Mishra et al. 2018, by way of the same README.
+lucaslingle/pytorch_rl2. The column `snail` is from Mishra et al. 2018, copied from the same README.
 Compare them with the papers before you quote them.
 
 The numbers are printed to one digit, so a number is right to 0.05. The numbers of snail in the

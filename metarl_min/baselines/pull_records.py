@@ -89,13 +89,13 @@ def recording_agent(num_arms: int, choose: Choose) -> Agent:
 
 
 def require_arms(record: Record, num_arms: int) -> None:
-    """Raise an error unless the record is one of so many arms."""
+    """Raise an error unless the record is a record of `num_arms` arms."""
     shape = instance("record", record, Record).pulls.shape
     require(shape[-1:] == (num_arms,), f"record must be of {num_arms} arms", f"the shape {shape}")
 
 
 def require_wins(record: Record, prior: BetaArms) -> None:
-    """Raise an error unless the record is one of rewards of 0 and 1 by the arms of the prior."""
+    """Raise an error unless the record has the arms of the prior, and rewards of 0 and 1."""
     require_arms(record, len(instance("prior", prior, BetaArms).a))
     possible = (record.sums >= 0) & (record.sums <= record.pulls)
     require_all(possible, "sums of Bernoulli rewards must be from 0 to the pulls", record.sums)

@@ -79,13 +79,13 @@ class Ceiling(NamedTuple):
     """The optimum of one family, and the action values (2) along any history.
 
     A `belief` holds the histories of M tasks up to the same time of the trial. `observe` returns a
-    new belief and changes nothing. Its `arrivals` are None where they are not known: Episodes do
-    not hold the last arrival of an episode. `determined_by_episodes` is True if the values (2)
-    along a history never depend on these missing arrivals.
+    new belief and changes nothing. Its argument `arrivals` is None if the arrivals are not known:
+    Episodes do not hold the last arrival of an episode. `determined_by_episodes` is True if the
+    values (2) along a history never depend on such missing arrivals.
 
     `states`, `actions` and `arrivals` are whole numbers [M], and `rewards` are real numbers [M].
-    `states` may be None where a task has one state. `observe` and `action_values` raise a
-    ValueError if no task of the family allows the history, and a TypeError for another kind.
+    `states` may be None if a task has one state. `observe` and `action_values` raise a ValueError
+    if no task of the family allows the history, and a TypeError for arrays of another type.
     """
 
     family: Family  # the family of which it is the ceiling

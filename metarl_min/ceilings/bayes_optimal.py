@@ -47,13 +47,14 @@ from metarl_min.tasks import BetaArms, CorrelatedArms, Family, Hypotheses, rewar
 __all__ = ["Ceiling", "bayes_optimal", "expected_random", "regret", "solve"]
 
 SUBSET_LIMIT = 4_000_000  # table entries up to which a goal search is solved by `hypotheses`
-TOLERANCE = 1e-9  # difference of two values, in the unit of rewards, that is none
+TOLERANCE = 1e-9  # in the unit of rewards: values that differ by less count as equal
 
 
 def _solve_candidates(family: Family) -> Ceiling:
     """Solve candidate tasks with noise-free rewards by subsets, or by the best walk to a goal.
 
-    A goal search is solved by subsets where these are few: they have values for every history.
+    If a goal search has few subsets, it is solved by subsets, because this solution has values for
+    every history.
     """
     goals = goal_search.recognise(family)
     if goals is None:
@@ -69,9 +70,9 @@ def solve(family: Family) -> Ceiling:
     A family has an exact optimum here in these cases:
 
     - Bernoulli arms with independent Beta priors, correlated arms, or finitely many sets of means;
-    - finitely many candidate tasks with noise-free rewards that share the first state's
-      distribution and agree, as long as they are possible, on the chance of each arrival that
-      they allow.
+    - finitely many candidate tasks with noise-free rewards and one distribution of the first state.
+      All candidates that are still possible must agree on the probability of each arrival that they
+      allow.
 
     `Unsupported` for any other family. `TooLarge`, with the size, if the tables would not fit.
 
@@ -106,8 +107,8 @@ def regret(ceiling: Ceiling, episodes: Episodes) -> Array:
     """Return the sum in eq. (1) along each history. [M, N, T] -> [M]
 
     Episodes do not hold the last arrival of an episode. ValueError if a history is impossible or
-    does not have the episodes of one trial, or if a missing arrival matters for the belief in the
-    next episode, which needs random arrivals.
+    does not have the episodes of one trial, or if the belief in the next episode depends on a
+    missing arrival. This can happen only if arrivals are random.
     """
     M, N, T = _trial_axes(ceiling, episodes)
     steps = Episodes._make(x.reshape(M, N * T) for x in episodes)
@@ -130,8 +131,8 @@ def _choose(
 def bayes_optimal(family: Family, ceiling: Ceiling) -> Learner:
     """Return the player of the optimum of `family`, which `solve` has computed as `ceiling`.
 
-    Of the actions within 1e-9 units of reward of the best one, one is drawn uniformly at random.
-    ValueError if the ceiling is that of another family.
+    One action is drawn uniformly at random from all actions whose value is at most 1e-9 units of
+    reward below the largest value. ValueError if the ceiling belongs to another family.
     """
     require_ceiling_of(family, ceiling)
     choose = partial(

@@ -84,7 +84,7 @@ def _values_of_rows(
     suffix, best = suffix_ranks(table, places), np.full(len(places[0]), -np.inf)
     for i, (arm, x) in enumerate(zip(table.order, places, strict=True)):
         if i - table.group_start[i] > total:
-            continue  # an earlier place of the group has the same record: no pull
+            continue  # the arm at the place before has the same prior, and no pull either
         t = table.pulls_of[x]
         p = (prior.a[arm] + x - t * (t + 1) // 2) / (prior.a[arm] + prior.b[arm] + t)
         won = next_values[successor(table, places, suffix, total + 1, i, x + t + 2)]

@@ -39,8 +39,8 @@ def _continued_fraction(a: Array, b: Array, x: Array) -> Array:
     """Return 1 / (1 + d_1 / (1 + ..)) of eq. (1). a, b, x [n] -> [n]
 
     The method of Lentz updates c, the ratio of successive numerators of the fraction, and d, the
-    inverse ratio of successive denominators. It needs about sqrt(max(a, b)) steps. Where a or b is
-    large, a step changes the value by its rounding error of up to 1e-12 for ever.
+    inverse ratio of successive denominators. It needs about sqrt(max(a, b)) steps. If a or b is
+    large, each further step still changes the value by a rounding error of up to 1e-12.
     """
     num_steps = 100 + 2 * math.isqrt(int(np.maximum(a, b).max(initial=0.0)))
     c, d = np.ones_like(x), 1 / (1 - (a + b) * x / (a + 1))

@@ -55,7 +55,7 @@ from metarl_min.tasks import (
 )
 
 LIMIT = 20_000_000  # table entries of 8 bytes
-LEAST = 1e-300  # probabilities below it are all the same
+LEAST = 1e-300  # smaller probabilities count as equal
 
 
 class BeliefLayer(NamedTuple):
@@ -88,11 +88,12 @@ def _merge(beliefs: Array) -> tuple[Array, Array]:
 
 
 def fewest_beliefs(p: Array, weights: Array, pulls: int) -> int:
-    """Return a number that the beliefs after 0 .. pulls - 1 pulls reach or exceed. p [G, A]
+    """Return a lower bound of the number of beliefs after 0 .. pulls - 1 pulls. p [G, A]
 
-    If an arm tells two candidates apart, n pulls of it have n + 1 numbers of wins, with n + 1
-    different beliefs while none is below `LEAST`. A pull changes the logarithm of the ratio of two
-    beliefs by at most `step`. With two candidates, those beliefs stay as many in later pulls.
+    If an arm tells two candidates apart, n pulls of this arm lead to 0 .. n wins, and so to n + 1
+    different beliefs, as long as no probability is below `LEAST`. Each pull changes the logarithm
+    of the ratio of two beliefs by at most `step`, so at least `most` pulls keep this condition.
+    Each later pull has at least `most` beliefs with two candidates, and at least 1 otherwise.
     """
     p, weights = p[weights > 0], weights[weights > 0]
     low, high = p.min(0), p.max(0)

@@ -1,7 +1,7 @@
 """Histories of a trial, and the checks of each of their steps.
 
-A solver knows the values (2) of `ceilings` for the histories that its family allows. A user may ask
-for the values of any other arrays. So each ceiling looks at a step before its solver does. The
+A solver knows the values of ceilings (2) for the histories that its family allows. A user may pass
+arrays that are no such history. So each ceiling checks a step before its solver reads the step. The
 solver itself refuses a step whose probability is 0 under the prior.
 """
 
@@ -98,7 +98,7 @@ def _observe(
     shape: TrialShape,
     observe: Callable[..., Any],
 ) -> History:
-    """Return the history with one more step, as far as it can be."""
+    """Check one more step, and return the history with this step."""
     states = _present_states(history, states, shape)
     M, t = history.num_tasks, history.time
     actions = _whole_numbers("actions", actions, M, shape.num_actions)

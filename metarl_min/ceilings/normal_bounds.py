@@ -57,7 +57,7 @@ from metarl_min.tasks import DirichletMDP, Family, GaussianArms, Unsupported, re
 from metarl_min.tasks.random_mdps import sample_dirichlet
 
 MAX_NUMBERS = 8_000_000  # values of distribution functions for one expected maximum
-MAX_PULLS = 10**15  # more are not told apart by floats
+MAX_PULLS = 10**15  # floats do not tell larger numbers apart
 _erf = np.vectorize(math.erf, otypes=[float])
 
 
