@@ -2,10 +2,10 @@
 
 `examples/evolved_by_shape.py` shows a use. In this module, m is the mean of the distribution, and
 sigma^2 C is its covariance. In generation g, P points with D entries each are drawn and sorted:
-x_1 is the best, and x_P the worst. The step to a point is y_i = (x_i - m) / sigma, w_i is the
-weight of rank i, and <y> = sum_i w_i y_i is the weighted mean of the steps. The mean length of a
-normal vector is chi = E|N(0, I)|. Two running sums of steps, p_sigma and p_c, are called evolution
-paths, and h is a factor 0 or 1.
+x_1, the best, has rank 1, and x_P has rank P. The step to a point is y_i = (x_i - m) / sigma, w_i
+is the weight of rank i, and <y> = sum_i w_i y_i is the weighted mean of the steps. The mean length
+of a normal vector is chi = E|N(0, I)|. Two running sums of steps, p_sigma and p_c, are called
+evolution paths, and h is a factor 0 or 1.
 
     (1)  x ~ m + sigma N(0, C)                                     [Hansen 2016, eq. 5]
     (2)  w_i in proportion to ln((P + 1) / 2) - ln i for i <= P // 2, else 0; their sum is 1;
@@ -60,8 +60,7 @@ that cannot have been drawn is shortened by covariances (2), and the scale of C 
 covariances (3). If sigma leaves the range of floats, `ask` or `tell` raises an error.
 
 There are no negative weights. Points of equal fitness share the weights of their ranks, and (5)
-and (7) use the mu_eff of the shared weights. If all points have the same fitness, only the number
-of the generation changes.
+and (7) use the mu_eff of the shared weights.
 """
 
 from __future__ import annotations
@@ -132,7 +131,9 @@ def _constants(P: int, D: int) -> Constants:
 
 
 def expected_norm(D: int) -> float:
-    """Return chi, the expected length of a normal vector with D entries.
+    """Return chi = sqrt(2) Gamma((D + 1) / 2) / Gamma(D / 2), the mean length of N(0, I) [D].
+
+    The length r has a density proportional to r^(D-1) exp(-r^2 / 2).
 
     >>> round(expected_norm(1) ** 2 * math.pi, 12)
     2.0
@@ -179,7 +180,7 @@ def rank_weights(F: Array, weights: Array) -> Array:
     """
     F = require_finite(F)
     shaped("F", F, floats("weights", weights).shape, "the weights")
-    # Points of equal fitness have the ranks start .. end - 1. Each point gets the mean of the
+    # Points of equal fitness have the ranks start + 1 .. end. Each point gets the mean of the
     # weights of these ranks. Entry i of `cumulative` is the sum of the first i weights.
     ordered = np.sort(-F)
     start, end = (np.searchsorted(ordered, -F, side) for side in ("left", "right"))

@@ -6,8 +6,8 @@ a reason to stop, the run can go on.
 
 In this module, m is the mean, l_i and b_i are the eigenvalues of C and its eigenvectors of length
 1, and l_max is the largest l_i. F is the fitness of a point, and g is the number of generations.
-(1)-(7) give the reasons with their names in the source. `Stop` lists them in the same order, with
-plain names. A run stops:
+(1)-(7) give the reasons, with the names of Hansen 2016. `Stop` lists the reasons in the same order,
+with plain names. A run stops:
 
     (1)  ConditionCov: if the largest l_i is above 1e14 times the smallest   [Hansen 2016, sec. B.3]
     (2)  TolXUp: if sigma sqrt(l_max) is above 1e4 times its value at the start
@@ -25,7 +25,7 @@ plain names. A run stops:
          20,000                                                     [Hansen 2016, sec. B.3]
     (8)  P = 4 + floor(3 ln D), if no population is given           [Hansen 2016, eq. 48]
 
-The source tests (4) with one axis in each generation. Here all axes are tested. In (7), a series of
+Hansen tests (4) with one axis in each generation. Here all axes are tested. In (7), a series of
 n numbers has become better if the median of its last 30 % is above the median of its first 30 %.
 
 The reasons have these causes:

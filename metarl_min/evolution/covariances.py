@@ -9,7 +9,8 @@ and the largest eigenvalue of C are l_min and l_max, and l_max / l_min is the co
     (3)  C <- 4^-k C,  sigma <- 2^k sigma,  p_c <- 2^-k p_c     [derivation]
 
 Equation (1) adds one number to all eigenvalues, and keeps the eigenvectors. If the condition number
-is above 1e14, then l_min becomes l_max / 1e14, and l_max grows by a factor of at most 1 + 2e-14.
+is above 1e14, then l_min becomes l_max / 1e14. By rounding, l_min can be negative, down to
+-l_max / 1e14. So at most 2 l_max / 1e14 is added, and l_max grows by a factor of at most 1 + 2e-14.
 Without (1), the smallest eigenvalue of a search falls without end if the fitness is a slope or pure
 noise. The rounding error of an eigenvalue is about 1e-16 l_max, so in the end l_min would be
 negative. Hansen does not change C, but ends a search if its condition number is above 1e14.
@@ -20,7 +21,8 @@ C^{-1/2} y is a normal vector. The mean of its length is at most sqrt(D), and th
 length above sqrt(D) + 8 is at most exp(-8^2 / 2) = 1.3e-14 [Boucheron et al. 2013, thm. 5.6]. So a
 search uses (2) only if |C^{-1/2} y| is above sqrt(D) + 8. The value of c_y is Hansen's default.
 
-Equation (3) does not change sigma C^{1/2} and sigma p_c, so it does not change the search. It has
+In (3), p_c is an evolution path of `cma_es`, a running sum of steps. Equation (3) does not change
+sigma C^{1/2} and sigma p_c, so it does not change the search. It has
 no rounding error, because all its factors are powers of 2. It is used if the largest entry of C is
 below 1e-90 or above 1e90, and k is chosen so that this entry becomes a number between 1 and 4.
 """
@@ -64,7 +66,10 @@ def check_distribution(mean: Any, sigma: Any, C: Any) -> tuple[Array, float, Arr
 
 
 def compose(values: Array, vectors: Array) -> Array:
-    """Return the matrix with the eigenvalues `values` [D] and the columns of `vectors` [D, D]."""
+    """Return the matrix with these eigenvalues and eigenvectors.
+
+    The eigenvalues are `values` [D], and the eigenvectors are the columns of `vectors` [D, D].
+    """
     return np.asarray((vectors * values) @ vectors.T)
 
 

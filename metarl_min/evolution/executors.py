@@ -116,9 +116,9 @@ def _attempt(
 ) -> tuple[dict[Slice, Any], Exception | None, bool]:
     """Return the results of one attempt, an error or None, and whether the Executor is lost.
 
-    Here `executor` is an Executor. The dict `futures` holds each future whose result was not read
-    yet, also from earlier attempts, with its slice. If several slices have failed, the returned
-    error belongs to the failed slice with the last members.
+    `executor` is an Executor, which is lost if it is broken or refuses work. `futures` holds each
+    future whose result was not read yet, also from earlier attempts, with its slice. If several
+    slices have failed, the returned error belongs to the failed slice with the last members.
     """
     results: dict[Slice, Any] = {}
     errors: dict[Slice, Exception] = {}
@@ -184,8 +184,9 @@ def gather(executor: Any, job: Job, slices: list[Slice]) -> list[Any]:
     Each slice has up to `ATTEMPTS` attempts. An Executor that a function made is replaced if it is
     broken, refuses work or does not answer in time: the function is called again. An Executor that
     the user gave cannot be replaced. If this Executor is broken or refuses work, there is no
-    further attempt. If it does not answer in the last attempt, its processes are killed. If a slice
-    has no result, a RuntimeError names its members; the last error is the cause of this error.
+    further attempt. If it does not answer in the last attempt, its processes are killed. If slices
+    have no result, a RuntimeError names the members of the first of them. Its cause is the error
+    that the last attempt returned, which may belong to another slice.
     """
     function("job", job), instance("slices", slices, list)
     if executor is None:

@@ -4,7 +4,7 @@ A generation begins with a state. The state, the random key of the generation an
 members determine the next state. So a worker that holds the previous state can compute the current
 state itself, and the parameters are not sent:
 
-    worker with the previous state       receives its key and its fitness, and repeats the update
+    worker with the previous state       receives the previous key and fitness, repeats the update
     worker without the previous state    answers None
 
 After the answer None, the slice is submitted again with the whole state. So parameters are sent
@@ -56,7 +56,7 @@ class Request(NamedTuple):
 
     evaluate: Evaluate
     apply_update: ApplyUpdate
-    search_id: bytes  # digest of `apply_update`; two searches may share workers, but not states
+    search_id: bytes  # a hash of `apply_update`; two searches may share workers, but not states
     key: int  # key of the generation to evaluate
     target_digest: Array  # [2] digest of the state to evaluate
     last_update: Update  # the update that led to that state

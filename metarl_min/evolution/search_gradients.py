@@ -42,7 +42,8 @@ F(theta + sigma e) = F + sigma e.grad F + (sigma^2 / 2) e^T Hess e, with Hess = 
     (4):  y = e (e.grad F) + (sigma / 2) e (e^T Hess e)
 
 - Cov g = Cov y / n, and Cov y = E y y^T - grad F grad F^T, because E y = grad F.
-- E e_i^2 = 1 and E e_i^4 = 3 give E e e^T (e.grad F)^2 = |grad F|^2 I + 2 grad F grad F^T: (5).
+- Let F_i be entry i of grad F. By E e_i^2 = 1 and E e_i^4 = 3, E e e^T (e.grad F)^2 has the entries
+  3 F_i^2 + sum_{j != i} F_j^2 and 2 F_i F_j. So it is |grad F|^2 I + 2 grad F grad F^T: (5).
 - In (2), the second summand of y adds E e e^T (F / sigma)^2 = (F / sigma)^2 I: (6).
 - In (4), the second summand of y adds the matrix X = (sigma^2 / 4) E e e^T (e^T Hess e)^2: (7).
 - In (2) and (4), the product of the two summands is odd in e, so its mean is 0.
@@ -58,7 +59,7 @@ Let h_i be eigenvalue i of Hess, and let tr = tr Hess = sum_j h_j. These steps c
 
 Directions of equal length are an alternative to normal directions:
 
-    (8)  orthogonal directions: D of them are the rows of a random orthogonal matrix, times sqrt(D)
+    (8)  D orthogonal directions are the rows of a random orthogonal matrix, times sqrt(D)
                                                             [Choromanski et al. 2018, sec. 3.2]
     (9)  for a quadratic F, normal and orthogonal directions give the same F_sigma, which is
          F + (sigma^2 / 2) tr Hess; with n = D orthogonal directions, (3) has no error: g = grad F
@@ -217,8 +218,8 @@ def orthogonal_directions(key: int, indices: Array, D: int) -> Array:
     for j in {int(i) // D for i in indices}:
         rng = np.random.default_rng([key, DIRECTION_STREAM, j])
         Q, R = np.linalg.qr(rng.standard_normal((D, D)))
-        # With these signs, the diagonal of R is positive. Then Q is uniformly distributed over the
-        # orthogonal matrices, and so is its transpose.
+        # With these signs, the diagonal of R is positive, and Q is unique. This Q is uniformly
+        # distributed over the orthogonal matrices, and so is its transpose.
         matrices[j] = np.sqrt(D) * (Q * np.sign(np.diag(R))).T
     return np.reshape([matrices[int(i) // D][int(i) % D] for i in indices], (len(indices), D))
 

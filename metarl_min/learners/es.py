@@ -8,10 +8,10 @@ ranks of F by search_gradients (10). Then theta ascends:
 
     (1)  theta <- theta + beta (g - decay theta)              [Salimans et al. 2017, sec. 2.1]
 
-The decay keeps theta small, because sigma e has less effect if theta is large. The optimizer sgd
-takes the step (1). Momentum and Adam, optimizers (2) and (3), use the direction g - decay theta in
-the place of a gradient. An optimizer has a function `update(theta, state, direction)`, which
-returns the next theta and the next state of the optimizer.
+The decay keeps theta small. This is useful, because sigma e has less effect if theta is large. The
+optimizer sgd takes the step (1). Momentum and Adam are (2) and (3) of the module `optimizers`. They
+use g - decay theta as the gradient. An optimizer has a function `update(theta, state, direction)`,
+which returns the next theta and the next state of the optimizer.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class State(NamedTuple):
 
 
 class Info(NamedTuple):
-    """The information about a step, for a person."""
+    """A report on one step, for the user."""
 
     per_episode: Array  # [N] return of each episode, averaged over the population
 

@@ -80,7 +80,7 @@ def by_hill_climbing(
     for k, num_episodes in enumerate(adaptation.sizes):
         played = best
         if 0 < k < last:
-            # The members share e_k [M, ..], so a member does not depend on the others.
+            # All members use one e_k [M, ..], so the number of members does not change a result.
             e = trees.map_leaves(lambda x: rng.standard_normal((M, *x.shape[2:])), best)
             played = trees.map_leaves(lambda x, e: x + _align_with_leaf(alpha, x) * e, best, e)
         probs = policies.softmax(adaptation.policy.logits(played))

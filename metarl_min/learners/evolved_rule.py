@@ -144,7 +144,7 @@ def agent(
     L = instance("family", family, Family).num_episodes * family.horizon
     S, A = (whole(name, x) for name, x in zip(("S", "A"), shape, strict=True))
     first_row = np.arange(B) * S  # [B] the row of state 0 of each trial
-    # The logits that these two functions take need not come from a network.
+    # `greedy_actions` and `sample_actions` accept any logits, not only those of a network.
     choose = recurrent_agents.greedy_actions if greedy else recurrent_agents.sample_actions
 
     def start(num_rows: int) -> Memory:

@@ -109,7 +109,7 @@ class State(NamedTuple):
 
 
 class Info(NamedTuple):
-    """The information about a step, for a person."""
+    """A report on one step, for the user."""
 
     per_episode: Array  # [N] return of the best member in each episode
 
@@ -217,7 +217,7 @@ def genetic_search(
         trial=partial(_trial, player=player),
         iterations=iterations,
         settings=settings or {},
-        schedule_end=iterations,
+        schedule_end=iterations,  # the schedule (2) ends here, and a longer training is refused
     )
 
 
