@@ -13,7 +13,7 @@ registry            the players that support a family
 published           published tables of these players
 
 Each player is made by a function of its family, and raises `Unsupported` for a family that it
-does not support. It is a Learner whose step does nothing, and it remembers the present trial in
+does not support. A player is a Learner whose step does nothing. It remembers the present trial in
 the memory of its Agent. A player reads the prior of its family; only the sampler reads the tasks.
 
 The functions of `conditions` and these parts of players are used inside, and trust their arguments:

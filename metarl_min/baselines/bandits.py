@@ -105,7 +105,7 @@ def thompson(family: Family) -> Learner:
     """Return Thompson sampling, eqs. (1) and (2).
 
     `Unsupported` unless the family has Bernoulli arms with Beta priors, or normal arms, and its
-    rewards are those of its prior.
+    rewards are drawn as its prior says.
 
     >>> from metarl_min.tasks.bandits import bandit
     >>> player, rng = thompson(bandit(arms=2, pulls=5)), np.random.default_rng(0)

@@ -62,7 +62,7 @@ def require_prior(rule: str, family: Family, *kinds: type) -> Any:
 
 
 def require_one_step(rule: str, family: Family) -> None:
-    """Raise `Unsupported` unless the episodes have one step, as those of a bandit have."""
+    """Raise `Unsupported` unless the episodes have one step, as in a bandit."""
     instance("family", family, Family)
     got = f"horizon {family.horizon}"
     require_support(family.horizon == 1, f"{rule}: episodes must have one step", got)

@@ -132,7 +132,7 @@ def planning_agent(
 def planning_player(family: Family, planner: Planner, name: str, eps: float = 0.0) -> Learner:
     """Return the player of `planning_agent`.
 
-    `Unsupported`, with `name`, unless MDPs are random and their rewards are those of the prior.
+    `Unsupported`, with `name`, unless MDPs are random and rewards are drawn as the prior says.
     """
     rule = f"{name} plays random MDPs with a Dirichlet prior"
     prior = conditions.require_prior(rule, family, DirichletMDP)

@@ -39,8 +39,8 @@ best r is r_mean + c u d_r, and (8) with d = c d_P is the mean of V under the be
 The papers of (6) and (7) have rewards in [0, 1] and no factor u. Here all terms in the unit of
 rewards have the factor u, so a plan does not depend on this unit.
 
-(7) uses the confidence sets of Jaksch et al. with delta = 1 and a scale c. Their centre is the
-posterior mean, because this mean exists before the first visit. Jaksch et al. plan at the start
+(7) uses the confidence sets of Jaksch et al. with delta = 1 and a scale c. The centre of a set is
+the posterior mean, because this mean exists before the first visit. Jaksch et al. plan at the start
 of each phase, for an endless future. Here each episode is one phase, and the plan is for its
 horizon.
 """
@@ -94,7 +94,7 @@ Planner = Callable[..., Backup]  # (rng, counts, prior) -> Backup; not every pla
 
 
 def _require_counts(counts: Counts, prior: DirichletMDP) -> None:
-    """Raise a TypeError or ValueError unless the counts are those of tasks of the prior."""
+    """Raise a TypeError or ValueError unless the counts have the shapes of tasks of the prior."""
     shape = instance("counts", counts, Counts).arrivals.shape[1:]
     own = instance("prior", prior, DirichletMDP).concentration.shape
     require(shape == own, f"counts must be of pairs and arrivals of the prior, {own}", shape)

@@ -89,7 +89,7 @@ def generator(name: str, value: Any) -> Any:
 
 
 def shaped(name: str, value: Any, shape: tuple[int, ...], owner: str) -> Any:
-    """Return an array; ValueError unless it has this shape, which is that of the `owner`."""
+    """Return an array; ValueError unless it has this shape, which is the shape of the `owner`."""
     got = value.shape if hasattr(value, "shape") else np.shape(value)
     if got != shape:
         raise ValueError(f"{name} must have the shape of {owner}, {shape}, got {got}")
@@ -146,7 +146,7 @@ def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> f
 def array(name: str, value: Any, kinds: str = "f", noun: str = "floats") -> np.ndarray:
     """Return a plain array; TypeError unless its dtype has one of these kinds of NumPy."""
     if type(value) is not np.ndarray:
-        other = (np.ma.MaskedArray, np.matrix)  # with another arithmetic than that of arrays
+        other = (np.ma.MaskedArray, np.matrix)  # Their arithmetic differs from plain arrays.
         if not isinstance(value, np.ndarray) or isinstance(value, other):
             raise TypeError(f"{name} must be an array of {noun}, got {type(value).__name__}")
     if value.dtype.kind not in kinds:

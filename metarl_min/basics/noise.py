@@ -30,7 +30,8 @@ search goes to the place where f is roughest, takes a narrower spacing there, an
     Reason of (3): by (2), if the roughness no longer falls from level to level, it comes only from
     errors. It varies between levels, because it is computed from few values. An error that is the
     sum of many jumps, as in a sampled return, is larger over longer steps: at each level it is
-    divided by about 2. Such a slow fall still counts as an error.
+    divided by about 2. So a level counts as falling only if its roughness is below 1/8 of the
+    roughness of the level before.
 """
 
 from collections.abc import Callable

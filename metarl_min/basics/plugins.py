@@ -133,8 +133,8 @@ def resolved_words(
 ) -> dict[str, Any]:
     """Return the words that make the value of a plug-in again.
 
-    They are the defaults of `function`, then the words of its `arguments`, then those words that
-    the value has `given` itself.
+    The words are the defaults of `function`, then the words of its `arguments`, then the words that
+    the value has `given` itself. Later words replace earlier words.
     """
     keys = words.keys(function)
     defaults = {name: key.default for name, key in keys.items() if key.default is not None}

@@ -6,7 +6,7 @@ population. Linear algebra needs one flat vector [D], and `ravel` makes this vec
 
 `map_leaves`, `scale`, `add_scaled`, `total`, `dot`, `sum_tasks`, `broadcast_to_tasks`, `ravel` and
 `flatten_tasks` trust their arguments. But if a function takes several trees, it checks that these
-trees have the same names. All but `ravel` and `flatten_tasks` accept leaves that autograd traces.
+trees have the same names. Autograd may trace leaves, but not in `ravel` and `flatten_tasks`.
 """
 
 from collections.abc import Callable, Sequence

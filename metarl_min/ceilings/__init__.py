@@ -22,7 +22,8 @@ has the probability p_g(o) in task g.
 
 A player that sees the task only through its history has a belief b: b(g) is the probability of
 task g given the history. In this room, b is a belief. The belief, the state and the time are the
-state of a known MDP, the Bayes-adaptive MDP [Duff 2002]. Its optimum follows backwards in time:
+state of a known MDP, the Bayes-adaptive MDP [Duff 2002]. The optimum of this MDP is computed
+backwards in time:
 
     (1)  b_o(g) = b(g) p_g(o) / p(o|b),  p(o|b) = sum_g b(g) p_g(o)             [definition]
     (2)  Q_t(b,s,a) = sum_{o of (s,a)} p(o|b) (r + V_{t+1}(b_o,s')),
@@ -33,7 +34,7 @@ keeps the belief and draws a new first state. So after the last step of an episo
 sum_s rho(s) V_{t+1}(b_o,s) takes the place of V_{t+1}(b_o,s') in (2).
 
 Scores also need the expected return of the uniformly random player over a trial of N episodes of
-T steps. It is (3) for a finite set of candidate tasks, and (4) for arms and for random MDPs:
+T steps. This return is (3) for a finite set of candidate tasks, and (4) for arms and random MDPs:
 
     (3)  random = N sum_g w(g) J_g(pi),  pi(a|s) = 1 / A                        [definition]
     (4)  random = N T (prior mean of the reward, averaged over the actions)     [derivation]

@@ -11,7 +11,8 @@ i, and x stands for the records of all arms.
     Steps of (1). An arm with the mean m pays 1 with probability m, so p(1|i) is E[m | record].
     The prior density of m is proportional to m^(a_i - 1) (1 - m)^(b_i - 1).
     Pulls are independent given m, so the record has the likelihood m^w_i (1 - m)^l_i.
-    Their product is proportional to the density of Beta(a_i + w_i, b_i + l_i): Bayes' rule.
+    By Bayes' rule, the posterior is proportional to the product of prior and likelihood, which is
+    proportional to the density of Beta(a_i + w_i, b_i + l_i).
     The mean of Beta(a, b) is a / (a + b).
 
 The records after n pulls are numbered without a gap (arm_records (3)). So V after n pulls is one
@@ -96,7 +97,7 @@ def _values_of_rows(
 def backward_induction(prior: BetaArms, table: Numbering, pulls: int) -> list[Array]:
     """Return V of all sequences after 0 .. `pulls` pulls, eq. (2), by their ranks.
 
-    `arm_values` of tests/belief_search.py computes the same by recursion over histories, in
+    `arm_values` of tests/belief_search.py computes these values by recursion over histories, in
     rational numbers.
     """
     values = [np.zeros(int(count)) for count in table.count_below[0, -1]]

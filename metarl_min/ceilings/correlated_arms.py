@@ -149,7 +149,7 @@ def correlated_layers(family: Family) -> list[BeliefLayer]:
 def action_values(layers: list[BeliefLayer]) -> list[Array]:
     """Return Q of ceilings (2) after 0, 1, .. pulls. [B, A] each
 
-    `by_history` in tests/ceilings/test_correlated_arms.py computes the same by recursion over
+    `by_history` in tests/ceilings/test_correlated_arms.py computes these values by recursion over
     histories.
     """
     next_values, q_layers = np.zeros(int(layers[-1].successor.max()) + 1), []

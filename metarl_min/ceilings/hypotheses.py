@@ -90,10 +90,10 @@ def _predict(
 
 
 def beliefs(family: Family, listed: Outcomes, limit: int = LIMIT) -> Beliefs:
-    """List the subsets that can occur, eq. (1), larger ones before smaller ones.
+    """List the subsets that can occur, eq. (1), larger subsets before smaller subsets.
 
     After an outcome, only the candidates that allow it remain. A subset is expanded after all
-    larger ones, because they may lead to it and add states in which it begins.
+    larger subsets, because a larger subset may lead to it and add states in which it begins.
     """
     weights, first_states = family.prior.weights, shared_initial(family.prior) > 0
     restarts = first_states if family.num_episodes > 1 else np.zeros_like(first_states)
@@ -125,7 +125,7 @@ def beliefs(family: Family, listed: Outcomes, limit: int = LIMIT) -> Beliefs:
 def backward_induction(family: Family, listed: Outcomes, table: Beliefs) -> Array:
     """Return Q at each time of the trial, ceilings (2). [N T, B, S, A]
 
-    `BeliefSearch` of tests/belief_search.py computes the same by recursion over histories, in
+    `BeliefSearch` of tests/belief_search.py computes these values by recursion over histories, in
     rational numbers.
     """
     (S, A), B, initial = listed.shape, len(table.probs), shared_initial(family.prior)

@@ -1,8 +1,8 @@
 """The best walk in search of a goal, by branch and bound.
 
-A walk is a fixed sequence of actions in a grid without chance. It has seen a goal once it has
-arrived there. A first arrival at goal g in step t is worth w_g B_g(t) (goal_search (1)). After t
-steps of a walk, the goals that it has not seen can add at most the right side of
+A walk is a fixed sequence of actions in a grid without chance. A walk has seen a goal if it has
+arrived at the goal. A first arrival at goal g in step t is worth w_g B_g(t) (goal_search (1)).
+After t steps of a walk, the goals that it has not seen can add at most the right side of
 
     (1)  sum over unseen g of w_g B_g(t_g)
          <= sum_{j >= t} l_j + sum over unseen g of max(0, max_j (w_g B_g(j) - l_j)),  l >= 0,
@@ -15,12 +15,13 @@ steps of a walk, the goals that it has not seen can add at most the right side o
 
 Walks that are in the same cell at the same time and have seen the same goals are one state of the
 search, and only the best of them is kept. A first pass keeps at most `BEAM` states after each
-step. Its best walk is the incumbent. A second pass drops every state whose bound (1) does not
-exceed the worth of the incumbent. It finds a better walk, or proves that the incumbent is best.
+step. The best walk of this pass is the incumbent. A second pass drops every state whose bound (1)
+does not exceed the worth of the incumbent. The second pass finds a better walk, or proves that the
+incumbent is best.
 
-Two choices of l give two bounds for each state, and the smaller one is used. Both are the dual
-variables of a best assignment (assignment (2)). One assignment begins at the start of the trial,
-the other one in the state of the incumbent at the same time.
+Two choices of l give two bounds for each state, and the smaller bound is used. Each l holds the
+dual variables of a best assignment (assignment (2)). One assignment begins at the start of the
+trial, the other begins in the state of the incumbent at the time of the bounded state.
 """
 
 from __future__ import annotations

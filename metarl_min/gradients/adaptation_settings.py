@@ -119,7 +119,7 @@ class Adaptation(NamedTuple):
 def unit_of_alpha(unit_of_rewards: float, baseline: str | float) -> float:
     """Return the unit of the inner gradient, by which the default alpha is divided.
 
-    The inner gradient has the unit of the advantages. This is the unit of the rewards, but
+    The inner gradient has the unit of the advantages. Advantages have the unit of the rewards, but
     standardised advantages have the unit 1. The function trusts its arguments.
     """
     return 1.0 if baseline == "standardised" else unit_of_rewards

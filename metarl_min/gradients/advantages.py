@@ -1,20 +1,19 @@
 """Baselines by name, and how much of the mean gradient is left with each of them.
 
-The baseline `mean` is eq. (2) of `returns`. A number is a baseline that is the same at every step.
+The baseline `mean` is returns (2). A number is a constant baseline.
 The baseline `linear` is a linear function of features of state and time, fitted to the returns of
 the same episodes:
 
     (1)  b = F w,  w = argmin |F w - W|^2 + ridge |w|^2                [Duan et al. 2016b, sec. 5]
 
-In this module, F is the matrix of features, and w holds the weight of each feature. Each step is a
-row of F:
-(1{s_t = 0}, .., 1{s_t = S - 1}, x, x^2, x^3, 1) with x = t / 100. The rows of steps that are not
-alive are zero, so these steps do not affect w. Duan et al. 2016b is arXiv 1604.06778.
+In this module, F is the matrix of features, and w holds the weight of each feature. Each step has a
+row in F: (1{s_t = 0}, .., 1{s_t = S - 1}, x, x^2, x^3, 1) with x = t / 100. The rows of steps that
+are not alive are zero, so these steps do not affect w. Duan et al. 2016b is arXiv 1604.06778.
 
 The baseline `leave_one_out` of an episode is the mean over the other episodes. With the word
-`standardised`, the baseline is `mean`, and W - b is divided by s. In this module, s without an
-index is no state. It is the root mean square of W - b over the living steps of a task, which are
-the steps that are alive:
+`standardised`, the baseline is `mean`, and W - b is divided by s. In this module, s_t is a state,
+but s without an index is the root mean square of W - b over the living steps of a task. Living
+steps are the steps that are alive:
 
     (2)  b_{n,t} = 1/(N - 1) sum_{n' != n} W_{n',t}                     [Kool et al. 2019, eq. 8]
     (3)  Adv_{n,t} = (W_{n,t} - b_t) / s,  s^2 = mean over living steps of (W_{n,t} - b_t)^2
@@ -64,9 +63,9 @@ With `standardised`, the share of `mean` is left, and then g is divided by s. Si
 actions too, E[g] changes its length, and in general also its direction. The advantage of s is that
 the length of a step does not depend on the unit of the rewards.
 
-With N = 1 and T = 1, the policy could not adapt: `mean` is W itself, `leave_one_out` is the mean of
-no episode, and `linear` fits W almost exactly. `require_enough_data` refuses a data set if the
-share in (4) is below one half, if the bound of |H_nn| in (5) is above one half, or if
+With N = 1, the policy could not adapt: `mean` is W itself, `leave_one_out` is the mean of no
+episode, and, if T = 1, `linear` fits W almost exactly. `require_enough_data` refuses a data set if
+the share in (4) is below one half, if the bound of |H_nn| in (5) is above one half, or if
 `leave_one_out` has no other episode.
 """
 

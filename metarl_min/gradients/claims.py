@@ -9,8 +9,8 @@ An estimator can claim to be unbiased for one of three quantities, its estimand:
 DiCE and its relatives claim the Hessian. To isolate the Hessian, call the estimator with one inner
 step, with a unit vector e_j in the place of v, and with R = 0. The estimate is then
 (dphi_1/dtheta)^T e_j. By adaptation (3), the right value of this product is
-e_j + alpha Hess J(theta) e_j. Solve for column j of the Hessian. If each parameter has its own step
-size, alpha is the step size of parameter j:
+e_j + alpha Hess J(theta) e_j. (1) solves this for column j of the Hessian. If each parameter has
+its own step size, alpha is the step size of parameter j:
 
     (1)  Hess_j(D) = (g(D) - e_j) / alpha,  claim: E[Hess_j(D)] = Hess J(theta) e_j
                                                               [adaptation (3) with K = 1]

@@ -65,8 +65,8 @@ DiCE is published as an objective:
 - The derivative of box_l is box_l (g_0 + .. + g_l), and the derivative of ratio_t is ratio_t g_t.
 - Exchange the sums over l and t. The gradient of the objective is sum_t gamma^t w_t g_t with w_t of
   (6).
-- The inner step uses w_t without the factor gamma^t. W_t = r_t + gamma r_{t+1} + .. has no such
-  factor either, returns (1).
+- The inner step uses w_t without the factor gamma^t, because W_t = r_t + gamma r_{t+1} + .. also
+  has no factor gamma^t, returns (1).
 - Loaded DiCE has the objective sum_l gamma^l (box_l - box_{l-1}) Adv_l with box_{-1} = 1. Its
   gradient follows in the same way, with w_t of (7).
 - The derivative of box_l contains g_t if l >= t. The derivative of box_{l-1} contains g_t only if
@@ -91,7 +91,7 @@ Weights = Callable[[Any, Array, Array, float], Any]  # log ratios, rewards, b, g
 def plain_weights(log_ratio: Any, rewards: Array, b: Array, gamma: float = 1.0) -> Any:
     """Return the weights of plain automatic differentiation, eqs. (1) and (4).
 
-    They are data, so the second term of eq. (3) is zero.
+    These weights are data, so the second term of eq. (3) is zero.
     """
     return returns.discounted_returns(rewards, gamma) - b
 
@@ -134,7 +134,7 @@ def loaded_dice_weights(log_ratio: Any, rewards: Array, b: Array, gamma: float =
 def linearised_weights(log_ratio: Any, rewards: Array, b: Array, gamma: float = 1.0) -> Any:
     """Return the weights of the linearised score, eq. (8).
 
-    Their derivative contains the score of the whole episode, as eq. (2) does.
+    The derivative of these weights contains the score of the whole episode, as eq. (2) does.
     """
     sum_of_logs = np.sum(log_ratio, axis=-1, keepdims=True)
     return (1 + sum_of_logs) * plain_weights(log_ratio, rewards, b, gamma)

@@ -47,8 +47,8 @@ The bias of an estimator is the mean of g minus the gradient of F_N or F_inf, wi
     Reasons for O(1/N): the factor dphi_{k+1}/dphi_k of these estimators has the mean
     I + alpha Hess J(phi_k), as with exact gradients. (Given the other episodes, leave_one_out is
     constant too.)
-    So every phi_k, and every factor of (dphi_K/dtheta)^T v, is its exact value plus noise. The mean
-    and the variance of the noise are O(1/N).
+    So every phi_k, and every factor of (dphi_K/dtheta)^T v, is its value with exact gradients plus
+    noise. The mean and the variance of the noise are O(1/N).
     Therefore the mean of the product is grad F_inf + O(1/N), and F_N, the mean of J(phi_K), is
     F_inf + O(1/N). F_N - F_inf is a smooth function of theta, so its gradient is O(1/N) too.
 
@@ -143,7 +143,7 @@ linearised_score = partial(without_score_term, weights=linearised_weights)
 def emaml(
     inner: InnerStep, path: Iterates, data: StageData, v: Tree, R: Array, c: float | Array = 0.0
 ) -> Tree:
-    """Return the estimate of E-MAML, eq. (4): both terms of eq. (3). It is unbiased for F_N.
+    """Return the estimate of E-MAML, eqs. (3) and (4), which is unbiased for F_N.
 
     c is a control variate, and must not depend on the data. J(theta) is a good control variate.
 
@@ -165,7 +165,7 @@ def emaml(
 
 
 def fomaml(inner: InnerStep, path: Iterates, data: StageData, v: Tree, R: Array) -> Tree:
-    """Return the estimate of first-order MAML, eq. (5). It is biased for F_N and F_inf."""
+    """Return the estimate of first-order MAML, eq. (5), which is biased for F_N and F_inf."""
     return v
 
 

@@ -1,6 +1,6 @@
 """Which known estimator a library computes, found by comparison on every data set.
 
-The problems and their ordered data sets are those of the module `ordered_data`. In this module, x
+The problems and their ordered data sets come from the module `ordered_data`. In this module, x
 and y are estimators:
 
     (1)  share_out = g(D) / v  at alpha = 0 and R = 0                               [definition]
@@ -144,7 +144,7 @@ def verdict(cells: list[Measured]) -> str:
 
 
 def _parallel(x: Array, y: Array) -> Array:
-    """Return the part of each row of x that is a multiple of the same row of y. [M, D], [M, D]"""
+    """Return the projection of each row of x on the same row of y. [M, D], [M, D] -> [M, D]"""
     return (x * y).sum(-1, keepdims=True) / (y * y).sum(-1, keepdims=True) * y
 
 

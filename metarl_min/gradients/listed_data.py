@@ -61,34 +61,34 @@ class Listing(NamedTuple):
         return math.prod(len(stage) for stage in self.log_factors)
 
 
-def _from_counts(kinds: Trajectories, num_episodes: int) -> tuple[Data, Array]:
+def _from_counts(trajectories: Trajectories, num_episodes: int) -> tuple[Data, Array]:
     """Return the counts of all data sets, with the shared list of trajectories."""
-    counts, log_orders = enumeration.compositions(len(kinds.log_chance), num_episodes)
-    shape = (len(counts), *kinds.episodes.states.shape)
-    episodes = Episodes._make(np.broadcast_to(field, shape) for field in kinds.episodes)
-    return Data(episodes=episodes, counts=counts), log_orders + counts @ kinds.log_chance
+    counts, log_orders = enumeration.compositions(len(trajectories.log_chance), num_episodes)
+    shape = (len(counts), *trajectories.episodes.states.shape)
+    episodes = Episodes._make(np.broadcast_to(field, shape) for field in trajectories.episodes)
+    return Data(episodes=episodes, counts=counts), log_orders + counts @ trajectories.log_chance
 
 
-def _in_one_order(kinds: Trajectories, num_episodes: int) -> tuple[Data, Array]:
-    data, log_factors = _from_counts(kinds, num_episodes)
+def _in_one_order(trajectories: Trajectories, num_episodes: int) -> tuple[Data, Array]:
+    data, log_factors = _from_counts(trajectories, num_episodes)
     return sampled_form(data), log_factors
 
 
-def _in_every_order(kinds: Trajectories, num_episodes: int) -> tuple[Data, Array]:
-    U = len(kinds.log_chance)
+def _in_every_order(trajectories: Trajectories, num_episodes: int) -> tuple[Data, Array]:
+    U = len(trajectories.log_chance)
     enumeration.require_few(U ** min(num_episodes, 333))
     members = np.indices((U,) * num_episodes).reshape(num_episodes, -1).T
-    episodes = Episodes._make(field[members] for field in kinds.episodes)
+    episodes = Episodes._make(field[members] for field in trajectories.episodes)
     data = Data(episodes=episodes, counts=np.ones(members.shape))
-    return data, kinds.log_chance[members].sum(-1)
+    return data, trajectories.log_chance[members].sum(-1)
 
 
 def _listing(problem: Problem, form: Callable[[Trajectories, int], tuple[Data, Array]]) -> Listing:
     problem = instance("problem", problem, Problem)
-    kinds = enumeration.trajectories(problem.task, problem.horizon, problem.reward_noise)
+    trajectories = enumeration.trajectories(problem.task, problem.horizon, problem.reward_noise)
     sizes = [problem.num_episodes] * problem.num_steps
     sizes += [problem.num_outer_episodes] * (problem.num_outer_episodes > 0)
-    of_size = {n: form(kinds, n) for n in set(sizes)}
+    of_size = {n: form(trajectories, n) for n in set(sizes)}
     listing = Listing._make([[of_size[n][i] for n in sizes] for i in (0, 1)])
     enumeration.require_few(listing.size)
     return listing
@@ -111,8 +111,8 @@ def in_every_order(problem: Problem) -> Listing:
 
 def shortest(problem: Problem) -> Listing:
     """List every data set in the form that has the fewest episodes."""
-    kinds = enumeration.trajectories(problem.task, problem.horizon, problem.reward_noise)
-    by_counts = len(kinds.log_chance) < problem.num_episodes
+    trajectories = enumeration.trajectories(problem.task, problem.horizon, problem.reward_noise)
+    by_counts = len(trajectories.log_chance) < problem.num_episodes
     return from_counts(problem) if by_counts else in_one_order(problem)
 
 
@@ -193,6 +193,6 @@ def on_episodes(estimator: Estimator) -> Estimator:
     """Return an estimator for data sets with counts, from one that was written for sampled data.
 
     The result calls the given estimator with data sets of N episodes [M, N, T], whose counts are 1.
-    `meta_gradients.check_meta_gradient` makes such data sets, so there this wrapper is not needed.
+    `meta_gradients.check_meta_gradient` makes such data sets, so it does not need this wrapper.
     """
     return partial(_on_episodes, estimator=function("estimator", estimator))

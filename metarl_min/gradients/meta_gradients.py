@@ -7,7 +7,7 @@ P(D). An expectation is then a finite sum. g(D) is the estimate that an estimato
          Cov[g] = sum_D P(D) (g(D) - E[g]) (g(D) - E[g])^T                         [definition]
     (2)  n < (tr Cov_unbiased - tr Cov_biased) / |bias|^2,  bias = E[g] - grad F    [derivation]
 
-If (2) holds, the mean of n biased estimates is nearer to grad F than the mean of n unbiased ones:
+If (2) holds, the mean of n biased estimates has a smaller error than the mean of n unbiased ones:
 
 - The mean of n independent estimates has the expectation E[g] and the covariance Cov[g] / n.
 - So its expected squared distance from grad F is |bias|^2 + tr Cov[g] / n. Without a bias, this

@@ -69,7 +69,7 @@ def ordered_inputs(problem: Problem, weights: Weights) -> tuple[EstimatorInputs,
 
 
 def held(weights: Weights) -> Weights:
-    """Return weights with the same values, held constant when autograd differentiates."""
+    """Return weights with the same values, which autograd treats as constants."""
     return lambda log_ratio, rewards, *others: weights(np.zeros_like(rewards), rewards, *others)
 
 

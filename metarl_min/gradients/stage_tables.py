@@ -20,7 +20,7 @@ from metarl_min.mdps.rollouts import Episodes
 class StageTables(NamedTuple):
     """The tables of one stage, each [M, S, A].
 
-    They are already divided by M, so a sum over tasks is a mean.
+    The tables are already divided by M, so a sum of them over tasks is a mean.
     """
 
     plus: Array  # C+ of trust_region (6), divided by M
