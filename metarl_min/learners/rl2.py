@@ -39,9 +39,8 @@ k >= t, minus V_old,t, which is a baseline too. If gamma or lambda is less than 
 be biased, with and without (1).
 
 If the task has one state, b is the mean of r(s,a) over the actions. If the task has several states,
-b is 0, because an episode may end early. Then the actions decide how many steps follow, so they
-decide how often b is subtracted, and b is not a baseline. The policy always observes the sampled
-rewards.
+b is 0, because an episode may end early. With another b, the actions would decide how often b is
+subtracted, and b would not be a baseline. The policy always observes the sampled rewards.
 
 NumPy multiplies matrices with a BLAS library, often OpenBLAS. OpenBLAS uses several threads for a
 product of more than 2^19 multiplications. Then the last bits of the product can depend on the
@@ -105,12 +104,13 @@ BANDIT = Settings(
     hidden=64, num_tasks=256, iterations=2000, gamma=1.0, gae_lambda=0.7,
     scale=1.0, entropy=0.1, beta=0.02, max_norm=0.1,
 )  # fmt: skip
-# In a contextual bandit, each state is called a cue. Actions do not change the later cues. The arm
-# that is most likely to pay now is also the best arm for the rest of the trial. If no arm of a cue
-# has paid yet, all untried arms of this cue are equally likely to pay. A pull of any untried arm
-# gives the same amount of information about the task. So the arm that is most likely to pay also
-# gives the most information. Therefore gamma is 0, and later rewards add no noise to the
-# advantages. The policy still learns to remember, because gradients go back through the memory.
+# In a contextual bandit, each state is called a cue. For each cue, one arm always pays 1, and the
+# other arms always pay 0. Actions do not change the later cues. If an arm of the cue has paid, it
+# pays again, and no arm gives more information. If no arm has paid, all untried arms are equally
+# likely to pay, and give the same information; the other arms give nothing. So in both cases, the
+# arm that is most likely to pay now is also best for the rest of the trial. Therefore gamma is 0,
+# and later rewards add no noise to the advantages. The policy still learns to remember, because
+# gradients go back through the memory.
 CONTEXTUAL = Settings(
     hidden=32, num_tasks=128, iterations=1000, gamma=0.0, gae_lambda=0.0,
     scale=1.0, entropy=0.02, beta=0.01, max_norm=1.0,

@@ -4,9 +4,10 @@ The steps of a trial form one sequence of N T steps for each of M tasks. Time is
 all arrays. A step that is not alive comes after the end of its episode. The formulas skip such a
 step, and its advantage and its gradients are 0. So in (1), t + 1 is the next step that is alive.
 
-The policy pi_old played the trial, and V_old are its values. In this module, Adv_t is not W - b,
-but a discounted sum of the errors delta of V_old at step t and later. If lambda = 0, the sum is
-delta_t. If lambda = 1, only gamma discounts the later errors:
+The policy pi_old played the trial, and V_old are its values. In the module `returns`, an advantage
+is W - b, a return minus a baseline. In this module, Adv_t is a discounted sum of the errors delta
+of V_old at step t and later. If lambda = 0, the sum is delta_t. If lambda = 1, only gamma discounts
+the later errors:
 
     (1)  Adv_t = delta_t + gamma lambda Adv_{t+1},  delta_t = r_t + gamma V_old,{t+1} - V_old,t,
          with Adv = V_old = 0 after the last step          [Schulman et al. 2016, eqs. 11, 16]
@@ -14,10 +15,10 @@ delta_t. If lambda = 1, only gamma discounts the later errors:
 The sequence is not cut between episodes, because exploration in one episode earns reward in the
 next.
 
-The training changes pi so that a function f of its logits z and its values V grows. An ascent is
-one update of theta by the gradient of f. Several ascents may use the same trials, so pi may differ
-from pi_old. Let ratio_t = pi(a_t) / pi_old(a_t). Let Ent_t = -sum_a pi_t log pi_t be the entropy of
-pi at step t. The target of V_t is the constant target_t = Adv_t + V_old,t. In this module, eps
+The training changes pi so that a function f of its logits z and its values V grows. An ascent
+changes theta once, along the gradient of f. Several ascents may use the same trials, so pi may
+differ from pi_old. Let ratio_t = pi(a_t) / pi_old(a_t). Let Ent_t = -sum_a pi_t log pi_t be the
+entropy of pi at step t. The target of V_t is the constant target_t = Adv_t + V_old,t. In this module, eps
 limits the distance of a ratio from 1:
 
     (2)  f = sum_t ( min(ratio_t Adv_t, clip(ratio_t, 1 - eps, 1 + eps) Adv_t)
@@ -35,10 +36,10 @@ weight of the values. The gradients of f are:
 
 Here 1{a_t} is the one-hot vector of the action.
 
-    Steps of (3): dlog pi(a)/dz = 1{a} - pi, so ratio has the derivative ratio (1{a} - pi).
+    Derivation of (3): dlog pi(a)/dz = 1{a} - pi, so ratio has the derivative ratio (1{a} - pi).
     The clip term is less than ratio Adv in two cases: Adv > 0 and ratio > 1 + eps, or Adv < 0 and
     ratio < 1 - eps. In these cases the clip term is constant, so k_t = 0.
-    Steps of (4): dEnt/dpi = y with y = -(log pi + 1), and sum_a pi y = Ent - 1.
+    Derivation of (4): dEnt/dpi = y with y = -(log pi + 1), and sum_a pi y = Ent - 1.
     By policies (3), the gradient y in pi becomes the gradient pi (y - sum_a pi y) in z.
     This gradient is pi (-log pi - 1 - Ent + 1), which is (4).
 

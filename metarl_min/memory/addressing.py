@@ -2,9 +2,10 @@
 
 Row i of the memory has an address and a content, which are vectors. In this module, R is the number
 of rows, and W is the number of entries of a vector. At each step, a network gives a key, a vector
-to write, a gate in (0, 1) and a strength of at least 1. Let f be the number to differentiate. The
-equation after a function gives the gradients of f in the arguments of the function. In such an
-equation, g is the gradient of f in the result of the function.
+to write, a gate in (0, 1) and a strength of at least 1. Let f be the number to differentiate. (1),
+(3), (5), (8) and (10) define functions. The equation after each of them gives the gradients of f in
+the arguments of this function. In such an equation, g is the gradient of f in the result of the
+function.
 
 The similarity of the key and an address is the cosine of the angle between these two vectors:
 
@@ -34,10 +35,10 @@ In (4), y is the gradient in the argument of the softmax, by policies (3). (6) h
 linear in the weights and linear in the contents.
 
 The vector to write is added to two kinds of row: the least used row, and the rows that were read at
-the previous step. The vector last_reading holds the weights of the previous reading. If the gate is
-near 1, most of the weight in `writing` belongs to the rows that were read. If the gate is near 0,
-most of the weight belongs to the least used row. By (12), the usage of a row decays at each step,
-and grows if the row is read or written:
+the previous step. The vector last_reading holds the weights of the previous reading, and `writing`
+holds the weights of the write. If the gate is near 1, most of the weight of a write belongs to the
+rows that were read. If the gate is near 0, most of this weight belongs to the least used row. By
+(12), the usage of a row decays at each step, and grows if the row is read or written:
 
     (7)  least_i = 1 at the first row with the smallest usage, and 0 elsewhere
                                                                       [Santoro et al. 2016, eq. 6]
@@ -155,7 +156,9 @@ def writing_weights_pullback(
 
 
 def write(rows: Any, least: Any, writing: Any, vector: Any) -> Any:
-    """Return the rows, addresses or contents, after a write, eq. (10). [..., R, W] -> [..., R, W]
+    """Return the rows after a write, eq. (10). [..., R, W] -> [..., R, W]
+
+    The rows are the addresses or the contents.
 
     >>> write(np.array([[1.0], [2.0]]), np.array([1.0, 0.0]), np.array([0.5, 0.5]), np.array([8.0]))
     array([[4.],

@@ -2,7 +2,7 @@
 
 A recurrent cell computes the next hidden state h' from the hidden state h and an input x. In this
 module, W, b, U and c are the parameters, and s(y) = 1 / (1 + exp(-y)) is the logistic function. The
-sign * is the product entry by entry:
+sign * is the product entry by entry. The Elman cell is:
 
     (1)  h' = tanh(x W + b + h U)                                             [Elman 1990]
 
@@ -38,7 +38,7 @@ d_q is the gradient of f in q:
 
 All steps and tasks share the parameters, so each gradient in a parameter is a sum over the steps t
 and over the tasks. In this module, T is the number of all steps of a sequence. If the sequence is a
-trial, T is the product N T of the other modules.
+trial with N episodes of T steps, the T of this module is N times the T of the other modules.
 
     (5)  df/dW = sum_t x_t^T (d_r, d_u, d_n)_t,  df/db = sum_t (d_r, d_u, d_n)_t,
          df/dU = sum_t h_t^T (d_r, d_u, d_q)_t,  df/dc = sum_t d_q,t   [Werbos 1990; derivation]
@@ -80,7 +80,7 @@ def gru_reset_before(params: Tree, h: Any, x: Any) -> Any:
     gates = sigmoid(y[..., : 2 * H] + h @ U[..., : 2 * H])
     r, u = gates[..., :H], gates[..., H:]
     n = np.tanh(y[..., 2 * H :] + (r * h) @ U[..., 2 * H :])
-    return n + u * (h - n)
+    return n + u * (h - n)  # this is u * h + (1 - u) * n
 
 
 class GRUStep(NamedTuple):
@@ -115,8 +115,8 @@ class GRUGradient(NamedTuple):
 def gru_pullback(U: Array, h: Array, step: GRUStep, g: Array) -> GRUGradient:
     """Return the gradients of one step from g = df/dh', eq. (4). U [H, 3 H], h, g [M, H]"""
     _, r, u, n, q = step
-    n_gradient = g * (1 - u)  # a factor of d_n and of d_u
-    d_n, d_u = n_gradient * (1 - n * n), n_gradient * (h - n) * u
+    df_dn = g * (1 - u)  # gradient in n; d_n is the gradient in the argument of tanh
+    d_n, d_u = df_dn * (1 - n * n), df_dn * (h - n) * u
     d_q = d_n * r
     d_r = d_q * q * (1 - r)  # eq. (4), because d_q = d_n * r
     recurrent = onp.concatenate([d_r, d_u, d_q], axis=-1)

@@ -11,9 +11,9 @@ strength control the memory, and are functions of the hidden state h of the GRU 
                                                         [Graves et al. 2014; Graves et al. 2016]
 
 Then the policy writes with the weights of addressing (7) and (8). It applies addressing (10) twice:
-`vector` is written to the contents, and the key of the PREVIOUS step to the addresses. The reason
-is that a policy observes the outcome of an action one step after the state of the action. So the
-outcome is stored at the key of this state. When a similar state returns, its key is similar, and
+`vector` is written to the contents, and the key of the PREVIOUS step to the addresses. The reason:
+a policy observes the outcome of an action one step after the state in which it acted. So the
+outcome is stored at the key of that state. When a similar state returns, its key is similar, and
 the policy reads the outcome. After the write, the policy reads with the key of the current step, by
 addressing (1), (3) and (5). The logits and the value are linear in h and in the vector `read`.
 

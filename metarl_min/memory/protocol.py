@@ -1,8 +1,8 @@
 """The protocol of a policy with a memory: the four functions of a `RecurrentPolicy`.
 
 A learner uses a policy only through these functions. So the learner need not know what the memory
-contains, or how the gradient is computed. In this module, T is the number of all steps of a trial,
-which is the product N T of the other modules.
+contains, or how the gradient is computed. In this module, T is the number of all steps of a trial.
+So T of this module is N times the T of the other modules.
 """
 
 from collections.abc import Callable
@@ -102,7 +102,8 @@ def unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], An
     """
     instance("policy", policy, RecurrentPolicy)
     require(onp.ndim(x) == 3 and len(x) > 0, "x must have the axes [T, M, I]", onp.shape(x))
-    # Arrays that autograd traces, and complex parameters of a complex step, skip the checks.
+    # The checks are skipped for arrays that autograd traces, and for complex parameters, with which
+    # a check of a gradient differentiates.
     traced = isbox(params) or isbox(x)
     if traced or any(map(onp.iscomplexobj, instance("params", params, dict).values())):
         return _unroll(policy, params, x)

@@ -18,7 +18,8 @@ tasks, divided by the number M N T of steps:
     (2)  F = sum over the M tasks of f / (M N T)                                  [definition]
 
 A step that is not alive adds 0 to the sum, but it is counted in M N T. Each ascent is one step of
-Adam with the gradient of F in theta. A long gradient is first scaled down, by actor_critic (6).
+Adam with the gradient of F in theta. A long gradient is first scaled down, by actor_critic (6). In
+this module, an update is all ascents on one batch.
 """
 
 from __future__ import annotations
@@ -201,8 +202,8 @@ def ascend(
     """Return the state after the ascents of F, eq. (2), on one batch, with the schedule of eq. (1).
 
     `record` and `episodes` describe the trials of the batch. `rewards` [M, N, T] are the rewards
-    that enter the advantages. They may differ from `episodes.rewards`: rl2 passes rewards or mean
-    rewards, divided by `tasks.reward_unit`.
+    that enter the advantages. They may differ from `episodes.rewards`: rl2 passes the
+    sampled rewards, or the expected rewards minus a baseline, both divided by `tasks.reward_unit`.
     """
     _check_batch(settings, state, record, episodes, rewards)
     x, memories, logits, values = record
