@@ -16,10 +16,10 @@ of the mean reward of arm i, and eps is a probability.
     (7)  explore_then_commit: each arm a fixed number of times, then (2) once, and this arm for
          the rest of the trial                      [Lattimore and Szepesvari 2020, alg. 1]
 
-m_i is the posterior mean of arm i. If several arms are equally good, one of them is drawn
-uniformly at random. Only `greedy_first_arm` and `eps_greedy_first_arm` take the first of them. The
-published table seems to have done so too. These two players stay with an arm of mean 1/2 where an
-untried arm is equally good, so they explore less.
+m_i is the posterior mean of arm i. If several arms are equally good, one of them is drawn uniformly
+at random. Only `greedy_first_arm` and `eps_greedy_first_arm` pull the first of these arms, as the
+players of the published table seem to do. If the present arm has the posterior mean 1/2, and an
+untried arm has it too, these two players may stay with the present arm. So they explore less.
 
 The constants of (3), (4) and (7) are tuned: `CONSTANTS` holds the values that are tried.
 """

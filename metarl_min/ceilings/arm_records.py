@@ -147,7 +147,7 @@ def unrank(table: Numbering, start: int, stop: int, total: int) -> list[Array]:
 
 def _group_counts(num_arms: int, pulls: int) -> list[int]:
     """Count the multisets of records of one group, the factor [q^m] of eq. (4). -> pulls + 1"""
-    num_arms = min(num_arms, pulls)  # no more arms have a pull
+    num_arms = min(num_arms, pulls)  # at most `pulls` arms have a pull
     counts = [[0] * (pulls + 1) for _ in range(num_arms + 1)]  # [arms with a pull, pulls]
     counts[0][0] = 1
     for n in range(1, pulls + 1):

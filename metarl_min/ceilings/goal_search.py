@@ -2,8 +2,8 @@
 
 Every step moves from s to m(s,a) and pays r_0. Only the goal differs between the candidate tasks:
 in candidate g, of prior weight w_g, the goal is the cell c_g, and a step that ends there pays r_g,
-which is not r_0. So the first arrival at the goal tells the task. Before it, the history only
-tells which cells are not the goal. Two optima of the known task g are needed:
+which is not r_0. So the first arrival at the goal tells the task. Before this arrival, the history
+only tells which cells are not the goal. Two optima of the known task g are needed:
 
     V_g(k)  the optimum of k more steps in an episode, from the cell c_g
     V_g     the optimum of a whole episode
@@ -25,7 +25,7 @@ B_g. V_t is the optimum after t steps along the best walk, if the goal is not fo
 
     Steps of (2). Until the goal is found, each step pays r_0 and moves without chance.
     So there is only one history without the goal, and a player follows one walk, fixed in advance.
-    If the goal is c_g, its return is N T r_0 + B_g(t_g), or N T r_0 if it never arrives.
+    If the goal is c_g, the return is N T r_0 + B_g(t_g), or N T r_0 if the walk never arrives.
     The prior weighs these returns, and the player chooses the walk. Chance in the choice of the
     walk gives an average over walks, which is at most the best of them.
 

@@ -1,7 +1,7 @@
 """Tables from which a family is recognised as goal search.
 
-In the candidate tasks of a goal search, every step moves without chance. All steps pay one reward
-r_0 but those that end in the goal. The moves of two candidates differ only in their goals.
+In the candidate tasks of a goal search, every step moves without chance. All steps pay the reward
+r_0, except the steps that end in the goal. The moves of two candidates differ only in their goals.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def _most_frequent(values: Array) -> Any:
 
 
 def without_chance(family: Family) -> StepTables | None:
-    """Return the steps of the candidates of weight above 0, or None if chance has a part in them.
+    """Return the steps of the candidates of weight above 0, or None if a step depends on chance.
 
-    None also if the goals do not fit in the bits of an integer, or if the tables or the bounds of
-    the search would be too large.
+    The result is also None if the goals do not fit in the bits of an integer, or if the tables or
+    the bounds of the search would be too large.
     """
     prior: Any = instance("family", family, Family).prior
     if not isinstance(prior, Hypotheses) or family.reward_noise is not rollouts.deterministic:

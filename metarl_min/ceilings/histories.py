@@ -69,10 +69,10 @@ def _start(num_tasks: int, start: Callable[[int], Any]) -> History:
 
 
 def _present_states(history: Any, states: Any, shape: TrialShape) -> Array:
-    """Return the states before the next step. They may be None where a task has one state.
+    """Return the states before the next step. `states` may be None if a task has one state.
 
-    ValueError if the trial is over, if an episode cannot start there, or if the last step did not
-    arrive there.
+    ValueError if the trial is over, if an episode cannot start in these states, or if the last step
+    did not arrive in them.
     """
     instance("belief", history, History)
     M, t = history.num_tasks, history.time
