@@ -18,16 +18,16 @@ next.
 The training changes pi so that a function f of its logits z and its values V grows. An ascent
 changes theta once, along the gradient of f. Several ascents may use the same trials, so pi may
 differ from pi_old. Let ratio_t = pi(a_t) / pi_old(a_t). Let Ent_t = -sum_a pi_t log pi_t be the
-entropy of pi at step t. The target of V_t is the constant target_t = Adv_t + V_old,t. In this module, eps
-limits the distance of a ratio from 1:
+entropy of pi at step t. The target of V_t is the constant target_t = Adv_t + V_old,t. In this
+module, eps limits the distance of a ratio from 1:
 
     (2)  f = sum_t ( min(ratio_t Adv_t, clip(ratio_t, 1 - eps, 1 + eps) Adv_t)
                      + eta Ent_t - (target_t - V_t)^2 / 4 )
                                            [Schulman et al. 2017, eqs. 7, 9; Mnih et al. 2016]
 
-Because of the min, f does not grow if a ratio that is further than eps from 1 moves further away.
-The factor 1/4 is a product: 1/2 is the usual factor of a squared error, and another 1/2 is the
-weight of the values. The gradients of f are:
+Suppose that the distance of a ratio from 1 is more than eps. Because of the min, f does not grow if
+this distance grows. The factor 1/4 is a product: 1/2 is the usual factor of a squared error, and
+another 1/2 is the weight of the values. The gradients of f are:
 
     (3)  df/dz_t = k_t ratio_t Adv_t (1{a_t} - pi_t) + eta dEnt_t/dz_t,
          k_t = 0 if the clip term of (2) is less than ratio_t Adv_t, else 1   [derivative of (2)]

@@ -26,8 +26,8 @@ variance of (3) is l^2 / 3 = 2 / (rows + columns), which lies between 1 / rows a
 the variance 1 / rows, x W would be about as large as x. With the variance 1 / columns, the gradient
 in x would be about as large as the gradient in x W.
 
-In this module, T is the number of all steps of a trial, which is the product N T of the other
-modules.
+In this module, T is the number of all steps of a trial. So T of this module is N times the T of the
+other modules.
 """
 
 from collections.abc import Callable
