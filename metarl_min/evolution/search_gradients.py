@@ -42,8 +42,8 @@ F(theta + sigma e) = F + sigma e.grad F + (sigma^2 / 2) e^T Hess e, with Hess = 
     (4):  y = e (e.grad F) + (sigma / 2) e (e^T Hess e)
 
 - Cov g = Cov y / n, and Cov y = E y y^T - grad F grad F^T, because E y = grad F.
-- Let F_i be entry i of grad F. By E e_i^2 = 1 and E e_i^4 = 3, E e e^T (e.grad F)^2 has the entries
-  3 F_i^2 + sum_{j != i} F_j^2 and 2 F_i F_j. So it is |grad F|^2 I + 2 grad F grad F^T: (5).
+- Let F_i be entry i of grad F. As E e_i^2 = 1 and E e_i^4 = 3, entry ij of E e e^T (e.grad F)^2 is
+  2 F_i F_j, or 2 F_i^2 + |grad F|^2 if i = j. This is |grad F|^2 I + 2 grad F grad F^T: (5).
 - In (2), the second summand of y adds E e e^T (F / sigma)^2 = (F / sigma)^2 I: (6).
 - In (4), the second summand of y adds the matrix X = (sigma^2 / 4) E e e^T (e^T Hess e)^2: (7).
 - In (2) and (4), the product of the two summands is odd in e, so its mean is 0.

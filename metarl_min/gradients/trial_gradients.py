@@ -33,10 +33,10 @@ The part of (2) with R_{>k} is called the score term. The score term makes an ac
 if the data with this action lead to a better adapted policy. Most programs have no score term.
 
 The expectation in (2) is estimated from one trial on each of M tasks. Let L_k(phi) be the sum of
-Adv log pi(a_t|s_t; phi) over all living steps of stage k, with Adv = W_t + R_{>k}. Unlike trials
-(2), L_k has no factor 1/N_inner. The estimate from one task is the gradient of sum_k L_k(phi_k),
-which is computed by the chain of adaptation (3). First-order MAML replaces dphi_k/dtheta by the
-identity and has no score term, so it only approximates grad F:
+Adv log pi(a_t|s_t; phi) over all steps of stage k that are alive, with Adv = W_t + R_{>k}. Unlike
+trials (2), L_k has no factor 1/N_inner. The estimate from one task is the gradient of
+sum_k L_k(phi_k), which is computed by the chain of adaptation (3). First-order MAML replaces
+dphi_k/dtheta by the identity and has no score term, so it only approximates grad F:
 
     (3)  grad F ~ E[sum_k sum_{i in D_k} sum_t W_t grad log pi(a_t|s_t; phi_k)]
                                                                   [Finn et al. 2017, sec. 5.2]
