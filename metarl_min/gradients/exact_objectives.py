@@ -49,7 +49,7 @@ def _F_N_and_gradient(problem: Problem) -> tuple[float, Tree]:
     return value, gradient
 
 
-def _F_inf_and_gradient(problem: Problem) -> tuple[float, Tree]:
+def F_inf_and_gradient(problem: Problem) -> tuple[float, Tree]:
     """Return F_inf by adaptation (5), and its gradient."""
     inner, theta, J = problem.inner, problem.theta, listed_data.objective(problem)
     if inner.update is inner_steps.ascend:
@@ -71,4 +71,4 @@ def _F_inf_and_gradient(problem: Problem) -> tuple[float, Tree]:
 def exact_gradients(problem: Problem) -> ExactGradients:
     """Return both objectives and their gradients. They do not depend on outer episodes."""
     problem = instance("problem", problem, Problem)._replace(num_outer_episodes=0)
-    return ExactGradients._make([*_F_N_and_gradient(problem), *_F_inf_and_gradient(problem)])
+    return ExactGradients._make([*_F_N_and_gradient(problem), *F_inf_and_gradient(problem)])

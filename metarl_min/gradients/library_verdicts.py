@@ -35,6 +35,7 @@ from metarl_min.basics.trees import Array
 from metarl_min.gradients import adaptation
 from metarl_min.gradients.estimator_weights import Weights, plain_weights
 from metarl_min.gradients.estimators import ESTIMATORS, EstimatorInputs, through_inner_steps
+from metarl_min.gradients.inner_steps import InnerStep
 from metarl_min.gradients.libraries import Library
 from metarl_min.gradients.objectives import expected_return_objective
 from metarl_min.gradients.ordered_data import ordered_inputs, own_gradient
@@ -127,6 +128,10 @@ def measure_all(libraries: list[Library], problems: list[Problem]) -> dict[str, 
     for one in sequence("problems", problems):
         K = instance("a problem", one, Problem).num_steps
         require(K == 1, "a problem must have one inner step", K)
+        own = one[6:] + one.inner[3:]  # the fields that have defaults
+        defaults = [*Problem._field_defaults.values(), *InnerStep._field_defaults.values()]
+        rule = "a problem must have the defaults of the fields after num_steps and baseline"
+        require(list(own) == defaults, rule, own)
     measured = {}
     for library in sequence("libraries", libraries):
         key = instance("a library", library, Library).setting, library.weights

@@ -13,11 +13,11 @@ from metarl_min.basics import trees
 from metarl_min.basics.arguments import generator, instance, whole
 from metarl_min.basics.checks import EPS
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.gradients import adaptation, estimators, inner_steps
+from metarl_min.gradients import estimators, inner_steps
 from metarl_min.gradients.enumeration import Data
 from metarl_min.gradients.estimators import Estimator
-from metarl_min.gradients.meta_gradients import inputs_at
-from metarl_min.gradients.objectives import expected_return_objective
+from metarl_min.gradients.exact_objectives import F_inf_and_gradient
+from metarl_min.gradients.listed_data import inputs_at, objective
 from metarl_min.gradients.problems import Problem
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.mdp import MAX_COUNT, take_tasks
@@ -51,19 +51,23 @@ class SampledMoments(NamedTuple):
 def sample_data(rng: Rng, problem: Problem, num_sets: int) -> tuple[list[Tree], list[Data]]:
     """Sample the data of K inner steps, M times. Return phi_0 .. phi_K and D_0 .. D_{K-1}.
 
-    The episodes of D_k are sampled with phi_k. -> leaves [M, ...], episodes [M, N, T]
+    If the problem has outer episodes, they follow as D_K. The episodes of D_k are sampled with
+    phi_k. -> leaves [M, ...], episodes [M, N, T]
     """
     generator("rng", rng)
     inner, N = instance("problem", problem, Problem).inner, problem.num_episodes
     num_sets = whole("num_sets", num_sets, 2, MAX_COUNT)
     copies = take_tasks(problem.task, np.zeros(num_sets, int))
-    sampler = rollouts.sampler(copies, rollouts.deterministic)
+    sampler = rollouts.sampler(copies, problem.reward_noise)
+    sizes = [N] * problem.num_steps + [problem.num_outer_episodes]
     path, data = [trees.broadcast_to_tasks(problem.theta, num_sets)], []
-    for _ in range(problem.num_steps):
-        probs = policies.softmax(inner.policy.logits(path[-1]))
-        episodes = rollouts.sample(rng, sampler, probs, N, problem.horizon)
-        data.append(Data(episodes=episodes, counts=np.ones((num_sets, N))))
-        path.append(inner_steps.next_iterate(inner, path, path[-1], data[-1], inner.weights))
+    for k, size in enumerate(sizes):
+        if size > 0:
+            probs = policies.softmax(inner.policy.logits(path[-1]))
+            episodes = rollouts.sample(rng, sampler, probs, size, problem.horizon)
+            data.append(Data(episodes=episodes, counts=np.ones((num_sets, size))))
+        if k < problem.num_steps:
+            path.append(inner_steps.next_iterate(inner, path, path[-1], data[-1], inner.weights))
     return path, data
 
 
@@ -91,13 +95,10 @@ def compare_by_sampling(
     """
     instance("functions", functions, dict)
     problem = instance("problem", problem, Problem)
-    inner, theta, K = problem.inner, problem.theta, problem.num_steps
-    J = expected_return_objective(problem.task, problem.horizon)
-    grad_F_inf = adaptation.meta_gradient_by_hessian_products(
-        inner.policy, theta, inner.alpha, K, J
-    )
+    grad_F_inf = F_inf_and_gradient(problem)[1]
     inputs = inputs_at(problem, *sample_data(rng, problem, num_sets))
-    return_of_theta = float(J.value(inner.policy.logits(theta))[0])
+    logits = problem.inner.policy.logits(problem.theta)
+    return_of_theta = float(objective(problem).value(logits)[0])
     unbiased = trees.flatten_tasks(estimators.emaml(*inputs, c=return_of_theta))
     moments = {}
     for name, estimator in functions.items():

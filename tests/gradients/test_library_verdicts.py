@@ -251,3 +251,10 @@ def test_problems_with_two_inner_steps_and_other_records_are_refused():
         measure_all(libraries.SUMS, [PROBLEMS[0]._replace(num_steps=2)])
     with pytest.raises(TypeError, match="a library"):
         measure_all([plain], PROBLEMS)
+
+
+@pytest.mark.parametrize("change", [{"gamma": 0.5}, {"num_outer_episodes": 1}])
+def test_a_field_that_the_formulas_do_not_know_is_refused(change):
+    problem = PROBLEMS[0]._replace(**change)
+    with pytest.raises(ValueError, match="must have the defaults of the fields after num_steps"):
+        measure_all(libraries.MEANS[:1], [problem])

@@ -5,11 +5,12 @@ import problems
 import pytest
 from comparing import rng
 
-from metarl_min.gradients import meta_gradients
-from metarl_min.gradients.estimators import ESTIMATORS, InnerStep, emaml
+from metarl_min.basics import trees
+from metarl_min.gradients import inner_steps, meta_gradients
+from metarl_min.gradients.estimators import ESTIMATORS, InnerStep, emaml, plain
 from metarl_min.gradients.meta_gradients import Problem, standard_problems
 from metarl_min.gradients.monte_carlo import compare_by_sampling
-from metarl_min.mdps import policies
+from metarl_min.mdps import noises, policies
 from metarl_min.tasks import gridworlds
 
 
@@ -95,6 +96,49 @@ def test_a_task_too_large_to_enumerate_with_a_network():
             assert np.isfinite(estimate.in_stderrs).all()
             assert estimate.mean.shape == (9 * 4 + 4 + 4 * 5 + 5,)
     assert abs(sampled["emaml"].bias_F_N.in_stderrs).max() < 5
+
+
+def momentum(inner, phis, gradient):
+    phi = trees.add_scaled(phis[-1], inner.alpha, gradient)
+    last = trees.add_scaled(phis[-1], -1.0, phis[-2]) if len(phis) > 1 else None
+    return phi if last is None else trees.add_scaled(phi, 0.5, last)
+
+
+OWN = {
+    "a discount": {"gamma": 0.5},
+    "Bernoulli rewards": {"reward_noise": noises.bernoulli},
+    "outer episodes": {"num_outer_episodes": 2},
+    "momentum": {"num_steps": 2, "update": momentum},
+    "weights": {"weights": inner_steps.full_returns},
+}
+
+
+@pytest.mark.parametrize("setting", OWN)
+def test_every_field_of_a_problem_is_used_as_by_the_exact_moments(setting):
+    task = standard_problems()[1].task
+    task = task._replace(reward=np.array([[[[0.3], [1.0]], [[0.1], [0.8]]]]))
+    changes = dict(OWN[setting])
+    inner = standard_problems()[1].inner
+    inner = inner._replace(**{k: changes.pop(k) for k in ("update", "weights") if k in changes})
+    one = standard_problems()[1]._replace(
+        task=task, inner=inner, num_episodes=1, **({"num_steps": 1} | changes)
+    )
+    both = {"emaml": emaml, "plain": plain}
+    truth, exact = meta_gradients.compare_estimators(both, one, [1])[1]
+    sampled = compare_by_sampling(rng(3), both, one, 20_000)
+    for name, moments in exact.items():
+        pairs = [(sampled[name].mean, moments.mean)]
+        pairs += [(sampled[name].bias_F_N, moments.mean - truth.grad_F_N["logits"].ravel())]
+        pairs += [(sampled[name].bias_F_inf, moments.mean - truth.grad_F_inf["logits"].ravel())]
+        for estimate, value in pairs:
+            assert (abs(estimate.mean - value) <= 5 * estimate.stderr).all(), (name, setting)
+
+
+def test_noise_that_cannot_be_listed_can_be_sampled():
+    loud = standard_problems()[1]._replace(reward_noise=noises.gaussian, num_episodes=1)
+    sampled = compare_by_sampling(rng(4), {"emaml": emaml, "plain": plain}, loud, 2000)
+    assert abs(sampled["emaml"].bias_F_N.in_stderrs).max() < 5
+    assert abs(sampled["plain"].bias_F_N.in_stderrs).max() > 5
 
 
 def test_one_estimate_has_no_standard_error():
