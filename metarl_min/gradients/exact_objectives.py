@@ -9,6 +9,8 @@ Autograd differentiates this sum. F_inf and its gradient are computed by adaptat
 the update rule of the inner step is your own, the inner steps of F_inf apply this rule to the exact
 gradients of J, and autograd differentiates F_inf. tests/estimators_by_hand.py computes F_N with
 loops.
+
+`F_inf_and_gradient` trusts its arguments.
 """
 
 from typing import Any, NamedTuple
