@@ -136,7 +136,7 @@ def arrive(rng: Rng, tables: Sampler, pair: Array) -> Array:
 
 
 def _policy_table(tables: Sampler, leading: tuple[int, ...], probs: Array) -> tuple[Array, Array]:
-    """Return the cumulative probabilities of actions [A - 1, columns], and an offset for each task.
+    """Return the cumulative probabilities of actions [A - 1, columns], and the offsets [P, M].
 
     A policy has S columns, one for each state. The offset of a task is the first column of its
     policy. So the column of a state of this task is the offset plus the state.
@@ -150,7 +150,8 @@ def _policy_table(tables: Sampler, leading: tuple[int, ...], probs: Array) -> tu
     except ValueError:
         rule = f"leading axes of probs must be equal to those of the tasks, {leading}, or 1"
         raise ValueError(f"{rule}, got {axes}") from None
-    return np.ascontiguousarray(_cumulative(probs).reshape(-1, A).T[:-1]), column_offset
+    policy = np.ascontiguousarray(_cumulative(probs).reshape(-1, A).T[:-1])
+    return policy, column_offset.reshape(-1, math.prod(tables.leading))
 
 
 def _walk(
@@ -202,17 +203,16 @@ def sampled_episodes(
     P = population or 1
     leading = tables.leading if population is None else (P, *tables.leading)
     policy, column_offset = _policy_table(tables, leading, probs)
-    column_offset = column_offset.reshape(P, -1)  # [P, M]
     rows, actions, arrivals = _walk(rng, tables, policy, column_offset, num_episodes, horizon)
-    noise_rng: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=1)
-    rewards = tables.noise(noise_rng, tables.rewards.take(arrivals))
     alive = np.ones(rows.shape, bool)  # the first step is always alive
     if tables.may_end:  # a later step is not alive if it begins in an absorbing state
         alive[1:] = ~tables.absorbing.take(rows[1:])
-        rewards = np.where(alive, rewards, 0.0)
-    by_time = (rows % tables.shape[0], actions, rewards, alive)
-    axes = (*leading, num_episodes, horizon)
-    return Episodes._make([np.moveaxis(x, 0, -1).reshape(axes) for x in by_time])
+    by_time, axes = (rows % tables.shape[0], actions, alive), (*leading, num_episodes, horizon)
+    states, actions, is_alive = [x.transpose(1, 2, 0).reshape(axes) for x in by_time]
+    numbers: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=1)
+    rewards = tables.noise(numbers, tables.rewards.take(arrivals)).transpose(1, 2, 0).reshape(axes)
+    rewards = np.where(is_alive, rewards, 0.0) if tables.may_end else rewards
+    return Episodes._make((states, actions, rewards, is_alive))
 
 
 def visit_index(episodes: Episodes, shape: tuple[int, int]) -> Array:
