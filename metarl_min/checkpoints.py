@@ -7,7 +7,8 @@ one step, so a reader never meets half a file. A run reads only a checkpoint tha
 same learner, family, settings and seed, and whose state has the parts, the shapes and the dtypes of
 its own state.
 
-`rebuild`, `shapes`, `leaves_of`, `with_leaves` and `not_finite` trust their arguments.
+`rebuild`, `shapes`, `leaves_of`, `with_leaves`, `not_finite` and `require_finite` trust their
+arguments.
 """
 
 import io
@@ -102,6 +103,14 @@ def with_leaves(checkpoint: Checkpoint, leaves: dict[str, Array]) -> Checkpoint:
 def not_finite(leaves: dict[str, Array]) -> str:
     """Return the path of a leaf that holds NaN or infinity, or an empty text."""
     return next((path for path, leaf in leaves.items() if not np.isfinite(leaf).all()), "")
+
+
+def require_finite(leaves: dict[str, Array], iteration: int) -> None:
+    """Raise a FloatingPointError if a leaf has an entry that is not finite."""
+    bad = not_finite(leaves)
+    if bad:
+        got = f"NaN or infinity in {bad} after iteration {iteration}"
+        raise FloatingPointError(f"a state must stay finite, got {got}")
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:

@@ -31,11 +31,10 @@ OnIteration = Callable[[int, Any], None]  # number of the iteration, its Info
 
 
 def _name(called: Any) -> str:
-    """Return the file, without its folder, and the name of a function below its partials."""
-    inner, _ = words.unwrapped(called)
-    module = sys.modules.get(getattr(inner, "__module__", ""))
+    """Return the file of a function, without its folder, and the name of the function."""
+    module = sys.modules.get(getattr(called, "__module__", ""))
     file = Path(getattr(module, "__file__", None) or "").stem
-    return f"{file}.{getattr(inner, '__qualname__', type(inner).__name__)}"
+    return f"{file}.{getattr(called, '__qualname__', type(called).__name__)}"
 
 
 def _with_values(name: str, values: Mapping[str, Any]) -> str:
@@ -55,14 +54,15 @@ def made_by(learner: Learner, seed: int) -> dict[str, Any]:
     >>> made["family"], made["seed"], made["num_tasks"]
     ('bandit arms=2 pulls=10 prior=1,1', 3, 200)
     """
-    family, (_, noise) = learner.family, words.unwrapped(learner.family.reward_noise)
+    family = learner.family
+    (step, _), (noise, values) = words.unwrapped(learner.step), words.unwrapped(family.reward_noise)
     made = {
-        "learner": _name(learner.step),
+        "learner": _name(step),
         **learner.settings,
         "family": _with_values(family.name, family.parameters),
         "horizon": family.horizon,
         "episodes": family.num_episodes,
-        "noise": _with_values(_name(family.reward_noise), noise),
+        "noise": _with_values(_name(noise), values),
         "seed": whole("seed", seed, 0, np.inf),
     }
     return dict(json.loads(json.dumps(made, default=_to_json)))
@@ -73,7 +73,7 @@ def initial_checkpoint(learner: Learner, seed: int) -> Checkpoint:
     instance("learner", learner, Learner)
     state = learner.init(np.random.default_rng([whole("seed", seed, 0, np.inf), 0]))
     first = Checkpoint(iteration=0, state=state, made_by=made_by(learner, seed))
-    _require_finite(checkpoints.leaves_of(first), 0)
+    checkpoints.require_finite(checkpoints.leaves_of(first), 0)
     return first
 
 
@@ -88,13 +88,6 @@ def restore(directory: Path, first: Checkpoint) -> Checkpoint:
     return checkpoints.load(path, first) if path.exists() or path.is_symlink() else first
 
 
-def _require_finite(leaves: dict[str, Any], iteration: int) -> None:
-    bad = checkpoints.not_finite(leaves)
-    if bad:
-        got = f"NaN or infinity in {bad} after iteration {iteration}"
-        raise FloatingPointError(f"a state must stay finite, got {got}")
-
-
 def _next(last: Checkpoint, state: Any, shapes: Shapes) -> Checkpoint:
     """Return the checkpoint that follows `last`; its leaves must have the given shapes.
 
@@ -103,7 +96,7 @@ def _next(last: Checkpoint, state: Any, shapes: Shapes) -> Checkpoint:
     """
     checkpoint = last._replace(iteration=last.iteration + 1, state=state)
     leaves = checkpoints.leaves_of(checkpoint)
-    _require_finite(leaves, checkpoint.iteration)
+    checkpoints.require_finite(leaves, checkpoint.iteration)
     strange = checkpoints.shapes(leaves) ^ shapes
     if strange:
         place = f"after iteration {checkpoint.iteration}"

@@ -74,7 +74,7 @@ def _valid(
     require(most >= K, f"{rule}, because an episode follows each inner step", K)
     baseline = advantages.check(baseline)
     if K > 0:
-        S = shape_of(family)[0]
+        S = shape_of(family)[0] if baseline == "linear" else 1  # no other baseline depends on S
         advantages.require_enough_data(baseline, "inner_episodes", size, family.horizon, S)
     alpha, gamma = real("alpha", alpha, 0), real("gamma", gamma, 0, 1)
     return family, policy, alpha, K, size, baseline, gamma, adapt
@@ -170,12 +170,12 @@ def adaptation(
     instance("family", family, Family)
     default = DEFAULTS.get(family.name, DEFAULTS["other"])
     N = family.num_episodes
+    given = zip(OF_STEPS, (alpha, inner_episodes, baseline, gamma, adapt or None), strict=True)
+    unused = [name for name, value in given if value is not None]
     if inner_steps is None:
         K = default_steps(N, inner_episodes)
     else:
         K = whole("inner_steps", inner_steps, low=0)
-    given = zip(OF_STEPS, (alpha, inner_episodes, baseline, gamma, adapt or None), strict=True)
-    unused = [name for name, value in given if value is not None]
     rule = "settings of the inner step must be left out where a trial has no inner step"
     require(K != 0 or not unused, rule, ", ".join(unused))
     unit = reward_unit(family)

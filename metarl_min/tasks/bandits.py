@@ -86,12 +86,11 @@ def bandit(*, arms: int = 5, pulls: int = 10, prior: Pairs = ((1.0, 1.0),)) -> F
     """
     arms, pulls = whole("arms", arms, high=MAX_ARMS), whole("pulls", pulls)
     rule = f"prior must be one pair a,b for all arms or one per arm ({arms}), each from 1e-9 to 1e6"
-    prior = tuple(sequence("a,b of prior", pair) for pair in sequence("prior", prior))
-    fits = len(prior) in (1, arms) and all(len(pair) == 2 for pair in prior)
-    require(fits, rule, prior)
-    prior = tuple((real("prior", a), real("prior", b)) for a, b in prior)
+    prior = tuple([sequence("a,b of prior", pair) for pair in sequence("prior", prior)])
+    require(len(prior) in (1, arms) and set(map(len, prior)) == {2}, rule, prior)
+    prior = tuple([(real("prior", a), real("prior", b)) for a, b in prior])
     for pair in prior:
-        require(all(BETA[0] <= x <= BETA[1] for x in pair), rule, pair)
+        require(BETA[0] <= min(pair) and max(pair) <= BETA[1], rule, pair)
     pairs = np.broadcast_to(np.array(prior), (arms, 2))
     beta = BetaArms(a=pairs[:, 0].copy(), b=pairs[:, 1].copy())
     return Family(
