@@ -2,6 +2,7 @@
 
 returns              returns-to-go of sampled episodes, and the mean over a batch
 advantages           baselines by name, and how much of the mean gradient is left with each
+objective            the record of an objective
 objectives           the objectives that inner and outer steps ascend, in the logits
 parameters           checks of parameters and step sizes
 adaptation           the inner loop of MAML, and the exact gradient through it

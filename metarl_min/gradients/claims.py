@@ -113,7 +113,8 @@ def truths(problem: Problem, estimand: str) -> dict[str, Tree]:
     columns = {}
     for name, e in _unit_vectors(theta):
         one, direction = trees.broadcast_to_tasks(theta, 1), trees.broadcast_to_tasks(e, 1)
-        product = policy.hessian_product(one, direction, J.gradient, J.hessian_product)
+        z = policy.logits(one)
+        product = policy.hessian_product(one, direction, z, J.gradient, J.hessian_product)
         columns[name] = trees.flatten_tasks(product)[0]
     return {"Hess J": columns}
 

@@ -114,8 +114,8 @@ def _chain(problem: ExactProblem, at: Tree, points: Sequence[Tree], scales: Sequ
     policy, J = problem.policy, problem.J
     v = adaptation.gradient(policy, at, J)
     for point, scale in zip(points, scales, strict=True):
-        scaled = trees.scale(v, scale)
-        product = policy.hessian_product(point, scaled, J.gradient, J.hessian_product)
+        scaled, z = trees.scale(v, scale), policy.logits(point)
+        product = policy.hessian_product(point, scaled, z, J.gradient, J.hessian_product)
         v = trees.add_scaled(v, 1.0, product)
     return trees.scale(trees.sum_tasks(v, problem.theta), 1 / J.num_tasks)
 
@@ -181,7 +181,8 @@ def _shared_steps(problem: ExactProblem) -> Tree:
         path.append(trees.add_scaled(path[-1], alpha, trees.scale(total, 1 / M)))
     v = trees.scale(trees.sum_tasks(adaptation.gradient(policy, path[-1], J), theta), 1 / M)
     for phi in path[-2::-1]:
-        each = policy.hessian_product(phi, trees.scale(v, alpha), J.gradient, J.hessian_product)
+        scaled, z = trees.scale(v, alpha), policy.logits(phi)
+        each = policy.hessian_product(phi, scaled, z, J.gradient, J.hessian_product)
         v = trees.add_scaled(v, 1 / M, trees.sum_tasks(each, theta))
     return v
 

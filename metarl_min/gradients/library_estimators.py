@@ -235,8 +235,8 @@ def _context_init(rng: Rng, num_states: int, num_actions: int) -> Tree:
     return {"logits": onp.zeros((num_states, num_actions)), "context": onp.zeros(num_actions)}
 
 
-def _context_hessian_product(params: Tree, v: Tree, gradient: Any, curvature: Any) -> Tree:
-    return _context_pullback(params, curvature(_context_logits(params), _context_logits(v)))
+def _context_hessian_product(params: Tree, v: Tree, at: Any, gradient: Any, curvature: Any) -> Tree:
+    return _context_pullback(params, curvature(at, _context_logits(v)))
 
 
 context_policy = Policy(  # z(s,a) = logits(s,a) + context(a); an inner step moves the context only

@@ -36,30 +36,21 @@ Let g = dJ/dpi be the gradient of the expected return J in the probabilities, va
     g is the gradient of J in pi, so delta g is the Hessian of J in pi times delta pi, values (5).
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import autograd.numpy as np
 import numpy as onp
 from autograd.extend import defvjp, primitive
 
-from metarl_min.basics.arguments import (
-    floats,
-    function,
-    indices,
-    instance,
-    pair,
-    require,
-    shaped,
-    whole,
-)
-from metarl_min.basics.records import checked
+from metarl_min.basics.arguments import floats, indices, instance, require, shaped
 from metarl_min.basics.trees import Array
+from metarl_min.gradients.objective import Objective
 from metarl_min.mdps import prepared_mdps, rollouts, values
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import (
     log_softmax,
+    log_softmax_curvature,
     log_softmax_pullback,
     softmax,
     softmax_pullback,
@@ -148,52 +139,50 @@ def _surrogate(logits: Any, C: Array) -> Any:
     return np.sum(C * log_softmax(logits), axis=(-1, -2))
 
 
-def _surrogate_gradient(logits: Any, C: Array) -> Any:
-    return log_softmax_pullback(softmax(logits), C)
-
-
-def _surrogate_hessian_product(logits: Array, v: Array, C: Array) -> Array:
-    return -softmax_pullback(softmax(logits), v) * sum_over_actions(C)
-
-
 def reinforce(logits: Any, C: Array) -> Any:
     """Return the surrogate from the table C, eq. (2). [..., S, A] -> [...]"""
     check_table("C", C, logits)
     return _surrogate(logits, C)
 
 
+def _reinforce_gradient_at(probs: Any, C: Array) -> Any:
+    check_table("C", C, probs)
+    return log_softmax_pullback(probs, C)
+
+
 def reinforce_gradient(logits: Any, C: Array) -> Any:
     """Return the gradient of the surrogate in the logits, eq. (3). [..., S, A]"""
-    check_table("C", C, logits)
-    return _surrogate_gradient(logits, C)
+    return _reinforce_gradient_at(softmax(logits), C)
+
+
+def _reinforce_hessian_product_at(probs: Array, v: Array, C: Array) -> Array:
+    check_table("C", C, probs)
+    check_table("v", v, probs)
+    return log_softmax_curvature(probs, v, C)
 
 
 def reinforce_hessian_product(logits: Array, v: Array, C: Array) -> Array:
     """Return the Hessian of the surrogate in the logits, times v, eq. (4). [..., S, A]"""
-    check_table("C", C, logits)
-    check_table("v", v, logits)
-    return _surrogate_hessian_product(logits, v, C)
-
-
-def _probabilities(logits: Any, problem: PreparedMDP) -> Any:
-    """Return the softmax policy with the leading axes of the logits and of the MDP."""
-    return prepared_mdps.fitted(softmax(logits), problem)
+    return _reinforce_hessian_product_at(softmax(logits), v, C)
 
 
 def expected_return(logits: Any, problem: PreparedMDP) -> Any:
     """Return the expected return J of the softmax policy, values (2). [..., S, A] -> [...]"""
-    return values.prepared_return(_probabilities(logits, problem), problem)
+    return values.prepared_return(prepared_mdps.fitted(softmax(logits), problem), problem)
+
+
+def _return_gradient_at(probs: Any, problem: PreparedMDP) -> Any:
+    probs = prepared_mdps.fitted(probs, problem)
+    return softmax_pullback(probs, values.prepared_gradient(probs, problem))
 
 
 def expected_return_gradient(logits: Any, problem: PreparedMDP) -> Any:
     """Return the gradient of J in the logits, eq. (5). [..., S, A]"""
-    probs = _probabilities(logits, problem)
-    return softmax_pullback(probs, values.prepared_gradient(probs, problem))
+    return _return_gradient_at(softmax(logits), problem)
 
 
-def expected_return_hessian_product(logits: Array, v: Array, problem: PreparedMDP) -> Array:
-    """Return the Hessian of J in the logits, times v, eq. (6). [..., S, A]"""
-    probs = _probabilities(logits, problem)
+def _return_hessian_product_at(probs: Array, v: Array, problem: PreparedMDP) -> Array:
+    probs = prepared_mdps.fitted(probs, problem)
     check_table("v", v, probs)
     full = onp.zeros(onp.broadcast_shapes(v.shape, probs.shape))
     probs, v = probs + full, v + full
@@ -203,21 +192,9 @@ def expected_return_hessian_product(logits: Array, v: Array, problem: PreparedMD
     return delta_probs * (g - sum_over_actions(probs * g)) + probs * (delta_g - delta_mean)
 
 
-def _check(num_tasks: Any, shape: Any, *functions: Any) -> tuple[Any, ...]:
-    for name, value in zip(Objective._fields[2:], functions, strict=True):
-        function(name, value)
-    return whole("num_tasks", num_tasks), pair("shape", shape), *functions
-
-
-@checked(_check)
-class Objective(NamedTuple):
-    """A function of the logits z [..., M, S, A] with one value for each task, and derivatives."""
-
-    num_tasks: int  # M
-    shape: tuple[int, int]  # (S, A)
-    value: Callable[[Any], Any]  # z -> [M]
-    gradient: Callable[[Any], Any]  # z -> [M, S, A]
-    hessian_product: Callable[[Array, Array], Array]  # (z, v) -> Hess v [M, S, A]
+def expected_return_hessian_product(logits: Array, v: Array, problem: PreparedMDP) -> Array:
+    """Return the Hessian of J in the logits, times v, eq. (6). [..., S, A]"""
+    return _return_hessian_product_at(softmax(logits), v, problem)
 
 
 def expected_return_objective(tasks: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
@@ -228,15 +205,19 @@ def expected_return_objective(tasks: MDP, horizon: int | None, gamma: float = 1.
         num_tasks=problem.leading[0],
         shape=problem.rewards.shape[-2:],
         value=partial(expected_return, problem=problem),
-        gradient=partial(expected_return_gradient, problem=problem),
-        hessian_product=partial(expected_return_hessian_product, problem=problem),
+        gradient_at=partial(_return_gradient_at, problem=problem),
+        hessian_product_at=partial(_return_hessian_product_at, problem=problem),
     )
 
 
 def surrogate_objective(C: Array) -> Objective:
     """Return `reinforce_objective(C)`, without a check of C."""
-    functions = (_surrogate, _surrogate_gradient, _surrogate_hessian_product)
-    return Objective._make([C.shape[-3], C.shape[-2:], *(partial(f, C=C) for f in functions)])
+    functions = (
+        partial(_surrogate, C=C),
+        partial(log_softmax_pullback, u=C),
+        partial(log_softmax_curvature, u=C),
+    )
+    return Objective._make((C.shape[-3], C.shape[-2:], *functions))
 
 
 def reinforce_objective(C: Array) -> Objective:
@@ -245,6 +226,6 @@ def reinforce_objective(C: Array) -> Objective:
         raise ValueError(f"C must have shape [..., M, S, A], got {C.shape}")
     return surrogate_objective(C)._replace(
         value=partial(reinforce, C=C),
-        gradient=partial(reinforce_gradient, C=C),
-        hessian_product=partial(reinforce_hessian_product, C=C),
+        gradient_at=partial(_reinforce_gradient_at, C=C),
+        hessian_product_at=partial(_reinforce_hessian_product_at, C=C),
     )

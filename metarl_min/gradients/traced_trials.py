@@ -83,7 +83,8 @@ def reptile_gradients(adaptation: Adaptation, trial: Trial, outer: Objectives) -
     The sum is v_0 of the first-order chain, adaptation (4), with the inner objectives in the place
     of the outer objectives. `outer` is not used, and the gradient in alpha is zero.
     """
-    v = first_order_adjoints(adaptation.policy, trial.path, [*trial.inner, None])
+    objectives = [*trial.inner, None]
+    v = first_order_adjoints(adaptation.policy, trial.path, objectives, trial.probs)
     total = trees.sum_tasks(v[0], trial.path[0])
     return Gradients(
         in_theta=only_adapted(adaptation, total),

@@ -160,7 +160,9 @@ def _from_adjoints(adaptation: Adaptation, trial: Trial, v: Iterates) -> Gradien
     """Return the gradient in theta, which is v_0, and the gradient in alpha, by adaptation (6)."""
     return Gradients(
         in_theta=trees.sum_tasks(v[0], trial.path[0]),
-        in_alpha=partial(alpha_gradient, adaptation.policy, trial.path, trial.inner, v),
+        in_alpha=partial(
+            alpha_gradient, adaptation.policy, trial.path, trial.inner, v, trial.probs
+        ),
     )
 
 
@@ -170,7 +172,8 @@ def second_order(adaptation: Adaptation, trial: Trial, outer: Objectives) -> Gra
     With the advantages of `trial_advantages`, the gradient in theta is the estimate of eq. (2).
     With the advantages of `episode_advantages`, the score term is missing.
     """
-    v = adjoints(adaptation.policy, trial.path, trial.alpha, trial.inner, outer)
+    policy, path = adaptation.policy, trial.path
+    v = adjoints(policy, path, trial.alpha, trial.inner, outer, trial.probs)
     return _from_adjoints(adaptation, trial, v)
 
 
@@ -179,7 +182,7 @@ def first_order(adaptation: Adaptation, trial: Trial, outer: Objectives) -> Grad
 
     The gradient in alpha is adaptation (6) with the first-order adjoints.
     """
-    v = first_order_adjoints(adaptation.policy, trial.path, outer)
+    v = first_order_adjoints(adaptation.policy, trial.path, outer, trial.probs)
     return _from_adjoints(adaptation, trial, v)
 
 

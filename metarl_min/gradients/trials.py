@@ -22,13 +22,16 @@ K N_inner < N. The module `advantages` has several baselines, and an advantage o
 The record `Adaptation` of `adaptation_settings` holds the family, the policy, K, N_inner and the
 other settings of a trial. Its `sizes` are the numbers of episodes of the stages.
 
-`only_adapted`, `step_sizes`, `surrogate`, `sample_greedily`, `play`, `join_stages` and
+A trial keeps the probabilities pi_k of the policy of each stage. They draw the actions, and the
+derivatives of L at phi_k depend on phi_k only through pi_k, objectives (3) and (4).
+
+`only_adapted`, `step_sizes`, `inner_table`, `sample_greedily`, `play`, `join_stages` and
 `per_episode` are used in training, and trust their arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +39,6 @@ import numpy as np
 from metarl_min.basics import trees
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.gradients import advantages, objectives, returns
-from metarl_min.gradients.adaptation import take_step
 from metarl_min.gradients.adaptation_settings import Adaptation
 from metarl_min.gradients.objectives import Objective
 from metarl_min.mdps import policies, rollouts
@@ -50,6 +52,7 @@ class Trial(NamedTuple):
     path: list[Tree]  # phi_0 .. phi_K; leaves are [M, ..], but leaves of phi_0 have no axis M
     inner: list[Objective]  # the surrogates L of D_0 .. D_{K-1}
     stages: list[Episodes]  # D_0 .. D_K, each [M, N, T]
+    probs: Sequence[Array] = ()  # pi_0 .. pi_K, each [M, S, A], if the trial was sampled
 
 
 def only_adapted(adaptation: Adaptation, tree: Tree) -> Tree:
@@ -69,10 +72,12 @@ def step_sizes(adaptation: Adaptation, theta: Tree, alpha: Any) -> Any:
     return trees.scale(only_adapted(adaptation, trees.map_leaves(np.ones_like, theta)), alpha)
 
 
-def surrogate(
+def inner_table(
     adaptation: Adaptation, episodes: Episodes, shape: tuple[int, int], dtype: Any = float
-) -> Objective:
-    """Return the surrogate of every task, eq. (2). `dtype` is the dtype of the logits.
+) -> Array:
+    """Return the table of the surrogate of every task, eq. (2), by objectives (2). [M, S, A]
+
+    `dtype` is the dtype of the logits.
 
     The example has two arms. Arm 1 was pulled once and paid 1, and the baseline is 0.5. If all
     logits are 0, the gradient at arm a is (1 - 0.5) (1{a = 1} - pi(a)) with pi(a) = 1/2.
@@ -80,14 +85,14 @@ def surrogate(
     >>> from metarl_min.gradients.adaptation_settings import adaptation
     >>> from metarl_min.tasks.bandits import bandit
     >>> once = Episodes(*[np.array([[[x]]]) for x in (0, 1, 1.0, True)])
-    >>> L = surrogate(adaptation(bandit(arms=2)), once, (1, 2))
-    >>> L.gradient(np.zeros((1, 1, 2)))
+    >>> C = inner_table(adaptation(bandit(arms=2)), once, (1, 2))
+    >>> objectives.surrogate_objective(C).gradient(np.zeros((1, 1, 2)))
     array([[[-0.25,  0.25]]])
     """
     W = returns.returns_to_go(episodes.rewards, adaptation.gamma)
     Adv = advantages.by_name(adaptation.baseline, episodes, W, shape[0])
     C = rollouts.visit_sums(episodes, Adv / W.shape[-2], shape)
-    return objectives.surrogate_objective(C.astype(dtype, copy=False))
+    return C.astype(dtype, copy=False)
 
 
 def sample_greedily(
@@ -119,15 +124,18 @@ def play(
     """
     alpha, policy = step_sizes(adaptation, theta, alpha), adaptation.policy
     dtype = next(iter(theta.values())).dtype
-    path, inner = [theta], []
+    path, tables = [theta], []
+    probs: list[Array] = []
     stages: list[Episodes] = []
     for size in adaptation.sizes:
         if stages:  # an inner step is taken between two stages
-            inner.append(surrogate(adaptation, stages[-1], sampler.shape, dtype))
-            path.append(take_step(policy, path[-1], alpha, inner[-1]))
-        probs = policies.softmax(policy.logits(path[-1]))
-        stages.append(sample(rng, sampler, probs, size, adaptation.family.horizon, population))
-    return Trial(alpha=alpha, path=path, inner=inner, stages=stages)
+            tables.append(inner_table(adaptation, stages[-1], sampler.shape, dtype))
+            u = policies.log_softmax_pullback(probs[-1], tables[-1])  # dL/dz, objectives (3)
+            path.append(trees.add_scaled(path[-1], alpha, policy.pullback(path[-1], u)))
+        probs.append(policies.softmax(policy.logits(path[-1])))
+        stages.append(sample(rng, sampler, probs[-1], size, adaptation.family.horizon, population))
+    inner = [objectives.surrogate_objective(C) for C in tables]
+    return Trial(alpha=alpha, path=path, inner=inner, stages=stages, probs=probs)
 
 
 def join_stages(stages: list[Episodes]) -> Episodes:

@@ -11,7 +11,7 @@ rollouts       sampled episodes of a memoryless policy, many tasks at once
 agents         players with a memory, and how they play a trial
 priors         distributions over MDPs, as records
 
-These functions are used inside the package, and trust their arguments: `check_noise`, `broadcast`,
-`prepare_with_policy`, `prepared_return`, `prepared_gradient`, `prepared_derivatives`,
-`sampled_episodes`, `first_states`, `arrive` and `visit_sums`.
+These functions are used inside the package, and trust their arguments: `log_softmax_curvature`,
+`check_noise`, `broadcast`, `prepare_with_policy`, `prepared_return`, `prepared_gradient`,
+`prepared_derivatives`, `sampled_episodes`, `first_states`, `arrive` and `visit_sums`.
 """

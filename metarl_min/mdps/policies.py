@@ -49,7 +49,7 @@ v = (V1, c1, V2, c2). `delta x` is the derivative of a quantity x along v:
     Steps of (9): differentiate the formulas of h, z and g in (7) and (8) along v, by the chain rule
     and the product rule. The derivative of 1 - h^2 along v is - 2 h * delta h.
     u = df/dz is a function of z alone, so delta u is the second derivative of f times delta z.
-    The Hessian times v is the derivative of the gradient (8) along v, by the product rule.
+    The Hessian times v is the derivative of (8) along v, by the product rule.
 
 `sum_over_actions`, `softmax_pullback` and `log_softmax_pullback` trust their arguments.
 """
@@ -130,6 +130,11 @@ def log_softmax_pullback(probs: Any, u: Any) -> Any:
     return u - probs * sum_over_actions(u)
 
 
+def log_softmax_curvature(probs: Array, v: Array, u: Array) -> Array:
+    """Return the derivative of eq. (4) if z moves along v and u is constant. [..., S, A]"""
+    return -softmax_pullback(probs, v) * sum_over_actions(u)
+
+
 defvjp(softmax, lambda probs, z: partial(softmax_pullback, probs))
 defvjp(log_softmax, lambda log_probs, z: partial(log_softmax_pullback, np.exp(log_probs)))
 
@@ -147,10 +152,7 @@ def kl(logits: Any, other: Any) -> Any:
 
 
 def greedy(probs: Array) -> Array:
-    """Return the policy that takes the most probable action. [..., S, A] -> [..., S, A]
-
-    If several actions share the largest probability, the policy takes these with equal probability.
-    """
+    """Return the policy that chooses uniformly among the most probable actions. [..., S, A]"""
     best = (_of_actions("probs", probs) == _reduced(onp.maximum, probs)).astype(probs.dtype)
     return best / sum_over_actions(best)
 
@@ -173,8 +175,8 @@ def _table_pullback(params: Tree, u: Any) -> Tree:
     return {"logits": u}
 
 
-def _table_hessian_product(params: Tree, v: Tree, gradient: Any, curvature: Any) -> Tree:
-    return {"logits": curvature(params["logits"], v["logits"])}
+def _table_hessian_product(params: Tree, v: Tree, at: Any, gradient: Any, curvature: Any) -> Tree:
+    return {"logits": curvature(at, v["logits"])}
 
 
 tabular = Policy(
@@ -211,14 +213,13 @@ def _network_pullback(params: Tree, u: Any) -> Tree:
     return {"W1": g, "b1": np.sum(g, axis=-2), "W2": dW2, "b2": np.sum(u, axis=-2)}
 
 
-def _network_hessian_product(params: Tree, v: Tree, gradient: Any, curvature: Any) -> Tree:
+def _network_hessian_product(params: Tree, v: Tree, at: Any, gradient: Any, curvature: Any) -> Tree:
     """Return the Hessian of f in the parameters, times v, eq. (9)."""
-    h, z = _hidden(params), _network_logits(params)
-    W2_T, V2_T = onp.swapaxes(params["W2"], -1, -2), onp.swapaxes(v["W2"], -1, -2)
+    h, W2_T, V2_T = _hidden(params), params["W2"].swapaxes(-1, -2), v["W2"].swapaxes(-1, -2)
     slope = 1 - h * h
     delta_h = slope * (v["W1"] + v["b1"][..., None, :])
     delta_z = delta_h @ params["W2"] + h @ v["W2"] + v["b2"][..., None, :]
-    u, delta_u = gradient(z), curvature(z, delta_z)
+    u, delta_u = gradient(at), curvature(at, delta_z)
     delta_g = (delta_u @ W2_T + u @ V2_T) * slope - 2 * (u @ W2_T) * h * delta_h
     dW2 = onp.swapaxes(delta_h, -1, -2) @ u + onp.swapaxes(h, -1, -2) @ delta_u
     return {"W1": delta_g, "b1": delta_g.sum(-2), "W2": dW2, "b2": delta_u.sum(-2)}
@@ -246,5 +247,4 @@ def parse(word: str) -> Policy:
     rule = "policy must be table, network or network:H with H hidden units"
     digits = kind == "network" and re.fullmatch("[0-9]{1,9}", hidden) is not None
     arguments.require(word in ("table", "network") or digits, rule, repr(word))
-    network = partial(mlp, int(hidden)) if hidden else mlp
-    return tabular if kind == "table" else network()
+    return tabular if kind == "table" else mlp(int(hidden)) if hidden else mlp()

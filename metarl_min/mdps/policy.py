@@ -21,13 +21,14 @@ class Policy(NamedTuple):
     """A policy, as functions of its parameters.
 
     If the parameters have leading axes, the logits z have these leading axes too. f is any function
-    of z. `hessian_product` receives two functions: `gradient(z)` returns df/dz, and
-    `curvature(z, delta_z)` returns (d2f/dz2) delta_z. Only the field `init` checks its arguments.
+    of z. `hessian_product` receives two functions: `gradient(at)` returns df/dz, and
+    `curvature(at, delta_z)` returns (d2f/dz2) delta_z. Both take the same `at`, which holds z, or
+    the probabilities of the policy. Only the field `init` checks its arguments.
     """
 
     init: Callable[[Rng, int, int], Tree]  # (rng, S, A) -> parameters
     logits: Callable[[Tree], Any]  # parameters -> z [..., S, A]
     pullback: Callable[[Tree, Any], Tree]  # (parameters, df/dz [..., S, A]) -> df/dparameters
-    hessian_product: Callable[[Tree, Tree, Any, Any], Tree]
-    # (parameters, v, gradient, curvature) -> the Hessian of f in the parameters, times v
+    hessian_product: Callable[[Tree, Tree, Any, Any, Any], Tree]
+    # (parameters, v, at, gradient, curvature) -> the Hessian of f in the parameters, times v
     word: str  # the word that `parse` turns into this policy

@@ -209,7 +209,7 @@ CALLS = {
         objectives.check_table, {"name": "*", "table": B, "logits": "*"},
         name="C", table=C, logits=Z,
     ),
-    "objectives.Objective": call(objectives.Objective, {"shape": "*"}, **J._asdict()),
+    "objective.Objective": call(objectives.Objective, {"shape": "*"}, **J._asdict()),
     "controls.best_untrained_alpha": call(
         controls.best_untrained_alpha,
         rng=rng(), family=FAMILY, first_alpha=1.0, play_trial=lambda rng, alpha, tasks: EPISODES,

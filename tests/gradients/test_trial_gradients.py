@@ -232,3 +232,16 @@ def test_the_gradient_of_first_order_in_alpha_holds_the_inner_gradients_fixed(po
              for phi, L in zip(trial.path, outer, strict=True)]  # fmt: skip
     truth = trees.map_leaves(lambda *x: sum(x), *total)
     assert by_hand.relative_error(in_theta, truth) < 1e-12
+
+
+@pytest.mark.parametrize("policy", [policies.tabular, policies.mlp(3)], ids=["table", "network"])
+@pytest.mark.parametrize("name", ALL)
+def test_the_probabilities_that_a_trial_keeps_change_no_bit_of_the_gradients(name, policy):
+    how, trial, outer = sampled(small_grid(), ALL[name], policy=policy)
+    for kept, phi in zip(trial.probs, trial.path, strict=True):
+        np.testing.assert_array_equal(kept, policies.softmax(policy.logits(phi)))
+    in_theta, in_alpha = ALL[name].gradients(how, trial, outer)
+    again = ALL[name].gradients(how, trial._replace(probs=()), outer)
+    for found, truth in ((in_theta, again.in_theta), (in_alpha(), again.in_alpha())):
+        for leaf in truth:
+            np.testing.assert_array_equal(found[leaf], truth[leaf])

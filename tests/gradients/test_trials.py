@@ -76,11 +76,11 @@ def test_the_surrogate_is_that_of_reinforce_with_the_baseline_subtracted():
     W = np.stack([r[..., 0] + 0.5 * r[..., 1] + 0.25 * r[..., 2], r[..., 1] + 0.5 * r[..., 2],
                   r[..., 2]], axis=-1)  # fmt: skip
     truth = objectives.reinforce_per_step(z, episodes, W - 0.25)
-    L = trials.surrogate(how, episodes, (4, 5))
+    L = objectives.surrogate_objective(trials.inner_table(how, episodes, (4, 5)))
     np.testing.assert_allclose(L.value(z), truth, rtol=1e-13)
-    assert trials.surrogate(how, episodes, (4, 5), np.float32).gradient(
-        z.astype(np.float32)
-    ).dtype == np.float32  # fmt: skip
+    C = trials.inner_table(how, episodes, (4, 5), np.float32)
+    single = objectives.surrogate_objective(C).gradient(z.astype(np.float32))
+    assert C.dtype == single.dtype == np.float32
 
 
 def test_sampled_trials_follow_the_rule_that_the_surrogates_describe():
@@ -92,8 +92,9 @@ def test_sampled_trials_follow_the_rule_that_the_surrogates_describe():
     assert [stage.rewards.shape for stage in trial.stages] == [(7, 2, 1)] * 5
     assert trials.join_stages(trial.stages).rewards.shape == (7, 10, 1)
     path = adaptation.inner_loop(policies.tabular, theta, 0.5, trial.inner)
-    for phi, again in zip(trial.path, path, strict=True):
+    for phi, pi, again in zip(trial.path, trial.probs, path, strict=True):
         np.testing.assert_array_equal(phi["logits"], again["logits"])
+        np.testing.assert_array_equal(pi, policies.softmax(again["logits"]))
     means = trials.per_episode(trial.stages)
     np.testing.assert_allclose(means[2:4], trial.stages[1].rewards.mean(0)[:, 0], atol=1e-15)
 

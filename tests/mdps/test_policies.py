@@ -320,7 +320,8 @@ def test_hessian_product_is_that_of_plain_double_tracing_and_of_differences(
     ours = POLICIES[policy][0]
     leading = () if shared else (M,)
     params, v = parameters(ours, 15, leading), parameters(ours, 16, leading)
-    product = ours.hessian_product(params, v, J.gradient, J.hessian_product)
+    z = ours.logits(params)
+    product = ours.hessian_product(params, v, z, J.gradient, J.hessian_product)
     for m, (one, function) in enumerate(plain_functions(policy, plain, params, shared)):
         along = of_task(v, m, shared)
         traced = grad(lambda p, f=function, v=along: trees.dot(grad(f)(p), v))(one)
@@ -337,9 +338,11 @@ def test_shared_parameters_take_one_direction_per_task(policy):
     J, _ = sampled()
     ours = POLICIES[policy][0]
     params, v = parameters(ours, 17), parameters(ours, 18, (M,))
-    together = ours.hessian_product(params, v, J.gradient, J.hessian_product)
+    z = ours.logits(params)
+    together = ours.hessian_product(params, v, z, J.gradient, J.hessian_product)
     for m in range(M):
-        alone = ours.hessian_product(params, of_task(v, m, False), J.gradient, J.hessian_product)
+        one = of_task(v, m, False)
+        alone = ours.hessian_product(params, one, z, J.gradient, J.hessian_product)
         for name in params:
             assert together[name].shape == (M, *params[name].shape)
             assert_allclose(together[name][m], alone[name][m], rtol=1e-12, atol=1e-14)
@@ -356,7 +359,8 @@ def test_the_formulas_can_be_traced_once_more(policy):
         return trees.dot(ours.pullback(p, J.gradient(ours.logits(p))), v)
 
     traced = grad(slope)(params)
-    product = ours.hessian_product(params, v, J.gradient, J.hessian_product)
+    z = ours.logits(params)
+    product = ours.hessian_product(params, v, z, J.gradient, J.hessian_product)
     for name in params:
         assert abs(product[name]).max() > 1e-4
         assert_allclose(traced[name], product[name], atol=1e-13)
