@@ -148,16 +148,13 @@ def unrank(table: Numbering, start: int, stop: int, total: int) -> list[Array]:
 def _group_counts(num_arms: int, pulls: int) -> list[int]:
     """Count the multisets of records of one group, the factor [q^m] of eq. (4). -> pulls + 1"""
     num_arms = min(num_arms, pulls)  # at most `pulls` arms have a pull
-    counts = [[0] * (pulls + 1) for _ in range(num_arms + 1)]  # [arms with a pull, pulls]
-    counts[0][0] = 1
+    counts = np.zeros((num_arms + 1, pulls + 1), dtype=object)  # [arms with a pull, pulls]
+    counts[0, 0] = 1
     for n in range(1, pulls + 1):
         for m in range(num_arms, 0, -1):
-            for t in range(pulls, n - 1, -1):
-                counts[m][t] += sum(
-                    math.comb(n + c, c) * counts[m - c][t - c * n]  # c arms with n pulls each
-                    for c in range(1, min(m, t // n) + 1)
-                )
-    return [sum(column) for column in zip(*counts, strict=True)]  # other arms have no pull
+            for c in range(1, min(m, pulls // n) + 1):  # c arms with n pulls each
+                counts[m, c * n :] += math.comb(n + c, c) * counts[m - c, : pulls + 1 - c * n]
+    return [int(number) for number in counts.sum(0)]  # other arms have no pull
 
 
 def number_of_records(sizes: list[int], pulls: int) -> list[int]:
