@@ -1,7 +1,8 @@
 """`check_meta_gradient` calls every known estimator and every known mistake by its name."""
 
+import copy
 import itertools
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import problems
@@ -10,7 +11,7 @@ import wrong_estimators
 from wrong_estimators import with_score
 
 from metarl_min.basics import trees
-from metarl_min.gradients import meta_gradients, mistakes
+from metarl_min.gradients import claims, meta_gradients, mistakes
 from metarl_min.gradients.estimators import ESTIMATORS, InnerStep, dice, emaml, fomaml, plain
 from metarl_min.gradients.meta_gradients import Problem, check_meta_gradient
 from metarl_min.mdps import policies
@@ -24,6 +25,42 @@ WORKED = Problem(
     num_episodes=2,
     num_steps=1,
 )
+
+
+STANDARD = meta_gradients.standard_problems()
+
+
+@cache
+def exact_gradients(i):
+    return meta_gradients.exact_gradients(STANDARD[i])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _what_is_known_of_the_standard_problems_is_computed_once():
+    """Most of a check is spent on it, and it does not depend on the estimator."""
+    compute_truths, compute_known, truths, known = claims.truths, mistakes._known, {}, {}
+
+    def truths_once(problem, estimand):
+        if not any(problem is x for x in STANDARD):
+            return compute_truths(problem, estimand)
+        key = id(problem), estimand
+        if key not in truths:
+            truths[key] = compute_truths(problem, estimand)
+        return copy.deepcopy(truths[key])
+
+    def known_once(one, estimand, choices):
+        if not any(one.problem is x for x in STANDARD):
+            return compute_known(one, estimand, choices)
+        key = id(one.problem), estimand, one.listing.size, choices.tobytes()
+        if key not in known:
+            known[key] = compute_known(one, estimand, choices)
+        return copy.deepcopy(known[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(meta_gradients, "standard_problems", lambda: STANDARD)
+        patch.setattr(claims, "truths", truths_once)
+        patch.setattr(mistakes, "_known", known_once)
+        yield
 
 
 def names(report):
@@ -67,12 +104,13 @@ def test_where_nothing_adapts_all_are_right(name, estimand, change):
 
 def exact(estimand, factor=lambda problem: 1.0):
     """The gradient times a factor, whatever the data, for the two standard problems in turn."""
-    by_shape = {one.task.shape: one for one in meta_gradients.standard_problems()}
+    by_shape = {one.task.shape: i for i, one in enumerate(STANDARD)}
 
     def estimator(inner, path, data, v, R):
-        problem = by_shape[v["logits"].shape[1:]]
-        gradient = getattr(meta_gradients.exact_gradients(problem), f"grad_{estimand}")
-        return trees.map_leaves(lambda g: np.tile(factor(problem) * g, (len(R), 1, 1)), gradient)
+        i = by_shape[v["logits"].shape[1:]]
+        gradient = getattr(exact_gradients(i), f"grad_{estimand}")
+        number = factor(STANDARD[i])
+        return trees.map_leaves(lambda g: np.tile(number * g, (len(R), 1, 1)), gradient)
 
     return estimator
 
