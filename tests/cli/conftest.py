@@ -1,4 +1,4 @@
-"""The command line in this process, with toy learners and small families."""
+"""The command line in this process, with toy learners, small families and empty pictures."""
 
 from functools import cache
 
@@ -7,8 +7,9 @@ import toy_learner
 from command_line import SMALL
 
 from metarl_min.cli import budgets, comparison, jobs, main
-from metarl_min.reports import equations
+from metarl_min.reports import equations, plots
 
+PICTURES = {name: getattr(plots, name) for name in ("curves", "bias_variance", "regret")}
 INDEX = cache(equations.index)  # the sources do not change while the tests run
 
 
@@ -22,9 +23,18 @@ def toys(monkeypatch, tmp_path):
         monkeypatch.setitem(budgets.BUDGETS, toy, (budgets.Budget(iterations),) * 2)
     monkeypatch.setattr(equations, "index", INDEX)
     monkeypatch.setattr(jobs, "num_cores", lambda: 1)
+    for name in PICTURES:  # a picture takes longer than its numbers
+        monkeypatch.setattr(plots, name, lambda result: b"a picture")
     monkeypatch.setattr(comparison, "NUM_TASKS", 50)
     monkeypatch.setattr(comparison, "NUM_SEED_TASKS", 20)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def pictures(toys, monkeypatch):
+    """Draw the pictures of this test."""
+    for name, picture in PICTURES.items():
+        monkeypatch.setattr(plots, name, picture)
 
 
 @pytest.fixture

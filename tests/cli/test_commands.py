@@ -6,6 +6,7 @@ import os
 import pytest
 from command_line import strict
 
+from metarl_min.cli import baseline_columns
 from metarl_min.gradients import vector_files
 
 
@@ -42,7 +43,12 @@ def test_equations_are_listed_and_in_full_with_json(run):
     assert set(rows["values.4"]) == {"name", "formula", "source", "functions", "tests"}
 
 
-def test_tables_json_is_the_schema_and_nothing_else(run):
+@pytest.fixture
+def few_to_tune(monkeypatch):
+    monkeypatch.setitem(baseline_columns.NUM_TUNING, "bandits", 20)
+
+
+def test_tables_json_is_the_schema_and_nothing_else(run, pictures, few_to_tune):
     words = ("tables", "bandits", "--cells", "10,5", "--trials", "20", "--out", "here")
     status, out, err = run(*words, "--seed", "1", "--json")
     result = strict(out)
@@ -56,9 +62,11 @@ def test_tables_json_is_the_schema_and_nothing_else(run):
         assert strict(file.read()) == result
     pytest.importorskip("matplotlib")
     assert sorted(os.listdir("here")) == ["regret.png", "results.json"]
+    with open("here/regret.png", "rb") as file:
+        assert file.read().startswith(b"\x89PNG")
 
 
-def test_tables_prints_published_and_recomputed_side_by_side(run):
+def test_tables_prints_published_and_recomputed_side_by_side(run, few_to_tune):
     status, out, _ = run("tables", "bandits", "--cells", "10,5", "--trials", "20")
     lines = out.splitlines()
     assert status == 0 and lines[0] == "bandits: 20 fresh tasks, seed 0"

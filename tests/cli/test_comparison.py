@@ -15,7 +15,7 @@ from metarl_min.cli import comparison
 from metarl_min.tasks.bandits import bandit
 
 
-def test_compare_json_is_the_schema_and_nothing_else(run, tmp_path):
+def test_compare_json_is_the_schema_and_nothing_else(run, pictures, tmp_path):
     status, out, err = run("compare", "--learners", "toy", "--out", "here", "--json")
     result = strict(out)
     assert status == 0 and set(result) == {"seed", "seconds", "versions", "tasks"}
@@ -29,6 +29,8 @@ def test_compare_json_is_the_schema_and_nothing_else(run, tmp_path):
     assert entry["bayes_optimal"] == {"return": best, "exact": True}
     assert strict((tmp_path / "here" / "results.json").read_text()) == result
     assert "toy on bandit" in err and "1 of 12 done, about" in err and "written to here" in err
+    pytest.importorskip("matplotlib")
+    assert (tmp_path / "here" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_every_row_of_compare_has_the_same_fields(run):
@@ -81,7 +83,7 @@ def test_a_player_that_reads_the_task_raises_the_alarm(run, monkeypatch):
     assert "peek on bandit" in alarms[0] and "does it see the task?" in alarms[0]
 
 
-def test_without_matplotlib_the_results_are_there_and_one_line_says_so(run, monkeypatch):
+def test_without_matplotlib_the_results_are_there_and_one_line_says_so(run, pictures, monkeypatch):
     for name in ("matplotlib", "matplotlib.figure", "matplotlib.backends.backend_agg"):
         monkeypatch.setitem(sys.modules, name, None)
     status, _, err = run("compare", "--tasks", "bandit", "--learners", "toy", "--out", "here")

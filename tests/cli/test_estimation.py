@@ -94,7 +94,7 @@ def test_estimators_reads_its_problem(run):
         assert row["bias_F_N"] < 1e-12 and row["break_even"] is None
 
 
-def test_estimators_prints_a_table_for_each_N_and_draws(run):
+def test_estimators_prints_a_table_for_each_N_and_draws(run, pictures):
     status, out, err = run("estimators", "--num-episodes", "1,8")
     first, *tables, notes = out.split("\n\n")
     assert status == 0 and first.startswith("estimators --arms 0.2,0.9 --theta 0.3,-0.2 --alpha")
@@ -117,7 +117,7 @@ def test_the_readme_shows_what_estimators_prints(run):
     assert len(lines) == 9 and all(line in printed for line in lines if line != "..")
 
 
-def test_estimators_without_matplotlib(run, monkeypatch):
+def test_estimators_without_matplotlib(run, pictures, monkeypatch):
     for name in ("matplotlib", "matplotlib.figure", "matplotlib.backends.backend_agg"):
         monkeypatch.setitem(sys.modules, name, None)
     status, _, err = run("estimators", "--num-episodes", "1", "--out", "here")
