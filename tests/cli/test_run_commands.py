@@ -137,7 +137,7 @@ def test_the_files_of_contributing_are_compared_in_two_processes(run, page, monk
     ("code", "message"),
     [
         (
-            "return Learner(family, int, None, None)",
+            "return Learner(family, int, int, int)",
             "init must run without an error, got TypeError",
         ),
         (
@@ -145,7 +145,8 @@ def test_the_files_of_contributing_are_compared_in_two_processes(run, page, monk
             "must return a Learner, got RuntimeError: no (mine.py, line 3)",
         ),
         ("return 3", "mine.py:mine must return a Learner, got int"),
-        ("return Learner(family, lambda rng: 1, None, None)", "must be functions of a module"),
+        ("return Learner(family, lambda rng: 1, int, int)", "must be functions of a module"),
+        ("return Learner(family, int, None, int)", "step must be a function, got None"),
     ],
 )
 def test_a_learner_of_a_file_that_is_at_fault_is_one_line_and_status_2(run, code, message):
