@@ -8,6 +8,7 @@ which need no sampling:
          Cov[g] = sum_i p_i (g_i - E[g]) (g_i - E[g])^T                            [definition]
 
 In this module, an outcome is a possible value of the data. The axis [outcomes] runs over them.
+`moments`, `round_off` and `compare_mean` trust their arguments.
 """
 
 from collections.abc import Callable, Iterable
@@ -31,6 +32,7 @@ from metarl_min.basics.vectors import (
 from metarl_min.basics.verdicts import Report, compare
 
 Estimator = Callable[[Any], Any]  # data -> number, array or tree
+ALL_ZERO = "every estimate is zero: nothing was checked"
 
 
 class _Estimates(NamedTuple):
@@ -111,7 +113,7 @@ def exact_expectation(estimator: Estimator, outcomes: Any) -> Any:
 def moments(estimates: Array, p: Array) -> tuple[Array, Array]:
     """Return the mean [D] and covariance [D, D] of estimates [outcomes, D], eq. (1).
 
-    `p` [outcomes] are their probabilities. This function trusts its arguments.
+    `p` [outcomes] are their probabilities.
     """
     mean = p @ estimates
     centred = estimates - mean
@@ -127,6 +129,44 @@ def exact_moments(estimator: Estimator, outcomes: Any) -> tuple[Array, Array]:
     return moments(found.rows, found.p)
 
 
+def round_off(p: Array, rows: Array, dtype: np.dtype[Any]) -> Array:
+    """Return how much round-off may change the mean of estimates [outcomes, D]. [D]
+
+    `dtype` is the one in which the estimates were computed. The mean is computed in float64.
+    """
+    coarse = float(np.finfo(dtype).eps)
+    unit = 8 * EPS * len(p) ** 0.5 + (32 * coarse if coarse > EPS else 0.0)
+    return np.asarray(unit * (p @ abs(rows)))
+
+
+def compare_mean(
+    p: Array,
+    rows: Array,
+    truth: Array,
+    *,
+    tolerance: float,
+    dtype: np.dtype[Any],
+    name: Callable[[int], str],
+    error: float = 0.0,
+    zero: str = "",
+) -> Report:
+    """Return the report on the mean of estimates, `rows` [outcomes, D].
+
+    `p` [outcomes] are their probabilities, and `dtype` is the one in which they were computed.
+    `name` gives the name of a coordinate, and `error` is added to the round-off of the mean. If the
+    sum is more than 1e-3 of the truth, the verdict is "not checked", or WRONG if a coordinate is
+    wrong nevertheless. `zero` is a reason for doubt, if every estimate is zero.
+    """
+    uncertainty = round_off(p, rows, dtype) + error
+    lost = truth.any() and not uncertainty.max() <= 1e-3 * abs(truth).max()
+    doubt = "round-off hides the true value: nothing was checked" if lost else zero
+    allowed = tolerance_for(tolerance, dtype)
+    report = compare(p @ rows, truth, uncertainty, allowed, name, doubt)
+    if zero and report.verdict == "WRONG":
+        report = report._replace(factor=None, remark="every estimate is zero")
+    return report._replace(dtype=dtype.name)
+
+
 def check_unbiased(
     estimator: Estimator,
     outcomes: Any,
@@ -140,8 +180,9 @@ def check_unbiased(
     Each coordinate may differ by `tolerance` times the largest coordinate of the target, plus
     round-off. If the target is zero, only the round-off is allowed. For estimates in float32, the
     tolerance is at least 1.2e-5. The verdict is "not checked" if every estimate and the target are
-    zero and you do not `expect_zero`. ValueError if the tolerance is not from 0 to 0.1. `outcomes`
-    has one of the forms of `exact_expectation`.
+    zero and you do not `expect_zero`, or if the round-off is more than 1e-3 of the target.
+    ValueError if the tolerance is not from 0 to 0.1. `outcomes` has one of the forms of
+    `exact_expectation`.
 
     >>> coin = [(0.25, 4.0), (0.75, 0.0)]
     >>> check_unbiased(lambda x: 2 * x, coin, target=1.0).factor
@@ -149,19 +190,16 @@ def check_unbiased(
     """
     expect_zero, tolerance = flag("expect_zero", expect_zero), checked_tolerance(tolerance)
     p, rows, first, changed = _estimates(estimator, outcomes)
-    dtype = coarsest_dtype(first)
-    truth = floats("target", matching_vector("the target", first, target))
-    allowed = tolerance_for(tolerance, dtype)
-    round_off = 8 * max(EPS, float(np.finfo(dtype).eps)) * len(p) ** 0.5 * (p @ abs(rows))
-    zero = (
-        ""
-        if rows.any() or flag("expect_zero", expect_zero)
-        else "every estimate is zero: nothing was checked"
+    report = compare_mean(
+        p,
+        rows,
+        truth=floats("target", matching_vector("the target", first, target)),
+        tolerance=tolerance,
+        dtype=coarsest_dtype(first),
+        name=lambda i: entry_name(first, i),
+        zero="" if rows.any() or expect_zero else ALL_ZERO,
     )
-    report = compare(p @ rows, truth, round_off, allowed, lambda i: entry_name(first, i), zero)
-    if zero and report.verdict == "WRONG":
-        report = report._replace(factor=None, remark="every estimate is zero")
     if changed:
         note = "the estimator changed its data in place"
         report = report._replace(remark="; ".join(filter(None, [note, report.remark])))
-    return report._replace(dtype=dtype.name)
+    return report

@@ -15,15 +15,17 @@ its own step size, alpha is the step size of parameter j:
     (1)  Hess_j(D) = (g(D) - e_j) / alpha,  claim: E[Hess_j(D)] = Hess J(theta) e_j
                                                               [adaptation (3) with K = 1]
 
-`check_estimand`, `name_of`, `for_estimand`, `answer`, `truths`, `check_leaves`, `inputs_of`,
-`depends_on_order`, `sampled_choices` and `evidence` trust their arguments.
+In float64, the difference in (1) loses digits if alpha times the Hessian is small. `round_off`
+is an upper estimate of this loss, and of the loss in the exact values.
+
+`check_estimand`, `name_of`, `for_estimand`, `coordinate`, `round_off`, `answer`, `truths`,
+`check_leaves`, `inputs_of`, `depends_on_order` and `evidence` trust their arguments.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,15 +33,14 @@ import numpy as np
 from metarl_min.basics import trees
 from metarl_min.basics.arguments import floats, require
 from metarl_min.basics.trees import Array, Tree
-from metarl_min.basics.vectors import call_with_copy, coarsest_dtype, entry_name
+from metarl_min.basics.vectors import EPS, call_with_copy, coarsest_dtype, entry_name
 from metarl_min.gradients import exact_objectives, inner_steps, listed_data
-from metarl_min.gradients.enumeration import Data
 from metarl_min.gradients.estimators import Estimator, EstimatorInputs
 from metarl_min.gradients.listed_data import AllDataSets, Listing
 from metarl_min.gradients.problems import Problem
 
-SAMPLE = 200  # data sets on which the order of episodes is tried, and known estimators are compared
 SECONDS = 3.0  # a check that takes longer says so
+SMALLEST_ALPHA = 1e-100  # of the check of the Hessian, which divides by alpha
 
 
 def check_estimand(estimand: str) -> None:
@@ -61,6 +62,7 @@ class Evidence(NamedTuple):
     estimates: Tree  # leaves [M, ...]
     probability: Array  # [M]
     truths: dict[str, Tree]  # exact values by name
+    dtype: np.dtype[Any]  # in which the estimator computed
     changed: bool  # whether the estimator changed its inputs in place
 
 
@@ -72,9 +74,7 @@ def for_estimand(problem: Problem, estimand: str) -> Problem:
     if estimand != "hessian":
         return problem
     rule = "alpha must not be 0 where estimand is hessian"
-    alphas = problem.inner.alpha
-    leaves = alphas.values() if isinstance(alphas, dict) else [alphas]
-    require(all(np.all(leaf) for leaf in leaves), rule, alphas)
+    require(_smallest_alpha(problem) >= SMALLEST_ALPHA, rule, problem.inner.alpha)
     rule = "update must be ascend where estimand is hessian"
     require(problem.inner.update is inner_steps.ascend, rule, problem.inner.update)
     rule = "num_steps must be at least 1 where estimand is hessian"
@@ -82,26 +82,75 @@ def for_estimand(problem: Problem, estimand: str) -> Problem:
     return problem._replace(num_steps=1, num_outer_episodes=0)
 
 
+def _smallest_alpha(problem: Problem) -> float:
+    alpha = problem.inner.alpha
+    leaves = alpha.values() if isinstance(alpha, dict) else [alpha]
+    return float(min(np.min(abs(leaf)) for leaf in leaves))
+
+
 def _unit_vectors(theta: Tree) -> list[tuple[str, Tree]]:
     """Return the unit vectors e_j as trees, each with the name of its entry."""
     vector, unravel = trees.ravel(theta)
-    names = [f"Hess of {entry_name(theta, j)}" for j in range(len(vector))]
+    names = [entry_name(theta, j) for j in range(len(vector))]
     return list(zip(names, map(unravel, np.eye(len(vector))), strict=True))
 
 
-def answer(estimator: Estimator, inputs: EstimatorInputs, estimand: str) -> Tree:
-    """Return the estimates, or the columns of the estimated Hessian by eq. (1). Leaves [M, ..]"""
+def coordinate(one: Evidence, estimand: str, index: int) -> str:
+    """Return the name of an entry of the gradient, or of a row and a column of the Hessian."""
     if estimand != "hessian":
-        return estimator(*inputs)
-    columns = {}
+        return entry_name(one.problem.theta, index)
+    column, row = divmod(index, len(one.estimates))
+    name = sorted(one.estimates)[column]
+    return f"row {entry_name(one.problem.theta, row)}, column {name} of the Hessian"
+
+
+def round_off(one: Evidence, estimand: str) -> float:
+    """Return how much round-off may change a mean of estimates or an exact value.
+
+    Every term of an exact value is a product of a return and scores of actions. A score is a
+    difference of two numbers of at most 1. So its error is EPS, also if the score is small.
+    """
+    problem, EPS_g = one.problem, _resolution(one.dtype)
+    b = problem.inner.baseline if isinstance(problem.inner.baseline, float) else 0.0
+    largest = problem.horizon * float(abs(problem.task.reward).max()) + abs(b)
+    num_scores = problem.horizon * (1 + problem.num_steps * problem.num_episodes)
+    error = 8 * EPS * num_scores * largest
+    # In (1), the number 1 in g and in e_j has the round-off of the dtype of g.
+    return error + (8 * max(EPS, EPS_g) / _smallest_alpha(problem) if estimand == "hessian" else 0)
+
+
+def _resolution(dtype: np.dtype[Any]) -> float:
+    return float(np.finfo(dtype).eps)
+
+
+class Answer(NamedTuple):
+    """What an estimator answers on some data sets."""
+
+    values: Tree  # leaves [M, ...]
+    dtype: np.dtype[Any]
+    changed: bool  # whether the estimator changed its inputs in place
+
+
+def _estimate(estimator: Estimator, inputs: EstimatorInputs) -> Answer:
+    """Call the estimator with copies of its inputs, and check what it returns."""
+    g, changed = call_with_copy(lambda copies: estimator(*copies), inputs)
+    check_leaves(g, inputs.path[0])
+    return Answer(values=g, dtype=coarsest_dtype(g), changed=changed)
+
+
+def answer(estimator: Estimator, inputs: EstimatorInputs, estimand: str) -> Answer:
+    """Return the estimates, or the columns of the estimated Hessian by eq. (1)."""
+    if estimand != "hessian":
+        return _estimate(estimator, inputs)
+    columns, answers, alpha = {}, [], inputs.inner.alpha
     for name, e in _unit_vectors(trees.map_leaves(lambda x: x[0], inputs.path[0])):
         v = trees.map_leaves(lambda x, y: x + np.zeros(y.shape), e, inputs.path[0])
-        g = estimator(*inputs._replace(v=v, R=np.zeros_like(inputs.R)))
-        check_leaves(g, inputs.path[0])
-        alpha = inputs.inner.alpha
+        one = _estimate(estimator, inputs._replace(v=v, R=np.zeros_like(inputs.R)))
         alpha_j = trees.dot(e, alpha) if isinstance(alpha, dict) else alpha
-        columns[name] = trees.flatten_tasks(trees.add_scaled(g, -1.0, v)) / alpha_j
-    return columns
+        columns[name] = trees.flatten_tasks(trees.add_scaled(one.values, -1.0, v)) / alpha_j
+        answers.append(one)
+    dtype = max((one.dtype for one in answers), key=_resolution)
+    return Answer(values=columns, dtype=dtype, changed=any(one.changed for one in answers))
 
 
 def truths(problem: Problem, estimand: str) -> dict[str, Tree]:
@@ -128,53 +177,26 @@ def check_leaves(g: Any, phi: Tree) -> None:
         floats(f"estimator(..)[{name!r}]", g[name])
 
 
-def _checked_answer(estimator: Estimator, inputs: EstimatorInputs, estimand: str) -> Any:
-    """Return the answer of the estimator to copies of its inputs, and whether it changed them."""
-    g, changed = call_with_copy(lambda copies: answer(estimator, copies, estimand), inputs)
-    if estimand != "hessian":
-        check_leaves(g, inputs.path[0])
-    return g, changed
-
-
 def inputs_of(problem: Problem, sets: AllDataSets) -> tuple[EstimatorInputs, Array]:
     """Return the inputs of an estimator on some data sets, and the probabilities of the sets."""
     path, log_p = listed_data.adapt(problem, problem.theta, sets)
     return listed_data.inputs_at(problem, path, sets.data), np.exp(log_p)
 
 
-def _reordered(inputs: EstimatorInputs, order: Sequence[int]) -> EstimatorInputs:
-    """Return the inputs with the episodes of every data set in another order."""
-    data = [Data._make([_taken(D.episodes, order), D.counts]) for D in inputs.data]
-    return inputs._replace(data=data)
-
-
-def _taken(episodes: Any, order: Sequence[int]) -> Any:
-    return episodes._make(field[:, list(order)] for field in episodes)
-
-
 def depends_on_order(estimator: Estimator, inputs: EstimatorInputs, estimand: str) -> bool:
-    """Return whether the estimates change if the episodes of the data sets are reordered.
-
-    Two changes of the order, repeated, lead to every order: the first two episodes are exchanged,
-    or the first episode moves to the end. So an estimator that ignores both changes ignores every
-    order.
-    """
-    N = inputs.data[0].counts.shape[1] if inputs.data else 1
-    if N == 1:
+    """Return whether the estimates change if the episodes of the data sets are reordered."""
+    orders = listed_data.reorders(inputs.data[0].counts.shape[1]) if inputs.data else []
+    if not orders:
         return False
-    first = trees.flatten_tasks(_checked_answer(estimator, inputs, estimand)[0])
-    for order in ([1, 0, *range(2, N)], [*range(1, N), 0]):
-        g = _checked_answer(estimator, _reordered(inputs, order), estimand)[0]
-        tolerance = 1e-9 if coarsest_dtype(g).itemsize > 4 else 1e-4
-        if abs(trees.flatten_tasks(g) - first).max() > tolerance * abs(first).max():
+    first, dtype, _ = answer(estimator, inputs, estimand)
+    rows = trees.flatten_tasks(first)
+    tolerance = 1e-9 if dtype.itemsize > 4 else 1e-4
+    for order in orders:
+        changed = inputs._replace(data=listed_data.reordered(list(inputs.data), order))
+        g = trees.flatten_tasks(answer(estimator, changed, estimand).values)
+        if abs(g - rows).max() > tolerance * abs(rows).max():
             return True
     return False
-
-
-def sampled_choices(size: int) -> Array:
-    """Return the numbers of all data sets, or of SAMPLE random ones if there are more."""
-    rng = np.random.default_rng(0)
-    return np.sort(rng.choice(size, min(size, SAMPLE), replace=False))
 
 
 def _announce(seconds: float, listing: Listing) -> None:
@@ -186,27 +208,27 @@ def _announce(seconds: float, listing: Listing) -> None:
 def evidence(estimator: Estimator, problem: Problem, estimand: str) -> Evidence:
     """Call an estimator with all data sets of a problem.
 
-    If its estimates depend on the order of the episodes, the data sets are listed in every order.
+    If its estimates or the inner steps depend on the order of the episodes, every order is listed.
     """
-    listing = listed_data.in_one_order(problem)
-    some = listed_data.block(listing, sampled_choices(listing.size))
+    listing = listed_data.as_sampled(problem)
+    some = listed_data.block(listing, listed_data.sampled_choices(listing.size))
     if depends_on_order(estimator, inputs_of(problem, some)[0], estimand):
         listing = listed_data.in_every_order(problem)
-    parts, probabilities, changed, start = [], [], False, time.perf_counter()
+    parts, probabilities, start = [], [], time.perf_counter()
     for sets in listed_data.blocks(listing):
         inputs, p = inputs_of(problem, sets)
-        g, change = _checked_answer(estimator, inputs, estimand)
-        parts.append(g)
+        parts.append(answer(estimator, inputs, estimand))
         probabilities.append(p)
-        changed = changed or change
         if len(parts) == 1:
             # The exact values take about as long as the estimates, so the time is doubled.
             _announce(2 * (time.perf_counter() - start) * listing.size / len(p), listing)
+    names = parts[0].values
     return Evidence(
         problem=problem,
         listing=listing,
-        estimates={name: np.concatenate([g[name] for g in parts]) for name in parts[0]},
+        estimates={name: np.concatenate([g.values[name] for g in parts]) for name in names},
         probability=np.concatenate(probabilities),
         truths=truths(problem, estimand),
-        changed=changed,
+        dtype=max((g.dtype for g in parts), key=_resolution),
+        changed=any(g.changed for g in parts),
     )

@@ -53,13 +53,15 @@ The bias of an estimator is the mean of g minus the gradient of F_N or F_inf, wi
     F_inf + O(1/N). F_N - F_inf is a smooth function of theta, so its gradient is O(1/N) too.
 
 The estimators are called with inputs that `meta_gradients` and `monte_carlo` make: `plain`,
-`emaml`, `fomaml`, `through_inner_steps` and `without_score_term` trust their arguments.
+`emaml`, `fomaml`, `through_inner_steps` and `without_score_term` trust their arguments, and
+`with_five_arguments` trusts the argument `name`.
 
 tests/estimators_by_hand.py computes the same estimates with loops and full matrices. The module
 trial_gradients also has estimators with the names emaml, plain and fomaml. Those differentiate the
 return of a whole trial.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -169,13 +171,28 @@ def fomaml(inner: InnerStep, path: Iterates, data: StageData, v: Tree, R: Array)
     return v
 
 
+def with_five_arguments(name: str, estimator: Estimator) -> Estimator:
+    """Return the estimator. TypeError unless it is a function of five arguments."""
+    function(name, estimator)
+    try:
+        signature = inspect.signature(estimator)
+    except (TypeError, ValueError):  # a compiled function may have no signature
+        return estimator
+    try:
+        signature.bind(*EstimatorInputs._fields)
+    except TypeError as error:
+        rule = f"{name} must take five arguments ({', '.join(EstimatorInputs._fields)})"
+        raise TypeError(f"{rule}, got a function of {signature}") from error
+    return estimator
+
+
 def rows_of(name: str, estimator: Estimator, inputs: EstimatorInputs) -> Array:
     """Return the estimates of an estimator called `name`, one row for each data set. [M, D]
 
     TypeError or ValueError unless the estimator returns floats with the leaves of phi_0, and
     FloatingPointError unless these floats are finite. It trusts its arguments `name` and `inputs`.
     """
-    g = function(f"the estimator {name}", estimator)(*inputs)
+    g = with_five_arguments(f"the estimator {name}", estimator)(*inputs)
     trees.check_like(f"the estimate of {name}", g, inputs.path[0], "phi")
     rows = array(f"the estimate of {name}", trees.flatten_tasks(g))
     if not np.isfinite(rows).all():

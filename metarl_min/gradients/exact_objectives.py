@@ -5,9 +5,12 @@ enumeration (3). The objective F_N is then a finite sum:
 
     (1)  F_N(theta) = sum_D P(D) J(phi_K(D))                                   [estimators (2)]
 
-Autograd differentiates this sum. F_inf and its gradient are computed by adaptation (5) and (3). If
-the update rule of the inner step is your own, the inner steps of F_inf apply this rule to the exact
-gradients of J, and autograd differentiates F_inf. tests/estimators_by_hand.py computes F_N with
+Autograd differentiates this sum. The code subtracts the number J(theta) from each J(phi_K), and
+adds it to F_N. So a large mean reward causes less round-off.
+
+F_inf and its gradient are computed by adaptation (5) and (3). If the update rule of the inner step
+is your own, the inner steps of F_inf apply this rule to the exact gradients of J, and autograd
+differentiates F_inf. tests/estimators_by_hand.py computes F_N with
 loops.
 
 `F_inf_and_gradient` trusts its arguments.
@@ -38,13 +41,14 @@ class ExactGradients(NamedTuple):
 
 def _F_N_and_gradient(problem: Problem) -> tuple[float, Tree]:
     """Return F_N by eq. (1), and its gradient by autograd, added up over blocks of data sets."""
-    J = listed_data.objective(problem)
+    J, policy = listed_data.objective(problem), problem.inner.policy
+    value = float(J.value(policy.logits(trees.broadcast_to_tasks(problem.theta, 1)))[0])
 
     def part(theta: Tree, sets: AllDataSets) -> Any:
         path, log_p = adapt(problem, theta, sets)
-        return np.sum(np.exp(log_p) * J.value(problem.inner.policy.logits(path[-1])))
+        return np.sum(np.exp(log_p) * (J.value(policy.logits(path[-1])) - before))
 
-    value, gradient = 0.0, trees.map_leaves(onp.zeros_like, problem.theta)
+    before, gradient = value, trees.map_leaves(onp.zeros_like, problem.theta)
     for sets in listed_data.blocks(listed_data.shortest(problem)):
         term, slope = value_and_grad(part)(problem.theta, sets)
         value, gradient = value + float(term), trees.add_scaled(gradient, 1.0, slope)

@@ -7,7 +7,7 @@ each term is multiplied by the count of its episode.
 Three settings of `InnerStep` may be functions of your own:
 
 - `baseline(data, W)` returns b_t of every step, from the data set and its returns-to-go W. W and
-  the result have the axes [M, N, T].
+  the result have the axes [M, N, T]. The function is called with copies.
 - `weights(log_ratio, rewards, b, gamma)` returns the weight w_t of every sampled action, as the
   functions of `estimator_weights` do. Autograd may trace log_ratio. `full_returns` and
   `discounted_from_start` are two examples.
@@ -22,6 +22,7 @@ Other modules of the package call `ascend`, `episode_weights`, `baseline_per_ste
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -75,9 +76,10 @@ def _valid(
     elif not isbox(alpha):
         alpha = real("alpha", alpha, 0)
     rule = "baseline must be mean, leave_one_out, standardised, a number or a function"
+    words = ("mean", "leave_one_out", "standardised")
+    require(not isinstance(baseline, str) or baseline in words, rule, repr(baseline))
     if not callable(baseline):
         baseline = advantages.check(baseline)
-    require(not (isinstance(baseline, str) and baseline == "linear"), rule, "'linear'")
     weights, update = function("weights", weights), function("update", update)
     instance("policy", policy, Policy)
     return policy, alpha, baseline, real("gamma", gamma, 0, 1), weights, update
@@ -112,7 +114,7 @@ def baseline_per_step(inner: InnerStep, data: Data) -> Array:
     """
     W = returns.discounted_returns(data.episodes.rewards, inner.gamma)
     if callable(inner.baseline):
-        b = floats("the result of baseline", inner.baseline(data, W.copy()))
+        b = floats("the result of baseline", inner.baseline(copy.deepcopy(data), W.copy()))
         return shaped("the result of baseline", b, W.shape, "the episodes")
     if not isinstance(inner.baseline, str):
         return returns.constant_baseline(inner.baseline, W)
@@ -147,7 +149,9 @@ def estimated_gradient(
         # The weights are linear in rewards and b, so this division divides the weights by s.
         s = scale_per_task(inner, data, b)
         rewards, b = rewards / s, b / s
-    w = weights(log_ratio, rewards, b, inner.gamma)
+    w = weights(log_ratio, rewards.copy(), b, inner.gamma)
+    rule = f"weights must return an array of the shape {rewards.shape}"
+    require(np.shape(w) == rewards.shape, rule, np.shape(w))
     # C[s, a] is the sum of the weights w at the visits of (s, a), divided by N. The function
     # `log_softmax_pullback` turns C into the gradient in the logits, objectives (3). The pullback
     # of the policy multiplies this gradient by (dz/dphi)^T: the result is the gradient in phi.
@@ -160,9 +164,16 @@ def next_iterate(
 ) -> Tree:
     """Return phi_{k+1} from phi_0 .. phi_k on every data set. -> leaves [M, ...]
 
-    Traceable in the iterates. `reference` has the value of phi_k, and is held fixed.
+    Traceable in the iterates. `reference` has the value of phi_k, and is held fixed. The update is
+    called with copies. ValueError unless it returns the names and shapes of phi_k.
     """
-    return inner.update(inner, phis, estimated_gradient(inner, phis[-1], reference, data, weights))
+    gradient = estimated_gradient(inner, phis[-1], reference, data, weights)
+    expected = trees.map_leaves(np.shape, gradient)
+    phi = inner.update(inner, [trees.map_leaves(np.array, phi) for phi in phis], gradient)
+    named = isinstance(phi, dict) or isbox(phi)
+    got = {name: np.shape(phi[name]) for name in phi} if named else type(phi).__name__
+    require(got == expected, f"update must return a dict with the shapes {expected}", got)
+    return phi
 
 
 def inner_step(inner: InnerStep, phi: Tree, reference: Tree, data: Data, weights: Weights) -> Tree:

@@ -6,10 +6,10 @@ factors c_1, c_2 solve a least-squares problem:
     (1)  x = c_1 y_1,  or  x = c_1 y_1 + c_2 y_2,  up to round-off                      [definition]
 
 Each problem has a table of named factors, such as 1/N. A factor has a name if it has this name in
-the table of every problem. In a sum of two vectors, simple fractions such as 2/3 have names too. A
-sum is found only if all its factors have names. In this module, x is the unknown vector, y a known
-vector, and c a factor. `mistakes` and `exact_checks` call `fitted`, `equal_multiples` and
-`equal_sums`, which trust their arguments.
+the table of every problem. In a sum of two vectors, simple fractions such as 2/3 have names too,
+and equal factors have equal names. A sum is found only if all its factors have names. In this
+module, x is the unknown vector, y a known vector, and c a factor. `mistakes` and `exact_checks`
+call `fitted`, `equal_multiples` and `equal_sums`, which trust their arguments.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 
 from metarl_min.basics.trees import Array
 
-MOST_PARTS = 100  # the largest denominator of a simple fraction
+MOST_PARTS = 100  # the largest numerator and denominator of a simple fraction
 
 
 def _close(values: Array, expected: Any) -> bool:
@@ -39,7 +39,8 @@ def _names_of_factor(values: Array, tables: list[dict[str, float]]) -> list[str]
 def _fraction(values: Array) -> list[str]:
     """Return the name of a factor that is the same simple fraction on all problems, or []."""
     fraction = Fraction(float(values[0])).limit_denominator(MOST_PARTS)
-    return [f"{fraction} times "] if fraction and _close(values, float(fraction)) else []
+    simple = 0 < abs(fraction.numerator) <= MOST_PARTS
+    return [f"{fraction} times "] if simple and _close(values, float(fraction)) else []
 
 
 class Comparison(NamedTuple):
@@ -122,7 +123,8 @@ def _named(of: Comparison, names: tuple[str, ...]) -> list[Sum]:
     factors = [_names_of_factor(c[:, i], of.tables) for i in range(len(names))]
     if len(names) == 2:
         factors = [found or _fraction(c[:, i]) for i, found in enumerate(factors)]
+    equal = len(names) == 2 and _close(c[:, 0], c[:, 1])
     return [
         Sum(names, " + ".join(map(add, chosen, names)), sum(text != "" for text in chosen))
-        for chosen in product(*factors)
+        for chosen in (zip(*factors, strict=True) if equal else product(*factors))
     ]

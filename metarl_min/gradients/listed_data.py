@@ -9,14 +9,15 @@ list is visited in blocks of combinations, so the memory does not grow with M.
 
 Most estimators do not depend on the order of the episodes. For these estimators, each data set is
 listed in one order, with the probability of all its orders together. `in_every_order` lists each
-order by itself.
+order by itself. `as_sampled` finds out whether an inner step of your own depends on the order.
 
 If a problem has outer episodes, they are one more stage, which is sampled with phi_K. The adjoint v
 and the number R are then the REINFORCE estimates of grad J(phi_K) and of J(phi_K), without bias. In
 this module, U is the number of trajectories, and L the number of data sets of a stage.
 
-The listing is used by `meta_gradients` and `monte_carlo`. `shortest`, `block`, `blocks`,
-`objective`, `adapt`, `inputs_at` and `sampled_form` trust their arguments.
+The listing is used by `meta_gradients` and `monte_carlo`. `as_sampled`, `shortest`, `reorders`,
+`reordered`, `sampled_choices`, `block`, `blocks`, `objective`, `adapt`, `inputs_at` and
+`sampled_form` trust their arguments.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from metarl_min.gradients.problems import Problem
 from metarl_min.mdps.rollouts import Episodes
 
 MOST_STEPS = 100_000  # steps of all episodes of one block
+SAMPLE = 200  # data sets on which the order of episodes is tried, and known estimators are compared
 
 
 class AllDataSets(NamedTuple):
@@ -109,8 +111,58 @@ def in_every_order(problem: Problem) -> Listing:
     return _listing(problem, _in_every_order)
 
 
+def sampled_choices(size: int) -> Array:
+    """Return the numbers of all data sets, or of SAMPLE random ones if there are more."""
+    rng = np.random.default_rng(0)
+    return np.sort(rng.choice(size, min(size, SAMPLE), replace=False))
+
+
+def reorders(num_episodes: int) -> list[list[int]]:
+    """Return two changes of order, whose products are all orders. [] for one episode.
+
+    The first two episodes are exchanged, or the first episode moves to the end. So a function that
+    ignores both changes ignores every order.
+    """
+    N = num_episodes
+    return [[1, 0, *range(2, N)], [*range(1, N), 0]] if N > 1 else []
+
+
+def reordered(data: list[Data], order: list[int]) -> list[Data]:
+    """Return data sets whose episodes are in another order. Their counts are 1."""
+    return [
+        D._replace(episodes=Episodes._make(field[:, order] for field in D.episodes)) for D in data
+    ]
+
+
+def _own(problem: Problem) -> bool:
+    """Return whether a part of the inner step may be a function of your own."""
+    known = (plain_weights, inner_steps.ascend)
+    return callable(problem.inner.baseline) or problem.inner[-2:] != known
+
+
+def as_sampled(problem: Problem) -> Listing:
+    """List every data set as N episodes: in every order, if the inner step depends on the order."""
+    listing = in_one_order(problem)
+    if not _own(problem) or problem.num_steps == 0:
+        return listing
+    some = block(listing, sampled_choices(listing.size))
+    last = trees.flatten_tasks(adapt(problem, problem.theta, some)[0][-1])
+    for order in reorders(problem.num_episodes):
+        K = problem.num_steps
+        data = reordered(some.data[:K], order) + some.data[K:]
+        path, _ = adapt(problem, problem.theta, some._replace(data=data))
+        if abs(trees.flatten_tasks(path[-1]) - last).max() > 1e-9 * abs(last).max():
+            return in_every_order(problem)
+    return listing
+
+
 def shortest(problem: Problem) -> Listing:
-    """List every data set in the form that has the fewest episodes."""
+    """List every data set in the form that has the fewest episodes.
+
+    A function of your own may ignore counts, so it is called with single episodes.
+    """
+    if _own(problem):
+        return as_sampled(problem)
     trajectories = enumeration.trajectories(problem.task, problem.horizon, problem.reward_noise)
     by_counts = len(trajectories.log_chance) < problem.num_episodes
     return from_counts(problem) if by_counts else in_one_order(problem)

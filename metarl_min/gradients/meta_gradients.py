@@ -20,6 +20,7 @@ such as a sum instead of a mean, changes E[g], so it is visible here. tests/esti
 computes the moments with loops.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as onp
@@ -27,7 +28,6 @@ import numpy as onp
 from metarl_min.basics import trees
 from metarl_min.basics.arguments import (
     floats,
-    function,
     instance,
     probabilities,
     real,
@@ -35,11 +35,17 @@ from metarl_min.basics.arguments import (
     sequence,
     shaped,
 )
-from metarl_min.basics.checks import Report
-from metarl_min.basics.expectations import check_unbiased, moments
+from metarl_min.basics.checks import Report, checked_tolerance
+from metarl_min.basics.expectations import ALL_ZERO, compare_mean, moments
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.gradients import claims, listed_data, mistakes
-from metarl_min.gradients.estimators import Estimator, EstimatorInputs, rows_of
+from metarl_min.gradients.claims import Evidence
+from metarl_min.gradients.estimators import (
+    Estimator,
+    EstimatorInputs,
+    rows_of,
+    with_five_arguments,
+)
 from metarl_min.gradients.exact_objectives import ExactGradients, exact_gradients
 from metarl_min.gradients.listed_data import AllDataSets, adapt, inputs_at, on_episodes
 from metarl_min.gradients.problems import Problem, standard_problems
@@ -145,7 +151,7 @@ class Comparison(NamedTuple):
 def _require_use_of_counts(name: str, estimator: Estimator, problem: Problem) -> None:
     """Raise a ValueError if some estimates from counts and from episodes differ."""
     listing = listed_data.from_counts(problem)
-    some = listed_data.block(listing, claims.sampled_choices(listing.size)[:20])
+    some = listed_data.block(listing, listed_data.sampled_choices(listing.size)[:20])
     inputs = claims.inputs_of(problem, some)[0]
     by_counts = rows_of(name, estimator, inputs)
     by_episodes = rows_of(name, on_episodes(estimator), inputs)
@@ -180,8 +186,25 @@ def compare_estimators(
 def _where(problem: Problem) -> str:
     """Say in words which problem a report is about."""
     states, actions = problem.task.shape
-    sizes = f"{states} state{'s' * (states > 1)}, {actions} actions, horizon {problem.horizon}"
-    return f"{sizes}, N = {problem.num_episodes}, K = {problem.num_steps}"
+    sizes = f"{states} state{'s' * (states > 1)}, {actions} action{'s' * (actions > 1)}"
+    lengths = f"horizon {problem.horizon}, N = {problem.num_episodes}, K = {problem.num_steps}"
+    return f"{sizes}, {lengths}"
+
+
+def _report(one: Evidence, estimand: str, tolerance: float) -> Report:
+    """Compare the mean of the estimates of one problem with the exact value."""
+    rows = trees.flatten_tasks(one.estimates)
+    report = compare_mean(
+        one.probability,
+        rows,
+        truth=trees.ravel(one.truths[claims.name_of(estimand)])[0],
+        tolerance=tolerance,
+        dtype=one.dtype,
+        name=partial(claims.coordinate, one, estimand),
+        error=claims.round_off(one, estimand),
+        zero="" if rows.any() else ALL_ZERO,
+    )
+    return report._replace(where=_where(one.problem))
 
 
 def check_meta_gradient(
@@ -209,18 +232,14 @@ def check_meta_gradient(
     agrees
     """
     claims.check_estimand(estimand)
-    function("estimator", estimator)
-    truth = claims.name_of(estimand)
-    reports, found = [], []
-    for one in standard_problems() if problem is None else [instance("problem", problem, Problem)]:
-        on = claims.for_estimand(one, estimand)
-        found.append(claims.evidence(estimator, on, estimand))
-        p, g = found[-1].probability, found[-1].estimates
-        # The estimates are already made, so the estimator of check_unbiased is the identity.
-        report = check_unbiased(lambda g: g, (p, g), found[-1].truths[truth], tolerance=tolerance)
-        reports.append(report._replace(where=_where(on)))
+    with_five_arguments("estimator", estimator)
+    tolerance = checked_tolerance(tolerance)
+    own = [] if problem is None else [instance("problem", problem, Problem)]
+    problems = [claims.for_estimand(one, estimand) for one in own or standard_problems()]
+    found = [claims.evidence(estimator, one, estimand) for one in problems]
+    reports = [_report(one, estimand, tolerance) for one in found]
     worst = max(reports, key=lambda report: (not report.agrees, report.relative_error))
-    report = mistakes.explain(worst, found, estimand, truth)
+    report = mistakes.explain(worst, found, estimand, claims.name_of(estimand))
     if any(one.changed for one in found):
         remarks = [report.remark, "the estimator changed its inputs in place"]
         report = report._replace(remark="; ".join(filter(None, remarks)))

@@ -26,8 +26,7 @@ import numpy as np
 from metarl_min.basics import trees
 from metarl_min.basics.checks import Report, tolerance_for
 from metarl_min.basics.trees import Array, Tree
-from metarl_min.basics.vectors import coarsest_dtype
-from metarl_min.gradients.claims import Evidence, answer, inputs_of, sampled_choices
+from metarl_min.gradients.claims import Evidence, answer, inputs_of
 from metarl_min.gradients.estimator_weights import WEIGHTS, Weights, plain_weights
 from metarl_min.gradients.estimators import (
     ESTIMATORS,
@@ -36,7 +35,7 @@ from metarl_min.gradients.estimators import (
     through_inner_steps,
 )
 from metarl_min.gradients.known_sums import Comparison, equal_sums, fitted
-from metarl_min.gradients.listed_data import block
+from metarl_min.gradients.listed_data import block, sampled_choices
 from metarl_min.gradients.problems import Problem
 
 MOST_SETS = 20_000  # the most data sets of a problem on which means are compared
@@ -120,15 +119,15 @@ def multiples(numbers: dict[str, float]) -> dict[str, float]:
 
 def factors(problem: Problem, num_sets: int) -> dict[str, float]:
     """Return the factors that a program may forget or apply twice, by name."""
-    alpha = problem.inner.alpha
-    numbers = {"N": problem.num_episodes, "2": 2.0, "K": problem.num_steps, "M": num_sets}
+    alpha, K = problem.inner.alpha, problem.num_steps
+    numbers = {"N": problem.num_episodes if K > 0 else 1, "2": 2.0, "K": K, "M": num_sets}
     return multiples(numbers | ({} if isinstance(alpha, dict) else {"alpha": alpha}))
 
 
 def _estimates(part: Estimator, one: Evidence, estimand: str, choices: Array) -> Array:
     """Return the estimates of a known part on some data sets. [choices, D]"""
     sets = block(one.listing, choices)
-    return trees.flatten_tasks(answer(part, inputs_of(one.problem, sets)[0], estimand))
+    return trees.flatten_tasks(answer(part, inputs_of(one.problem, sets)[0], estimand).values)
 
 
 def _known(one: Evidence, estimand: str, choices: Array) -> dict[str, Array]:
@@ -143,7 +142,7 @@ def _known(one: Evidence, estimand: str, choices: Array) -> dict[str, Array]:
 def _comparison(found: list[Evidence], known: list[Candidates], x: list[Array]) -> Comparison:
     """Return x and the known parts that all problems have, as vectors."""
     shared = [name for name in known[0] if all(name in rows for rows in known)]
-    dtype = coarsest_dtype(*(one.estimates for one in found))
+    dtype = max((one.dtype for one in found), key=lambda dtype: float(np.finfo(dtype).eps))
     return Comparison(
         x=[rows.ravel().astype(float) for rows in x],
         known={name: [rows[name].ravel() for rows in known] for name in shared},
@@ -227,11 +226,14 @@ def explain(report: Report, found: list[Evidence], estimand: str, truth: str) ->
         return report
     few = all(one.listing.size <= MOST_SETS for one in found)
     samples = _on_samples(found, estimand)
-    sums = equal_sums(samples)
+    # The tolerance of names is larger than that of verdicts, so the truth needs no name if wrong.
+    not_it = truth if report.verdict == "WRONG" else ""
+    sums = [s for s in equal_sums(samples) if s.text != not_it]
     if sums and (not few or _holds_everywhere(found, estimand, sums[0].names)):
         remark = f"it is {' = '.join(s.text for s in sums)}"
         return report._replace(factor=None, remark=remark)
-    sums = equal_sums(_on_means(found, estimand)) if few else []
+    means = equal_sums(_on_means(found, estimand)) if few and samples.tolerance < 1e-3 else []
+    sums = [s for s in means if s.text != not_it]
     factor = _common_factor(found, samples, truth)
     if sums and (factor is None or len(sums[0].names) == 1):
         remark = f"it has the mean of {' = '.join(s.text for s in sums)}"

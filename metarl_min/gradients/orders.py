@@ -35,18 +35,19 @@ extrapolated bias.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import function, instance, require, sequence, whole
+from metarl_min.basics.arguments import instance, require, sequence, whole
+from metarl_min.basics.expectations import round_off
 from metarl_min.basics.trees import Array
 from metarl_min.gradients import claims
-from metarl_min.gradients.estimators import Estimator
+from metarl_min.gradients.estimators import Estimator, with_five_arguments
 from metarl_min.gradients.problems import Problem, standard_problems
 
-ROUND_OFF = 1e-11  # a relative bias below this is zero
+ROUND_OFF = 1e-11  # a relative bias below this is zero, also if the round-off is smaller
 
 
 class Order(NamedTuple):
@@ -99,21 +100,50 @@ def _slope(num_episodes: Sequence[int], sizes: Array) -> float:
     return float(np.log(sizes[-1] / sizes[-2]) / np.log(num_episodes[-1] / num_episodes[-2]))
 
 
-def _verdict(limit: float, error: float, sizes: Array) -> str:
-    """Compare the limit and its error with the bias at the largest N."""
-    if limit + error <= max(0.25 * sizes[-1], ROUND_OFF):
+def _verdict(limit: float, error: float, sizes: Array, smallest: float) -> str:
+    """Compare the limit and its error with the bias at the largest N.
+
+    A limit below `smallest` is zero, up to round-off.
+    """
+    if limit + error <= max(0.25 * sizes[-1], smallest):
         return "agrees"
-    return "WRONG" if limit - error > 0.5 * sizes[-1] else "not checked"
+    return "WRONG" if limit - error > max(0.5 * sizes[-1], smallest) else "not checked"
 
 
-def _measure(estimator: Estimator, problem: Problem, estimand: str) -> tuple[Array, float, float]:
-    """Return the bias [D], the trace of the covariance, and the length of the exact value."""
+def _measure(estimator: Estimator, problem: Problem, estimand: str) -> tuple[Any, ...]:
+    """Return the bias [D], its round-off, the trace of the covariance, and the exact length."""
     found = claims.evidence(estimator, problem, estimand)
     rows, p = trees.flatten_tasks(found.estimates).astype(float), found.probability
     exact = trees.ravel(found.truths[claims.name_of(estimand)])[0]
     mean = p @ rows
     variance = float(p @ ((rows - mean) ** 2).sum(-1))
-    return mean - exact, variance, float(np.linalg.norm(exact))
+    lost = np.linalg.norm(round_off(p, rows, found.dtype) + claims.round_off(found, estimand))
+    return mean - exact, float(lost), variance, float(np.linalg.norm(exact))
+
+
+def _order(numbers: tuple[int, ...], measured: list[tuple[Any, ...]]) -> Order:
+    """Return the report on what `_measure` has found for each number of episodes."""
+    biases, lost, variances, scales = map(np.array, zip(*measured, strict=True))
+    scale = scales.max()
+    require(scale > 0, "the exact value must not be zero", scale)
+    rule = "the round-off must be at most 1e-3 of the exact value"
+    require(lost.max() <= 1e-3 * scale, rule, lost.max() / scale)
+    limit, error = (float(np.linalg.norm(x)) / scale for x in extrapolate(numbers, biases))
+    sizes = np.linalg.norm(biases, axis=-1) / scale
+    sizes = np.where(sizes > max(ROUND_OFF, lost.max() / scale), sizes, 0.0)
+    # The limit is a sum of the biases. The sizes of its factors add up to `growth`.
+    growth = float(abs(extrapolate(numbers, np.eye(len(numbers)))[0]).sum())
+    smallest = max(ROUND_OFF, 2 * growth * lost.max() / scale)
+    return Order(
+        verdict=_verdict(limit, error, sizes, smallest),
+        num_episodes=numbers,
+        bias=tuple(sizes.tolist()),
+        limit=limit,
+        error=error,
+        slope=_slope(numbers, sizes),
+        variance=tuple(variances.tolist()),
+        variance_slope=_slope(numbers, variances),
+    )
 
 
 def check_order(
@@ -127,8 +157,9 @@ def check_order(
 
     The estimator is called as by `meta_gradients.check_meta_gradient`, with each of the given
     numbers N of episodes in an inner step. There must be at least three numbers, and they must
-    increase. The default problem is the MDP of `standard_problems` with one inner step. ValueError
-    if the exact value is zero.
+    increase. The default problem is the MDP of `standard_problems` with one inner step. A bias
+    that may be round-off counts as zero. ValueError if the exact value is zero, or if the round-off
+    is more than 1e-3 of it.
 
     >>> from metarl_min.gradients import estimators
     >>> check_order(estimators.dice).verdict, check_order(estimators.plain).verdict
@@ -140,21 +171,6 @@ def check_order(
     require(len(numbers) > 2 and all(np.diff(numbers) > 0), rule, numbers)
     one = standard_problems()[1]._replace(num_steps=1) if problem is None else problem
     one = claims.for_estimand(instance("problem", one, Problem), estimand)
-    function("estimator", estimator)
+    with_five_arguments("estimator", estimator)
     measured = [_measure(estimator, one._replace(num_episodes=N), estimand) for N in numbers]
-    biases, variances, scales = map(np.array, zip(*measured, strict=True))
-    scale = scales.max()
-    require(scale > 0, "the exact value must not be zero", scale)
-    limit, error = (float(np.linalg.norm(x)) / scale for x in extrapolate(numbers, biases))
-    sizes = np.linalg.norm(biases, axis=-1) / scale
-    sizes = np.where(sizes > ROUND_OFF, sizes, 0.0)
-    return Order(
-        verdict=_verdict(limit, error, sizes),
-        num_episodes=numbers,
-        bias=tuple(sizes.tolist()),
-        limit=limit,
-        error=error,
-        slope=_slope(numbers, sizes),
-        variance=tuple(variances.tolist()),
-        variance_slope=_slope(numbers, variances),
-    )
+    return _order(numbers, measured)

@@ -222,8 +222,8 @@ CALLS = {
 }  # fmt: skip
 RESULTS = (
     "trials.Trial", "enumeration.Trajectories", "listed_data.AllDataSets",
-    "listed_data.Listing", "claims.Evidence", "known_sums.Comparison", "known_sums.Sum",
-    "orders.Order",
+    "listed_data.Listing", "claims.Answer", "claims.Evidence", "known_sums.Comparison",
+    "known_sums.Sum", "orders.Order",
     "estimators.EstimatorInputs", "exact_objectives.ExactGradients", "meta_gradients.Errors",
     "meta_gradients.Moments", "meta_gradients.Comparison", "monte_carlo.Estimate",
     "monte_carlo.SampledMoments", "trust_region.Info", "stage_tables.StageTables",

@@ -23,7 +23,7 @@ REFUSED = [
     ("alpha", {}, TypeError, "non-empty dict of float arrays"),
     ("alpha", {"logits": [1.0]}, TypeError, "must be an array of floats, got list"),
     ("baseline", "linear", ValueError, f"{WORDS}, a number or a function, got 'linear'"),
-    ("baseline", "bogus", ValueError, f"{WORDS}, linear or a finite number, got 'bogus'"),
+    ("baseline", "bogus", ValueError, f"{WORDS}, a number or a function, got 'bogus'"),
     ("baseline", None, TypeError, "baseline must be a real number, got None"),
     ("baseline", True, TypeError, "baseline must be a real number, got True"),
     ("baseline", np.inf, ValueError, "baseline must be finite, got inf"),

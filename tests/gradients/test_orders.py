@@ -98,6 +98,35 @@ def test_numbers_of_episodes_must_increase(numbers):
         check_order(dice, num_episodes=numbers)
 
 
+def test_round_off_is_no_bias():
+    """In float32, and with a large mean reward, the bias of emaml is round-off."""
+    shifted = BANDIT._replace(task=BANDIT.task._replace(reward=BANDIT.task.reward + 1e5))
+    shifted = shifted._replace(inner=BANDIT.inner._replace(baseline="leave_one_out"))
+
+    def in_float32(*inputs):
+        return trees.map_leaves(np.float32, emaml(*inputs))
+
+    for estimator, problem, numbers in (
+        (in_float32, BANDIT, (1, 2, 4)),
+        (emaml, shifted, (2, 4, 8)),
+    ):
+        order = check_order(estimator, "F_N", problem=problem, num_episodes=numbers)
+        assert order and order.bias == (0.0,) * 3 and order.slope == 0.0
+        assert check_order(plain, "F_N", problem=problem, num_episodes=numbers).verdict == "WRONG"
+
+
+def test_a_truth_that_round_off_hides_is_refused():
+    lost = BANDIT._replace(task=BANDIT.task._replace(reward=BANDIT.task.reward + 1e14))
+    with pytest.raises(ValueError, match="the round-off must be at most 1e-3 of the exact value"):
+        check_order(fomaml, problem=lost, num_episodes=(1, 2, 4))
+
+
+@pytest.mark.parametrize("numbers", [(1, 3, 10), (2, 3, 4, 5, 6)])
+def test_any_numbers_that_increase_give_the_same_verdicts(numbers):
+    for estimator, verdict in ((dice, "agrees"), (plain, "WRONG")):
+        assert check_order(estimator, problem=BANDIT, num_episodes=numbers).verdict == verdict
+
+
 def test_a_truth_of_zero_is_refused():
     one_arm = BANDIT._replace(num_steps=0)
     flat = one_arm._replace(task=one_arm.task._replace(reward=np.zeros_like(one_arm.task.reward)))
