@@ -1,10 +1,10 @@
 """All data sets of a small problem, with their probabilities.
 
 An episode of T steps is one of finitely many trajectories tau. A data set D is a set of N episodes
-that are drawn independently with the policy phi. No estimator depends on the order of the episodes,
-so counts describe a data set: n_tau is the number of its episodes that follow tau. K inner steps
-use the data sets D_0 .. D_{K-1}. The parameters phi_k, which sample D_k, follow from the earlier
-data sets.
+that are drawn independently with the policy phi. The estimators of papers do not depend on the
+order of the episodes, so counts describe a data set: n_tau is the number of its episodes that
+follow tau. K inner steps use the data sets D_0 .. D_{K-1}. The parameters phi_k, which sample D_k,
+follow from the earlier data sets.
 
     (1)  P(tau|phi) = c_tau prod_t pi(a_t|s_t),
          c_tau = rho(s_0) prod_t P(s_{t+1}|s_t,a_t)                                [definition]
@@ -26,9 +26,9 @@ Rewards are equal to their means, or they are Bernoulli rewards, 1 or 0. With Be
 mean reward of a step is the probability of the reward 1, and c_tau contains the probability of each
 reward.
 
-All data sets lie along the axis M of tasks, so a function that was written for sampled episodes
-runs on them unchanged. tests/estimators_by_hand.py lists the same data sets with loops, without
-counts and without the two rules. In this module, U is the number of trajectories.
+All data sets lie along the axis M, so a function for sampled episodes runs on all of them at once,
+if it multiplies each episode by its count. tests/estimators_by_hand.py lists these data sets with
+loops, without counts and without the two rules. In this module, U is the number of trajectories.
 
 `require_few` trusts its arguments.
 """
@@ -198,8 +198,8 @@ def num_data_sets(num_trajectories: int, num_episodes: int, num_steps: int) -> i
     N, K = whole("num_episodes", num_episodes), whole("num_steps", num_steps, low=0)
     U = whole("num_trajectories", num_trajectories)
     # num_sets is the number of data sets of one inner step. The binomial coefficient (n choose m)
-    # is at least 2^m if n >= 2 m. So if N and U - 1 are both above 333, the number is above 2^333.
-    # This bound is then enough.
+    # is at least 2^m if n >= 2 m. Here n is N + U - 1, and m is the smaller one of N and U - 1, so
+    # n >= 2 m. If m is above 333, num_sets is above 2^333, and 2^333 can replace it.
     small = min(N, U - 1) <= 333
     num_sets = math.comb(N + U - 1, N) if small else 2**333
     # A K above 333 is replaced by 333, to keep the integer small. If num_sets is 1, its power is 1

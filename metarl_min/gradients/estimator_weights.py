@@ -2,7 +2,8 @@
 
 An inner step ascends an estimate of the return J. The estimate comes from N episodes, sampled with
 the parameters phi of the step. In this module, w_t is the weight of a sampled action, and g_t is
-its score grad log pi(a_t|s_t; phi). Adv_t is W_t - b_t. Let gamma be 1, and let b_t be constant:
+its score grad log pi(a_t|s_t; phi). Adv_t is W_t - b_t, where W_t is the return-to-go, returns (1),
+and b_t is a baseline. Let gamma be 1, and let b_t be constant:
 
     (1)  grad J = E[1/N sum_i sum_t w_t g_t],  w_t = Adv_t              [Williams 1992, th. 1]
 

@@ -49,8 +49,8 @@ The bias of an estimator is the mean of g minus the gradient of F_N or F_inf, wi
     constant too.)
     So every phi_k, and every factor of (dphi_K/dtheta)^T v, is its value with exact gradients plus
     noise. The mean and the variance of the noise are O(1/N).
-    Therefore the mean of the product is grad F_inf + O(1/N), and F_N, the mean of J(phi_K), is
-    F_inf + O(1/N). F_N - F_inf is a smooth function of theta, so its gradient is O(1/N) too.
+    Therefore the mean of the product is grad F_inf + O(1/N). In the same way F_N, which is the mean
+    of J(phi_K), is F_inf + O(1/N). F_N - F_inf is smooth in theta, so its gradient is O(1/N) too.
 
 The estimators are called with inputs that `meta_gradients` and `monte_carlo` make: `plain`,
 `emaml`, `fomaml`, `through_inner_steps` and `without_score_term` trust their arguments, and
@@ -149,8 +149,8 @@ def emaml(
 
     c is a control variate, and must not depend on the data. J(theta) is a good control variate.
 
-    An example: two arms, theta = (0, 0), and one pull of the second arm that pays 0.9. The first
-    term is (-0.685, 0.685), and the score term is 0.5 times (-0.5, 0.5).
+    An example: theta = (0, 0), v = (-1, 1), and a pull of arm 2 pays 0.9. Hess log pi, times v, is
+    -0.5 v. So the first term is (1 - 0.7 0.9 0.5) v = 0.685 v. The score term is 0.5 (-0.5, 0.5).
 
     >>> import numpy as onp
     >>> from metarl_min.gradients.inner_steps import inner_step
@@ -213,12 +213,14 @@ ESTIMATORS: dict[str, Estimator] = {
 # The objective that each estimator was made for; plain and fomaml were made for neither. dice,
 # loaded_dice and lvc estimate the Hessian of J, which the gradient of F_inf needs. linearised_score
 # was made from emaml. It changes the score term of each step k in two ways:
-# - R is replaced by its first-order change in step k, which is v_{k+1}.(phi_{k+1} - phi_k).
+# - v_{k+1} is the derivative of J(phi_K) in phi_{k+1}, adaptation (3). R is replaced by its
+#   first-order change in step k, which is v_{k+1}.(phi_{k+1} - phi_k).
 # - This change is a sum over episodes i, and the score is a sum over episodes j. In the product of
 #   both sums, the terms with i != j are left out: their mean is zero if v_{k+1} is constant.
 # The terms with i = j remain: alpha/N sum_i (v_{k+1}.sum_t Adv_t g_t) sum_l g_l, where g_t is the
-# score of step t of episode i. The weights estimator_weights (8) produce this sum: it is the part
-# of (dphi_{k+1}/dphi_k)^T v_{k+1} that comes from the derivatives of the weights.
+# score of step t of episode i. With estimator_weights (8), dw_t/dphi is Adv_t sum_l g_l.
+# So by estimator_weights (3), dphi_{k+1}/dphi_k contains alpha/N sum_i sum_t g_t (dw_t/dphi)^T. The
+# transpose of this matrix, times v_{k+1}, is the sum of the terms with i = j.
 MEANT_FOR: dict[str, str] = {
     "emaml": "F_N",
     "dice": "F_inf",

@@ -172,7 +172,10 @@ def _one_task(problem: ExactProblem, task: int) -> Tree:
 
 
 def _shared_steps(problem: ExactProblem) -> Tree:
-    """Return the gradient of F if all tasks take the inner steps along their mean gradient."""
+    """Return the gradient in theta of the mean of J(phi_K) over the tasks, if they share phi_k.
+
+    Each inner step is along the mean gradient of all tasks.
+    """
     J, policy, alpha = problem.J, problem.policy, problem.alpha
     M, theta = J.num_tasks, problem.theta
     path = [theta]

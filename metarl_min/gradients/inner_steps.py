@@ -126,7 +126,7 @@ def baseline_per_step(inner: InnerStep, data: Data) -> Array:
 
 
 def scale_per_task(inner: InnerStep, data: Data, b: Array) -> Array:
-    """Return s of advantages (3) for each task. Rewards and b are divided by s. [M, 1, 1]"""
+    """Return s of each data set, the root mean square of W - b in advantages (3). [M, 1, 1]"""
     W = returns.discounted_returns(data.episodes.rewards, inner.gamma)
     counts = data.counts[..., None]
     largest = onp.max(onp.abs(W) * (counts > 0), axis=(-1, -2), keepdims=True)

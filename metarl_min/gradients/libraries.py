@@ -11,9 +11,8 @@ of a library, the name of the entry contains the setting.
 
 The runs did not include:
 
-- More than one inner step. In garage, the loop of two inner steps leaves the parameters after the
-  first one unchanged, as of PyTorch 2.13: `loss.backward()` gives no gradient to a tensor that is
-  not a leaf.
+- More than one inner step. In garage, the second inner step does not change the parameters (PyTorch
+  2.13), because `loss.backward()` gives no gradient to a tensor that is not a leaf.
 - The baselines, discounts and normalisations that a library sets by default. They change phi, so
   F_N is another objective.
 - Gaussian policies, value networks, the conjugate gradients and line searches of TRPO, and the
@@ -187,7 +186,7 @@ MEANS = [
     Library(
         "e-maml, first_order",
         "episodeyang/e-maml 336291d6 e_maml_tf/e_maml_ge.py:164-167",
-        computed.log_likelihood,  # the flag holds the rate constant, and keeps the graph
+        computed.log_likelihood,  # the flag only fixes the inner rate; second derivatives stay
     ),
     Library(
         "e-maml, run_mode e-maml",

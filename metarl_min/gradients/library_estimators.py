@@ -1,14 +1,14 @@
 """Estimators of the meta-gradient that the code of published libraries computes.
 
 The formulas were found in 2026, by running the loss functions of each library on all data sets of
-two small problems. Here these formulas are written as weights w_t of sampled actions and a score
-term, as in the module `estimators`. No code of a library is copied. The module `libraries` says
-which library computes which formula, with the line of its code.
+two small problems. Here the formulas are weights w_t of sampled actions and a score term, as in
+`estimators`. No code of a library is copied. The module `libraries` gives the lines of the code.
 
 Most libraries do not add the steps of an episode, as estimators (1) does. They take the mean over
 the T steps, in the loss of the inner step and in the loss of the outer step. Some also take the
 mean of the inner loss over the B tasks of a batch, though each task has its own parameters. In this
-module, B is the number of tasks, x a result, and `rate` the step size that a user sets:
+module, B is the number of tasks, x the number that a library calls the result of adaptation, and
+`rate` the step size that a user sets:
 
     (1)  phi = theta + rate share_in 1/N sum_i sum_t w_t grad log pi(a_t|s_t; theta),
          share_in = 1, 1/T or 1/(B T)                                                [definition]
@@ -20,12 +20,12 @@ different libraries. The factor f is zero in most libraries. For an unbiased est
 by estimators (3). Two libraries multiply a mean of the rewards after adaptation by the mean
 log-probability of the inner data:
 
-    (3)  share_out f = x / (N T),  x = the mean that the library calls the result of adaptation
-                                                                                     [definition]
+    (3)  share_out f = x / (N T)                                                     [definition]
 
-If x is the mean reward of a step, x is R/T, so f is R/(N T): too small by the factor N T. If x is
-the mean return-to-go, x is E[1/T sum_t W_t], which is R only if T = 1. If a library first subtracts
-from x its mean over a batch of tasks, x is zero for a batch of one task.
+Both libraries have share_out = 1/T, so f = x/N. If x is the mean reward of a step, which is R/T,
+then f is R/(N T): too small by the factor N T. If x is the mean return-to-go, x is
+E[1/T sum_t W_t], which is R only if T = 1. If a library first subtracts from x its mean over a
+batch of tasks, x is zero for a batch of one task.
 
 Three kinds of weights occur only in libraries. In (5), lambda is a number from 0 to 1:
 
@@ -39,12 +39,14 @@ Three kinds of weights occur only in libraries. In (5), lambda is a number from 
 
 - (4): near a ratio of 1 nothing is clipped, so there the weights are equal to the weights of lvc.
   If the clipped product is the smaller one, the surrogate is constant, so its gradient is zero.
-- (5): lambda = 1 gives loaded_dice, and lambda = 0 gives lvc.
-- In (6), i and j count all N T steps of a data set from 0, episode by episode. The matrix Y makes
-  a running sum of log-probabilities that is multiplied by 1/N at every step, and starts anew with
-  every episode: Y_ij = N^-(i-j) if j is step i or an earlier step of the same episode. The sum of
-  the first episode starts with the last log-probability of the data set, also multiplied by 1/N.
-  So if i is in the first episode and j is the last step, N^-(i+1) is added to Y_ij.
+- (5): if lambda = 1, before_l is box_{l-1}, so (5) is loaded_dice, estimator_weights (7). If
+  lambda = 0, box_l is ratio_l, and only the term with l = t remains, so (5) is lvc.
+- In (6), i and j count all N T steps of a data set from 0, episode by episode. Y makes a running
+  sum of the log ratios, which starts anew with every episode. At each step, the sum so far is
+  multiplied by 1/N, and the log ratio of the step is added. So Y_ij = N^-(i-j) if j is step i or an
+  earlier step of the same episode, and 0 otherwise. But the sum of the first episode starts with
+  the last log ratio of the data set. So if i is in the first episode and j is the last step,
+  N^-(i+1) is added to Y_ij.
 - In (6), the value of w_j is not Adv_j, because the sum also contains Adv_i of later steps i. So
   the mean of this inner step is not along grad J. For N > 1 this mean is
 
@@ -91,7 +93,7 @@ def clipped_weights(
 ) -> Any:
     """Return the weights of the clipped surrogate, eq. (4)."""
     adv, ratio = plain_weights(log_ratio, rewards, b, gamma), np.exp(log_ratio)
-    # For adv > 0, the clipped product can be the smaller one only at 1 + eps, otherwise at 1 - eps.
+    # The clipped product can be the smaller one only at 1 + eps if adv > 0, else only at 1 - eps.
     limit = onp.where(adv > 0, 1 + eps, 1 - eps)
     return np.where(limit * adv < ratio * adv, 0.0, ratio * adv)
 
@@ -139,17 +141,17 @@ def decayed_dice_weights(log_ratio: Any, rewards: Array, b: Array, gamma: float 
 # ---- estimators ----
 
 
-def mean_of_steps(num_steps: int, num_tasks: int) -> float:
+def mean_of_steps(horizon: int, num_tasks: int) -> float:
     """Return the share of a loss that is a mean over the steps, eqs. (1) and (2): 1/T."""
-    return 1 / num_steps
+    return 1 / horizon
 
 
-def mean_of_steps_and_tasks(num_steps: int, num_tasks: int) -> float:
+def mean_of_steps_and_tasks(horizon: int, num_tasks: int) -> float:
     """Return the share of a loss that is a mean over tasks and steps, eq. (1): 1/(B T)."""
-    return 1 / num_steps / num_tasks
+    return 1 / horizon / num_tasks
 
 
-def sum_of_steps(num_steps: int, num_tasks: int) -> float:
+def sum_of_steps(horizon: int, num_tasks: int) -> float:
     """Return the share of a loss that adds the steps, eqs. (1) and (2): 1."""
     return 1.0
 
@@ -157,7 +159,7 @@ def sum_of_steps(num_steps: int, num_tasks: int) -> float:
 def differentiated(
     inner: InnerStep, path: list[Tree], data: StageData, v: Tree, R: Array, weights: Weights
 ) -> Tree:
-    """Return the meta-gradient that autograd finds if the inner loss is a mean, eq. (2), f = 0."""
+    """Return eq. (2) with f = 0 and share_out = 1/T: the outer loss is a mean over the T steps."""
     T = data[0].episodes.rewards.shape[-1]
     return trees.scale(through_inner_steps(inner, path, data, v, weights), 1 / T)
 
@@ -168,7 +170,7 @@ def first_order(inner: InnerStep, path: list[Tree], data: StageData, v: Tree, R:
 
 
 def mean_times_mean(inner: InnerStep, path: list[Tree], data: StageData, v: Tree, x: Array) -> Tree:
-    """Return eq. (2) with the weights of plain and the factor f of eq. (3). x [M]"""
+    """Return eq. (2) with the weights of plain, share_out = 1/T and f = x/N, eq. (3). x [M]"""
     T, N = data[0].episodes.rewards.shape[-1], data[0].counts.sum(-1)
     return trees.scale(through_inner_steps(inner, path, data, v, plain_weights, x / N), 1 / T)
 

@@ -12,8 +12,9 @@ and y are estimators:
 
 - (1): if alpha = 0, the factor dphi/dtheta is the identity. If R = 0, there is no score term. So
   library_estimators (2) is share_out v. A meta-gradient that is always zero has share_out = 0.
-- (4): emaml is unbiased for F_N by estimators (4). The additions are multiples of the score term,
-  also together with the second derivatives of plain.
+- (4): emaml is unbiased for F_N by estimators (4). An addition is a multiple of the score term. For
+  a first-order library, the second derivatives of plain are added too. For a meta-gradient that is
+  always zero, the addition is emaml itself.
 
 The bias for F_N is the bias for the F_N of the library, in which phi is the result of the inner
 step of the library. Only `learn2learn maml_dice` has another inner step than estimators (1).
@@ -62,7 +63,7 @@ class Known(NamedTuple):
     """The known estimators on every ordered data set of a problem, for one kind of inner step."""
 
     problem: Problem
-    num_steps: int  # N T, of a data set
+    steps_per_set: int  # N T, the number of steps of a data set
     inputs: EstimatorInputs
     probability: Array  # [M]
     rows: dict[str, Array]  # name -> estimates [M, D], the simplest first
@@ -86,7 +87,7 @@ def known_estimators(problem: Problem, weights: Weights) -> Known:
     )
     return Known(
         problem=problem,
-        num_steps=problem.num_episodes * problem.horizon,
+        steps_per_set=problem.num_episodes * problem.horizon,
         inputs=inputs,
         probability=p,
         rows={"zero": 0 * score, **rows},
@@ -157,7 +158,7 @@ ADDITIONS: dict[str, Callable[[Known, Array], Array]] = {
     "nothing": lambda on, missing: 0 * missing,
     "score term": lambda on, missing: on.rows["emaml"] - on.rows["plain"],
     "(1 - 1/(N T)) score term": lambda on, missing: (
-        (1 - 1 / on.num_steps) * (on.rows["emaml"] - on.rows["plain"])
+        (1 - 1 / on.steps_per_set) * (on.rows["emaml"] - on.rows["plain"])
     ),
     "score term, other factor": lambda on, missing: _parallel(missing, on.score),
     "score term, second order": lambda on, missing: on.rows["emaml"] - on.rows["fomaml"],

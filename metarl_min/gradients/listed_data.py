@@ -7,17 +7,17 @@ Stage k is the stage in which phi_k samples D_k. A combination consists of one d
 stage. The M combinations are numbered from 0 to M - 1, and lie along the axis M of tasks. A long
 list is visited in blocks of combinations, so the memory does not grow with M.
 
-Most estimators do not depend on the order of the episodes. For these estimators, each data set is
-listed in one order, with the probability of all its orders together. `in_every_order` lists each
-order by itself. `as_sampled` finds out whether an inner step of your own depends on the order.
+The estimators of papers do not depend on the order of the episodes. For these estimators, each data
+set is listed in one order, with the probability of all its orders together. `in_every_order` lists
+each order by itself. `as_sampled` finds out whether an inner step of your own depends on the order.
 
 If a problem has outer episodes, they are one more stage, which is sampled with phi_K. The adjoint v
 and the number R are then the REINFORCE estimates of grad J(phi_K) and of J(phi_K), without bias. In
 this module, U is the number of trajectories, and L the number of data sets of a stage.
 
-The listing is used by `meta_gradients` and `monte_carlo`. `as_sampled`, `shortest`, `reorders`,
-`reordered`, `sampled_choices`, `block`, `blocks`, `objective`, `adapt`, `inputs_at` and
-`sampled_form` trust their arguments.
+`exact_objectives`, `claims`, `mistakes` and `meta_gradients` use the listing. `as_sampled`,
+`shortest`, `reorders`, `reordered`, `sampled_choices`, `block`, `blocks`, `objective`, `adapt`,
+`inputs_at` and `sampled_form` trust their arguments.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Listing(NamedTuple):
 
 
 def _from_counts(trajectories: Trajectories, num_episodes: int) -> tuple[Data, Array]:
-    """Return the counts of all data sets, with the shared list of trajectories."""
+    """Return all data sets as counts of one list of trajectories, and their log factors. [L]"""
     counts, log_orders = enumeration.compositions(len(trajectories.log_chance), num_episodes)
     shape = (len(counts), *trajectories.episodes.states.shape)
     episodes = Episodes._make(np.broadcast_to(field, shape) for field in trajectories.episodes)

@@ -8,8 +8,8 @@ calls the operations of their entries.
 
 All problems have rewards r(s,a) without noise, tabular logits, gamma = 1 and a constant baseline b.
 In this module, g_t is the score grad log pi(a_t|s_t; phi), W_0 is the return of an episode, R is
-the return J(phi_K) after adaptation, and c is a factor. The probability P(tau|phi) is
-enumeration (1).
+the return J(phi_K) after adaptation, and c is a factor of the score term, not the control variate
+of estimators (3). The probability P(tau|phi) is enumeration (1).
 
     (1)  J = sum_tau P(tau|phi) W_0,  grad J = sum_tau P(tau|phi) W_0 sum_t g_t,
          Hess J = sum_tau P(tau|phi) W_0 (sum_t Hess log pi_t + (sum_t g_t) (sum_t g_t)^T)
@@ -34,8 +34,9 @@ enumeration (1).
     Steps of (3): the inner step is estimators (1). The derivative of w_t g_t is
     estimator_weights (3), and w_t has the value Adv_t.
 
-    Steps of (4): v_k is the derivative of v_K.phi_K + c R sum_k sum_i log P(tau_i|phi_k) in phi_k,
-    with v_K and R held fixed. phi_k appears in phi_{k+1} and in the log P(tau_i|phi_k) of step k.
+    Steps of (4): v_k is the derivative in phi_k of v_K.phi_K + c R sum_{m>=k} sum_i log
+    P(tau_i|phi_m), with v_K and R held fixed. phi_k appears in phi_{k+1} and in the
+    log P(tau_i|phi_k) of step k.
 
 The estimate is v_0. The plain estimator has dw_t/dphi = 0 and c = 0, and emaml has dw_t/dphi = 0
 and c = 1. In averaged_score_term, c is 1/(N T): this is the mistake of a program that takes a mean
@@ -115,7 +116,7 @@ def softmax(logits: Array) -> Softmax:
     probs = weights / weights.sum(1, keepdims=True)
     own = np.eye(S * A, dtype=int).reshape(S, A, S * A)  # the derivative of each logit
     scores = own - probs[:, None] @ own
-    # The Hessian is minus the covariance of the derivatives of the logits of s under pi(.|s).
+    # The Hessian of log pi(a|s) is minus the covariance of the scores, if a is drawn from pi(.|s).
     hessians = -(np.swapaxes(scores, 1, 2) @ (probs[..., None] * scores))
     return Softmax(probs=probs, scores=scores, hessians=hessians)
 

@@ -14,10 +14,10 @@ If (2) holds, the mean of n biased estimates has a smaller error than the mean o
   distance is tr Cov_unbiased / n.
 - The biased mean is nearer if |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n, which is (2).
 
-`monte_carlo` calls the same estimators with sampled data. Learners use the same inner step, with
-the weights of `estimator_weights` (`traced_trials`). A mistake in the inner step or in the weights,
-such as a sum instead of a mean, changes E[g], so it is visible here. tests/estimators_by_hand.py
-computes the moments with loops.
+`monte_carlo` calls the same estimators with sampled data. In the module `traced_trials`, learners
+use the same inner step, with the weights of `estimator_weights`. A mistake in the inner step or in
+the weights, such as a sum instead of a mean, changes E[g], so the mistake is visible here.
+tests/estimators_by_hand.py computes the moments with loops.
 """
 
 from functools import partial
@@ -166,8 +166,8 @@ def compare_estimators(
     """Measure every estimator with each number N of episodes per inner step. {N: Comparison}
 
     The estimators are called with counts of trajectories, so a large N is cheap. ValueError if an
-    estimator ignores the counts. An estimator that was written for sampled data is wrapped in
-    `on_episodes`.
+    estimator ignores the counts. Wrap an estimator that was written for sampled data in
+    `on_episodes` before the call.
     """
     comparisons = {}
     instance("functions", functions, dict)

@@ -61,7 +61,10 @@ def transposed(inputs: EstimatorInputs) -> Tree:
 def score_term(
     inputs: EstimatorInputs, num_steps: int | None = None, weights: Weights | None = None
 ) -> Tree:
-    """Return the score term of estimators (3) with c = 0, for the weights of the inner step.
+    """Return the score term of estimators (3) with c = 0.
+
+    The score term is differentiated through inner steps with the given weights. If `weights` is
+    None, these are the weights of the inner step.
 
     With `num_steps` = n, the sum contains only the data sets D_0 .. D_{n-1}. A program makes this
     mistake if it holds phi_n and all later iterates fixed: then log P(D_k|phi_k) with k >= n has no
@@ -215,9 +218,10 @@ def explain(report: Report, found: list[Evidence], estimand: str, truth: str) ->
     three cases:
 
     - A sum is equal on every data set. Then the remark names it.
-    - Otherwise, a known part with a factor has the same mean, or a sum of two parts has the same
-      mean and the truth with a factor does not. Then the remark names this part or sum.
-    - Otherwise, the factor of the report is the number with mean = number * truth, or None.
+    - Otherwise, the means are compared. If a known part with a factor has the mean of the
+      estimates, the remark names this part. If only a sum of two parts has this mean, the remark
+      names the sum, unless `_common_factor` finds a number with mean = number * truth.
+    - Otherwise, the factor of the report is this number, or None.
 
     If a problem has more than MOST_SETS data sets, only SAMPLE of them are compared, and no means.
     A report that already has a remark is not changed.

@@ -10,8 +10,8 @@ lists:
                                                        [derivative of F_N = sum_D P(D) J(phi(D))]
 
 In (2), phi is the result of one inner step. The weights w_t of this step may be any function of the
-data, also if the mean of the inner step is not along grad J. In dphi/dtheta the weights are
-constants, because they depend on theta only through the episodes.
+data. (2) holds even if the mean of the inner step is not along grad J. In dphi/dtheta the weights
+are constants, because they depend on theta only through the episodes.
 
 The functions of `ordered_data` trust their arguments.
 """
@@ -33,7 +33,7 @@ from metarl_min.tasks.bandits import bandit_mdps
 
 
 def measured_problems() -> list[Problem]:
-    """Return the bandit with N = 1, 2 and 4, then the MDP with N = 1 and 2. K = 1."""
+    """Return a bandit of two arms with N = 1, 2 and 4, then an MDP with N = 1 and 2. K = 1."""
     bandit = Problem(
         inner=InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0),
         theta={"logits": np.array([[0.3, -0.2]])},

@@ -51,10 +51,12 @@ DOCUMENTATION = {
     "estimates": "[M, S, A] what each estimator answers on each data set. An estimator is given "
     "the data set, v and R. The sum of probability times estimate is its expectation.",
     "plain": "automatic differentiation of v.phi_K through the inner steps (Finn et al. 2017)",
-    "lvc": "the same with the weights ratio_t (W_t - baseline) (Rothfuss et al. 2019, eq. 12)",
+    "lvc": "the same with the weights ratio_t (W_t - baseline) (Rothfuss et al. 2019, eq. 12). "
+    "ratio_t is pi(a_t|s_t; phi_k), divided by the same number held fixed: its value is 1.",
     "dice": "the same through the objective of DiCE with a baseline (Foerster et al. 2018)",
     "loaded_dice": "the same through the objective of Farquhar et al. 2019, with lambda = 1",
-    "linearised_score": "the same with (1 + sum_l log ratio_l) (W_t - baseline) (Tang 2022)",
+    "linearised_score": "the same with the weights (1 + sum_l log ratio_l) (W_t - baseline), where "
+    "l counts all steps of the episode (Tang 2022). The entry lvc defines the ratios.",
     "emaml": "plain plus the score term R d/dtheta sum_k sum_i log P(tau_i|phi_k) (Stadie et al. "
     "2018). Its expectation is grad F_N for every N. No other estimator of this list has this.",
     "averaged_score_term": "plain plus the score term divided by N T: a frequent mistake",

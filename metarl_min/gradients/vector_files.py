@@ -114,7 +114,10 @@ def write_vectors(directory: str | PathLike[str]) -> dict[str, str]:
 
 
 def _parts(path: Any, content: bytes) -> tuple[bytes, bytes]:
-    """Return the first line of a file, and the bytes after it. Those of an archive are rebuilt."""
+    """Return the first line of a file, and the bytes after this line.
+
+    If the file is an archive, the bytes after the line are built again from its arrays.
+    """
     if not content.startswith(b"PK"):
         line, _, body = content.partition(b"\n")
         return line, body
