@@ -69,8 +69,8 @@ def at_visits(table: Array, episodes: Episodes) -> Array:
     leading, axes = table.shape[:-2], episodes.states.shape[:-2]
     rule = f"logits and tables must have the leading axes of the episodes, {axes}"
     require(leading == axes, rule, leading)
-    S = table.shape[-2]
-    require(episodes.states.max(initial=0) < S, "the table must have all states", f"{S} of them")
+    S, last = table.shape[-2], episodes.states.max(initial=0)
+    require(last < S, f"states of the episodes must be below {S}, the rows of the table", last)
     index = rollouts.visit_index(episodes, table.shape[-2:])
     return onp.where(episodes.alive, table.reshape(-1)[index], 0.0)
 
@@ -118,8 +118,8 @@ def reinforce_per_step(logits: Any, episodes: Episodes, advantages: Array) -> An
 def advantage_table(episodes: Episodes, advantages: Array, shape: tuple[int, int]) -> Array:
     """Return the table C of eq. (2). advantages [..., N, T] -> [..., S, A]
 
-    In the example, each of two arms is pulled once. The two numbers are eq. (2) with the table C,
-    and eq. (1).
+    In the example, each of two arms is pulled once. The last line prints the surrogate twice: by
+    eq. (2) from the table C, and by eq. (1).
 
     >>> fields = (0, 0), (0, 1), (1.0, 0.0), (True, True)
     >>> pulls = Episodes(*[onp.array([[x], [y]]) for x, y in fields])

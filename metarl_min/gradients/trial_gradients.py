@@ -41,7 +41,8 @@ dphi_k/dtheta by the identity and has no score term, so it only approximates gra
     (3)  grad F ~ E[sum_k sum_{i in D_k} sum_t W_t grad log pi(a_t|s_t; phi_k)]
                                                                   [Finn et al. 2017, sec. 5.2]
 
-On the right side of (3), the terms of one episode of stage k sum to E[grad J(phi_k)].
+On the right side of (3), the expected sum of the terms of one episode of stage k is
+E[grad J(phi_k)].
 
 A baseline reduces the variance. Let X be W_t + R_{>k} for (2), and W_t for (3). The baseline of
 task m is the mean of X over the other tasks m', at the same episode and the same step:
@@ -157,7 +158,10 @@ def outer_surrogates(
 
 
 def _from_adjoints(adaptation: Adaptation, trial: Trial, v: Iterates) -> Gradients:
-    """Return the gradient in theta, which is v_0, and the gradient in alpha, by adaptation (6)."""
+    """Return the gradient in theta, which is v_0 summed over the tasks, and the gradient in alpha.
+
+    The gradient in alpha is adaptation (6).
+    """
     return Gradients(
         in_theta=trees.sum_tasks(v[0], trial.path[0]),
         in_alpha=partial(

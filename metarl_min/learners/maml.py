@@ -23,10 +23,12 @@ MAML as published by Finn et al. 2017 has two other settings. estimator=plain le
 term. objective=adapted uses only the rewards of the episodes after the last inner step. The
 experiments of Finn et al. also have inner_steps=1, inner_episodes=20, baseline=linear and
 update=trpo (in Python: outer=outer_updates.trpo()). In this library, baseline=linear
-is a least-squares fit with a feature for each state and features of time. It needs at least
-2 (S + min(T - 1, 3)) inner episodes, so that at most half of the advantages is lost, advantages
-(5). The policy of Finn et al. is a ReLU network with two hidden layers of 100 units. In this
-library, policy=network:100 has one hidden layer of 100 tanh units.
+is a least-squares fit with a feature for each state and features of time. The episodes of the data
+set are also the data of the fit, so the fit removes a part of the advantages, advantages (5). At
+least 2 (S + min(T - 1, 3)) inner episodes are required. Then at most half of the length of the
+advantages is removed, on average over the episodes. The policy of Finn et al. is a ReLU network
+with two hidden layers of 100 units. In this library, policy=network:100 has one hidden layer of 100
+tanh units.
 """
 
 from __future__ import annotations
@@ -142,11 +144,11 @@ def _untrained_control(rng: Rng, *, settings: Settings) -> Control:
 def _settings(
     family: Family, adaptation: dict[str, Any], outer: Outer, estimator: MetaGradient, **rest: Any
 ) -> Settings:
-    """Return the settings. The defaults of the outer update are scaled to the unit of the rewards.
+    """Return the settings, with an outer update in the unit of the outer gradient.
 
-    More exactly, they are scaled to the unit of the outer gradient. The outer gradient of
-    `reptile` is a sum of inner gradients, and has the unit of an inner gradient. Any other outer
-    gradient has the unit of the rewards.
+    The defaults of the outer update are scaled to this unit. It is the unit of the rewards, except
+    for `reptile`. The outer gradient of `reptile` is a sum of inner gradients, so it has the unit
+    of the inner gradient, `unit_of_alpha`.
     """
     how = resolve(family, **adaptation)
     reward = reward_unit(family)

@@ -160,8 +160,8 @@ def largest_reward(mdp: MDP) -> float:
     axes = max(reward.ndim, possible.ndim)
     reward = reward.reshape((1,) * (axes - reward.ndim) + reward.shape)
     possible = possible.reshape((1,) * (axes - possible.ndim) + possible.shape)
-    # Both arrays now have the same axes. If `reward` has length 1 along some axes, a reward is paid
-    # if any transition along these axes of `possible` is possible.
+    # Both arrays now have the same axes. An axis of length 1 of `reward` stands for all entries of
+    # `possible` along this axis. The reward can be paid if one of these transitions is possible.
     shared = tuple(axis for axis in range(axes) if reward.shape[axis] == 1)
     return float(onp.abs(onp.where(possible.any(shared, keepdims=True), reward, 0.0)).max())
 

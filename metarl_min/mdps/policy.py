@@ -1,4 +1,4 @@
-"""The record of a policy: four functions of the parameters, and a word."""
+"""The record of a policy: four functions, and a word."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ def _check(*fields: Any) -> tuple[Any, ...]:
 
 @checked(_check)
 class Policy(NamedTuple):
-    """A policy, as functions of its parameters.
+    """A policy: a function that makes parameters, and three functions of these parameters.
 
     If the parameters have leading axes, the logits z have these leading axes too. f is any function
     of z. `hessian_product` receives two functions: `gradient(at)` returns df/dz, and

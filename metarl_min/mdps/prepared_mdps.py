@@ -43,7 +43,10 @@ def prepare_traced(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> Prepare
 
 
 def prepare(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> PreparedMDP:
-    """Return the MDP with its horizon and discount. TypeError if autograd traces an array."""
+    """Return the MDP with its horizon and discount.
+
+    TypeError if autograd traces an array of the MDP.
+    """
     return prepare_traced(plain("mdp", mdp), horizon, gamma)
 
 
@@ -81,6 +84,9 @@ def fitted(probs: Any, prepared: PreparedMDP) -> Any:
 def prepare_with_policy(
     mdp: MDP, probs: Any, horizon: int | None, gamma: float
 ) -> tuple[Any, PreparedMDP]:
-    """Return `fitted(probs)` and the prepared MDP. TypeError if autograd traces an array."""
+    """Return `fitted(probs)` and the prepared MDP.
+
+    TypeError if autograd traces an array of the MDP. Autograd may trace `probs`.
+    """
     prepared = prepare(mdp, horizon, gamma)
     return fitted(probs, prepared), prepared

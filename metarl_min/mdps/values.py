@@ -1,8 +1,8 @@
 """The exact value of a policy: its expected return, occupancy, gradient and Hessian.
 
 A memoryless policy pi [S, A] plays one MDP for T steps. In this module, k is the number of steps
-to go. V_k(s) is the expected discounted return of k steps that start in state s. Q_k(s,a) is the
-expected discounted return of k steps that start in state s with action a:
+to go. V_k(s) is the expected discounted return of k steps that start in state s. Q_k(s,a) is this
+return if the first action is a:
 
     (1)  Q_k(s,a) = r(s,a) + gamma sum_s' P(s'|s,a) V_{k-1}(s'),
          V_k(s) = sum_a pi(a|s) Q_k(s,a),  V_0 = 0            [Sutton and Barto 2018, eq. 4.5]
@@ -45,11 +45,10 @@ If the horizon T is infinite and gamma < 1, then V and d = sum_t d_t solve linea
     summed. The same steps turn (5) into delta V = (I - gamma P_pi)^-1 (gamma P_v V + r_v), and
     delta d = (I - gamma P_pi^T)^-1 gamma P_v^T d.
 
-The sum over t in (4) is computed by one matrix product, which gives X:
+One matrix product X gives the sum over t in (4). If T is infinite, X(s,s') is d(s) V(s'):
 
     (7)  sum_{t<T} d_t(s) Q_{T-t}(s,a) = (sum_{t<T} d_t(s)) r(s,a)
          + gamma sum_s' P(s'|s,a) X(s,s'),  X(s,s') = sum_{t<T} d_t(s) V_{T-1-t}(s')   [(1) in (4)]
-    If T is infinite, X(s,s') = d(s) V(s').
 """
 
 from typing import Any
@@ -168,7 +167,8 @@ def prepared_derivatives(probs: Array, v: Array, prepared: PreparedMDP) -> tuple
     delta_Vd = _run_recursions(matrices, sources, prepared.horizon)
     d, V = Vd[:, 1], _values_to_go(Vd, prepared.horizon)
     delta_d, delta_V = delta_Vd[:, 1], _values_to_go(delta_Vd, prepared.horizon)
-    # Line 1 of (5) has two X of (7). X is a sum over t, so joining the series along t adds both X.
+    # By (7), line 1 of (5) needs the sum of two X: of delta d and V, and of d and delta V. Each X
+    # is a sum over t, so one product of the arrays, joined along t, gives the sum of both.
     future = _future_part(prepared, onp.concatenate([delta_d, d]), onp.concatenate([V, delta_V]))
     gradient = d.sum(0)[..., None] * prepared.rewards + _future_part(prepared, d, V)
     return gradient, delta_d.sum(0)[..., None] * prepared.rewards + future

@@ -5,9 +5,9 @@
     random_mdps  MDPs with Dirichlet transitions and normal rewards
     registry     the families of the command line, by name
 
-A `Family` holds a function that draws tasks, and the prior from which tasks are drawn. Baselines
-and ceilings read the prior. Learners do not read the prior. They draw tasks, and read the unit and
-the noise of the rewards, the horizon and the number of episodes.
+A `Family` holds a function that draws tasks, and a prior for the baselines and ceilings. Normally
+the tasks are drawn from this prior. Learners do not read the prior. Learners draw tasks, and read
+the unit and the noise of the rewards, the horizon and the number of episodes.
 
 A family is made by a function with keyword-only parameters. The annotation of a parameter says how
 the command line reads a word `key=value`. For example, the annotation
@@ -145,7 +145,7 @@ def reward_unit(family: Family) -> float:
 
     If `family.unit` is not None, the unit is this number. Otherwise the unit depends on the rewards
     and on the prior from which tasks are drawn: the keyword argument `prior` of `family.sample`.
-    `family.prior` is the prior of the baselines and of the ceilings, and may be another one.
+    After `_replace`, `family.prior` can differ from this prior.
 
         Bernoulli rewards, BetaArms, CorrelatedArms  1
         GaussianArms, DirichletMDP  the first of these that is not zero: the largest prior standard

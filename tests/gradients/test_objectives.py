@@ -428,5 +428,6 @@ def test_what_does_not_fit_is_refused_with_the_rule_and_the_value(what):
 
 def test_a_table_without_the_state_that_was_visited_is_refused():
     visited = Episodes(*(onp.array([[[x]]]) for x in (1, 0, 1.0, True)))
-    with pytest.raises(ValueError, match="the table must have all states, got 1 of them"):
+    message = "states of the episodes must be below 1, the rows of the table, got 1"
+    with pytest.raises(ValueError, match=message):
         objectives.at_visits(onp.zeros((1, 1, 2)), visited)
