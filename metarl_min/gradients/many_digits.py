@@ -34,9 +34,9 @@ of estimators (3). The probability P(tau|phi) is enumeration (1).
     Steps of (3): the inner step is estimators (1). The derivative of w_t g_t is
     estimator_weights (3), and w_t has the value Adv_t.
 
-    Steps of (4): v_k is the derivative in phi_k of v_K.phi_K + c R sum_{m>=k} sum_i log
-    P(tau_i|phi_m), with v_K and R held fixed. phi_k appears in phi_{k+1} and in the
-    log P(tau_i|phi_k) of step k.
+    Steps of (4): v_k is the derivative in phi_k of
+    v_K.phi_K + c R sum_{m>=k} sum_i log P(tau_i|phi_m), with v_K and R held fixed.
+    phi_k appears in phi_{k+1} and in the log P(tau_i|phi_k) of step k.
 
 The estimate is v_0. The plain estimator has dw_t/dphi = 0 and c = 0, and emaml has dw_t/dphi = 0
 and c = 1. In averaged_score_term, c is 1/(N T): this is the mistake of a program that takes a mean
