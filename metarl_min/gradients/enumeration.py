@@ -58,6 +58,8 @@ from metarl_min.mdps.rollouts import Episodes
 # The largest number of data sets, and of trajectories. For this limit, trajectories that differ
 # only in their last arrival count separately.
 LIMIT = 2_000_000
+# The largest number of steps of all data sets of a stage, if each is listed as N episodes.
+MOST_STEPS = 20_000_000
 
 
 def _check_data(episodes: Episodes, counts: Array) -> tuple[Episodes, Array]:
@@ -213,3 +215,13 @@ def require_few(num_sets: float) -> None:
     """Raise a ValueError if there are more than LIMIT data sets. It trusts its argument."""
     text = f"{num_sets:,.0f}" if num_sets < 1e99 else "more than 1e99"
     require(num_sets <= LIMIT, f"there may be at most {LIMIT:,} data sets", text)
+
+
+def require_few_steps(num_sets: int, num_episodes: int, horizon: int) -> None:
+    """Raise a ValueError if data sets of N episodes have more than MOST_STEPS steps together.
+
+    It trusts its arguments.
+    """
+    num_steps = num_sets * num_episodes * horizon
+    rule = f"the data sets of a stage may have at most {MOST_STEPS:,} steps"
+    require(num_steps <= MOST_STEPS, rule, f"{num_steps:,}")

@@ -40,7 +40,7 @@ from metarl_min.gradients.objectives import Objective, expected_return_objective
 from metarl_min.gradients.problems import Problem
 from metarl_min.mdps.rollouts import Episodes
 
-MOST_STEPS = 100_000  # steps of all episodes of one block
+BLOCK = 100_000  # steps of all episodes of one block
 SAMPLE = 200  # data sets on which the order of episodes is tried, and known estimators are compared
 
 
@@ -73,12 +73,15 @@ def _from_counts(trajectories: Trajectories, num_episodes: int) -> tuple[Data, A
 
 def _in_one_order(trajectories: Trajectories, num_episodes: int) -> tuple[Data, Array]:
     data, log_factors = _from_counts(trajectories, num_episodes)
+    enumeration.require_few_steps(len(log_factors), num_episodes, data.episodes.states.shape[-1])
     return sampled_form(data), log_factors
 
 
 def _in_every_order(trajectories: Trajectories, num_episodes: int) -> tuple[Data, Array]:
-    U = len(trajectories.log_chance)
-    enumeration.require_few(U ** min(num_episodes, 333))
+    U, horizon = trajectories.episodes.states.shape
+    num_sets = U ** min(num_episodes, 333)
+    enumeration.require_few(num_sets)
+    enumeration.require_few_steps(num_sets, num_episodes, horizon)
     members = np.indices((U,) * num_episodes).reshape(num_episodes, -1).T
     episodes = Episodes._make(field[members] for field in trajectories.episodes)
     data = Data(episodes=episodes, counts=np.ones(members.shape))
@@ -183,13 +186,13 @@ def block(listing: Listing, choices: Array) -> AllDataSets:
 def blocks(listing: Listing) -> Iterator[AllDataSets]:
     """Yield all data sets in blocks."""
     steps = sum(math.prod(stage.episodes.states.shape[1:]) for stage in listing.stages)
-    size = max(1, MOST_STEPS // max(1, steps))
+    size = max(1, BLOCK // max(1, steps))
     for start in range(0, listing.size, size):
         yield block(listing, np.arange(start, min(start + size, listing.size)))
 
 
 def objective(problem: Problem) -> Objective:
-    """Return J of the task of a problem. It trusts its arguments."""
+    """Return J of the task of a problem."""
     return expected_return_objective(problem.task, problem.horizon, problem.gamma)
 
 
@@ -200,8 +203,6 @@ def adapt(problem: Problem, theta: Tree, sets: AllDataSets) -> tuple[list[Tree],
     for k, D in enumerate(sets.data):
         log_p = log_p + inner_steps.log_probability(inner, path[-1], D)
         if k < problem.num_steps:
-            # The reference is phi_k itself, so every ratio is the constant 1. So the weights are
-            # data here, also in a derivative in theta.
             path.append(inner_steps.next_iterate(inner, path, path[-1], D, inner.weights))
     return path, log_p
 
@@ -230,8 +231,7 @@ def inputs_at(problem: Problem, path: list[Tree], data: list[Data]) -> Estimator
 def sampled_form(data: Data) -> Data:
     """Return data sets of whole counts as N episodes with the count 1."""
     M, U = data.counts.shape
-    counts = data.counts.astype(int)
-    taken = np.repeat(np.tile(np.arange(U), M), counts.ravel()).reshape(M, -1)
+    taken = np.repeat(np.tile(np.arange(U), M), data.counts.astype(int).ravel()).reshape(M, -1)
     rows = np.arange(M)[:, None]
     episodes = Episodes._make(field[rows, taken] for field in data.episodes)
     return Data(episodes=episodes, counts=np.ones(taken.shape))

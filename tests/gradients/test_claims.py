@@ -118,7 +118,7 @@ def test_a_short_check_says_nothing(capsys):
 def test_blocks_change_nothing(monkeypatch):
     one = MDP._replace(num_steps=1)
     whole = check_meta_gradient(lvc, problem=one)
-    monkeypatch.setattr(listed_data, "MOST_STEPS", 30)
+    monkeypatch.setattr(listed_data, "BLOCK", 30)
     blocks = check_meta_gradient(lvc, problem=one)
     assert blocks.claimed == pytest.approx(whole.claimed, abs=1e-14)
     assert blocks.truth == pytest.approx(whole.truth, abs=1e-14)

@@ -40,7 +40,7 @@ def mean_of(estimator, problem, form):
 @pytest.mark.parametrize("problem", [BANDIT._replace(num_steps=1), SHORT, LONG])
 def test_every_form_of_the_list_has_the_same_moments(problem, monkeypatch):
     expected = mean_of(estimators.emaml, problem, listed_data.from_counts)
-    monkeypatch.setattr(listed_data, "MOST_STEPS", 400)  # many blocks
+    monkeypatch.setattr(listed_data, "BLOCK", 400)  # many blocks
     for form in FORMS:
         for x, y in zip(mean_of(estimators.emaml, problem, form), expected, strict=True):
             assert np.allclose(x, y, rtol=0, atol=1e-13 * abs(y).max())
@@ -128,3 +128,10 @@ def test_bernoulli_rewards_have_the_objective_of_a_loop_over_all_outcomes():
             phi = z + 0.7 * r * (np.eye(2)[a] - softmax(z))
             F += softmax(z)[a] * p * softmax(phi) @ means
     assert pytest.approx(F, abs=1e-15) == meta_gradients.exact_gradients(noisy).F_N
+
+
+def test_too_many_steps_are_refused_before_they_are_made():
+    """Three arms and N = 1000: 501,501 data sets of 1000 episodes."""
+    many = BANDIT._replace(num_steps=1, num_episodes=1000)
+    with pytest.raises(ValueError, match="at most 20,000,000 steps, got 501,501,000"):
+        listed_data.in_one_order(many)
