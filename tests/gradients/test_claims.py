@@ -184,3 +184,17 @@ def test_gradients_with_an_inner_step_of_ones_own_are_differences_of_the_objecti
         for value, gradient in (("F_N", exact.grad_F_N), ("F_inf", exact.grad_F_inf)):
             slope = (getattr(ends[0], value) - getattr(ends[1], value)) / (2 * h)
             assert gradient["logits"][i] == pytest.approx(slope, abs=1e-9)
+
+
+def test_an_update_of_ones_own_makes_the_iterates():
+    problem = MDP._replace(inner=MDP.inner._replace(update=momentum), num_episodes=1)
+    listing = listed_data.in_one_order(problem)
+    sets = listed_data.block(listing, np.arange(listing.size))
+    path, _ = listed_data.adapt(problem, problem.theta, sets)
+    gradients = [
+        inner_steps.estimated_gradient(problem.inner, phi, phi, D, problem.inner.weights)["logits"]
+        for phi, D in zip(path, sets.data, strict=False)
+    ]
+    theta, first, second = (phi["logits"] for phi in path)
+    assert first == pytest.approx(theta + 0.6 * gradients[0], abs=1e-14)
+    assert second == pytest.approx(first + 0.6 * gradients[1] + 0.5 * (first - theta), abs=1e-14)

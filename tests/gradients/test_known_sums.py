@@ -92,3 +92,9 @@ def test_numbers_that_are_one_have_no_second_name():
         "2 times ",
         "1/2 times ",
     ]
+
+
+def test_parts_that_are_multiples_of_each_other_everywhere_are_not_added():
+    known = {"a": KNOWN["a"], "b": [2 * x for x in KNOWN["a"]]}
+    x = [0.3 * y for y in KNOWN["a"]]
+    assert texts(x, known) == []
