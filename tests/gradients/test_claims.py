@@ -117,12 +117,14 @@ def test_a_short_check_says_nothing(capsys):
 
 def test_blocks_change_nothing(monkeypatch):
     one = MDP._replace(num_steps=1)
-    whole = check_meta_gradient(lvc, problem=one)
+    whole = claims.evidence(lvc, one, "F_N")
     monkeypatch.setattr(listed_data, "BLOCK", 30)
-    blocks = check_meta_gradient(lvc, problem=one)
-    assert blocks.claimed == pytest.approx(whole.claimed, abs=1e-14)
-    assert blocks.truth == pytest.approx(whole.truth, abs=1e-14)
-    assert blocks.remark == whole.remark == "it is lvc"
+    blocks = claims.evidence(lvc, one, "F_N")
+    assert blocks.estimates["logits"] == pytest.approx(whole.estimates["logits"], abs=1e-14)
+    assert blocks.probability == pytest.approx(whole.probability, abs=1e-14)
+    for name, truth in whole.truths.items():
+        assert blocks.truths[name]["logits"] == pytest.approx(truth["logits"], abs=1e-14)
+    assert check_meta_gradient(lvc, problem=one).remark == "it is lvc"
 
 
 def test_the_report_names_its_problem():
