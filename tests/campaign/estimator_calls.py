@@ -47,13 +47,13 @@ CALLS = {
     "listed_data.on_episodes": call(listed_data.on_episodes, estimator=estimators.plain),
     "orders.check_order": call(
         orders.check_order,
-        {"num_episodes": "wrong-shape"},
+        {"num_episodes": "wrong-shape", "problem": NONE},
         estimator=estimators.plain, estimand="F_N", problem=PROBLEM, num_episodes=[1, 2, 3],
     ),
     "exact_mistakes.ExactProblem": call(exact_mistakes.ExactProblem, **EXACT_PROBLEM._asdict()),
     "exact_mistakes.standard_exact_problems": call(exact_mistakes.standard_exact_problems),
     "exact_checks.check_exact_meta_gradient": call(
-        exact_checks.check_exact_meta_gradient,
+        exact_checks.check_exact_meta_gradient, {"problem": NONE},
         program=exact_mistakes.right, problem=EXACT_PROBLEM, tolerance=1e-9,
     ),
     "inner_steps.InnerStep": call(inner_steps.InnerStep, {"baseline": "sign"}, **INNER._asdict()),
@@ -75,11 +75,12 @@ CALLS = {
     ),
     "problems.standard_problems": call(problems_.standard_problems),
     "meta_gradients.check_meta_gradient": call(
-        meta_gradients.check_meta_gradient,
+        meta_gradients.check_meta_gradient, {"problem": NONE},
         estimator=estimators.plain, estimand="F_N", problem=PROBLEM, tolerance=1e-10,
     ),
     "library_verdicts.measure_all": call(
-        library_verdicts.measure_all, libraries=libraries.SUMS[:1],
+        library_verdicts.measure_all,
+        {"libraries": "wrong-shape", "problems": "wrong-shape"}, libraries=libraries.SUMS[:1],
         problems=[PROBLEM._replace(num_episodes=1)],
     ),
     "monte_carlo.sample_data": call(
