@@ -80,6 +80,12 @@ def problem_of(inner, theta, task, horizon, N, K):
     )
 
 
+def worked_problem(N, K=1):
+    """The worked example: two arms that pay .2 and .9, theta = (.3, -.2) and alpha = .7."""
+    inner = inner_step_of(policies.tabular, 0.0)
+    return problem_of(inner, {"logits": np.array([[0.3, -0.2]])}, BANDIT, 1, N, K)
+
+
 def estimates(estimator, problem):
     """The estimates on every enumerated data set [M, D], and the probabilities [M]."""
     inputs, p = meta_gradients.enumerated_inputs(problem)

@@ -10,8 +10,7 @@ adds it to F_N. So a large mean reward causes less round-off.
 
 F_inf and its gradient are computed by adaptation (5) and (3). If the update rule of the inner step
 is your own, the inner steps of F_inf apply this rule to the exact gradients of J, and autograd
-differentiates F_inf. tests/estimators_by_hand.py computes F_N with
-loops.
+differentiates F_inf. tests/estimators_by_hand.py computes F_N with loops.
 
 `F_inf_and_gradient` trusts its arguments.
 """
@@ -67,7 +66,7 @@ def F_inf_and_gradient(problem: Problem) -> tuple[float, Tree]:
         phis = [trees.broadcast_to_tasks(theta, 1)]
         for _ in range(problem.num_steps):
             g = adaptation.gradient(inner.policy, phis[-1], J)
-            phis.append(inner.update(inner, phis, g))
+            phis.append(inner_steps.updated(inner, phis, g))
         return np.sum(J.value(inner.policy.logits(phis[-1])))
 
     value, gradient = value_and_grad(F)(theta)

@@ -16,8 +16,9 @@ Three settings of `InnerStep` may be functions of your own:
   `momentum` in the README.
 
 Other modules of the package call `ascend`, `episode_weights`, `baseline_per_step`,
-`scale_per_task`, `estimated_gradient`, `next_iterate`, `inner_step`, `log_probability`,
-`full_returns` and `discounted_from_start`. These functions trust their arguments.
+`scale_per_task`, `estimated_gradient`, `next_iterate`, `updated`, `inner_step`,
+`log_probability`, `full_returns` and `discounted_from_start`. These functions trust their
+arguments.
 """
 
 from __future__ import annotations
@@ -164,10 +165,17 @@ def next_iterate(
 ) -> Tree:
     """Return phi_{k+1} from phi_0 .. phi_k on every data set. -> leaves [M, ...]
 
-    Traceable in the iterates. `reference` has the value of phi_k, and is held fixed. The update is
-    called with copies. ValueError unless it returns the names and shapes of phi_k.
+    Traceable in the iterates. `reference` has the value of phi_k, and is held fixed.
     """
     gradient = estimated_gradient(inner, phis[-1], reference, data, weights)
+    return updated(inner, phis, gradient)
+
+
+def updated(inner: InnerStep, phis: Sequence[Tree], gradient: Tree) -> Tree:
+    """Return phi_{k+1} by the update rule of the inner step. Traceable in all trees.
+
+    The update is called with copies. ValueError unless it returns the names and shapes of phi_k.
+    """
     expected = trees.map_leaves(np.shape, gradient)
     phi = inner.update(inner, [trees.map_leaves(np.array, phi) for phi in phis], gradient)
     named = isinstance(phi, dict) or isbox(phi)

@@ -15,9 +15,8 @@ If a problem has outer episodes, they are one more stage, which is sampled with 
 and the number R are then the REINFORCE estimates of grad J(phi_K) and of J(phi_K), without bias. In
 this module, U is the number of trajectories, and L the number of data sets of a stage.
 
-`exact_objectives`, `claims`, `mistakes` and `meta_gradients` use the listing. `as_sampled`,
-`shortest`, `reorders`, `reordered`, `sampled_choices`, `block`, `blocks`, `objective`, `adapt`,
-`inputs_at` and `sampled_form` trust their arguments.
+`has_own_functions`, `as_sampled`, `shortest`, `reorders`, `reordered`, `sampled_choices`, `block`,
+`blocks`, `objective`, `adapt`, `inputs_at` and `sampled_form` trust their arguments.
 """
 
 from __future__ import annotations
@@ -137,7 +136,7 @@ def reordered(data: list[Data], order: list[int]) -> list[Data]:
     ]
 
 
-def _own(problem: Problem) -> bool:
+def has_own_functions(problem: Problem) -> bool:
     """Return whether a part of the inner step may be a function of your own."""
     known = (plain_weights, inner_steps.ascend)
     return callable(problem.inner.baseline) or problem.inner[-2:] != known
@@ -146,7 +145,7 @@ def _own(problem: Problem) -> bool:
 def as_sampled(problem: Problem) -> Listing:
     """List every data set as N episodes: in every order, if the inner step depends on the order."""
     listing = in_one_order(problem)
-    if not _own(problem) or problem.num_steps == 0:
+    if not has_own_functions(problem) or problem.num_steps == 0:
         return listing
     some = block(listing, sampled_choices(listing.size))
     last = trees.flatten_tasks(adapt(problem, problem.theta, some)[0][-1])
@@ -164,7 +163,7 @@ def shortest(problem: Problem) -> Listing:
 
     A function of your own may ignore counts, so it is called with single episodes.
     """
-    if _own(problem):
+    if has_own_functions(problem):
         return as_sampled(problem)
     trajectories = enumeration.trajectories(problem.task, problem.horizon, problem.reward_noise)
     by_counts = len(trajectories.log_chance) < problem.num_episodes

@@ -72,16 +72,19 @@ __all__ = [
 
 
 def enumerate_data(problem: Problem) -> AllDataSets:
-    """Return all data sets of a problem. ValueError with their number if there are too many."""
-    listing = listed_data.from_counts(problem)
+    """Return all data sets of a problem. ValueError with their number if there are too many.
+
+    The data sets are counts of trajectories. If a part of the inner step is a function of your own,
+    they are N episodes each, because this function may ignore counts.
+    """
+    own = listed_data.has_own_functions(instance("problem", problem, Problem))
+    listing = listed_data.as_sampled(problem) if own else listed_data.from_counts(problem)
     return listed_data.block(listing, onp.arange(listing.size))
 
 
 def enumerated_inputs(problem: Problem) -> tuple[EstimatorInputs, Array]:
     """Return the inputs of an estimator on every data set, and the probabilities P(D) [M]."""
-    sets = enumerate_data(problem)
-    path, log_p = adapt(problem, problem.theta, sets)
-    return inputs_at(problem, path, sets.data), onp.exp(log_p)
+    return claims.inputs_of(problem, enumerate_data(problem))
 
 
 class Errors(NamedTuple):
@@ -150,6 +153,8 @@ class Comparison(NamedTuple):
 
 def _require_use_of_counts(name: str, estimator: Estimator, problem: Problem) -> None:
     """Raise a ValueError if some estimates from counts and from episodes differ."""
+    if listed_data.has_own_functions(problem):
+        return  # the estimator was called with episodes
     listing = listed_data.from_counts(problem)
     some = listed_data.block(listing, listed_data.sampled_choices(listing.size)[:20])
     inputs = claims.inputs_of(problem, some)[0]
@@ -165,9 +170,8 @@ def compare_estimators(
 ) -> dict[int, Comparison]:
     """Measure every estimator with each number N of episodes per inner step. {N: Comparison}
 
-    The estimators are called with counts of trajectories, so a large N is cheap. ValueError if an
-    estimator ignores the counts. Wrap an estimator that was written for sampled data in
-    `on_episodes` before the call.
+    The estimators are called with the data sets of `enumerate_data`. ValueError if an estimator
+    ignores the counts. Wrap an estimator that was written for sampled data in `on_episodes`.
     """
     comparisons = {}
     instance("functions", functions, dict)

@@ -12,12 +12,13 @@ The known parts are computed on the data sets with which the unknown estimator w
 and -1, the numbers 2, N, K, alpha and M (the number of data sets), and the inverses of these
 numbers. In a sum of two parts, simple fractions that are the same on all problems have names too.
 
-`meta_gradients` calls these functions: `transposed`, `score_term`, `known_parts`, `multiples`,
-`factors` and `explain` trust their arguments.
+`meta_gradients` calls these functions: `transposed`, `score_term`, `detached_score_term`,
+`known_parts`, `multiples`, `factors` and `explain` trust their arguments.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -58,23 +59,19 @@ def transposed(inputs: EstimatorInputs) -> Tree:
     return v
 
 
-def score_term(
-    inputs: EstimatorInputs, num_steps: int | None = None, weights: Weights | None = None
-) -> Tree:
-    """Return the score term of estimators (3) with c = 0.
-
-    The score term is differentiated through inner steps with the given weights. If `weights` is
-    None, these are the weights of the inner step.
-
-    With `num_steps` = n, the sum contains only the data sets D_0 .. D_{n-1}. A program makes this
-    mistake if it holds phi_n and all later iterates fixed: then log P(D_k|phi_k) with k >= n has no
-    gradient.
-    """
+def score_term(inputs: EstimatorInputs, weights: Weights) -> Tree:
+    """Return the score term of estimators (3) with c = 0, through steps with the given weights."""
     inner, path, data, v, R = inputs
-    last = len(data) if num_steps is None else num_steps
-    zero = trees.scale(v, 0.0)
-    weights = weights or inner.weights
-    return through_inner_steps(inner, path[: last + 1], data[:last], zero, weights, factor=R)
+    return through_inner_steps(inner, path, data, trees.scale(v, 0.0), weights, factor=R)
+
+
+def detached_score_term(inputs: EstimatorInputs) -> Tree:
+    """Return the score term of a program that holds phi_1 and all later iterates fixed.
+
+    Then log P(D_k|phi_k) with k >= 1 has no gradient. Only the data set D_0 has a score.
+    """
+    first = inputs._replace(path=inputs.path[:2], data=inputs.data[:1])
+    return score_term(first, inputs.inner.weights)
 
 
 def known_parts(problem: Problem, estimand: str) -> dict[str, Estimator]:
@@ -90,19 +87,19 @@ def known_parts(problem: Problem, estimand: str) -> dict[str, Estimator]:
     if estimand == "hessian":
         return {name: parts[name] for name in parts if name != "emaml"}
     if K > 1:
-        parts["plain with transposed factors"] = lambda *x: transposed(EstimatorInputs(*x))
-    parts["the score term"] = lambda *x: score_term(EstimatorInputs(*x))
+        parts["plain with transposed factors"] = partial(_part, transposed)
+    parts["the score term"] = partial(_part, partial(score_term, weights=inner.weights))
     if K > 1:
-        name = "the score term with phi_1 .. detached"
-        parts[name] = lambda *x: score_term(EstimatorInputs(*x), num_steps=1)
+        parts["the score term with phi_1 .. detached"] = partial(_part, detached_score_term)
         for name in [] if own else list(WEIGHTS)[1:]:
-            through = partial(_score_term_through, weights=WEIGHTS[name])
-            parts[f"the score term through {name}"] = through
+            through = partial(score_term, weights=WEIGHTS[name])
+            parts[f"the score term through {name}"] = partial(_part, through)
     return parts
 
 
-def _score_term_through(*inputs: Any, weights: Weights) -> Tree:
-    return score_term(EstimatorInputs(*inputs), weights=weights)
+def _part(function: Callable[[EstimatorInputs], Tree], *fields: Any) -> Tree:
+    """Call a function of an `EstimatorInputs` with its fields, as an estimator is called."""
+    return function(EstimatorInputs(*fields))
 
 
 def multiples(numbers: dict[str, float]) -> dict[str, float]:
@@ -127,19 +124,21 @@ def factors(problem: Problem, num_sets: int) -> dict[str, float]:
     return multiples(numbers | ({} if isinstance(alpha, dict) else {"alpha": alpha}))
 
 
-def _estimates(part: Estimator, one: Evidence, estimand: str, choices: Array) -> Array:
-    """Return the estimates of a known part on some data sets. [choices, D]"""
-    sets = block(one.listing, choices)
-    return trees.flatten_tasks(answer(part, inputs_of(one.problem, sets)[0], estimand).values)
+def _rows_of(names: Iterable[str], one: Evidence, estimand: str, choices: Array) -> Candidates:
+    """Return known parts and exact values on some data sets. each [choices, D]"""
+    inputs, parts = inputs_of(one.problem, block(one.listing, choices))[0], {}
+    known = known_parts(one.problem, estimand)
+    for name in names:
+        if name in one.truths:
+            parts[name] = np.tile(trees.ravel(one.truths[name])[0], (len(choices), 1))
+        else:
+            parts[name] = trees.flatten_tasks(answer(known[name], inputs, estimand).values)
+    return parts
 
 
-def _known(one: Evidence, estimand: str, choices: Array) -> dict[str, Array]:
-    """Return the estimates of all known parts, and the exact values, on some data sets."""
-    parts = known_parts(one.problem, estimand)
-    rows = {name: _estimates(g, one, estimand, choices) for name, g in parts.items()}
-    for name, exact in one.truths.items():
-        rows[name] = np.tile(trees.ravel(exact)[0], (len(choices), 1))
-    return rows
+def _known(one: Evidence, estimand: str, choices: Array) -> Candidates:
+    """Return all known parts, and the exact values, on some data sets. each [choices, D]"""
+    return _rows_of([*known_parts(one.problem, estimand), *one.truths], one, estimand, choices)
 
 
 def _comparison(found: list[Evidence], known: list[Candidates], x: list[Array]) -> Comparison:
@@ -177,18 +176,7 @@ def _mean_estimates(found: list[Evidence]) -> list[Array]:
 
 def _holds_everywhere(found: list[Evidence], estimand: str, names: tuple[str, ...]) -> bool:
     """Return whether a sum of these parts equals the estimates on all data sets."""
-    known = []
-    for one in found:
-        rows = {}
-        for name in names:
-            exact = one.truths.get(name)
-            choices = np.arange(one.listing.size)
-            rows[name] = (
-                _estimates(known_parts(one.problem, estimand)[name], one, estimand, choices)
-                if exact is None
-                else np.tile(trees.ravel(exact)[0], (len(choices), 1))
-            )
-        known.append(rows)
+    known = [_rows_of(names, one, estimand, np.arange(one.listing.size)) for one in found]
     x = [trees.flatten_tasks(one.estimates) for one in found]
     return fitted(_comparison(found, known, x), names) is not None
 

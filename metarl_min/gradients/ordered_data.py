@@ -21,14 +21,12 @@ import numpy as np
 from metarl_min.basics import trees
 from metarl_min.basics.trees import Array
 from metarl_min.gradients import inner_steps
-from metarl_min.gradients.enumeration import Data, trajectories
 from metarl_min.gradients.estimator_weights import Weights
 from metarl_min.gradients.estimators import EstimatorInputs, through_inner_steps
 from metarl_min.gradients.inner_steps import InnerStep
-from metarl_min.gradients.meta_gradients import inputs_at
+from metarl_min.gradients.listed_data import in_every_order, inputs_at
 from metarl_min.gradients.problems import Problem, standard_problems
 from metarl_min.mdps import policies
-from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks.bandits import bandit_mdps
 
 
@@ -47,21 +45,13 @@ def measured_problems() -> list[Problem]:
     return bandits + [mdp._replace(num_episodes=N) for N in (1, 2)]
 
 
-def ordered_data(problem: Problem) -> tuple[Data, Array]:
-    """Return every ordered list of N episodes [M, N, T], and log prod_i c_i of each list [M]."""
-    listed = trajectories(problem.task, problem.horizon)
-    U, N = len(listed.log_chance), problem.num_episodes
-    chosen = np.indices((U,) * N).reshape(N, -1).T  # [M, N] rows of trajectories
-    episodes = Episodes._make(field[chosen] for field in listed.episodes)
-    return Data(episodes, np.ones(chosen.shape)), listed.log_chance[chosen].sum(-1)
-
-
 def ordered_inputs(problem: Problem, weights: Weights) -> tuple[EstimatorInputs, Array]:
     """Return the inputs of an estimator on every ordered data set, and P(D), eq. (1). [M]
 
     The problem has one inner step, which uses the given weights.
     """
-    data, log_constant = ordered_data(problem)
+    listing = in_every_order(problem)
+    data, log_constant = listing.stages[0], listing.log_factors[0]
     theta = trees.broadcast_to_tasks(problem.theta, len(log_constant))
     log_p = log_constant + inner_steps.log_probability(problem.inner, theta, data)
     phi = inner_steps.inner_step(problem.inner, theta, theta, data, weights)

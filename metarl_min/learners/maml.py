@@ -22,13 +22,13 @@ Adv is trial_gradients (4), and v_k is the adjoint of adaptation (3). This algor
 MAML as published by Finn et al. 2017 has two other settings. estimator=plain leaves out the score
 term. objective=adapted uses only the rewards of the episodes after the last inner step. The
 experiments of Finn et al. also have inner_steps=1, inner_episodes=20, baseline=linear and
-update=trpo (in Python: outer=outer_updates.trpo()). In this library, baseline=linear
-is a least-squares fit with a feature for each state and features of time. The episodes of the data
-set are also the data of the fit, so the fit removes a part of the advantages, advantages (5). At
-least 2 (S + min(T - 1, 3)) inner episodes are required. Then at most half of the length of the
-advantages is removed, on average over the episodes. The policy of Finn et al. is a ReLU network
-with two hidden layers of 100 units. In this library, policy=network:100 has one hidden layer of 100
-tanh units.
+update=trpo (in Python: outer=outer_updates.trpo()). In this library, baseline=linear is a
+least-squares fit with a feature for each state and features of time. The episodes of the data set
+are also the data of the fit, so the fit removes a part of the advantages, advantages (5). At least
+2 (S + min(T - 1, 3)) inner episodes are required. Then at most half of the length of the advantages
+is removed, on average over the episodes. The policy of Finn et al. is a ReLU network with two
+hidden layers of 100 units. In this library, policy=network:100 has one hidden layer of 100 tanh
+units.
 """
 
 from __future__ import annotations

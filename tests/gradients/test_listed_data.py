@@ -3,27 +3,19 @@
 import itertools
 
 import numpy as np
-import problems
 import pytest
 from comparing import softmax
+from estimator_cases import worked_problem
 
 from metarl_min.basics import trees
 from metarl_min.gradients import estimators, listed_data, meta_gradients
-from metarl_min.gradients.inner_steps import InnerStep
-from metarl_min.gradients.problems import Problem, standard_problems
-from metarl_min.mdps import noises, policies
+from metarl_min.gradients.problems import standard_problems
+from metarl_min.mdps import noises
 
 BANDIT, MDP = standard_problems()
 SHORT = MDP._replace(num_episodes=1)
 LONG = MDP._replace(num_steps=1, horizon=3, num_episodes=1)
-TWO_ARMS = Problem(
-    inner=InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0),
-    theta={"logits": np.array([[0.3, -0.2]])},
-    task=problems.TWO_ARMS,
-    horizon=1,
-    num_episodes=3,
-    num_steps=1,
-)
+TWO_ARMS = worked_problem(N=3)
 FORMS = listed_data.from_counts, listed_data.in_one_order, listed_data.in_every_order
 
 

@@ -50,7 +50,7 @@ def digits():
         yield
 
 
-def close(found, expected, tolerance=1e-14):
+def assert_close(found, expected, tolerance=1e-14):
     found, expected = np.array(found, float), np.array(expected, float)
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= tolerance * max(1.0, np.abs(expected).max())
@@ -86,17 +86,17 @@ def test_the_return_and_its_derivatives_on_a_bandit_are_closed_forms():
     pi = pi / pi.sum()
     gradient = pi * (r - pi @ r)
     J = many_digits.expected_return(bandit, bandit.theta)
-    close(J.value, pi @ r)
-    close(J.gradient, gradient)
-    close(J.hessian, np.diag(gradient) - np.outer(gradient, pi) - np.outer(pi, gradient))
+    assert_close(J.value, pi @ r)
+    assert_close(J.gradient, gradient)
+    assert_close(J.hessian, np.diag(gradient) - np.outer(gradient, pi) - np.outer(pi, gradient))
 
 
 @pytest.mark.verifies("many_digits.1")
 def test_the_return_and_its_derivatives_on_an_mdp_are_those_of_the_plain_form():
     J, plain = many_digits.expected_return(SMALL, SMALL.theta), by_hand.outer(TASK, T)
-    close(J.value, plain.value(LARGE.theta))
-    close(J.gradient, plain.gradient(LARGE.theta))
-    close(J.hessian, plain.hessian(LARGE.theta))
+    assert_close(J.value, plain.value(LARGE.theta))
+    assert_close(J.gradient, plain.gradient(LARGE.theta))
+    assert_close(J.hessian, plain.hessian(LARGE.theta))
 
 
 @pytest.mark.verifies("many_digits.2")
@@ -107,7 +107,7 @@ def test_the_derivatives_of_the_weights_are_those_of_the_traced_weights():
     for name, weights in WEIGHTS.items():
         b = np.full((1, 3), 0.25)
         in_log_ratio = jacobian(lambda x, f=weights, b=b: f(x[None], rewards[None], b)[0] + 0 * x)
-        close(found[name], in_log_ratio(np.zeros(3)) @ scores)
+        assert_close(found[name], in_log_ratio(np.zeros(3)) @ scores)
 
 
 @pytest.mark.verifies("many_digits.3")
@@ -123,11 +123,11 @@ def test_the_jacobian_of_an_inner_step_is_that_of_the_traced_step(name):
 
     found = many_digits.inner_step(SMALL, SMALL.theta, stage)
     flat = np.array(THETA).ravel()
-    close(found.after.ravel(), after(flat))
-    close(found.jacobians[name], jacobian(after)(flat))
+    assert_close(found.after.ravel(), after(flat))
+    assert_close(found.jacobians[name], jacobian(after)(flat))
     log_p = inner_steps.log_probability(LARGE.inner, reference, data_of(stage))[0]
     chance = np.prod([float(tau.chance) for tau in stage])
-    close(found.probability, np.exp(log_p) * chance)
+    assert_close(found.probability, np.exp(log_p) * chance)
 
 
 @pytest.mark.verifies("many_digits.4")
@@ -136,12 +136,12 @@ def test_the_estimates_on_a_data_set_are_those_of_the_traced_estimators():
         found = many_digits.answers(SMALL, stages)
         path = [{"logits": np.array(phi, float)[None]} for phi in found.path]
         inputs = meta_gradients.inputs_at(LARGE, path, [data_of(stage) for stage in stages])
-        close(found.R, inputs.R[0])
-        close(found.v, inputs.v["logits"].ravel())
+        assert_close(found.R, inputs.R[0])
+        assert_close(found.v, inputs.v["logits"].ravel())
         for name, estimator in estimators.ESTIMATORS.items():
-            close(found.estimates[name], estimators.rows_of(name, estimator, inputs)[0])
+            assert_close(found.estimates[name], estimators.rows_of(name, estimator, inputs)[0])
         plain, emaml = found.estimates["plain"], found.estimates["emaml"]
-        close(found.estimates["averaged_score_term"], plain + (emaml - plain) / (N * T))
+        assert_close(found.estimates["averaged_score_term"], plain + (emaml - plain) / (N * T))
 
 
 def test_more_digits_change_no_digit_that_is_kept():

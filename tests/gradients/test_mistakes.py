@@ -5,26 +5,18 @@ import itertools
 from functools import cache, partial
 
 import numpy as np
-import problems
 import pytest
 import wrong_estimators
+from estimator_cases import worked_problem
 from wrong_estimators import with_score
 
 from metarl_min.basics import trees
 from metarl_min.gradients import claims, meta_gradients, mistakes
-from metarl_min.gradients.estimators import ESTIMATORS, InnerStep, dice, emaml, fomaml, plain
-from metarl_min.gradients.meta_gradients import Problem, check_meta_gradient
-from metarl_min.mdps import policies
+from metarl_min.gradients.estimators import ESTIMATORS, dice, emaml, fomaml, plain
+from metarl_min.gradients.meta_gradients import check_meta_gradient
 from metarl_min.tasks.bandits import bandit_mdps
 
-WORKED = Problem(
-    inner=InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0),
-    theta={"logits": np.array([[0.3, -0.2]])},
-    task=problems.TWO_ARMS,
-    horizon=1,
-    num_episodes=2,
-    num_steps=1,
-)
+WORKED = worked_problem(N=2)
 
 
 STANDARD = meta_gradients.standard_problems()

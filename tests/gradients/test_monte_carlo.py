@@ -1,9 +1,9 @@
 """Estimators measured on sampled data sets, against their exact moments."""
 
 import numpy as np
-import problems
 import pytest
 from comparing import rng
+from estimator_cases import worked_problem
 
 from metarl_min.basics import trees
 from metarl_min.gradients import inner_steps, meta_gradients
@@ -13,19 +13,12 @@ from metarl_min.gradients.monte_carlo import compare_by_sampling
 from metarl_min.mdps import noises, policies
 from metarl_min.tasks import gridworlds
 
-
-def worked(num_episodes, num_steps=1):
-    return Problem(
-        inner=InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0),
-        theta={"logits": np.array([[0.3, -0.2]])},
-        task=problems.TWO_ARMS,
-        horizon=1,
-        num_episodes=num_episodes,
-        num_steps=num_steps,
-    )
-
-
-PROBLEMS = {"N=1": worked(1), "N=8": worked(8), "K=2": worked(2, 2), "MDP": standard_problems()[1]}
+PROBLEMS = {
+    "N=1": worked_problem(1),
+    "N=8": worked_problem(8),
+    "K=2": worked_problem(2, 2),
+    "MDP": standard_problems()[1],
+}
 
 
 @pytest.fixture(scope="module", params=PROBLEMS.values(), ids=PROBLEMS)
@@ -73,7 +66,7 @@ def test_the_bias_is_many_standard_errors_if_and_only_if_the_estimator_is_biased
 
 
 def test_a_bias_on_common_data_sets_has_a_smaller_error_than_a_mean():
-    sampled = compare_by_sampling(rng(0), ESTIMATORS, worked(8), 2000)
+    sampled = compare_by_sampling(rng(0), ESTIMATORS, worked_problem(8), 2000)
     assert (sampled["fomaml"].bias_F_N.stderr < sampled["emaml"].mean.stderr / 5).all()
 
 
@@ -143,11 +136,11 @@ def test_noise_that_cannot_be_listed_can_be_sampled():
 
 def test_one_estimate_has_no_standard_error():
     with pytest.raises(ValueError, match="num_sets must be at least 2, got 1"):
-        compare_by_sampling(rng(0), ESTIMATORS, worked(1), 1)
+        compare_by_sampling(rng(0), ESTIMATORS, worked_problem(1), 1)
 
 
 def test_a_difference_of_round_off_is_few_standard_errors():
-    problem = worked(8)
+    problem = worked_problem(8)
     c = float(policies.softmax(problem.theta["logits"])[0] @ [0.2, 0.9])  # J(theta)
 
     def one_digit_off(*inputs):

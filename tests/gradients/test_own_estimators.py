@@ -4,6 +4,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import grad
+from estimator_cases import worked_problem
 
 from metarl_min.basics import trees
 from metarl_min.gradients import estimators, inner_steps, listed_data, meta_gradients
@@ -315,9 +316,11 @@ def changes_phi(inner, phis, gradient):
 )
 def test_functions_that_change_their_arguments_change_no_result(settings):
     changing = own(TWO_STEPS, **settings)
-    gradient = meta_gradients.exact_gradients(changing).grad_F_N["logits"]
-    expected = meta_gradients.exact_gradients(TWO_STEPS).grad_F_N["logits"]
-    assert gradient == pytest.approx(expected, abs=1e-14)
+    exact = meta_gradients.exact_gradients(changing)
+    expected = meta_gradients.exact_gradients(TWO_STEPS)
+    for name in ("grad_F_N", "grad_F_inf"):
+        gradient = getattr(expected, name)["logits"]
+        assert getattr(exact, name)["logits"] == pytest.approx(gradient, abs=1e-14)
     assert check_meta_gradient(emaml, problem=changing)
 
 
@@ -344,3 +347,25 @@ def test_without_inner_steps_N_names_no_factor():
     still = MDP._replace(num_steps=0)
     report = check_meta_gradient(lambda *x: trees.scale(x[3], 2.0), problem=still)
     assert report.remark.startswith("it is 2 times plain") and "N times" not in report.remark
+
+
+def half_the_mean(data, W):
+    """A baseline for sampled data: it ignores counts."""
+    return np.broadcast_to(0.5 * W.mean(1, keepdims=True), W.shape)
+
+
+def test_a_comparison_is_right_with_a_baseline_that_ignores_counts():
+    """The worked example with N = 2: the mean of the first-order estimate over all pulls."""
+    problem = own(worked_problem(N=2), baseline=half_the_mean)
+    z, r, J, mean = np.array([0.3, -0.2]), np.array([0.2, 0.9]), 0.0, np.zeros(2)
+    pi = np.exp(z) / np.exp(z).sum()
+    for pulls in ([0, 0], [0, 1], [1, 0], [1, 1]):
+        W = r[pulls]
+        steps = [(w - 0.5 * W.mean()) * (np.eye(2)[a] - pi) for a, w in zip(pulls, W, strict=True)]
+        phi = z + 0.7 * np.mean(steps, axis=0)
+        after = np.exp(phi) / np.exp(phi).sum()
+        p = pi[pulls].prod()
+        J, mean = J + p * (after @ r), mean + p * after * (r - after @ r)
+    found = meta_gradients.compare_estimators({"fomaml": fomaml}, problem, [2])[2]
+    assert pytest.approx(J, abs=1e-14) == found.exact.F_N
+    assert found.moments["fomaml"].mean == pytest.approx(mean, abs=1e-14)

@@ -25,8 +25,8 @@ def folder(tmp_path_factory):
     return made
 
 
-def refused(path, content, message):
-    """The file with this content is refused by one line that names it."""
+def assert_refused(path, content, message):
+    """Assert that a file with this content is refused by one line that names it."""
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message) as caught:
         vector_files.read_vectors(path)
@@ -86,7 +86,7 @@ def test_the_archive_has_the_same_bytes_on_another_system(folder, monkeypatch):
 def test_a_truncated_file_is_refused(folder, tmp_path, name):
     content = (folder / name).read_bytes()
     for length in (0, 1, 40, 170, len(content) // 2, len(content) - 1):
-        refused(tmp_path / name, content[:length], "got")
+        assert_refused(tmp_path / name, content[:length], "got")
 
 
 def test_an_edited_file_is_refused(folder, tmp_path):
@@ -102,10 +102,12 @@ def test_an_edited_file_is_refused(folder, tmp_path):
         (b'{"format"', b'{ "format"'),
     ]:
         assert old in content
-        refused(tmp_path / "x.json", content.replace(old, new), "edited|begin")
+        assert_refused(tmp_path / "x.json", content.replace(old, new), "edited|begin")
     digest = json.loads(content)["sha256"].encode()
     other = content.replace(digest, digest[::-1])
-    refused(tmp_path / "x.json", other, "must have the bytes that were written, got others: it is")
+    assert_refused(
+        tmp_path / "x.json", other, "must have the bytes that were written, got others: it is"
+    )
 
 
 def test_an_edited_archive_is_refused(folder, tmp_path):
@@ -121,31 +123,33 @@ def test_an_edited_archive_is_refused(folder, tmp_path):
     ):
         buffer = io.BytesIO()
         np.savez(buffer, **{**arrays, **changed})
-        refused(tmp_path / "x.npz", buffer.getvalue(), "got")
+        assert_refused(tmp_path / "x.npz", buffer.getvalue(), "got")
     buffer = io.BytesIO()
     np.savez(buffer, **{name: x for name, x in arrays.items() if name != "first_line"})
-    refused(tmp_path / "x.npz", buffer.getvalue(), "must be a whole file")
+    assert_refused(tmp_path / "x.npz", buffer.getvalue(), "must be a whole file")
 
 
 def test_a_newer_file_is_refused_by_its_version(folder, tmp_path):
     content = (folder / "vectors.json").read_bytes()
     newer = content.replace(b'"version": 1', b'"version": 2', 1)
     message = r"must have version 1, got 2, which a newer metarl_min reads"
-    refused(tmp_path / "x.json", newer, message)
-    refused(tmp_path / "x.json", content.replace(b'"version": 1', b'"version": 0', 1), "got 0$")
+    assert_refused(tmp_path / "x.json", newer, message)
+    assert_refused(
+        tmp_path / "x.json", content.replace(b'"version": 1', b'"version": 0', 1), "got 0$"
+    )
     with np.load(folder / "vectors.npz") as archive:
         arrays = {name: archive[name] for name in archive.files}
     line = arrays["first_line"].item().replace(b'"version": 1', b'"version": 2')
     buffer = io.BytesIO()
     np.savez(buffer, **{**arrays, "first_line": np.array(line)})
-    refused(tmp_path / "x.npz", buffer.getvalue(), message)
+    assert_refused(tmp_path / "x.npz", buffer.getvalue(), message)
 
 
 def test_another_file_is_refused(tmp_path):
-    refused(tmp_path / "x.json", b"[]\n", "must begin as a file of test vectors does")
-    refused(tmp_path / "x.json", b'{"format": "x", "version": 1, "sha256": "' + b"0" * 64 + b'",\n',
-            "must begin as a file of test vectors does")  # fmt: skip
-    refused(tmp_path / "x.npz", b"PK" + bytes(100), "must be a whole file")
+    assert_refused(tmp_path / "x.json", b"[]\n", "must begin as a file of test vectors does")
+    line = b'{"format": "x", "version": 1, "sha256": "' + b"0" * 64 + b'",\n'
+    assert_refused(tmp_path / "x.json", line, "must begin as a file of test vectors does")
+    assert_refused(tmp_path / "x.npz", b"PK" + bytes(100), "must be a whole file")
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(ValueError, match=re.escape(f"{path} must be a file of test vectors")):
             vector_files.read_vectors(path)
