@@ -86,6 +86,24 @@ def at_most_lines(function, limit):
         sys.settrace(before)
 
 
+def at_most_calls(function, limit):
+    """Assert that a call makes at most so many calls of Python functions, and return its result.
+
+    Counting calls costs less than counting lines.
+    """
+    before, count = sys.getprofile(), itertools.count(1)
+
+    def profile(frame, event, argument):
+        if event == "call":
+            assert next(count) <= limit, f"more than {limit} calls"
+
+    sys.setprofile(profile)
+    try:
+        return function()
+    finally:
+        sys.setprofile(before)
+
+
 def assert_same_in_every_unit(make, paying, units=(2.0**-9, 0.01, 100.0), steps=3):
     """Assert that a learner of `paying(unit)` does not depend on the unit.
 

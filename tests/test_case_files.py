@@ -3,10 +3,10 @@
 import ast
 import re
 import runpy
-import time
 from pathlib import Path
 
 import pytest
+from comparing import at_most_calls
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PAGES = sorted((EXAMPLES / "case_files").glob("*.py"))
@@ -22,9 +22,7 @@ def entry(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_runs_and_its_last_line_is_the_answer_of_the_index(page, capsys):
-    start = time.process_time()
-    runpy.run_path(str(page))
-    assert time.process_time() - start < 10  # 2 are promised; machines are noisy
+    at_most_calls(lambda: runpy.run_path(str(page)), 1_500_000)  # the longest makes 1,000,000
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("Answer: ")
     measured = re.findall(r"\d+(?:\.\d+)?", last)
