@@ -172,10 +172,10 @@ def parse(word: str) -> str | float:
 def require_enough_data(
     value: str | float, name: str, num_episodes: int, horizon: int, num_states: int
 ) -> None:
-    """Raise a ValueError unless eq. (4) or eq. (5) shows that at least half of E[g] is left.
+    """Raise a ValueError if the share in eq. (4) or the bound in eq. (5) does not allow the data.
 
-    `name` is the name of the setting that holds the number of episodes. The function trusts its
-    arguments.
+    The share of E[g] must be at least one half, and the bound of |H_nn| at most one half. `name` is
+    the name of the setting that holds the number of episodes. The function trusts its arguments.
     """
     if value == "linear":
         columns = num_states + min(horizon - 1, 3)  # the bound of rank F
