@@ -18,6 +18,7 @@ from metarl_min.gradients.estimator_weights import (
     lvc_weights,
     plain_weights,
 )
+from metarl_min.gradients.listed_data import in_every_order
 from metarl_min.mdps.policies import log_softmax
 
 BANDIT, PAIR, FOUR, MDP, MDP_PAIR = ordered_data.measured_problems()
@@ -326,7 +327,7 @@ def test_standardised_advantages_make_plain_equal_to_first_order_on_a_bandit(N):
 
 def test_a_baseline_with_an_intercept_of_the_same_episodes_leaves_no_mean_advantage():
     """The sum of the residuals is ridge times the intercept, so a product with it is zero."""
-    episodes = ordered_data.ordered_data(MDP_PAIR)[0].episodes
+    episodes = in_every_order(MDP_PAIR).stages[0].episodes
     W = np.cumsum(episodes.rewards[..., ::-1], axis=-1)[..., ::-1]
     b = advantages.linear_baseline(episodes, W, num_states=2, ridge=1e-5)
     assert np.abs((W - b).mean((-1, -2))).max() < 1e-5 < 0.1 < np.abs(W.mean((-1, -2))).max()
