@@ -20,6 +20,7 @@ only rooms above it. The docstring of a folder lists the files of the folder in 
     training     one loop that trains every learner
     reports      tables, plots, progress and the index of equations
     cli          python -m metarl_min
+    teach        coursework: exact grading of what students write
 
 A trial is N episodes in a row on one task that is new to the player. The inner steps of MAML divide
 a trial into stages.

@@ -17,6 +17,7 @@ ROOMS = {  # table of base calls -> where its functions live
     "learners": "metarl_min.learners",
     "baselines": "metarl_min.baselines",
     "ceilings": "metarl_min.ceilings",
+    "teach": "metarl_min.teach",
     "top": "metarl_min",
 }
 # functions of other work, which still have faults

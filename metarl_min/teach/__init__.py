@@ -1,0 +1,16 @@
+"""Coursework: questions that are graded exactly, and the commands of an instructor.
+
+The files stand in reading order. The assignments themselves, with their solutions, are not part of
+the package. They lie in `examples/coursework` of the repository.
+
+    messages              values as JSON, and calls between two processes
+    watched_calls         a call that notices side effects
+    student_process       the process in which a student's program runs
+    submissions           the grader's side of this process: limits, and faults
+    questions             what a question is, and its check in a notebook
+    result_vectors        results of a student's function as vectors
+    value_questions       questions about the values of a function
+    written_tests         questions about tests that students write
+    exact_meta_gradients  assignment 5
+    registry              the questions by name
+"""

@@ -1,0 +1,132 @@
+"""Assignment 5: the exact meta-gradient of MAML.
+
+The student writes `meta_gradient(theta, tasks, alpha, num_steps)` for M bandits with A arms. theta
+holds the logits [A] of a softmax policy, and tasks [M, A] holds the mean reward of each arm. The
+student's result is compared with `exact_mistakes.right`, and with the mistakes of that module. So a
+mistake has the same name here and in `exact_checks`.
+
+`bank` trusts its arguments. `problem_of` trusts its arguments.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from metarl_min.basics.arguments import whole
+from metarl_min.basics.trees import Array, Rng
+from metarl_min.gradients import exact_mistakes
+from metarl_min.gradients.exact_mistakes import ExactProblem
+from metarl_min.mdps import policies
+from metarl_min.tasks.bandits import bandit_mdps
+from metarl_min.teach.questions import Mistake, Question
+from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, value_question
+
+CHAIN = "adaptation (3)"
+PAGE = "second_derivatives.py"
+SAY = {  # what a student is told about a mistake of `exact_mistakes`
+    "the gradient at theta": "This is the mean of grad J_i(theta): no inner step has an effect.",
+    "first order": (
+        "The factor (I + alpha H_i) of each inner step is missing. Look at how the adapted "
+        "parameters depend on theta."
+    ),
+    "the outer gradient at theta, the factors right": (
+        "The factors of the inner steps are right, but they are applied to grad J_i at theta. Look "
+        "at the parameters at which the outer objective is evaluated."
+    ),
+    "alpha forgotten": "The Jacobian of an inner step depends on the step size. Look for alpha.",
+    "alpha squared": "The step size alpha is applied twice in the Jacobian of an inner step.",
+    "wrong sign of the Hessian": "An inner step adds alpha grad J. Look at the sign.",
+    "one step too few": "This is the right gradient for one inner step less than num_steps.",
+    "one step too many": "This is the right gradient for one inner step more than num_steps.",
+    "factors transposed": "The factors are right, but their order is reversed.",
+    "every Hessian at theta": "Each inner step has its own Hessian. Look at where you evaluate it.",
+    "only the Hessian of the first step": "Each inner step has a factor. You use the first.",
+    "only the Hessian of the last step": "Each inner step has a factor. You use the last.",
+    "last task only": "The result is that of the last task. Look at the loop over the tasks.",
+    "first task only": "The result is that of the first task. Look at the loop over the tasks.",
+    "inner steps along the mean of all tasks": (
+        "Each task must be adapted on its own, from theta. Your inner steps use all tasks."
+    ),
+}
+
+
+def problem_of(theta: Array, tasks: Array, alpha: float, num_steps: int) -> ExactProblem:
+    """Return the arguments of the student's function as an `ExactProblem`."""
+    return ExactProblem(
+        policy=policies.tabular,
+        theta={"logits": np.asarray(theta)[None]},
+        alpha=alpha,
+        tasks=bandit_mdps(np.asarray(tasks)),
+        horizon=1,
+        num_steps=num_steps,
+    )
+
+
+def _program(program: exact_mistakes.Program, *arguments: Any) -> Array:
+    """Return the result of a program of `exact_mistakes` for the arguments of the student."""
+    return np.asarray(program(problem_of(*arguments))["logits"][0])
+
+
+def _scaled(arguments: tuple[Any, ...], factor: float) -> Array:
+    return factor * _program(exact_mistakes.right, *arguments)
+
+
+def _sum_for_mean(*arguments: Any) -> Array:
+    return _scaled(arguments, len(arguments[1]))
+
+
+def _wrong_sign(*arguments: Any) -> Array:
+    return _scaled(arguments, -1.0)
+
+
+def bank(num_steps: int, num_tasks: int) -> dict[str, Mistake]:
+    """Return the mistakes that differ from the right program for so many steps and tasks."""
+    example = problem_of(np.zeros(2), np.zeros((num_tasks, 2)), 1.0, num_steps)
+    listed = exact_mistakes.named_mistakes(example)
+    found = {
+        name: Mistake(partial(_program, listed[name]), say, CHAIN, PAGE)
+        for name, say in SAY.items()
+        if name in listed
+    }
+    if num_steps == 1:
+        del found["one step too few"]  # is the gradient at theta
+    say = "The objective is the mean over the tasks, and your result is the sum."
+    found["sum for mean"] = Mistake(_sum_for_mean, say, "adaptation (5)")
+    say = "Your result has the opposite sign. The objective is maximised."
+    return found | {"wrong sign": Mistake(_wrong_sign, say, "adaptation (5)")}
+
+
+def _cases(rng: Rng, num_steps: int, num_tasks: int) -> list[Case]:
+    """Draw four cases. The first has two arms, and the others have three to five."""
+    return [
+        one_call(
+            rng.normal(size=A), rng.normal(size=(num_tasks, A)), rng.uniform(0.7, 1.3), num_steps
+        )
+        for A in (2, 3, 4, 5)
+    ]
+
+
+def _truth(case: Case) -> Array:
+    return _program(exact_mistakes.right, *case.arguments[0])
+
+
+def meta_gradient(num_steps: int = 2, num_tasks: int = 3) -> Question:
+    """Ask for meta_gradient(theta [A], tasks [M, A], alpha, num_steps) -> gradient of F_inf [A].
+
+    TypeError or ValueError unless num_steps is from 1 to 5 and num_tasks from 1 to 10.
+    """
+    K, M = whole("num_steps", num_steps, 1, 5), whole("num_tasks", num_tasks, 1, 10)
+    mistakes = bank(K, M)
+    if M == 1:
+        del mistakes["sum for mean"]
+    asked = ValueQuestion(
+        function="meta_gradient",
+        cases=partial(_cases, num_steps=K, num_tasks=M),
+        truth=_truth,
+        mistakes=mistakes,
+        numbers=lambda case: {"alpha": case.arguments[0][2], "M": M, "K": K},
+    )
+    return value_question(asked)

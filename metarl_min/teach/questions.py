@@ -1,0 +1,100 @@
+"""Questions of an assignment.
+
+A question asks for one function, and grades it. It draws its cases with a seed, so the hidden part
+of a course is a secret seed and not secret code. `value_questions` grades the values of a function,
+and `written_tests` grades tests that students write.
+
+The program of a student is a function that returns a `Watched`. In a notebook it calls the function
+of the student itself. For a file it calls the function in another process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min.basics.arguments import function, instance, real, whole
+from metarl_min.basics.trees import Rng
+from metarl_min.teach.student_process import described
+from metarl_min.teach.submissions import Fault, fault_of
+from metarl_min.teach.watched_calls import Watched, watched
+
+Program = Callable[..., Any]
+Call = Callable[..., Watched]
+
+
+class Mistake(NamedTuple):
+    """A frequent wrong program, and what a student is told about it."""
+
+    program: Program  # with the arguments of the student's function
+    say: str  # sentences that explain the mistake, without the solution
+    equation: str = ""  # that the program breaks, such as "adaptation (3)"
+    page: str = ""  # the case file that explains the mistake, such as "second_derivatives.py"
+
+
+class Verdict(NamedTuple):
+    """How an answer was graded."""
+
+    score: float  # from 0 to 1
+    mistake: str  # a name of the question, a kind of fault, "unknown", or "" for a right answer
+    text: str  # what the student is told
+    equation: str = ""
+    page: str = ""
+
+
+class Question(NamedTuple):
+    """What is asked for, and how it is graded."""
+
+    function: str  # the name of the student's function
+    grade: Callable[[Call, Rng], Verdict]
+    mistakes: dict[str, Mistake]  # by the name that the verdict gives to them
+
+
+class CheckFailed(AssertionError):
+    """A wrong answer in a notebook. The text explains it."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.text)
+        self.verdict, self.score = verdict, verdict.score
+
+
+def in_this_process(program: Program) -> Call:
+    """Return a function of this process as a call that ends in a Fault if the function fails.
+
+    It trusts its arguments.
+    """
+
+    def call(*arguments: Any) -> Watched:
+        try:
+            return watched(program, *arguments)
+        except Fault:
+            raise
+        except (Exception, SystemExit) as error:
+            code = getattr(program, "__code__", None)
+            kind, text, line = described(error, code.co_filename if code else "")
+            raise fault_of(kind, text, line) from error
+
+    return call
+
+
+def check(question: Question, program: Program, *, seed: int = 0, points: float = 1.0) -> float:
+    """Grade a function in a notebook: return the points as a Python float, or raise CheckFailed.
+
+    The function works in the cells and tests of nbgrader and otter-grader, because CheckFailed is
+    an AssertionError and the result is no number of NumPy. TypeError or ValueError for other
+    arguments.
+
+    >>> from metarl_min.teach.exact_meta_gradients import meta_gradient
+    >>> check(meta_gradient(num_steps=1), lambda *arguments: arguments[0])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    metarl_min.teach.questions.CheckFailed: meta_gradient is right in 0 of 4 cases. ...
+    """
+    instance("question", question, Question)
+    call = in_this_process(function("program", program))
+    points, seed = real("points", points, 0), whole("seed", seed, 0, np.inf)
+    verdict = question.grade(call, np.random.default_rng(seed))
+    if verdict.score < 1:
+        raise CheckFailed(verdict)
+    return points

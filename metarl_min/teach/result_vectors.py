@@ -1,0 +1,68 @@
+"""Results of a student's function as vectors.
+
+A result is a number, an array, a tuple or a dict of these. It must have the type and the shapes of
+the exact result.
+
+A result of a student may be anything. The functions of `result_vectors` trust their arguments in all
+other respects.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from metarl_min.basics.trees import Array
+from metarl_min.teach.submissions import Fault
+
+
+def _parts(value: Any) -> dict[str, Any]:
+    """Return the arrays of a result by their place: one array, a sequence or a dict of arrays."""
+    if isinstance(value, dict):
+        return {f"[{name!r}]": value[name] for name in sorted(value)}
+    if isinstance(value, tuple):
+        return {f"[{i}]": part for i, part in enumerate(value)}
+    return {"": value}
+
+
+def _kind(value: Any) -> str:
+    """Return in words what a result is: its type and shape."""
+    if isinstance(value, dict | tuple):
+        parts = ", ".join(f"{place}: {_kind(part)}" for place, part in _parts(value).items())
+        return f"a {type(value).__name__} ({parts})"
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        return f"an array of shape {value.shape}"
+    number = isinstance(value, float | int | np.ndarray | np.generic)
+    return "a number" if number and not isinstance(value, bool) else f"a {type(value).__name__}"
+
+
+def vector(value: Any) -> Array:
+    """Return all entries of a result as one vector. [D]"""
+    return np.concatenate([np.asarray(x, float).ravel() for x in _parts(value).values()])
+
+
+def checked_vector(name: str, value: Any, truth: Any) -> Array:
+    """Return a result as a vector; Fault unless it has the kind of the truth and is finite."""
+    if _kind(value) != _kind(truth):
+        raise Fault("shape", f"{name} must return {_kind(truth)}, got {_kind(value)}.")
+    for place, part in _parts(value).items():
+        array = np.asarray(part)
+        if array.dtype.kind not in "iuf" or (array.dtype.kind == "f" and array.dtype.itemsize < 8):
+            rule = "must return numbers of dtype float64"
+            raise Fault("dtype", f"{name} {rule}, got {array.dtype}{place and f' at {place}'}.")
+        if not np.isfinite(array).all():
+            index = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
+            got = f"{array[tuple(index)]} at {place}{index or ''}".removesuffix(" at ")
+            raise Fault("not finite", f"{name} must return finite numbers, got {got}.")
+    return vector(value)
+
+
+def place_of(truth: Any, index: int) -> str:
+    """Return the place of an entry of the vector as it is written in Python."""
+    for place, part in _parts(truth).items():
+        if index < np.size(part):
+            inside = [int(i) for i in np.unravel_index(index, np.shape(part))]
+            return f"{place}{inside or ''}"
+        index -= np.size(part)
+    raise IndexError("the vector has fewer entries")

@@ -1,0 +1,201 @@
+"""Questions about the values of a function.
+
+A question is graded on several cases, which are drawn with a seed. In each case the student's
+function f is called with one list of arguments x_i or more, and the mean of its results with given
+probabilities p_i is compared with the exact value:
+
+    (1)  sum_i p_i f(x_i) = truth                                               [definition]
+
+A function that computes an exact number is called with one list, and p_1 = 1. An estimator is
+called with every data set, and p_i is the probability of the data set. So its exact expectation is
+graded, and no sample is drawn.
+
+A wrong answer is compared with the mistakes of the question. A mistake is a program that computes a
+wrong result exactly. The answer gets the name of a mistake if both results are equal in every case.
+Otherwise the first case with a wrong result is shown. The cases come in the order of their size.
+They are drawn again until all mistakes differ from the truth and from each other. In this module, x
+is a list of arguments, or a result.
+
+`one_call` and `value_question` trust their arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metarl_min.basics.trees import Array, Rng
+from metarl_min.gradients.known_sums import Comparison, equal_multiples
+from metarl_min.gradients.mistakes import multiples
+from metarl_min.teach.questions import Call, Mistake, Question, Verdict
+from metarl_min.teach.result_vectors import checked_vector, place_of, vector
+from metarl_min.teach.submissions import Fault
+
+TOLERANCE = 1e-7  # of an answer, relative to the largest entry of the truth
+APART = 1e-3  # the smallest difference of two mistakes, relative to the larger of the two
+MOST_DRAWS = 200
+RIGHT = "the right result"
+SHOWN_CASE = 1500  # characters of a counter-example
+
+
+class Case(NamedTuple):
+    """Lists of arguments x_i, and their probabilities p_i, of eq. (1)."""
+
+    arguments: list[tuple[Any, ...]]
+    probability: Array
+    text: str = ""  # what the case is, for the counter-example; or the arguments are shown
+
+
+def one_call(*arguments: Any) -> Case:
+    """Return the case of a single call."""
+    return Case(arguments=[arguments], probability=np.ones(1))
+
+
+class ValueQuestion(NamedTuple):
+    """A question about the values of a function."""
+
+    function: str  # the name of the student's function
+    cases: Callable[[Rng], list[Case]]  # in the order of their size
+    truth: Callable[[Case], Any]
+    mistakes: dict[str, Mistake]
+    numbers: Callable[[Case], dict[str, float]] = lambda case: {}  # that may be forgotten, by name
+    tolerance: float = TOLERANCE
+
+
+class _Drawn(NamedTuple):
+    """The cases of one seed, the exact results, and the results of the mistakes."""
+
+    cases: list[Case]
+    values: list[Any]  # the exact results
+    truths: list[Array]  # the exact results as vectors
+    known: dict[str, list[Array]]  # name of a mistake -> one vector for each case
+    most: float  # by which a right result may differ from the truth
+
+
+def _mean(case: Case, results: Sequence[Array]) -> Array:
+    """Return the left side of eq. (1)."""
+    return np.asarray(case.probability @ np.stack(list(results)))
+
+
+def _equal(x: list[Array], y: list[Array], most: float) -> bool:
+    return all(bool((abs(a - b) <= most).all()) for a, b in zip(x, y, strict=True))
+
+
+def _apart(programs: list[list[Array]]) -> bool:
+    """Return whether any two programs differ in at least one case by the share APART."""
+    for i, x in enumerate(programs):
+        for y in programs[:i]:
+            pairs = zip(x, y, strict=True)
+            if all(abs(a - b).max() <= APART * max(abs(a).max(), abs(b).max()) for a, b in pairs):
+                return False
+    return True
+
+
+def _draw(question: ValueQuestion, rng: Rng) -> _Drawn:
+    """Draw cases until all programs differ."""
+    for _ in range(MOST_DRAWS):
+        cases = question.cases(rng)
+        values = [question.truth(case) for case in cases]
+        truths = [vector(value) for value in values]
+        known = {
+            name: [_mean(case, [vector(one.program(*x)) for x in case.arguments]) for case in cases]
+            for name, one in question.mistakes.items()
+        }
+        if _apart([truths, *known.values()]):
+            most = question.tolerance * max(abs(truth).max() for truth in truths)
+            return _Drawn(cases=cases, values=values, truths=truths, known=known, most=most)
+    raise RuntimeError(f"{question.function}: no cases tell all mistakes apart")
+
+
+def _answer(name: str, call: Call, arguments: tuple[Any, ...], value: Any) -> Array:
+    """Return one result of the student as a vector; Fault if it cannot be graded."""
+    result = call(*arguments)
+    if result.changed:
+        text = f"{name} must not change its arguments, but it writes into an array of its caller."
+        raise Fault("changes its arguments", text)
+    if result.used_global:
+        text = f"{name} must not use or seed the global random generator."
+        raise Fault("global generator", text)
+    return checked_vector(name, result.value, value)
+
+
+def _answers(question: ValueQuestion, call: Call, drawn: _Drawn) -> list[Array]:
+    """Return the result of the student in each case; Fault for one that cannot be graded."""
+    name, results = question.function, []
+    for case, value in zip(drawn.cases, drawn.values, strict=True):
+        results.append(_mean(case, [_answer(name, call, x, value) for x in case.arguments]))
+    first = drawn.cases[0].arguments[0]
+    before, after = (_answer(name, call, first, drawn.values[0]) for _ in range(2))
+    if not _equal([before], [after], drawn.most):
+        text = f"{name} must return equal results for equal arguments, but it does not."
+        raise Fault("not repeatable", text)
+    return results
+
+
+def _named(question: ValueQuestion, drawn: _Drawn, results: list[Array]) -> tuple[str, str]:
+    """Return the name of the mistake with these results, and the name with its factor, or ""."""
+    for name, vectors in drawn.known.items():
+        if _equal(results, vectors, drawn.most):
+            return name, name
+    known = {RIGHT: drawn.truths} | drawn.known
+    tables = [multiples(question.numbers(case) | {"2": 2.0}) for case in drawn.cases]
+    found = equal_multiples(Comparison(results, known, tables, question.tolerance))
+    return (found[0].names[0], found[0].text) if found else ("", "")
+
+
+def _shown(case: Case) -> str:
+    """Return a case in words: its text, or its arguments."""
+    shown = [
+        "a function" if callable(x) else np.array_repr(x, precision=6)
+        if isinstance(x, np.ndarray) else repr(x)
+        for x in case.arguments[0]
+    ]  # fmt: skip
+    text = " ".join((case.text or ", ".join(shown)).split())
+    return text if len(text) <= SHOWN_CASE else text[:SHOWN_CASE] + " .."
+
+
+def _counter_example(question: ValueQuestion, drawn: _Drawn, results: list[Array]) -> str:
+    """Return the first case with a wrong result in words, and its entry with the largest error."""
+    all_results = zip(drawn.cases, drawn.values, drawn.truths, results, strict=True)
+    case, value, truth, x = next(r for r in all_results if not _equal([r[2]], [r[3]], drawn.most))
+    worst = int(np.argmax(abs(x - truth)))
+    result = "the mean of your results" if len(case.arguments) > 1 else "your result"
+    place = place_of(value, worst)
+    where = f"{result} at {place}" if place else result
+    start = f"The smallest wrong case is {question.function}({_shown(case)})."
+    return f"{start} In it {where} is {x[worst]:.10g}, and the exact value is {truth[worst]:.10g}."
+
+
+def _explained(one: Mistake, name: str) -> str:
+    """Return the sentences about a mistake that was found by its results."""
+    text = f"In every case your result is equal to {name}. {one.say}"
+    text += f" Read {one.equation}." if one.equation else ""
+    text += f" The case file {one.page} explains this mistake." if one.page else ""
+    return text.strip()
+
+
+def _graded(question: ValueQuestion, call: Call, rng: Rng) -> Verdict:
+    drawn = _draw(question, rng)
+    try:
+        results = _answers(question, call, drawn)
+    except Fault as fault:
+        return Verdict(score=0.0, mistake=fault.kind, text=str(fault))
+    pairs = zip(results, drawn.truths, strict=True)
+    right, total = sum(_equal([x], [y], drawn.most) for x, y in pairs), len(results)
+    start = f"{question.function} is right in {right} of {total} cases."
+    if right == total:
+        return Verdict(score=1.0, mistake="", text=start)
+    name, text = _named(question, drawn, results)
+    if not text:
+        start += " " + _counter_example(question, drawn, results)
+        return Verdict(score=0.0, mistake="unknown", text=start)
+    one = question.mistakes.get(name, Mistake(program=question.truth, say=""))
+    return Verdict(0.0, text, f"{start} {_explained(one, text)}", one.equation, one.page)
+
+
+def value_question(question: ValueQuestion) -> Question:
+    """Return the question in the form that the grader and notebooks use."""
+    return Question(question.function, partial(_graded, question), question.mistakes)
