@@ -13,4 +13,12 @@ the package. They lie in `examples/coursework` of the repository.
     written_tests         questions about tests that students write
     exact_meta_gradients  assignment 5
     registry              the questions by name
+    manifests             what an assignment consists of
+    source_checks         what is refused before a submission runs
+    grading               a verdict for each test
+    result_files          results in the formats of grading services
+    stripping             from a master to the student's version
+    verification          the check of an assignment by its instructor
+    mistake_counts        which mistake how often
+    commands              python -m metarl_min.teach
 """

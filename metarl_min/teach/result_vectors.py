@@ -3,8 +3,8 @@
 A result is a number, an array, a tuple or a dict of these. It must have the type and the shapes of
 the exact result.
 
-A result of a student may be anything. The functions of `result_vectors` trust their arguments in all
-other respects.
+A result of a student may be anything. The functions of `result_vectors` trust their arguments in
+all other respects.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Fault(Exception):
 class Limits(NamedTuple):
     """What a submission may use."""
 
-    seconds: float  # of real time, for all functions of one file
+    seconds: float  # of real time, for one test
     megabytes: int  # beyond what Python and NumPy take
     forbidden: tuple[str, ...]  # modules, each with its submodules
 
@@ -50,6 +50,7 @@ class Student(NamedTuple):
 
     call: Callable[..., Watched]  # the name of a function, and its arguments
     output: Callable[[], str]  # what it has printed so far, cut
+    failure: Fault | None  # why the file does not run; then each call raises this Fault
 
 
 KINDS = {  # errors of a submission that have a kind of their own
@@ -150,7 +151,7 @@ def _caller(
 def running(source: bytes, name: str, limits: Limits) -> Iterator[Student]:
     """Run the file of a student in a process of its own, and hand out its functions.
 
-    `name` is the name of the file. If running the file fails, each call raises this Fault.
+    `name` is the name of the file.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(os.path.realpath(folder), name)
@@ -181,16 +182,16 @@ def _student(call: Callable[..., Any], printed: list[bytes]) -> Student:
     """Run the file, and return the student."""
     try:
         call("")
-        failed = None
+        failure = None
     except Fault as fault:
-        failed = fault
+        failure = fault
 
     def watched(name: str, *arguments: Any) -> Watched:
-        if failed:
-            raise failed
+        if failure:
+            raise failure
         return Watched(*call(name, *arguments))
 
     def output() -> str:
         return b"".join(printed)[:SHOWN_OUTPUT].decode("utf-8", "replace")
 
-    return Student(call=watched, output=output)
+    return Student(call=watched, output=output, failure=failure)

@@ -1,0 +1,176 @@
+"""The commands of coursework: python -m metarl_min.teach COMMAND.
+
+    list    FOLDER                        the assignments in a folder
+    verify  FOLDER ..                     check assignments before students see them
+    strip   FOLDER -o FOLDER              write the student's version
+    check   FILE                          for students: grade the visible tests and explain
+    grade   FILE --assignment FOLDER      for instructors: grade all tests
+    bundle  FOLDER --target T -o FILE     an archive for a grading service
+    report  RESULTS ..                    which mistake how often
+
+The exit status is 0 if all is well. It is 1 if `verify` finds a fault, if `check` finds a wrong
+part, or if the work itself fails. It is 2 if the words are wrong. `grade` ends with 0 for a wrong
+submission too, because grading services read another status as a fault of the grader.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from metarl_min.basics.arguments import require
+from metarl_min.basics.files import write_atomically
+from metarl_min.cli.console import log, one_line
+from metarl_min.cli.parser import Parser
+from metarl_min.teach import grading, manifests, mistake_counts, result_files, stripping
+from metarl_min.teach.grading import PUBLIC_SEED, Grade
+from metarl_min.teach.manifests import FILE, Assignment
+from metarl_min.teach.submissions import Fault
+from metarl_min.teach.verification import verify
+
+DEFAULT = "examples/coursework"
+
+
+def _list(args: argparse.Namespace) -> int:
+    folders = sorted(path.parent for path in Path(args.folder).glob(f"*/{FILE}"))
+    require(folders != [], f"a folder of assignments must hold */{FILE}", args.folder)
+    for folder in folders:
+        one = manifests.read(folder)
+        points = sum(test.points for test in one.tests)
+        print(f"{one.id}  {points:>3} points  {len(one.tests)} tests  {one.title}")
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    status = 0
+    for folder in args.folders:
+        faults = verify(folder)
+        print("\n".join([f"{folder}: {'wrong' if faults else 'right'}", *faults]))
+        status = 1 if faults else status
+    return status
+
+
+def _strip(args: argparse.Namespace) -> int:
+    """Write the student's file and the manifest, which holds no secret."""
+    folder, out = Path(args.folder), Path(args.out)
+    assignment = manifests.read(folder)
+    require(out.resolve() != folder.resolve(), "-o must be another folder than the master's", out)
+    try:
+        text = stripping.strip((folder / assignment.file).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{folder / assignment.file}: {error}") from error
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in ((assignment.file, text.encode()), (FILE, (folder / FILE).read_bytes())):
+        require(not (out / name).exists(), "-o must not hold an older version", out / name)
+        write_atomically(out / name, content)
+    print(f"wrote {out / assignment.file} and {out / FILE}")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    path = Path(args.file)
+    assignment = manifests.read(args.assignment or path.parent)
+    grade = grading.grade(assignment, path.read_bytes(), PUBLIC_SEED)
+    print(result_files.plain(grade))
+    points, most = grading.total(grade.results)
+    return 0 if points == most else 1
+
+
+def _submitted(assignment: Assignment, path: Path) -> bytes:
+    """Return the file of the student, which stands in a folder or is `path` itself.
+
+    Fault if the folder does not hold it.
+    """
+    if not path.is_dir():
+        return path.read_bytes()
+    file = path / assignment.file
+    if not file.is_file():
+        found = ", ".join(sorted(x.name for x in path.iterdir())[:20]) or "nothing"
+        text = f"You must submit a file {assignment.file}. Your submission holds {found}."
+        raise Fault("missing", text)
+    return file.read_bytes()
+
+
+def _graded(assignment: Assignment, path: Path, seed: int) -> tuple[Grade, int]:
+    """Grade a submission. The status is 1 if the grader itself fails; then all points are 0."""
+    try:
+        return grading.grade(assignment, _submitted(assignment, path), seed), 0
+    except Fault as fault:
+        return grading.not_graded(assignment, fault), 0
+    except Exception as error:
+        text = f"The grader failed, not your program: {type(error).__name__}: {error}"
+        log(one_line(text))
+        return grading.not_graded(assignment, Fault("infrastructure", text)), 1
+
+
+def _grade(args: argparse.Namespace) -> int:
+    path, assignment = Path(args.submission), manifests.read(args.assignment)
+    require(path.exists(), "the submission must be a file or a folder", path)
+    seed = grading.read_seed(args.seed_file) if args.seed_file else PUBLIC_SEED
+    grade, status = _graded(assignment, path, seed)
+    text = result_files.FORMATS[args.format](grade)
+    if args.out:
+        write_atomically(Path(args.out), text.encode())
+    else:
+        print(text, end="")
+    return status
+
+
+def _report(args: argparse.Namespace) -> int:
+    counts = mistake_counts.count(args.results)
+    if args.out:
+        write_atomically(Path(args.out), mistake_counts.as_csv(counts).encode())
+    print(mistake_counts.as_histogram(counts), end="")
+    return 0
+
+
+def parser() -> Parser:
+    """Return the parser of the commands of coursework."""
+    top = Parser(prog="metarl_min.teach", description="Coursework that is graded exactly.")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    add = commands.add_parser("list", help="the assignments in a folder")
+    add.add_argument("folder", nargs="?", default=DEFAULT, help=f"default {DEFAULT}")
+    add.set_defaults(run=_list)
+    add = commands.add_parser("verify", help="check assignments before students see them")
+    add.add_argument("folders", nargs="+", metavar="FOLDER", help="with a master and a manifest")
+    add.set_defaults(run=_verify)
+    add = commands.add_parser("strip", help="write the student's version")
+    add.add_argument("folder", metavar="FOLDER", help="with a master and a manifest")
+    add.add_argument("-o", "--out", required=True, metavar="FOLDER", help="for the new files")
+    add.set_defaults(run=_strip)
+    add = commands.add_parser("check", help="for students: grade with the public seed")
+    add.add_argument("file", metavar="FILE", help="the student's file")
+    add.add_argument("--assignment", metavar="FOLDER", help="default: the folder of FILE")
+    add.set_defaults(run=_check)
+    add = commands.add_parser("grade", help="for instructors: grade with the secret seed")
+    add.add_argument("submission", metavar="FILE", help="a file, or a folder that holds it")
+    add.add_argument("--assignment", required=True, metavar="FOLDER", help="with the manifest")
+    add.add_argument("--seed-file", metavar="FILE", help="any secret text; default the public seed")
+    add.add_argument("--format", choices=list(result_files.FORMATS), default="plain")
+    add.add_argument("--out", metavar="FILE", help="default standard output")
+    add.set_defaults(run=_grade)
+    add = commands.add_parser("report", help="which mistake how often")
+    add.add_argument("results", nargs="+", metavar="RESULTS", help="files of --format gradescope")
+    add.add_argument("-o", "--out", metavar="FILE", help="write a table as CSV too")
+    add.set_defaults(run=_report)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status."""
+    try:
+        args = parser().parse_args(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        return int(args.run(args))
+    except (ValueError, TypeError, OSError) as error:
+        log(f"metarl_min.teach: {one_line(error)}")
+        return 2
+    except KeyboardInterrupt:
+        log("metarl_min.teach: interrupted: start it again")
+        return 1
+    except Exception as error:
+        log(f"metarl_min.teach: {one_line(f'{type(error).__name__}: {error}')}")
+        return 1

@@ -1,0 +1,71 @@
+"""How often each mistake was made in a class.
+
+The results are files in the format of Gradescope, one for each submission, as `grade` writes them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from metarl_min.basics.arguments import require
+
+RIGHT = "right"
+Counts = Counter[tuple[str, str]]  # (test, mistake) -> number of submissions
+
+
+def _tests(path: Path) -> list[tuple[str, str]]:
+    """Return the tests of one file of results, and the mistake in each."""
+    rule = f"{path} must hold results in the format of Gradescope"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return [(str(x["number"]), str(x["extra_data"]["mistake"])) for x in content["tests"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{rule}, got {type(error).__name__}: {error}") from error
+
+
+def count(paths: Iterable[str | Path]) -> Counts:
+    """Return how many submissions have each verdict in each test.
+
+    ValueError if there is no file, or if a file holds no results; OSError if one cannot be read.
+    """
+    files = [Path(path) for path in paths]
+    require(files != [], "there must be at least one file of results", "none")
+    return Counter((test, mistake or RIGHT) for file in files for test, mistake in _tests(file))
+
+
+def _rows(counts: Counts) -> list[tuple[str, str, int]]:
+    """Return the verdicts by test, the most frequent ones first."""
+    return [(test, mistake, n) for (test, mistake), n in sorted(
+        counts.items(), key=lambda item: (item[0][0], -item[1], item[0][1])
+    )]  # fmt: skip
+
+
+def as_csv(counts: Counts) -> str:
+    """Return the counts as a table with the columns test, mistake and submissions.
+
+    It trusts its argument.
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(
+        [("test", "mistake", "submissions"), *_rows(counts)]
+    )
+    return text.getvalue()
+
+
+def as_histogram(counts: Counts) -> str:
+    """Return the counts as text, with a bar for each mistake. It trusts its argument."""
+    lines, last = list[str](), ""
+    width = max(len(mistake) for _, mistake in counts)
+    most = max(counts.values())
+    for test, mistake, number in _rows(counts):
+        if test != last:
+            lines.append(f"{test}")
+        bar = "#" * max(1, round(30 * number / most))
+        lines.append(f"  {mistake:<{width}}  {number:>4}  {bar}")
+        last = test
+    return "\n".join(lines) + "\n"

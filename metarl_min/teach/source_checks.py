@@ -1,0 +1,88 @@
+"""What is refused before a submission runs.
+
+The checks read the source text. They find a file that is too long or no Python, imports of
+forbidden modules, and functions that are copies of functions of this library. Two functions are
+copies of each other if their syntax trees are equal without docstrings, annotations and names of
+the functions. A short function is never a copy, because two people may write the same one.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from metarl_min.teach.submissions import PACKAGE, Fault
+
+MOST_BYTES = 1_000_000  # of a submission
+FEWEST_NODES = 60  # of the syntax tree of a function that can be a copy
+
+
+def _forbidden(name: str, forbidden: tuple[str, ...]) -> bool:
+    return any(name == word or name.startswith(word + ".") for word in forbidden)
+
+
+def _imported(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Yield the modules that a file imports with fixed names, and the lines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, node.lineno
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
+            ("import_module", "__import__")
+        ):
+            names = [x.value for x in node.args[:1] if isinstance(x, ast.Constant)]
+            yield from ((str(name), node.lineno) for name in names)
+
+
+def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+
+
+def _shape(node: ast.FunctionDef) -> str:
+    """Return the syntax tree of a function as text, or "" for a short function."""
+    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    for part in ast.walk(node.args):
+        if isinstance(part, ast.arg):
+            part.annotation = None
+    if sum(1 for statement in body for _ in ast.walk(statement)) < FEWEST_NODES:
+        return ""
+    return ast.dump(node.args) + "".join(map(ast.dump, body))
+
+
+@lru_cache
+def _known() -> dict[str, str]:
+    """Return the functions of this library by their syntax trees."""
+    known: dict[str, str] = {}
+    for path in sorted(Path(PACKAGE).rglob("*.py")):
+        tree = ast.parse(path.read_bytes())
+        known |= {_shape(node): f"{path.stem}.{node.name}" for node in _functions(tree)}
+    known.pop("", None)
+    return known
+
+
+def check_source(source: bytes, file: str, forbidden: tuple[str, ...]) -> None:
+    """Raise a Fault if a submission must not run. It trusts its other arguments."""
+    if len(source) > MOST_BYTES:
+        got = f"got {len(source):,} bytes"
+        raise Fault("too long", f"{file} must have at most {MOST_BYTES:,} bytes, {got}.")
+    try:
+        tree = ast.parse(source, file)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise Fault("syntax", f"{file} is not valid Python{line}: {text}.") from error
+    for name, line_number in _imported(tree):
+        if _forbidden(name, forbidden):
+            text = f"this assignment forbids the module {name}"
+            raise Fault(
+                "forbidden module",
+                f"Your program imports a module in line {line_number}, but {text}.",
+            )
+    for node in _functions(tree):
+        if name := _known().get(_shape(node), ""):
+            text = f"{node.name} in line {node.lineno} is a copy of {name} of metarl_min."
+            raise Fault("copy", text)

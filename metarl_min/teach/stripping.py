@@ -1,0 +1,80 @@
+"""From a master to the file of the student.
+
+A master is a Python file with solutions between two kinds of lines:
+
+    ### BEGIN SOLUTION 5.1
+    ### END SOLUTION
+
+The student's version has one statement in the place of each solution. It raises a
+NotImplementedError with the id of the test. The marker lines are removed. nbgrader knows the same
+markers.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from metarl_min.basics.arguments import instance, require
+
+BEGIN = re.compile(r"(\s*)### BEGIN SOLUTION ([\w.-]+)\s*")
+END = re.compile(r"\s*### END SOLUTION\s*")
+ANY = re.compile(r"#+\s*(BEGIN|END)\s+SOLUTION", re.IGNORECASE)
+LONG = 12  # characters of a line that is looked for outside of its markers
+
+
+def _solutions(lines: list[str]) -> Iterator[tuple[int, int, str]]:
+    """Yield the first and last line of each solution, from 0, and its replacement."""
+    begin = -1
+    indent = name = ""
+    for i, line in enumerate(lines):
+        if match := BEGIN.fullmatch(line):
+            require(begin < 0, f"line {i + 1}: a solution must not begin inside a solution", line)
+            begin, indent, name = i, match[1], match[2]
+        elif END.fullmatch(line):
+            require(begin >= 0, f"line {i + 1}: a solution must begin before it ends", line)
+            yield begin, i, f'{indent}raise NotImplementedError("{name}")'
+            begin = -1
+        else:
+            rule = "a marker must be '### BEGIN SOLUTION ID' or '### END SOLUTION'"
+            require(not ANY.search(line), f"line {i + 1}: {rule}", line)
+    require(begin < 0, f"line {begin + 1}: a solution must end", lines[begin] if lines else "")
+
+
+def _check_leaks(solution: list[str], kept: list[str]) -> None:
+    """Raise a ValueError if a line of a solution stands in the student's version too."""
+    lines = {line.strip().lstrip("# ") for line in kept}
+    for line in solution:
+        text = line.strip().lstrip("# ")
+        long = len(text) >= LONG
+        require(not (long and text in lines), "a solution must not stand outside its markers", line)
+
+
+def strip(text: str) -> str:
+    """Return the student's version of a master. A text without markers is returned as it is.
+
+    ValueError, with the number of the line, for markers that are nested or not balanced; and if
+    the result is no Python, or still holds a line of a solution.
+
+    >>> master = "def f():\\n    ### BEGIN SOLUTION 1.1\\n    return 2\\n    ### END SOLUTION\\n"
+    >>> strip(master)
+    'def f():\\n    raise NotImplementedError("1.1")\\n'
+    """
+    lines = instance("text", text, str).splitlines()
+    kept, solution, start = list[str](), list[str](), 0
+    for begin, end, statement in _solutions(lines):
+        kept += [*lines[start:begin], statement]
+        solution += lines[begin + 1 : end]
+        start = end + 1
+    kept += lines[start:]
+    if not solution:
+        return text
+    _check_leaks(solution, kept)
+    student = "\n".join(kept) + "\n"
+    try:
+        ast.parse(student)
+    except SyntaxError as error:
+        rule = f"line {error.lineno}: the student's version must be Python"
+        raise ValueError(f"{rule}, got {error.text}") from error
+    return student

@@ -1,0 +1,96 @@
+"""The check of an assignment by its instructor: does the grader do what it promises?
+
+`verify` grades the solution, the student's version, every file in the folder `right`, and every
+mistake of the questions. It returns the sentences that describe what is wrong. It is slow work that
+an instructor does once, before the assignment goes to the students.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from metarl_min.teach import grading, manifests
+from metarl_min.teach.grading import Grade, total
+from metarl_min.teach.manifests import Assignment, AssignmentTest
+from metarl_min.teach.questions import in_this_process
+from metarl_min.teach.stripping import strip
+
+SECONDS = 20.0  # that a submission may take on one core
+SEED = 20_261_201  # stands for the secret seed
+FEWEST_RIGHT = 4  # differently written right solutions
+
+
+def _points(grade: Grade) -> str:
+    points, most = total(grade.results)
+    lost = [f"{x.test.id}: {x.verdict.text}" for x in grade.results if x.points < x.test.points]
+    return "; ".join([f"{points:g} of {most} points", *lost])
+
+
+def _is_full(grade: Grade) -> bool:
+    points, most = total(grade.results)
+    return points == most
+
+
+def _same(one: Grade, other: Grade) -> bool:
+    pairs = zip(one.results, other.results, strict=True)
+    return all(a.points == b.points and a.verdict == b.verdict for a, b in pairs)
+
+
+def _of_solution(assignment: Assignment, master: str) -> Iterator[str]:
+    source = master.encode()
+    one, other = (grading.grade(assignment, source, SEED) for _ in range(2))
+    if not _is_full(one):
+        yield f"the solution must have all points, got {_points(one)}"
+    if not _same(one, other):
+        yield "the solution must have the same verdicts twice"
+    if max(one.seconds, other.seconds) > SECONDS:
+        rule = f"grading must take at most {SECONDS:g} s"
+        yield f"{rule}, got {one.seconds:.1f} and {other.seconds:.1f}"
+
+
+def _of_stub(assignment: Assignment, master: str) -> Iterator[str]:
+    grade = grading.grade(assignment, strip(master).encode(), SEED)
+    for result in grade.results:
+        if result.points > 0 or result.verdict.mistake != "not started":
+            got = f"{result.points:g} points, {result.verdict.mistake or 'right'}"
+            yield f"{result.test.id}: the student's version must be 'not started', got {got}"
+
+
+def _of_right(assignment: Assignment, folder: Path) -> Iterator[str]:
+    files = sorted(folder.glob("right/*.py"))
+    if len(files) < FEWEST_RIGHT:
+        yield f"right/ must hold at least {FEWEST_RIGHT} right solutions, got {len(files)}"
+    for file in files:
+        grade = grading.grade(assignment, file.read_bytes(), SEED)
+        if not _is_full(grade):
+            yield f"right/{file.name} must have all points, got {_points(grade)}"
+
+
+def _of_mistakes(test: AssignmentTest) -> Iterator[str]:
+    for name, mistake in test.question.mistakes.items():
+        call = in_this_process(mistake.program)
+        for seed in (grading.PUBLIC_SEED, SEED):
+            verdict = test.question.grade(call, np.random.default_rng(seed))
+            if verdict.score >= 1 or verdict.mistake != name:
+                got = f"score {verdict.score:g} and {verdict.mistake!r}: {verdict.text}"
+                yield f"{test.id}: the mistake {name!r} must be found, got {got}"
+
+
+def verify(folder: str | Path) -> list[str]:
+    """Return in sentences what is wrong with the assignment in a folder, or no sentence.
+
+    ValueError for a wrong manifest and for wrong markers; OSError if a file is missing.
+    """
+    assignment, folder = manifests.read(folder), Path(folder)
+    master = (folder / assignment.file).read_text(encoding="utf-8")
+    faults = [
+        *_of_solution(assignment, master),
+        *_of_stub(assignment, master),
+        *_of_right(assignment, folder),
+    ]
+    for test in assignment.tests:
+        faults += _of_mistakes(test)
+    return faults
