@@ -20,5 +20,6 @@ the package. They lie in `examples/coursework` of the repository.
     stripping             from a master to the student's version
     verification          the check of an assignment by its instructor
     mistake_counts        which mistake how often
-    commands              python -m metarl_min.teach
+    commands              the commands
+    __main__              python -m metarl_min.teach
 """

@@ -8,6 +8,8 @@
     bundle  FOLDER --target T -o FILE     an archive for a grading service
     report  RESULTS ..                    which mistake how often
 
+The functions of `commands` trust their arguments, because they read words themselves.
+
 The exit status is 0 if all is well. It is 1 if `verify` finds a fault, if `check` finds a wrong
 part, or if the work itself fails. It is 2 if the words are wrong. `grade` ends with 0 for a wrong
 submission too, because grading services read another status as a fault of the grader.
@@ -18,6 +20,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from metarl_min.basics.arguments import require
 from metarl_min.basics.files import write_atomically
@@ -125,10 +128,8 @@ def _report(args: argparse.Namespace) -> int:
     return 0
 
 
-def parser() -> Parser:
-    """Return the parser of the commands of coursework."""
-    top = Parser(prog="metarl_min.teach", description="Coursework that is graded exactly.")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+def _add_preparing(commands: Any) -> None:
+    """Add the commands that an instructor needs before the assignment goes to the students."""
     add = commands.add_parser("list", help="the assignments in a folder")
     add.add_argument("folder", nargs="?", default=DEFAULT, help=f"default {DEFAULT}")
     add.set_defaults(run=_list)
@@ -139,6 +140,10 @@ def parser() -> Parser:
     add.add_argument("folder", metavar="FOLDER", help="with a master and a manifest")
     add.add_argument("-o", "--out", required=True, metavar="FOLDER", help="for the new files")
     add.set_defaults(run=_strip)
+
+
+def _add_grading(commands: Any) -> None:
+    """Add the commands for submissions."""
     add = commands.add_parser("check", help="for students: grade with the public seed")
     add.add_argument("file", metavar="FILE", help="the student's file")
     add.add_argument("--assignment", metavar="FOLDER", help="default: the folder of FILE")
@@ -154,6 +159,14 @@ def parser() -> Parser:
     add.add_argument("results", nargs="+", metavar="RESULTS", help="files of --format gradescope")
     add.add_argument("-o", "--out", metavar="FILE", help="write a table as CSV too")
     add.set_defaults(run=_report)
+
+
+def parser() -> Parser:
+    """Return the parser of the commands of coursework."""
+    top = Parser(prog="metarl_min.teach", description="Coursework that is graded exactly.")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_preparing(commands)
+    _add_grading(commands)
     return top
 
 

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.arguments import require
+from metarl_min.basics.files import as_path
 from metarl_min.teach.manifests import Assignment, AssignmentTest
 from metarl_min.teach.questions import Verdict
 from metarl_min.teach.source_checks import check_source
@@ -38,13 +39,16 @@ class Grade(NamedTuple):
 
     assignment: Assignment
     results: tuple[Result, ...]
-    output: str  # what the program of the student printed, cut
+    output: str  # what the program of the student printed in visible tests, cut
     seconds: float
 
 
 def read_seed(path: str | Path) -> int:
-    """Return the seed that stands in a file, which may hold any text. ValueError if it is empty."""
-    content = Path(path).read_bytes().strip()
+    """Return the seed that stands in a file, which may hold any text.
+
+    TypeError unless it is a path, OSError if it cannot be read, ValueError if it is empty.
+    """
+    content = as_path("path", path).read_bytes().strip()
     require(content != b"", "the seed file must not be empty", path)
     return int.from_bytes(hashlib.sha256(content).digest(), "big")
 
@@ -59,7 +63,7 @@ def _verdict(test: AssignmentTest, student: Student, seed: int) -> Verdict:
 
 
 def verdict_of(fault: Fault) -> Verdict:
-    """Return the verdict on a submission that cannot be graded. It trusts its argument."""
+    """Return the verdict on a submission that cannot be graded. It trusts its arguments."""
     return Verdict(score=0.0, mistake=fault.kind, text=str(fault))
 
 
@@ -80,9 +84,8 @@ def not_graded(assignment: Assignment, fault: Fault) -> Grade:
 def grade(assignment: Assignment, source: bytes, seed: int) -> Grade:
     """Grade the source of a submission. `seed` is that of the tests that are not visible.
 
-    It trusts the assignment and the source. TypeError or ValueError for a wrong seed.
+    It trusts its arguments.
     """
-    whole("seed", seed, 0, np.inf)
     start, limits, results, output = time.perf_counter(), assignment.limits, list[Result](), ""
     try:
         check_source(source, assignment.file, limits.forbidden)
@@ -91,7 +94,8 @@ def grade(assignment: Assignment, source: bytes, seed: int) -> Grade:
     for test in assignment.tests:
         with running(source, assignment.file, limits) as student:
             results.append(_result(test, _verdict(test, student, seed)))
-            output = output or student.output()
+            if test.visibility == "visible":  # the numbers of other tests stay secret
+                output = output or student.output()
             failure = student.failure
         if failure:
             return not_graded(assignment, failure)._replace(output=output)
@@ -99,5 +103,5 @@ def grade(assignment: Assignment, source: bytes, seed: int) -> Grade:
 
 
 def total(results: Sequence[Result]) -> tuple[float, int]:
-    """Return the points of all tests, and the most that there are. It trusts its argument."""
+    """Return the points of all tests, and the most that there are. It trusts its arguments."""
     return sum(result.points for result in results), sum(result.test.points for result in results)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metarl_min.basics.arguments import real, require, whole
+from metarl_min.basics.files import as_path
 from metarl_min.basics.words import require_name
 from metarl_min.teach.questions import Question
 from metarl_min.teach.registry import QUESTIONS
@@ -111,7 +112,10 @@ def _limits(given: dict[str, Any]) -> Limits:
 
 
 def parse(content: Any) -> Assignment:
-    """Return the assignment of the content of a manifest. ValueError if the manifest is wrong."""
+    """Return the assignment of the content of a manifest, which may be anything.
+
+    ValueError if the manifest is wrong. Apart from that it trusts its arguments.
+    """
     given = _entries("the manifest", content, KEYS, {"id", "title", "file", "tests"})
     listed = given["tests"]
     require(
@@ -131,7 +135,7 @@ def parse(content: Any) -> Assignment:
 
 def read(folder: str | Path) -> Assignment:
     """Return the assignment in a folder. ValueError if it has no manifest, or a wrong one."""
-    path = Path(folder) / FILE
+    path = as_path("folder", folder) / FILE
     require(path.is_file(), f"an assignment must be a folder with {FILE}", folder)
     try:
         return parse(json.loads(path.read_text(encoding="utf-8")))

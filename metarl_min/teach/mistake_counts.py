@@ -9,10 +9,11 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import require, sequence
+from metarl_min.basics.files import as_path
 
 RIGHT = "right"
 Counts = Counter[tuple[str, str]]  # (test, mistake) -> number of submissions
@@ -28,12 +29,12 @@ def _tests(path: Path) -> list[tuple[str, str]]:
         raise ValueError(f"{rule}, got {type(error).__name__}: {error}") from error
 
 
-def count(paths: Iterable[str | Path]) -> Counts:
+def count(paths: Sequence[str | Path]) -> Counts:
     """Return how many submissions have each verdict in each test.
 
     ValueError if there is no file, or if a file holds no results; OSError if one cannot be read.
     """
-    files = [Path(path) for path in paths]
+    files = [as_path("a path", path) for path in sequence("paths", paths)]
     require(files != [], "there must be at least one file of results", "none")
     return Counter((test, mistake or RIGHT) for file in files for test, mistake in _tests(file))
 
@@ -48,7 +49,7 @@ def _rows(counts: Counts) -> list[tuple[str, str, int]]:
 def as_csv(counts: Counts) -> str:
     """Return the counts as a table with the columns test, mistake and submissions.
 
-    It trusts its argument.
+    It trusts its arguments.
     """
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
@@ -58,7 +59,7 @@ def as_csv(counts: Counts) -> str:
 
 
 def as_histogram(counts: Counts) -> str:
-    """Return the counts as text, with a bar for each mistake. It trusts its argument."""
+    """Return the counts as text, with a bar for each mistake. It trusts its arguments."""
     lines, last = list[str](), ""
     width = max(len(mistake) for _, mistake in counts)
     most = max(counts.values())

@@ -4,6 +4,8 @@ The checks read the source text. They find a file that is too long or no Python,
 forbidden modules, and functions that are copies of functions of this library. Two functions are
 copies of each other if their syntax trees are equal without docstrings, annotations and names of
 the functions. A short function is never a copy, because two people may write the same one.
+
+`check_source` trusts its arguments, but the source may be anything.
 """
 
 from __future__ import annotations
@@ -53,19 +55,34 @@ def _shape(node: ast.FunctionDef) -> str:
     return ast.dump(node.args) + "".join(map(ast.dump, body))
 
 
+def _names(node: ast.FunctionDef) -> set[str]:
+    """Return the names that a function uses."""
+    inside = [x for statement in node.body for x in ast.walk(statement)]
+    return {x.id for x in inside if isinstance(x, ast.Name)} | {
+        x.attr for x in inside if isinstance(x, ast.Attribute)
+    }
+
+
 @lru_cache
-def _known() -> dict[str, str]:
-    """Return the functions of this library by their syntax trees."""
-    known: dict[str, str] = {}
-    for path in sorted(Path(PACKAGE).rglob("*.py")):
-        tree = ast.parse(path.read_bytes())
-        known |= {_shape(node): f"{path.stem}.{node.name}" for node in _functions(tree)}
-    known.pop("", None)
-    return known
+def _library() -> dict[str, str]:
+    """Return the source texts of this library by the names of the modules."""
+    files = sorted(Path(PACKAGE).rglob("*.py"))
+    return {path.stem: path.read_text(encoding="utf-8") for path in files}
+
+
+def _original(node: ast.FunctionDef) -> str:
+    """Return the name of the function of this library of which a function is a copy, or ""."""
+    names, shape = _names(node), _shape(node)
+    for module, text in _library().items() if shape else ():
+        if all(name in text for name in names):  # or the text cannot hold the function
+            for other in _functions(ast.parse(text)):
+                if _shape(other) == shape:
+                    return f"{module}.{other.name}"
+    return ""
 
 
 def check_source(source: bytes, file: str, forbidden: tuple[str, ...]) -> None:
-    """Raise a Fault if a submission must not run. It trusts its other arguments."""
+    """Raise a Fault if a submission must not run."""
     if len(source) > MOST_BYTES:
         got = f"got {len(source):,} bytes"
         raise Fault("too long", f"{file} must have at most {MOST_BYTES:,} bytes, {got}.")
@@ -83,6 +100,6 @@ def check_source(source: bytes, file: str, forbidden: tuple[str, ...]) -> None:
                 f"Your program imports a module in line {line_number}, but {text}.",
             )
     for node in _functions(tree):
-        if name := _known().get(_shape(node), ""):
+        if name := _original(node):
             text = f"{node.name} in line {node.lineno} is a copy of {name} of metarl_min."
             raise Fault("copy", text)

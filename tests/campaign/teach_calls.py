@@ -1,10 +1,32 @@
 """Base calls of the room `teach`."""
 
+import atexit
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
 from campaign.judging import call
 from metarl_min.gradients import exact_mistakes
-from metarl_min.teach import exact_meta_gradients, questions
+from metarl_min.teach import (
+    exact_meta_gradients,
+    grading,
+    manifests,
+    mistake_counts,
+    questions,
+    stripping,
+)
 
 QUESTION = exact_meta_gradients.meta_gradient(num_steps=1, num_tasks=2)
+MANIFEST = {
+    "id": "hw", "title": "Homework", "file": "hw.py", "seconds": 5,
+    "tests": [{"id": "1", "question": "meta_gradient", "points": 2, "visibility": "visible"}],
+}  # fmt: skip
+RESULTS_FILE = {"tests": [{"number": "1", "extra_data": {"mistake": "first order"}}]}
+FOLDER = Path(tempfile.mkdtemp())
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+for name, content in (("assignment.json", MANIFEST), ("results.json", RESULTS_FILE)):
+    (FOLDER / name).write_text(json.dumps(content))
 
 
 def right(*arguments):
@@ -14,6 +36,12 @@ def right(*arguments):
 
 CALLS = {
     "questions.check": call(questions.check, question=QUESTION, program=right, seed=3, points=2.0),
+    "manifests.read": call(manifests.read, folder=FOLDER),
+    "grading.read_seed": call(grading.read_seed, path=FOLDER / "assignment.json"),
+    "stripping.strip": call(stripping.strip, text="def f():\n    return 1\n"),
+    "mistake_counts.count": call(
+        mistake_counts.count, {"paths": "wrong-shape"}, paths=[FOLDER / "results.json"]
+    ),
     "exact_meta_gradients.meta_gradient": call(
         exact_meta_gradients.meta_gradient, num_steps=1, num_tasks=2
     ),
@@ -22,4 +50,5 @@ RESULTS = {
     "messages.Channel", "questions.Mistake", "questions.Question", "questions.Verdict",
     "submissions.Limits", "submissions.Student", "value_questions.Case",
     "value_questions.ValueQuestion", "watched_calls.Watched", "written_tests.WrittenTest",
+    "manifests.AssignmentTest", "manifests.Assignment", "grading.Result", "grading.Grade",
 }  # fmt: skip
