@@ -82,7 +82,8 @@ def _of_mistakes(test: AssignmentTest) -> Iterator[str]:
 def verify(folder: str | Path) -> list[str]:
     """Return in sentences what is wrong with the assignment in a folder, or no sentence.
 
-    It trusts its arguments. ValueError for a wrong manifest and for wrong markers. OSError if a file
+    It trusts its arguments. ValueError for a wrong manifest and for wrong markers. OSError if a
+    file
     is missing.
     """
     assignment, folder = manifests.read(folder), Path(folder)
