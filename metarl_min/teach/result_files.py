@@ -9,12 +9,14 @@ numbers). The functions of `result_files` trust their arguments.
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
 from metarl_min.teach.grading import Grade, Result, total
 
 MOST_CHARACTERS = 16_000  # of one text
+WIDTH = 88  # of the lines of the plain form
 HUNDREDTHS = 100  # a point of Classroom 50 is so many whole numbers
 
 
@@ -33,9 +35,8 @@ def plain(grade: Grade) -> str:
     lines = [f"{grade.assignment.id}: {grade.assignment.title}"]
     for result in grade.results:
         points = f"{result.points:g} of {result.test.points} points"
-        lines.append(
-            f"\n{result.test.id} {result.test.question.function}: {points}\n  {_said(result)}"
-        )
+        lines.append(f"\n{result.test.id} {result.test.question.function}: {points}")
+        lines.append(textwrap.indent(textwrap.fill(_said(result), WIDTH), "  "))
     total_points, most = total(grade.results)
     lines.append(f"\nTotal: {total_points:g} of {most} points")
     if grade.output:

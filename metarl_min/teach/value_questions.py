@@ -171,9 +171,9 @@ def _counter_example(question: ValueQuestion, drawn: _Drawn, results: list[Array
 
 def _explained(one: Mistake, name: str) -> str:
     """Return the sentences about a mistake that was found by its results."""
-    text = f"In every case your result is equal to {name}. {one.say}"
-    text += f" Read {one.equation}." if one.equation else ""
-    text += f" The case file {one.page} explains this mistake." if one.page else ""
+    text = f"In every case your result is equal to the result of this mistake: {name}. {one.say}"
+    text += f" Read equation {one.equation}." if one.equation else ""
+    text += f" The page examples/case_files/{one.page} explains this mistake." if one.page else ""
     return text.strip()
 
 
@@ -192,7 +192,7 @@ def _graded(question: ValueQuestion, call: Call, rng: Rng) -> Verdict:
     if not text:
         start += " " + _counter_example(question, drawn, results)
         return Verdict(score=0.0, mistake="unknown", text=start)
-    one = question.mistakes.get(name, Mistake(program=question.truth, say=""))
+    one = question.mistakes.get(name, Mistake(program=question.truth, say="Look for a factor."))
     return Verdict(0.0, text, f"{start} {_explained(one, text)}", one.equation, one.page)
 
 
