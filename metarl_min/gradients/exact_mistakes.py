@@ -156,6 +156,12 @@ def _hessians_at_theta(problem: ExactProblem) -> Tree:
     return _chain(problem, path[-1], [path[0]] * K, [problem.alpha] * K)
 
 
+def _hessians_one_step_late(problem: ExactProblem) -> Tree:
+    """Return eq. (1) with Hess J(phi_{k+1}) in the place of Hess J(phi_k)."""
+    path = _path(problem)
+    return _chain(problem, path[-1], path[:0:-1], [problem.alpha] * problem.num_steps)
+
+
 def _one_hessian(problem: ExactProblem, k: int) -> Tree:
     """Return eq. (1) with only one of its factors: the first if k = 0, the last if k = -1."""
     path = _path(problem)
@@ -198,6 +204,7 @@ def _with_inner_steps() -> dict[str, Program]:
         "alpha forgotten": partial(_with_scale, scale_of=np.ones_like),
         "alpha squared": partial(_with_scale, scale_of=np.square),
         "wrong sign of the Hessian": partial(_with_scale, scale_of=np.negative),
+        "each Hessian after its step": _hessians_one_step_late,
         "one step too few": partial(_with_steps, more=-1),
         "one step too many": partial(_with_steps, more=1),
     }

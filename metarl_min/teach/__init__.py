@@ -11,7 +11,8 @@ the package. They lie in `examples/coursework` of the repository.
     result_vectors        results of a student's function as vectors
     value_questions       questions about the values of a function
     written_tests         questions about tests that students write
-    exact_meta_gradients  assignment 5
+    bandit_derivatives    assignment 5, gradient and Hessian of one bandit
+    exact_meta_gradients  assignment 5, the meta-gradient
     registry              the questions by name
     manifests             what an assignment consists of
     source_checks         what is refused before a submission runs

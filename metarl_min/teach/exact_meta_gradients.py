@@ -1,4 +1,4 @@
-"""Assignment 5: the exact meta-gradient of MAML.
+"""Assignment 5, last parts: the exact meta-gradient of MAML.
 
 The student writes `meta_gradient(theta, tasks, alpha, num_steps)` for M bandits with A arms. theta
 holds the logits [A] of a softmax policy, and tasks [M, A] holds the mean reward of each arm. The
@@ -39,6 +39,9 @@ SAY = {  # what a student is told about a mistake of `exact_mistakes`
     "alpha forgotten": "The Jacobian of an inner step depends on the step size. Look for alpha.",
     "alpha squared": "The step size alpha is applied twice in the Jacobian of an inner step.",
     "wrong sign of the Hessian": "An inner step adds alpha grad J. Look at the sign.",
+    "each Hessian after its step": (
+        "An inner step starts at phi_k and ends at phi_{k+1}. Your Hessian is that at the end."
+    ),
     "one step too few": "This is the right gradient for one inner step less than num_steps.",
     "one step too many": "This is the right gradient for one inner step more than num_steps.",
     "factors transposed": "The factors are right, but their order is reversed.",
@@ -78,13 +81,20 @@ def _sum_for_mean(*arguments: Any) -> Array:
     return _scaled(arguments, len(arguments[1]))
 
 
+def _descending(*arguments: Any) -> Array:
+    """Return the meta-gradient of inner steps down the gradient."""
+    problem = problem_of(*arguments)
+    descending = {"logits": np.full_like(problem.theta["logits"], -problem.alpha)}
+    return np.asarray(exact_mistakes.right(problem._replace(alpha=descending))["logits"][0])
+
+
 def _wrong_sign(*arguments: Any) -> Array:
     return _scaled(arguments, -1.0)
 
 
-def bank(num_steps: int, num_tasks: int) -> dict[str, Mistake]:
-    """Return the mistakes that differ from the right program for so many steps and tasks."""
-    example = problem_of(np.zeros(2), np.zeros((num_tasks, 2)), 1.0, num_steps)
+def bank(num_steps: int) -> dict[str, Mistake]:
+    """Return the mistakes that differ from the right program for so many steps, and two tasks."""
+    example = problem_of(np.zeros(2), np.zeros((2, 2)), 1.0, num_steps)
     listed = exact_mistakes.named_mistakes(example)
     found = {
         name: Mistake(partial(_program, listed[name]), say, CHAIN, PAGE)
@@ -93,6 +103,8 @@ def bank(num_steps: int, num_tasks: int) -> dict[str, Mistake]:
     }
     if num_steps == 1:
         del found["one step too few"]  # is the gradient at theta
+    say = "Each inner step must increase J, and yours decreases J. Look at the sign of the step."
+    found["inner steps down the gradient"] = Mistake(_descending, say, "adaptation (1)")
     say = "The objective is the mean over the tasks, and your result is the sum."
     found["sum for mean"] = Mistake(_sum_for_mean, say, "adaptation (5)")
     say = "Your result has the opposite sign. The objective is maximised."
@@ -100,13 +112,17 @@ def bank(num_steps: int, num_tasks: int) -> dict[str, Mistake]:
 
 
 def _cases(rng: Rng, num_steps: int, num_tasks: int) -> list[Case]:
-    """Draw four cases. The first has two arms, and the others have three to five."""
+    """Draw four cases with more and more arms. The last two have one task more than the others."""
+    sizes = (2, num_tasks), (3, num_tasks), (4, num_tasks + 1), (5, num_tasks + 1)
     return [
-        one_call(
-            rng.normal(size=A), rng.normal(size=(num_tasks, A)), rng.uniform(0.7, 1.3), num_steps
-        )
-        for A in (2, 3, 4, 5)
+        one_call(rng.normal(size=A), rng.normal(size=(M, A)), rng.uniform(0.7, 1.3), num_steps)
+        for A, M in sizes
     ]
+
+
+def _numbers(case: Case) -> dict[str, float]:
+    _, tasks, alpha, num_steps = case.arguments[0]
+    return {"alpha": alpha, "M": len(tasks), "K": num_steps}
 
 
 def _truth(case: Case) -> Array:
@@ -116,17 +132,14 @@ def _truth(case: Case) -> Array:
 def meta_gradient(num_steps: int = 2, num_tasks: int = 3) -> Question:
     """Ask for meta_gradient(theta [A], tasks [M, A], alpha, num_steps) -> gradient of F_inf [A].
 
-    TypeError or ValueError unless num_steps is from 1 to 5 and num_tasks from 1 to 10.
+    TypeError or ValueError unless num_steps is from 1 to 5 and num_tasks from 2 to 10.
     """
-    K, M = whole("num_steps", num_steps, 1, 5), whole("num_tasks", num_tasks, 1, 10)
-    mistakes = bank(K, M)
-    if M == 1:
-        del mistakes["sum for mean"]
+    K, M = whole("num_steps", num_steps, 1, 5), whole("num_tasks", num_tasks, 2, 10)
     asked = ValueQuestion(
         function="meta_gradient",
         cases=partial(_cases, num_steps=K, num_tasks=M),
         truth=_truth,
-        mistakes=mistakes,
-        numbers=lambda case: {"alpha": case.arguments[0][2], "M": M, "K": K},
+        mistakes=bank(K),
+        numbers=_numbers,
     )
     return value_question(asked)

@@ -9,6 +9,7 @@ from pathlib import Path
 from campaign.judging import call
 from metarl_min.gradients import exact_mistakes
 from metarl_min.teach import (
+    bandit_derivatives,
     exact_meta_gradients,
     grading,
     manifests,
@@ -42,6 +43,8 @@ CALLS = {
     "mistake_counts.count": call(
         mistake_counts.count, {"paths": "wrong-shape"}, paths=[FOLDER / "results.json"]
     ),
+    "bandit_derivatives.gradient": call(bandit_derivatives.gradient),
+    "bandit_derivatives.hessian_product": call(bandit_derivatives.hessian_product),
     "exact_meta_gradients.meta_gradient": call(
         exact_meta_gradients.meta_gradient, num_steps=1, num_tasks=2
     ),

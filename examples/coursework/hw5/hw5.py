@@ -1,0 +1,126 @@
+# %% [markdown]
+# # Assignment 5: the meta-gradient
+#
+# MAML looks for parameters `theta` from which a few gradient steps are enough for any task. You
+# write the gradient of its objective by hand. Automatic differentiation is not allowed here.
+#
+# Each task is a bandit with A arms. The policy is a softmax of the logits `theta` [A]:
+#
+#     pi(a) = exp(theta_a) / sum_b exp(theta_b)
+#
+# `rewards` [A] holds the mean reward r(a) of each arm. The return of a policy on one bandit is
+#
+#     J(theta) = sum_a pi(a) r(a)
+#
+# Everything in this assignment is an exact number: no arm is drawn. So your results are compared
+# with the exact results to 7 digits. Your functions must work for any number of arms, tasks and
+# inner steps, and they must not change their arguments.
+
+# %%
+import numpy as np
+
+
+def policy(theta):
+    """Return the probabilities pi [A] of the arms. This function is complete."""
+    weights = np.exp(theta - theta.max())
+    return weights / weights.sum()
+
+
+# %% [markdown]
+# ## 5.1 The gradient of the return (2 points)
+#
+# Entry a of the gradient is the derivative of J in the logit theta_a. You have met it in
+# assignment 2.
+
+
+# %%
+def gradient(theta, rewards):
+    """Return the gradient of J in theta.
+
+    theta [A]: logits. rewards [A]: the mean reward of each arm. Result: [A].
+    """
+    ### BEGIN SOLUTION 5.1
+    pi = policy(theta)
+    return pi * (rewards - pi @ rewards)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## 5.2 The Hessian of the return, times a vector (4 points)
+#
+# The Hessian of J is the matrix of the second derivatives. Entry (a, b) is the derivative in
+# theta_b of entry a of the gradient. Return its product with a vector v. Differentiate your formula
+# of part 5.1 with the product rule.
+
+
+# %%
+def hessian_product(theta, rewards, v):
+    """Return the Hessian of J at theta, times v.
+
+    theta [A]: logits. rewards [A]: the mean reward of each arm. v [A]: any vector. Result: [A].
+    """
+    ### BEGIN SOLUTION 5.2
+    pi = policy(theta)
+    g = gradient(theta, rewards)
+    return g * v - g * (pi @ v) - pi * (g @ v)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## 5.3 and 5.4 The meta-gradient (5 points for one inner step, 7 points for two)
+#
+# There are M tasks, and J_i is the return on task i. On each task, the learner takes K inner steps
+# of size alpha, each time from the same theta:
+#
+#     phi_0 = theta,  phi_{k+1} = phi_k + alpha grad J_i(phi_k),  k = 0, .., K-1
+#
+# The iterates phi_k of different tasks differ. The objective of theta is the return after the last
+# step, as a mean over the tasks:
+#
+#     F(theta) = 1/M sum_i J_i(phi_K)
+#
+# Return the exact gradient of F in theta. Use the chain rule: phi_K depends on theta through every
+# inner step. Part 5.3 is graded with K = 1, and part 5.4 with K = 2. A result that is the
+# first-order approximation of the meta-gradient gets 40 % of the points.
+
+
+# %%
+def meta_gradient(theta, tasks, alpha, num_steps):
+    """Return the gradient of F in theta.
+
+    theta [A]: logits. tasks [M, A]: the mean reward of each arm of each task. alpha: the size of an
+    inner step. num_steps: the number K of inner steps. Result: [A].
+    """
+    ### BEGIN SOLUTION 5.3
+    total = np.zeros_like(theta)
+    for rewards in tasks:
+        iterates = [theta]
+        for _ in range(num_steps):
+            phi = iterates[-1]
+            iterates.append(phi + alpha * gradient(phi, rewards))
+        v = gradient(iterates[-1], rewards)
+        for phi in iterates[-2::-1]:
+            v = v + alpha * hessian_product(phi, rewards, v)
+        total = total + v
+    return total / len(tasks)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## Check your work
+#
+# In a terminal:
+#
+#     python -m metarl_min.teach check hw5.py
+#
+# In a cell of a notebook, which must not be part of the file that you hand in:
+#
+#     from metarl_min.teach import bandit_derivatives, exact_meta_gradients
+#     from metarl_min.teach.questions import check
+#     check(bandit_derivatives.gradient(), gradient)
+#     check(bandit_derivatives.hessian_product(), hessian_product)
+#     check(exact_meta_gradients.meta_gradient(num_steps=1), meta_gradient)
+#     check(exact_meta_gradients.meta_gradient(num_steps=2), meta_gradient)
+#
+# Each check is silent about a right answer, and explains a wrong answer. The file that you hand in
+# must not import `metarl_min`.
