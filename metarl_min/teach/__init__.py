@@ -11,6 +11,8 @@ the package. They lie in `examples/coursework` of the repository.
     result_vectors        results of a student's function as vectors
     value_questions       questions about the values of a function
     written_tests         questions about tests that students write
+    score_functions       assignment 2, log-probabilities and scores
+    bandit_gradients      assignment 2, policy gradients of bandits
     bandit_derivatives    assignment 5, gradient and Hessian of one bandit
     exact_meta_gradients  assignment 5, the meta-gradient
     registry              the questions by name

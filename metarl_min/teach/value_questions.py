@@ -63,6 +63,7 @@ class ValueQuestion(NamedTuple):
     mistakes: dict[str, Mistake]
     numbers: Callable[[Case], dict[str, float]] = lambda case: {}  # that may be forgotten, by name
     tolerance: float = TOLERANCE
+    hints: dict[str, str] = {}  # noqa: RUF012  what is added to the text of a kind of fault
 
 
 class _Drawn(NamedTuple):
@@ -182,7 +183,8 @@ def _graded(question: ValueQuestion, call: Call, rng: Rng) -> Verdict:
     try:
         results = _answers(question, call, drawn)
     except Fault as fault:
-        return Verdict(score=0.0, mistake=fault.kind, text=str(fault))
+        text = f"{fault} {question.hints.get(fault.kind, '')}".strip()
+        return Verdict(score=0.0, mistake=fault.kind, text=text)
     pairs = zip(results, drawn.truths, strict=True)
     right, total = sum(_equal([x], [y], drawn.most) for x, y in pairs), len(results)
     start = f"{question.function} is right in {right} of {total} cases."

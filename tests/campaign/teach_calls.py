@@ -10,11 +10,13 @@ from campaign.judging import call
 from metarl_min.gradients import exact_mistakes
 from metarl_min.teach import (
     bandit_derivatives,
+    bandit_gradients,
     exact_meta_gradients,
     grading,
     manifests,
     mistake_counts,
     questions,
+    score_functions,
     stripping,
 )
 
@@ -48,6 +50,11 @@ CALLS = {
     "exact_meta_gradients.meta_gradient": call(
         exact_meta_gradients.meta_gradient, num_steps=1, num_tasks=2
     ),
+    "score_functions.checked_largest": call(score_functions.checked_largest, largest=2.0),
+    "score_functions.log_pi": call(score_functions.log_pi, largest=2.0),
+    "score_functions.score": call(score_functions.score, largest=2.0),
+    "bandit_gradients.policy_gradient": call(bandit_gradients.policy_gradient, largest=2.0),
+    "bandit_gradients.pulls_gradient": call(bandit_gradients.pulls_gradient, num_pulls=2),
 }
 RESULTS = {
     "messages.Channel", "questions.Mistake", "questions.Question", "questions.Verdict",
