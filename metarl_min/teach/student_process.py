@@ -109,11 +109,21 @@ def described(error: BaseException, file: str) -> list[Any]:
 
 
 def make_tests_repeatable() -> None:
-    """Let Hypothesis draw the same examples every time, if the student has imported it."""
+    """Let Hypothesis draw the same examples every time, if the student has imported it.
+
+    Counter-examples are not shortened, because this takes longer than finding them. The checks of
+    Hypothesis that depend on the speed of a machine are off.
+    """
     hypothesis = sys.modules.get("hypothesis")
     if hypothesis is not None:
         hypothesis.settings.register_profile(
-            "grading", derandomize=True, database=None, deadline=None, max_examples=30
+            "grading",
+            derandomize=True,
+            database=None,
+            deadline=None,
+            max_examples=30,
+            phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+            suppress_health_check=list(hypothesis.HealthCheck),
         )
         hypothesis.settings.load_profile("grading")
 
