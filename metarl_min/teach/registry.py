@@ -7,12 +7,18 @@ from collections.abc import Callable
 from metarl_min.teach import (
     bandit_derivatives,
     bandit_gradients,
+    central_differences,
+    difference_steps,
     exact_meta_gradients,
     score_functions,
 )
 from metarl_min.teach.questions import Question
 
 QUESTIONS: dict[str, Callable[..., Question]] = {
+    "central_difference": central_differences.central_difference,
+    "best_step": difference_steps.best_step,
+    "numerical_gradient": difference_steps.numerical_gradient,
+    "central_difference_test": central_differences.central_difference_test,
     "log_pi": score_functions.log_pi,
     "score": score_functions.score,
     "policy_gradient": bandit_gradients.policy_gradient,

@@ -11,6 +11,8 @@ from metarl_min.gradients import exact_mistakes
 from metarl_min.teach import (
     bandit_derivatives,
     bandit_gradients,
+    central_differences,
+    difference_steps,
     exact_meta_gradients,
     grading,
     manifests,
@@ -45,6 +47,12 @@ CALLS = {
     "mistake_counts.count": call(
         mistake_counts.count, {"paths": "wrong-shape"}, paths=[FOLDER / "results.json"]
     ),
+    "central_differences.central_difference": call(central_differences.central_difference),
+    "central_differences.central_difference_test": call(
+        central_differences.central_difference_test
+    ),
+    "difference_steps.best_step": call(difference_steps.best_step),
+    "difference_steps.numerical_gradient": call(difference_steps.numerical_gradient),
     "bandit_derivatives.gradient": call(bandit_derivatives.gradient),
     "bandit_derivatives.hessian_product": call(bandit_derivatives.hessian_product),
     "exact_meta_gradients.meta_gradient": call(

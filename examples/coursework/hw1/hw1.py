@@ -1,0 +1,173 @@
+# %% [markdown]
+# # Assignment 1: trust but verify (8 points)
+#
+# Meta-learning needs derivatives of derivatives. A wrong derivative raises no error: the program
+# runs, and learns badly. In this assignment you write the tool that finds such mistakes, and a test
+# of this tool.
+#
+# Only the functions below are graded. You may write further functions and import the standard
+# library, NumPy and Hypothesis.
+
+# %%
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+# %% [markdown]
+# ## 1. Central differences (2 points)
+#
+# Let f be a function of an array x with D entries that returns a number. Let e_i be the array that
+# is 1 at entry i and 0 elsewhere. The central difference of f in coordinate i, with a step h, is
+#
+#     g_i = (f(x + h e_i) - f(x - h e_i)) / (2 h)
+#
+# Its error is of the order h^2. The error of a forward difference, (f(x + h e_i) - f(x)) / h, is of
+# the order h.
+#
+# Your function returns all D central differences. It does not change x, and x may hold integers. It
+# uses exactly the step h that is given. In the tests h is about 0.3, so that g differs from the
+# derivative.
+
+
+# %%
+def central_difference(f, x, h):
+    """Return the central differences of f at x with the step h.
+
+    f: a function of an array [D] of floats that returns a number.
+    x: an array [D] of floats or integers.
+    h: a number, greater than 0.
+    Return an array [D] of floats.
+    """
+    ### BEGIN SOLUTION 1.1
+    x = np.asarray(x, float)
+    steps = h * np.eye(len(x))
+    return np.array([(f(x + step) - f(x - step)) / (2 * h) for step in steps])
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## 2. The best step (1 point)
+#
+# A long step has a large error of the order h^2. A short step has a large error too, because the
+# values of f are rounded. Let every value of f have an error of at most `noise`, and let the third
+# derivative of f be at most `third`. Then the error of a central difference is at most
+#
+#     bound(h) = noise / h + third h^2 / 6
+#
+# Find the step h at which the bound is smallest.
+
+
+# %%
+def best_step(noise, third):
+    """Return the step h at which noise / h + third h^2 / 6 is smallest.
+
+    noise, third: numbers, greater than 0.
+    Return a number.
+    """
+    ### BEGIN SOLUTION 1.3
+    return float(np.cbrt(3 * noise / third))
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## 3. A gradient with nine right digits (1 point)
+#
+# Now choose the step yourself. The error of `numerical_gradient` must be at most 1e-9 of the
+# largest entry of the gradient.
+#
+# In the tests, the entries of x are of the size 1, 1e5 or 1e10, and one entry is 0. The functions
+# change on the scale of x: for entries of the size s >= 1, the values of f have the size s, and the
+# third derivatives have the size 1 / s^2. A number of the size s in float64 has a rounding error of
+# about 2e-16 s. Use the result of part 2.
+
+
+# %%
+def numerical_gradient(f, x):
+    """Return the gradient of f at x, with a step of your choice in each coordinate.
+
+    f: a function of an array [D] of floats that returns a number.
+    x: an array [D] of floats.
+    Return an array [D] of floats.
+    """
+    ### BEGIN SOLUTION 1.4
+    gradient = np.empty(len(x))
+    for i in range(len(x)):
+        scale = max(1.0, abs(x[i]))
+        h = best_step(np.finfo(float).eps * scale, 3 / scale**2)
+        step = h * np.eye(len(x))[i]
+        gradient[i] = (f(x + step) - f(x - step)) / (2 * h)
+    return gradient
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## 4. A test of central differences (4 points)
+#
+# Write a test of `central_difference`. It receives an implementation, and raises an AssertionError
+# if the implementation breaks the definition of part 1. Your test is called with several right
+# implementations, which differ in round-off, and with eight wrong ones. You get half a point for
+# each wrong implementation that the test refuses. You get none if it refuses a right one.
+#
+# Some wrong implementations are right for most functions and most x. So state properties that hold
+# for all of them, and let Hypothesis draw the examples. In this example, a property of another
+# function is tested:
+#
+#     def test_norm(norm):
+#         @given(st.lists(st.floats(-10, 10), min_size=1, max_size=4))
+#         def a_norm_is_not_negative(entries):
+#             assert norm(np.array(entries)) >= 0
+#
+#         a_norm_is_not_negative()
+#
+# Write at least three properties. Compare floats with a tolerance, for example with `np.allclose`.
+# Your test may call the implementation with any function f, any x and any h of the definition.
+
+
+# %%
+def test_central_difference(central_difference):
+    """Raise an AssertionError unless the implementation returns central differences.
+
+    central_difference: a function of f, x [D] and h, as in part 1.
+    """
+    ### BEGIN SOLUTION 1.5
+    coordinates = st.lists(st.integers(-20, 20), min_size=1, max_size=4)
+    steps = st.sampled_from([0.1, 0.25, 0.5])
+
+    @given(coordinates, steps)
+    def cubes_have_a_known_difference(entries, h):
+        x = np.array(entries) / 8
+        found = central_difference(lambda y: float(np.sum(y**3)), x, h)
+        assert np.allclose(found, 3 * x**2 + h**2, atol=1e-8)
+
+    @given(coordinates, steps)
+    def products_mix_the_coordinates(entries, h):
+        x = np.array(entries) / 8
+        weights = np.outer(np.arange(1, len(x) + 1), np.arange(2, len(x) + 2))
+        found = central_difference(lambda y: float(y @ weights @ y), x, h)
+        assert np.allclose(found, (weights + weights.T) @ x, atol=1e-8)
+
+    @given(coordinates, steps)
+    def integers_are_points_like_others(entries, h):
+        x = np.array(entries)
+        found = central_difference(lambda y: float(np.sum(y**2)), x, h)
+        assert np.allclose(found, 2 * x, atol=1e-8)
+
+    cubes_have_a_known_difference()
+    products_mix_the_coordinates()
+    integers_are_points_like_others()
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## Check
+#
+# `python -m metarl_min.teach check hw1.py` grades your file and explains its mistakes. In a
+# notebook, a cell outside of this file grades one function:
+#
+#     from metarl_min.teach.questions import check
+#     from metarl_min.teach.central_differences import central_difference as question
+#
+#     check(question(), central_difference)
+#
+# The other questions are `central_difference_test` of the same module, and `best_step` and
+# `numerical_gradient` of `metarl_min.teach.difference_steps`.

@@ -1,0 +1,159 @@
+"""Assignment 1: the step with which a derivative is measured.
+
+The student writes `best_step(noise, third)` and `numerical_gradient(f, x)`. In this module, f is a
+function of an array x with D entries, e is the unit vector of a coordinate, and h is the length of
+a step. The central difference is (f(x + h e) - f(x - h e)) / (2 h). Let each value of f have an
+error of at most `noise`, and let the third derivative of f along e be at most `third`:
+
+    (1)  |central difference - derivative| <= noise / h + third h^2 / 6              [derivation]
+    (2)  the right side of (1) is smallest at h = cbrt(3 noise / third)              [derivation]
+
+    Steps of (1): the errors of the two values add at most 2 noise / (2 h). For exact values, write
+    both as Taylor series in h. Their difference is 2 h f' and two remainders, each of them at most
+    third h^3 / 6.
+    Steps of (2): the derivative of the right side in h is -noise / h^2 + third h / 3. It is
+    negative before h^3 = 3 noise / third, and positive after.
+
+`numerical_gradient` must be right to 1e-9 of the largest entry, at points x with entries of about
+1, 1e5 and 1e10. There the values of f have errors of about EPS |x|, and the third derivatives are
+about 1 / x^2. So by (2), a good step is a multiple of cbrt(EPS) |x|. It has an error of about
+5e-11. A step that does not depend on x fails at one of the points. A forward difference has at best
+an error of 1e-8.
+
+`least_bound` and `waves` trust their arguments.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from metarl_min.basics.trees import Array, Rng
+from metarl_min.teach.central_differences import Function, central
+from metarl_min.teach.questions import Mistake, Question
+from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, value_question
+
+ACCURACY = 1e-9  # of numerical_gradient, relative to the largest entry
+BOUND = "difference_steps (1)"
+EPS = float(np.finfo(float).eps)
+SCALES = 1.0, 1e5, 1e10
+HINTS = {"not finite": "Look at the length of your step in a coordinate that is zero."}
+
+
+def least_bound(noise: float, third: float) -> float:
+    """Return the step of eq. (2)."""
+    return float(np.cbrt(3 * noise / third))
+
+
+STEPS = {
+    "the factor 3 forgotten": Mistake(
+        lambda noise, third: float(np.cbrt(noise / third)),
+        "The power of h is right. Look at the factors in the derivative of the bound.",
+        BOUND,
+    ),
+    "both terms equal": Mistake(
+        lambda noise, third: float(np.cbrt(6 * noise / third)),
+        "At your step the two terms of the bound are equal. Their sum is smaller elsewhere.",
+        BOUND,
+    ),
+    "a square root": Mistake(
+        lambda noise, third: float(np.sqrt(noise / third)),
+        "A square root belongs to a forward difference, whose error grows with h and not with h^2.",
+        BOUND,
+    ),
+    "a square root, with the factor 3": Mistake(
+        lambda noise, third: float(np.sqrt(3 * noise / third)),
+        "Look at the power of h when you solve for h.",
+        BOUND,
+    ),
+    "noise and third exchanged": Mistake(
+        lambda noise, third: float(np.cbrt(third / (3 * noise))),
+        "Your step becomes shorter if the noise grows.",
+        BOUND,
+    ),
+    "the bound and not the step": Mistake(
+        lambda noise, third: float(1.5 * noise / least_bound(noise, third)),
+        "This is the smallest value of the bound. The step at which it is reached is asked for.",
+        BOUND,
+    ),
+    "the noise of float64": Mistake(
+        lambda noise, third: float(np.cbrt(3 * EPS / third)),
+        "Your step does not depend on the noise that is given.",
+        BOUND,
+    ),
+}
+
+
+def _numbers(rng: Rng) -> list[Case]:
+    """Draw four pairs of numbers. The noise is far larger than that of float64."""
+    return [
+        one_call(float(10 ** rng.uniform(-5, -3)), float(10 ** rng.uniform(-1, 1)))
+        for _ in range(4)
+    ]
+
+
+def best_step() -> Question:
+    """Ask for best_step(noise, third) -> the step of eq. (2)."""
+    return value_question(
+        ValueQuestion(
+            function="best_step",
+            cases=_numbers,
+            truth=lambda case: least_bound(*case.arguments[0]),
+            mistakes=STEPS,
+        )
+    )
+
+
+def waves(scale: float, w: Array, b: Array, x: Array) -> float:
+    """Return sum_i w_i (scale / 2) sin(2 x_i / scale + b_i). w [D], b [D], x [D]"""
+    return float(w @ np.sin(2 * np.asarray(x) / scale + b) * (scale / 2))
+
+
+def _slopes_of_waves(case: Case) -> Array:
+    """Return the gradient of `waves`: entry i is w_i cos(2 x_i / scale + b_i). [D]"""
+    f, x = case.arguments[0]
+    scale, w, b = f.args
+    return np.asarray(w * np.cos(2 * x / scale + b))
+
+
+def _points(rng: Rng) -> list[Case]:
+    """Draw a point x for each scale. One entry of the first point is zero."""
+    cases = []
+    for scale in SCALES:
+        w = rng.uniform(0.5, 1.5, size=4)
+        x = rng.choice([-1, 1], size=4) * rng.uniform(0.5, 1.5, size=4) * scale
+        x[1] *= scale > 1
+        cases.append(one_call(partial(waves, scale, w, rng.uniform(0, 6, size=4)), x))
+    return cases
+
+
+def _with_step(f: Function, x: Array, h: float) -> Array:
+    return central(f, x, h)
+
+
+def numerical_gradient() -> Question:
+    """Ask for numerical_gradient(f, x [D]) -> gradient of f [D], right to 1e-9.
+
+    A right program has a step in each coordinate for which both terms of eq. (1) are small.
+    """
+    fixed = "Your step does not depend on x. Near 1e10, two neighbouring floats differ by 2e-6."
+    step = float(np.cbrt(EPS))
+    mistakes = {
+        "the step 1e-12": Mistake(
+            partial(_with_step, h=1e-12),
+            "The step is so short that the values of f hardly differ. Their difference is noise.",
+            BOUND,
+        ),
+        "a step that does not depend on x": Mistake(partial(_with_step, h=step), fixed, BOUND),
+    }
+    return value_question(
+        ValueQuestion(
+            function="numerical_gradient",
+            cases=_points,
+            truth=_slopes_of_waves,
+            mistakes=mistakes,
+            tolerance=ACCURACY,
+            hints=HINTS,
+        )
+    )
