@@ -17,6 +17,8 @@ the package. They lie in `examples/coursework` of the repository.
     bandit_gradients      assignment 2, policy gradients of bandits
     bandit_derivatives    assignment 5, gradient and Hessian of one bandit
     exact_meta_gradients  assignment 5, the meta-gradient
+    inner_loops           assignment 4, the inner loop
+    first_order_learners  assignment 4, first-order MAML and Reptile
     registry              the questions by name
     manifests             what an assignment consists of
     source_checks         what is refused before a submission runs

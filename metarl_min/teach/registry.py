@@ -10,6 +10,8 @@ from metarl_min.teach import (
     central_differences,
     difference_steps,
     exact_meta_gradients,
+    first_order_learners,
+    inner_loops,
     score_functions,
 )
 from metarl_min.teach.questions import Question
@@ -23,6 +25,9 @@ QUESTIONS: dict[str, Callable[..., Question]] = {
     "score": score_functions.score,
     "policy_gradient": bandit_gradients.policy_gradient,
     "pulls_gradient": bandit_gradients.pulls_gradient,
+    "adapt": inner_loops.adapt,
+    "fomaml": first_order_learners.fomaml,
+    "reptile": first_order_learners.reptile,
     "bandit_gradient": bandit_derivatives.gradient,
     "bandit_hessian_product": bandit_derivatives.hessian_product,
     "meta_gradient": exact_meta_gradients.meta_gradient,

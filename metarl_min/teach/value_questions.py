@@ -159,15 +159,15 @@ def _shown(case: Case) -> str:
 
 
 def _counter_example(question: ValueQuestion, drawn: _Drawn, results: list[Array]) -> str:
-    """Return the first case with a wrong result in words, and its entry with the largest error."""
+    """Return the first case with a wrong result in words, and its first wrong entry."""
     all_results = zip(drawn.cases, drawn.values, drawn.truths, results, strict=True)
     case, value, truth, x = next(r for r in all_results if not _equal([r[2]], [r[3]], drawn.most))
-    worst = int(np.argmax(abs(x - truth)))
+    first = int(np.argmax(abs(x - truth) > drawn.most))
     result = "the mean of your results" if len(case.arguments) > 1 else "your result"
-    place = place_of(value, worst)
+    place = place_of(value, first)
     where = f"{result} at {place}" if place else result
     start = f"The smallest wrong case is {question.function}({_shown(case)})."
-    return f"{start} In it {where} is {x[worst]:.10g}, and the exact value is {truth[worst]:.10g}."
+    return f"{start} In it {where} is {x[first]:.10g}, and the exact value is {truth[first]:.10g}."
 
 
 def _explained(one: Mistake, name: str) -> str:

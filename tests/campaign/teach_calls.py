@@ -14,7 +14,9 @@ from metarl_min.teach import (
     central_differences,
     difference_steps,
     exact_meta_gradients,
+    first_order_learners,
     grading,
+    inner_loops,
     manifests,
     mistake_counts,
     questions,
@@ -63,10 +65,13 @@ CALLS = {
     "score_functions.score": call(score_functions.score, largest=2.0),
     "bandit_gradients.policy_gradient": call(bandit_gradients.policy_gradient, largest=2.0),
     "bandit_gradients.pulls_gradient": call(bandit_gradients.pulls_gradient, num_pulls=2),
+    "inner_loops.adapt": call(inner_loops.adapt, num_steps=2),
+    "first_order_learners.fomaml": call(first_order_learners.fomaml, num_steps=2, num_tasks=3),
+    "first_order_learners.reptile": call(first_order_learners.reptile, num_steps=2, num_tasks=3),
 }
 RESULTS = {
     "messages.Channel", "questions.Mistake", "questions.Question", "questions.Verdict",
-    "submissions.Limits", "submissions.Student", "value_questions.Case",
+    "inner_loops.Inner", "submissions.Limits", "submissions.Student", "value_questions.Case",
     "value_questions.ValueQuestion", "watched_calls.Watched", "written_tests.WrittenTest",
     "manifests.AssignmentTest", "manifests.Assignment", "grading.Result", "grading.Grade",
 }  # fmt: skip

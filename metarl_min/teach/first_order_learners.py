@@ -1,0 +1,236 @@
+"""Assignment 4, the second part: first-order MAML and Reptile.
+
+The student writes two functions for M bandits with a softmax policy. The logits of the policy are
+theta [A], and tasks [M, A] holds the mean rewards of the arms. On each task, phi_K follows from
+theta by K inner steps, as in `inner_loops`.
+
+    fomaml(theta, tasks, alpha, num_steps)   the mean over the tasks of grad J(phi_K)      [A]
+    reptile(theta, tasks, alpha, num_steps)  the mean of (phi_K - theta) / alpha           [A]
+
+The first one is adaptation (4) with L_k = 0 for k < K. The second one is the direction of reptile
+(1). A program of this module, right or wrong, adapts to every task, and computes one vector from
+the iterates of each task. The result is the mean of these vectors.
+
+`last_gradient`, `displacement`, `mean_over_tasks`, `in_sequence`, `task_mistakes` and
+`other_mistakes` trust their arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from metarl_min.basics.arguments import require, whole
+from metarl_min.basics.trees import Array
+from metarl_min.gradients import exact_mistakes
+from metarl_min.teach.exact_meta_gradients import problem_of
+from metarl_min.teach.inner_loops import RIGHT, Inner, draw, iterates, with_wrong_steps
+from metarl_min.teach.questions import Mistake, Question
+from metarl_min.teach.value_questions import ValueQuestion, value_question
+
+FIRST_ORDER, REPTILE, MEAN = "adaptation (4)", "reptile (1)", "adaptation (5)"
+PAGE, SECOND_PAGE = "reptile_and_fomaml.py", "second_derivatives.py"
+Direction = Callable[[Array, Array, float, Inner], Array]  # path [K+1, M, A], tasks, alpha, inner
+Learner = Callable[..., Array]  # theta, tasks, alpha, num_steps -> [A]
+
+
+def last_gradient(path: Array, tasks: Array, alpha: float, inner: Inner = RIGHT) -> Array:
+    """Return the gradient of J at the last iterate of each task. [M, A]"""
+    return inner.g(path[-1], tasks)
+
+
+def displacement(path: Array, tasks: Array, alpha: float, inner: Inner = RIGHT) -> Array:
+    """Return the difference of the last iterate and theta, divided by alpha. [M, A]"""
+    return np.asarray((path[-1] - path[0]) / alpha)
+
+
+def mean_over_tasks(
+    theta: Array,
+    tasks: Array,
+    alpha: float,
+    num_steps: int,
+    direction: Direction,
+    inner: Inner = RIGHT,
+) -> Array:
+    """Return the mean over the tasks of the vectors that `direction` computes. [A]"""
+    path = iterates(theta, tasks, alpha, num_steps, inner)
+    return np.asarray(direction(path, tasks, alpha, inner).mean(axis=0))
+
+
+right_fomaml: Learner = partial(mean_over_tasks, direction=last_gradient)
+right_reptile: Learner = partial(mean_over_tasks, direction=displacement)
+
+
+def in_sequence(
+    theta: Array, tasks: Array, alpha: float, num_steps: int, direction: Direction
+) -> Array:
+    """Return the mean of the vectors if a task starts at the last iterate of the task before."""
+    ends = [theta]
+    for task in tasks:
+        ends.append(iterates(ends[-1], task, alpha, num_steps)[-1])
+    path = np.stack([np.broadcast_to(theta, tasks.shape), np.stack(ends[1:])])
+    return np.asarray(direction(path, tasks, alpha, RIGHT).mean(axis=0))
+
+
+SAY_OF_TASKS = {  # what a student is told about a mistake with several tasks
+    "sum for mean": "The result is the mean over the tasks, and yours is the sum.",
+    "last task only": "Your result is that of the last task. Look at the loop over the tasks.",
+    "first task only": "Your result is that of the first task. Look at the loop over the tasks.",
+    "tasks in sequence": (
+        "The inner loop of a task starts where the loop of the task before has ended. Look at the "
+        "parameters from which each task is adapted."
+    ),
+    "inner steps along the mean of all tasks": (
+        "Each task must be adapted on its own. Your inner steps use all tasks."
+    ),
+}
+
+
+def task_mistakes(direction: Direction, equation: str) -> dict[str, Mistake]:
+    """Return the mistakes that a program makes with several tasks."""
+    right, sequence = (partial(f, direction=direction) for f in (mean_over_tasks, in_sequence))
+    # J is linear in the rewards. So the mean of J over the tasks is J for the mean rewards.
+    programs: dict[str, Learner] = {
+        "sum for mean": lambda theta, tasks, *x: right(theta, tasks, *x) * len(tasks),
+        "last task only": lambda theta, tasks, *x: right(theta, tasks[-1:], *x),
+        "first task only": lambda theta, tasks, *x: right(theta, tasks[:1], *x),
+        "tasks in sequence": sequence,
+        "inner steps along the mean of all tasks": lambda theta, tasks, *x: right(
+            theta, tasks.mean(0, keepdims=True), *x
+        ),
+    }
+    return {
+        name: Mistake(program, SAY_OF_TASKS[name], equation) for name, program in programs.items()
+    }
+
+
+def other_mistakes(right: Learner, num_steps: int, equation: str) -> dict[str, Mistake]:
+    """Return the mistakes in the number of inner steps, and in the sign of the result."""
+    found = {
+        "one step too many": Mistake(
+            lambda theta, tasks, alpha, K: right(theta, tasks, alpha, K + 1),
+            "This is the right result for one inner step more than num_steps.",
+            "adaptation (1)",
+        ),
+        "wrong sign": Mistake(
+            lambda *x: -right(*x),
+            "Your result has the opposite sign. Objectives are maximised in this course.",
+            equation,
+        ),
+    }
+    if num_steps > 1:
+        found["one step too few"] = Mistake(
+            lambda theta, tasks, alpha, K: right(theta, tasks, alpha, K - 1),
+            "This is the right result for one inner step less than num_steps.",
+            "adaptation (1)",
+        )
+    return found
+
+
+def _all_gradients(path: Array, tasks: Array, alpha: float, inner: Inner) -> Array:
+    return np.asarray(sum(inner.g(phi, tasks) for phi in path))
+
+
+def _last_tasks_gradient(path: Array, tasks: Array, alpha: float, inner: Inner) -> Array:
+    return inner.g(path[-1], np.broadcast_to(tasks[-1], tasks.shape))
+
+
+def _second_order(theta: Array, tasks: Array, alpha: float, num_steps: int) -> Array:
+    tree = exact_mistakes.right(problem_of(theta, tasks, alpha, num_steps))
+    return np.asarray(tree["logits"][0])
+
+
+OF_FOMAML = {
+    "the gradient at theta": Mistake(
+        lambda theta, tasks, alpha, K: right_fomaml(theta, tasks, alpha, 0),
+        "This is the mean of grad J_i(theta): no inner step has an effect. Look at the parameters "
+        "at which you evaluate the outer gradient.",
+        FIRST_ORDER,
+        PAGE,
+    ),
+    "the second-order meta-gradient": Mistake(
+        _second_order,
+        "Your result contains second derivatives. First-order MAML leaves them out.",
+        FIRST_ORDER,
+        SECOND_PAGE,
+    ),
+    "the gradients at all iterates": Mistake(
+        partial(mean_over_tasks, direction=_all_gradients),
+        "You add up the gradients at phi_0 .. phi_K. Here only one of the iterates has an outer "
+        "objective.",
+        FIRST_ORDER,
+    ),
+    "the outer gradient on the last task": Mistake(
+        partial(mean_over_tasks, direction=_last_tasks_gradient),
+        "The iterates are right, but every outer gradient is that of the last task. Look at the "
+        "variable that holds the task.",
+        MEAN,
+    ),
+}
+OF_REPTILE = {
+    "first-order MAML": Mistake(
+        right_fomaml, "Reptile uses no gradient at the last iterate.", REPTILE, PAGE
+    ),
+    "not divided by alpha": Mistake(
+        lambda theta, tasks, alpha, K: right_reptile(theta, tasks, alpha, K) * alpha,
+        "The difference of the parameters is right. It must be divided by the step size.",
+        REPTILE,
+    ),
+    "the last iterate": Mistake(
+        lambda theta, tasks, alpha, K: right_reptile(theta, tasks, alpha, K) * alpha + theta,
+        "Your result is the mean of phi_K. Reptile returns a direction.",
+        REPTILE,
+    ),
+    "the new theta": Mistake(
+        lambda theta, tasks, alpha, K: right_reptile(theta, tasks, alpha, K) + theta,
+        "You add the direction to theta. Return the direction alone.",
+        REPTILE,
+    ),
+}
+
+
+def fomaml(num_steps: int = 2, num_tasks: int = 3) -> Question:
+    """Ask for fomaml(theta [A], tasks [M, A], alpha, num_steps) -> the mean of grad J(phi_K) [A].
+
+    TypeError or ValueError unless num_steps is from 1 to 5 and num_tasks is another number from 2
+    to 10.
+    """
+    K, M = whole("num_steps", num_steps, 1, 5), whole("num_tasks", num_tasks, 2, 10)
+    mistakes = OF_FOMAML | task_mistakes(last_gradient, MEAN)
+    mistakes |= other_mistakes(right_fomaml, K, FIRST_ORDER)
+    if K > 1:  # with one step, Reptile is the gradient at theta
+        say = "This is the direction of Reptile. First-order MAML uses one gradient of each task."
+        mistakes["Reptile"] = Mistake(right_reptile, say, FIRST_ORDER, PAGE)
+    return _asked("fomaml", right_fomaml, K, M, mistakes)
+
+
+def reptile(num_steps: int = 2, num_tasks: int = 3) -> Question:
+    """Ask for reptile(theta [A], tasks [M, A], alpha, num_steps) -> mean of (phi_K-theta)/alpha.
+
+    TypeError or ValueError unless num_steps is from 2 to 5 and num_tasks is another number from 2
+    to 10.
+    """
+    K, M = whole("num_steps", num_steps, 2, 5), whole("num_tasks", num_tasks, 2, 10)
+    mistakes = OF_REPTILE | task_mistakes(displacement, REPTILE)
+    mistakes |= other_mistakes(right_reptile, K, REPTILE)
+    return _asked("reptile", right_reptile, K, M, mistakes)
+
+
+def _asked(
+    name: str, right: Learner, num_steps: int, num_tasks: int, mistakes: dict[str, Mistake]
+) -> Question:
+    """Return the question that asks for a right program.
+
+    A factor K cannot be told from a factor M if both are equal, so they must differ.
+    """
+    require(num_tasks != num_steps, "num_tasks and num_steps must differ", num_tasks)
+    asked = ValueQuestion(
+        function=name,
+        cases=partial(draw, num_steps=num_steps, num_tasks=num_tasks),
+        truth=lambda case: right(*case.arguments[0]),
+        mistakes=mistakes | with_wrong_steps(right, num_steps),
+        numbers=lambda case: {"alpha": case.arguments[0][2], "M": num_tasks, "K": num_steps},
+    )
+    return value_question(asked)

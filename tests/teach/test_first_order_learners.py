@@ -1,0 +1,95 @@
+"""First-order MAML and Reptile of assignment 4: the truth by hand, and the mistakes."""
+
+import numpy as np
+import pytest
+from teach.test_inner_loops import by_hand, graded
+
+from metarl_min.gradients import adaptation
+from metarl_min.gradients.objectives import expected_return_objective
+from metarl_min.mdps.policies import tabular
+from metarl_min.tasks.bandits import bandit_mdps
+from metarl_min.teach import first_order_learners
+from metarl_min.teach.first_order_learners import fomaml, reptile
+
+THETA, ALPHA = np.array([0.3, -0.2, 0.5]), 1.6
+TASKS = np.array([[0.2, 0.9, -0.4], [1.1, -0.3, 0.4], [-0.2, 0.6, 0.8]])
+
+
+def fomaml_by_hand(theta, tasks, alpha, num_steps):
+    """The gradient at phi_K is the difference of the iterates K + 1 and K, divided by alpha."""
+    total = np.zeros(len(theta))
+    for task in tasks:
+        path = by_hand(theta, task, alpha, num_steps + 1)
+        total += (path[num_steps + 1] - path[num_steps]) / alpha
+    return total / len(tasks)
+
+
+def reptile_by_hand(theta, tasks, alpha, num_steps):
+    total = np.zeros(len(theta))
+    for task in tasks:
+        total += (by_hand(theta, task, alpha, num_steps)[num_steps] - theta) / alpha
+    return total / len(tasks)
+
+
+def test_the_truths_are_those_of_loops_and_of_adaptation():
+    J = expected_return_objective(bandit_mdps(TASKS), horizon=1)
+    theta = {"logits": THETA[None]}
+    first = adaptation.first_order_meta_gradient(tabular, theta, ALPHA, 2, J)["logits"][0]
+    found = first_order_learners.right_fomaml(THETA, TASKS, ALPHA, 2)
+    np.testing.assert_allclose(found, first, rtol=1e-12)
+    np.testing.assert_allclose(found, fomaml_by_hand(THETA, TASKS, ALPHA, 2), rtol=1e-11)
+    found = first_order_learners.right_reptile(THETA, TASKS, ALPHA, 2)
+    np.testing.assert_allclose(found, reptile_by_hand(THETA, TASKS, ALPHA, 2), rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("maker", "program"), [(fomaml, fomaml_by_hand), (reptile, reptile_by_hand)]
+)
+@pytest.mark.parametrize("num_steps", [2, 3])
+def test_a_right_program_has_full_points_for_every_seed(maker, program, num_steps):
+    question = maker(num_steps, 4)
+    assert {graded(program, question, seed).score for seed in range(20)} == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("question", "number", "seed"),
+    [
+        (fomaml(1), 18, 0), (fomaml(2), 22, 1), (fomaml(3, 2), 22, 2),
+        (reptile(2), 21, 0), (reptile(3, 2), 21, 1), (reptile(2, 4), 21, 2),
+    ],
+)  # fmt: skip
+def test_every_mistake_is_named(question, number, seed):
+    assert len(question.mistakes) == number
+    for name, one in question.mistakes.items():
+        verdict = graded(one.program, question, seed)
+        assert (verdict.mistake, verdict.score) == (name, 0.0)
+
+
+def test_mistakes_as_students_write_them_have_their_names():
+    def shared_variable(theta, tasks, alpha, num_steps):
+        phi, total = theta, 0
+        for task in tasks:
+            phi = by_hand(phi, task, alpha, num_steps)[-1]
+            total = total + (by_hand(phi, task, alpha, 1)[1] - phi) / alpha
+        return total / len(tasks)
+
+    def no_adaptation(theta, tasks, alpha, num_steps):
+        return np.mean([(by_hand(theta, x, alpha, 1)[1] - theta) / alpha for x in tasks], axis=0)
+
+    assert graded(shared_variable, fomaml()).mistake == "tasks in sequence"
+    assert graded(no_adaptation, fomaml()).mistake == "the gradient at theta"
+    assert graded(no_adaptation, reptile()).mistake == "one step too few"
+    assert graded(fomaml_by_hand, reptile()).mistake == "first-order MAML"
+    assert graded(reptile_by_hand, fomaml()).mistake == "Reptile"
+    thrice = graded(lambda *x: reptile_by_hand(*x) / x[3], reptile(3, 4))
+    assert thrice.mistake == "1/K times the right result"
+
+
+def test_the_arguments_have_a_range():
+    for maker, wrong in ((fomaml, {"num_steps": 0}), (reptile, {"num_steps": 1})):
+        with pytest.raises(ValueError, match="num_steps must"):
+            maker(**wrong)
+        with pytest.raises(ValueError, match="num_tasks must"):
+            maker(num_tasks=1)
+        with pytest.raises(ValueError, match="num_tasks and num_steps must differ"):
+            maker(num_steps=3, num_tasks=3)
