@@ -19,6 +19,9 @@ the package. They lie in `examples/coursework` of the repository.
     exact_meta_gradients  assignment 5, the meta-gradient
     inner_loops           assignment 4, the inner loop
     first_order_learners  assignment 4, first-order MAML and Reptile
+    recurrent_steps       assignment 7, one step of a recurrent policy
+    recurrent_trials      assignment 7, trials and returns
+    recurrent_gradients   assignment 7, back-propagation through a trial
     registry              the questions by name
     manifests             what an assignment consists of
     source_checks         what is refused before a submission runs

@@ -12,6 +12,9 @@ from metarl_min.teach import (
     exact_meta_gradients,
     first_order_learners,
     inner_loops,
+    recurrent_gradients,
+    recurrent_steps,
+    recurrent_trials,
     score_functions,
 )
 from metarl_min.teach.questions import Question
@@ -31,4 +34,8 @@ QUESTIONS: dict[str, Callable[..., Question]] = {
     "bandit_gradient": bandit_derivatives.gradient,
     "bandit_hessian_product": bandit_derivatives.hessian_product,
     "meta_gradient": exact_meta_gradients.meta_gradient,
+    "rnn_step": recurrent_steps.rnn_step,
+    "play_trials": recurrent_trials.play_trials,
+    "returns_to_go": recurrent_trials.returns_to_go,
+    "trial_gradient": recurrent_gradients.trial_gradient,
 }

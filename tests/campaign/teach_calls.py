@@ -20,6 +20,9 @@ from metarl_min.teach import (
     manifests,
     mistake_counts,
     questions,
+    recurrent_gradients,
+    recurrent_steps,
+    recurrent_trials,
     score_functions,
     stripping,
 )
@@ -57,6 +60,10 @@ CALLS = {
     "difference_steps.numerical_gradient": call(difference_steps.numerical_gradient),
     "bandit_derivatives.gradient": call(bandit_derivatives.gradient),
     "bandit_derivatives.hessian_product": call(bandit_derivatives.hessian_product),
+    "recurrent_steps.rnn_step": call(recurrent_steps.rnn_step),
+    "recurrent_trials.play_trials": call(recurrent_trials.play_trials),
+    "recurrent_trials.returns_to_go": call(recurrent_trials.returns_to_go),
+    "recurrent_gradients.trial_gradient": call(recurrent_gradients.trial_gradient),
     "exact_meta_gradients.meta_gradient": call(
         exact_meta_gradients.meta_gradient, num_steps=1, num_tasks=2
     ),
