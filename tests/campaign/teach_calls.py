@@ -78,7 +78,8 @@ CALLS = {
 }
 RESULTS = {
     "messages.Channel", "questions.Mistake", "questions.Question", "questions.Verdict",
-    "inner_loops.Inner", "submissions.Limits", "submissions.Student", "value_questions.Case",
+    "inner_loops.Inner", "recurrent_gradients.Parts", "recurrent_trials.Memory",
+    "recurrent_trials.Parts", "submissions.Limits", "submissions.Student", "value_questions.Case",
     "value_questions.ValueQuestion", "watched_calls.Watched", "written_tests.WrittenTest",
     "manifests.AssignmentTest", "manifests.Assignment", "grading.Result", "grading.Grade",
 }  # fmt: skip
