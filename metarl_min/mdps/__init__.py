@@ -1,10 +1,12 @@
 """One finite MDP: its arrays, the value of a policy in it, and sampled episodes.
 
 mdp            the three arrays of a finite MDP, and the optimum of a known task
+mdp_tables     MDPs from the tables of other libraries
 policy         the record of a policy
 policies       softmax policies: a table of logits or a network
 prepared_mdps  the record of a checked MDP with its horizon and discount
 values         the exact return of a policy, its gradient and its Hessian
+optimum        the best policy of a known task, also without a horizon
 episodes       the record of sampled episodes
 noises         the noise of rewards around their means
 rollouts       sampled episodes of a memoryless policy, many tasks at once

@@ -10,6 +10,8 @@ from campaign.judging import call
 from metarl_min.mdps import (
     agents,
     mdp,
+    mdp_tables,
+    optimum,
     policies,
     prepared_mdps,
     priors,
@@ -74,6 +76,7 @@ def _noise(noise, mean):
     return call(noise, {"mean": "shape"}, rng=rng(), mean=mean)
 
 
+LISTS = [[[(0.5, 0, -1.0, False), (0.5, 1, 3.0, True)]], [[(1.0, 0, 0.0, False)]]]
 CALLS = {
     "mdp.MDP": call(MDP, ARRAYS, initial=START, transition=TRANSITION, reward=REWARD),
     "mdp.MDP:one": call(MDP, ARRAYS, initial=START[0], transition=TRANSITION[0], reward=REWARD[0]),
@@ -86,6 +89,20 @@ CALLS = {
     "mdp.expected_rewards": call(mdp.expected_rewards, mdp=BATCH),
     "mdp.optimal_action_values": call(mdp.optimal_action_values, TRIALS, mdp=BATCH, **exact),
     "mdp.optimal_return": call(mdp.optimal_return, TRIALS, mdp=BATCH, **exact),
+    "optimum.optimum": call(optimum.optimum, LONG, mdp=BATCH, **exact),
+    "optimum.optimum:endless": call(
+        optimum.optimum, {"horizon": "*"}, mdp=BATCH, horizon=None, gamma=0.5
+    ),
+    "mdp_tables.from_lists": call(
+        mdp_tables.from_lists, {"available": "None", "last_states": "*", "P": "*"},
+        P=LISTS, initial=np.array([0.25, 0.75]), available=np.ones((2, 1), bool), last_states=[1],
+    ),
+    "mdp_tables.from_arrays": call(
+        mdp_tables.from_arrays,
+        {"available": "None", "last_states": "*", "arrangement": "None", "reward": "wrong-shape"},
+        transition=TRANSITION[0], reward=REWARD[0, ..., 0], initial=START[0], arrangement="SAS",
+        available=np.ones((3, 2), bool), last_states=[1],
+    ),
     "agents.Agent": call(agents.Agent, None, _play, **AGENT._asdict()),
     "agents.keep_memory": call(
         agents.keep_memory, {"rng": "*", "memory": "*"}, rng=rng(), memory=3
@@ -176,4 +193,9 @@ CALLS = {
     ),
 }  # fmt: skip
 
-RESULTS = ("prepared_mdps.PreparedMDP", "rollouts.Sampler", "rollouts.CommonRandomNumbers")
+RESULTS = (
+    "optimum.Optimum",
+    "prepared_mdps.PreparedMDP",
+    "rollouts.Sampler",
+    "rollouts.CommonRandomNumbers",
+)
