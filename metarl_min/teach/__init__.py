@@ -15,7 +15,7 @@ the package. They lie in `examples/coursework` of the repository.
     difference_steps      assignment 1, the step of a difference
     score_functions       assignment 2, log-probabilities and scores
     bandit_gradients      assignment 2, policy gradients of bandits
-    bandit_derivatives    assignment 5, gradient and Hessian of one bandit
+    bandit_hessians       assignment 5, the Hessian of one bandit
     exact_meta_gradients  assignment 5, the meta-gradient
     inner_loops           assignment 4, the inner loop
     first_order_learners  assignment 4, first-order MAML and Reptile

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from metarl_min.teach import (
-    bandit_derivatives,
     bandit_gradients,
+    bandit_hessians,
     central_differences,
     difference_steps,
     exact_meta_gradients,
@@ -31,8 +31,7 @@ QUESTIONS: dict[str, Callable[..., Question]] = {
     "adapt": inner_loops.adapt,
     "fomaml": first_order_learners.fomaml,
     "reptile": first_order_learners.reptile,
-    "bandit_gradient": bandit_derivatives.gradient,
-    "bandit_hessian_product": bandit_derivatives.hessian_product,
+    "hessian_product": bandit_hessians.hessian_product,
     "meta_gradient": exact_meta_gradients.meta_gradient,
     "rnn_step": recurrent_steps.rnn_step,
     "play_trials": recurrent_trials.play_trials,

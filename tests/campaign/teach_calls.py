@@ -9,8 +9,8 @@ from pathlib import Path
 from campaign.judging import call
 from metarl_min.gradients import exact_mistakes
 from metarl_min.teach import (
-    bandit_derivatives,
     bandit_gradients,
+    bandit_hessians,
     central_differences,
     difference_steps,
     exact_meta_gradients,
@@ -58,8 +58,7 @@ CALLS = {
     ),
     "difference_steps.best_step": call(difference_steps.best_step),
     "difference_steps.numerical_gradient": call(difference_steps.numerical_gradient),
-    "bandit_derivatives.gradient": call(bandit_derivatives.gradient),
-    "bandit_derivatives.hessian_product": call(bandit_derivatives.hessian_product),
+    "bandit_hessians.hessian_product": call(bandit_hessians.hessian_product),
     "recurrent_steps.rnn_step": call(recurrent_steps.rnn_step),
     "recurrent_trials.play_trials": call(recurrent_trials.play_trials),
     "recurrent_trials.returns_to_go": call(recurrent_trials.returns_to_go),

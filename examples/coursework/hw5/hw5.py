@@ -15,42 +15,31 @@
 # Everything in this assignment is an exact number: no arm is drawn. So your results are compared
 # with the exact results to 7 digits. Your functions must work for any number of arms, tasks and
 # inner steps, and they must not change their arguments.
+#
+# In assignment 2 you derived the gradient of J. It is given here:
 
 # %%
 import numpy as np
 
 
 def policy(theta):
-    """Return the probabilities pi [A] of the arms. This function is complete."""
+    """Return the probabilities pi [A] of the arms."""
     weights = np.exp(theta - theta.max())
     return weights / weights.sum()
 
 
-# %% [markdown]
-# ## 5.1 The gradient of the return (2 points)
-#
-# Entry a of the gradient is the derivative of J in the logit theta_a. You have met it in
-# assignment 2.
-
-
-# %%
 def gradient(theta, rewards):
-    """Return the gradient of J in theta.
-
-    theta [A]: logits. rewards [A]: the mean reward of each arm. Result: [A].
-    """
-    ### BEGIN SOLUTION 5.1
+    """Return the gradient of J in theta [A]: pi(a) (r(a) - J(theta))."""
     pi = policy(theta)
     return pi * (rewards - pi @ rewards)
-    ### END SOLUTION
 
 
 # %% [markdown]
-# ## 5.2 The Hessian of the return, times a vector (4 points)
+# ## 5.1 The Hessian of the return, times a vector (5 points)
 #
 # The Hessian of J is the matrix of the second derivatives. Entry (a, b) is the derivative in
-# theta_b of entry a of the gradient. Return its product with a vector v. Differentiate your formula
-# of part 5.1 with the product rule.
+# theta_b of entry a of the gradient. Return its product with a vector v. To find it, differentiate
+# the formula of the gradient with the product rule.
 
 
 # %%
@@ -59,15 +48,14 @@ def hessian_product(theta, rewards, v):
 
     theta [A]: logits. rewards [A]: the mean reward of each arm. v [A]: any vector. Result: [A].
     """
-    ### BEGIN SOLUTION 5.2
-    pi = policy(theta)
-    g = gradient(theta, rewards)
+    ### BEGIN SOLUTION 5.1
+    pi, g = policy(theta), gradient(theta, rewards)
     return g * v - g * (pi @ v) - pi * (g @ v)
     ### END SOLUTION
 
 
 # %% [markdown]
-# ## 5.3 and 5.4 The meta-gradient (5 points for one inner step, 7 points for two)
+# ## 5.2 and 5.3 The meta-gradient (5 points for one inner step, 8 points for two)
 #
 # There are M tasks, and J_i is the return on task i. On each task, the learner takes K inner steps
 # of size alpha, each time from the same theta:
@@ -80,7 +68,7 @@ def hessian_product(theta, rewards, v):
 #     F(theta) = 1/M sum_i J_i(phi_K)
 #
 # Return the exact gradient of F in theta. Use the chain rule: phi_K depends on theta through every
-# inner step. Part 5.3 is graded with K = 1, and part 5.4 with K = 2. A result that is the
+# inner step. Part 5.2 is graded with K = 1, and part 5.3 with K = 2. A result that is the
 # first-order approximation of the meta-gradient gets 40 % of the points.
 
 
@@ -91,7 +79,7 @@ def meta_gradient(theta, tasks, alpha, num_steps):
     theta [A]: logits. tasks [M, A]: the mean reward of each arm of each task. alpha: the size of an
     inner step. num_steps: the number K of inner steps. Result: [A].
     """
-    ### BEGIN SOLUTION 5.3
+    ### BEGIN SOLUTION 5.2
     total = np.zeros_like(theta)
     for rewards in tasks:
         iterates = [theta]
@@ -115,12 +103,11 @@ def meta_gradient(theta, tasks, alpha, num_steps):
 #
 # In a cell of a notebook, which must not be part of the file that you hand in:
 #
-#     from metarl_min.teach import bandit_derivatives, exact_meta_gradients
+#     from metarl_min.teach import bandit_hessians, exact_meta_gradients
 #     from metarl_min.teach.questions import check
-#     check(bandit_derivatives.gradient(), gradient)
-#     check(bandit_derivatives.hessian_product(), hessian_product)
+#     check(bandit_hessians.hessian_product(), hessian_product)
 #     check(exact_meta_gradients.meta_gradient(num_steps=1), meta_gradient)
 #     check(exact_meta_gradients.meta_gradient(num_steps=2), meta_gradient)
 #
-# Each check is silent about a right answer, and explains a wrong answer. The file that you hand in
-# must not import `metarl_min`.
+# A check returns 1.0 for a right answer, and explains a wrong answer. The file that you hand in must
+# not import `metarl_min`.

@@ -1,0 +1,93 @@
+"""Assignment 5, first part: the Hessian of the return of a bandit, times a vector.
+
+In this module, theta holds the logits [A] of a softmax policy, and r holds the mean reward of each
+arm [A]. The return is J(theta) = sum_a pi(a) r(a). The student writes
+`hessian_product(theta, rewards, v)`. The exact result is `objectives` (6) for an MDP with one state
+and one step. Each mistake is a formula in pi, r, v and g, the gradient of J.
+
+>>> return_hessian_product(np.array([0.0, 1.0]), np.array([0.0, 1.0]), np.ones(2)).round(9) + 0
+array([0., 0.])
+
+`return_hessian_product` trusts its arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from metarl_min.basics.trees import Array, Rng
+from metarl_min.gradients.objectives import expected_return_objective
+from metarl_min.mdps.policies import softmax, softmax_pullback
+from metarl_min.tasks.bandits import bandit_mdps
+from metarl_min.teach.questions import Mistake, Question
+from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, value_question
+
+Formula = Callable[[Array, Array, Array, Array], Array]
+
+
+def return_hessian_product(theta: Array, rewards: Array, v: Array) -> Array:
+    """Return the exact product of the Hessian of J with v. [A], [A], [A] -> [A]"""
+    J = expected_return_objective(bandit_mdps(np.asarray(rewards)[None]), horizon=1)
+    product = J.hessian_product(np.asarray(theta)[None, None], np.asarray(v)[None, None])
+    return np.asarray(product[0, 0])
+
+
+def _program(formula: Formula, theta: Array, rewards: Array, v: Array) -> Array:
+    """Return a formula in pi, r, g and v for the arguments of the student."""
+    pi = softmax(theta)
+    return np.asarray(formula(pi, rewards, softmax_pullback(pi, rewards), v))
+
+
+MISTAKES: dict[str, tuple[Formula, str]] = {
+    "J held fixed in grad J": (
+        lambda pi, r, g, v: g * v - g * (pi @ v),
+        "The gradient of J contains J itself, and J depends on theta. A Hessian is symmetric, and "
+        "yours is not.",
+    ),
+    "pi held fixed in grad J": (
+        lambda pi, r, g, v: -pi * (g @ v),
+        "The gradient of J contains each probability as a factor, and your result contains no "
+        "derivative of this factor. A Hessian is symmetric, and yours is not.",
+    ),
+    "only the diagonal terms": (
+        lambda pi, r, g, v: g * v,
+        "The derivative of entry a of grad J in logit b is not 0 if a and b differ.",
+    ),
+    "the outer product of grad J": (
+        lambda pi, r, g, v: g * (g @ v),
+        "A product of two first derivatives is no second derivative.",
+    ),
+    "the Fisher matrix": (
+        lambda pi, r, g, v: pi * v - pi * (pi @ v),
+        "Your matrix is the derivative of the probabilities. It contains no rewards.",
+    ),
+    "v added": (
+        lambda pi, r, g, v: v + return_hessian_product(np.log(pi), r, v),
+        "Your result is the product of the Hessian with v, plus v.",
+    ),
+    "wrong sign": (
+        lambda pi, r, g, v: -return_hessian_product(np.log(pi), r, v),
+        "The Hessian of J is asked for, and yours is that of -J.",
+    ),
+}
+
+
+def _cases(rng: Rng) -> list[Case]:
+    """Draw bandits with two to five arms."""
+    return [one_call(*rng.normal(size=(3, A))) for A in (2, 3, 4, 5)]
+
+
+def _truth(case: Case) -> Array:
+    return return_hessian_product(*case.arguments[0])
+
+
+def hessian_product() -> Question:
+    """Ask for hessian_product(theta [A], rewards [A], v [A]) -> Hess J v [A]."""
+    bank = {
+        name: Mistake(partial(_program, formula), say, "objectives (6)")
+        for name, (formula, say) in MISTAKES.items()
+    }
+    return value_question(ValueQuestion("hessian_product", _cases, _truth, bank))
