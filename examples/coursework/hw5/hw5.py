@@ -109,5 +109,5 @@ def meta_gradient(theta, tasks, alpha, num_steps):
 #     check(exact_meta_gradients.meta_gradient(num_steps=1), meta_gradient)
 #     check(exact_meta_gradients.meta_gradient(num_steps=2), meta_gradient)
 #
-# A check returns 1.0 for a right answer, and explains a wrong answer. The file that you hand in must
-# not import `metarl_min`.
+# A check returns 1.0 for a right answer, and explains a wrong answer. The file that you hand in
+# must not import `metarl_min`.

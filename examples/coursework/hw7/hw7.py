@@ -172,5 +172,5 @@ def trial_gradient(params, inputs, actions, weights):
 #     check(recurrent_trials.returns_to_go(), returns_to_go)
 #     check(recurrent_gradients.trial_gradient(), trial_gradient)
 #
-# A check returns 1.0 for a right answer, and explains a wrong answer. The file that you hand in must
-# not import `metarl_min`.
+# A check returns 1.0 for a right answer, and explains a wrong answer. The file that you hand in
+# must not import `metarl_min`.
