@@ -61,6 +61,19 @@ def refuse(name: str, forbidden: list[str]) -> None:
         raise ImportError(f"this assignment forbids the module {name}")
 
 
+def without_checkout(path: list[str], private: str) -> list[str]:
+    """Return the folders of sys.path without the checkout that holds the package `private`.
+
+    A checkout holds solutions too. A folder in which packages are installed stays.
+    """
+    installed = ("site-packages", "dist-packages")
+    return [
+        part
+        for part in path
+        if os.path.basename(part) in installed or not _is_in(private, [os.path.realpath(part)])
+    ]
+
+
 def guard(own: str, private: str, forbidden: list[str]) -> Callable[[str, tuple[Any, ...]], None]:
     """Return the audit hook of this process.
 
@@ -68,7 +81,7 @@ def guard(own: str, private: str, forbidden: list[str]) -> Callable[[str, tuple[
     directory. It may not read the directory `private`, import a forbidden module, or start other
     programs.
     """
-    parts = [part for part in sys.path if part and not private.startswith(part)]
+    parts = without_checkout(list(filter(None, sys.path)), private)
     readable = [os.path.realpath(x) for x in (own, sys.prefix, sys.base_prefix, *parts)]
     realpath = os.path.realpath
 
@@ -172,7 +185,7 @@ def main(file: str, private: str, megabytes: int, forbidden: list[str]) -> None:
     channel = open_channel(file)
     for name in [name for name in sys.modules if name.partition(".")[0] == "metarl_min"]:
         del sys.modules[name]
-    sys.path[:] = [part for part in sys.path if not private.startswith(os.path.realpath(part))]
+    sys.path[:] = without_checkout(sys.path, private)
     sys.dont_write_bytecode = True
     hook = guard(os.path.dirname(file), private, forbidden)
     limit_memory(megabytes)
