@@ -5,7 +5,7 @@
     strip   FOLDER -o FOLDER              write the student's version
     check   FILE                          for students: grade the visible tests and explain
     grade   FILE --assignment FOLDER      for instructors: grade all tests
-    bundle  FOLDER --target T -o FILE     an archive for a grading service
+    bundle  FOLDER --target T -o PATH     what a grading service needs
     report  RESULTS ..                    which mistake how often
 
 The functions of `commands` trust their arguments, because they read words themselves.
@@ -26,9 +26,11 @@ from metarl_min.basics.arguments import require
 from metarl_min.basics.files import write_atomically
 from metarl_min.cli.console import log, one_line
 from metarl_min.cli.parser import Parser
-from metarl_min.teach import grading, manifests, mistake_counts, result_files, stripping
+from metarl_min.teach import bundles, grading, manifests, mistake_counts, result_files, stripping
+from metarl_min.teach import wheels as packages
 from metarl_min.teach.grading import PUBLIC_SEED, Grade
 from metarl_min.teach.manifests import FILE, Assignment
+from metarl_min.teach.source_checks import MOST_BYTES
 from metarl_min.teach.submissions import Fault
 from metarl_min.teach.verification import verify
 
@@ -83,16 +85,16 @@ def _check(args: argparse.Namespace) -> int:
 def _submitted(assignment: Assignment, path: Path) -> bytes:
     """Return the file of the student, which stands in a folder or is `path` itself.
 
-    Fault if the folder does not hold it.
+    It is cut if it is too long to be graded. Fault if the folder does not hold it. A link is
+    refused, because it may lead out of the folder.
     """
-    if not path.is_dir():
-        return path.read_bytes()
-    file = path / assignment.file
-    if not file.is_file():
+    file = path / assignment.file if path.is_dir() else path
+    if path.is_dir() and (file.is_symlink() or not file.is_file()):
         found = ", ".join(sorted(x.name for x in path.iterdir())[:20]) or "nothing"
         text = f"You must submit a file {assignment.file}. Your submission holds {found}."
         raise Fault("missing", text)
-    return file.read_bytes()
+    with file.open("rb") as stream:
+        return stream.read(MOST_BYTES + 1)
 
 
 def _graded(assignment: Assignment, path: Path, seed: int) -> tuple[Grade, int]:
@@ -109,7 +111,9 @@ def _graded(assignment: Assignment, path: Path, seed: int) -> tuple[Grade, int]:
 
 def _grade(args: argparse.Namespace) -> int:
     path, assignment = Path(args.submission), manifests.read(args.assignment)
-    require(path.exists(), "the submission must be a file or a folder", path)
+    known = path.is_file() or path.is_dir()
+    require(known, "the submission must be a file or a folder", path)
+    require(not args.out or Path(args.out).parent.is_dir(), "--out must be in a folder", args.out)
     seed = grading.read_seed(args.seed_file) if args.seed_file else PUBLIC_SEED
     grade, status = _graded(assignment, path, seed)
     text = result_files.FORMATS[args.format](grade)
@@ -118,6 +122,32 @@ def _grade(args: argparse.Namespace) -> int:
     else:
         print(text, end="")
     return status
+
+
+def _write_bundle(target: str, out: Path, files: bundles.Files) -> None:
+    if target == "gradescope":
+        write_atomically(out, packages.as_zip(files, bundles.EXECUTABLE))
+        return
+    for name, content in files.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(out / name, content)
+
+
+def _bundle(args: argparse.Namespace) -> int:
+    """Write a bundle. Without a seed file it has a new secret."""
+    folder, out = Path(args.folder), Path(args.out)
+    assignment = manifests.read(folder)
+    require(not out.exists(), "-o must not exist yet", out)
+    require(out.parent.is_dir(), "-o must stand in a folder", out)
+    seed = Path(args.seed_file).read_bytes() if args.seed_file else bundles.new_seed()
+    require(seed.strip() != b"", "the seed file must not be empty", args.seed_file)
+    found = packages.collect(assignment.requires, Path(args.wheels) if args.wheels else None)
+    make = bundles.TARGETS[args.target]
+    _write_bundle(args.target, out, make(folder, assignment, seed, found))
+    print(f"wrote {out} for {bundles.for_whom(packages.target(list(found)))}")
+    if not args.seed_file:
+        print("seed.txt in it is a new secret: keep it, so that you can grade again")
+    return 0
 
 
 def _report(args: argparse.Namespace) -> int:
@@ -155,6 +185,15 @@ def _add_grading(commands: Any) -> None:
     add.add_argument("--format", choices=list(result_files.FORMATS), default="plain")
     add.add_argument("--out", metavar="FILE", help="default standard output")
     add.set_defaults(run=_grade)
+    add = commands.add_parser("bundle", help="what a grading service needs")
+    add.add_argument("folder", metavar="FOLDER", help="with the manifest")
+    add.add_argument("--target", required=True, choices=list(bundles.TARGETS), help="the service")
+    about = "a zip file for gradescope, a folder for classroom50"
+    add.add_argument("-o", "--out", required=True, metavar="PATH", help=about)
+    add.add_argument("--seed-file", metavar="FILE", help="any secret text; default a new one")
+    about = "with wheels for Linux; default: download those for this version of Python"
+    add.add_argument("--wheels", metavar="DIR", help=about)
+    add.set_defaults(run=_bundle)
     add = commands.add_parser("report", help="which mistake how often")
     add.add_argument("results", nargs="+", metavar="RESULTS", help="files of --format gradescope")
     add.add_argument("-o", "--out", metavar="FILE", help="write a table as CSV too")

@@ -8,7 +8,8 @@ its points, so the total never depends on the submission. An example:
      "tests": [{"id": "5.1", "question": "meta_gradient", "arguments": {"num_steps": 1},
                 "points": 6, "visibility": "visible", "partial": {"first order": 0.4}}]}
 
-`forbidden` lists modules; `metarl_min` is always forbidden. `seconds` is the time for one test,
+`forbidden` lists modules; `metarl_min` is always forbidden. `requires` lists the packages beyond
+NumPy that the students' programs need, such as "hypothesis". `seconds` is the time for one test,
 and `megabytes` is the memory beyond the memory of Python and NumPy. `partial` gives a share
 of the points to a named mistake. A test that is visible uses a public seed. All other tests use the
 secret seed of the instructor.
@@ -30,7 +31,7 @@ from metarl_min.teach.submissions import Limits
 
 FILE = "assignment.json"
 VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
-KEYS = {"id", "title", "file", "forbidden", "seconds", "megabytes", "tests"}
+KEYS = {"id", "title", "file", "forbidden", "seconds", "megabytes", "requires", "tests"}
 TEST_KEYS = {"id", "question", "arguments", "points", "visibility", "partial"}
 
 
@@ -52,6 +53,7 @@ class Assignment(NamedTuple):
     file: str  # the name of the student's file
     limits: Limits
     tests: tuple[AssignmentTest, ...]
+    requires: tuple[str, ...] = ()  # packages beyond NumPy
 
 
 def _text(name: str, value: Any, pattern: str = r"\S.*") -> str:
@@ -100,10 +102,13 @@ def _test(number: int, value: Any) -> AssignmentTest:
     )
 
 
+def _names(name: str, value: Any, pattern: str) -> list[str]:
+    require(isinstance(value, list), f"{name} must be a list", repr(value))
+    return [_text(f"a name in {name}", word, pattern) for word in value]
+
+
 def _limits(given: dict[str, Any]) -> Limits:
-    forbidden = given.get("forbidden", [])
-    require(isinstance(forbidden, list), "forbidden must be a list", repr(forbidden))
-    names = [_text("a forbidden module", name, r"\w+(\.\w+)*") for name in forbidden]
+    names = _names("forbidden", given.get("forbidden", []), r"\w+(\.\w+)*")
     return Limits(
         seconds=real("seconds", given.get("seconds", 20), 0.1, 3600),
         megabytes=whole("megabytes", given.get("megabytes", 400), 16, 2**20),
@@ -130,6 +135,7 @@ def parse(content: Any) -> Assignment:
         file=_text("file", given["file"], r"[A-Za-z_]\w*\.py"),
         limits=_limits(given),
         tests=tests,
+        requires=tuple(_names("requires", given.get("requires", []), r"[A-Za-z][\w.-]{0,60}")),
     )
 
 

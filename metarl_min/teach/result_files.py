@@ -2,26 +2,42 @@
 
 Each format is a function from a `Grade` to a JSON object or a text. All numbers are finite, and all
 texts are short. The formats are those of Gradescope (`results.json`, Autograder Specifications,
-section "Output Format") and of Classroom 50 (schema classroom50/result/v1, which wants whole
-numbers). The functions of `result_files` trust their arguments.
+section "Output Format") and of Classroom 50 (`result.json`, Advanced Autograding, section "The
+result.json contract"). Classroom 50 wants whole numbers, so a point is 100 of them. It shows every
+student all points, but `result.json` has the texts of the visible tests alone.
+
+The functions of `result_files` trust their arguments.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
+import os
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from metarl_min.basics.arguments import require
 from metarl_min.teach.grading import Grade, Result, total
 
 MOST_CHARACTERS = 16_000  # of one text
 WIDTH = 88  # of the lines of the plain form
 HUNDREDTHS = 100  # a point of Classroom 50 is so many whole numbers
+SERVICE = {  # field of Classroom 50 -> the variables that hold it, best first
+    "classroom": ("CLASSROOM",),
+    "assignment": ("ASSIGNMENT",),
+    "assignment_type": ("ASSIGNMENT_TYPE",),
+    "owner": ("OWNER", "USERNAME"),
+    "submission": ("SUBMISSION_TAG",),
+    "commit": ("COMMIT_URL",),
+    "release": ("RELEASE_URL",),
+    "review": ("REVIEW_URL", "COMMIT_URL"),
+}
 
 
 def _short(text: str) -> str:
-    clean = text.encode("utf-8", "replace").decode("utf-8").replace("\\0", " ")
+    clean = text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
     return clean if len(clean) <= MOST_CHARACTERS else clean[:MOST_CHARACTERS] + " .."
 
 
@@ -70,20 +86,42 @@ def gradescope(grade: Grade) -> dict[str, Any]:
     }
 
 
-def classroom50(grade: Grade) -> dict[str, Any]:
-    """Return the tests and the score in the form of Classroom 50, which wants whole numbers."""
-    tests = [
-        {
-            "test-name": f"{result.test.id} {result.test.question.function}",
-            "passed": result.points == result.test.points,
-            "score": round(HUNDREDTHS * result.points),
-            "max-score": HUNDREDTHS * result.test.points,
-        }
-        for result in grade.results
-    ]
-    _, most = total(grade.results)
-    score = sum(round(HUNDREDTHS * result.points) for result in grade.results)
-    return {"score": score, "max-score": HUNDREDTHS * most, "tests": tests}
+def submission_of(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return whose submission it is, from the variables that Classroom 50 sets.
+
+    ValueError if one is missing.
+    """
+    found = {field: [variables[x] for x in names if variables.get(x)] for field, names in
+             SERVICE.items()}  # fmt: skip
+    missing = [SERVICE[field][0] for field, values in found.items() if not values]
+    rule = f"classroom50 needs the variables {', '.join(names[0] for names in SERVICE.values())}"
+    require(not missing, rule, f"no {', '.join(missing)}")
+    return {field: values[0] for field, values in found.items()}
+
+
+def _classroom50_test(result: Result) -> dict[str, Any]:
+    test = {
+        "test-name": f"{result.test.id} {result.test.question.function}",
+        "passed": result.points == result.test.points,
+        "score": round(HUNDREDTHS * result.points),
+        "max-score": HUNDREDTHS * result.test.points,
+    }
+    shown = result.test.visibility == "visible"
+    return {**test, "output": _short(_said(result))} if shown else test
+
+
+def classroom50(grade: Grade, submission: Mapping[str, str]) -> dict[str, Any]:
+    """Return the results in the form of Classroom 50's result.json."""
+    tests = [_classroom50_test(result) for result in grade.results]
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return {
+        "schema": "classroom50/result/v1",
+        **submission,
+        "datetime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "score": sum(test["score"] for test in tests),
+        "max-score": sum(test["max-score"] for test in tests),
+        "tests": tests,
+    }
 
 
 def as_json(content: dict[str, Any]) -> str:
@@ -94,5 +132,5 @@ def as_json(content: dict[str, Any]) -> str:
 FORMATS: dict[str, Callable[[Grade], str]] = {
     "plain": lambda grade: plain(grade) + "\n",
     "gradescope": lambda grade: as_json(gradescope(grade)),
-    "classroom50": lambda grade: as_json(classroom50(grade)),
+    "classroom50": lambda grade: as_json(classroom50(grade, submission_of(os.environ))),
 }
