@@ -22,7 +22,7 @@ is a list of arguments, or a result.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +37,7 @@ from metarl_min.teach.submissions import Fault
 TOLERANCE = 1e-7  # of an answer, relative to the largest entry of the truth
 APART = 1e-3  # the smallest difference of two mistakes, relative to the larger of the two
 MOST_DRAWS = 200
+MOST_KEPT = 4  # seeds whose cases a question remembers
 RIGHT = "the right result"
 SHOWN_CASE = 1500  # characters of a counter-example
 
@@ -95,8 +96,9 @@ def _apart(programs: list[list[Array]]) -> bool:
     return True
 
 
-def _draw(question: ValueQuestion, rng: Rng) -> _Drawn:
+def _draw(question: ValueQuestion, seed: int) -> _Drawn:
     """Draw cases until all programs differ."""
+    rng = np.random.default_rng(seed)
     for _ in range(MOST_DRAWS):
         cases = question.cases(rng)
         values = [question.truth(case) for case in cases]
@@ -178,8 +180,10 @@ def _explained(one: Mistake, name: str) -> str:
     return text.strip()
 
 
-def _graded(question: ValueQuestion, call: Call, rng: Rng) -> Verdict:
-    drawn = _draw(question, rng)
+def _graded(
+    question: ValueQuestion, draw: Callable[[int], _Drawn], call: Call, rng: Rng
+) -> Verdict:
+    drawn = draw(int(rng.integers(2**63)))
     try:
         results = _answers(question, call, drawn)
     except Fault as fault:
@@ -199,5 +203,9 @@ def _graded(question: ValueQuestion, call: Call, rng: Rng) -> Verdict:
 
 
 def value_question(question: ValueQuestion) -> Question:
-    """Return the question in the form that the grader and notebooks use."""
-    return Question(question.function, partial(_graded, question), question.mistakes)
+    """Return the question in the form that the grader and notebooks use.
+
+    It remembers the cases of the last seeds, because many submissions are graded with one seed.
+    """
+    draw = lru_cache(MOST_KEPT)(partial(_draw, question))
+    return Question(question.function, partial(_graded, question, draw), question.mistakes)

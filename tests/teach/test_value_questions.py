@@ -48,3 +48,16 @@ def test_eq1_an_estimator_is_graded_by_its_exact_mean():
     other = graded(lambda x: 2.0 * x, question)
     assert other.mistake == "unknown" and "your results is 0.5" in other.text
     assert "exact value is 1.5" in other.text
+
+
+def test_the_cases_of_a_seed_are_drawn_once():
+    drawn = []
+
+    def counted(rng):
+        drawn.append(1)
+        return draw(rng)
+
+    question = value_question(ValueQuestion("total", counted, lambda case: 1.0, {}))
+    for seed in (0, 1, 0, 1):
+        graded(lambda x: 1.0, question, seed)
+    assert len(drawn) == 2
