@@ -52,6 +52,15 @@ MISTAKES: dict[str, tuple[Formula, str]] = {
         "The gradient of J contains each probability as a factor, and your result contains no "
         "derivative of this factor. A Hessian is symmetric, and yours is not.",
     ),
+    "the normaliser held fixed in grad pi": (
+        lambda pi, r, g, v: g * v - pi * (g @ v),
+        "A change of one logit changes all probabilities, because all logits stand in the "
+        "denominator. A Hessian is symmetric, and yours is not.",
+    ),
+    "the derivative of J with a plus sign": (
+        lambda pi, r, g, v: g * v - g * (pi @ v) + pi * (g @ v),
+        "J stands in the gradient with a minus sign. A Hessian is symmetric, and yours is not.",
+    ),
     "only the diagonal terms": (
         lambda pi, r, g, v: g * v,
         "The derivative of entry a of grad J in logit b is not 0 if a and b differ.",

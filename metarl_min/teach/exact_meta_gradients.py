@@ -3,13 +3,14 @@
 The student writes `meta_gradient(theta, tasks, alpha, num_steps)` for M bandits with A arms. theta
 holds the logits [A] of a softmax policy, and tasks [M, A] holds the mean reward of each arm. The
 student's result is compared with `exact_mistakes.right`, and with the mistakes of that module. So a
-mistake has the same name here and in `exact_checks`.
+mistake has the same name here and in `exact_checks`. `OF_BANDITS` holds further mistakes.
 
 `bank` trusts its arguments. `problem_of` trusts its arguments.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,8 +21,10 @@ from metarl_min.basics.trees import Array, Rng
 from metarl_min.gradients import exact_mistakes
 from metarl_min.gradients.exact_mistakes import ExactProblem
 from metarl_min.mdps import policies
+from metarl_min.mdps.policies import softmax, softmax_pullback
 from metarl_min.tasks.bandits import bandit_mdps
-from metarl_min.teach.questions import Mistake, Question
+from metarl_min.teach.bandit_hessians import return_hessian_product
+from metarl_min.teach.questions import Mistake, Program, Question
 from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, value_question
 
 CHAIN = "adaptation (3)"
@@ -73,14 +76,6 @@ def _program(program: exact_mistakes.Program, *arguments: Any) -> Array:
     return np.asarray(program(problem_of(*arguments))["logits"][0])
 
 
-def _scaled(arguments: tuple[Any, ...], factor: float) -> Array:
-    return factor * _program(exact_mistakes.right, *arguments)
-
-
-def _sum_for_mean(*arguments: Any) -> Array:
-    return _scaled(arguments, len(arguments[1]))
-
-
 def _descending(*arguments: Any) -> Array:
     """Return the meta-gradient of inner steps down the gradient."""
     problem = problem_of(*arguments)
@@ -88,8 +83,97 @@ def _descending(*arguments: Any) -> Array:
     return np.asarray(exact_mistakes.right(problem._replace(alpha=descending))["logits"][0])
 
 
-def _wrong_sign(*arguments: Any) -> Array:
-    return _scaled(arguments, -1.0)
+# ---- mistakes that are programs for bandits ----
+
+
+def _gradient(phi: Array, rewards: Array) -> Array:
+    return np.asarray(softmax_pullback(softmax(phi), rewards))
+
+
+def _path(theta: Array, rewards: Array, alpha: float, num_steps: int) -> list[Array]:
+    """Return phi_0 .. phi_K on one task."""
+    path = [theta]
+    for _ in range(num_steps):
+        path.append(path[-1] + alpha * _gradient(path[-1], rewards))
+    return path
+
+
+Back = Callable[[list[Array], Array, float], Array]  # iterates, rewards, alpha -> a vector
+
+
+def _identity_forgotten(path: list[Array], rewards: Array, alpha: float) -> Array:
+    v = _gradient(path[-1], rewards)
+    for phi in path[-2::-1]:
+        v = alpha * return_hessian_product(phi, rewards, v)
+    return v
+
+
+def _one_factor_too_many(path: list[Array], rewards: Array, alpha: float) -> Array:
+    v = _gradient(path[-1], rewards)
+    for phi in path[::-1]:
+        v = v + alpha * return_hessian_product(phi, rewards, v)
+    return v
+
+
+def _displacement(path: list[Array], rewards: Array, alpha: float) -> Array:
+    return (path[-1] - path[0]) / alpha
+
+
+def _mean(theta: Array, tasks: Array, alpha: float, num_steps: int, *, back: Back) -> Array:
+    """Return the mean over the tasks of the vectors that `back` computes."""
+    each = [back(_path(theta, rewards, alpha, num_steps), rewards, alpha) for rewards in tasks]
+    return np.asarray(np.mean(each, axis=0))
+
+
+def _in_sequence(theta: Array, tasks: Array, alpha: float, num_steps: int) -> Array:
+    """Return the mean of the gradients if a task starts at the last iterate of the task before."""
+    total = np.zeros_like(theta)
+    for rewards in tasks:
+        total += _program(exact_mistakes.right, theta, rewards[None], alpha, num_steps)
+        theta = _path(theta, rewards, alpha, num_steps)[-1]
+    return total / len(tasks)
+
+
+def _scaled(factor: Callable[[int], float]) -> Program:
+    """Return the right program times a function of the number of tasks."""
+    return lambda *x: factor(len(x[1])) * _program(exact_mistakes.right, *x)
+
+
+OF_BANDITS = {
+    "the identity forgotten": Mistake(
+        partial(_mean, back=_identity_forgotten),
+        "phi_{k+1} contains phi_k itself. So its derivative in phi_k contains the identity.",
+        CHAIN,
+        PAGE,
+    ),
+    "one factor too many": Mistake(
+        partial(_mean, back=_one_factor_too_many),
+        "There are K inner steps, and no step starts at phi_K. Your result has a factor for phi_K.",
+        CHAIN,
+        PAGE,
+    ),
+    "tasks in sequence": Mistake(
+        _in_sequence,
+        "The inner steps on a task start where the steps on the task before have ended. Look at "
+        "the parameters from which each task is adapted.",
+        "adaptation (1)",
+    ),
+    "inner steps down the gradient": Mistake(
+        _descending,
+        "Each inner step must increase J, and yours decreases J. Look at the sign of the step.",
+        "adaptation (1)",
+    ),
+    "sum for mean": Mistake(
+        _scaled(lambda num_tasks: num_tasks),
+        "The objective is the mean over the tasks, and your result is the sum.",
+        "adaptation (5)",
+    ),
+    "wrong sign": Mistake(
+        _scaled(lambda num_tasks: -1.0),
+        "Your result has the opposite sign. The objective is maximised.",
+        "adaptation (5)",
+    ),
+}
 
 
 def bank(num_steps: int) -> dict[str, Mistake]:
@@ -103,12 +187,11 @@ def bank(num_steps: int) -> dict[str, Mistake]:
     }
     if num_steps == 1:
         del found["one step too few"]  # is the gradient at theta
-    say = "Each inner step must increase J, and yours decreases J. Look at the sign of the step."
-    found["inner steps down the gradient"] = Mistake(_descending, say, "adaptation (1)")
-    say = "The objective is the mean over the tasks, and your result is the sum."
-    found["sum for mean"] = Mistake(_sum_for_mean, say, "adaptation (5)")
-    say = "Your result has the opposite sign. The objective is maximised."
-    return found | {"wrong sign": Mistake(_wrong_sign, say, "adaptation (5)")}
+    else:  # with one step, Reptile is the gradient at theta
+        say = "This is the mean of (phi_K - theta) / alpha, which contains no second derivatives."
+        reptile = partial(_mean, back=_displacement)
+        found["Reptile"] = Mistake(reptile, say, CHAIN, "reptile_and_fomaml.py")
+    return found | OF_BANDITS
 
 
 def _cases(rng: Rng, num_steps: int, num_tasks: int) -> list[Case]:

@@ -59,8 +59,9 @@ class Parts(NamedTuple):
 
     score: Callable[[Array, Array], Array]  # 1{a_t}, pi_t -> gradient of log pi_t(a_t) in z_t
     slope: Callable[[Array, Array], Array]  # h_t, h_{t+1} -> derivative of tanh
-    carry: Callable[[Array, Array], Array]  # d_{t+1}, U -> its term of g_t
-    beside: Callable[[Array, Array], Array]  # h_t, h_{t+1} -> the factor of d_t in df/dU
+    carry: Callable[[Array, Array, Array], Array]  # g_{t+1}, d_{t+1}, U -> the second term of g_t
+    recurrent: Callable[[Array, Array, Array], Array]  # h_t, h_{t+1}, d_t -> the term of df/dU
+    outgoing: Callable[[Array, Array, Array], Array]  # h_t, h_{t+1}, e_t -> the term of df/dW_out
     kept: Callable[[float], float]  # flag of x_t -> the share of h_t that step t starts from
     passed: Callable[[float], float]  # flag of x_t -> the share of d_t that goes to step t-1
 
@@ -68,8 +69,9 @@ class Parts(NamedTuple):
 RIGHT = Parts(
     score=lambda chosen, pi: chosen - pi,
     slope=lambda before, after: 1 - after**2,
-    carry=lambda d, U: d @ U.T,
-    beside=lambda before, after: before,
+    carry=lambda g, d, U: d @ U.T,
+    recurrent=lambda before, after, d: onp.outer(before, d),
+    outgoing=lambda before, after, e: onp.outer(after, e),
     kept=lambda flag: 1.0,
     passed=lambda flag: 1.0,
 )
@@ -90,13 +92,14 @@ def backpropagate(
         x, h, new = inputs[t], before[t], after[t + 1]
         pi = softmax(new @ W_out + params["b_out"])
         e = weights[t] * parts.score(onp.eye(len(pi))[actions[t]], pi)
-        d = (e @ W_out.T + from_later) * parts.slope(h, new)
+        g = e @ W_out.T + from_later
+        d = g * parts.slope(h, new)
         terms = {
-            "W": onp.outer(x, d), "b": d, "U": onp.outer(parts.beside(h, new), d),
-            "W_out": onp.outer(new, e), "b_out": e,
+            "W": onp.outer(x, d), "b": d, "U": parts.recurrent(h, new, d),
+            "W_out": parts.outgoing(h, new, e), "b_out": e,
         }  # fmt: skip
         gradient = {name: gradient[name] + terms[name] for name in gradient}
-        from_later = parts.passed(x[-1]) * parts.kept(x[-1]) * parts.carry(d, U)
+        from_later = parts.passed(x[-1]) * parts.kept(x[-1]) * parts.carry(g, d, U)
     return gradient
 
 
@@ -111,6 +114,10 @@ def _last_output(params: Tree, inputs: Array, actions: Array, weights: Array) ->
 
 def _unweighted(params: Tree, inputs: Array, actions: Array, weights: Array) -> Tree:
     return backpropagate(params, inputs, actions, onp.ones(len(weights)))
+
+
+def _summed_weights(params: Tree, inputs: Array, actions: Array, weights: Array) -> Tree:
+    return backpropagate(params, inputs, actions, weights[::-1].cumsum()[::-1])
 
 
 def _previous_actions(params: Tree, inputs: Array, actions: Array, weights: Array) -> Tree:
@@ -129,7 +136,7 @@ def _scaled(factor: Callable[[int], float]) -> Program:
 
 MISTAKES: dict[str, tuple[Program, str]] = {
     "the hidden state detached": (
-        _replaced(carry=lambda d, U: 0 * d),
+        _replaced(carry=lambda g, d, U: 0 * d),
         "An output depends on the parameters through the hidden states of all earlier steps. Only "
         "the last step of each path is in your result.",
     ),
@@ -143,7 +150,7 @@ MISTAKES: dict[str, tuple[Program, str]] = {
         "but its hidden state is kept.",
     ),
     "U transposed": (
-        _replaced(carry=lambda d, U: d @ U),
+        _replaced(carry=lambda g, d, U: d @ U),
         "The gradient goes back through the hidden state before the step. U is square, so no shape "
         "shows that it is transposed.",
     ),
@@ -151,13 +158,30 @@ MISTAKES: dict[str, tuple[Program, str]] = {
         _replaced(slope=lambda before, after: onp.ones_like(after)),
         "Each step contains a tanh, and its derivative is not 1.",
     ),
+    "the derivative of tanh forgotten on the way back": (
+        _replaced(carry=lambda g, d, U: g @ U.T),
+        "The gradient in the hidden state before a step passes through the tanh of the step.",
+    ),
+    "the derivative of the logistic function": (
+        _replaced(slope=lambda before, after: after * (1 - after)),
+        "The nonlinearity of the cell is tanh, and your derivative is another one.",
+    ),
     "the derivative of tanh at the old state": (
         _replaced(slope=lambda before, after: 1 - before**2),
         "The derivative of tanh is computed from the hidden state before the step.",
     ),
     "the new state in the gradient of U": (
-        _replaced(beside=lambda before, after: after),
+        _replaced(recurrent=lambda before, after, d: onp.outer(after, d)),
         "U is multiplied by the hidden state before the step.",
+    ),
+    "the gradient of U transposed": (
+        _replaced(recurrent=lambda before, after, d: onp.outer(d, before)),
+        "Row i of U is multiplied by entry i of the hidden state. U is square, so no shape shows "
+        "that your gradient is transposed.",
+    ),
+    "the old state in the gradient of W_out": (
+        _replaced(outgoing=lambda before, after, e: onp.outer(before, e)),
+        "W_out is multiplied by the hidden state after the step.",
     ),
     "the normaliser held fixed": (
         _replaced(score=lambda chosen, pi: chosen),
@@ -168,6 +192,10 @@ MISTAKES: dict[str, tuple[Program, str]] = {
         "Each step has an output that is a part of f. You start from the last one alone.",
     ),
     "the weights forgotten": (_unweighted, "Your result does not depend on the weights."),
+    "the weights summed from each step on": (
+        _summed_weights,
+        "The weights are given. They are no rewards, and nothing is added to them.",
+    ),
     "the policy after the action": (
         _previous_actions,
         "Action t is drawn from the logits of step t. Your result scores it with the logits of "

@@ -84,6 +84,10 @@ MISTAKES: dict[str, tuple[Program, str]] = {
         _logits_of_old_state,
         "The logits must depend on the present input. So they follow from the new hidden state.",
     ),
+    "the bias of the logits forgotten": (
+        lambda p, h, x: (rnn_step_of(p, h, x)[0], rnn_step_of(p, h, x)[1] - p["b_out"]),
+        "Your logits do not depend on b_out.",
+    ),
     "probabilities for logits": (_probabilities, "The logits come before the softmax."),
 }
 

@@ -84,8 +84,13 @@ RIGHT = Parts(
 )
 
 
-def play(params: Tree, rewards: Array, uniforms: Array, *, parts: Parts = RIGHT) -> dict[str, Any]:
-    """Play M trials, eq. (1). rewards [M, N, T, A], uniforms [M, N, T]"""
+def play(
+    params: Tree, rewards: Array, uniforms: Array, *, parts: Parts = RIGHT
+) -> tuple[Array, Array]:
+    """Return the logits [M, N, T, A] and actions [M, N, T] of M trials, eq. (1).
+
+    rewards is [M, N, T, A], and uniforms is [M, N, T].
+    """
     H, A = params["W_out"].shape
     memory = Memory(np.zeros(H), np.zeros(A), 0.0, 0.0, np.zeros(A), 0.0)
     actions, logits = np.zeros(uniforms.shape, dtype=int), np.zeros(rewards.shape)
@@ -99,7 +104,7 @@ def play(params: Tree, rewards: Array, uniforms: Array, *, parts: Parts = RIGHT)
         old = memory.action, memory.reward
         memory = Memory(hidden, np.eye(A)[a], float(paid[a]), float(last), *old)
         actions[m, n, t], logits[m, n, t] = a, z
-    return {"actions": actions, "logits": logits}
+    return logits, actions
 
 
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
@@ -152,6 +157,10 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {"inputs": lambda m, rewards, last: (*m.action, m.reward, 0.0)},
         "Your flag is always 0, so the learner does not see that an episode ended.",
     ),
+    "the reward before the action": (
+        {"inputs": lambda m, rewards, last: (m.reward, *m.action, m.done)},
+        "The entries of your inputs stand in another order.",
+    ),
     "the most probable action": (
         {"choose": lambda z, u: int(np.argmax(z))},
         "Your actions do not depend on the uniform numbers.",
@@ -177,6 +186,10 @@ RETURN_MISTAKES: dict[str, tuple[Program, str]] = {
         lambda rewards: rewards.ravel().cumsum().reshape(rewards.shape),
         "Your sums run over the steps up to the present one.",
     ),
+    "the sums in reversed order": (
+        lambda rewards: rewards.ravel()[::-1].cumsum().reshape(rewards.shape),
+        "The sums are right, but they stand in the order from the last step to the first.",
+    ),
     "the present reward left out": (
         lambda rewards: to_go(rewards) - rewards,
         "The reward of step t is a consequence of action t.",
@@ -191,14 +204,14 @@ def _cases(rng: Rng) -> list[Case]:
     ]
 
 
-def _truth(case: Case) -> dict[str, Array]:
+def _truth(case: Case) -> tuple[Array, Array]:
     return play(*case.arguments[0])
 
 
 def play_trials() -> Question:
     """Ask for play_trials(params, rewards [M, N, T, A], uniforms [M, N, T]).
 
-    The result is {"actions": [M, N, T], "logits": [M, N, T, A]}.
+    The result is a tuple: the logits [M, N, T, A] and the actions [M, N, T].
     """
     bank = {
         name: Mistake(partial(play, parts=RIGHT._replace(**parts)), say, "recurrent_trials (1)")

@@ -58,5 +58,5 @@ def test_a_mistake_that_is_made_by_hand_has_the_same_name():
         return by_hand({**params, "U": params["U"].T}, hidden, inputs)
 
     assert graded(column).mistake == "U transposed"
-    wrong = graded(lambda params, h, x: by_hand({**params, "b_out": 0 * params["b_out"]}, h, x))
+    wrong = graded(lambda params, h, x: by_hand({**params, "b_out": 3 * params["b_out"]}, h, x))
     assert wrong.mistake == "unknown" and "your result at [1]" in wrong.text

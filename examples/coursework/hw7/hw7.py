@@ -21,7 +21,8 @@
 # All vectors are rows. They stand on the left of a matrix: `x @ W`. Nothing in this assignment is
 # random, because every random number is an argument. So your results are compared with the exact
 # results to 7 digits. Your functions must not change their arguments. Automatic differentiation is
-# not allowed.
+# not allowed. A part that uses a wrong part is wrong too, so begin with the first part that is not
+# right.
 
 # %%
 import numpy as np
@@ -74,7 +75,7 @@ def rnn_step(params, hidden, inputs):
 
 # %%
 def play_trials(params, rewards, uniforms):
-    """Return {"actions": whole numbers [M, N, T], "logits": [M, N, T, A]}.
+    """Return the logits [M, N, T, A] and the actions, whole numbers [M, N, T], as a tuple.
 
     params: the dict of the table above. rewards [M, N, T, A]: what each arm would pay in each step.
     uniforms [M, N, T]: the uniform number of each step.
@@ -90,7 +91,7 @@ def play_trials(params, rewards, uniforms):
                 a = np.argmax(np.cumsum(policy(z)) > uniforms[m, n, t])
                 actions[m, n, t], logits[m, n, t] = a, z
                 inputs = np.concatenate([np.eye(A)[a], [rewards[m, n, t, a], t == T - 1]])
-    return {"actions": actions, "logits": logits}
+    return logits, actions
     ### END SOLUTION
 
 

@@ -19,7 +19,7 @@ def play_trials(params, rewards, uniforms):
     played = [trial(params, rewards[m].reshape(-1, A), uniforms[m].ravel(), T) for m in range(M)]
     actions = np.array([actions for actions, _ in played])
     logits = np.array([logits for _, logits in played])
-    return {"actions": actions.reshape(M, N, T), "logits": logits.reshape(M, N, T, A)}
+    return logits.reshape(M, N, T, A), actions.reshape(M, N, T)
 
 
 def trial(params, rewards, uniforms, steps_of_episode):

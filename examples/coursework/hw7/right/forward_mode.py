@@ -43,7 +43,7 @@ def play_trials(params, rewards, uniforms):
             a, logits[trial, n, t] = learner.act(uniforms[trial, n, t])
             actions[trial, n, t] = a
             learner.observe(a, rewards[trial, n, t, a], float(t + 1 == uniforms.shape[2]))
-    return {"logits": logits, "actions": actions}
+    return logits, actions
 
 
 def returns_to_go(rewards):

@@ -47,7 +47,7 @@ def play_trials(params, rewards, uniforms):
     actions, logits = np.zeros(uniforms.shape, dtype=int), np.zeros(rewards.shape)
     for m in range(len(rewards)):
         one_trial(params, rewards[m], uniforms[m], actions[m], logits[m])
-    return {"actions": actions, "logits": logits}
+    return logits, actions
 
 
 def returns_to_go(rewards):

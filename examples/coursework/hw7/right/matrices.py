@@ -31,7 +31,7 @@ def play_trials(params, rewards, uniforms):
         earned = table[np.arange(M), t, actions[:, t]]
         done = np.full(M, (t + 1) % T == 0)
         x = np.column_stack([np.eye(A)[actions[:, t]], earned, done])
-    return {"actions": actions.reshape(M, N, T), "logits": logits.reshape(M, N, T, A)}
+    return logits.reshape(M, N, T, A), actions.reshape(M, N, T)
 
 
 def returns_to_go(rewards):
