@@ -15,6 +15,11 @@ the package. They lie in `examples/coursework` of the repository.
     difference_steps      assignment 1, the step of a difference
     score_functions       assignment 2, log-probabilities and scores
     bandit_gradients      assignment 2, policy gradients of bandits
+    reward_sums           assignment 3, returns-to-go
+    episode_lists         assignment 3, all lists of episodes of small tasks
+    reinforce_weights     assignment 3, REINFORCE with right and wrong weights
+    reinforce_mistakes    assignment 3, the mistakes of REINFORCE
+    reinforce_estimators  assignment 3, questions about REINFORCE
     bandit_hessians       assignment 5, the Hessian of one bandit
     exact_meta_gradients  assignment 5, the meta-gradient
     inner_loops           assignment 4, the inner loop

@@ -18,6 +18,8 @@ from metarl_min.teach import (
     recurrent_gradients,
     recurrent_steps,
     recurrent_trials,
+    reinforce_estimators,
+    reward_sums,
     score_functions,
 )
 from metarl_min.teach.questions import Question
@@ -31,6 +33,10 @@ QUESTIONS: dict[str, Callable[..., Question]] = {
     "score": score_functions.score,
     "policy_gradient": bandit_gradients.policy_gradient,
     "pulls_gradient": bandit_gradients.pulls_gradient,
+    "reward_sums": reward_sums.returns_to_go,
+    "reinforce": reinforce_estimators.reinforce,
+    "leave_one_out": reinforce_estimators.leave_one_out,
+    "leave_one_out_variance": reinforce_estimators.leave_one_out_variance,
     "adapt": inner_loops.adapt,
     "fomaml": first_order_learners.fomaml,
     "reptile": first_order_learners.reptile,

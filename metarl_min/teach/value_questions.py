@@ -48,6 +48,7 @@ class Case(NamedTuple):
     arguments: list[tuple[Any, ...]]
     probability: Array
     text: str = ""  # what the case is, for the counter-example; or the arguments are shown
+    exact: Any = None  # the exact value, where it does not follow from the arguments
 
 
 def one_call(*arguments: Any) -> Case:

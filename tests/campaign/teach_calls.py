@@ -26,6 +26,8 @@ from metarl_min.teach import (
     recurrent_gradients,
     recurrent_steps,
     recurrent_trials,
+    reinforce_estimators,
+    reward_sums,
     score_functions,
     stripping,
 )
@@ -78,6 +80,12 @@ CALLS = {
     "score_functions.log_pi": call(score_functions.log_pi, largest=2.0),
     "score_functions.score": call(score_functions.score, largest=2.0),
     "bandit_gradients.policy_gradient": call(bandit_gradients.policy_gradient, largest=2.0),
+    "reinforce_estimators.reinforce": call(reinforce_estimators.reinforce),
+    "reinforce_estimators.leave_one_out": call(reinforce_estimators.leave_one_out),
+    "reinforce_estimators.leave_one_out_variance": call(
+        reinforce_estimators.leave_one_out_variance
+    ),
+    "reward_sums.returns_to_go": call(reward_sums.returns_to_go),
     "bandit_gradients.pulls_gradient": call(bandit_gradients.pulls_gradient, num_pulls=2),
     "inner_loops.adapt": call(inner_loops.adapt, num_steps=2),
     "first_order_learners.fomaml": call(first_order_learners.fomaml, num_steps=2, num_tasks=3),
@@ -89,4 +97,5 @@ RESULTS = {
     "recurrent_trials.Parts", "submissions.Limits", "submissions.Student", "value_questions.Case",
     "value_questions.ValueQuestion", "watched_calls.Watched", "written_tests.WrittenTest",
     "manifests.AssignmentTest", "manifests.Assignment", "grading.Result", "grading.Grade",
+    "episode_lists.Setting", "reinforce_weights.Batch",
 }  # fmt: skip

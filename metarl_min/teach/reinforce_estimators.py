@@ -1,0 +1,127 @@
+"""Assignment 3, second half: questions about two estimators with a baseline.
+
+    reinforce(theta, states, actions, rewards, gamma, q)   b(s) = sum_a pi(a|s) q(s,a)
+    leave_one_out(theta, states, actions, rewards, gamma)  b is the baseline advantages (2)
+
+Both are graded by their exact expectation over all lists of episodes, see `episode_lists`. Every
+unbiased estimator has the right expectation, whatever its variance. So a second question about
+`leave_one_out` also compares the mean of the squares of the entries of g. If both means are equal,
+each entry has the right variance. The exact mean of the squares is that of reinforce_weights (1).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from metarl_min.basics.trees import Array, Rng
+from metarl_min.teach.episode_lists import corridor, every_list, grid, random_mdp
+from metarl_min.teach.questions import Call, Program, Question, Verdict
+from metarl_min.teach.reinforce_mistakes import (
+    noisy,
+    of_critic_baseline,
+    of_others_baseline,
+)
+from metarl_min.teach.reinforce_weights import estimate, others_baseline
+from metarl_min.teach.result_vectors import checked_vector
+from metarl_min.teach.value_questions import Case, ValueQuestion, value_question
+from metarl_min.teach.watched_calls import Watched
+
+OTHERS = "leave_one_out"  # the name of the student's function
+
+
+def _numbers(case: Case) -> dict[str, float]:
+    N, T = case.arguments[0][3].shape
+    return {"N": N, "T": T, "gamma": case.arguments[0][4]}
+
+
+def _critic_cases(rng: Rng) -> list[Case]:
+    settings = [
+        corridor(rng, 1, 2),
+        corridor(rng, 1, 3),
+        corridor(rng, 2, 2),
+        grid(rng, 1),
+        random_mdp(rng, 2),
+    ]
+    return [every_list(one, 1 + rng.normal(size=one.theta.shape)) for one in settings]
+
+
+def reinforce() -> Question:
+    """Ask for reinforce(theta [S, A], states, actions, rewards [N, T], gamma, q [S, A]) -> [S, A].
+
+    The result is an estimate of the gradient of J with the baseline of the table q.
+    """
+    asked = ValueQuestion(
+        function="reinforce",
+        cases=_critic_cases,
+        truth=lambda case: case.exact,
+        mistakes=of_critic_baseline(),
+        numbers=_numbers,
+    )
+    return value_question(asked)
+
+
+def leave_one_out() -> Question:
+    """Ask for leave_one_out(theta [S, A], states, actions, rewards [N, T], gamma) -> [S, A].
+
+    The result is an estimate of the gradient of J. N is at least 2.
+    """
+    asked = ValueQuestion(
+        function=OTHERS,
+        cases=lambda rng: [
+            every_list(corridor(rng, 3, 1)),
+            every_list(corridor(rng, 2, 2)),
+            every_list(random_mdp(rng, 2)),
+        ],
+        truth=lambda case: case.exact,
+        mistakes=of_others_baseline(),
+        numbers=_numbers,
+    )
+    return value_question(asked)
+
+
+def _moments(g: Array) -> dict[str, Array]:
+    return {"mean": g, "mean square": g * g}
+
+
+def _moments_of(program: Program, *arguments: Any) -> dict[str, Array]:
+    return _moments(program(*arguments))
+
+
+def _call_moments(call: Call, *arguments: Any) -> Watched:
+    """Call the student's function, and return g and its squares; Fault unless g is [S, A]."""
+    result, theta = call(*arguments), arguments[0]
+    g = checked_vector(OTHERS, result.value, theta).reshape(theta.shape)
+    return result._replace(value=_moments(g))
+
+
+def _exact_moments(case: Case) -> dict[str, Array]:
+    """Return the gradient of J, and the mean of the squares over all lists."""
+    squares = [estimate(others_baseline, *x) ** 2 for x in case.arguments]
+    mean_square = np.tensordot(case.probability, np.stack(squares), 1)
+    return {"mean": case.exact, "mean square": mean_square}
+
+
+def _graded(question: Question, call: Call, rng: Rng) -> Verdict:
+    return question.grade(partial(_call_moments, call), rng)
+
+
+def leave_one_out_variance() -> Question:
+    """Ask for `leave_one_out` with the right mean and the right variance of each entry."""
+    mistakes = of_others_baseline() | noisy()
+    asked = ValueQuestion(
+        function=OTHERS,
+        cases=lambda rng: [
+            every_list(corridor(rng, 3, 1)),
+            every_list(corridor(rng, 2, 2)),
+            every_list(corridor(rng, 3, 2)),
+        ],
+        truth=_exact_moments,
+        mistakes={
+            name: one._replace(program=partial(_moments_of, one.program))
+            for name, one in mistakes.items()
+        },
+    )
+    return Question(OTHERS, partial(_graded, value_question(asked)), mistakes)

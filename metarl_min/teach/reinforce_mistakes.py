@@ -1,0 +1,161 @@
+"""Assignment 3, second half: all mistakes of REINFORCE with a baseline.
+
+A wrong estimator has wrong weights, see `reinforce_weights`, wrong scores, or a wrong baseline. A
+mistake is a program with the arguments of the student's function:
+
+    theta [S, A], states, actions, rewards [N, T], gamma, and a table q [S, A] for a critic
+
+The functions of `reinforce_mistakes` trust their arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from metarl_min.basics.trees import Array
+from metarl_min.gradients.returns import returns_to_go
+from metarl_min.mdps.policies import log_softmax, softmax, softmax_pullback
+from metarl_min.teach.questions import Mistake
+from metarl_min.teach.reinforce_weights import (
+    EQUATION,
+    WEIGHTS,
+    Baseline,
+    Batch,
+    batch_of,
+    counts,
+    critic_baseline,
+    estimate,
+    gradient,
+    others_baseline,
+    right_weights,
+)
+
+Scores = Callable[[Batch, Array], Array]  # the counts of the weights -> a wrong gradient [S, A]
+SCORES: dict[str, tuple[Scores, str]] = {
+    "minus pi is missing": (
+        lambda x, C: C,
+        "In each score, the derivative of the normaliser of the state s_t is missing.",
+    ),
+    "the scores of all states": (
+        lambda x, C: C - softmax(x.theta) * C.sum(),
+        "You subtract the probabilities of every state at each step. Only the logits of the state "
+        "s_t affect the action of step t.",
+    ),
+    "one softmax for all states": (
+        lambda x, C: C - softmax(x.theta.ravel()).reshape(C.shape) * C.sum(),
+        "Your probabilities sum to one over all states and actions. Each state has its own policy.",
+    ),
+}
+
+
+def _wrong_weights(baseline: Baseline, weights: Callable[[Batch], Array], *arguments: Any) -> Array:
+    x = batch_of(baseline, arguments)
+    return gradient(x, weights(x))
+
+
+def _wrong_scores(baseline: Baseline, scores: Scores, *arguments: Any) -> Array:
+    x = batch_of(baseline, arguments)
+    return scores(x, counts(x, right_weights(x)))
+
+
+def _common(baseline: Baseline, scores: Iterable[str]) -> dict[str, Mistake]:
+    """Return all mistakes with wrong weights, and those with the wrong scores of these names."""
+    found = {
+        name: Mistake(partial(_wrong_weights, baseline, weights), say, equation)
+        for name, (weights, say, equation) in WEIGHTS.items()
+    }
+    for name in scores:
+        wrong, say = SCORES[name]
+        found[name] = Mistake(partial(_wrong_scores, baseline, wrong), say, "policies (4)")
+    return found
+
+
+def _action_baseline(*arguments: Any) -> Array:
+    """Return q(s_t,a_t). [N, T]"""
+    _, states, actions, _, _, q = arguments
+    return np.asarray(q[states, actions])
+
+
+def _attached(*arguments: Any) -> Array:
+    """Return the gradient of 1/N sum gamma^t (W - b) log pi, if b depends on theta too. [S, A]"""
+    x, q = batch_of(critic_baseline, arguments), arguments[5]
+    pi, C = softmax(x.theta), np.zeros(len(x.theta))
+    np.add.at(C, x.states, x.discount * log_softmax(x.theta)[x.states, x.actions] / len(x.W))
+    slope = softmax_pullback(pi, q)  # of the baseline of each state
+    return estimate(critic_baseline, *arguments) - C[:, None] * slope
+
+
+def _mean_baseline(*arguments: Any) -> Array:
+    W = returns_to_go(*arguments[3:5])
+    return W.mean(0) + 0 * W
+
+
+def _one_mean_baseline(*arguments: Any) -> Array:
+    W = returns_to_go(*arguments[3:5])
+    return W.mean() + 0 * W
+
+
+def of_critic_baseline() -> dict[str, Mistake]:
+    """Return the mistakes of an estimator with the baseline of a critic."""
+    say = "The critic's value of the action a_t is no baseline, because it depends on this action."
+    program = partial(estimate, _action_baseline)
+    found = _common(critic_baseline, SCORES)
+    found["the baseline depends on the action"] = Mistake(program, say, "advantages (4)")
+    say = (
+        "The baseline depends on theta, and you differentiate it. In the gradient estimate it is a "
+        "number, as the return is."
+    )
+    return found | {"the baseline is not detached": Mistake(_attached, say, EQUATION)}
+
+
+def of_others_baseline() -> dict[str, Mistake]:
+    """Return the mistakes of an estimator with the mean over the other episodes.
+
+    With this baseline the weights of each step have the sum 0, so every normaliser of the scores
+    that is the same in all episodes cancels. Therefore all mistakes of SCORES have the result of
+    the first.
+    """
+    say = (
+        "The expectation is 1 - 1/N times the gradient: the baseline of an episode contains the "
+        "return of this episode."
+    )
+    program = partial(estimate, _mean_baseline)
+    found = _common(others_baseline, ["minus pi is missing"])
+    found["own sample in the mean baseline"] = Mistake(program, say, "advantages (4)")
+    say = "The baseline is one mean over all episodes and steps, so it contains the own returns."
+    program = partial(estimate, _one_mean_baseline)
+    return found | {"one mean as baseline": Mistake(program, say, "advantages (2)")}
+
+
+def _no_baseline(*arguments: Any) -> Array:
+    return 0 * arguments[3]
+
+
+def _divided_by_all(*arguments: Any) -> Array:
+    N = len(arguments[3])
+    return others_baseline(*arguments) * (N - 1) / N
+
+
+def _of_whole_returns(*arguments: Any) -> Array:
+    """Return the estimate with the return from step 0 at each step, and no gamma^t. [S, A]"""
+    x = batch_of(_no_baseline, arguments)
+    R = x.W[:, :1]
+    return gradient(x, (R - (R.sum(0) - R) / (len(R) - 1)) + 0 * x.W)
+
+
+def noisy() -> dict[str, Mistake]:
+    """Return unbiased estimators whose variance is not that of the leave-one-out baseline."""
+    say = "The expectation is right, but no baseline is subtracted, so the variance is another one."
+    found = {"no baseline": Mistake(partial(estimate, _no_baseline), say, "advantages (2)")}
+    say = "The expectation is right. But the baseline is a mean over N - 1 episodes, and not N."
+    program = partial(estimate, _divided_by_all)
+    found["the baseline divided by N"] = Mistake(program, say, "advantages (2)")
+    say = (
+        "The expectation is right. But rewards before step t add variance, and the action of step "
+        "t cannot change them."
+    )
+    return found | {"whole returns": Mistake(_of_whole_returns, say, "returns (1)")}
