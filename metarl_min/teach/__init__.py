@@ -24,6 +24,11 @@ the package. They lie in `examples/coursework` of the repository.
     exact_meta_gradients  assignment 5, the meta-gradient
     inner_loops           assignment 4, the inner loop
     first_order_learners  assignment 4, first-order MAML and Reptile
+    sampled_surrogates    assignment 6, a surrogate of pulls that another policy has drawn
+    sampled_hessians      assignment 6, an estimate of the Hessian
+    sampled_terms         assignment 6, the parts of a sampled meta-gradient
+    sampled_mistakes      assignment 6, mistakes in a sampled meta-gradient
+    sampled_gradients     assignment 6, an estimate of the gradient of F_N
     recurrent_steps       assignment 7, one step of a recurrent policy
     recurrent_trials      assignment 7, trials and returns
     recurrent_gradients   assignment 7, back-propagation through a trial

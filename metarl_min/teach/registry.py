@@ -20,6 +20,9 @@ from metarl_min.teach import (
     recurrent_trials,
     reinforce_estimators,
     reward_sums,
+    sampled_gradients,
+    sampled_hessians,
+    sampled_surrogates,
     score_functions,
 )
 from metarl_min.teach.questions import Question
@@ -42,6 +45,9 @@ QUESTIONS: dict[str, Callable[..., Question]] = {
     "reptile": first_order_learners.reptile,
     "hessian_product": bandit_hessians.hessian_product,
     "meta_gradient": exact_meta_gradients.meta_gradient,
+    "inner_surrogate": sampled_surrogates.inner_surrogate,
+    "hessian_estimate": sampled_hessians.hessian_estimate,
+    "meta_pg": sampled_gradients.meta_pg,
     "rnn_step": recurrent_steps.rnn_step,
     "play_trials": recurrent_trials.play_trials,
     "returns_to_go": recurrent_trials.returns_to_go,

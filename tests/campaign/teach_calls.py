@@ -28,6 +28,9 @@ from metarl_min.teach import (
     recurrent_trials,
     reinforce_estimators,
     reward_sums,
+    sampled_gradients,
+    sampled_hessians,
+    sampled_surrogates,
     score_functions,
     stripping,
 )
@@ -69,6 +72,9 @@ CALLS = {
     "ranked_gradients.utilities": call(ranked_gradients.utilities),
     "ranked_gradients.ranked_gradient": call(ranked_gradients.ranked_gradient),
     "broken_derivation.wrong_equation": call(broken_derivation.wrong_equation),
+    "sampled_surrogates.inner_surrogate": call(sampled_surrogates.inner_surrogate, num_pulls=2),
+    "sampled_hessians.hessian_estimate": call(sampled_hessians.hessian_estimate, num_pulls=2),
+    "sampled_gradients.meta_pg": call(sampled_gradients.meta_pg, num_pulls=2),
     "recurrent_steps.rnn_step": call(recurrent_steps.rnn_step),
     "recurrent_trials.play_trials": call(recurrent_trials.play_trials),
     "recurrent_trials.returns_to_go": call(recurrent_trials.returns_to_go),
@@ -93,9 +99,11 @@ CALLS = {
 }
 RESULTS = {
     "messages.Channel", "questions.Mistake", "questions.Question", "questions.Verdict",
-    "inner_loops.Inner", "recurrent_gradients.Parts", "recurrent_trials.Memory",
-    "recurrent_trials.Parts", "submissions.Limits", "submissions.Student", "value_questions.Case",
-    "value_questions.ValueQuestion", "watched_calls.Watched", "written_tests.WrittenTest",
+    "inner_loops.Inner", "sampled_surrogates.Pulls", "sampled_hessians.Pulls",
+    "sampled_terms.Pulls", "sampled_terms.Data", "recurrent_gradients.Parts",
+    "recurrent_trials.Memory", "recurrent_trials.Parts", "submissions.Limits",
+    "submissions.Student", "value_questions.Case", "value_questions.ValueQuestion",
+    "watched_calls.Watched", "written_tests.WrittenTest",
     "manifests.AssignmentTest", "manifests.Assignment", "grading.Result", "grading.Grade",
     "episode_lists.Setting", "reinforce_weights.Batch",
 }  # fmt: skip
