@@ -10,6 +10,8 @@ of the student itself. For a file it calls the function in another process.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -83,8 +85,9 @@ def check(question: Question, program: Program, *, seed: int = 0, points: float 
     """Grade a function in a notebook: return the points as a Python float, or raise CheckFailed.
 
     The function works in the cells and tests of nbgrader and otter-grader, because CheckFailed is
-    an AssertionError and the result is no number of NumPy. TypeError or ValueError for other
-    arguments.
+    an AssertionError and the result is no number of NumPy. What the function writes on standard
+    error, such as a warning, goes to standard output, because nbgrader gives no points to a cell
+    with standard error. TypeError or ValueError for other arguments.
 
     >>> from metarl_min.teach.exact_meta_gradients import meta_gradient
     >>> check(meta_gradient(num_steps=1), lambda *arguments: arguments[0])  # doctest: +ELLIPSIS
@@ -94,7 +97,8 @@ def check(question: Question, program: Program, *, seed: int = 0, points: float 
     instance("question", question, Question)
     call = in_this_process(function("program", program))
     points, seed = real("points", points, 0), whole("seed", seed, 0, np.inf)
-    verdict = question.grade(call, np.random.default_rng(seed))
+    with contextlib.redirect_stderr(sys.stdout):
+        verdict = question.grade(call, np.random.default_rng(seed))
     if verdict.score < 1:
         raise CheckFailed(verdict)
     return points
