@@ -2,7 +2,8 @@
 
 The student writes a function that receives an implementation, and raises an AssertionError if the
 implementation is wrong. The function is called with right implementations, which it must accept,
-and with mutants, which it should refuse. A mutant is an implementation with one frequent mistake.
+and with mutants, which it should refuse, in random order. A mutant is an implementation with one
+frequent mistake.
 
 The score is the share of the mutants that the test refuses. It is 0 if the test refuses a right
 implementation. The implementations stay in the process of the grader, so a test cannot read their
@@ -45,14 +46,28 @@ def _refuses(call: Call, implementation: Program) -> str:
     return ""
 
 
+def _refusals(question: WrittenTest, call: Call, rng: Rng) -> dict[str, str]:
+    """Return the text with which the test refuses each mutant, or "".
+
+    The order is random, so a test that counts its calls is of no use. Fault if the test refuses a
+    right implementation.
+    """
+    name, refused = question.function, {}
+    called = [("", one) for one in question.right]
+    called += [(key, one.program) for key, one in question.mutants.items()]
+    for i in rng.permutation(len(called)):
+        key, implementation = called[i]
+        refused[key] = _refuses(call, implementation)
+        if refused[key] and not key:
+            text = f"{name} must accept every right implementation, but it refuses one."
+            raise Fault("refuses a right implementation", f"{text} {refused[key]}")
+    return {key: refused[key] for key in question.mutants}
+
+
 def _graded(question: WrittenTest, call: Call, rng: Rng) -> Verdict:
     name = question.function
     try:
-        for implementation in question.right:
-            if text := _refuses(call, implementation):
-                text = f"{name} must accept every right implementation, but it refuses one. {text}"
-                return Verdict(score=0.0, mistake="refuses a right implementation", text=text)
-        refused = {key: _refuses(call, one.program) for key, one in question.mutants.items()}
+        refused = _refusals(question, call, rng)
     except Fault as fault:
         return Verdict(score=0.0, mistake=fault.kind, text=str(fault))
     survivors = [key for key, text in refused.items() if not text]
