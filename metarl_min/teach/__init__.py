@@ -11,7 +11,8 @@ the package. They lie in `examples/coursework` of the repository.
     result_vectors        results of a student's function as vectors
     value_questions       questions about the values of a function
     written_tests         questions about tests that students write
-    central_differences   assignment 1, central differences and a test of them
+    central_differences   assignment 1, central differences
+    difference_tests      assignment 1, a test of central differences
     difference_steps      assignment 1, the step of a difference
     score_functions       assignment 2, log-probabilities and scores
     bandit_gradients      assignment 2, policy gradients of bandits

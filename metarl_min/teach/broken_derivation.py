@@ -4,7 +4,7 @@ The student's program `wrong_equation(equations)` receives the twelve equations 
 Both sides of an equation are functions of (theta, sigma, e). In each case but one, the right side
 of one equation is wrong. The program evaluates the sides, and returns the number of the wrong
 equation, or 0. So the program is a test of a derivation. The numbers cannot be guessed, because the
-cases come in random order.
+cases with a wrong side come in random order.
 
 `find` and `broken_number` trust their arguments.
 """
@@ -84,14 +84,14 @@ def _case(rng: Rng, number: int, text: str, side: Side) -> Case:
 
 
 def _cases(rng: Rng) -> list[Case]:
-    """Return one case for each wrong right side, and one without, in random order."""
+    """Return a case without a wrong side, and one for each wrong side in random order."""
     texts = [f"twelve equations, where number {n} ends in '= {text}'" for n, text, _ in BROKEN]
     cases = [
         _case(rng, number, text, side)
         for (number, _, side), text in zip(BROKEN, texts, strict=True)
     ]
-    cases.append(_case(rng, 1, "twelve right equations", RIGHT[1][1]))
-    return [cases[i] for i in rng.permutation(len(cases))]
+    first = _case(rng, 1, "twelve right equations, whose sides differ by round-off", RIGHT[1][1])
+    return [first, *(cases[i] for i in rng.permutation(len(cases)))]
 
 
 def broken_number(case: Case) -> int:

@@ -124,7 +124,8 @@ def _points(rng: Rng) -> list[Case]:
         w = rng.uniform(0.5, 1.5, size=4)
         x = rng.choice([-1, 1], size=4) * rng.uniform(0.5, 1.5, size=4) * scale
         x[1] *= scale > 1
-        cases.append(one_call(partial(waves, scale, w, rng.uniform(0, 6, size=4)), x))
+        case = one_call(partial(waves, scale, w, rng.uniform(0, 6, size=4)), x)
+        cases.append(case._replace(text=f"f with values of the size {scale:g}, {x!r}"))
     return cases
 
 

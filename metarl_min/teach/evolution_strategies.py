@@ -16,7 +16,7 @@ noise of one case is orthogonal, and its f is quadratic: there the result is the
 search_gradients (9).
 
 `values`, `weighted`, `differences`, `antithetic`, `cubic`,
-`drawn_cubic` and `numbers` trust their arguments.
+`drawn_case` and `numbers` trust their arguments.
 """
 
 from __future__ import annotations
@@ -167,24 +167,25 @@ def cubic(level: float, b: Array, C: Array, c: Array, x: Array) -> float:
     return float(level + b @ x + x @ C @ x / 2 + (c @ x) ** 3)
 
 
-def drawn_cubic(rng: Rng, D: int, third: float) -> Function:
-    """Draw a polynomial of D variables. `third` is the size of its cubic term."""
-    C = rng.normal(size=(D, D))
-    b, c = rng.normal(size=D), third * rng.uniform(0.3, 0.6, D)
-    return partial(cubic, rng.uniform(1, 2), b, C + C.T, c)
+def drawn_case(rng: Rng, D: int, n: int, third: float) -> Case:
+    """Draw f with a cubic term of the size `third`, theta, sigma, and n directions.
 
-
-def _case(rng: Rng, D: int, n: int, third: float) -> Case:
-    noise = rng.normal(size=(n, D))
+    The directions are orthogonal if f is quadratic.
+    """
+    level, b, C = float(rng.uniform(1, 2)), rng.normal(size=D), rng.normal(size=(D, D))
+    C, c = C + C.T, third * rng.uniform(0.3, 0.6, D)
+    theta, sigma, noise = rng.normal(size=D), float(rng.uniform(0.2, 0.4)), rng.normal(size=(n, D))
     if not third:
         noise = np.linalg.qr(noise)[0] * np.sqrt(D)
-    f = drawn_cubic(rng, D, third)
-    return one_call(f, rng.normal(size=D), rng.uniform(0.2, 0.4), noise)
+    text = f"f, {theta!r}, {sigma}, {noise!r} with f(x) = {level} + b @ x + x @ C @ x / 2"
+    text += f" + (c @ x)**3, b = {b!r}, C = {C!r}, c = {c!r}"
+    return one_call(partial(cubic, level, b, C, c), theta, sigma, noise)._replace(text=text)
 
 
 def _cases(rng: Rng) -> list[Case]:
     """Draw four cases. The third one has as many orthogonal directions as parameters."""
-    return [_case(rng, *sizes) for sizes in [(1, 2, 1.0), (2, 3, 1.0), (3, 3, 0.0), (3, 4, 1.0)]]
+    sizes = [(1, 2, 1.0), (2, 3, 1.0), (3, 3, 0.0), (3, 4, 1.0)]
+    return [drawn_case(rng, *size) for size in sizes]
 
 
 def _truth(case: Case) -> Array:
@@ -222,14 +223,21 @@ def _equal(program: Program, other: Program) -> bool:
 
 
 PROBES = _cases(np.random.default_rng(0))
-MUTANTS = (
-    "sigma forgotten", "sigma for 2 sigma", "one-sided", "sum for mean", "wrong sign",
-    "pairs broken", "values and directions in different order", "points at theta + e",
-    "directions of length 1", "the last direction missing",
-)  # fmt: skip
+MUTANTS = {  # what each of them does
+    "sigma forgotten": "It does not divide by sigma. It is right if sigma = 1.",
+    "sigma for 2 sigma": "It divides by sigma and not by 2 sigma.",
+    "one-sided": "It uses f at theta + sigma e_i alone.",
+    "sum for mean": "It does not divide by n. It is right if n = 1.",
+    "wrong sign": "Its result has the opposite sign.",
+    "pairs broken": "In the difference of pair i, it subtracts the value of another pair.",
+    "values and directions in different order": "The difference of a pair weights another e_i.",
+    "points at theta + e": "It uses f at theta + e_i and theta - e_i. It is right if sigma = 1.",
+    "directions of length 1": "It divides each weight by the length of e_i.",
+    "the last direction missing": "It leaves out the last row of the noise.",
+}
 
 
 def es_gradient_test() -> Question:
     """Ask for test_es_gradient(es_gradient), which refuses wrong versions."""
-    mutants = {name: MISTAKES[name] for name in MUTANTS}
+    mutants = {name: MISTAKES[name]._replace(say=say) for name, say in MUTANTS.items()}
     return written_test(WrittenTest("test_es_gradient", [antithetic, _looped], mutants, _equal))

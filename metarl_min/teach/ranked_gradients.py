@@ -21,7 +21,7 @@ from metarl_min.teach.evolution_strategies import (
     PAGE,
     Function,
     antithetic,
-    drawn_cubic,
+    drawn_case,
     numbers,
     values,
     weighted,
@@ -41,7 +41,7 @@ def counted_ranks(F: Array) -> Array:
 
 def _order(F: Array) -> Array:
     """Return the ranks if equal values are ranked in the order of their places. [P]"""
-    return np.argsort(np.argsort(F, kind="stable"))
+    return np.argsort(np.argsort(F))
 
 
 def _by_place(F: Array) -> Array:
@@ -49,7 +49,7 @@ def _by_place(F: Array) -> Array:
 
 
 def _places(F: Array) -> Array:
-    return np.argsort(F, kind="stable") / (len(F) - 1) - 0.5
+    return np.argsort(F) / (len(F) - 1) - 0.5
 
 
 def _sorted(F: Array) -> Array:
@@ -221,16 +221,7 @@ RANKED = {
 
 def _searches(rng: Rng) -> list[Case]:
     """Draw three searches with normal noise."""
-    sizes = [(1, 3), (2, 4), (3, 5)]
-    return [
-        one_call(
-            drawn_cubic(rng, D, 1.0),
-            rng.normal(size=D),
-            rng.uniform(0.2, 0.4),
-            rng.normal(size=(n, D)),
-        )
-        for D, n in sizes
-    ]
+    return [drawn_case(rng, *sizes) for sizes in [(1, 3, 1.0), (2, 4, 1.0), (3, 5, 1.0)]]
 
 
 def ranked_gradient() -> Question:

@@ -14,6 +14,7 @@ from metarl_min.teach import (
     broken_derivation,
     central_differences,
     difference_steps,
+    difference_tests,
     evolution_strategies,
     exact_meta_gradients,
     first_order_learners,
@@ -61,9 +62,7 @@ CALLS = {
         mistake_counts.count, {"paths": "wrong-shape"}, paths=[FOLDER / "results.json"]
     ),
     "central_differences.central_difference": call(central_differences.central_difference),
-    "central_differences.central_difference_test": call(
-        central_differences.central_difference_test
-    ),
+    "difference_tests.central_difference_test": call(difference_tests.central_difference_test),
     "difference_steps.best_step": call(difference_steps.best_step),
     "difference_steps.numerical_gradient": call(difference_steps.numerical_gradient),
     "bandit_hessians.hessian_product": call(bandit_hessians.hessian_product),

@@ -6,7 +6,7 @@
 # of this tool.
 #
 # Only the functions below are graded. You may write further functions and import the standard
-# library, NumPy and Hypothesis.
+# library, NumPy and Hypothesis. If Hypothesis is missing, install it with `pip install hypothesis`.
 
 # %%
 import numpy as np
@@ -54,7 +54,8 @@ def central_difference(f, x, h):
 #
 #     bound(h) = noise / h + third h^2 / 6
 #
-# Find the step h at which the bound is smallest.
+# Find the step h at which the bound is smallest. A formula is asked for: a search over many h finds
+# fewer digits than the test asks for.
 
 
 # %%
@@ -169,5 +170,6 @@ def test_central_difference(central_difference):
 #
 #     check(question(), central_difference)
 #
-# The other questions are `central_difference_test` of the same module, and `best_step` and
-# `numerical_gradient` of `metarl_min.teach.difference_steps`.
+# The other questions are `best_step` and `numerical_gradient` of
+# `metarl_min.teach.difference_steps`, and `central_difference_test` of
+# `metarl_min.teach.difference_tests`.

@@ -1,0 +1,52 @@
+"""Assignment 1: a test of central differences."""
+
+import numpy as np
+import pytest
+
+from metarl_min.teach import difference_tests
+from metarl_min.teach.questions import in_this_process
+
+QUESTION = difference_tests.central_difference_test()
+
+
+def graded(program):
+    return QUESTION.grade(in_this_process(program), np.random.default_rng(0))
+
+
+def good_test(implementation):
+    for size in (1, 2, 3):
+        c = np.arange(1.0, size + 1)
+        for x in (np.arange(size) - 0.75, np.arange(size) + 1):
+            found = implementation(lambda y, c=c: float(c @ y**3 + y.sum() ** 2), x, 0.3)
+            assert np.allclose(found, c * (3 * x**2 + 0.09) + 2 * x.sum(), rtol=1e-7, atol=1e-7)
+
+
+def test_a_good_test_has_all_points_and_the_bank_has_eight_mutants():
+    assert graded(good_test).score == 1
+    assert len(QUESTION.mistakes) == 8
+
+
+def test_a_test_of_quadratics_accepts_the_half_step():
+    def test(implementation):
+        for x in (np.array([0.5, -1.5, 2.0]), np.array([1, 2, 3])):
+            found = implementation(lambda y: float(y @ y), x, 0.3)
+            assert np.allclose(found, 2 * x, rtol=1e-7)
+
+    verdict = graded(test)
+    assert verdict.mistake == "accepts the mutant: half of the step"
+    assert verdict.score == pytest.approx(6 / 8)  # x left at x - h has no effect on a sum either
+
+
+def test_a_test_that_asks_for_the_derivative_refuses_a_right_implementation():
+    def test(implementation):
+        x = np.array([0.1, 0.7, -0.3])
+        found = implementation(lambda y: float(np.sum(y**3)), x, 0.1)
+        assert np.allclose(found, 3 * x**2)
+
+    assert graded(test).mistake == "refuses a right implementation"
+
+
+@pytest.mark.parametrize("name", QUESTION.mistakes)
+def test_a_test_that_accepts_a_mutant_is_told_which(name):
+    verdict = graded(QUESTION.mistakes[name].program)
+    assert verdict.mistake == name and verdict.score == pytest.approx(7 / 8)
