@@ -65,9 +65,11 @@ def _strip(args: argparse.Namespace) -> int:
         text = stripping.strip((folder / assignment.file).read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{folder / assignment.file}: {error}") from error
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in ((assignment.file, text.encode()), (FILE, (folder / FILE).read_bytes())):
+    files = {assignment.file: text.encode(), FILE: (folder / FILE).read_bytes()}
+    for name in files:
         require(not (out / name).exists(), "-o must not hold an older version", out / name)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
         write_atomically(out / name, content)
     print(f"wrote {out / assignment.file} and {out / FILE}")
     return 0
