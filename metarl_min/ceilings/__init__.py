@@ -7,6 +7,8 @@
     correlated_arms  Bernoulli arms whose means depend on each other
     outcomes         all that can happen in a step of a finite set of tasks
     hypotheses       a finite set of candidate tasks with noise-free rewards
+    belief_layers    the beliefs that can occur if outcomes are hints with noise
+    belief_vectors   a finite set of candidate tasks with noisy hints
     assignment       bounds on an assignment of goals to steps
     walks            branch and bound over walks on a grid
     goal_tables      the tables from which a goal search is recognised
@@ -47,12 +49,14 @@ T steps. This return is (3) for a finite set of candidate tasks, and (4) for arm
 
 Each solver computes (2) for one kind of family. `bayes_optimal` chooses the solver.
 
-The functions of `arm_records`, the functions of `goal_search`, the functions of `goal_tables`, the
-functions of `hypotheses`, the functions of `outcomes`, the functions of `walks` and these functions
-are used inside, and trust their arguments: `format_count`, `require_table_fits`, `suffix_ranks`,
-`successor`, `backward_induction`, `optimal_value`, `beta_bounds`, `fewest_beliefs`,
-`candidate_layers`, `correlated_layers`, `action_values`, `trial_shape`, `require_possible`,
-`checked_ceiling`, `supported_prior` and, in each file but `bayes_optimal`, `solve`.
+The functions of `arm_records`, the functions of `belief_layers`, the
+functions of `belief_vectors`, the functions of `goal_search`,
+the functions of `goal_tables`, the functions of `hypotheses`, the functions of `outcomes`, the
+functions of `walks` and these functions are used inside, and trust their arguments: `format_count`,
+`require_table_fits`, `suffix_ranks`, `successor`, `backward_induction`, `optimal_value`,
+`beta_bounds`, `fewest_beliefs`, `candidate_layers`, `correlated_layers`, `action_values`,
+`trial_shape`, `require_possible`, `checked_ceiling`, `supported_prior` and, in each file but
+`bayes_optimal`, `solve`.
 """
 
 from __future__ import annotations

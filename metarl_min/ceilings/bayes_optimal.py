@@ -31,6 +31,7 @@ from metarl_min.basics.trees import Array, Rng
 from metarl_min.ceilings import (
     Ceiling,
     TooLarge,
+    belief_vectors,
     beta_arms,
     correlated_arms,
     expected_random,
@@ -42,7 +43,7 @@ from metarl_min.learners import Learner
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.agents import Agent, keep_memory
 from metarl_min.mdps.rollouts import Episodes
-from metarl_min.tasks import BetaArms, CorrelatedArms, Family, Hypotheses, reward_unit
+from metarl_min.tasks import BetaArms, CorrelatedArms, Family, Hypotheses, Unsupported, reward_unit
 
 __all__ = ["Ceiling", "bayes_optimal", "expected_random", "regret", "solve"]
 
@@ -51,14 +52,16 @@ TOLERANCE = 1e-9  # in the unit of rewards: values that differ by less count as 
 
 
 def _solve_candidates(family: Family) -> Ceiling:
-    """Solve candidate tasks with noise-free rewards by subsets, or by the best walk to a goal.
+    """Solve candidate tasks with noise-free rewards by subsets, by beliefs, or by the best walk.
 
     If a goal search has few subsets, it is solved by subsets, because this solution has values for
-    every history.
+    every history. Subsets do not describe hints with noise, so such families need beliefs.
     """
     goals = goal_search.recognise(family)
     if goals is None:
-        return hypotheses.solve(family)
+        with suppress(Unsupported):
+            return hypotheses.solve(family)
+        return belief_vectors.solve(family)
     with suppress(TooLarge):
         return hypotheses.solve(family, SUBSET_LIMIT)
     return goal_search.solve(family, goals)
@@ -70,9 +73,8 @@ def solve(family: Family) -> Ceiling:
     A family has an exact optimum here in these cases:
 
     - Bernoulli arms with independent Beta priors, correlated arms, or finitely many sets of means;
-    - finitely many candidate tasks with noise-free rewards and one distribution of the first state.
-      All candidates that are still possible must agree on the probability of each arrival that they
-      allow.
+    - finitely many candidate tasks with noise-free or Bernoulli rewards. Their transitions, their
+      rewards and their first states may be hints with noise.
 
     `Unsupported` for any other family. `TooLarge`, with the size, if the tables would not fit.
 
@@ -80,7 +82,7 @@ def solve(family: Family) -> Ceiling:
     >>> round(solve(bandit(arms=2, pulls=2)).value, 12)  # 1/2, then 7/12 with the better arm
     1.083333333333
     """
-    rule = "no exact ceiling but for Bernoulli arms and for hypotheses with noise-free rewards"
+    rule = "no exact ceiling but for Bernoulli arms and for hypotheses with known rewards"
     prior = conditions.require_prior(rule, family, BetaArms, CorrelatedArms, Hypotheses)
     if isinstance(prior, BetaArms):
         return beta_arms.solve(family)
@@ -89,7 +91,8 @@ def solve(family: Family) -> Ceiling:
     conditions.require_known_rewards(rule, family)
     if family.reward_noise is rollouts.deterministic:
         return _solve_candidates(family)
-    return correlated_arms.solve(family)
+    one_step = family.horizon == 1 and prior.mdps.shape[0] == 1
+    return (correlated_arms if one_step else belief_vectors).solve(family)
 
 
 def _trial_axes(ceiling: Any, episodes: Any) -> tuple[int, int, int]:

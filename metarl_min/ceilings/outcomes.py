@@ -1,9 +1,11 @@
-"""All that can happen in one step of a finite set of candidate tasks with noise-free rewards.
+"""All that can happen in one step of a finite set of candidate tasks.
 
 An outcome o = (s, a, s', r) is a step in state s with action a that arrives in s' and pays r.
-Candidate task g has the transitions P_g and pays the reward r_g(s,a,s') without noise, so
+Candidate task g has the transitions P_g and the mean rewards r_g(s,a,s'). Without noise, and for
+Bernoulli rewards, the probabilities of an outcome are
 
     (1)  p_g(o) = P_g(s'|s,a) 1{r_g(s,a,s') = r}                                [definition]
+    (2)  p_g(o) = P_g(s'|s,a) (r_g(s,a,s') 1{r = 1} + (1 - r_g(s,a,s')) 1{r = 0})  [definition]
 
 In this module, O is the number of outcomes that some candidate allows, and R is the number of
 different rewards, called levels.
@@ -17,6 +19,7 @@ import numpy as np
 
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings import require_table_fits
+from metarl_min.mdps import rollouts
 from metarl_min.tasks import Family
 
 LIMIT = 20_000_000  # table entries of 8 bytes
@@ -32,26 +35,37 @@ class Outcomes(NamedTuple):
     arrival: Array  # [O]
     reward: Array  # [O]
     first: Array  # [S A] the place of the first outcome of each pair (s, a)
-    probs: Array  # [O, G] p_g(o) of eq. (1)
+    probs: Array  # [O, G] p_g(o)
+
+
+def _possible(family: Family) -> tuple[Array, ...]:
+    """Return g, s, a, s', r and p_g(o) of all outcomes of all candidates, eqs. (1) and (2)."""
+    mdps, G = family.prior.mdps, len(family.prior.weights)
+    S, A = mdps.shape
+    transition = np.broadcast_to(mdps.transition, (G, S, A, S))
+    places = np.nonzero(transition)
+    mean, p = np.broadcast_to(mdps.reward, (G, S, A, S))[places], transition[places]
+    if family.reward_noise is not rollouts.bernoulli:
+        return (*places, mean, p)
+    rewards, chances = np.repeat([1.0, 0.0], len(p)), np.concatenate([p * mean, p * (1 - mean)])
+    both = [np.concatenate([x, x]) for x in places]
+    return tuple(x[chances > 0] for x in (*both, rewards, chances))
 
 
 def outcomes(family: Family, limit: int = LIMIT) -> Outcomes:
-    """List the outcomes of a family of candidate tasks with their probabilities, eq. (1).
+    """List the outcomes of a family of candidate tasks with their probabilities, eqs. (1) and (2).
 
     `TooLarge` if a table of the transitions or of the outcomes has more than `limit` entries.
     """
-    mdps, G = family.prior.mdps, len(family.prior.weights)
-    S, A = mdps.shape
+    G, (S, A) = len(family.prior.weights), family.prior.mdps.shape
     require_table_fits(family, G * S * A * S, limit)
-    transition = np.broadcast_to(mdps.transition, (G, S, A, S))
-    reward = np.broadcast_to(mdps.reward, (G, S, A, S))
-    g, s, a, arrival = np.nonzero(transition)
-    levels, level = np.unique(reward[g, s, a, arrival], return_inverse=True)
+    g, s, a, arrival, reward, p = _possible(family)
+    levels, level = np.unique(reward, return_inverse=True)
     axes = (S, A, S, len(levels))
     codes, o = np.unique(np.ravel_multi_index((s, a, arrival, level), axes), return_inverse=True)
     require_table_fits(family, len(codes) * G, limit)
     probs = np.zeros((len(codes), G))
-    probs[o, g] = transition[g, s, a, arrival]
+    probs[o, g] = p
     state, action, arrival, level = np.unravel_index(codes, axes)
     return Outcomes(
         shape=(S, A),

@@ -1,0 +1,160 @@
+"""The beliefs that can occur if the outcomes of steps are hints with noise.
+
+Two candidates may allow the same outcome with different probabilities. Then an outcome does not
+exclude candidates, but changes their probabilities. A belief is a vector of probabilities, one for
+each candidate:
+
+    (1)  b_o(g) = b(g) p_g(o) / sum_g' b(g') p_g'(o)                         [ceilings (1)]
+
+The outcome o of a step is (s, a, s', r), and p_g(o) is its probability in candidate g. Rewards are
+noise-free, or Bernoulli. The first state of an episode is an outcome too, with the probability
+rho_g(s). In this module, b is a belief, B is a number of beliefs and O the number of outcomes.
+
+The beliefs are listed step after step. The order of outcomes does not matter for a belief, and
+opposite hints cancel. So many histories have one belief, and only different beliefs are kept. Two
+beliefs count as one if all their logarithms differ by less than about 1e-9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from metarl_min.basics.arguments import require
+from metarl_min.basics.trees import Array
+from metarl_min.ceilings import require_table_fits
+from metarl_min.ceilings.outcomes import Outcomes, outcomes
+from metarl_min.tasks import Family
+
+LIMIT = 100_000_000  # numbers of at most 8 bytes in all layers
+GROUP = 4_000_000  # probabilities of outcomes that are computed at once
+DIGITS = 1e9  # logarithms of beliefs are compared in this unit
+NEVER = -4_000_000_000_000_000_037  # stands for the logarithm of 0
+
+
+class Hints(NamedTuple):
+    """The outcomes and their kinds. Two outcomes of one kind lead to the same belief.
+
+    Their likelihoods p_g(o), which are vectors over the candidates g, are multiples of each other.
+    """
+
+    listed: Outcomes
+    kind: Array  # [O]
+    log_likelihood: Array  # [kinds, G]
+
+
+class Layer(NamedTuple):
+    """The beliefs before one step of the trial."""
+
+    log_beliefs: Array  # [B, G]
+    occurs: Array  # [B, S] whether a belief can occur in a state
+    successor: Array  # [B, kinds] number of the belief after each kind of outcome, or -1
+
+
+class Start(NamedTuple):
+    """How the first state of an episode changes the beliefs."""
+
+    chance: Array  # [B, S] probability of each first state
+    successor: Array  # [B, S] number of the belief after it
+
+
+def merged(log_beliefs: Array) -> tuple[Array, Array]:
+    """Return the different log beliefs of some rows [n, G], and the number of each row. [n]
+
+    Rows are compared by a hash, and then all rows with one hash entry by entry.
+    """
+    never = np.isneginf(log_beliefs)
+    units = np.rint(np.where(never, 0.0, log_beliefs) * DIGITS).astype(np.int64)
+    units[never] = NEVER
+    factors = np.random.default_rng(0).integers(2**62, size=units.shape[1]) * 2 + 1
+    hashes = (units * factors).sum(-1)  # whole numbers wrap around
+    _, first, numbers = np.unique(hashes, return_index=True, return_inverse=True)
+    require(bool((units == units[first][numbers]).all()), "hashes must differ", "equal hashes")
+    return log_beliefs[first], numbers
+
+
+def _log(x: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(x))
+
+
+def _children(log_beliefs: Array, log_p: Array) -> tuple[Array, Array]:
+    """Return p(o|b) and the beliefs of eq. (1). [n, G], [O, G] -> [n, O], [n, O, G]"""
+    joint = log_beliefs[:, None] + log_p
+    chance = np.exp(joint).sum(-1)
+    with np.errstate(invalid="ignore"):  # an outcome that is impossible leaves no belief
+        return chance, joint - _log(chance)[..., None]
+
+
+def _start(log_beliefs: Array, rho: Array) -> tuple[Start, Array, Array]:
+    """Return how a first state changes the beliefs, the new beliefs, and where they occur.
+
+    rho is [G, S]: the probabilities of the first state in each candidate.
+    """
+    chance, children = _children(log_beliefs, _log(rho.T))
+    possible = chance > 0
+    beliefs, numbers = merged(children[possible])
+    successor = np.full(chance.shape, -1)
+    successor[possible] = numbers
+    occurs = np.zeros((len(beliefs), rho.shape[1]), bool)
+    occurs[numbers, np.nonzero(possible)[1]] = True
+    return Start(chance, successor), beliefs, occurs
+
+
+def hints(family: Family) -> Hints:
+    """Return the outcomes of a family, and their kinds."""
+    listed = outcomes(family)
+    log_p = _log(listed.probs)
+    log_likelihood, kind = merged(log_p - log_p.max(-1, keepdims=True))
+    return Hints(listed, kind, log_likelihood)
+
+
+def chances(log_beliefs: Array, occurs: Array, listed: Outcomes) -> Iterator[tuple[slice, Array]]:
+    """Yield p(o|b) of the outcomes in the states where each belief occurs, in groups. [.., O]"""
+    size = max(1, GROUP // len(listed.codes))
+    for start in range(0, len(log_beliefs), size):
+        rows = slice(start, start + size)
+        yield rows, np.exp(log_beliefs[rows]) @ listed.probs.T * occurs[rows][:, listed.state]
+
+
+def _step(log_beliefs: Array, occurs: Array, of: Hints) -> tuple[Layer, Array, Array]:
+    """Return the layer of one step, the beliefs after it, and in which states they occur."""
+    listed, possible = of.listed, np.zeros((len(log_beliefs), len(of.log_likelihood)), bool)
+    happens = [(rows, np.nonzero(chance)) for rows, chance in chances(log_beliefs, occurs, listed)]
+    for rows, (b, o) in happens:
+        possible[rows.start + b, of.kind[o]] = True
+    b, kind = np.nonzero(possible)
+    joint = log_beliefs[b] + of.log_likelihood[kind]
+    beliefs, numbers = merged(joint - _log(np.exp(joint).sum(-1, keepdims=True)))
+    successor = np.full(possible.shape, -1, np.int32)
+    successor[b, kind] = numbers
+    arrives = np.zeros((len(beliefs), occurs.shape[1]), bool)
+    for rows, (b, o) in happens:
+        arrives[successor[rows.start + b, of.kind[o]], listed.arrival[o]] = True
+    return Layer(log_beliefs, occurs, successor), beliefs, arrives
+
+
+class Tree(NamedTuple):
+    """All beliefs of a trial."""
+
+    starts: list[Start]  # one for each episode
+    layers: list[Layer]  # one for each step
+
+
+def list_beliefs(family: Family, of: Hints, limit: int = LIMIT) -> Tree:
+    """List the beliefs of a trial, step after step. `TooLarge` if they need too much memory."""
+    mdps, weights = family.prior.mdps, family.prior.weights
+    G, (S, A) = len(weights), mdps.shape
+    rho, beliefs = np.broadcast_to(mdps.initial, (G, S)), _log(weights)[None]
+    tree, numbers = Tree([], []), 0
+    for t in range(family.num_episodes * family.horizon):
+        if t % family.horizon == 0:
+            start, beliefs, occurs = _start(beliefs, rho)
+            tree.starts.append(start)
+        numbers += beliefs.size + len(beliefs) * len(of.log_likelihood) + int(occurs.sum()) * A
+        require_table_fits(family, numbers, limit, "at least ")
+        layer, beliefs, occurs = _step(beliefs, occurs, of)
+        tree.layers.append(layer)
+    return tree
