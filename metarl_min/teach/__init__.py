@@ -5,7 +5,9 @@ the package. They lie in `examples/coursework` of the repository.
 
     messages              values as JSON, and calls between two processes
     watched_calls         a call that notices side effects
+    student_limits        what the program of a student may do
     student_process       the process in which a student's program runs
+    faults                why a submission gives no answer
     submissions           the grader's side of this process: limits, and faults
     questions             what a question is, and its check in a notebook
     result_vectors        results of a student's function as vectors

@@ -24,8 +24,8 @@ from pathlib import Path
 
 from metarl_min.basics.arguments import require
 from metarl_min.teach import classroom50_autograder, grading, result_files, wheels
+from metarl_min.teach.faults import Fault
 from metarl_min.teach.manifests import FILE, Assignment
-from metarl_min.teach.submissions import Fault
 from metarl_min.teach.wheels import Files, Target
 
 EXECUTABLE = ("setup.sh", "run_autograder")

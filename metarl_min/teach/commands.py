@@ -28,10 +28,10 @@ from metarl_min.cli.console import log, one_line
 from metarl_min.cli.parser import Parser
 from metarl_min.teach import bundles, grading, manifests, mistake_counts, result_files, stripping
 from metarl_min.teach import wheels as packages
+from metarl_min.teach.faults import Fault
 from metarl_min.teach.grading import PUBLIC_SEED, Grade
 from metarl_min.teach.manifests import FILE, Assignment
 from metarl_min.teach.source_checks import MOST_BYTES
-from metarl_min.teach.submissions import Fault
 from metarl_min.teach.verification import verify
 
 DEFAULT = "examples/coursework"

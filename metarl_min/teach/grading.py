@@ -18,10 +18,11 @@ import numpy as np
 
 from metarl_min.basics.arguments import require
 from metarl_min.basics.files import as_path
+from metarl_min.teach.faults import Fault
 from metarl_min.teach.manifests import Assignment, AssignmentTest
 from metarl_min.teach.questions import Verdict
 from metarl_min.teach.source_checks import check_source
-from metarl_min.teach.submissions import Fault, Student, running
+from metarl_min.teach.submissions import Student, running
 
 PUBLIC_SEED = 0
 
@@ -94,11 +95,10 @@ def grade(assignment: Assignment, source: bytes, seed: int) -> Grade:
     for test in assignment.tests:
         with running(source, assignment.file, limits) as student:
             results.append(_result(test, _verdict(test, student, seed)))
-            if test.visibility == "visible":  # the numbers of other tests stay secret
-                output = output or student.output()
-            failure = student.failure
-        if failure:
-            return not_graded(assignment, failure)._replace(output=output)
+        if test.visibility == "visible":  # the numbers of other tests stay secret
+            output = output or student.output()
+        if student.failure:
+            return not_graded(assignment, student.failure)._replace(output=output)
     return Grade(assignment, tuple(results), output, time.perf_counter() - start)
 
 

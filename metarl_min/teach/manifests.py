@@ -8,17 +8,19 @@ its points, so the total never depends on the submission. An example:
      "tests": [{"id": "5.1", "question": "meta_gradient", "arguments": {"num_steps": 1},
                 "points": 6, "visibility": "visible", "partial": {"first order": 0.4}}]}
 
-`forbidden` lists modules; `metarl_min` is always forbidden. `requires` lists the packages beyond
-NumPy that the students' programs need, such as "hypothesis". `seconds` is the time for one test,
-and `megabytes` is the memory beyond the memory of Python and NumPy. `partial` gives a share
-of the points to a named mistake. A test that is visible uses a public seed. All other tests use the
-secret seed of the instructor.
+Each key stands once. The file may not have the name of a module that it could import. `forbidden`
+lists modules; `metarl_min` is always forbidden. `requires` lists the packages beyond NumPy that the
+students' programs need, such as "hypothesis". `seconds` is the time for one test, and `megabytes`
+is the memory beyond the memory of Python and NumPy. `partial` gives a share of the points to a
+named mistake. A test that is visible uses a public seed. All other tests use the secret seed of the
+instructor.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +34,7 @@ from metarl_min.teach.submissions import Limits
 FILE = "assignment.json"
 VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
 KEYS = {"id", "title", "file", "forbidden", "seconds", "megabytes", "requires", "tests"}
+TAKEN = {*sys.stdlib_module_names, "autograd", "hypothesis", "metarl_min", "numpy"}
 TEST_KEYS = {"id", "question", "arguments", "points", "visibility", "partial"}
 
 
@@ -119,7 +122,7 @@ def _limits(given: dict[str, Any]) -> Limits:
 def parse(content: Any) -> Assignment:
     """Return the assignment of the content of a manifest, which may be anything.
 
-    ValueError if the manifest is wrong. Apart from that it trusts its arguments.
+    TypeError or ValueError if the manifest is wrong. Apart from that it trusts its arguments.
     """
     given = _entries("the manifest", content, KEYS, {"id", "title", "file", "tests"})
     listed = given["tests"]
@@ -129,14 +132,23 @@ def parse(content: Any) -> Assignment:
     tests = tuple(_test(number, value) for number, value in enumerate(listed))
     ids = [test.id for test in tests]
     require(len(set(ids)) == len(ids), "each test must have an id of its own", ids)
+    file = _text("file", given["file"], r"[A-Za-z_]\w*\.py")
+    require(file[:-3] not in TAKEN, "file must not be named like a known module", file)
     return Assignment(
         id=_text("id", given["id"], r"[\w-]{1,40}"),
         title=_text("title", given["title"]),
-        file=_text("file", given["file"], r"[A-Za-z_]\w*\.py"),
+        file=file,
         limits=_limits(given),
         tests=tests,
         requires=tuple(_names("requires", given.get("requires", []), r"[A-Za-z][\w.-]{0,60}")),
     )
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of a manifest; ValueError if a key stands in it twice."""
+    keys = [key for key, _ in pairs]
+    require(len(set(keys)) == len(keys), "each key of an object must stand once", keys)
+    return dict(pairs)
 
 
 def read(folder: str | Path) -> Assignment:
@@ -144,6 +156,6 @@ def read(folder: str | Path) -> Assignment:
     path = as_path("folder", folder) / FILE
     require(path.is_file(), f"an assignment must be a folder with {FILE}", folder)
     try:
-        return parse(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
+        return parse(json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once))
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error

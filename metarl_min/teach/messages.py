@@ -10,6 +10,9 @@ unpickled. A function travels as a number: the process that has the function kee
 the other process receives a function that sends a call. This module imports NumPy alone, because it
 also runs in the process of the student.
 
+A program of a student may write anything into the streams. Whatever is no message ends in `Closed`,
+as if the other process had ended.
+
 The functions of `messages` trust their arguments.
 """
 
@@ -17,17 +20,32 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-MOST_BYTES = 1 << 24  # of one message
+MOST_BYTES = 1 << 22  # of one message
+DEEPEST = 20  # lists inside of lists
 KINDS = "biufc"  # the kinds of dtype that travel: bool, int, unsigned, float, complex
+DTYPE = re.compile(f"[<>=|]?[{KINDS}][0-9]{{1,2}}")
+SORTS = "numbers, strings, arrays, lists, tuples, dicts with string keys, and functions"
 
 
 class RemoteError(Exception):
     """The function of the other process raised an error: kind, text, line of the file or 0."""
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: {self.args[1]}"
+
+
+class Closed(Exception):
+    """The other process has ended, or it has sent something that is no message."""
+
+
+class Unsendable(TypeError):
+    """A value cannot be sent."""
 
 
 class Channel(NamedTuple):
@@ -40,35 +58,46 @@ class Channel(NamedTuple):
     describe: Callable[[BaseException], list[Any]]  # an error -> [kind, text, line]
 
 
-def encode(value: Any, functions: list[Callable[..., Any]]) -> Any:
-    """Return a value as JSON. Functions in it are added to the list. TypeError for other kinds."""
+def encode(value: Any, functions: list[Callable[..., Any]], depth: int = 0) -> Any:
+    """Return a value as JSON. Functions in it are added to the list.
+
+    Unsendable for other kinds. An array must be a plain array, because the arithmetic of matrices
+    and masked arrays differs.
+    """
     if value is None or type(value) in (bool, int, float, str):
         return value
-    if isinstance(value, np.ndarray | np.generic):
-        array = np.asarray(value)
-        if array.dtype.kind not in KINDS:
-            raise TypeError(f"an array must hold numbers, got dtype {array.dtype}")
-        data = base64.b64encode(array.tobytes()).decode("ascii")
-        return {"array": [array.dtype.str, list(array.shape), data]}
+    if type(value) is np.ndarray or isinstance(value, np.generic):
+        return {"array": _sent_array(np.asarray(value))}
+    if depth == DEEPEST:
+        raise Unsendable(f"a value must have at most {DEEPEST} lists inside of each other")
     if isinstance(value, list | tuple):
         kind = "list" if isinstance(value, list) else "tuple"
-        return {kind: [encode(part, functions) for part in value]}
-    if isinstance(value, dict) and all(isinstance(name, str) for name in value):
-        return {"dict": {name: encode(part, functions) for name, part in value.items()}}
-    if isinstance(value, np.random.Generator):
+        return {kind: [encode(part, functions, depth + 1) for part in value]}
+    if isinstance(value, dict) and all(type(name) is str for name in value):
+        parts = {name: encode(part, functions, depth + 1) for name, part in value.items()}
+        return {"dict": parts}
+    if isinstance(value, np.random.Generator) and type(value.bit_generator) is np.random.PCG64:
         return {"generator": value.bit_generator.state}
     if callable(value):
         functions.append(value)
         return {"function": len(functions) - 1}
-    kinds = "numbers, strings, arrays, lists, tuples, dicts with string keys and functions"
-    raise TypeError(f"a value must consist of {kinds}, got {type(value).__name__}")
+    raise Unsendable(f"a value must consist of {SORTS}, got {type(value).__name__}")
+
+
+def _sent_array(array: np.ndarray[Any, Any]) -> list[Any]:
+    if array.dtype.kind not in KINDS:
+        raise Unsendable(f"an array must hold numbers, got dtype {array.dtype}")
+    if array.nbytes > MOST_BYTES // 2:
+        most = f"an array must have at most {MOST_BYTES // 2:,} bytes"
+        raise Unsendable(f"{most}, got {array.nbytes:,}")
+    data = base64.b64encode(array.tobytes()).decode("ascii")
+    return [array.dtype.str, list(array.shape), data]
 
 
 def _array(dtype: str, shape: list[int], data: str) -> np.ndarray[Any, Any]:
-    kind = np.dtype(dtype)
-    if kind.kind not in KINDS:
-        raise ValueError(f"an array must hold numbers, got dtype {kind}")
-    return np.frombuffer(base64.b64decode(data), kind).reshape(shape).copy()
+    if not DTYPE.fullmatch(dtype):
+        raise ValueError("an array must hold numbers")
+    return np.frombuffer(base64.b64decode(data), dtype).reshape(shape).copy()
 
 
 def _generator(state: dict[str, Any]) -> np.random.Generator:
@@ -77,57 +106,69 @@ def _generator(state: dict[str, Any]) -> np.random.Generator:
     return rng
 
 
-def decode(message: Any, remote: Callable[[int], Callable[..., Any]]) -> Any:
-    """Return the value of a JSON message. `remote` makes the function with a number."""
-    if not isinstance(message, dict):
+def decode(message: Any, remote: Callable[[int], Callable[..., Any]], depth: int = 0) -> Any:
+    """Return the value of a JSON message. `remote` makes the function with a number.
+
+    Some Exception if the message is not what `encode` returns.
+    """
+    if message is None or type(message) in (bool, int, float, str):
         return message
+    if depth > DEEPEST:
+        raise ValueError(f"a value must have at most {DEEPEST} lists inside of each other")
     ((kind, content),) = message.items()
     if kind == "array":
         return _array(*content)
     if kind in ("list", "tuple"):
-        parts = [decode(part, remote) for part in content]
+        parts = [decode(part, remote, depth + 1) for part in content]
         return parts if kind == "list" else tuple(parts)
     if kind == "dict":
-        return {name: decode(part, remote) for name, part in content.items()}
+        return {name: decode(part, remote, depth + 1) for name, part in content.items()}
     return _generator(content) if kind == "generator" else remote(int(content))
 
 
 def send(channel: Channel, message: dict[str, Any]) -> None:
-    """Write one message. ValueError if it is too long."""
+    """Write one message. Unsendable if it is too long, Closed if the other process has ended."""
     data = json.dumps(message).encode("ascii")
     if len(data) > MOST_BYTES:
-        raise ValueError(f"a message must have at most {MOST_BYTES:,} bytes, got {len(data):,}")
-    channel.outgoing.write(len(data).to_bytes(8, "big") + data)
-    channel.outgoing.flush()
+        most = f"a message must have at most {MOST_BYTES:,} bytes"
+        raise Unsendable(f"{most}, got {len(data):,}")
+    try:
+        channel.outgoing.write(len(data).to_bytes(8, "big") + data)
+        channel.outgoing.flush()
+    except (OSError, ValueError) as error:  # ValueError: the stream is closed
+        raise Closed("the other process has ended") from error
 
 
 def receive(channel: Channel) -> dict[str, Any]:
-    """Read one message. EOFError if the other process has ended, ValueError for anything else."""
-    header = channel.incoming.read(8)
-    size = int.from_bytes(header, "big")
-    if len(header) == 8 and size > MOST_BYTES:
-        raise ValueError(f"a message must have at most {MOST_BYTES:,} bytes, got {size:,}")
-    data = channel.incoming.read(size) if len(header) == 8 else b""
-    if len(header) < 8 or len(data) < size:
-        raise EOFError("the other process has ended")
-    message = json.loads(data)
+    """Read one message. Closed if the other process has ended or has sent anything else."""
+    try:
+        size = int.from_bytes(channel.incoming.read(8), "big")
+        message = json.loads(channel.incoming.read(size) if size <= MOST_BYTES else b"")
+    except (OSError, ValueError, RecursionError) as error:  # at the end of the stream it is empty
+        raise Closed("the other process has ended, or has sent no message") from error
     if not isinstance(message, dict):
-        raise ValueError("a message must be an object")
+        raise Closed("the other process has sent no message")
     return message
 
 
 def call(channel: Channel, function: int | str, arguments: Sequence[Any]) -> Any:
     """Call a function of the other process. RemoteError if it raises an error.
 
-    Until the result comes, this process answers the calls of the other one.
+    Until the result comes, this process answers the calls of the other one. Closed if no result
+    comes, or if it is not what `encode` returns.
     """
     packed = [encode(argument, channel.functions) for argument in arguments]
     send(channel, {"call": function, "arguments": packed})
     while "call" in (message := receive(channel)):
         answer(channel, message)
-    if "error" in message:
-        raise RemoteError(*message["error"])
-    return decode(message["value"], _remote(channel))
+    try:
+        if "value" in message:
+            return decode(message["value"], _remote(channel))
+        kind, text, line = message["error"]
+        error = RemoteError(str(kind), str(text), int(line))
+    except Exception as wrong:
+        raise Closed("the other process has sent no value") from wrong
+    raise error
 
 
 def _remote(channel: Channel) -> Callable[[int], Callable[..., Any]]:
@@ -140,9 +181,8 @@ def answer(channel: Channel, message: dict[str, Any]) -> None:
         name = message["call"]
         function = channel.find(name) if isinstance(name, str) else channel.functions[name]
         value = function(*[decode(part, _remote(channel)) for part in message["arguments"]])
-        reply = {"value": encode(value, channel.functions)}
-        send(channel, reply)
-    except (EOFError, BrokenPipeError):
+        send(channel, {"value": encode(value, channel.functions)})
+    except Closed:
         raise
     except BaseException as error:
         send(channel, {"error": channel.describe(error)})

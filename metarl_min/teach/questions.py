@@ -19,8 +19,9 @@ import numpy as np
 
 from metarl_min.basics.arguments import function, instance, real, whole
 from metarl_min.basics.trees import Rng
+from metarl_min.teach.faults import Fault, fault_of
+from metarl_min.teach.messages import decode, encode
 from metarl_min.teach.student_process import described
-from metarl_min.teach.submissions import Fault, fault_of
 from metarl_min.teach.watched_calls import Watched, watched
 
 Program = Callable[..., Any]
@@ -65,12 +66,15 @@ class CheckFailed(AssertionError):
 def in_this_process(program: Program) -> Call:
     """Return a function of this process as a call that ends in a Fault if the function fails.
 
-    It trusts its arguments.
+    Its results are those that the function would have in another process. It trusts its arguments.
     """
 
     def call(*arguments: Any) -> Watched:
+        functions = list[Program]()
         try:
-            return watched(program, *arguments)
+            result = watched(program, *arguments)
+            value = decode(encode(result.value, functions), functions.__getitem__)
+            return result._replace(value=value)
         except Fault:
             raise
         except (Exception, SystemExit) as error:

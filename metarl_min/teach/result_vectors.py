@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from metarl_min.basics.trees import Array
-from metarl_min.teach.submissions import Fault
+from metarl_min.teach.faults import Fault
+
+LARGEST = 1e100  # of the numbers that are compared
 
 
 def _parts(value: Any) -> dict[str, Any]:
@@ -51,10 +53,12 @@ def checked_vector(name: str, value: Any, truth: Any) -> Array:
         if array.dtype.kind not in "iuf" or (array.dtype.kind == "f" and array.dtype.itemsize < 8):
             rule = "must return numbers of dtype float64"
             raise Fault("dtype", f"{name} {rule}, got {array.dtype}{place and f' at {place}'}.")
-        if not np.isfinite(array).all():
-            index = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
+        fits = abs(array) <= LARGEST  # NaN does not fit
+        if not fits.all():
+            index = [int(i) for i in np.argwhere(~fits)[0]]
             got = f"{array[tuple(index)]} at {place}{index or ''}".removesuffix(" at ")
-            raise Fault("not finite", f"{name} must return finite numbers, got {got}.")
+            rule = f"must return finite numbers up to {LARGEST:g}"
+            raise Fault("not finite", f"{name} {rule}, got {got}.")
     return vector(value)
 
 

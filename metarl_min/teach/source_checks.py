@@ -11,13 +11,15 @@ the functions. A short function is never a copy, because two people may write th
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from metarl_min.teach.submissions import PACKAGE, Fault
+from metarl_min.teach.faults import Fault
+from metarl_min.teach.submissions import PACKAGE
 
-MOST_BYTES = 1_000_000  # of a submission
+MOST_BYTES = 200_000  # of a submission
 FEWEST_NODES = 60  # of the syntax tree of a function that can be a copy
 
 
@@ -87,11 +89,25 @@ def check_source(source: bytes, file: str, forbidden: tuple[str, ...]) -> None:
         got = f"got {len(source):,} bytes"
         raise Fault("too long", f"{file} must have at most {MOST_BYTES:,} bytes, {got}.")
     try:
-        tree = ast.parse(source, file)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        tree = _parsed(source, file)
+        _check_imports(tree, forbidden)
+        _check_copies(tree)
+    except RecursionError as error:
+        raise Fault("syntax", f"{file} holds an expression that is nested too deeply.") from error
+
+
+def _parsed(source: bytes, file: str) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as that of a backslash in a docstring
+            return ast.parse(source, file)
+    except (SyntaxError, ValueError, MemoryError) as error:
         line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        text = error.msg if isinstance(error, SyntaxError) else str(error)
+        text = error.msg if isinstance(error, SyntaxError) else str(error) or "it is too complex"
         raise Fault("syntax", f"{file} is not valid Python{line}: {text}.") from error
+
+
+def _check_imports(tree: ast.Module, forbidden: tuple[str, ...]) -> None:
     for name, line_number in _imported(tree):
         if _forbidden(name, forbidden):
             text = f"this assignment forbids the module {name}"
@@ -99,6 +115,9 @@ def check_source(source: bytes, file: str, forbidden: tuple[str, ...]) -> None:
                 "forbidden module",
                 f"Your program imports a module in line {line_number}, but {text}.",
             )
+
+
+def _check_copies(tree: ast.Module) -> None:
     for node in _functions(tree):
         if name := _original(node):
             text = f"{node.name} in line {node.lineno} is a copy of {name} of metarl_min."

@@ -16,7 +16,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from metarl_min.basics.arguments import instance, require
+from metarl_min.basics.arguments import instance, require, shown
 
 BEGIN = re.compile(r"(\s*)### BEGIN SOLUTION ([\w.-]+)\s*")
 END = re.compile(r"\s*### END SOLUTION\s*")
@@ -34,7 +34,8 @@ def _solutions(lines: list[str]) -> Iterator[tuple[int, int, str]]:
             begin, indent, name = i, match[1], match[2]
         elif END.fullmatch(line):
             require(begin >= 0, f"line {i + 1}: a solution must begin before it ends", line)
-            yield begin, i, f'{indent}raise NotImplementedError("{name}")'
+            end_of_line = "\r" if line.endswith("\r") else ""
+            yield begin, i, f'{indent}raise NotImplementedError("{name}"){end_of_line}'
             begin = -1
         else:
             rule = "a marker must be '### BEGIN SOLUTION ID' or '### END SOLUTION'"
@@ -42,13 +43,13 @@ def _solutions(lines: list[str]) -> Iterator[tuple[int, int, str]]:
     require(begin < 0, f"line {begin + 1}: a solution must end", lines[begin] if lines else "")
 
 
-def _check_leaks(solution: list[str], kept: list[str]) -> None:
+def _check_leaks(solution: dict[int, str], kept: list[str]) -> None:
     """Raise a ValueError if a line of a solution stands in the student's version too."""
     lines = {line.strip().lstrip("# ") for line in kept}
-    for line in solution:
+    for number, line in solution.items():
         text = line.strip().lstrip("# ")
-        long = len(text) >= LONG
-        require(not (long and text in lines), "a solution must not stand outside its markers", line)
+        leaks = len(text) >= LONG and text in lines
+        require(not leaks, f"line {number}: a solution must not stand outside its markers", text)
 
 
 def strip(text: str) -> str:
@@ -61,20 +62,19 @@ def strip(text: str) -> str:
     >>> strip(master)
     'def f():\\n    raise NotImplementedError("1.1")\\n'
     """
-    lines = instance("text", text, str).splitlines()
-    kept, solution, start = list[str](), list[str](), 0
+    lines = instance("text", text, str).split("\n")
+    kept, solution, start = list[str](), dict[int, str](), 0
     for begin, end, statement in _solutions(lines):
         kept += [*lines[start:begin], statement]
-        solution += lines[begin + 1 : end]
+        solution |= {i + 1: lines[i] for i in range(begin + 1, end)}
         start = end + 1
     kept += lines[start:]
-    if not solution:
-        return text
     _check_leaks(solution, kept)
-    student = "\n".join(kept) + "\n"
+    student = "\n".join(kept)
     try:
         ast.parse(student)
-    except SyntaxError as error:
-        rule = f"line {error.lineno}: the student's version must be Python"
-        raise ValueError(f"{rule}, got {error.text}") from error
+    except (SyntaxError, ValueError) as error:
+        number = (isinstance(error, SyntaxError) and error.lineno) or 1
+        got = f"got {shown(student.split(chr(10))[number - 1])}"
+        raise ValueError(f"line {number}: the student's version must be Python, {got}") from error
     return student

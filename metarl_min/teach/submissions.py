@@ -10,7 +10,9 @@ The functions of `submissions` trust their arguments.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,19 +24,13 @@ from typing import Any, NamedTuple
 
 import metarl_min
 from metarl_min.teach import messages
-from metarl_min.teach.messages import Channel, RemoteError
+from metarl_min.teach.faults import Fault, fault_of, printable
+from metarl_min.teach.messages import Channel, Closed, RemoteError
 from metarl_min.teach.watched_calls import Watched
 
 PACKAGE = os.path.realpath(os.path.dirname(metarl_min.__file__))
 SHOWN_OUTPUT = 4000  # characters of the student's output that are kept
-
-
-class Fault(Exception):
-    """Why there is no answer: a kind, such as "time", and a sentence for the student."""
-
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
-        self.kind = kind
+START_SECONDS = 120.0  # of real time, until the process is ready for the student's file
 
 
 class Limits(NamedTuple):
@@ -53,47 +49,25 @@ class Student(NamedTuple):
     failure: Fault | None  # why the file does not run; then each call raises this Fault
 
 
-KINDS = {  # errors of a submission that have a kind of their own
-    "NotImplementedError": "not started",
-    "MemoryError": "memory",
-    "RecursionError": "recursion",
-    "LookupError": "missing",
-    "SyntaxError": "syntax",
-    "IndentationError": "syntax",
-    "SystemExit": "ended",
-    "PermissionError": "not allowed",
-}
-
-
-def fault_of(kind: str, text: str, line: int) -> Fault:
-    """Return the Fault of an error that a submission raised, in a line of its file or in line 0."""
-    place = f" in line {line}" if line else ""
-    if kind == "NotImplementedError":
-        return Fault("not started", f"This part is not started{place}.")
-    if kind == "ImportError" and "this assignment forbids" in text:
-        return Fault("forbidden module", f"Your program imports a module{place}, but {text}.")
-    if kind == "LookupError":
-        return Fault("missing", f"{text[:1].upper()}{text[1:]}.")
-    return Fault(KINDS.get(kind, "error"), f"Your program raised {kind}{place}: {text}")
-
-
 def _environment(home: str) -> dict[str, str]:
     """Return the variables of the process: no secrets, and one thread of linear algebra."""
     kept = ("PATH", "SYSTEMROOT", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
     variables = {name: os.environ[name] for name in kept if name in os.environ}
     variables |= {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL")}
+    variables |= {"MALLOC_ARENA_MAX": "1"}  # or each thread reserves much memory
     variables |= {"HOME": home, "TMPDIR": home, "PYTHONPATH": os.path.dirname(PACKAGE)}
     return variables | {"PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8:replace"}
 
 
 def _start(file: Path, limits: Limits) -> subprocess.Popen[bytes]:
-    main = ["-m", "metarl_min.teach.student_process", str(file), PACKAGE, str(limits.megabytes)]
+    main = ["-m", "metarl_min.teach.student_process", str(file), PACKAGE]
+    numbers = [str(limits.megabytes), str(10 + 4 * math.ceil(limits.seconds))]
     return subprocess.Popen(
-        [sys.executable, "-s", "-B", *main, *limits.forbidden],
+        [sys.executable, "-s", "-B", *main, *numbers, *limits.forbidden],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        cwd=file.parent,
+        cwd=os.path.dirname(PACKAGE),  # where no file of the student can be imported
         env=_environment(str(file.parent)),
         start_new_session=True,
     )
@@ -115,70 +89,132 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.kill()
 
 
+def _close(process: subprocess.Popen[bytes]) -> None:
+    """Close the streams. A stream whose process has ended may still hold data."""
+    for stream in (process.stdin, process.stdout, process.stderr):
+        with contextlib.suppress(OSError):
+            stream.close()  # type: ignore[union-attr]
+
+
 def _no_names(name: str) -> Callable[..., Any]:
     raise LookupError(f"the grader has no function {name}")
 
 
-def _caller(
-    process: subprocess.Popen[bytes], limits: Limits, expired: threading.Event
-) -> Callable[..., Any]:
-    """Return the function that calls a function of the student by name, or raises a Fault."""
-    assert process.stdin is not None and process.stdout is not None
-    channel = Channel(
+def _described(error: BaseException) -> list[Any]:
+    """Return an error of a function of the grader, as the student's program sees it."""
+    if isinstance(error, RemoteError):
+        return list(error.args)
+    if not isinstance(error, Exception):
+        raise error  # such as the KeyboardInterrupt of somebody who ends the grader
+    return [type(error).__name__, str(error)[:2000], 0]
+
+
+def _channel(process: subprocess.Popen[bytes]) -> Channel:
+    return Channel(
         incoming=process.stdout,  # type: ignore[arg-type]
         outgoing=process.stdin,  # type: ignore[arg-type]
         functions=[],
         find=_no_names,
-        describe=lambda error: [type(error).__name__, str(error), 0],
+        describe=_described,
     )
+
+
+def _await_start(process: subprocess.Popen[bytes], channel: Channel) -> None:
+    """Wait until the process is ready. RuntimeError if it ends, which is no fault of a student."""
+    timer = threading.Timer(START_SECONDS, _end, (process,))
+    timer.start()
+    try:
+        messages.receive(channel)
+    except Closed as error:
+        raise RuntimeError("the process for the submission does not start") from error
+    finally:
+        timer.cancel()
+
+
+def _caller(
+    channel: Channel, limits: Limits, expired: threading.Event, folder: Path
+) -> Callable[..., Any]:
+    """Return the function that calls a function of the student by name, or raises a Fault."""
 
     def call(name: str, *arguments: Any) -> Any:
         try:
             return messages.call(channel, name, arguments)
         except RemoteError as error:
-            raise fault_of(*error.args) from None
-        except (EOFError, OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            kind, text, line = error.args
+            raise fault_of(kind, _without(folder, text), line) from None
+        except Closed:
             if expired.is_set():
                 text = f"Your program did not finish within {limits.seconds:g} seconds."
                 raise Fault("time", text) from None
-            text = f"Your program ended its own process, or closed its streams ({error})."
+            text = "Your program ended its own process, or closed or used its streams."
             raise Fault("ended", text) from None
 
     return call
+
+
+def _without(folder: Path, text: str) -> str:
+    """Return a text without the name of a folder, which differs from run to run."""
+    return text.replace(f"{folder}{os.sep}", "")
+
+
+def _watched(result: Any) -> Watched:
+    """Return what the process answered, which may be anything."""
+    parts = result if isinstance(result, tuple) else ()
+    if len(parts) != 3 or not all(isinstance(flag, bool) for flag in parts[1:]):
+        raise Fault("ended", "Your program used the streams of its process.")
+    return Watched(*parts)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """Make a folder, and remove it with all that a student's program may have put there."""
+    folder = os.path.realpath(tempfile.mkdtemp())
+    try:
+        yield Path(folder)
+    finally:
+        with contextlib.suppress(RecursionError):  # for a hundred folders inside of each other
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def running(source: bytes, name: str, limits: Limits) -> Iterator[Student]:
     """Run the file of a student in a process of its own, and hand out its functions.
 
-    `name` is the name of the file.
+    `name` is the name of the file. The output of the program is complete after the end.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(os.path.realpath(folder), name)
+    with _folder() as folder:
+        file = folder / name
         file.write_bytes(source)
         process, expired, printed = _start(file, limits), threading.Event(), list[bytes]()
-        reader = threading.Thread(target=_keep_beginning, args=(process.stderr, printed))
-        reader.start()
+        channel = _channel(process)
 
         def stop() -> None:
             expired.set()
             _end(process)
 
         timer = threading.Timer(limits.seconds, stop)
-        timer.start()
+        reader = threading.Thread(
+            target=_keep_beginning, args=(process.stderr, printed), daemon=True
+        )
         try:
-            yield _student(_caller(process, limits, expired), printed)
+            reader.start()
+            _await_start(process, channel)
+            timer.start()
+            call = _caller(channel, limits, expired, folder)
+            yield _student(call, lambda: _without(folder, printable(_text(printed))))
         finally:
             timer.cancel()
             _end(process)
             process.wait()
-            reader.join()
-            for stream in (process.stdin, process.stdout, process.stderr):
-                with contextlib.suppress(OSError):
-                    stream.close()  # type: ignore[union-attr]
+            reader.join(timeout=10)
+            _close(process)
 
 
-def _student(call: Callable[..., Any], printed: list[bytes]) -> Student:
+def _text(printed: list[bytes]) -> str:
+    return b"".join(printed)[:SHOWN_OUTPUT].decode("utf-8", "replace")
+
+
+def _student(call: Callable[..., Any], output: Callable[[], str]) -> Student:
     """Run the file, and return the student."""
     try:
         call("")
@@ -189,9 +225,6 @@ def _student(call: Callable[..., Any], printed: list[bytes]) -> Student:
     def watched(name: str, *arguments: Any) -> Watched:
         if failure:
             raise failure
-        return Watched(*call(name, *arguments))
-
-    def output() -> str:
-        return b"".join(printed)[:SHOWN_OUTPUT].decode("utf-8", "replace")
+        return _watched(call(name, *arguments))
 
     return Student(call=watched, output=output, failure=failure)

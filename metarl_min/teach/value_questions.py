@@ -13,8 +13,9 @@ graded, and no sample is drawn.
 A wrong answer is compared with the mistakes of the question. A mistake is a program that computes a
 wrong result exactly. The answer gets the name of a mistake if both results are equal in every case.
 Otherwise the first case with a wrong result is shown. The cases come in the order of their size.
-They are drawn again until all mistakes differ from the truth and from each other. In this module, x
-is a list of arguments, or a result.
+They are drawn again until all mistakes differ from the truth and from each other. A second pass
+over the cases, in reverse order, must have the results of the first one. In this module, x is a
+list of arguments, or a result.
 
 `one_call` and `value_question` trust their arguments.
 """
@@ -30,12 +31,14 @@ import numpy as np
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.gradients.known_sums import Comparison, equal_multiples
 from metarl_min.gradients.mistakes import multiples
+from metarl_min.teach.faults import Fault
 from metarl_min.teach.questions import Call, Mistake, Question, Verdict
 from metarl_min.teach.result_vectors import checked_vector, place_of, vector
-from metarl_min.teach.submissions import Fault
 
-TOLERANCE = 1e-7  # of an answer, relative to the largest entry of the truth
+TOLERANCE = 1e-7  # of an answer, relative to the largest entry of the truth in this case
+SMALL = 1e-3  # the share of the largest truth of all cases that replaces a smaller truth
 APART = 1e-3  # the smallest difference of two mistakes, relative to the larger of the two
+CLEAR = 10.0  # the smallest difference of two mistakes, relative to that of a right result
 MOST_DRAWS = 200
 MOST_KEPT = 4  # seeds whose cases a question remembers
 RIGHT = "the right result"
@@ -75,7 +78,7 @@ class _Drawn(NamedTuple):
     values: list[Any]  # the exact results
     truths: list[Array]  # the exact results as vectors
     known: dict[str, list[Array]]  # name of a mistake -> one vector for each case
-    most: float  # by which a right result may differ from the truth
+    most: list[float]  # by which a right result may differ from the truth, in each case
 
 
 def _mean(case: Case, results: Sequence[Array]) -> Array:
@@ -83,16 +86,26 @@ def _mean(case: Case, results: Sequence[Array]) -> Array:
     return np.asarray(case.probability @ np.stack(list(results)))
 
 
-def _equal(x: list[Array], y: list[Array], most: float) -> bool:
-    return all(bool((abs(a - b) <= most).all()) for a, b in zip(x, y, strict=True))
+def _allowed(truths: list[Array], tolerance: float) -> list[float]:
+    """Return by how much a right result may differ from the truth in each case."""
+    sizes = [abs(truth).max() for truth in truths]
+    return [tolerance * max(size, SMALL * max(sizes)) for size in sizes]
 
 
-def _apart(programs: list[list[Array]]) -> bool:
-    """Return whether any two programs differ in at least one case by the share APART."""
+def _equal(x: list[Array], y: list[Array], most: list[float]) -> bool:
+    pairs = zip(x, y, most, strict=True)
+    return all(bool((abs(a - b) <= difference).all()) for a, b, difference in pairs)
+
+
+def _apart(programs: list[list[Array]], most: list[float]) -> bool:
+    """Return whether any two programs clearly differ in at least one case."""
     for i, x in enumerate(programs):
         for y in programs[:i]:
-            pairs = zip(x, y, strict=True)
-            if all(abs(a - b).max() <= APART * max(abs(a).max(), abs(b).max()) for a, b in pairs):
+            smallest = [
+                max(APART * max(abs(a).max(), abs(b).max()), CLEAR * difference)
+                for a, b, difference in zip(x, y, most, strict=True)
+            ]
+            if _equal(x, y, smallest):
                 return False
     return True
 
@@ -108,8 +121,8 @@ def _draw(question: ValueQuestion, seed: int) -> _Drawn:
             name: [_mean(case, [vector(one.program(*x)) for x in case.arguments]) for case in cases]
             for name, one in question.mistakes.items()
         }
-        if _apart([truths, *known.values()]):
-            most = question.tolerance * max(abs(truth).max() for truth in truths)
+        most = _allowed(truths, question.tolerance)
+        if _apart([truths, *known.values()], most):
             return _Drawn(cases=cases, values=values, truths=truths, known=known, most=most)
     raise RuntimeError(f"{question.function}: no cases tell all mistakes apart")
 
@@ -128,12 +141,14 @@ def _answer(name: str, call: Call, arguments: tuple[Any, ...], value: Any) -> Ar
 
 def _answers(question: ValueQuestion, call: Call, drawn: _Drawn) -> list[Array]:
     """Return the result of the student in each case; Fault for one that cannot be graded."""
-    name, results = question.function, []
+    name, results, firsts = question.function, list[Array](), list[Array]()
     for case, value in zip(drawn.cases, drawn.values, strict=True):
-        results.append(_mean(case, [_answer(name, call, x, value) for x in case.arguments]))
-    first = drawn.cases[0].arguments[0]
-    before, after = (_answer(name, call, first, drawn.values[0]) for _ in range(2))
-    if not _equal([before], [after], drawn.most):
+        answers = [_answer(name, call, x, value) for x in case.arguments]
+        results.append(_mean(case, answers))
+        firsts.append(answers[0])
+    pairs = list(zip(drawn.cases, drawn.values, strict=True))
+    again = [_answer(name, call, case.arguments[0], value) for case, value in reversed(pairs)]
+    if not _equal(firsts, again[::-1], drawn.most):
         text = f"{name} must return equal results for equal arguments, but it does not."
         raise Fault("not repeatable", text)
     return results
@@ -161,11 +176,18 @@ def _shown(case: Case) -> str:
     return text if len(text) <= SHOWN_CASE else text[:SHOWN_CASE] + " .."
 
 
+def _wrong(drawn: _Drawn, results: list[Array]) -> list[int]:
+    """Return the numbers of the cases with a wrong result."""
+    triples = enumerate(zip(results, drawn.truths, drawn.most, strict=True))
+    return [i for i, (x, y, difference) in triples if not _equal([x], [y], [difference])]
+
+
 def _counter_example(question: ValueQuestion, drawn: _Drawn, results: list[Array]) -> str:
     """Return the first case with a wrong result in words, and its first wrong entry."""
-    all_results = zip(drawn.cases, drawn.values, drawn.truths, results, strict=True)
-    case, value, truth, x = next(r for r in all_results if not _equal([r[2]], [r[3]], drawn.most))
-    first = int(np.argmax(abs(x - truth) > drawn.most))
+    wrong = _wrong(drawn, results)[0]
+    case, value = drawn.cases[wrong], drawn.values[wrong]
+    truth, x = drawn.truths[wrong], results[wrong]
+    first = int(np.argmax(abs(x - truth) > drawn.most[wrong]))
     result = "the mean of your results" if len(case.arguments) > 1 else "your result"
     place = place_of(value, first)
     where = f"{result} at {place}" if place else result
@@ -190,8 +212,8 @@ def _graded(
     except Fault as fault:
         text = f"{fault} {question.hints.get(fault.kind, '')}".strip()
         return Verdict(score=0.0, mistake=fault.kind, text=text)
-    pairs = zip(results, drawn.truths, strict=True)
-    right, total = sum(_equal([x], [y], drawn.most) for x, y in pairs), len(results)
+    total = len(results)
+    right = total - len(_wrong(drawn, results))
     start = f"{question.function} is right in {right} of {total} cases."
     if right == total:
         return Verdict(score=1.0, mistake="", text=start)

@@ -10,9 +10,9 @@ the process of the student.
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +51,7 @@ def watched(function: Callable[..., Any], *arguments: Any) -> Watched:
     >>> watched(doubled, np.ones(2))
     Watched(value=array([2., 2.]), changed=True, used_global=False)
     """
-    handed, before = copy.deepcopy(arguments), _global_states()
+    handed, before = deepcopy(arguments), _global_states()
     value = function(*handed)
     changed = not all(map(_same, arguments, handed))
     return Watched(value=value, changed=changed, used_global=before != _global_states())

@@ -7,7 +7,7 @@ frequent mistake.
 
 The score is the share of the mutants that the test refuses. It is 0 if the test refuses a right
 implementation. The implementations stay in the process of the grader, so a test cannot read their
-source.
+source. They refuse large arguments, because no limit of time can end a call in this process.
 
 `written_test` trusts its arguments.
 """
@@ -16,11 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Rng
+from metarl_min.teach.faults import Fault
 from metarl_min.teach.questions import Call, Mistake, Program, Question, Verdict
-from metarl_min.teach.submissions import Fault
+
+MOST = 1000  # of the entries of arrays, and of a whole number, in an argument
 
 
 class WrittenTest(NamedTuple):
@@ -46,18 +51,39 @@ def _refuses(call: Call, implementation: Program) -> str:
     return ""
 
 
+def _size(value: Any) -> int:
+    """Return a measure of the work that an argument can cause."""
+    if isinstance(value, list | tuple | dict):
+        return sum(map(_size, value.values() if isinstance(value, dict) else value))
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        return value.size
+    return abs(int(value)) if isinstance(value, int | np.integer) else 0
+
+
+def _limited(implementation: Program) -> Program:
+    """Return an implementation that refuses large arguments with a ValueError."""
+
+    def limited(*arguments: Any) -> Any:
+        size = max(map(_size, arguments), default=0)
+        require(size <= MOST, f"arrays and whole numbers in a test must be at most {MOST}", size)
+        return implementation(*arguments)
+
+    return limited
+
+
 def _refusals(question: WrittenTest, call: Call, rng: Rng) -> dict[str, str]:
     """Return the text with which the test refuses each mutant, or "".
 
-    The order is random, so a test that counts its calls is of no use. Fault if the test refuses a
+    The order is random, and right implementations come twice, so a test that counts its calls is of
+    no use. Fault if the test refuses a
     right implementation.
     """
     name, refused = question.function, {}
-    called = [("", one) for one in question.right]
+    called = [("", one) for one in 2 * question.right]
     called += [(key, one.program) for key, one in question.mutants.items()]
     for i in rng.permutation(len(called)):
         key, implementation = called[i]
-        refused[key] = _refuses(call, implementation)
+        refused[key] = _refuses(call, _limited(implementation))
         if refused[key] and not key:
             text = f"{name} must accept every right implementation, but it refuses one."
             raise Fault("refuses a right implementation", f"{text} {refused[key]}")

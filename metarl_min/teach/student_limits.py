@@ -1,0 +1,130 @@
+"""What the program of a student may do in its process.
+
+The process gives up three things before the file of the student runs: memory beyond a limit, files
+outside of its own directory, and modules that the assignment forbids. These rules tell honest
+students what is not allowed, and they make tricks visible. They cannot hold off an attacker. A
+grading service runs each submission in a container for this reason.
+
+The functions of `student_limits` trust their arguments.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+OTHER_PROGRAMS = {
+    "ctypes.dlopen", "os.exec", "os.fork", "os.forkpty", "os.kill", "os.killpg", "os.posix_spawn",
+    "os.spawn", "os.startfile", "os.system", "pty.spawn", "signal.pthread_kill", "socket.bind",
+    "socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen",
+}  # fmt: skip
+CHANGES = {
+    "os.chmod", "os.chown", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir",
+    "os.symlink", "os.truncate",
+}  # fmt: skip
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+DEVICES = ("/dev/null", "/dev/urandom")
+
+
+def set_limits(megabytes: int, seconds: int) -> None:
+    """Refuse memory beyond what the process has now and the given megabytes, on Linux.
+
+    The limit of time is for a process whose grader was killed: the process ends with the grader, or
+    after so many seconds of computing.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + megabytes * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**24, 2**24))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def _is_in(path: str, folders: list[str]) -> bool:
+    return any(path == folder or path.startswith(folder + os.sep) for folder in folders)
+
+
+def refuse(name: str, forbidden: list[str]) -> None:
+    """Raise an ImportError if the module, or a package that contains it, is forbidden."""
+    if any(name == word or name.startswith(word + ".") for word in forbidden):
+        raise ImportError(f"this assignment forbids the module {name}")
+
+
+def guard(own: str, private: str, forbidden: list[str]) -> Callable[[str, tuple[Any, ...]], None]:
+    """Return the audit hook of this process.
+
+    The program may read the installation of Python and its own directory, and write its own
+    directory. It may not read the directory `private`, import a forbidden module, or start other
+    programs.
+    """
+    realpath = os.path.realpath
+    readable = [realpath(x) for x in (own, sys.prefix, sys.base_prefix, *sys.path) if x]
+
+    def open_file(path: Any, mode: Any, flags: Any) -> None:
+        if isinstance(path, int):
+            return
+        place = realpath(os.fsdecode(path))
+        writes = bool((flags or 0) & WRITES) or any(x in (mode or "") for x in "wax+")
+        allowed = [own] if writes else readable
+        if place not in DEVICES and (not _is_in(place, allowed) or _is_in(place, [private])):
+            verb = "write" if writes else "read"
+            raise PermissionError(f"a submission may not {verb} files outside its directory")
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            open_file(*arguments)
+        elif event == "import":
+            refuse(str(arguments[0]), forbidden)
+        elif event in OTHER_PROGRAMS:
+            raise PermissionError(f"a submission may not start or reach other programs ({event})")
+        elif event in CHANGES:
+            paths = [x for x in arguments if isinstance(x, str | bytes | os.PathLike)]
+            if not all(_is_in(realpath(os.fsdecode(path)), [own]) for path in paths):
+                raise PermissionError("a submission may not change files outside its directory")
+
+    return hook
+
+
+def hide(private: str) -> None:
+    """Forget the modules of this library, and the checkout in which its solutions lie.
+
+    A folder in which packages are installed, such as that of NumPy, is no checkout and stays.
+    """
+    for name in [name for name in sys.modules if name.partition(".")[0] == "metarl_min"]:
+        del sys.modules[name]
+    checkout, of_numpy = os.path.dirname(private), os.path.dirname(os.path.dirname(np.__file__))
+    installed = ("site-packages", "dist-packages")
+    if checkout != os.path.realpath(of_numpy) and os.path.basename(checkout) not in installed:
+        sys.path[:] = [x for x in sys.path if not _is_in(checkout, [os.path.realpath(x)])]
+
+
+def refuse_programs() -> None:
+    """Replace the one function that starts programs without an audit event."""
+    try:
+        import _posixsubprocess
+    except ImportError:  # on Windows
+        return
+
+    def fork_exec(*arguments: Any) -> None:
+        raise PermissionError("a submission may not start or reach other programs")
+
+    vars(_posixsubprocess)["fork_exec"] = fork_exec
+
+
+def forbid_modules(forbidden: list[str]) -> None:
+    """Refuse modules that are imported with `importlib`, which has no audit event."""
+    finder = types.SimpleNamespace(find_spec=lambda name, *_: refuse(name, forbidden))
+    sys.meta_path.insert(0, finder)
