@@ -8,7 +8,11 @@ from pathlib import Path
 import metarl_min
 
 PACKAGE = Path(metarl_min.__file__).parent
-EXTRAS = {"matplotlib": {"reports.plots"}, "tqdm": {"reports.progress"}}
+EXTRAS = {
+    "matplotlib": {"reports.plots"},
+    "tqdm": {"reports.progress"},
+    "hypothesis": {"teach.student_process"},
+}
 ALWAYS = {"numpy", "autograd", "metarl_min"}
 
 

@@ -8,7 +8,6 @@ The functions of `student_process` trust their arguments.
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import os
 import sys
@@ -65,7 +64,8 @@ def make_tests_repeatable(source: bytes) -> None:
     """
     if b"hypothesis" not in source or importlib.util.find_spec("hypothesis") is None:
         return
-    hypothesis = importlib.import_module("hypothesis")
+    import hypothesis
+
     hypothesis.settings.register_profile(
         "grading",
         derandomize=True,
