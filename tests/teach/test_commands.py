@@ -281,7 +281,7 @@ def test_a_huge_submission_is_read_in_part(place, capsys):
     with open(place / "submissions/hw9.py", "wb") as file:
         file.truncate(10**10)  # a file with holes
     status, out, _ = run(capsys, "grade", "submissions", "--assignment", "course/hw9")
-    assert status == 0 and "must have at most 1,000,000 bytes" in " ".join(out.split())
+    assert status == 0 and "must have at most 200,000 bytes" in " ".join(out.split())
 
 
 def test_grade_writes_a_file(place, capsys):
