@@ -145,6 +145,12 @@ PULLS: dict[str, tuple[Callable[[Array, Array, Array], Array], str, str]] = {
         "The mean is 1 - 1/N times the gradient: the baseline of a pull contains its own reward.",
         "advantages (4)",
     ),
+    "sum for mean, and own reward in the mean baseline": (
+        lambda z, a, r: len(a) * _weighted(z, a, r - r.mean()),
+        "Two mistakes: the result is a sum and no mean, and the baseline of a pull contains its "
+        "own reward.",
+        ESTIMATE,
+    ),
     "standardised rewards": (
         _standardised,
         "The expectation is no multiple of the gradient, because the deviation depends on the "
@@ -160,28 +166,25 @@ PULLS: dict[str, tuple[Callable[[Array, Array, Array], Array], str, str]] = {
 
 
 def _every_list(theta: Array, table: Array) -> Case:
-    """Return the case of all lists of N actions. table [N, A] holds the rewards of each pull."""
+    """Return the case of all lists of N actions. table [N, A] holds the rewards of each pull.
+
+    The exact value is the mean of the gradients of the pulls.
+    """
     N, A = table.shape
     lists = [np.array(x) for x in itertools.product(range(A), repeat=N)]
+    arguments = [(theta, a, table[np.arange(N), a]) for a in lists]
+    shown = "theta = {!r}, actions = {!r}, rewards = {!r}".format(*arguments[-1])
     return Case(
-        arguments=[(theta, a, table[np.arange(N), a]) for a in lists],
+        arguments=arguments,
         probability=np.array([softmax(theta)[a].prod() for a in lists]),
-        text=f"every list of {N} actions, theta = {theta!r}",
+        text=f"{shown}; and every other list of {N} actions",
+        exact=gradient_of(theta, table.mean(0)),
     )
 
 
 def _pulls_cases(rng: Rng, num_pulls: int) -> list[Case]:
     sizes = ((2, 1), (3, 1), (2, num_pulls), (3, num_pulls))
     return [_every_list(rng.normal(size=A), 1 + rng.normal(size=(N, A))) for A, N in sizes]
-
-
-def _mean_of_lists(case: Case) -> Array:
-    """Return the mean of the exact gradients of the pulls. [A]"""
-    theta = case.arguments[0][0]
-    table = np.zeros((len(case.arguments[0][1]), len(theta)))
-    for _, actions, rewards in case.arguments:
-        table[np.arange(len(actions)), actions] = rewards
-    return gradient_of(theta, table.mean(0))
 
 
 def pulls_gradient(num_pulls: int = 2) -> Question:
@@ -192,7 +195,7 @@ def pulls_gradient(num_pulls: int = 2) -> Question:
     asked = ValueQuestion(
         function="pulls_gradient",
         cases=partial(_pulls_cases, num_pulls=whole("num_pulls", num_pulls, 2, 4)),
-        truth=_mean_of_lists,
+        truth=lambda case: case.exact,
         mistakes={name: Mistake(*one) for name, one in PULLS.items()},
         numbers=lambda case: {"N": len(case.arguments[0][1]), "A": len(case.arguments[0][0])},
     )

@@ -83,6 +83,13 @@ def _episodes(setting: Setting, task: MDP) -> list[tuple[Array, Array, Array, fl
     return list(zip(states, actions, rewards, chance, strict=True))
 
 
+def _text(setting: Setting, arguments: tuple[Any, ...]) -> str:
+    """Return the text of a case: the arguments of one call, and where the others come from."""
+    names = ("theta", "states", "actions", "rewards", "gamma", "q")
+    shown = ", ".join(f"{name} = {x!r}" for name, x in zip(names, arguments, strict=False))
+    return f"{shown}; and every other list in {setting.name}"
+
+
 def exact_gradient(setting: Setting) -> Array:
     """Return the gradient of J, the mean of the expected returns of the tasks. [S, A]"""
     prepared = prepare(setting.tasks, setting.horizon, setting.gamma)
@@ -104,6 +111,6 @@ def every_list(setting: Setting, *others: Any) -> Case:
     return Case(
         arguments=arguments,
         probability=np.array(probability),
-        text=f"every list in {setting.name}",
+        text=_text(setting, arguments[-1]),
         exact=exact_gradient(setting),
     )

@@ -34,16 +34,17 @@ OTHERS = "leave_one_out"  # the name of the student's function
 
 def _numbers(case: Case) -> dict[str, float]:
     N, T = case.arguments[0][3].shape
-    return {"N": N, "T": T, "gamma": case.arguments[0][4]}
+    factors = {"N": N, "T": T, "(1 - 1/N)": 1 - 1 / N, "(N - 1)": N - 1.0}
+    return factors | {"gamma": case.arguments[0][4]}
 
 
 def _critic_cases(rng: Rng) -> list[Case]:
     settings = [
         corridor(rng, 1, 2),
         corridor(rng, 1, 3),
+        random_mdp(rng, 1),
         corridor(rng, 2, 2),
         grid(rng, 1),
-        random_mdp(rng, 2),
     ]
     return [every_list(one, 1 + rng.normal(size=one.theta.shape)) for one in settings]
 
@@ -71,6 +72,7 @@ def leave_one_out() -> Question:
     asked = ValueQuestion(
         function=OTHERS,
         cases=lambda rng: [
+            every_list(corridor(rng, 2, 1)),
             every_list(corridor(rng, 3, 1)),
             every_list(corridor(rng, 2, 2)),
             every_list(random_mdp(rng, 2)),
@@ -114,9 +116,9 @@ def leave_one_out_variance() -> Question:
     asked = ValueQuestion(
         function=OTHERS,
         cases=lambda rng: [
+            every_list(corridor(rng, 2, 1)),
             every_list(corridor(rng, 3, 1)),
             every_list(corridor(rng, 2, 2)),
-            every_list(corridor(rng, 3, 2)),
         ],
         truth=_exact_moments,
         mistakes={

@@ -18,7 +18,6 @@ import numpy as np
 
 from metarl_min.basics.trees import Array
 from metarl_min.gradients.returns import returns_to_go
-from metarl_min.mdps.policies import log_softmax, softmax, softmax_pullback
 from metarl_min.teach.questions import Mistake
 from metarl_min.teach.reinforce_weights import (
     EQUATION,
@@ -31,6 +30,7 @@ from metarl_min.teach.reinforce_weights import (
     estimate,
     gradient,
     others_baseline,
+    policy,
     right_weights,
 )
 
@@ -41,12 +41,12 @@ SCORES: dict[str, tuple[Scores, str]] = {
         "In each score, the derivative of the normaliser of the state s_t is missing.",
     ),
     "the scores of all states": (
-        lambda x, C: C - softmax(x.theta) * C.sum(),
+        lambda x, C: C - policy(x.theta) * C.sum(),
         "You subtract the probabilities of every state at each step. Only the logits of the state "
         "s_t affect the action of step t.",
     ),
     "one softmax for all states": (
-        lambda x, C: C - softmax(x.theta.ravel()).reshape(C.shape) * C.sum(),
+        lambda x, C: C - policy(x.theta.ravel()).reshape(C.shape) * C.sum(),
         "Your probabilities sum to one over all states and actions. Each state has its own policy.",
     ),
 }
@@ -83,9 +83,9 @@ def _action_baseline(*arguments: Any) -> Array:
 def _attached(*arguments: Any) -> Array:
     """Return the gradient of 1/N sum gamma^t (W - b) log pi, if b depends on theta too. [S, A]"""
     x, q = batch_of(critic_baseline, arguments), arguments[5]
-    pi, C = softmax(x.theta), np.zeros(len(x.theta))
-    np.add.at(C, x.states, x.discount * log_softmax(x.theta)[x.states, x.actions] / len(x.W))
-    slope = softmax_pullback(pi, q)  # of the baseline of each state
+    pi, C = policy(x.theta), np.zeros(len(x.theta))
+    np.add.at(C, x.states, x.discount * np.log(pi[x.states, x.actions]) / len(x.W))
+    slope = pi * (q - (pi * q).sum(-1, keepdims=True))  # of the baseline of each state
     return estimate(critic_baseline, *arguments) - C[:, None] * slope
 
 
@@ -97,6 +97,10 @@ def _mean_baseline(*arguments: Any) -> Array:
 def _one_mean_baseline(*arguments: Any) -> Array:
     W = returns_to_go(*arguments[3:5])
     return W.mean() + 0 * W
+
+
+def _sum_of_estimates(baseline: Baseline, *arguments: Any) -> Array:
+    return len(arguments[1]) * estimate(baseline, *arguments)
 
 
 def of_critic_baseline() -> dict[str, Mistake]:
@@ -126,6 +130,9 @@ def of_others_baseline() -> dict[str, Mistake]:
     program = partial(estimate, _mean_baseline)
     found = _common(others_baseline, ["minus pi is missing"])
     found["own sample in the mean baseline"] = Mistake(program, say, "advantages (4)")
+    say = "Two mistakes: the result is a sum and no mean, and the baseline contains the own return."
+    program = partial(_sum_of_estimates, _mean_baseline)
+    found["sum for mean, and own sample in the baseline"] = Mistake(program, say, EQUATION)
     say = "The baseline is one mean over all episodes and steps, so it contains the own returns."
     program = partial(estimate, _one_mean_baseline)
     return found | {"one mean as baseline": Mistake(program, say, "advantages (2)")}

@@ -154,13 +154,21 @@ def _answers(question: ValueQuestion, call: Call, drawn: _Drawn) -> list[Array]:
     return results
 
 
+def _factors(numbers: dict[str, float]) -> dict[str, float]:
+    """Return the factors by name. A number that is 1 in one case may be another one elsewhere."""
+    ones = [name for name, x in numbers.items() if x == 1]
+    return multiples(numbers) | {
+        f"{part}{name} times ": 1.0 for name in ones for part in ("", "1/")
+    }
+
+
 def _named(question: ValueQuestion, drawn: _Drawn, results: list[Array]) -> tuple[str, str]:
     """Return the name of the mistake with these results, and the name with its factor, or ""."""
     for name, vectors in drawn.known.items():
         if _equal(results, vectors, drawn.most):
             return name, name
     known = {RIGHT: drawn.truths} | drawn.known
-    tables = [multiples(question.numbers(case) | {"2": 2.0}) for case in drawn.cases]
+    tables = [_factors(question.numbers(case) | {"2": 2.0}) for case in drawn.cases]
     found = equal_multiples(Comparison(results, known, tables, question.tolerance))
     return (found[0].names[0], found[0].text) if found else ("", "")
 

@@ -82,6 +82,8 @@ def test_the_own_sample_costs_exactly_one_nth(N):
     case = case_of(N)
     mean = mean_of(case, OTHERS["own sample in the mean baseline"].program)
     onp.testing.assert_allclose(mean, (1 - 1 / N) * case.exact, rtol=1e-9, atol=1e-12)
+    mean = mean_of(case, OTHERS["sum for mean, and own sample in the baseline"].program)
+    onp.testing.assert_allclose(mean, (N - 1) * case.exact, rtol=1e-9, atol=1e-12)
 
 
 def test_the_other_baselines_by_hand():

@@ -61,3 +61,17 @@ def test_the_cases_of_a_seed_are_drawn_once():
     for seed in (0, 1, 0, 1):
         graded(lambda x: 1.0, question, seed)
     assert len(drawn) == 2
+
+
+def test_a_number_that_is_one_in_the_first_case_still_names_a_factor():
+    question = value_question(
+        ValueQuestion(
+            function="double",
+            cases=lambda rng: [one_call(np.ones(n) * rng.normal()) for n in (1, 2, 3)],
+            truth=lambda case: 2 * case.arguments[0][0],
+            mistakes={},
+            numbers=lambda case: {"N": len(case.arguments[0][0])},
+        )
+    )
+    assert graded(lambda x: 2 * len(x) * x, question).mistake == "N times the right result"
+    assert graded(lambda x: 2 * x / len(x), question).mistake == "1/N times the right result"
