@@ -92,10 +92,26 @@ def test_mistakes_that_are_made_by_hand_have_the_same_names():
     assert graded(lambda *x: by_hand(*x, chain=0), 2, 1).mistake == "first order"
     assert graded(lambda *x: by_hand(*x, chain=-1), 1, 1).mistake == "wrong sign of the Hessian"
     assert graded(forgotten, 2, 1).mistake == "alpha forgotten"
+    assert graded(lambda *x: by_hand(*x, divisor=1), 2, 1).mistake == "sum for mean"
     summed = graded(lambda *x: by_hand(*x, chain=0, divisor=1), 2, 1)
     assert summed.mistake == "M times first order"
     down = graded(lambda theta, tasks, alpha, K: by_hand(theta, tasks, -alpha, K), 2, 1)
     assert down.mistake == "inner steps down the gradient"
+
+
+def test_reptile_is_known():
+    def reptile(theta, tasks, alpha, num_steps):
+        total = np.zeros(len(theta))
+        for r in tasks:
+            phi = theta
+            for _ in range(num_steps):
+                pi = np.array(policy(phi))
+                g = pi * (r - sum(pi * r))
+                phi, total = phi + alpha * g, total + g
+        return total / len(tasks)
+
+    assert graded(reptile, 2, 3).mistake == "Reptile"
+    assert graded(reptile, 1, 3).mistake == "the gradient at theta"
 
 
 def test_fewer_steps_have_fewer_mistakes():

@@ -15,14 +15,17 @@ def graded(name, program, seed=0):
     return QUESTIONS[name].grade(in_this_process(program), np.random.default_rng(seed))
 
 
-def by_hand(params, rewards, uniforms, *, memory_ends_with=None):
-    """Play trials as written down; the memory may end with the "episode" or never."""
+def by_hand(params, rewards, uniforms, *, memory_ends_with=None, late_action=0, late_reward=0):
+    """Play trials as written down; the memory may end with the "episode" or never.
+
+    The inputs may hold the action and the reward of earlier steps.
+    """
     M, N, T, A = rewards.shape
     actions, logits = np.zeros((M, N, T), dtype=int), np.zeros((M, N, T, A))
-    h, x = np.zeros(len(params["b"])), np.zeros(A + 2)
+    h, x, past = np.zeros(len(params["b"])), np.zeros(A + 2), []
     for m in range(M):
         if memory_ends_with != "never":
-            h, x = 0 * h, 0 * x
+            h, x, past = 0 * h, 0 * x, [(np.zeros(A), 0.0)] * 3
         for n in range(N):
             if memory_ends_with == "episode":
                 h = 0 * h
@@ -32,8 +35,9 @@ def by_hand(params, rewards, uniforms, *, memory_ends_with=None):
                 pi = [np.exp(y) / sum(np.exp(z)) for y in z]
                 a = min(a for a in range(A) if sum(pi[: a + 1]) > uniforms[m, n, t])
                 actions[m, n, t], logits[m, n, t] = a, z
-                x = 0 * x
-                x[a], x[A], x[A + 1] = 1, rewards[m, n, t, a], t == T - 1
+                past = [*past, (np.eye(A)[a], rewards[m, n, t, a])]
+                action, reward = past[-1 - late_action][0], past[-1 - late_reward][1]
+                x = np.array([*action, reward, t == T - 1])
     return logits, actions
 
 
@@ -90,13 +94,16 @@ def test_every_mistake_is_refused_by_its_own_name(name, mistake):
 
 
 def test_mistakes_that_are_made_by_hand_have_the_same_names():
-    for end, name in (
-        ("episode", "the hidden state cleared at the end of an episode"),
-        ("never", "nothing cleared between trials"),
+    for change, name in (
+        ({"memory_ends_with": "episode"}, "the hidden state cleared at the end of an episode"),
+        ({"memory_ends_with": "never"}, "nothing cleared between trials"),
+        ({"late_action": 1}, "the action one step late"),
+        ({"late_reward": 1}, "the reward one step late"),
     ):
-        verdict = graded("play_trials", lambda *x, e=end: by_hand(*x, memory_ends_with=e))
+        verdict = graded("play_trials", lambda *x, c=change: by_hand(*x, **c))
         assert verdict.mistake == name
-        assert verdict.text.startswith("play_trials is right in 2 of 4 cases") == (end == "never")
+        right = 2 if "trials" in name else 0 if "late" in name else 1
+        assert verdict.text.startswith(f"play_trials is right in {right} of 4 cases")
     mean = graded("returns_to_go", lambda rewards: sums(rewards) / rewards.size)
     assert mean.mistake == "1/N T times the right result"
 
