@@ -30,6 +30,7 @@ the package. They lie in `examples/coursework` of the repository.
     sampled_surrogates    assignment 6, a surrogate of pulls that another policy has drawn
     sampled_hessians      assignment 6, an estimate of the Hessian
     sampled_terms         assignment 6, the parts of a sampled meta-gradient
+    sampled_steps         assignment 6, the inner step from sampled pulls
     sampled_mistakes      assignment 6, mistakes in a sampled meta-gradient
     sampled_gradients     assignment 6, an estimate of the gradient of F_N
     recurrent_steps       assignment 7, one step of a recurrent policy

@@ -148,7 +148,7 @@ OF_FOMAML = {
         "This is the mean of grad J_i(theta): no inner step has an effect. Look at the parameters "
         "at which you evaluate the outer gradient.",
         FIRST_ORDER,
-        PAGE,
+        "before_or_after.py",
     ),
     "the second-order meta-gradient": Mistake(
         _second_order,

@@ -27,7 +27,6 @@ from metarl_min.teach.questions import Mistake, Program, Question
 from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, value_question
 
 STEP, SOFTMAX = "adaptation (1)", "objectives (5)"
-STEPS_PAGE = "several_inner_steps.py"
 Gradient = Callable[[Array, Array], Array]  # phi, task [..., A] -> [..., A]
 Rule = Callable[..., Array]  # g, theta, phi, task, alpha -> the next phi
 
@@ -121,7 +120,7 @@ WRONG_LATER_STEPS: dict[str, tuple[Rule, str]] = {  # which are right in the fir
 def with_wrong_steps(function: Callable[..., Array], num_steps: int) -> dict[str, Mistake]:
     """Return programs with a mistake in the inner step. `function` takes an `Inner` at its end."""
     found = {
-        name: Mistake(partial(function, inner=Inner(rule=rule)), say, STEP, STEPS_PAGE)
+        name: Mistake(partial(function, inner=Inner(rule=rule)), say, STEP)
         for name, (rule, say) in (WRONG_STEPS | WRONG_LATER_STEPS).items()
         if num_steps > 1 or name in WRONG_STEPS
     }

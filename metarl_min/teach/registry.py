@@ -23,6 +23,7 @@ from metarl_min.teach import (
     reward_sums,
     sampled_gradients,
     sampled_hessians,
+    sampled_steps,
     sampled_surrogates,
     score_functions,
 )
@@ -48,6 +49,7 @@ QUESTIONS: dict[str, Callable[..., Question]] = {
     "meta_gradient": exact_meta_gradients.meta_gradient,
     "inner_surrogate": sampled_surrogates.inner_surrogate,
     "hessian_estimate": sampled_hessians.hessian_estimate,
+    "inner_step": sampled_steps.inner_step,
     "meta_pg": sampled_gradients.meta_pg,
     "rnn_step": recurrent_steps.rnn_step,
     "play_trials": recurrent_trials.play_trials,

@@ -72,6 +72,6 @@ def meta_pg(num_pulls: int = 2) -> Question:
         cases=lambda rng: [_case(rng, num_arms, N) for num_arms in (2, 3)],
         truth=partial(_truth, num_pulls=N),
         mistakes=MISTAKES,
-        numbers=lambda case: {"alpha": case.arguments[0][5], "N": N},
+        numbers=lambda case: {"alpha": case.arguments[0][5]} | ({"N": 3.0} if N == 3 else {}),
     )
     return value_question(asked)

@@ -34,7 +34,6 @@ from metarl_min.teach.sampled_surrogates import arms_of, data_sets, probability_
 from metarl_min.teach.value_questions import Case, ValueQuestion, value_question
 
 HESSIAN = "estimator_weights (2)"
-PAGE = "second_derivatives.py"
 
 
 class Pulls(NamedTuple):
@@ -75,7 +74,6 @@ MISTAKES = {
         "You differentiate the surrogate of REINFORCE twice. It holds the probability of the pulls "
         "fixed, but theta also changes how often an arm is pulled.",
         HESSIAN,
-        PAGE,
     ),
     "only the outer product": Mistake(
         partial(estimate, lambda x: outer(x.Adv, x.g)),

@@ -68,6 +68,8 @@ def _through(v: Term) -> Term:
 
 _hessian = _changed(lambda x: curvature(x, x.b) + products(x))
 
+_own_reward = _through(lambda x: policy_gradient(x.phi, x.outer, reward(x)))
+
 OF_SAMPLING = {  # the effect of theta on the inner pulls
     "the score term dropped": Mistake(
         partial(program, with_jacobian, no_term),
@@ -82,14 +84,12 @@ OF_SAMPLING = {  # the effect of theta on the inner pulls
         "The declared estimand is the gradient of F_N. Which derivative has the inner step if the "
         "pulls are given, and how does the probability of the pulls depend on theta?",
         HESSIAN,
-        SECOND_PAGE,
     ),
     "the outer product and the score term": Mistake(
         partial(program, _hessian, score_term),
         "The effect of theta on the inner pulls is counted twice: in the Jacobian of the inner "
         "step, and with the scores.",
         HESSIAN,
-        SECOND_PAGE,
     ),
     "the score averaged over the pulls": Mistake(
         partial(program, with_jacobian, lambda x: score_term(x) / len(x.inner.actions)),
@@ -141,12 +141,18 @@ OF_OUTER_PULLS = {
         TERMS,
     ),
     "the own reward in the outer baseline": Mistake(
-        partial(
-            program, _through(lambda x: policy_gradient(x.phi, x.outer, reward(x))), score_term
-        ),
+        partial(program, _own_reward, score_term),
         "You subtract the mean of the outer rewards from each of them. The mean contains the "
         "reward itself, so the outer gradient is too small.",
         "returns (2)",
+    ),
+    "the own reward in the outer baseline, and no score term": Mistake(
+        partial(program, _own_reward, no_term),
+        "There are two mistakes. The mean of the outer rewards contains the reward from which you "
+        "subtract it. And you differentiate the adapted logits for fixed inner pulls, but theta "
+        "also changes the probability of the inner pulls.",
+        TERMS,
+        PAGE,
     ),
 }
 OF_INNER_STEP = {
@@ -155,7 +161,7 @@ OF_INNER_STEP = {
         "This is a policy gradient at the adapted logits. All derivatives of the inner step are "
         "missing.",
         "estimators (5)",
-        PAGE,
+        SECOND_PAGE,
     ),
     "the Jacobian dropped": Mistake(
         partial(program, outer_gradient, score_term),

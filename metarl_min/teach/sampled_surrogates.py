@@ -37,7 +37,6 @@ from metarl_min.teach.questions import Mistake, Question
 from metarl_min.teach.value_questions import Case, ValueQuestion, value_question
 
 RATIO, PRODUCT = "trust_region (4)", "estimator_weights (3)"
-PAGE = "second_derivatives.py"
 
 
 def data_sets(num_arms: int, num_pulls: int) -> list[Array]:
@@ -120,21 +119,18 @@ MISTAKES = {
         "Its gradient at phi = reference is right, but neither its value nor its second derivative "
         "is.",
         PRODUCT,
-        PAGE,
     ),
     "the log of the probability as weight": Mistake(
         partial(surrogate, lambda x: np.log(x.new)),
         "As in the surrogate of REINFORCE, the gradient at phi = reference is right, but neither "
         "the value nor the second derivative is.",
         PRODUCT,
-        PAGE,
     ),
     "the weight to first order": Mistake(
         partial(surrogate, lambda x: 1 + np.log(x.new / x.old)),
         "1 plus the log of a number is a good approximation only if the number is near 1. The "
         "second derivative is wrong even at phi = reference.",
         PRODUCT,
-        PAGE,
     ),
     "the weight from the logits alone": Mistake(
         partial(surrogate, lambda x: np.exp(x.logits)),

@@ -12,6 +12,7 @@ from metarl_min.teach import sampled_gradients, sampled_mistakes
 from metarl_min.teach.sampled_gradients import meta_pg
 
 THETA, ARMS, ALPHA, B = np.array([0.3, -0.2, 0.5]), np.array([0.2, 0.9, -0.4]), 1.6, 0.6
+QUESTION = meta_pg()  # shared by the tests, because it remembers its cases
 
 
 def adapted_by_hand(theta, actions, rewards, alpha, b):
@@ -74,30 +75,27 @@ def test_the_truth_is_the_mean_over_the_cases():
 
 
 def test_a_right_program_has_full_points_for_every_seed():
-    question = meta_pg()
-    assert {graded(by_hand, question, seed).score for seed in range(3)} == {1.0}
+    assert {graded(by_hand, QUESTION, seed).score for seed in range(3)} == {1.0}
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_every_mistake_is_named(seed):
-    question = meta_pg()
-    assert len(question.mistakes) == 20
-    for name, one in question.mistakes.items():
-        verdict = graded(one.program, question, seed)
+    assert len(QUESTION.mistakes) == 21
+    for name, one in QUESTION.mistakes.items():
+        verdict = graded(one.program, QUESTION, seed)
         assert (verdict.mistake, verdict.score) == (name, 0.0)
 
 
 def test_mistakes_as_students_write_them_have_their_names():
-    question = meta_pg()
 
     def without_score(*x):  # R = b leaves no score
         rewards = x[4] - x[4].mean() + x[6]
         return by_hand(*x[:4], rewards, *x[5:])
 
-    assert graded(without_score, question).mistake == "the score term dropped"
-    assert graded(lambda *x: by_hand(*x[:3], *x[1:3], *x[5:]), question).score == 0
-    half = graded(lambda *x: by_hand(*x) / 2, question)
-    assert half.mistake in ("1/N times the right result", "1/2 times the right result")
+    assert graded(without_score, QUESTION).mistake == "the score term dropped"
+    assert graded(lambda *x: by_hand(*x[:3], *x[1:3], *x[5:]), QUESTION).score == 0
+    half = graded(lambda *x: by_hand(*x) / 2, QUESTION)
+    assert half.mistake == "1/2 times the right result"
 
 
 def test_the_number_of_pulls_is_2_or_3():

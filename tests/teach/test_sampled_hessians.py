@@ -41,7 +41,7 @@ def test_the_truth_is_the_mean_over_the_cases():
     np.testing.assert_allclose(sampled_hessians._truth(case), mean, rtol=1e-11, atol=1e-14)
 
 
-@pytest.mark.parametrize(("num_pulls", "num_seeds"), [(2, 18), (3, 2)])
+@pytest.mark.parametrize(("num_pulls", "num_seeds"), [(2, 10), (3, 2)])
 def test_a_right_program_has_full_points_for_every_seed(num_pulls, num_seeds):
     question = hessian_estimate(num_pulls)
     assert {graded(by_hand, question, seed).score for seed in range(num_seeds)} == {1.0}

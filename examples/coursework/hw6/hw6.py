@@ -14,7 +14,7 @@
 # Your functions never see r. They see N pulls: `actions` [N], an array of whole numbers from 0 to
 # A - 1, and `rewards` [N], an array of floats, where rewards[i] = r(actions[i]).
 #
-# Each of your functions is an *estimator*. The grader lists all data sets, calls your function with
+# Three of your functions are *estimators*. The grader lists all data sets, calls your function with
 # every one, and compares the mean of your results with the exact value. So only the mean counts:
 # every estimator with the right mean gets full points, whatever its variance. A baseline b is a
 # constant that does not depend on the data. You may use autograd.
@@ -78,6 +78,23 @@ def hessian_estimate(theta, actions, rewards, baseline):
 #
 #     phi(D) = theta + alpha/N sum_i (r_i - b) grad log pi(a_i|theta)
 #
+# First write this inner step. It is graded for single data sets.
+
+
+# %%
+def inner_step(theta, actions, rewards, alpha, baseline):
+    """Return the adapted logits phi(D). [A]
+
+    theta: logits [A].  actions: [N], drawn with theta.  rewards: [N].  alpha, baseline: numbers.
+    """
+    ### BEGIN SOLUTION 6.4
+    pi = np.exp(theta - theta.max()) / np.exp(theta - theta.max()).sum()
+    scores = np.eye(len(theta))[actions] - pi
+    return theta + alpha * (rewards - baseline) @ scores / len(actions)
+    ### END SOLUTION
+
+
+# %% [markdown]
 # Then the outer pulls are drawn with phi(D). The objective is the mean reward after adaptation:
 #
 #     F_N(theta) = sum_D P(D|theta) J(phi(D))
@@ -98,14 +115,13 @@ def meta_pg(theta, inner_actions, inner_rewards, outer_actions, outer_rewards, a
     outer_actions, outer_rewards: [2], drawn with phi(D).  alpha: a number.
     baseline: the number b of the inner step.
     """
-    ### BEGIN SOLUTION 6.4
+    ### BEGIN SOLUTION 6.5
     pi = np.exp(theta - theta.max()) / np.exp(theta - theta.max()).sum()
     scores = np.eye(len(theta))[inner_actions] - pi
-    advantages = inner_rewards - baseline
-    phi = theta + alpha * advantages @ scores / len(advantages)
+    phi = inner_step(theta, inner_actions, inner_rewards, alpha, baseline)
     after = np.exp(phi - phi.max()) / np.exp(phi - phi.max()).sum()
     v = outer_rewards @ (np.eye(len(phi))[outer_actions] - after) / len(outer_rewards)
-    curvature = advantages.mean() * (np.outer(pi, pi) - np.diag(pi))
+    curvature = (inner_rewards - baseline).mean() * (np.outer(pi, pi) - np.diag(pi))
     return v + alpha * curvature @ v + outer_rewards.mean() * scores.sum(axis=0)
     ### END SOLUTION
 
@@ -121,9 +137,9 @@ def meta_pg(theta, inner_actions, inner_rewards, outer_actions, outer_rewards, a
 #     from metarl_min.teach.sampled_gradients import meta_pg as question
 #     check(question(num_pulls=2), meta_pg)
 #
-# The other questions are `inner_surrogate` of `metarl_min.teach.sampled_surrogates`, and
-# `hessian_estimate` of `metarl_min.teach.sampled_hessians`. The file that you hand in must not
-# import `metarl_min`.
+# The other questions are `inner_surrogate` of `metarl_min.teach.sampled_surrogates`,
+# `hessian_estimate` of `metarl_min.teach.sampled_hessians`, and `inner_step` of
+# `metarl_min.teach.sampled_steps`. The file that you hand in must not import `metarl_min`.
 #
 # ## Questions to think about
 #

@@ -17,7 +17,7 @@ def hessian_estimate(theta, actions, rewards, baseline):
     return hessian(inner_surrogate)(theta, theta, actions, rewards, baseline)
 
 
-def adapted(theta, actions, rewards, alpha, baseline):
+def inner_step(theta, actions, rewards, alpha, baseline):
     def objective(logits):
         return np.mean((rewards - baseline) * log_pi(logits, actions))
 
@@ -26,12 +26,12 @@ def adapted(theta, actions, rewards, alpha, baseline):
 
 def meta_pg(theta, inner_actions, inner_rewards, outer_actions, outer_rewards, alpha, baseline):
     step = inner_actions, inner_rewards, alpha, baseline
-    reference = adapted(theta, *step)
+    reference = inner_step(theta, *step)
 
     def surrogate(logits):
         drawn = np.sum(log_pi(logits, inner_actions) - log_pi(theta, inner_actions))
         after = inner_surrogate(
-            adapted(logits, *step), reference, outer_actions, outer_rewards, 0.0
+            inner_step(logits, *step), reference, outer_actions, outer_rewards, 0.0
         )
         return np.exp(drawn) * after
 

@@ -26,10 +26,17 @@ def hessian_estimate(theta, actions, rewards, baseline):
     return fixed + np.outer(slope, g.sum(axis=0))
 
 
+def inner_step(theta, actions, rewards, alpha, baseline):
+    """A pull moves the logit of its arm up, and all logits down by their probability."""
+    phi = theta - alpha * np.mean(rewards - baseline) * softmax(theta)
+    np.add.at(phi, actions, alpha * (rewards - baseline) / len(actions))
+    return phi
+
+
 def meta_pg(theta, inner_actions, inner_rewards, outer_actions, outer_rewards, alpha, baseline):
     g = scores(theta, inner_actions)
     advantages = inner_rewards - baseline
-    phi = theta + alpha * np.mean(advantages[:, None] * g, axis=0)
+    phi = inner_step(theta, inner_actions, inner_rewards, alpha, baseline)
     others = (outer_rewards.sum() - outer_rewards) / (len(outer_rewards) - 1)
     v = np.mean((outer_rewards - others)[:, None] * scores(phi, outer_actions), axis=0)
     pi = softmax(theta)

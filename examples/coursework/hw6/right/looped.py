@@ -38,12 +38,17 @@ def hessian_estimate(theta, actions, rewards, baseline):
     return total / len(actions)
 
 
+def inner_step(theta, actions, rewards, alpha, baseline):
+    phi = [float(x) for x in theta]
+    for action, r in zip(actions, rewards, strict=True):
+        g = score(theta, action)
+        phi = [x + alpha / len(actions) * (r - baseline) * y for x, y in zip(phi, g, strict=True)]
+    return np.array(phi)
+
+
 def meta_pg(theta, inner_actions, inner_rewards, outer_actions, outer_rewards, alpha, baseline):
     size, N = len(theta), len(inner_actions)
-    phi = [float(x) for x in theta]
-    for action, r in zip(inner_actions, inner_rewards, strict=True):
-        g = score(theta, action)
-        phi = [x + alpha / N * (r - baseline) * y for x, y in zip(phi, g, strict=True)]
+    phi = inner_step(theta, inner_actions, inner_rewards, alpha, baseline)
     result = np.zeros(size)
     for outer, reward in zip(outer_actions, outer_rewards, strict=True):
         v = [reward * y for y in score(phi, outer)]

@@ -22,6 +22,10 @@ def hessian_estimate(theta, actions, rewards, baseline):
     return np.einsum("i,ia,ib->ab", weight, g, g) - weight.sum() * (np.diag(pi) - np.outer(pi, pi))
 
 
+def inner_step(theta, actions, rewards, alpha, baseline):
+    return theta + np.mean(alpha * (rewards - baseline)[:, None] * scores(theta, actions), axis=0)
+
+
 def meta_pg(theta, inner_actions, inner_rewards, outer_actions, outer_rewards, alpha, baseline):
     g, pi = scores(theta, inner_actions), softmax(theta)
     weight = alpha * (inner_rewards - baseline) / len(inner_actions)
