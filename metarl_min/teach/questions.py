@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from metarl_min.basics.arguments import function, instance, real, whole
 from metarl_min.basics.trees import Rng
+from metarl_min.basics.words import require_name
 from metarl_min.teach.faults import Fault, fault_of
 from metarl_min.teach.messages import decode, encode
 from metarl_min.teach.student_process import described
@@ -85,6 +86,15 @@ def in_this_process(program: Program) -> Call:
     return call
 
 
+def _verdict(question: Question, program: Program, seed: int) -> Verdict:
+    """Grade a function of this process. What it writes on standard error is printed."""
+    instance("question", question, Question)
+    call = in_this_process(function("program", program))
+    rng = np.random.default_rng(whole("seed", seed, 0, np.inf))
+    with contextlib.redirect_stderr(sys.stdout):
+        return question.grade(call, rng)
+
+
 def check(question: Question, program: Program, *, seed: int = 0, points: float = 1.0) -> float:
     """Grade a function in a notebook: return the points as a Python float, or raise CheckFailed.
 
@@ -98,11 +108,36 @@ def check(question: Question, program: Program, *, seed: int = 0, points: float 
     Traceback (most recent call last):
     metarl_min.teach.questions.CheckFailed: meta_gradient is right in 0 of 4 cases. ...
     """
-    instance("question", question, Question)
-    call = in_this_process(function("program", program))
-    points, seed = real("points", points, 0), whole("seed", seed, 0, np.inf)
-    with contextlib.redirect_stderr(sys.stdout):
-        verdict = question.grade(call, np.random.default_rng(seed))
+    points, verdict = real("points", points, 0), _verdict(question, program, seed)
     if verdict.score < 1:
         raise CheckFailed(verdict)
     return points
+
+
+def earned(
+    question: Question,
+    program: Program,
+    *,
+    seed: int = 0,
+    points: float = 1.0,
+    partial: Mapping[str, float] | None = None,
+) -> float:
+    """Grade a function in a cell of nbgrader: print the verdict, and return the points.
+
+    A wrong answer can have a part of the points: a share that the question itself gives, or a share
+    that `partial` gives to a named mistake. Other graders see any result that is no error as a
+    right answer, so they need `check`. TypeError or ValueError for other arguments.
+
+    >>> from metarl_min.teach.exact_meta_gradients import meta_gradient
+    >>> question = meta_gradient(num_steps=1)
+    >>> earned(question, lambda *arguments: arguments[0] * 0)  # doctest: +ELLIPSIS
+    meta_gradient is right in 0 of 4 cases. ...
+    0.0
+    """
+    points, verdict = real("points", points, 0), _verdict(question, program, seed)
+    shares = dict(instance("partial", partial or {}, Mapping))
+    for name, share in shares.items():
+        require_name("a key of partial", name, question.mistakes)
+        real(f"partial[{name!r}]", share, 0, 0.99)
+    print(verdict.text)
+    return float(points * max(verdict.score, shares.get(verdict.mistake, 0.0)))

@@ -209,6 +209,24 @@ def test_a_bundle_for_classroom_50_that_is_too_large_is_refused(assignment):
         bundle(assignment, "classroom50", packages)
 
 
+def test_packages_that_an_assignment_requires_are_installed(assignment):
+    content = {**MANIFEST, "requires": ["hypothesis", "attrs"]}
+    (assignment / manifests.FILE).write_text(json.dumps(content))
+    assert manifests.read(assignment).requires == ("hypothesis", "attrs")
+    lines = bundle(assignment)["setup.sh"].decode().splitlines()
+    assert [line for line in lines if line.endswith("metarl_min hypothesis attrs")] != []
+
+
+@pytest.mark.parametrize(
+    "word", ["a; rm -rf /", "-r x", "$(id)", "a b", "", "a>=1", 1, None, ["a"]]
+)
+def test_a_required_package_must_be_a_name(word):
+    with pytest.raises(ValueError, match="a name in requires must be a text"):
+        manifests.parse({**MANIFEST, "requires": [word]})
+    with pytest.raises(ValueError, match="requires must be a list"):
+        manifests.parse({**MANIFEST, "requires": "hypothesis"})
+
+
 def test_a_new_seed_is_another_one_each_time():
     assert len(bundles.new_seed()) == 65 and bundles.new_seed() != bundles.new_seed()
 

@@ -12,7 +12,7 @@ import pytest
 
 from metarl_min.teach import grading, manifests
 from metarl_min.teach.exact_meta_gradients import meta_gradient
-from metarl_min.teach.questions import check
+from metarl_min.teach.questions import check, earned
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of the other graders are theirs
 POINTS = 5
@@ -56,11 +56,13 @@ CHECK = textwrap.dedent("""\
     from metarl_min.teach import exact_meta_gradients, questions
     questions.check(exact_meta_gradients.meta_gradient(), meta_gradient, points=5)
 """)
+EARNED = CHECK.replace("check(", "earned(").replace("=5)", "=5, partial={'first order': 0.4})")
 
 
-def own_points(source):
+def own_points(source, partial=None):
     """Return the points that the grader of this package gives."""
     test = {"id": "5.1", "question": "meta_gradient", "points": POINTS, "visibility": "visible"}
+    test = {**test, "partial": partial or {}}
     content = {"id": "hw5", "title": "t", "file": "hw5.py", "tests": [test]}
     grade = grading.grade(manifests.parse(content), source.encode(), 0)
     return grading.total(grade.results)[0]
@@ -84,6 +86,34 @@ def test_check_returns_a_float_of_python_and_keeps_standard_error_empty(capsys):
     assert type(points) is float and repr(points) == "5.0"
     printed = capsys.readouterr()
     assert printed.err == "" and "b\n" in printed.out
+
+
+FIRST_ORDER = RIGHT.replace("+ alpha * H", "+ 0 * H")
+PARTIAL = {"first order": 0.4}
+
+
+def test_earned_gives_a_part_of_the_points(capsys):
+    points = earned(meta_gradient(), function_of(FIRST_ORDER), points=5, partial=PARTIAL)
+    assert type(points) is float and points == own_points(FIRST_ORDER, PARTIAL) == 2
+    assert "first order" in capsys.readouterr().out
+    assert earned(meta_gradient(), function_of(FIRST_ORDER), points=5) == 0
+    assert earned(meta_gradient(), function_of(RIGHT), points=5, partial=PARTIAL) == 5
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"partial": {"the first order": 0.4}},
+        {"partial": {"first order": 1.1}},
+        {"partial": {"first order": float("nan")}},
+        {"partial": [0.4]},
+        {"points": -1},
+        {"seed": -1},
+    ],
+)
+def test_earned_refuses(words):
+    with pytest.raises((ValueError, TypeError)):
+        earned(meta_gradient(), function_of(RIGHT), **words)
 
 
 def nbgrader_cell(source, number=0):
@@ -110,7 +140,9 @@ def test_nbgrader_gives_the_same_points():
     cells = []
     for number, (source, _) in enumerate(SUBMISSIONS.values()):
         cells += [nbformat.v4.new_code_cell(source), nbgrader_cell(CHECK, number)]
-    assert nbgrader_points(cells) == [points for _, points in SUBMISSIONS.values()]
+    for number, source in enumerate([FIRST_ORDER, RIGHT, SUBMISSIONS["wrong"][0]], len(cells)):
+        cells += [nbformat.v4.new_code_cell(source), nbgrader_cell(EARNED, number)]
+    assert nbgrader_points(cells) == [*(points for _, points in SUBMISSIONS.values()), 2, 5, 0]
 
 
 def test_nbgrader_gives_full_points_for_a_number_of_numpy():
