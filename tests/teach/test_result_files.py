@@ -9,9 +9,9 @@ import pytest
 from command_line import strict
 
 from metarl_min.teach import grading, manifests, result_files
+from metarl_min.teach.faults import Fault
 from metarl_min.teach.grading import Grade, Result
 from metarl_min.teach.questions import Verdict
-from metarl_min.teach.submissions import Fault
 
 DEFINE = "def meta_gradient(theta, tasks, alpha, num_steps):\n    "
 OUTCOMES = {  # a submission -> the mistake that its visible test reports
