@@ -14,7 +14,7 @@ TOLERANCE = 1e-2  # relative and absolute
 
 def accepted(alpha, num_problems=20, num_steps=2, num_tasks=3):
     """Return the names of the mistakes that pass on all problems, and the names of the others."""
-    rng, mistakes = np.random.default_rng(0), bank(num_steps, num_tasks)
+    rng, mistakes = np.random.default_rng(0), bank(num_steps)
     passed = dict.fromkeys(mistakes, True)
     for _ in range(num_problems):
         problem = rng.normal(size=3), rng.normal(size=(num_tasks, 3)), alpha, num_steps

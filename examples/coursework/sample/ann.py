@@ -13,6 +13,11 @@ def gradient(theta, means):
     return pi * (means - pi @ means)
 
 
+def hessian_product(theta, means, v):
+    pi, g = softmax(theta), gradient(theta, means)
+    return g * v - g * (pi @ v) - pi * (g @ v)
+
+
 def meta_gradient(theta, tasks, alpha, num_steps):
     total = np.zeros(len(theta))
     for means in tasks:

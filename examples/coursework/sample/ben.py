@@ -3,6 +3,12 @@
 import numpy as np
 
 
+def hessian_product(theta, means, v):
+    pi = np.exp(theta) / np.exp(theta).sum()
+    g = pi * (means - pi @ means)
+    return (np.diag(g) - np.outer(g, pi) - np.outer(pi, g)) @ v
+
+
 def meta_gradient(theta, tasks, alpha, num_steps):
     total = 0.0
     for means in tasks:
