@@ -32,11 +32,14 @@ def _tests(path: Path) -> list[tuple[str, str]]:
 def count(paths: Sequence[str | Path]) -> Counts:
     """Return how many submissions have each verdict in each test.
 
-    ValueError if there is no file, or if a file holds no results; OSError if one cannot be read.
+    ValueError if there is no file, if a file holds no results, or if the files hold no test;
+    OSError if a file cannot be read.
     """
     files = [as_path("a path", path) for path in sequence("paths", paths)]
     require(files != [], "there must be at least one file of results", "none")
-    return Counter((test, mistake or RIGHT) for file in files for test, mistake in _tests(file))
+    counts = Counter((test, mistake or RIGHT) for file in files for test, mistake in _tests(file))
+    require(counts != Counter(), "the files of results must hold at least one test", "none")
+    return counts
 
 
 def _rows(counts: Counts) -> list[tuple[str, str, int]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from metarl_min.basics.arguments import shown
 from metarl_min.basics.trees import Array
 from metarl_min.teach.faults import Fault
 
@@ -47,7 +48,7 @@ def vector(value: Any) -> Array:
 def checked_vector(name: str, value: Any, truth: Any) -> Array:
     """Return a result as a vector; Fault unless it has the kind of the truth and is finite."""
     if _kind(value) != _kind(truth):
-        raise Fault("shape", f"{name} must return {_kind(truth)}, got {_kind(value)}.")
+        raise Fault("shape", f"{name} must return {_kind(truth)}, got {shown(_kind(value))}.")
     for place, part in _parts(value).items():
         array = np.asarray(part)
         if array.dtype.kind not in "iuf" or (array.dtype.kind == "f" and array.dtype.itemsize < 8):

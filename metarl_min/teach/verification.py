@@ -83,8 +83,7 @@ def verify(folder: str | Path) -> list[str]:
     """Return in sentences what is wrong with the assignment in a folder, or no sentence.
 
     It trusts its arguments. ValueError for a wrong manifest and for wrong markers. OSError if a
-    file
-    is missing.
+    file is missing.
     """
     assignment, folder = manifests.read(folder), Path(folder)
     master = (folder / assignment.file).read_text(encoding="utf-8")
