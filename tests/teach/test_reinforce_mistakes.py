@@ -103,6 +103,26 @@ def test_the_other_baselines_by_hand():
         onp.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-12)
 
 
+def baseline_of_weights(weights):
+    """Return a baseline with which gamma^t (W - b) is the array of weights."""
+
+    def baseline(theta, states, actions, rewards, gamma):
+        W = onp.array([[r[0] + gamma * r[1], r[1]] for r in rewards])
+        return W - weights / [1, gamma]
+
+    return baseline
+
+
+def test_whole_returns_by_hand():
+    for arguments in case_of(3).arguments[::9]:
+        rewards, gamma = arguments[3:5]
+        R = [r[0] + gamma * r[1] for r in rewards]
+        weights = [[R[n] - (sum(R) - R[n]) / 2] * 2 for n in range(3)]
+        expected = estimate(baseline_of_weights(onp.array(weights)), *arguments)
+        result = NOISY["whole returns"].program(*arguments)
+        onp.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_noisy_estimators_are_unbiased_and_differ_in_their_squares():
     case = case_of(3)
     squares = [mean_of(case, lambda *x: estimate(others_baseline, *x) ** 2)]

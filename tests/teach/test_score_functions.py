@@ -77,6 +77,9 @@ def test_the_scores_of_two_arms_by_hand():
     }.items():
         program = score_functions.score().mistakes[name].program
         np.testing.assert_allclose(program(theta, 0), expected, rtol=1e-12, atol=1e-15)
+    name = "the probability of the chosen action in all entries"
+    program = score_functions.score().mistakes[name].program
+    np.testing.assert_allclose(program(theta, 1), [-0.25, 0.75], rtol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:divide by zero", "ignore:invalid value")
