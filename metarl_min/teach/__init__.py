@@ -36,7 +36,8 @@ the package. They lie in `examples/coursework` of the repository.
     recurrent_steps       assignment 7, one step of a recurrent policy
     recurrent_trials      assignment 7, trials and returns
     recurrent_gradients   assignment 7, back-propagation through a trial
-    evolution_strategies  assignment 8, the antithetic estimate and a test of it
+    evolution_strategies  assignment 8, the antithetic estimate
+    evolution_tests       assignment 8, a test of the antithetic estimate
     ranked_gradients      assignment 8, ranks
     es_derivation         assignment 8, a derivation as programs
     broken_derivation     assignment 8, the wrong equation

@@ -17,7 +17,8 @@ error of at most `noise`, and let the third derivative of f along e be at most `
 `numerical_gradient` must be right to 1e-9 of the largest entry, at points x with entries of about
 1, 1e5 and 1e10. There the values of f have errors of about EPS |x|, and the third derivatives are
 about 1 / x^2. So by (2), a good step is a multiple of cbrt(EPS) |x|. It has an error of about
-5e-11. A step that does not depend on x fails at one of the points. A forward difference has at best
+5e-11. A step that does not depend on x fails at one of the points,
+and `FIXED` lists frequent ones. A forward difference has at best
 an error of 1e-8.
 
 `least_bound` and `waves` trust their arguments.
@@ -38,6 +39,14 @@ ACCURACY = 1e-9  # of numerical_gradient, relative to the largest entry
 BOUND = "difference_steps (1)"
 EPS = float(np.finfo(float).eps)
 SCALES = 1.0, 1e5, 1e10
+FIXED = {
+    "1e-12": 1e-12, "1e-8": 1e-8, "1e-6": 1e-6, "1e-5": 1e-5,
+    "cbrt(eps)": float(np.cbrt(EPS)), "cbrt(3 eps)": float(np.cbrt(3 * EPS)),
+}  # fmt: skip
+SAME_STEP = (
+    "At x of about 1e10, neighbouring floats differ by 2e-6, so the values of f are rounded to "
+    "such steps too. Each term of the bound depends on the size of x."
+)
 HINTS = {"not finite": "Look at the length of your step in a coordinate that is zero."}
 
 
@@ -138,15 +147,9 @@ def numerical_gradient() -> Question:
 
     A right program has a step in each coordinate for which both terms of eq. (1) are small.
     """
-    fixed = "Your step does not depend on x. Near 1e10, two neighbouring floats differ by 2e-6."
-    step = float(np.cbrt(EPS))
     mistakes = {
-        "the step 1e-12": Mistake(
-            partial(_with_step, h=1e-12),
-            "The step is so short that the values of f hardly differ. Their difference is noise.",
-            BOUND,
-        ),
-        "a step that does not depend on x": Mistake(partial(_with_step, h=step), fixed, BOUND),
+        f"the same step at every x: {name}": Mistake(partial(_with_step, h=h), SAME_STEP, BOUND)
+        for name, h in FIXED.items()
     }
     return value_question(
         ValueQuestion(

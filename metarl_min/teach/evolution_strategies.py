@@ -1,9 +1,8 @@
-"""Assignment 8: the antithetic gradient of an evolution strategy, and a test of it.
+"""Assignment 8: the antithetic gradient of an evolution strategy.
 
 The student writes `es_gradient(f, theta, sigma, noise)`, which is search_gradients (3). f is a
-function of an array x with D entries, and noise [n, D] holds n directions e_i. The student also
-writes a test that refuses wrong versions of the function. The noise is given, so nothing is random
-in the result.
+function of an array x with D entries, and noise [n, D] holds n directions e_i. The noise is given,
+so nothing is random in the result.
 
 The functions f of the cases are cubic polynomials
 
@@ -15,8 +14,8 @@ quadratic term add 2 sigma e.(b + C theta) to it. The cubic term adds
 noise of one case is orthogonal, and its f is quadratic: there the result is the gradient of f, by
 search_gradients (9).
 
-`values`, `weighted`, `differences`, `antithetic`, `cubic`,
-`drawn_case` and `numbers` trust their arguments.
+`values`, `weighted`, `differences`, `alternating`, `antithetic`, `cubic`, `drawn_case`,
+`drawn_cases` and `numbers` trust their arguments.
 """
 
 from __future__ import annotations
@@ -27,9 +26,8 @@ from functools import partial
 import numpy as np
 
 from metarl_min.basics.trees import Array, Rng
-from metarl_min.teach.questions import Mistake, Program, Question
+from metarl_min.teach.questions import Mistake, Question
 from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, value_question
-from metarl_min.teach.written_tests import WrittenTest, written_test
 
 GRADIENT = "search_gradients (3)"
 PAGE = "es_and_sigma.py"
@@ -87,9 +85,15 @@ def _plus(f: Function, theta: Array, sigma: float, noise: Array) -> Array:
     return weighted(sums, noise, 2 * len(noise) * sigma)
 
 
-def _next_pair(f: Function, theta: Array, sigma: float, noise: Array) -> Array:
-    after, before = values(f, theta + sigma * noise), values(f, theta - sigma * noise)
-    return weighted(after - np.roll(before, 1), noise, 2 * len(noise) * sigma)
+def alternating(f: Function, theta: Array, steps: Array) -> Array:
+    """Return f(theta + steps_1), f(theta - steps_1), f(theta + steps_2) and so on. [2 n]"""
+    points = np.stack([theta + steps, theta - steps], axis=1)
+    return values(f, points.reshape(-1, len(theta)))
+
+
+def _broken_pairs(f: Function, theta: Array, sigma: float, noise: Array) -> Array:
+    first, second = np.split(alternating(f, theta, sigma * noise), 2)
+    return weighted(first - second, noise, 2 * len(noise) * sigma)
 
 
 def _other_noise(f: Function, theta: Array, sigma: float, noise: Array) -> Array:
@@ -143,8 +147,8 @@ MISTAKES = {
         _plus, "A direction is good if f is larger on its side than on the other side.", GRADIENT
     ),
     "pairs broken": Mistake(
-        _next_pair,
-        "You subtract the value of another pair. Look at the order of the values.",
+        _broken_pairs,
+        "In your list of 2 n values the two sides alternate, but you read it as two halves.",
         GRADIENT,
     ),
     "values and directions in different order": Mistake(
@@ -182,7 +186,7 @@ def drawn_case(rng: Rng, D: int, n: int, third: float) -> Case:
     return one_call(partial(cubic, level, b, C, c), theta, sigma, noise)._replace(text=text)
 
 
-def _cases(rng: Rng) -> list[Case]:
+def drawn_cases(rng: Rng) -> list[Case]:
     """Draw four cases. The third one has as many orthogonal directions as parameters."""
     sizes = [(1, 2, 1.0), (2, 3, 1.0), (3, 3, 0.0), (3, 4, 1.0)]
     return [drawn_case(rng, *size) for size in sizes]
@@ -205,39 +209,4 @@ def numbers(case: Case) -> dict[str, float]:
 
 def es_gradient() -> Question:
     """Ask for es_gradient(f, theta [D], sigma, noise [n, D]) -> search_gradients (3) [D]."""
-    return value_question(ValueQuestion("es_gradient", _cases, _truth, MISTAKES, numbers))
-
-
-def _looped(f: Function, theta: Array, sigma: float, noise: Array) -> Array:
-    """Return search_gradients (3), with another round-off."""
-    total = np.zeros(len(theta))
-    for e in noise:
-        total = total + (float(f(theta + sigma * e)) - float(f(theta - sigma * e))) / sigma * e
-    return total / len(noise) / 2
-
-
-def _equal(program: Program, other: Program) -> bool:
-    """Return whether two programs are equal on the cases of one seed."""
-    pairs = [(program(*case.arguments[0]), other(*case.arguments[0])) for case in PROBES]
-    return all(np.allclose(x, y, rtol=1e-9, atol=1e-9) for x, y in pairs)
-
-
-PROBES = _cases(np.random.default_rng(0))
-MUTANTS = {  # what each of them does
-    "sigma forgotten": "It does not divide by sigma. It is right if sigma = 1.",
-    "sigma for 2 sigma": "It divides by sigma and not by 2 sigma.",
-    "one-sided": "It uses f at theta + sigma e_i alone.",
-    "sum for mean": "It does not divide by n. It is right if n = 1.",
-    "wrong sign": "Its result has the opposite sign.",
-    "pairs broken": "In the difference of pair i, it subtracts the value of another pair.",
-    "values and directions in different order": "The difference of a pair weights another e_i.",
-    "points at theta + e": "It uses f at theta + e_i and theta - e_i. It is right if sigma = 1.",
-    "directions of length 1": "It divides each weight by the length of e_i.",
-    "the last direction missing": "It leaves out the last row of the noise.",
-}
-
-
-def es_gradient_test() -> Question:
-    """Ask for test_es_gradient(es_gradient), which refuses wrong versions."""
-    mutants = {name: MISTAKES[name]._replace(say=say) for name, say in MUTANTS.items()}
-    return written_test(WrittenTest("test_es_gradient", [antithetic, _looped], mutants, _equal))
+    return value_question(ValueQuestion("es_gradient", drawn_cases, _truth, MISTAKES, numbers))

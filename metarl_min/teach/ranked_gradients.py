@@ -20,6 +20,7 @@ from metarl_min.basics.trees import Array, Rng
 from metarl_min.teach.evolution_strategies import (
     PAGE,
     Function,
+    alternating,
     antithetic,
     drawn_case,
     numbers,
@@ -167,10 +168,14 @@ def _in_sorted_order(f: Function, theta: Array, sigma: float, noise: Array) -> A
     return weighted(u[:n] - u[n:], noise, 2 * n * sigma)
 
 
-def _broken_pairs(f: Function, theta: Array, sigma: float, noise: Array) -> Array:
-    """Return the result of a program that mistakes the order of the 2 n utilities."""
+def _read_as_pairs(f: Function, theta: Array, sigma: float, noise: Array) -> Array:
     u = counted_ranks(np.concatenate(both_sides(f, theta, sigma, noise)))
     return weighted(u[0::2] - u[1::2], noise, 2 * len(noise) * sigma)
+
+
+def _read_as_halves(f: Function, theta: Array, sigma: float, noise: Array) -> Array:
+    u = counted_ranks(alternating(f, theta, sigma * noise))
+    return weighted(u[: len(noise)] - u[len(noise) :], noise, 2 * len(noise) * sigma)
 
 
 def _one_side(f: Function, theta: Array, sigma: float, noise: Array) -> Array:
@@ -199,8 +204,11 @@ RANKED = {
     "utilities in sorted order": Mistake(
         _in_sorted_order, "The utilities do not belong to their values.", RANKS
     ),
-    "pairs broken": Mistake(
-        _broken_pairs, "Look at the order in which you store the 2 n values.", RANKS
+    "two halves read as pairs": Mistake(
+        _read_as_pairs, "Your list of 2 n values has one half for each side. Look at its order."
+    ),
+    "pairs read as two halves": Mistake(
+        _read_as_halves, "In your list of 2 n values the two sides alternate. Look at its order."
     ),
     "one-sided": Mistake(_one_side, "Both sides of each pair are needed."),
     "signs of the differences": Mistake(_signs, "A rank is more than a sign.", RANKS),

@@ -12,6 +12,7 @@ from metarl_min.teach import (
     difference_steps,
     difference_tests,
     evolution_strategies,
+    evolution_tests,
     exact_meta_gradients,
     first_order_learners,
     inner_loops,
@@ -59,5 +60,5 @@ QUESTIONS: dict[str, Callable[..., Question]] = {
     "utilities": ranked_gradients.utilities,
     "ranked_gradient": ranked_gradients.ranked_gradient,
     "wrong_equation": broken_derivation.wrong_equation,
-    "es_gradient_test": evolution_strategies.es_gradient_test,
+    "es_gradient_test": evolution_tests.es_gradient_test,
 }

@@ -1,10 +1,14 @@
 """Assignment 1: a test of central differences."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
 from metarl_min.teach import difference_tests
+from metarl_min.teach.faults import Fault
 from metarl_min.teach.questions import in_this_process
+from metarl_min.teach.submissions import Limits, running
 
 QUESTION = difference_tests.central_difference_test()
 
@@ -50,3 +54,38 @@ def test_a_test_that_asks_for_the_derivative_refuses_a_right_implementation():
 def test_a_test_that_accepts_a_mutant_is_told_which(name):
     verdict = graded(QUESTION.mistakes[name].program)
     assert verdict.mistake == name and verdict.score == pytest.approx(7 / 8)
+
+
+SUBMISSION = b"""
+import numpy as np
+from hypothesis import given, strategies as st
+
+
+def test_central_difference(central_difference):
+    @given(st.floats(-3, 3), st.floats(-3, 3))
+    def a_product(x, y):
+        found = central_difference(lambda z: z[0] ** 2 * z[1], np.array([x, y]), 0.25)
+        assert np.allclose(found, [2 * x * y, x * x], atol=1e-7)
+
+    a_product()
+"""
+
+
+def test_hypothesis_draws_equal_examples_in_every_grading_and_shortens_none():
+    def points_of(student, weight):
+        points = []
+
+        def recording(f, x, h):
+            points.append(x.tolist())
+            return weight * np.array([2 * x[0] * x[1], x[0] ** 2])
+
+        with contextlib.suppress(Fault):
+            student.call("test_central_difference", recording)
+        return points
+
+    limits = Limits(60.0, 400, ("metarl_min",))
+    with running(SUBMISSION, "hw1.py", limits) as student:
+        right, again, wrong = (points_of(student, weight) for weight in (1.0, 1.0, 2.0))
+    assert right == again and 20 <= len(right) <= 30
+    first = next(i for i, (x, _) in enumerate(right) if abs(x) > 0.01)
+    assert len(wrong) <= first + 2  # the refused example once more, to see whether it is repeatable

@@ -1,10 +1,13 @@
 """Assignment 8: a derivation of the gradient of an evolution strategy, as programs."""
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from metarl_min.teach import es_derivation
 from metarl_min.teach.es_derivation import BROKEN, RIGHT, SLOPE, SMOOTH, Cubic
 
 F = Cubic(0.7, -1.2, 0.9, 1.1)
@@ -59,3 +62,21 @@ def test_special_points_hide_some_wrong_equations():
     assert at_theta_zero == [6, 8]
     assert at_e_zero == [5, 5, 6]
     assert at_positive_e == [5]
+
+
+def listed(text, pattern):
+    """The equations of a text by number, without the line breaks inside an equation."""
+    found = re.findall(pattern + r"(.*(?:\n#? +=.*)?)", text)
+    return {int(number): " ".join(body.replace("#", " ").split()) for number, body in found}
+
+
+def test_the_page_of_the_assignment_has_one_wrong_equation_which_is_among_the_broken_ones():
+    root = Path(es_derivation.__file__).parents[2]
+    page = (root / "examples/coursework/hw8/hw8.py").read_text(encoding="utf-8")
+    right = listed(es_derivation.__doc__, r"number (\d+)  +")
+    shown = listed(page, r"#  +(\d+)\.  ")
+    assert list(right) == list(shown) == list(range(1, 13))
+    wrong = [number for number in right if right[number] != shown[number]]
+    assert len(wrong) == 1
+    side = shown[wrong[0]].rpartition(" = ")[2]
+    assert (wrong[0], side) in [(number, text) for number, text, _ in BROKEN]

@@ -98,8 +98,9 @@ def ranked_gradient(f, theta, sigma, noise):
 #
 #     p(e) = exp(-e^2 / 2) / sqrt(2 pi),    q(x) = p((x - theta) / sigma) / sigma
 #
-# F is a cubic polynomial, and F_sigma is the smoothed F. F', F''' and F_sigma' are derivatives, and
-# int is an integral over all numbers.
+# E is the mean over e, and int is an integral over all numbers. F is a cubic polynomial, and
+# F_sigma is the smoothed F. F' and F''' are the first and third derivative of F, and F_sigma' is
+# the derivative of F_sigma.
 #
 #      1.  F_sigma(theta) = E F(theta + sigma e)
 #      2.  1 = int p(e) de
@@ -195,6 +196,6 @@ def test_es_gradient(es_gradient):
 #
 #     check(question(), es_gradient)
 #
-# The other questions are `es_gradient_test` of the same module, `utilities` and `ranked_gradient`
-# of `metarl_min.teach.ranked_gradients`, and `wrong_equation` of
-# `metarl_min.teach.broken_derivation`.
+# The other questions are `utilities` and `ranked_gradient` of `metarl_min.teach.ranked_gradients`,
+# `wrong_equation` of `metarl_min.teach.broken_derivation`, and `es_gradient_test` of
+# `metarl_min.teach.evolution_tests`.
