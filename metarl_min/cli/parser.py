@@ -126,6 +126,10 @@ def _add_train(added: Parser) -> None:
 
 def _add_evaluate(added: Parser) -> None:
     added.add_argument("directory", metavar="RUN_DIR", help="where train has written")
+    other = "judge on these tasks instead of those of the run"
+    added.add_argument("family", metavar="FAMILY", nargs="?", help=other)
+    parameter = "a parameter of this family"
+    added.add_argument("words", metavar="key=value", nargs="*", default=[], help=parameter)
     about = "fresh tasks; default 20000"
     added.add_argument("--num-tasks", type=number(2), default=20_000, metavar="N", help=about)
     added.add_argument("--greedy", action="store_true", help="play the most probable action")

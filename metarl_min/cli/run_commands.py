@@ -8,7 +8,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from metarl_min import learners, training
+from metarl_min import checkpoints, learners, training
 from metarl_min.basics import words
 from metarl_min.basics.arguments import require
 from metarl_min.ceilings import Ceiling, TooLarge, bayes_optimal, bounds
@@ -138,14 +138,34 @@ def _ceiling_or_bounds(family: Family) -> tuple[Ceiling | None, tuple[float, flo
     return None, (interval.lower, interval.upper)
 
 
+def _on_other_tasks(args: argparse.Namespace, run: runs.Run, first: Checkpoint) -> Learner:
+    """Return the learner of a run for the family that the words name.
+
+    ValueError unless this learner continues from the same states as the learner of the run.
+    """
+    family = family_registry.make(args.family, parameters(args.words))
+    learner = runs.make(run, family)
+    other = training.initial_checkpoint(learner, run.seed)
+    shapes = [checkpoints.shapes(checkpoints.leaves_of(one)) for one in (first, other)]
+    rule = f"a family to judge on must fit the parameters of {run.learner} in {args.directory}"
+    require(shapes[0] == shapes[1], rule, f"other shapes for {args.family}")
+    difference = runs.family_difference(run, family)
+    log(f"{args.directory} was trained on other tasks: {difference}" if difference else
+        f"{args.directory} was trained on these tasks")  # fmt: skip
+    return learner
+
+
 def evaluate(args: argparse.Namespace) -> Work:
-    """Score the learner of a run directory on fresh tasks."""
+    """Score the learner of a run directory on fresh tasks of its family, or of another one."""
     directory = Path(args.directory)
     run = runs.read_run(directory)
     learner = runs.make(run)
-    require_affordable(args.num_tasks, learner)
-    last = training.restore(directory, training.initial_checkpoint(learner, run.seed))
+    first = training.initial_checkpoint(learner, run.seed)
+    last = training.restore(directory, first)
     require(last.iteration > 0, "a run must have a checkpoint", directory)
+    if args.family is not None:
+        learner = _on_other_tasks(args, run, first)
+    require_affordable(args.num_tasks, learner)
 
     def work() -> str:
         if last.iteration < run.iterations:
@@ -160,7 +180,8 @@ def evaluate(args: argparse.Namespace) -> Work:
             "random": bayes_optimal.expected_random(learner.family),
             "bayes_optimal": ceiling.value if ceiling else None,
         }
-        result = {"learner": run.learner, "family": run.family, **row, **exact}
+        family = runs.family_words(learner.family)
+        result = {"learner": run.learner, "family": family, **row, **exact}
         return to_json(result) if args.json else tables.evaluation(result, interval)
 
     return work

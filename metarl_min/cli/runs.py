@@ -229,9 +229,17 @@ def in_this_environment(run: Run, iteration: int) -> tuple[Run, str]:
     return (run._replace(resumed=[*run.resumed, entry]) if text else run), text
 
 
-def make(run: Run) -> Learner:
-    """Return the learner of a run, for the family of the run."""
-    parameters = {key: str(value) for key, value in run.family.items() if key != "name"}
-    family = families.make(run.family["name"], parameters)
+def make(run: Run, family: Family | None = None) -> Learner:
+    """Return the learner of a run, for the family of the run or for another one."""
+    if family is None:
+        parameters = {key: str(value) for key, value in run.family.items() if key != "name"}
+        family = families.make(run.family["name"], parameters)
     settings = {key: str(value) for key, value in run.settings.items()}
     return learners.make(run.learner, family, settings)
+
+
+def family_difference(run: Run, family: Family) -> str:
+    """Return in words where another family differs from the family of a run; "" if it does not."""
+    old, new = run.family, family_words(family)
+    keys = [key for key in dict.fromkeys([*old, *new]) if not _same(old.get(key), new.get(key))]
+    return ", ".join(f"{key}={new.get(key, 'none')} and not {old.get(key, 'none')}" for key in keys)

@@ -9,6 +9,7 @@ import pytest
 from command_line import SCORES, SMALL, strict
 
 import metarl_min
+from metarl_min import training
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.cli import jobs, runs
 from metarl_min.learners import registry
@@ -59,6 +60,45 @@ def test_evaluate_says_why_there_is_no_score_pdl(run, trained, monkeypatch):
     status, out, err = run("evaluate", trained, "--num-tasks", "50")
     assert status == 0 and err.startswith("no score_pdl: the episodes of a trial do not determine")
     assert "bayes_optimal (exact)" in out
+
+
+def test_evaluate_judges_a_run_on_other_tasks(run, trained):
+    """Longer trials and another prior have another ceiling."""
+    words = ("evaluate", trained, "bandit", "arms=2", "pulls=6", "prior=3,1/1,3")
+    status, out, err = run(*words, "--num-tasks", "50", "--json")
+    result = strict(out)
+    assert status == 0 and result["random"] == pytest.approx(3.0)
+    assert result["family"] == {"name": "bandit", "arms": 2, "pulls": 6, "prior": "3,1/1,3"}
+    assert "other tasks: pulls=6 and not 4, prior=3,1/1,3 and not 1,1" in err
+    assert result["bayes_optimal"] > 4 and len(result["per_episode"]) == 6
+    same = run("evaluate", trained, *SMALL, "--num-tasks", "50", "--json")
+    assert strict(same[1]) == strict(run("evaluate", trained, "--num-tasks", "50", "--json")[1])
+    assert "was trained on these tasks" in same[2]
+
+
+def test_three_lines_of_the_readme_load_a_run(trained):
+    readme = (Path(metarl_min.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    lines = re.search(r"<!-- load -->\n```\n(.*?)```", readme, re.S).group(1)
+    names = {"runs": runs, "training": training, "Path": Path}
+    exec(lines.replace("runs/right", trained), names)
+    assert names["last"].iteration == 5 and "logits" in names["last"].state.theta
+    assert lines.count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        (("bandit", "arms=3", "pulls=4"), "must fit the parameters of toy"),
+        (("gridworld",), "must fit the parameters of toy"),
+        (("bandit", "pulls"), "a parameter must be written key=value"),
+        (("bandit", "legs=3"), "legs"),
+        (("bandits",), "did you mean bandit"),
+        (("pulls=6",), "must be one of"),
+    ],
+)
+def test_a_family_that_does_not_fit_a_run_is_refused(run, trained, words, rule):
+    status, out, err = run("evaluate", trained, *words)
+    assert (status, out) == (2, "") and rule in err and err.count("\n") == 1
 
 
 def test_evaluate_of_no_run_says_so(run):
