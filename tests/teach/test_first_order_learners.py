@@ -1,14 +1,16 @@
 """First-order MAML and Reptile of assignment 4: the truth by hand, and the mistakes."""
 
+import autograd.numpy as anp
 import numpy as np
 import pytest
+from autograd import grad
 from teach.test_inner_loops import by_hand, graded
 
 from metarl_min.gradients import adaptation
 from metarl_min.gradients.objectives import expected_return_objective
 from metarl_min.mdps.policies import tabular
 from metarl_min.tasks.bandits import bandit_mdps
-from metarl_min.teach import first_order_learners
+from metarl_min.teach import first_order_learners, inner_loops
 from metarl_min.teach.first_order_learners import fomaml, reptile
 
 THETA, ALPHA = np.array([0.3, -0.2, 0.5]), 1.6
@@ -94,3 +96,85 @@ def test_the_arguments_have_a_range():
             maker(num_tasks=1)
         with pytest.raises(ValueError, match="num_tasks and num_steps must differ"):
             maker(num_steps=3, num_tasks=3)
+
+
+def ends_of(num_steps):
+    return [by_hand(THETA, task, ALPHA, num_steps)[-1] for task in TASKS]
+
+
+def slope(phi, task):
+    return by_hand(phi, task, 1.0, 1)[1] - phi
+
+
+def in_sequence():
+    """phi_2 of each task, where a task starts at the end of the task before."""
+    phi, ends = THETA, []
+    for task in TASKS:
+        phi = by_hand(phi, task, ALPHA, 2)[-1]
+        ends.append(phi)
+    return ends
+
+
+def mean_slope(ends, tasks=TASKS):
+    return np.mean([slope(phi, task) for phi, task in zip(ends, tasks, strict=True)], axis=0)
+
+
+def test_every_own_mistake_of_fomaml_is_what_its_name_says():
+    all_slopes = [sum(slope(phi, x) for phi in by_hand(THETA, x, ALPHA, 2)) for x in TASKS]
+    average = TASKS.mean(axis=0)
+    second_order = grad(
+        lambda theta: sum(adapted_reward(theta, task) for task in TASKS) / len(TASKS)
+    )(THETA)
+    expected = {
+        "the gradient at theta": mean_slope([THETA] * 3),
+        "the second-order meta-gradient": second_order,
+        "the gradients at all iterates": np.mean(all_slopes, axis=0),
+        "the outer gradient on the last task": mean_slope(ends_of(2), [TASKS[-1]] * 3),
+        "Reptile": (np.mean(ends_of(2), axis=0) - THETA) / ALPHA,
+        "sum for mean": 3 * mean_slope(ends_of(2)),
+        "last task only": slope(ends_of(2)[-1], TASKS[-1]),
+        "first task only": slope(ends_of(2)[0], TASKS[0]),
+        "tasks in sequence": mean_slope(in_sequence()),
+        "inner steps along the mean of all tasks": slope(
+            by_hand(THETA, average, ALPHA, 2)[-1], average
+        ),
+        "one step too many": mean_slope(ends_of(3)),
+        "one step too few": mean_slope(ends_of(1)),
+        "wrong sign": -mean_slope(ends_of(2)),
+    }
+    compare(fomaml(2, 3).mistakes, expected)
+
+
+def test_every_own_mistake_of_reptile_is_what_its_name_says():
+    move = np.mean(ends_of(2), axis=0) - THETA
+    together = by_hand(THETA, TASKS.mean(axis=0), ALPHA, 2)[-1]
+    expected = {
+        "first-order MAML": mean_slope(ends_of(2)),
+        "not divided by alpha": move,
+        "the last iterate": THETA + move,
+        "the new theta": THETA + move / ALPHA,
+        "sum for mean": 3 * move / ALPHA,
+        "last task only": (ends_of(2)[-1] - THETA) / ALPHA,
+        "first task only": (ends_of(2)[0] - THETA) / ALPHA,
+        "tasks in sequence": (np.mean(in_sequence(), axis=0) - THETA) / ALPHA,
+        "inner steps along the mean of all tasks": (together - THETA) / ALPHA,
+        "one step too many": (np.mean(ends_of(3), axis=0) - THETA) / ALPHA,
+        "one step too few": (np.mean(ends_of(1), axis=0) - THETA) / ALPHA,
+        "wrong sign": -move / ALPHA,
+    }
+    compare(reptile(2, 3).mistakes, expected)
+
+
+def adapted_reward(theta, task):
+    for _ in range(2):
+        pi = anp.exp(theta) / anp.sum(anp.exp(theta))
+        theta = theta + ALPHA * pi * (task - anp.sum(pi * task))
+    return anp.sum(anp.exp(theta) * task) / anp.sum(anp.exp(theta))
+
+
+def compare(mistakes, expected):
+    loops = inner_loops.WRONG_GRADIENTS | inner_loops.WRONG_STEPS | inner_loops.WRONG_LATER_STEPS
+    assert set(mistakes) == set(expected) | set(loops)
+    for name, vector in expected.items():
+        found = mistakes[name].program(THETA, TASKS, ALPHA, 2)
+        np.testing.assert_allclose(found, vector, rtol=1e-10, atol=1e-13, err_msg=name)

@@ -118,3 +118,40 @@ def test_an_unknown_mistake_shows_the_first_wrong_row():
 def test_the_number_of_steps_is_from_1_to_5(num_steps):
     with pytest.raises((TypeError, ValueError), match="num_steps must"):
         inner_loops.adapt(num_steps)
+
+
+def test_every_wrong_step_is_what_its_name_says():
+    pi = np.exp(THETA) / np.exp(THETA).sum()
+    J, first = sum(pi * TASK), by_hand(THETA, TASK, 1.0, 1)[1] - THETA
+    end = THETA + ALPHA * first
+    second = by_hand(end, TASK, 1.0, 1)[1] - end
+    expected = {  # phi_1, or phi_2 of the mistakes in later steps
+        "descent in the inner loop": (1, THETA - ALPHA * first),
+        "alpha forgotten in the inner loop": (1, THETA + first),
+        "alpha twice in the inner loop": (1, THETA + ALPHA * ALPHA * first),
+        "the expected reward not subtracted": (1, THETA + ALPHA * pi * TASK),
+        "the mean over the arms subtracted": (1, THETA + ALPHA * pi * (TASK - sum(TASK) / 3)),
+        "the probabilities forgotten": (1, THETA + ALPHA * (TASK - J)),
+        "the gradient in the probabilities": (1, THETA + ALPHA * TASK),
+        "the gradient frozen at theta": (2, end + ALPHA * first),
+        "every step from theta": (2, THETA + ALPHA * second),
+    }
+    mistakes = inner_loops.adapt(2).mistakes
+    assert set(expected) == set(mistakes) - set(inner_loops.WRONG_PATHS)
+    for name, (k, phi) in expected.items():
+        found = mistakes[name].program(THETA, TASK, ALPHA, k)[k]
+        np.testing.assert_allclose(found, phi, rtol=1e-11, err_msg=name)
+
+
+def test_every_wrong_path_is_what_its_name_says():
+    zero, one, two, three = by_hand(THETA, TASK, ALPHA, 3)
+    expected = {
+        "every row is the last iterate": [two, two, two],
+        "theta is not the first row": [one, two, three],
+        "every row is one step late": [zero, zero, one],
+        "probabilities instead of logits": [np.exp(x) / np.exp(x).sum() for x in (zero, one, two)],
+    }
+    assert set(expected) == set(inner_loops.WRONG_PATHS)
+    for name, rows in expected.items():
+        found = inner_loops.WRONG_PATHS[name][0](THETA, TASK, ALPHA, 2)
+        np.testing.assert_allclose(found, rows, rtol=1e-11, err_msg=name)

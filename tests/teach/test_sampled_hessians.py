@@ -1,7 +1,9 @@
 """The estimate of the Hessian of assignment 6: its mean by hand, and the mistakes."""
 
+import autograd.numpy as anp
 import numpy as np
 import pytest
+from autograd import hessian, jacobian
 from teach.test_inner_loops import graded
 from teach.test_sampled_surrogates import softmax
 
@@ -71,3 +73,56 @@ def test_a_product_of_sums_has_the_right_mean_and_a_product_of_means_has_not():
 def test_the_number_of_pulls_is_from_2_to_4():
     with pytest.raises(ValueError, match="num_pulls must"):
         hessian_estimate(1)
+
+
+ACTIONS, B = np.array([1, 0, 1]), 0.6
+R = ARMS[ACTIONS]
+
+
+def log_pi(z):
+    return (z - anp.log(anp.sum(anp.exp(z))))[ACTIONS]
+
+
+def ratio(z):
+    return anp.exp(log_pi(z) - log_pi(THETA))
+
+
+def second(surrogate):
+    """The Hessian at THETA of the mean of a surrogate over the pulls, by autograd."""
+    return hessian(lambda z: anp.mean(surrogate(z)))(THETA)
+
+
+def products_of(weight):
+    """The mean of weight times the outer product of the gradient of log pi with itself."""
+    g = jacobian(log_pi)(THETA)
+    return sum(w * np.outer(x, x) for w, x in zip(weight, g, strict=True)) / len(g)
+
+
+def means():
+    g = jacobian(log_pi)(THETA)
+    return np.outer(np.mean((R - B)[:, None] * g, axis=0), np.mean(g, axis=0))
+
+
+REINFORCE = second(lambda z: (R - B) * log_pi(z))
+BY_AUTOGRAD = {
+    "the outer product missing": REINFORCE,
+    "only the outer product": products_of(R - B),
+    "no baseline in the outer product": second(lambda z: R * ratio(z) - B * log_pi(z)),
+    "the baseline in the outer product only": second(lambda z: (R - B) * ratio(z) + B * log_pi(z)),
+    "an outer product of means": REINFORCE + means(),
+    "the outer product without the advantage": REINFORCE + products_of(np.ones(3)),
+    "the outer product of estimated gradients": REINFORCE + products_of((R - B) ** 2),
+    "wrong sign of the derivative of the score": products_of(R - B) - REINFORCE,
+    "wrong sign of the outer product": REINFORCE - products_of(R - B),
+    "sum for mean": 3 * second(lambda z: (R - B) * ratio(z)),
+}
+
+
+def test_every_mistake_is_what_its_name_says():
+    assert set(BY_AUTOGRAD) == set(sampled_hessians.MISTAKES)
+    for name, expected in BY_AUTOGRAD.items():
+        found = sampled_hessians.MISTAKES[name].program(THETA, ACTIONS, R, B)
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-13, err_msg=name)
+    found = sampled_hessians.right(THETA, ACTIONS, R, B)
+    np.testing.assert_allclose(found, by_hand(THETA, ACTIONS, R, B), rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(found, second(lambda z: (R - B) * ratio(z)), rtol=1e-10, atol=1e-13)

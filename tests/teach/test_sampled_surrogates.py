@@ -1,7 +1,7 @@
 """The surrogate of assignment 6: the mean over all data sets, and the mistakes."""
 
 from itertools import product
-from math import exp
+from math import exp, log
 
 import numpy as np
 import pytest
@@ -76,3 +76,29 @@ def test_a_surrogate_that_ignores_the_data_is_wrong_in_every_case():
 def test_the_number_of_pulls_is_from_2_to_4():
     with pytest.raises(ValueError, match="num_pulls must"):
         inner_surrogate(5)
+
+
+def test_every_mistake_is_what_its_name_says():
+    actions = [2, 0]
+    new, old = ([softmax(z)[a] for a in actions] for z in (PHI, REFERENCE))
+    odds = [exp(PHI[a] - REFERENCE[a]) for a in actions]
+    (p, q), (s, t), (x, y) = new, old, (ARMS[2] - B, ARMS[0] - B)
+    total, clipped = p / s + q / t, [min(max(w, 0.8), 1.2) for w in (p / s, q / t)]
+    expected = {
+        "no importance weight": (ARMS[2] + ARMS[0]) / 2,
+        "importance weight upside down": B + (s / p * x + t / q * y) / 2,
+        "the new probability as weight": B + (p * x + q * y) / 2,
+        "the surrogate of REINFORCE": (log(p) * x + log(q) * y) / 2,
+        "the log of the probability as weight": B + (log(p) * x + log(q) * y) / 2,
+        "the weight to first order": B + ((1 + log(p / s)) * x + (1 + log(q / t)) * y) / 2,
+        "the weight from the logits alone": B + (odds[0] * x + odds[1] * y) / 2,
+        "the weight clipped": B + (clipped[0] * x + clipped[1] * y) / 2,
+        "weights that sum to N": B + (p / s * x + q / t * y) / total,
+        "the baseline not added again": (p / s * x + q / t * y) / 2,
+        "sum for mean": B + p / s * x + q / t * y,
+    }
+    assert set(expected) == set(sampled_surrogates.MISTAKES)
+    for name, number in expected.items():
+        program = sampled_surrogates.MISTAKES[name].program
+        found = program(PHI, REFERENCE, np.array(actions), ARMS[actions], B)
+        assert found == pytest.approx(number, rel=1e-11), name
