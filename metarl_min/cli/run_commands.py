@@ -166,22 +166,23 @@ def evaluate(args: argparse.Namespace) -> Work:
     if args.family is not None:
         learner = _on_other_tasks(args, run, first)
     require_affordable(args.num_tasks, learner)
+    return partial(_evaluate, args, run, learner, last)
 
-    def work() -> str:
-        if last.iteration < run.iterations:
-            log(f"{directory} has done {last.iteration} of {run.iterations} iterations")
-        ceiling, interval = _ceiling_or_bounds(learner.family)
-        row = comparison.score_row(
-            learner, last.state, ceiling, num_tasks=args.num_tasks,
-            num_control_tasks=args.num_tasks, seed=args.seed, control_seed=run.seed,
-            greedy=args.greedy,
-        )  # fmt: skip
-        exact = {
-            "random": bayes_optimal.expected_random(learner.family),
-            "bayes_optimal": ceiling.value if ceiling else None,
-        }
-        family = runs.family_words(learner.family)
-        result = {"learner": run.learner, "family": family, **row, **exact}
-        return to_json(result) if args.json else tables.evaluation(result, interval)
 
-    return work
+def _evaluate(args: argparse.Namespace, run: runs.Run, learner: Learner, last: Checkpoint) -> str:
+    """Return the scores of a learner, as a table or as JSON."""
+    if last.iteration < run.iterations:
+        log(f"{args.directory} has done {last.iteration} of {run.iterations} iterations")
+    ceiling, interval = _ceiling_or_bounds(learner.family)
+    row = comparison.score_row(
+        learner, last.state, ceiling, num_tasks=args.num_tasks,
+        num_control_tasks=args.num_tasks, seed=args.seed, control_seed=run.seed,
+        greedy=args.greedy,
+    )  # fmt: skip
+    exact = {
+        "random": bayes_optimal.expected_random(learner.family),
+        "bayes_optimal": ceiling.value if ceiling else None,
+    }
+    family = runs.family_words(learner.family)
+    result = {"learner": run.learner, "family": family, **row, **exact}
+    return to_json(result) if args.json else tables.evaluation(result, interval)
