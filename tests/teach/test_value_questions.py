@@ -75,3 +75,154 @@ def test_a_number_that_is_one_in_the_first_case_still_names_a_factor():
     )
     assert graded(lambda x: 2 * len(x) * x, question).mistake == "N times the right result"
     assert graded(lambda x: 2 * x / len(x), question).mistake == "1/N times the right result"
+
+
+def asked(cases, truth, mistakes, **words):
+    return value_question(ValueQuestion("f", lambda rng: cases, truth, mistakes, **words))
+
+
+SIZES = (1.0, 0.1, 50.0)
+
+
+def scaled(size):
+    """A question whose truth is [x, 2 x] for the sizes x."""
+    cases = [one_call(x) for x in SIZES]
+    return asked(cases, lambda case: np.array([1, 2]) * case.arguments[0][0], {})
+
+
+@pytest.mark.parametrize("wrong", SIZES)
+def test_an_error_is_judged_by_the_size_of_its_own_case(wrong):
+    """An error of 1e-6 in the smallest case is 2e-9 of the largest truth of all cases."""
+
+    def program(x, relative):
+        return np.array([1, 2]) * x * (1 + relative * (x == wrong))
+
+    question = scaled(wrong)
+    assert graded(lambda x: program(x, 1e-8), question).score == 1
+    found = graded(lambda x: program(x, 1e-6), question)
+    assert found.mistake == "unknown" and "right in 2 of 3 cases" in found.text
+
+
+def test_a_truth_of_zero_allows_round_off():
+    cases = [one_call(x) for x in (0.0, 1.0)]
+    question = asked(cases, lambda case: case.arguments[0][0], {})
+    assert graded(lambda x: x + 1e-16, question).score == 1
+    assert graded(lambda x: x + 1e-9, question).mistake == "unknown"
+
+
+def test_the_border_of_the_tolerance():
+    question = asked([one_call(1.0)], lambda case: np.array([1.0, -4.0]), {}, tolerance=1e-3)
+    for error, score in ((3.9e-3, 1), (4.1e-3, 0)):
+        for entry in (0, 1):
+            for sign in (1, -1):
+                answer = np.array([1.0, -4.0])
+                answer[entry] += sign * error
+                assert graded(lambda x, answer=answer: answer, question).score == score
+
+
+def test_a_mistake_that_could_pass_as_right_is_never_drawn():
+    """The mistake differs in the small case only, by less than a right result may differ."""
+    cases = [one_call(1e-12), one_call(1.0)]
+    mistakes = {"small": Mistake(lambda x: 0.0 if x < 0.5 else x, "")}
+    question = asked(cases, lambda case: case.arguments[0][0], mistakes)
+    with pytest.raises(RuntimeError, match="f: no cases tell all mistakes apart"):
+        graded(lambda x: x, question)
+
+
+@pytest.mark.parametrize("second", [lambda x: x, lambda x: 2 * x])
+def test_mistakes_that_are_right_or_equal_are_never_drawn(second):
+    mistakes = {"one": Mistake(lambda x: 2 * x, ""), "two": Mistake(second, "")}
+    question = asked([one_call(1.0)], lambda case: case.arguments[0][0], mistakes)
+    with pytest.raises(RuntimeError, match="no cases tell all mistakes apart"):
+        graded(lambda x: x, question)
+
+
+def test_cases_are_drawn_until_all_mistakes_differ():
+    drawn = []
+
+    def cases(rng):
+        drawn.append(rng.integers(0, 3))
+        return [one_call(int(drawn[-1]))]
+
+    mistakes = {"the square": Mistake(lambda x: x * x, "")}
+    question = value_question(
+        ValueQuestion("f", cases, lambda case: case.arguments[0][0], mistakes)
+    )
+    for seed in range(8):
+        assert graded(lambda x: x * x, question, seed).mistake == "the square"
+    assert 0 in drawn and 1 in drawn
+
+
+def test_a_mistake_needs_its_result_in_every_case():
+    mixed = graded(lambda x: float(np.median(x)) if len(x) == 3 else float(sum(x)))
+    assert mixed.mistake == "unknown" and mixed.score == 0
+    named = graded(lambda x: float(np.median(x)))
+    assert named.mistake == "unknown" or named.mistake == "the median"
+
+
+def test_a_mistake_is_named_with_its_equation_and_its_page():
+    found = graded(lambda x: float(sum(x)))
+    assert (found.mistake, found.equation, found.page) == ("the sum", "", "")
+    assert "Divide." in found.text
+
+
+def test_a_multiple_of_the_right_result_is_named():
+    assert graded(lambda x: -float(x.mean())).mistake == "-1 times the right result"
+    assert graded(lambda x: float(x.mean()) / len(x)).mistake == "1/N times the right result"
+
+
+def test_zero_is_no_multiple():
+    assert graded(lambda x: 0.0).mistake == "unknown"
+
+
+def test_an_answer_that_changes_on_the_second_call_is_not_right():
+    """Each way to be right once only: the first call, the first pass, each new argument."""
+
+    def after(number):
+        calls = []
+
+        def program(x):
+            calls.append(0)
+            return float(x.mean()) + (len(calls) > number)
+
+        return program
+
+    assert [graded(after(n)).mistake for n in range(5)] == [
+        "unknown", "not repeatable", "not repeatable", "not repeatable", ""
+    ]  # fmt: skip
+
+
+def test_the_first_wrong_entry_is_shown_with_its_place():
+    truth = {"a": np.arange(4.0).reshape(2, 2) + 1, "b": 5.0}
+
+    def program(x):
+        return {"a": np.array([[1.0, 2.0], [3.0, 9.0]]), "b": 7.0}
+
+    question = asked([one_call(2.5)], lambda case: truth, {})
+    text = graded(program, question).text
+    assert "In it your result at ['a'][1, 1] is 9, and the exact value is 4." in text
+    assert "f(2.5)" in text
+
+
+def test_the_arguments_of_the_program_are_copies():
+    x = np.arange(3.0)
+
+    def program(y):
+        y[0] = 100.0
+        return float(y.sum())
+
+    question = asked([one_call(x)], lambda case: 3.0, {})
+    assert graded(program, question).mistake == "changes its arguments"
+    assert x.tolist() == [0, 1, 2]
+
+
+def test_an_estimator_is_called_with_every_data_set_and_weighted():
+    seen = []
+    question = asked([coin(0.25)], lambda case: 1.0, {})
+    verdict = graded(lambda x: seen.append(x) or 4.0 * x, question)
+    assert verdict.score == 1 and seen[:2] == [0, 1]
+
+
+def test_an_estimator_with_a_fault_in_one_data_set_is_not_right():
+    question = asked([coin(0.25)], lambda case: 1.0, {})
+    assert graded(lambda x: np.nan if x == 0 else 4.0, question).mistake == "not finite"

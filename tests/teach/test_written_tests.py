@@ -91,3 +91,50 @@ def test_the_mistakes_are_tests_that_accept_one_mutant():
     for name, mistake in SQUARE.mistakes.items():
         verdict = graded(mistake.program)
         assert verdict.score == pytest.approx(2 / 3) and verdict.mistake == name
+
+
+def test_a_test_that_counts_refuses_a_right_implementation():
+    """Right implementations come twice, so that a test without a memory is not enough."""
+    scores = []
+    for seed in range(20):
+        calls = []
+
+        def second_half(square, calls=calls):
+            calls.append(square)
+            assert len(calls) <= 4
+
+        scores.append(graded(second_half, seed).score)
+    assert scores.count(0) >= 15
+
+
+def test_a_right_test_is_called_for_every_implementation_in_an_order_of_the_seed():
+    orders = []
+    for seed in (0, 0, 1):
+        seen = []
+        graded(lambda square, seen=seen: seen.append(square(-2.0)), seed)
+        orders.append(seen)
+    assert orders[0] == orders[1] != orders[2]
+    assert sorted(orders[0]) == sorted([4.0] * 4 + [-4.0, 2.0, -4.0])
+
+
+@pytest.mark.parametrize("x", [np.zeros(1001), 10**9, [np.zeros(600)] * 2, {"a": -(10**9)}])
+def test_an_implementation_refuses_large_arguments(x):
+    verdict = graded(lambda square: square(x))
+    assert verdict.mistake == "refuses a right implementation"
+    assert "ValueError" in verdict.text and "must be at most 1000" in verdict.text
+
+
+def test_a_fault_that_is_no_refusal_ends_the_grading():
+    def leaves(square):
+        raise SystemExit
+
+    verdict = graded(leaves)
+    assert (verdict.score, verdict.mistake) == (0.0, "ended")
+
+
+def test_any_error_refuses_an_implementation():
+    def strict(square):
+        if square(3.0) != 9.0 or square(-1.0) != 1.0:
+            raise KeyError("wrong")
+
+    assert graded(strict).score == 1
