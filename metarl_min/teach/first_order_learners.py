@@ -26,7 +26,7 @@ from metarl_min.basics.arguments import require, whole
 from metarl_min.basics.trees import Array
 from metarl_min.gradients import exact_mistakes
 from metarl_min.teach.exact_meta_gradients import problem_of
-from metarl_min.teach.inner_loops import RIGHT, Inner, draw, iterates, with_wrong_steps
+from metarl_min.teach.inner_loops import HINTS, RIGHT, Inner, draw, iterates, with_wrong_steps
 from metarl_min.teach.questions import Mistake, Question
 from metarl_min.teach.value_questions import ValueQuestion, value_question
 
@@ -232,5 +232,6 @@ def _asked(
         truth=lambda case: right(*case.arguments[0]),
         mistakes=mistakes | with_wrong_steps(right, num_steps),
         numbers=lambda case: {"alpha": case.arguments[0][2], "M": num_tasks, "K": num_steps},
+        hints=HINTS,
     )
     return value_question(asked)

@@ -27,6 +27,11 @@ from metarl_min.teach.questions import Mistake, Program, Question
 from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, value_question
 
 STEP, SOFTMAX = "adaptation (1)", "objectives (5)"
+HINTS = {
+    "changes its arguments": (
+        "After phi = theta both names stand for one array, and phi += .. changes this array."
+    )
+}
 Gradient = Callable[[Array, Array], Array]  # phi, task [..., A] -> [..., A]
 Rule = Callable[..., Array]  # g, theta, phi, task, alpha -> the next phi
 
@@ -188,5 +193,6 @@ def adapt(num_steps: int = 3) -> Question:
         cases=partial(draw, num_steps=K),
         truth=lambda case: iterates(*case.arguments[0]),
         mistakes=rows | with_wrong_steps(iterates, K),
+        hints=HINTS,
     )
     return value_question(asked)
