@@ -274,7 +274,7 @@ def test_a_run_killed_at_random_moments_and_resumed_has_the_bits_of_one_that_was
     assert kills >= 1
     for name in ("checkpoint.npz", "run.json"):
         assert (whole / name).read_bytes() == (killed / name).read_bytes()
-    assert sorted(os.listdir(killed)) == ["checkpoint.npz", "run.json"]
+    assert sorted(os.listdir(killed)) == ["checkpoint.npz", "history.csv", "run.json"]
     assert json.loads((killed / "run.json").read_text())["settings"] == {
         "fault": "", "at": 0, "pause": 0.004,
     }  # fmt: skip

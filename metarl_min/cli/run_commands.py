@@ -7,6 +7,7 @@ import math
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from metarl_min import checkpoints, learners, training
 from metarl_min.basics import words
@@ -17,7 +18,7 @@ from metarl_min.cli import comparison, environment, runs
 from metarl_min.cli.console import Work, log, parameters, to_json
 from metarl_min.learners import Learner
 from metarl_min.learners import registry as learner_registry
-from metarl_min.reports import progress, tables
+from metarl_min.reports import history, progress, tables
 from metarl_min.tasks import Family, Unsupported
 from metarl_min.tasks import registry as family_registry
 
@@ -115,7 +116,15 @@ def _train(directory: Path, learner: Learner, run: runs.Run, last: Checkpoint) -
     """Train to the end of the run, and return the last line that is printed."""
     started = time.perf_counter()
     try:
-        with progress.progress(run.iterations) as on_iteration:
+        with (
+            history.record(directory, last.iteration) as write,
+            progress.progress(run.iterations) as show,
+        ):
+
+            def on_iteration(number: int, info: Any) -> None:
+                write(number, info)
+                show(number, info)
+
             training.continue_run(directory, learner, run.iterations, last, on_iteration)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"add --resume --out {directory} to continue") from None

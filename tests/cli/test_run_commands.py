@@ -13,6 +13,7 @@ from metarl_min import training
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.cli import jobs, runs
 from metarl_min.learners import registry
+from metarl_min.reports import history
 
 PAGE = (Path(metarl_min.__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 TINY = {  # settings that make a learner cheap
@@ -60,6 +61,11 @@ def test_evaluate_says_why_there_is_no_score_pdl(run, trained, monkeypatch):
     status, out, err = run("evaluate", trained, "--num-tasks", "50")
     assert status == 0 and err.startswith("no score_pdl: the episodes of a trial do not determine")
     assert "bayes_optimal (exact)" in out
+
+
+def test_train_records_every_iteration(trained):
+    found = history.read(Path(trained))
+    assert found["iteration"].tolist() == [1, 2, 3, 4, 5] and "norm" in found
 
 
 def test_evaluate_judges_a_run_on_other_tasks(run, trained):
