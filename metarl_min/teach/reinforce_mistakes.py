@@ -32,6 +32,7 @@ from metarl_min.teach.reinforce_weights import (
     others_baseline,
     policy,
     right_weights,
+    standardised,
 )
 
 Scores = Callable[[Batch, Array], Array]  # the counts of the weights -> a wrong gradient [S, A]
@@ -99,6 +100,12 @@ def _one_mean_baseline(*arguments: Any) -> Array:
     return W.mean() + 0 * W
 
 
+def _standardised_returns(power: int, *arguments: Any) -> Array:
+    """Return the estimate with standardised returns-to-go and the factor gamma^(power t). [S, A]"""
+    x = batch_of(_no_baseline, arguments)
+    return gradient(x, x.discount**power * standardised(x.W))
+
+
 def _sum_of_estimates(baseline: Baseline, *arguments: Any) -> Array:
     return len(arguments[1]) * estimate(baseline, *arguments)
 
@@ -135,7 +142,12 @@ def of_others_baseline() -> dict[str, Mistake]:
     found["sum for mean, and own sample in the baseline"] = Mistake(program, say, EQUATION)
     say = "The baseline is one mean over all episodes and steps, so it contains the own returns."
     program = partial(estimate, _one_mean_baseline)
-    return found | {"one mean as baseline": Mistake(program, say, "advantages (2)")}
+    found["one mean as baseline"] = Mistake(program, say, "advantages (2)")
+    say = "The mean and the deviation of the returns depend on the actions of each episode."
+    for name, power in (("", 1), (", and gamma^t is missing", 0)):
+        program = partial(_standardised_returns, power)
+        found[f"standardised returns{name}"] = Mistake(program, say, "advantages (3)")
+    return found
 
 
 def _no_baseline(*arguments: Any) -> Array:

@@ -110,9 +110,9 @@ def _undiscounted(x: Batch) -> Array:
     return returns_to_go(x.rewards, 1.0) - x.b
 
 
-def _standardised(x: Batch) -> Array:
-    advantages = x.W - x.b
-    return x.discount * (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+def standardised(x: Array) -> Array:
+    """Return the numbers with the mean 0 and the standard deviation 1, as many programs do."""
+    return np.asarray((x - x.mean()) / (x.std() + 1e-8))
 
 
 def _only(x: Batch, episodes: Any, steps: Any, factor: float) -> Array:
@@ -168,9 +168,15 @@ WEIGHTS: dict[str, Weights] = {  # name -> weights [N, T], what the student is t
         "returns (1)",
     ),
     "standardised advantages": (
-        _standardised,
+        lambda x: x.discount * standardised(x.W - x.b),
         "The expectation is no multiple of the gradient: the mean and the deviation of the "
         "advantages depend on the actions.",
+        "advantages (3)",
+    ),
+    "standardised advantages, and gamma^t is missing": (
+        lambda x: standardised(x.W - x.b),
+        "Two mistakes: the mean and the deviation of the advantages depend on the actions, and J "
+        "discounts rewards from step 0.",
         "advantages (3)",
     ),
     "the first step only": (

@@ -123,6 +123,20 @@ def test_whole_returns_by_hand():
         onp.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-12)
 
 
+def test_standardised_returns_by_hand():
+    for arguments in case_of(2).arguments[::5]:
+        rewards, gamma = arguments[3:5]
+        W = onp.array([[r[0] + gamma * r[1], r[1]] for r in rewards])
+        standard = (W - onp.mean(W)) / onp.sqrt(onp.mean(W**2) - onp.mean(W) ** 2)
+        for name, weights in {
+            "standardised returns": standard * [1, gamma],
+            "standardised returns, and gamma^t is missing": standard,
+        }.items():
+            expected = estimate(baseline_of_weights(weights), *arguments)
+            result = OTHERS[name].program(*arguments)
+            onp.testing.assert_allclose(result, expected, rtol=1e-6, atol=1e-9)
+
+
 def test_noisy_estimators_are_unbiased_and_differ_in_their_squares():
     case = case_of(3)
     squares = [mean_of(case, lambda *x: estimate(others_baseline, *x) ** 2)]

@@ -74,6 +74,7 @@ BY_HAND = {
     "the return-to-go of the next step": [[1, 0], [5, -0.5]],
     "the reward of the step only": [[0, 1], [3, 2]],
     "standardised advantages": STANDARD * [1, 0.5],
+    "standardised advantages, and gamma^t is missing": STANDARD,
     "the first step only": [[1, 0], [5.5, 0]],
     "the last step only": [[0, 1], [0, 2]],
     "the first episode only": [[2, 2], [0, 0]],
