@@ -147,6 +147,8 @@ def _bundle(args: argparse.Namespace) -> int:
     make = bundles.TARGETS[args.target]
     _write_bundle(args.target, out, make(folder, assignment, seed, found))
     print(f"wrote {out} for {bundles.for_whom(packages.target(list(found)))}")
+    if args.target == "classroom50":
+        print("name this Python in the runtime of the assignment; its default is 3.14")
     if not args.seed_file:
         print("seed.txt in it is a new secret: keep it, so that you can grade again")
     return 0

@@ -355,6 +355,7 @@ def test_bundle_for_gradescope(place, capsys):
 def test_bundle_for_classroom_50_with_a_new_seed(place, capsys):
     status, out, err = run(capsys, *BUNDLE, "--target", "classroom50", "-o", "hw9")
     assert (status, err) == (0, "") and "seed.txt in it is a new secret" in out
+    assert "name this Python in the runtime of the assignment" in out
     files = {str(x.relative_to(place / "hw9")) for x in (place / "hw9").rglob("*") if x.is_file()}
     own = {x for x in files if "metarl_min" in x}
     assert files - own == {
