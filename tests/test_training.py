@@ -272,7 +272,7 @@ def test_a_run_killed_at_random_moments_and_resumed_has_the_bits_of_one_that_was
     status, out, err = finish(start(killed, "--resume"))
     assert status == 0 and "300 iterations are done" in out, err
     assert kills >= 1
-    for name in ("checkpoint.npz", "run.json"):
+    for name in ("checkpoint.npz", "history.csv", "run.json"):
         assert (whole / name).read_bytes() == (killed / name).read_bytes()
     assert sorted(os.listdir(killed)) == ["checkpoint.npz", "history.csv", "run.json"]
     assert json.loads((killed / "run.json").read_text())["settings"] == {

@@ -52,7 +52,7 @@ def test_resume_keeps_the_iterations_of_the_run_or_adds_some(run, trained):
     assert run(*words)[1] == "run: all 5 iterations are done\n"
     assert "run: 9 iterations are done" in run(*words, "--iterations", "9")[1]
     assert run("train", "toy", *SMALL, "--iterations", "9", "--out", "straight")[0] == 0
-    for name in ("checkpoint.npz", "run.json"):
+    for name in ("checkpoint.npz", "history.csv", "run.json"):
         with open(f"run/{name}", "rb") as one, open(f"straight/{name}", "rb") as other:
             assert one.read() == other.read()
 
@@ -181,7 +181,7 @@ def test_what_killed_writers_have_left_is_no_content(run):
         Path("here", name).touch()
     for out in (["--out", "here"], ["--out", "here", "--resume", "--iterations", "41"]):
         assert run("train", "toy", *SMALL, *out)[0] == 0
-        assert sorted(os.listdir("here")) == ["checkpoint.npz", "run.json"]
+        assert sorted(os.listdir("here")) == ["checkpoint.npz", "history.csv", "run.json"]
 
 
 def test_a_directory_called_as_a_temporary_file_is_in_nobodys_way(run, trained):
