@@ -38,14 +38,14 @@ def test_central_difference(central_difference):
     numbers = st.floats(-1, 1)
     rates = st.floats(0.5, 1.5)
 
-    @settings(max_examples=20)
+    @settings(max_examples=10)
     @given(st.lists(st.tuples(numbers, rates), min_size=1, max_size=3), st.floats(0.1, 0.5))
     def exponentials(pairs, h):
         x, a = np.array(pairs).T
         expected = exponential(a)(x) * np.sinh(a * h) / h
         assert np.allclose(central_difference(exponential(a), x, h), expected, rtol=1e-8)
 
-    @settings(max_examples=20)
+    @settings(max_examples=10)
     @given(st.lists(st.integers(-3, 3), min_size=1, max_size=3), st.floats(0.1, 0.5))
     def integers_are_floats(entries, h):
         x, a = np.array(entries), np.full(len(entries), 0.5)
@@ -53,7 +53,7 @@ def test_central_difference(central_difference):
         expected = central_difference(exponential(a), x.astype(float), h)
         assert np.allclose(found, expected, rtol=1e-8)
 
-    @settings(max_examples=20)
+    @settings(max_examples=10)
     @given(st.lists(numbers, min_size=1, max_size=3))
     def a_constant_has_no_slope(entries):
         assert np.abs(central_difference(lambda y: 7.0, np.array(entries), 0.25)).max() == 0

@@ -1,7 +1,7 @@
 """Central differences in a loop that moves one entry of a copy, and restores it."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -43,11 +43,13 @@ points = st.lists(st.integers(-10, 10), min_size=3, max_size=3).map(np.array)
 def test_central_difference(central_difference):
     """Raise an AssertionError unless the implementation returns central differences."""
 
+    @settings(max_examples=10)
     @given(points, st.sampled_from([0.25, 0.5]))
     def a_cubic_has_a_known_difference(x, h):
         found = central_difference(lambda y: float(y[0] ** 3 + 2 * y[1] ** 3 + 3 * y[2] ** 3), x, h)
         assert np.allclose(found, np.array([1, 2, 3]) * (3 * x**2 + h**2), atol=1e-7)
 
+    @settings(max_examples=10)
     @given(points, points, st.sampled_from([0.25, 0.5]))
     def the_difference_of_a_sum_is_a_sum(x, a, h):
         def one(y):
@@ -59,6 +61,7 @@ def test_central_difference(central_difference):
         parts = central_difference(one, x, h) + central_difference(two, x, h)
         assert np.allclose(central_difference(lambda y: one(y) + two(y), x, h), parts, atol=1e-7)
 
+    @settings(max_examples=10)
     @given(points, st.sampled_from([0.25, 0.5]))
     def a_product_has_the_product_of_the_others(x, h):
         found = central_difference(lambda y: float(y[0] * y[1] * y[2]), x, h)

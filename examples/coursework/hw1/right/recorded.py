@@ -1,7 +1,7 @@
 """A test that looks at the points at which an implementation evaluates f."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -37,6 +37,7 @@ def test_central_difference(central_difference):
     """Raise an AssertionError unless the implementation returns central differences."""
     entries = st.lists(st.integers(-5, 5), min_size=1, max_size=4)
 
+    @settings(max_examples=10)
     @given(entries, st.sampled_from([0.25, 0.5]))
     def f_is_evaluated_on_both_sides_only(entries, h):
         x, points = np.array(entries), []
@@ -51,12 +52,14 @@ def test_central_difference(central_difference):
         assert np.all(np.sum(away != 0, axis=1) == 1)
         assert np.allclose(np.sort(away.sum(axis=1)), [-h] * len(x) + [h] * len(x), atol=1e-12)
 
+    @settings(max_examples=10)
     @given(entries)
     def a_linear_function_has_its_weights(entries):
         a = np.array(entries) + 0.5
         x = np.arange(len(a)) / 4
         assert np.allclose(central_difference(lambda y: float(a @ y), x, 0.25), a)
 
+    @settings(max_examples=10)
     @given(entries)
     def an_even_function_has_no_slope_at_zero(entries):
         zero = np.zeros(len(entries))

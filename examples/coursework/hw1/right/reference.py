@@ -1,7 +1,7 @@
 """A test that compares an implementation with a plain one, for random polynomials."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -46,16 +46,19 @@ def test_central_difference(central_difference):
 
         assert np.allclose(central_difference(f, x, h), plain(f, x, h), rtol=1e-7, atol=1e-7)
 
+    @settings(max_examples=10)
     @given(seeds, sizes)
     def at_floats(seed, size):
         rng = np.random.default_rng(seed)
         same(rng.normal(size=size), rng)
 
+    @settings(max_examples=10)
     @given(seeds, sizes)
     def at_integers(seed, size):
         rng = np.random.default_rng(seed)
         same(rng.integers(-4, 5, size=size), rng)
 
+    @settings(max_examples=10)
     @given(seeds, sizes)
     def twice_the_function_has_twice_the_difference(seed, size):
         rng = np.random.default_rng(seed)
