@@ -57,6 +57,9 @@ def right(*arguments):
 
 CALLS = {
     "questions.check": call(questions.check, question=QUESTION, program=right, seed=3, points=2.0),
+    "questions.earned": call(
+        questions.earned, question=QUESTION, program=right, seed=3, points=2.0
+    ),
     "manifests.read": call(manifests.read, folder=FOLDER),
     "grading.read_seed": call(grading.read_seed, path=FOLDER / "assignment.json"),
     "stripping.strip": call(stripping.strip, text="def f():\n    return 1\n"),
