@@ -226,3 +226,12 @@ def test_an_estimator_is_called_with_every_data_set_and_weighted():
 def test_an_estimator_with_a_fault_in_one_data_set_is_not_right():
     question = asked([coin(0.25)], lambda case: 1.0, {})
     assert graded(lambda x: np.nan if x == 0 else 4.0, question).mistake == "not finite"
+
+
+def test_a_draw_from_the_global_generator_is_not_right():
+    state = np.random.get_state()
+    try:
+        verdict = graded(lambda x: float(x.mean()) + 0 * np.random.rand())
+    finally:
+        np.random.set_state(state)
+    assert (verdict.score, verdict.mistake) == (0.0, "global generator")
