@@ -1,9 +1,13 @@
 """Hypothesis: the same examples every time, or others each night (METARL_HYPOTHESIS=nightly)."""
 
+import gc
 import os
 import signal
 
 from hypothesis import settings
+
+# One thread of linear algebra, as on the command line. NumPy reads this when it is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings.register_profile("default", derandomize=True, deadline=None, max_examples=15)
 settings.register_profile("nightly", derandomize=False, deadline=None, max_examples=300)
@@ -12,3 +16,9 @@ settings.load_profile(os.environ.get("METARL_HYPOTHESIS", "default"))
 # A job in the background is born deaf to Ctrl-C, and so would be every process that a test starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish():
+    """Keep what was collected out of the cycle collector: it lives until the last test ends."""
+    gc.collect()
+    gc.freeze()

@@ -21,6 +21,7 @@ from metarl_min.tasks import registry as families
 
 def test_no_words_mean_compare(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["metarl_min"])
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     seen = []
 
     def read(args):
@@ -32,7 +33,7 @@ def test_no_words_mean_compare(monkeypatch, capsys):
     assert __main__.main() == 0
     assert capsys.readouterr().out == "the work is done\n"
     assert seen[0].tasks == "bandit,gridworld" and seen[0].seed == 0
-    assert os.environ["OPENBLAS_NUM_THREADS"]
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"
 
 
 @pytest.mark.parametrize("fault", ["nan", "memory"])
