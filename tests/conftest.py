@@ -1,13 +1,24 @@
 """Hypothesis: the same examples every time, or others each night (METARL_HYPOTHESIS=nightly)."""
 
+import atexit
 import gc
 import os
+import shutil
 import signal
+import sys
+import tempfile
 
 from hypothesis import settings
 
 # One thread of linear algebra, as on the command line. NumPy reads this when it is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# The processes that tests start compile the package once, also where nothing may be written beside
+# its sources.
+if sys.dont_write_bytecode:
+    os.environ["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(prefix="pycache_of_tests_")
+    atexit.register(shutil.rmtree, os.environ["PYTHONPYCACHEPREFIX"], ignore_errors=True)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("default", derandomize=True, deadline=None, max_examples=15)
 settings.register_profile("nightly", derandomize=False, deadline=None, max_examples=300)

@@ -133,8 +133,18 @@ def scale(stage, W, b, rule):
     return s if s > 1e-12 * np.abs(W).max() else np.inf
 
 
+ADVANTAGES = {}  # of a stage, by what they depend on
+
+
 def advantages(stage, rule):
-    """(W_t - b_t) / s of every step, b_t / s, and s. [N, T], [N, T]"""
+    """(W_t - b_t) / s of every step, b_t / s, and s, computed once. [N, T], [N, T]"""
+    key = tuple(stage), rule.baseline, rule.gamma
+    if key not in ADVANTAGES:
+        ADVANTAGES[key] = _advantages(stage, rule)
+    return ADVANTAGES[key]
+
+
+def _advantages(stage, rule):
     W = np.array(returns_to_go(stage, rule.gamma))
     b = baseline(W, rule)
     s = scale(stage, W, b, rule)
@@ -185,7 +195,7 @@ def hessian(kind, params, stage, rule):
         for t, (x, a, _) in enumerate(living):
             A = row[: len(living)]
             dw = derivative_of_weight(kind, t, own, A, rewards, b_of_row, rule.gamma)
-            total += (curvature[x, a] * row[t] + np.outer(own[t], dw)) / len(stage)
+            total += (curvature[x, a] * row[t] + own[t][:, None] * dw) / len(stage)
     return total
 
 

@@ -81,6 +81,8 @@ class Measured(NamedTuple):
 
 def number(value: Any) -> float:
     """Return what a function has returned as a float. TypeError unless it is one real number."""
+    if isinstance(value, float):  # as most functions return
+        return float(value)
     array = real_numbers("function(x)", value)
     if array.shape != ():
         raise ValueError(f"function must return a number, got {array.shape}")

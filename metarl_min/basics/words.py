@@ -23,7 +23,7 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from metarl_min.basics.arguments import instance, require, shown
@@ -31,6 +31,7 @@ from metarl_min.basics.numerals import number, whole_number
 
 Cells = tuple[int, ...]  # written 4,9,14
 Pairs = tuple[tuple[float, float], ...]  # written 1,1/2,2
+_hints = lru_cache(256)(partial(typing.get_type_hints, include_extras=True))
 
 
 class Key(NamedTuple):
@@ -151,11 +152,10 @@ def _without_none(hint: Any) -> Any:
 def _parameters(function: Any) -> dict[str, _Parameter]:
     """Return each keyword-only parameter that no partial has fixed, or each field."""
     if isinstance(function, tuple):
-        hints = typing.get_type_hints(type(function), include_extras=True)
-        fields = function._asdict().items()  # type: ignore[attr-defined]
-        return {name: _parameter(hints[name], value) for name, value in fields}
+        hints, fields = _hints(type(function)), function._asdict()  # type: ignore[attr-defined]
+        return {name: _parameter(hints[name], value) for name, value in fields.items()}
     function, fixed = unwrapped(function)
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = _hints(function)
     result = {}
     for name, x in inspect.signature(function).parameters.items():
         variadic = x.kind is inspect.Parameter.VAR_KEYWORD
