@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -81,13 +82,12 @@ def upper_end(level: float, p: Array) -> Array:
 
 
 def _bracket(
-    a: float, b: float, gamma: float, depth: int, end: End, error: float
+    gain: Callable[[float], float], low: float, high: float, error: float
 ) -> tuple[float, float]:
     """Return an interval of length `error` that holds the level at which the gain is 0, eq. (3)."""
-    low, high = a / (a + b), 1.0
     while high - low > error:
         level = (low + high) / 2
-        if advantage(a, b, level, gamma, depth, end) > 0:
+        if gain(level) > 0:
             low = level
         else:
             high = level
@@ -111,8 +111,14 @@ def index(a: float, b: float, gamma: float, *, error: float = 1e-6) -> IndexBoun
     while True:
         rule = f"a Gittins index may look at most {MAX_DEPTH:,} pulls ahead"
         require(depth <= MAX_DEPTH, rule, f"at least {depth:,} for an error of {error:g}")
-        low, _ = _bracket(a, b, gamma, depth, lower_end, error / 4)
-        _, high = _bracket(a, b, gamma, depth, upper_end, error / 4)
-        if high - low <= error:
-            return IndexBounds(low, high)
+        least, most = (
+            partial(advantage, a, b, gamma=gamma, depth=depth, end=end)
+            for end in (lower_end, upper_end)
+        )
+        low, _ = _bracket(least, a / (a + b), 1.0, error / 4)
+        top = min(low + error, 1.0)
+        if most(top) <= 0:  # so the bounds of the index are at most about `error` apart
+            _, high = _bracket(most, low, top, error / 4)
+            if high - low <= error:
+                return IndexBounds(low, high)
         depth = math.ceil(1.3 * depth)

@@ -8,7 +8,6 @@ argument is free in this respect, with what the docstring says of it.
 
 import copy
 import linecache
-import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,7 +80,8 @@ def same(x, y, tolerance):
         if "O" in (x.dtype.kind, y.dtype.kind):
             return x.tolist() == y.tolist()
         if {x.dtype.kind, y.dtype.kind} <= set("biufc"):
-            return bool(np.allclose(x, y, rtol=tolerance, atol=tolerance, equal_nan=True))
+            alike = np.array_equal(x, y)  # most are, and to see this takes a tenth of the time
+            return alike or bool(np.allclose(x, y, rtol=tolerance, atol=tolerance, equal_nan=True))
         return bool(np.array_equal(x, y))
     return type(x) is type(y) and (callable(x) or not isinstance(x, str) or x == y)
 
@@ -94,9 +94,12 @@ def infinite(result):
 
 def by_rule(error):
     """Whether a `raise` statement of the package raised the error."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    line = linecache.getline(last.filename, last.lineno).strip()
-    ours = last.filename.startswith(PACKAGE)
+    last = error.__traceback__
+    while last.tb_next:
+        last = last.tb_next
+    file = last.tb_frame.f_code.co_filename
+    line = linecache.getline(file, last.tb_lineno).strip()
+    ours = file.startswith(PACKAGE)
     return isinstance(error, RIGHT_ERRORS) and ours and line.startswith("raise ")
 
 

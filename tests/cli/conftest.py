@@ -1,7 +1,6 @@
 """The command line in this process, with toy learners, small families and empty pictures."""
 
-from functools import cache
-
+import equation_index
 import pytest
 import toy_learner
 from command_line import SMALL
@@ -10,7 +9,6 @@ from metarl_min.cli import budgets, comparison, jobs, main
 from metarl_min.reports import equations, plots
 
 PICTURES = {name: getattr(plots, name) for name in ("curves", "bias_variance", "regret")}
-INDEX = cache(equations.index)  # the sources do not change while the tests run
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +19,7 @@ def toys(monkeypatch, tmp_path):
     monkeypatch.setattr(budgets, "FAMILIES", small)
     for toy, iterations in (("toy", 3), ("peek", 3)):
         monkeypatch.setitem(budgets.BUDGETS, toy, (budgets.Budget(iterations),) * 2)
-    monkeypatch.setattr(equations, "index", INDEX)
+    monkeypatch.setattr(equations, "index", equation_index.index)
     monkeypatch.setattr(jobs, "num_cores", lambda: 1)
     for name in PICTURES:  # a picture takes longer than its numbers
         monkeypatch.setattr(plots, name, lambda result: b"a picture")

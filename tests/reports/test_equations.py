@@ -1,5 +1,6 @@
 """The index of equations, of made-up sources and of this package."""
 
+import equation_index
 import pytest
 
 from metarl_min.reports import equations
@@ -107,7 +108,7 @@ def test_the_index_is_a_paragraph_for_each_equation_within_the_width():
     assert equations.text([found[0]._replace(tests=[])]).splitlines() == lines[:-1]
 
 
-HERE = equations.index(tests=equations.checkout_tests())
+HERE = equation_index.index(tests=equations.checkout_tests())
 
 
 def test_nothing_dangles_in_this_package():
