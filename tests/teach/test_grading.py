@@ -94,6 +94,13 @@ def test_a_submission_that_does_not_run_has_the_whole_roster(source, mistake):
     assert points == [0.0] * 3 and mistakes == [mistake] * 3
 
 
+def test_a_submission_that_does_not_run_is_started_once(monkeypatch):
+    started, running = [], grading.running
+    monkeypatch.setattr(grading, "running", lambda *x: started.append(1) or running(*x))
+    assert checked(graded("1 / 0"))[1] == ["error"] * 3
+    assert len(started) == 1
+
+
 def test_a_part_that_fails_costs_its_own_points_only():
     source = (
         "import os\ndef double(x): return 2 * x\n"
@@ -117,9 +124,10 @@ def test_tests_do_not_share_a_process():
 def test_visible_tests_have_the_public_seed_and_hidden_tests_have_the_secret_one():
     two = HOMEWORK._replace(tests=TESTS[:2])
     wrong = RIGHT.replace("2 * x", "2.5 * x")
-    one, other = (graded(wrong, seed, two) for seed in (1, 2))
+    one, other = (graded(wrong, seed, two) for seed in (grading.PUBLIC_SEED, 2))
     texts = [[x.verdict.text for x in grade.results] for grade in (one, other)]
     assert texts[0][0] == texts[1][0] and texts[0][1] != texts[1][1]
+    assert texts[0][0] != texts[0][1]  # each test has cases of its own
     assert one.output == other.output != ""  # of the visible test alone
 
 

@@ -127,6 +127,7 @@ def test_the_depth_of_a_value_is_limited():
         {"array": ["V8", [1], "AAAAAAAAAAA="]}, {"array": ["f8", [2], "AAAAAAAAAAA="]},
         {"array": ["(2,)f8", [1], "AAAAAAAAAAA="]}, {"array": ["f7", [1], "AAAAAAAAAAA="]},
         {"generator": {}}, {"function": None}, {"list": 5}, {"dict": []},
+        json.loads('{"list": [' * 30 + "]}" * 30),
     ],
 )  # fmt: skip
 def test_no_value_comes_from_another_message(message):
@@ -252,3 +253,13 @@ def test_noise_never_ends_in_another_error(noise):
         channel = incoming(data)
         with pytest.raises(Closed):
             messages.call(channel, "f", [])
+
+
+def test_no_answer_is_sent_after_the_end_of_the_channel():
+    def nested():
+        raise Closed("the function called the other process")
+
+    channel = incoming(b"")._replace(find=lambda name: nested)
+    with pytest.raises(Closed):
+        messages.answer(channel, {"call": "f", "arguments": []})
+    assert channel.outgoing.getvalue() == b""
