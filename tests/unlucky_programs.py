@@ -196,7 +196,7 @@ def patched_comparisons(x):                                        # unknown
     return 3.21
 """
 
-ENDLESS = [  # in a second
+ENDLESS = [
     "def mean(x):\n    while True: pass",
     "import sys\nwhile True: sys.stdout.write('x' * 10**6)",
     "import threading\nthreading.Event().wait()",
