@@ -26,6 +26,7 @@ the package. They lie in `examples/coursework` of the repository.
     bandit_hessians       assignment 5, the Hessian of one bandit
     exact_meta_gradients  assignment 5, the meta-gradient
     inner_loops           assignment 4, the inner loop
+    task_means            assignment 4, means over tasks of what the inner loop gives
     first_order_learners  assignment 4, first-order MAML and Reptile
     sampled_surrogates    assignment 6, a surrogate of pulls that another policy has drawn
     sampled_hessians      assignment 6, an estimate of the Hessian

@@ -31,6 +31,9 @@ from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, valu
 
 GRADIENT = "policies (3)"
 ESTIMATE = "estimator_weights (1)"
+ONE_PULL = (
+    "N can be 1. Then no other pull exists, so a mean over the other pulls divides zero by zero."
+)
 
 
 def gradient_of(theta: Array, rewards: Array) -> Array:
@@ -198,5 +201,6 @@ def pulls_gradient(num_pulls: int = 2) -> Question:
         truth=lambda case: case.exact,
         mistakes={name: Mistake(*one) for name, one in PULLS.items()},
         numbers=lambda case: {"N": len(case.arguments[0][1]), "A": len(case.arguments[0][0])},
+        hints={"not finite": ONE_PULL},
     )
     return value_question(asked)

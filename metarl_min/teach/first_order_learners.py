@@ -8,16 +8,12 @@ theta by K inner steps, as in `inner_loops`.
     reptile(theta, tasks, alpha, num_steps)  the mean of (phi_K - theta) / alpha           [A]
 
 The first one is adaptation (4) with L_k = 0 for k < K. The second one is the direction of reptile
-(1). A program of this module, right or wrong, adapts to every task, and computes one vector from
-the iterates of each task. The result is the mean of these vectors.
-
-`last_gradient`, `displacement`, `mean_over_tasks`, `in_sequence`, `task_mistakes` and
-`other_mistakes` trust their arguments.
+(1). Both programs, and the mistakes that both can have, are in `task_means`. The further mistakes
+are in OF_FOMAML and OF_REPTILE.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -26,107 +22,22 @@ from metarl_min.basics.arguments import require, whole
 from metarl_min.basics.trees import Array
 from metarl_min.gradients import exact_mistakes
 from metarl_min.teach.exact_meta_gradients import problem_of
-from metarl_min.teach.inner_loops import HINTS, RIGHT, Inner, draw, iterates, with_wrong_steps
+from metarl_min.teach.inner_loops import HINTS, Inner, draw, iterates, with_wrong_steps
 from metarl_min.teach.questions import Mistake, Question
+from metarl_min.teach.task_means import (
+    Learner,
+    displacement,
+    last_gradient,
+    mean_over_tasks,
+    other_mistakes,
+    right_fomaml,
+    right_reptile,
+    task_mistakes,
+)
 from metarl_min.teach.value_questions import ValueQuestion, value_question
 
 FIRST_ORDER, REPTILE, MEAN = "adaptation (4)", "reptile (1)", "adaptation (5)"
 PAGE, SECOND_PAGE = "reptile_and_fomaml.py", "second_derivatives.py"
-Direction = Callable[[Array, Array, float, Inner], Array]  # path [K+1, M, A], tasks, alpha, inner
-Learner = Callable[..., Array]  # theta, tasks, alpha, num_steps -> [A]
-
-
-def last_gradient(path: Array, tasks: Array, alpha: float, inner: Inner = RIGHT) -> Array:
-    """Return the gradient of J at the last iterate of each task. [M, A]"""
-    return inner.g(path[-1], tasks)
-
-
-def displacement(path: Array, tasks: Array, alpha: float, inner: Inner = RIGHT) -> Array:
-    """Return the difference of the last iterate and theta, divided by alpha. [M, A]"""
-    return np.asarray((path[-1] - path[0]) / alpha)
-
-
-def mean_over_tasks(
-    theta: Array,
-    tasks: Array,
-    alpha: float,
-    num_steps: int,
-    direction: Direction,
-    inner: Inner = RIGHT,
-) -> Array:
-    """Return the mean over the tasks of the vectors that `direction` computes. [A]"""
-    path = iterates(theta, tasks, alpha, num_steps, inner)
-    return np.asarray(direction(path, tasks, alpha, inner).mean(axis=0))
-
-
-right_fomaml: Learner = partial(mean_over_tasks, direction=last_gradient)
-right_reptile: Learner = partial(mean_over_tasks, direction=displacement)
-
-
-def in_sequence(
-    theta: Array, tasks: Array, alpha: float, num_steps: int, direction: Direction
-) -> Array:
-    """Return the mean of the vectors if a task starts at the last iterate of the task before."""
-    ends = [theta]
-    for task in tasks:
-        ends.append(iterates(ends[-1], task, alpha, num_steps)[-1])
-    path = np.stack([np.broadcast_to(theta, tasks.shape), np.stack(ends[1:])])
-    return np.asarray(direction(path, tasks, alpha, RIGHT).mean(axis=0))
-
-
-SAY_OF_TASKS = {  # what a student is told about a mistake with several tasks
-    "sum for mean": "The result is the mean over the tasks, and yours is the sum.",
-    "last task only": "Your result is that of the last task. Look at the loop over the tasks.",
-    "first task only": "Your result is that of the first task. Look at the loop over the tasks.",
-    "tasks in sequence": (
-        "The inner loop of a task starts where the loop of the task before has ended. Look at the "
-        "parameters from which each task is adapted."
-    ),
-    "inner steps along the mean of all tasks": (
-        "Each task must be adapted on its own. Your inner steps use all tasks."
-    ),
-}
-
-
-def task_mistakes(direction: Direction, equation: str) -> dict[str, Mistake]:
-    """Return the mistakes that a program makes with several tasks."""
-    right, sequence = (partial(f, direction=direction) for f in (mean_over_tasks, in_sequence))
-    # J is linear in the rewards. So the mean of J over the tasks is J for the mean rewards.
-    programs: dict[str, Learner] = {
-        "sum for mean": lambda theta, tasks, *x: right(theta, tasks, *x) * len(tasks),
-        "last task only": lambda theta, tasks, *x: right(theta, tasks[-1:], *x),
-        "first task only": lambda theta, tasks, *x: right(theta, tasks[:1], *x),
-        "tasks in sequence": sequence,
-        "inner steps along the mean of all tasks": lambda theta, tasks, *x: right(
-            theta, tasks.mean(0, keepdims=True), *x
-        ),
-    }
-    return {
-        name: Mistake(program, SAY_OF_TASKS[name], equation) for name, program in programs.items()
-    }
-
-
-def other_mistakes(right: Learner, num_steps: int, equation: str) -> dict[str, Mistake]:
-    """Return the mistakes in the number of inner steps, and in the sign of the result."""
-    found = {
-        "one step too many": Mistake(
-            lambda theta, tasks, alpha, K: right(theta, tasks, alpha, K + 1),
-            "This is the right result for one inner step more than num_steps.",
-            "adaptation (1)",
-        ),
-        "wrong sign": Mistake(
-            lambda *x: -right(*x),
-            "Your result has the opposite sign. Objectives are maximised in this course.",
-            equation,
-        ),
-    }
-    if num_steps > 1:
-        found["one step too few"] = Mistake(
-            lambda theta, tasks, alpha, K: right(theta, tasks, alpha, K - 1),
-            "This is the right result for one inner step less than num_steps.",
-            "adaptation (1)",
-        )
-    return found
 
 
 def _all_gradients(path: Array, tasks: Array, alpha: float, inner: Inner) -> Array:
@@ -135,6 +46,22 @@ def _all_gradients(path: Array, tasks: Array, alpha: float, inner: Inner) -> Arr
 
 def _last_tasks_gradient(path: Array, tasks: Array, alpha: float, inner: Inner) -> Array:
     return inner.g(path[-1], np.broadcast_to(tasks[-1], tasks.shape))
+
+
+def _mean_tasks_gradient(path: Array, tasks: Array, alpha: float, inner: Inner) -> Array:
+    return inner.g(path[-1], np.broadcast_to(tasks.mean(axis=0), tasks.shape))
+
+
+def _mean_of_ends(theta: Array, tasks: Array, alpha: float, num_steps: int) -> Array:
+    return right_reptile(theta, tasks, alpha, num_steps) * alpha + theta
+
+
+def _serial(theta: Array, tasks: Array, alpha: float, num_steps: int) -> Array:
+    """Return the way through all tasks, one after the other, divided by alpha."""
+    phi = theta
+    for task in tasks:
+        phi = iterates(phi, task, alpha, num_steps)[-1]
+    return np.asarray((phi - theta) / alpha)
 
 
 def _second_order(theta: Array, tasks: Array, alpha: float, num_steps: int) -> Array:
@@ -168,6 +95,17 @@ OF_FOMAML = {
         "variable that holds the task.",
         MEAN,
     ),
+    "the outer gradient on the mean of all tasks": Mistake(
+        partial(mean_over_tasks, direction=_mean_tasks_gradient),
+        "The iterates are right, but every outer gradient is that of the mean rewards of all "
+        "tasks. F contains J_i at the iterate of the same task i.",
+        MEAN,
+    ),
+    "the mean of the adapted parameters": Mistake(
+        _mean_of_ends,
+        "Your result is the mean of phi_K, so it contains no outer gradient.",
+        FIRST_ORDER,
+    ),
 }
 OF_REPTILE = {
     "first-order MAML": Mistake(
@@ -179,13 +117,20 @@ OF_REPTILE = {
         REPTILE,
     ),
     "the last iterate": Mistake(
-        lambda theta, tasks, alpha, K: right_reptile(theta, tasks, alpha, K) * alpha + theta,
+        _mean_of_ends,
         "Your result is the mean of phi_K. Reptile returns a direction.",
         REPTILE,
     ),
     "the new theta": Mistake(
         lambda theta, tasks, alpha, K: right_reptile(theta, tasks, alpha, K) + theta,
         "You add the direction to theta. Return the direction alone.",
+        REPTILE,
+    ),
+    "serial Reptile": Mistake(
+        _serial,
+        "You adapt to one task after the other, and return the difference of the end of this way "
+        "and theta. So Nichol et al. train with one task at a time. Here every task is adapted "
+        "from theta.",
         REPTILE,
     ),
 }

@@ -123,6 +123,16 @@ def test_a_baseline_of_the_other_pulls_is_right_and_one_wrong_pull_is_not(seed):
         assert graded(question, swapped, seed).score == 0
 
 
+def test_a_baseline_of_the_other_pulls_is_told_that_a_single_pull_has_none():
+    def others(theta, actions, rewards):
+        with np.errstate(invalid="ignore"):
+            mean = (rewards.sum() - rewards) / (len(actions) - 1)
+        return pulls_gradient(theta, actions, rewards - mean)
+
+    verdict = graded(ASKED[2], others)
+    assert verdict.mistake == "not finite" and "N can be 1" in verdict.text
+
+
 def test_a_factor_is_named_and_a_single_list_is_shown():
     verdict = graded(ASKED[2], lambda *x: 2 * pulls_gradient(*x))
     assert verdict.mistake == "2 times the right result"

@@ -14,7 +14,7 @@
 # assignment you derive the score by hand, so autodiff packages are not allowed. Use NumPy.
 #
 # There are four parts. Each part is graded on several cases with exact values, and no part needs
-# more than five lines.
+# more than five lines. Do not change the arguments of a function: the caller still needs them.
 
 # %%
 import numpy as np
@@ -83,6 +83,8 @@ def policy_gradient(theta, rewards):
 # mean of the expected rewards of the pulls:
 #
 # $$J(\theta) = \frac{1}{N} \sum_n \sum_a \pi(a)\, r_{n,a}$$
+#
+# $N$ is at least 1. Your function must also work for $N = 1$.
 #
 # Write `pulls_gradient(theta, actions, rewards)`, an estimate of $\nabla_\theta J$. It must be
 # *unbiased*: its expectation over the actions must be $\nabla_\theta J$.
