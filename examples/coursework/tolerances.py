@@ -7,7 +7,7 @@ counts which of the mistakes of assignment 5 such a grader accepts on all of twe
 import numpy as np
 
 from metarl_min.gradients import exact_mistakes
-from metarl_min.teach.exact_meta_gradients import bank, problem_of
+from metarl_min.teach.meta_gradient_mistakes import bank, problem_of
 
 TOLERANCE = 1e-2  # relative and absolute
 

@@ -24,6 +24,7 @@ the package. They lie in `examples/coursework` of the repository.
     reinforce_mistakes    assignment 3, the mistakes of REINFORCE
     reinforce_estimators  assignment 3, questions about REINFORCE
     bandit_hessians       assignment 5, the Hessian of one bandit
+    meta_gradient_mistakes  assignment 5, mistakes in the meta-gradient
     exact_meta_gradients  assignment 5, the meta-gradient
     inner_loops           assignment 4, the inner loop
     task_means            assignment 4, means over tasks of what the inner loop gives

@@ -5,6 +5,10 @@ arm [A]. The return is J(theta) = sum_a pi(a) r(a). The student writes
 `hessian_product(theta, rewards, v)`. The exact result is `objectives` (6) for an MDP with one state
 and one step. Each mistake is a formula in pi, r, v and g, the gradient of J.
 
+Difference quotients shall not pass. A right program errs by about 1e-15, relative to the truth. The
+central difference of the gradient with the best step errs by more than 1e-11 in one of the cases.
+The tolerance lies between them.
+
 >>> return_hessian_product(np.array([0.0, 1.0]), np.array([0.0, 1.0]), np.ones(2)).round(9) + 0
 array([0., 0.])
 
@@ -24,6 +28,9 @@ from metarl_min.mdps.policies import softmax, softmax_pullback
 from metarl_min.tasks.bandits import bandit_mdps
 from metarl_min.teach.questions import Mistake, Question
 from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, value_question
+
+EXACT = 1e-12  # tolerance of assignment 5, which central differences do not reach
+SMALLEST = 0.05  # of the largest entry of a result that is asked for
 
 Formula = Callable[[Array, Array, Array, Array], Array]
 
@@ -61,6 +68,15 @@ MISTAKES: dict[str, tuple[Formula, str]] = {
         lambda pi, r, g, v: g * v - g * (pi @ v) + pi * (g @ v),
         "J stands in the gradient with a minus sign. A Hessian is symmetric, and yours is not.",
     ),
+    "the rewards for the gradient in the derivative of J": (
+        lambda pi, r, g, v: g * v - g * (pi @ v) - pi * (r @ v),
+        "The derivative of J along v is not the product of the rewards with v. A Hessian is "
+        "symmetric, and yours is not.",
+    ),
+    "the plain mean of v": (
+        lambda pi, r, g, v: g * v - g * v.mean() - pi * (g @ v),
+        "Your result contains the plain mean of v, in which all arms have the same weight.",
+    ),
     "only the diagonal terms": (
         lambda pi, r, g, v: g * v,
         "The derivative of entry a of grad J in logit b is not 0 if a and b differ.",
@@ -84,13 +100,19 @@ MISTAKES: dict[str, tuple[Formula, str]] = {
 }
 
 
-def _cases(rng: Rng) -> list[Case]:
-    """Draw bandits with two to five arms."""
-    return [one_call(*rng.normal(size=(3, A))) for A in (2, 3, 4, 5)]
-
-
 def _truth(case: Case) -> Array:
     return return_hessian_product(*case.arguments[0])
+
+
+def _case(rng: Rng, num_arms: int) -> Case:
+    """Draw a case whose result is not small, so that round-off is relatively small."""
+    case = one_call(*rng.normal(size=(3, num_arms)))
+    return case if abs(_truth(case)).max() >= SMALLEST else _case(rng, num_arms)
+
+
+def _cases(rng: Rng) -> list[Case]:
+    """Draw bandits with two to five arms."""
+    return [_case(rng, A) for A in (2, 3, 4, 5)]
 
 
 def hessian_product() -> Question:
@@ -99,4 +121,5 @@ def hessian_product() -> Question:
         name: Mistake(partial(_program, formula), say, "objectives (6)")
         for name, (formula, say) in MISTAKES.items()
     }
-    return value_question(ValueQuestion("hessian_product", _cases, _truth, bank))
+    asked = ValueQuestion("hessian_product", _cases, _truth, bank, tolerance=EXACT)
+    return value_question(asked)

@@ -21,8 +21,8 @@ import numpy as np
 from metarl_min.basics.arguments import require, whole
 from metarl_min.basics.trees import Array
 from metarl_min.gradients import exact_mistakes
-from metarl_min.teach.exact_meta_gradients import problem_of
 from metarl_min.teach.inner_loops import HINTS, Inner, draw, iterates, with_wrong_steps
+from metarl_min.teach.meta_gradient_mistakes import problem_of
 from metarl_min.teach.questions import Mistake, Question
 from metarl_min.teach.task_means import (
     Learner,

@@ -22,6 +22,7 @@ from metarl_min.teach import (
     grading,
     inner_loops,
     manifests,
+    meta_gradient_mistakes,
     mistake_counts,
     questions,
     ranked_gradients,
@@ -51,7 +52,7 @@ for name, content in (("assignment.json", MANIFEST), ("results.json", RESULTS_FI
 
 
 def right(*arguments):
-    problem = exact_meta_gradients.problem_of(*arguments)
+    problem = meta_gradient_mistakes.problem_of(*arguments)
     return exact_mistakes.right(problem)["logits"][0]
 
 

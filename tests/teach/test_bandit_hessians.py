@@ -33,6 +33,11 @@ def right(theta, rewards, v):
     return hessian(theta, rewards) @ v
 
 
+def policy_and_gradient(theta, rewards):
+    pi = np.exp(theta) / sum(np.exp(theta))
+    return pi, pi * (rewards - sum(pi * rewards))
+
+
 def test_the_exact_result_by_loops():
     theta, rewards, v = np.random.default_rng(0).normal(size=(3, 4))
     exact = topic.return_hessian_product(theta, rewards, v)
@@ -42,7 +47,17 @@ def test_the_exact_result_by_loops():
 def test_a_right_program_has_all_points_for_every_seed():
     for seed in range(20):
         assert graded(right, seed).score == 1
-    assert graded(lambda *x: right(*x) + 1e-5).score == 0
+    assert graded(lambda *x: right(*x) + 1e-10).score == 0
+
+
+@pytest.mark.parametrize("step", [1e-4, 1e-5, 5e-6, 1e-6])
+def test_a_central_difference_is_not_exact_enough(step):
+    def difference(theta, rewards, v):
+        ends = [policy_and_gradient(theta + x * v, rewards)[1] for x in (-step, step)]
+        return (ends[1] - ends[0]) / (2 * step)
+
+    for seed in range(5):
+        assert graded(difference, seed).score == 0
 
 
 @pytest.mark.parametrize("mistake", QUESTION.mistakes)
@@ -56,10 +71,20 @@ def test_every_mistake_is_refused_by_its_own_name(mistake):
 
 def test_mistakes_that_are_made_by_hand_have_the_same_names():
     def half(theta, rewards, v):
-        pi = np.exp(theta) / sum(np.exp(theta))
-        g = pi * (rewards - sum(pi * rewards))
+        pi, g = policy_and_gradient(theta, rewards)
         return v * g - g * sum(pi * v)
+
+    def of_rewards(theta, rewards, v):
+        pi, _ = policy_and_gradient(theta, rewards)
+        return half(theta, rewards, v) - pi * sum(rewards * v)
+
+    def plain(theta, rewards, v):
+        pi, g = policy_and_gradient(theta, rewards)
+        return right(theta, rewards, v) + g * (sum(pi * v) - sum(v) / len(v))
 
     assert graded(half).mistake == "J held fixed in grad J"
     assert graded(lambda *x: x[2] + right(*x)).mistake == "v added"
     assert graded(lambda *x: -right(*x)).mistake == "wrong sign"
+    name = "the rewards for the gradient in the derivative of J"
+    assert graded(of_rewards).mistake == name
+    assert graded(plain).mistake == "the plain mean of v"

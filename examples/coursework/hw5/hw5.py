@@ -2,7 +2,8 @@
 # # Assignment 5: the meta-gradient
 #
 # MAML looks for parameters `theta` from which a few gradient steps are enough for any task. You
-# write the gradient of its objective by hand. Automatic differentiation is not allowed here.
+# derive the gradient of its objective by hand, and write it as a program. Automatic differentiation
+# is not allowed here. A difference quotient, such as a central difference, is no answer either.
 #
 # Each task is a bandit with A arms. The policy is a softmax of the logits `theta` [A]:
 #
@@ -13,8 +14,11 @@
 #     J(theta) = sum_a pi(a) r(a)
 #
 # Everything in this assignment is an exact number: no arm is drawn. So your results are compared
-# with the exact results to 7 digits. Your functions must work for any number of arms, tasks and
-# inner steps, and they must not change their arguments.
+# with the exact results to 12 digits, which a central difference does not reach. All results are
+# arrays of NumPy, and no lists. Your functions must work for any number of arms, tasks and inner
+# steps, and they must not change their arguments.
+#
+# A part that uses a wrong part is wrong too. So begin with the first part that is not right.
 #
 # In assignment 2 you derived the gradient of J. It is given here:
 
@@ -57,13 +61,13 @@ def hessian_product(theta, rewards, v):
 # %% [markdown]
 # ## 5.2 and 5.3 The meta-gradient (5 points for one inner step, 8 points for two)
 #
-# There are M tasks, and J_i is the return on task i. On each task, the learner takes K inner steps
-# of size alpha, each time from the same theta:
+# There are M tasks, and J_i is the return on task i. On each task, the learner starts at theta and
+# takes K inner steps of size alpha. Each inner step starts where the step before it has ended:
 #
 #     phi_0 = theta,  phi_{k+1} = phi_k + alpha grad J_i(phi_k),  k = 0, .., K-1
 #
-# The iterates phi_k of different tasks differ. The objective of theta is the return after the last
-# step, as a mean over the tasks:
+# All tasks start at the same theta, but their iterates phi_1, .., phi_K differ. The objective of
+# theta is the return after the last step, as a mean over the tasks:
 #
 #     F(theta) = 1/M sum_i J_i(phi_K)
 #
