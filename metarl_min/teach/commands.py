@@ -31,8 +31,8 @@ from metarl_min.teach import wheels as packages
 from metarl_min.teach.faults import Fault
 from metarl_min.teach.grading import PUBLIC_SEED, Grade
 from metarl_min.teach.manifests import FILE, Assignment
-from metarl_min.teach.source_checks import MOST_BYTES
-from metarl_min.teach.verification import verify
+from metarl_min.teach.source_checks import FROM_NOTEBOOK, MOST_BYTES
+from metarl_min.teach.verification import of_stub, verify
 
 DEFAULT = "examples/coursework"
 
@@ -50,7 +50,10 @@ def _list(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace) -> int:
     status = 0
     for folder in args.folders:
-        faults = verify(folder)
+        try:
+            faults = verify(folder)
+        except ValueError as error:
+            raise ValueError(f"{folder}: {error}") from error
         print("\n".join([f"{folder}: {'wrong' if faults else 'right'}", *faults]))
         status = 1 if faults else status
     return status
@@ -61,13 +64,21 @@ def _strip(args: argparse.Namespace) -> int:
     folder, out = Path(args.folder), Path(args.out)
     assignment = manifests.read(folder)
     require(out.resolve() != folder.resolve(), "-o must be another folder than the master's", out)
+    master = folder / assignment.file
+    require(master.is_file(), f"{folder / FILE} must name the file of the master", assignment.file)
     try:
-        text = stripping.strip((folder / assignment.file).read_text(encoding="utf-8"))
+        text = stripping.strip(master.read_text(encoding="utf-8"))
+        faults = list(of_stub(assignment, master.read_text(encoding="utf-8")))
     except ValueError as error:
-        raise ValueError(f"{folder / assignment.file}: {error}") from error
+        raise ValueError(f"{master}: {error}") from error
+    require(not faults, f"{master} must be ready for students", "; ".join(faults))
     files = {assignment.file: text.encode(), FILE: (folder / FILE).read_bytes()}
     for name in files:
-        require(not (out / name).exists(), "-o must not hold an older version", out / name)
+        require(
+            not (out / name).exists(),
+            "-o must not hold an older version: delete it first",
+            out / name,
+        )
     out.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         write_atomically(out / name, content)
@@ -94,6 +105,7 @@ def _submitted(assignment: Assignment, path: Path) -> bytes:
     if path.is_dir() and (file.is_symlink() or not file.is_file()):
         found = ", ".join(sorted(x.name for x in path.iterdir())[:20]) or "nothing"
         text = f"You must submit a file {assignment.file}. Your submission holds {found}."
+        text += f" {FROM_NOTEBOOK}" if ".ipynb" in found else ""
         raise Fault("missing", text)
     with file.open("rb") as stream:
         return stream.read(MOST_BYTES + 1)
@@ -121,8 +133,12 @@ def _grade(args: argparse.Namespace) -> int:
     text = result_files.FORMATS[args.format](grade)
     if args.out:
         write_atomically(Path(args.out), text.encode())
+        points, most = grading.total(grade.results)
+        log(f"{path}: {points:g} of {most} points")
     else:
         print(text, end="")
+    if not args.seed_file:
+        log("graded with the PUBLIC seed: without --seed-file the hidden tests are not secret")
     return status
 
 

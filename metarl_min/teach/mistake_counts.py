@@ -24,22 +24,24 @@ def _tests(path: Path) -> list[tuple[str, str]]:
     rule = f"{path} must hold results in the format of Gradescope"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return [(str(x["number"]), str(x["extra_data"]["mistake"])) for x in content["tests"]]
+        tests = [(str(x["number"]), str(x["extra_data"]["mistake"])) for x in content["tests"]]
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{rule}, got {type(error).__name__}: {error}") from error
+    require(tests != [], rule, "no test")
+    return tests
 
 
 def count(paths: Sequence[str | Path]) -> Counts:
     """Return how many submissions have each verdict in each test.
 
-    ValueError if there is no file, if a file holds no results, or if the files hold no test;
-    OSError if a file cannot be read.
+    ValueError if there is no file, if a file is given twice, or if one holds no results; OSError if
+    a file cannot be read.
     """
     files = [as_path("a path", path) for path in sequence("paths", paths)]
     require(files != [], "there must be at least one file of results", "none")
-    counts = Counter((test, mistake or RIGHT) for file in files for test, mistake in _tests(file))
-    require(counts != Counter(), "the files of results must hold at least one test", "none")
-    return counts
+    twice = sorted(str(path) for path, n in Counter(map(Path.resolve, files)).items() if n > 1)
+    require(not twice, "each file of results must be given once", twice)
+    return Counter((test, mistake or RIGHT) for file in files for test, mistake in _tests(file))
 
 
 def _rows(counts: Counts) -> list[tuple[str, str, int]]:

@@ -20,6 +20,7 @@ from metarl_min.teach.faults import Fault
 from metarl_min.teach.submissions import PACKAGE
 
 MOST_BYTES = 200_000  # of a submission
+FROM_NOTEBOOK = "`jupytext --to py:percent hw.ipynb` makes a Python file of a notebook hw.ipynb."
 FEWEST_NODES = 60  # of the syntax tree of a function that can be a copy
 
 
@@ -88,6 +89,8 @@ def check_source(source: bytes, file: str, forbidden: tuple[str, ...]) -> None:
     if len(source) > MOST_BYTES:
         got = f"got {len(source):,} bytes"
         raise Fault("too long", f"{file} must have at most {MOST_BYTES:,} bytes, {got}.")
+    if source.lstrip()[:1] == b"{" and b'"cells"' in source:
+        raise Fault("notebook", f"{file} is a notebook. {FROM_NOTEBOOK}")
     try:
         tree = _parsed(source, file)
         _check_imports(tree, forbidden)
@@ -111,6 +114,8 @@ def _check_imports(tree: ast.Module, forbidden: tuple[str, ...]) -> None:
     for name, line_number in _imported(tree):
         if _forbidden(name, forbidden):
             text = f"this assignment forbids the module {name}"
+            if _forbidden(name, ("metarl_min",)):
+                text += ". If this is the cell that checks your answers, remove it"
             raise Fault(
                 "forbidden module",
                 f"Your program imports a module in line {line_number}, but {text}.",

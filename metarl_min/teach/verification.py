@@ -17,11 +17,11 @@ from metarl_min.teach import grading, manifests
 from metarl_min.teach.grading import Grade, total
 from metarl_min.teach.manifests import Assignment, AssignmentTest
 from metarl_min.teach.questions import in_this_process
-from metarl_min.teach.stripping import strip
+from metarl_min.teach.stripping import marked, strip
 
 SECONDS = 20.0  # of processor time that grading a submission may take
 SEED = 20_261_201  # stands for the secret seed
-FEWEST_RIGHT = 4  # differently written right solutions
+FEWEST_RIGHT = 1  # other right solutions; more of them show that the grader is not too strict
 
 
 def _points(grade: Grade) -> str:
@@ -58,18 +58,30 @@ def _of_solution(assignment: Assignment, master: str) -> Iterator[str]:
         yield f"grading must take at most {SECONDS:g} s of processor time, got {seconds:.1f}"
 
 
-def _of_stub(assignment: Assignment, master: str) -> Iterator[str]:
+def of_stub(assignment: Assignment, master: str) -> Iterator[str]:
+    """Yield in sentences what the student's version of a master gives away, or what is wrong in it.
+
+    It trusts its arguments. ValueError for wrong markers.
+    """
+    ids = [test.id for test in assignment.tests]
+    for name in marked(master):
+        if not any(one == name or one.startswith((f"{name}.", f"{name}-")) for one in ids):
+            yield f"the id of a marker must begin the id of a test, got {name}"
     grade = grading.grade(assignment, strip(master).encode(), SEED)
     for result in grade.results:
-        if result.points > 0 or result.verdict.mistake != "not started":
-            got = f"{result.points:g} points, {result.verdict.mistake or 'right'}"
-            yield f"{result.test.id}: the student's version must be 'not started', got {got}"
+        test, mistake = result.test, result.verdict.mistake
+        if mistake == "":
+            start = f"{test.id}: the student's version contains the solution of"
+            yield f"{start} {test.question.function}: are its markers missing?"
+        elif mistake != "not started":
+            got = f"{result.points:g} points, {mistake}"
+            yield f"{test.id}: the student's version must be 'not started', got {got}"
 
 
 def _of_right(assignment: Assignment, folder: Path) -> Iterator[str]:
     files = sorted(folder.glob("right/*.py"))
     if len(files) < FEWEST_RIGHT:
-        yield f"right/ must hold at least {FEWEST_RIGHT} right solutions, got {len(files)}"
+        yield "right/ must hold another right solution, got none"
     for file in files:
         grade = grading.grade(assignment, file.read_bytes(), SEED)
         if not _is_full(grade):
@@ -96,7 +108,7 @@ def verify(folder: str | Path) -> list[str]:
     master = (folder / assignment.file).read_text(encoding="utf-8")
     faults = [
         *_of_solution(assignment, master),
-        *_of_stub(assignment, master),
+        *of_stub(assignment, master),
         *_of_right(assignment, folder),
     ]
     for test in assignment.tests:

@@ -116,3 +116,16 @@ def test_the_library_is_not_parsed_for_functions_with_other_names(
     source = "\n".join(f"def f{i}():\n{body}" for i in range(50))
     check_source(source.encode(), "hw1.py", FORBIDDEN)
     assert len(parsed) == 1
+
+
+def test_a_notebook_is_refused_with_the_command_that_converts_it():
+    source = b'{"cells": [], "metadata": {}, "nbformat": 4}'
+    with pytest.raises(Fault, match="jupytext --to py:percent") as fault:
+        check_source(source, "hw.py", ())
+    assert fault.value.kind == "notebook"
+
+
+def test_a_cell_that_checks_the_answers_must_not_be_left():
+    source = b"from metarl_min.teach.questions import check\n"
+    with pytest.raises(Fault, match="the cell that checks your answers, remove it"):
+        check_source(source, "hw.py", ("metarl_min",))

@@ -94,7 +94,7 @@ def test_a_solution_without_lines_is_replaced_too():
         ("### BEGIN SOLUTION 1 2\nx\n### END SOLUTION\n", "line 1: a marker must be"),
         ("### END SOLUTION\n", "line 1: a solution must begin before it ends"),
         ("a\n### BEGIN SOLUTION 1\n", "line 2: a solution must end"),
-        ("### BEGIN SOLUTION 1\n### BEGIN SOLUTION 2\n", "line 2: .* not begin inside a solution"),
+        ("### BEGIN SOLUTION 1\n### BEGIN SOLUTION 2\n", "line 2: solution 1 .* must end before"),
         ("a = 1\n  ### BEGIN SOLUTION 1\n  ### END SOLUTION\n", "line 2: .* must be Python, got"),
         ("# total = a + b * c\n### BEGIN SOLUTION 1\ntotal = a + b * c\n### END SOLUTION\n",
          "line 3: a solution must not stand outside its markers, got total"),
