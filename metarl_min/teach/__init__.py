@@ -36,8 +36,10 @@ the package. They lie in `examples/coursework` of the repository.
     sampled_mistakes      assignment 6, mistakes in a sampled meta-gradient
     sampled_gradients     assignment 6, an estimate of the gradient of F_N
     recurrent_steps       assignment 7, one step of a recurrent policy
-    recurrent_trials      assignment 7, trials and returns
-    recurrent_gradients   assignment 7, back-propagation through a trial
+    recurrent_trials      assignment 7, trials
+    trial_returns         assignment 7, returns-to-go
+    backpropagation       assignment 7, back-propagation through a trial
+    recurrent_gradients   assignment 7, the gradient of a trial
     evolution_strategies  assignment 8, the antithetic estimate
     evolution_tests       assignment 8, a test of the antithetic estimate
     ranked_gradients      assignment 8, ranks

@@ -1,4 +1,4 @@
-"""Assignment 7, second and third part: a recurrent policy plays trials, and its returns.
+"""Assignment 7, second part: a recurrent policy plays trials.
 
 A trial has N episodes of T steps on one bandit. Time t runs over all N T steps of a trial, and
 done_t is 1 if step t is the last step of its episode, else 0. The step of the policy is
@@ -9,14 +9,13 @@ done_t is 1 if step t is the last step of its episode, else 0. The step of the p
 So the memory h is kept when an episode ends, and is cleared when a trial ends. Action a_t is the
 first arm whose cumulative probability exceeds a uniform number. So everything that happens is a
 function of the parameters, the uniform numbers, and a table with the reward of each arm in each
-step. A trial earns the sum of its rewards, so an action is judged by all rewards that follow it:
+step.
 
-    (2)  W_t = sum_{t' >= t} r_t', over the rest of the trial                         [definition]
+The student writes `play_trials(params, rewards, uniforms)`. A mistake is the right program with one
+of its parts replaced. A step that comes after a wrong step is often wrong too. So a counter-example
+shows the first wrong number in the order of time.
 
-The student writes `play_trials(params, rewards, uniforms)` and `returns_to_go(rewards)`. A mistake
-in `play_trials` is the right program with one of its parts replaced.
-
-`play` and `to_go` trust their arguments.
+`play` trusts its arguments.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ import numpy as np
 
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.mdps.policies import softmax
-from metarl_min.teach.questions import Mistake, Program, Question
+from metarl_min.teach.questions import Mistake, Question
 from metarl_min.teach.recurrent_steps import draw_parameters, rnn_step_of
 from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, value_question
 
@@ -45,6 +44,8 @@ class Memory(NamedTuple):
     done: float  # whether the previous step was the last of its episode
     older_action: Array  # action before the previous one, one-hot [A]
     older_reward: float  # reward of this action
+    row: Array  # what each arm would have paid in the previous step [A]
+    first: float  # whether the previous step was the first of its episode
 
 
 class Parts(NamedTuple):
@@ -92,7 +93,7 @@ def play(
     rewards is [M, N, T, A], and uniforms is [M, N, T].
     """
     H, A = params["W_out"].shape
-    memory = Memory(np.zeros(H), np.zeros(A), 0.0, 0.0, np.zeros(A), 0.0)
+    memory = Memory(np.zeros(H), np.zeros(A), 0.0, 0.0, np.zeros(A), 0.0, np.zeros(A), 0.0)
     actions, logits = np.zeros(uniforms.shape, dtype=int), np.zeros(rewards.shape)
     for m, n, t in np.ndindex(uniforms.shape):
         if t == 0:
@@ -101,8 +102,8 @@ def play(
         x = np.asarray(parts.inputs(memory, paid, last))
         hidden, z = rnn_step_of(params, memory.hidden, x)
         a = parts.choose(z, uniforms[m, n, t])
-        old = memory.action, memory.reward
-        memory = Memory(hidden, np.eye(A)[a], float(paid[a]), float(last), *old)
+        older = memory.action, memory.reward, paid, float(t == 0)
+        memory = Memory(hidden, np.eye(A)[a], float(paid[a]), float(last), *older)
         actions[m, n, t], logits[m, n, t] = a, z
     return logits, actions
 
@@ -155,11 +156,41 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no flag": (
         {"inputs": lambda m, rewards, last: (*m.action, m.reward, 0.0)},
-        "Your flag is always 0, so the learner does not see that an episode ended.",
+        "In no input x_t that you compute is the flag 1.",
     ),
     "the reward before the action": (
         {"inputs": lambda m, rewards, last: (m.reward, *m.action, m.done)},
         "The entries of your inputs stand in another order.",
+    ),
+    "the flag of the first step of an episode": (
+        {"inputs": lambda m, rewards, last: (*m.action, m.reward, m.first)},
+        "Your flag is 1 after the first step of an episode. Look at which step it must mark.",
+    ),
+    "the action left out": (
+        {"inputs": lambda m, rewards, last: (*(0 * m.action), m.reward, m.done)},
+        "In your inputs, all entries that belong to the action are 0.",
+    ),
+    "the reward left out": (
+        {"inputs": lambda m, rewards, last: (*m.action, 0.0, m.done)},
+        "In your inputs, the entry that belongs to the reward is 0.",
+    ),
+    "the largest reward of the row": (
+        {"inputs": lambda m, rewards, last: (*m.action, m.row.max(), m.done)},
+        "The reward in your inputs is the largest entry of the row. Look at which entry the "
+        "learner sees.",
+    ),
+    "the reward and the flag exchanged": (
+        {"inputs": lambda m, rewards, last: (*m.action, m.done, m.reward)},
+        "The last two entries of your inputs stand in another order.",
+    ),
+    "each probability alone": (
+        {"choose": lambda z, u: int(np.argmax(softmax(z) > u))},
+        "You compare the uniform number with the probability of a single arm.",
+    ),
+    "the first arm below the uniform number": (
+        {"choose": lambda z, u: int(np.argmax(np.cumsum(softmax(z)) < u))},
+        "Your action is the first arm whose sum is less than the uniform number. Look at the "
+        "direction of the inequality.",
     ),
     "the most probable action": (
         {"choose": lambda z, u: int(np.argmax(z))},
@@ -168,40 +199,13 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-def to_go(rewards: Array) -> Array:
-    """Return the returns-to-go of one trial, eq. (2). [N, T] -> [N, T]"""
-    return np.asarray(rewards.ravel()[::-1].cumsum()[::-1].reshape(rewards.shape))
-
-
-RETURN_MISTAKES: dict[str, tuple[Program, str]] = {
-    "the sum ends with the episode": (
-        lambda rewards: rewards[:, ::-1].cumsum(axis=1)[:, ::-1],
-        "An action also changes the rewards of later episodes, because the learner remembers it.",
-    ),
-    "the return of the whole trial": (
-        lambda rewards: np.full(rewards.shape, rewards.sum()),
-        "An action does not change the rewards before it.",
-    ),
-    "the rewards so far": (
-        lambda rewards: rewards.ravel().cumsum().reshape(rewards.shape),
-        "Your sums run over the steps up to the present one.",
-    ),
-    "the sums in reversed order": (
-        lambda rewards: rewards.ravel()[::-1].cumsum().reshape(rewards.shape),
-        "The sums are right, but they stand in the order from the last step to the first.",
-    ),
-    "the present reward left out": (
-        lambda rewards: to_go(rewards) - rewards,
-        "The reward of step t is a consequence of action t.",
-    ),
-}
-
-
 def _cases(rng: Rng) -> list[Case]:
-    return [
-        one_call(draw_parameters(rng, A, H), rng.normal(size=(M, N, T, A)), rng.random((M, N, T)))
-        for M, N, T, A, H in SIZES
-    ]
+    cases = []
+    for M, N, T, A, H in SIZES:
+        table, uniforms = rng.normal(size=(M, N, T, A)), rng.random((M, N, T))
+        text = f"M = {M}, N = {N}, T = {T}, A = {A}, H = {H}"
+        cases.append(one_call(draw_parameters(rng, A, H), table, uniforms)._replace(text=text))
+    return cases
 
 
 def _truth(case: Case) -> tuple[Array, Array]:
@@ -218,22 +222,3 @@ def play_trials() -> Question:
         for name, (parts, say) in MISTAKES.items()
     }
     return value_question(ValueQuestion("play_trials", cases=_cases, truth=_truth, mistakes=bank))
-
-
-def _return_cases(rng: Rng) -> list[Case]:
-    return [one_call(rng.normal(size=shape)) for shape in ((1, 2), (2, 2), (3, 2), (2, 4))]
-
-
-def returns_to_go() -> Question:
-    """Ask for returns_to_go(rewards [N, T]) -> the returns-to-go of one trial [N, T]."""
-    bank = {
-        name: Mistake(*entry, "recurrent_trials (2)") for name, entry in RETURN_MISTAKES.items()
-    }
-    asked = ValueQuestion(
-        function="returns_to_go",
-        cases=_return_cases,
-        truth=lambda case: to_go(*case.arguments[0]),
-        mistakes=bank,
-        numbers=lambda case: {"N T": case.arguments[0][0].size},
-    )
-    return value_question(asked)

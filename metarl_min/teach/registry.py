@@ -27,6 +27,7 @@ from metarl_min.teach import (
     sampled_steps,
     sampled_surrogates,
     score_functions,
+    trial_returns,
 )
 from metarl_min.teach.questions import Question
 
@@ -54,7 +55,7 @@ QUESTIONS: dict[str, Callable[..., Question]] = {
     "meta_pg": sampled_gradients.meta_pg,
     "rnn_step": recurrent_steps.rnn_step,
     "play_trials": recurrent_trials.play_trials,
-    "returns_to_go": recurrent_trials.returns_to_go,
+    "returns_to_go": trial_returns.returns_to_go,
     "trial_gradient": recurrent_gradients.trial_gradient,
     "es_gradient": evolution_strategies.es_gradient,
     "utilities": ranked_gradients.utilities,

@@ -37,6 +37,7 @@ from metarl_min.teach import (
     sampled_surrogates,
     score_functions,
     stripping,
+    trial_returns,
 )
 
 QUESTION = exact_meta_gradients.meta_gradient(num_steps=1, num_tasks=2)
@@ -83,7 +84,7 @@ CALLS = {
     "sampled_gradients.meta_pg": call(sampled_gradients.meta_pg, num_pulls=2),
     "recurrent_steps.rnn_step": call(recurrent_steps.rnn_step),
     "recurrent_trials.play_trials": call(recurrent_trials.play_trials),
-    "recurrent_trials.returns_to_go": call(recurrent_trials.returns_to_go),
+    "trial_returns.returns_to_go": call(trial_returns.returns_to_go),
     "recurrent_gradients.trial_gradient": call(recurrent_gradients.trial_gradient),
     "exact_meta_gradients.meta_gradient": call(
         exact_meta_gradients.meta_gradient, num_steps=1, num_tasks=2
@@ -106,7 +107,7 @@ CALLS = {
 RESULTS = {
     "messages.Channel", "questions.Mistake", "questions.Question", "questions.Verdict",
     "inner_loops.Inner", "sampled_surrogates.Pulls", "sampled_hessians.Pulls",
-    "sampled_terms.Pulls", "sampled_terms.Data", "recurrent_gradients.Parts",
+    "sampled_terms.Pulls", "sampled_terms.Data", "backpropagation.Parts",
     "recurrent_trials.Memory", "recurrent_trials.Parts", "submissions.Limits",
     "submissions.Student", "value_questions.Case", "value_questions.ValueQuestion",
     "watched_calls.Watched", "written_tests.WrittenTest",

@@ -1,4 +1,4 @@
-"""Trials of a recurrent policy, and their returns, as questions."""
+"""Trials of a recurrent policy as a question."""
 
 import numpy as np
 import pytest
@@ -7,46 +7,48 @@ from metarl_min.teach import recurrent_trials as topic
 from metarl_min.teach.questions import in_this_process
 from metarl_min.teach.recurrent_steps import draw_parameters
 
-QUESTIONS = {"play_trials": topic.play_trials(), "returns_to_go": topic.returns_to_go()}
-NAMES = [(name, mistake) for name, question in QUESTIONS.items() for mistake in question.mistakes]
+QUESTION = topic.play_trials()
 
 
-def graded(name, program, seed=0):
-    return QUESTIONS[name].grade(in_this_process(program), np.random.default_rng(seed))
+def graded(program, seed=0):
+    return QUESTION.grade(in_this_process(program), np.random.default_rng(seed))
 
 
-def by_hand(params, rewards, uniforms, *, memory_ends_with=None, late_action=0, late_reward=0):
+def as_asked(x, step, **context):
+    return x
+
+
+def cumulative(pi, u):
+    return min(a for a in range(len(pi)) if sum(pi[: a + 1]) > u)
+
+
+def by_hand(
+    params, rewards, uniforms, *, ends_with=None, late=(0, 0), change=as_asked, choose=cumulative
+):
     """Play trials as written down; the memory may end with the "episode" or never.
 
-    The inputs may hold the action and the reward of earlier steps.
+    The inputs may hold the action and the reward of earlier steps. `change` is a function of the
+    right inputs, of the step (n, t) that they describe, and of the row and the sizes.
     """
     M, N, T, A = rewards.shape
     actions, logits = np.zeros((M, N, T), dtype=int), np.zeros((M, N, T, A))
     h, x, past = np.zeros(len(params["b"])), np.zeros(A + 2), []
     for m in range(M):
-        if memory_ends_with != "never":
+        if ends_with != "never":
             h, x, past = 0 * h, 0 * x, [(np.zeros(A), 0.0)] * 3
         for n in range(N):
-            if memory_ends_with == "episode":
+            if ends_with == "episode":
                 h = 0 * h
             for t in range(T):
                 h = np.tanh(x @ params["W"] + params["b"] + h @ params["U"])
                 z = h @ params["W_out"] + params["b_out"]
-                pi = [np.exp(y) / sum(np.exp(z)) for y in z]
-                a = min(a for a in range(A) if sum(pi[: a + 1]) > uniforms[m, n, t])
+                a = choose([np.exp(y) / sum(np.exp(z)) for y in z], uniforms[m, n, t])
                 actions[m, n, t], logits[m, n, t] = a, z
                 past = [*past, (np.eye(A)[a], rewards[m, n, t, a])]
-                action, reward = past[-1 - late_action][0], past[-1 - late_reward][1]
+                action, reward = past[-1 - late[0]][0], past[-1 - late[1]][1]
                 x = np.array([*action, reward, t == T - 1])
+                x = change(x, (n, t), row=rewards[m, n, t], sizes=(N, T))
     return logits, actions
-
-
-def sums(rewards):
-    flat = list(rewards.ravel())
-    return np.array([sum(flat[t:]) for t in range(len(flat))]).reshape(rewards.shape)
-
-
-RIGHT = {"play_trials": by_hand, "returns_to_go": sums}
 
 
 def trial(seed=0):
@@ -73,44 +75,69 @@ def test_eq1_a_reward_changes_the_next_step_of_its_trial_and_no_earlier_step():
     assert changed.tolist() == [[[False, False], [False, False], [True, True]], [[False] * 2] * 3]
 
 
-@pytest.mark.verifies("recurrent_trials.2")
-def test_eq2_by_hand():
-    assert topic.to_go(np.array([[1.0, 2.0], [4.0, 8.0]])).tolist() == [[15, 14], [12, 8]]
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_a_right_program_has_all_points_for_every_seed(name):
+def test_a_right_program_has_all_points_for_every_seed():
     for seed in range(10):
-        assert graded(name, RIGHT[name], seed).score == 1
+        assert graded(by_hand, seed).score == 1
 
 
-@pytest.mark.parametrize(("name", "mistake"), NAMES)
-def test_every_mistake_is_refused_by_its_own_name(name, mistake):
-    one = QUESTIONS[name].mistakes[mistake]
-    for seed in range(2 if name == "play_trials" else 5):
-        verdict = graded(name, one.program, seed)
-        assert (verdict.score, verdict.mistake) == (0, mistake)
+@pytest.mark.parametrize("name", QUESTION.mistakes)
+def test_every_mistake_is_refused_by_its_own_name(name):
+    one = QUESTION.mistakes[name]
+    for seed in range(2):
+        verdict = graded(one.program, seed)
+        assert (verdict.score, verdict.mistake) == (0, name)
         assert one.say in verdict.text and one.equation in verdict.text
 
 
-def test_mistakes_that_are_made_by_hand_have_the_same_names():
-    for change, name in (
-        ({"memory_ends_with": "episode"}, "the hidden state cleared at the end of an episode"),
-        ({"memory_ends_with": "never"}, "nothing cleared between trials"),
-        ({"late_action": 1}, "the action one step late"),
-        ({"late_reward": 1}, "the reward one step late"),
-    ):
-        verdict = graded("play_trials", lambda *x, c=change: by_hand(*x, **c))
-        assert verdict.mistake == name
-        right = 2 if "trials" in name else 0 if "late" in name else 1
+def entry(index, value):
+    """A change of the inputs: one entry (or a part) is a function of the step."""
+
+    def change(x, step, **context):
+        x = x.copy()
+        x[index] = value(x, step, **context)
+        return x
+
+    return change
+
+
+HAND_MADE = (
+    ("the hidden state cleared at the end of an episode", 1, {"ends_with": "episode"}),
+    ("nothing cleared between trials", 2, {"ends_with": "never"}),
+    ("the action one step late", 0, {"late": (1, 0)}),
+    ("the reward one step late", 0, {"late": (0, 1)}),
+    ("no flag", 1, {"change": entry(-1, lambda x, step, sizes, row: step[1] == sizes[1])}),
+    (
+        "the flag of the first step of an episode", 0,
+        {"change": entry(-1, lambda x, step, **context: step[1] == 0)},
+    ),
+    ("the action left out", 0, {"change": entry(slice(-2), lambda x, step, **context: 0)}),
+    ("the reward left out", 0, {"change": entry(-2, lambda x, step, **context: 0)}),
+    (
+        "the reward and the flag exchanged", 0,
+        {"change": entry(slice(-2, None), lambda x, step, **context: x[:-3:-1])},
+    ),
+    (
+        "the largest reward of the row", None,
+        {"change": entry(-2, lambda x, step, row, sizes: max(row))},
+    ),
+    ("each probability alone", None, {"choose": lambda pi, u: int(np.argmax(np.array(pi) > u))}),
+    (
+        "the first arm below the uniform number", None,
+        {"choose": lambda pi, u: int(np.argmax(np.cumsum(pi) < u))},
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "right", "wrong"), HAND_MADE, ids=[x[0] for x in HAND_MADE])
+def test_mistakes_that_are_made_by_hand_have_the_same_names(name, right, wrong):
+    verdict = graded(lambda *x: by_hand(*x, **wrong))
+    assert verdict.mistake == name
+    if right is not None:
         assert verdict.text.startswith(f"play_trials is right in {right} of 4 cases")
-    mean = graded("returns_to_go", lambda rewards: sums(rewards) / rewards.size)
-    assert mean.mistake == "1/N T times the right result"
 
 
-def test_a_table_that_is_changed_is_a_fault():
-    def in_place(rewards):
-        rewards[...] = sums(rewards)
-        return rewards
+def test_a_flag_at_the_end_of_a_trial_is_never_seen():
+    def change(x, step, row, sizes):
+        return entry(-1, lambda *args, **kwargs: step == (sizes[0] - 1, sizes[1] - 1))(x, step)
 
-    assert graded("returns_to_go", in_place).mistake == "changes its arguments"
+    assert graded(lambda *x: by_hand(*x, change=change)).mistake == "no flag"

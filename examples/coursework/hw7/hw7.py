@@ -6,7 +6,7 @@
 # it has learned about the task lies in its hidden state.
 #
 # A **trial** consists of N **episodes** of T steps on one bandit with A arms. The next trial is
-# played on another bandit. Time t counts all N T steps of a trial: t = 0, .., N T - 1.
+# played on another bandit. Time t counts all N * T steps of a trial: t = 0, .., N * T - 1.
 #
 # The network is an Elman cell with a layer of logits. Its parameters are a dict:
 #
@@ -20,16 +20,16 @@
 #
 # All vectors are rows. They stand on the left of a matrix: `x @ W`. Nothing in this assignment is
 # random, because every random number is an argument. So your results are compared with the exact
-# results to 7 digits. Your functions must not change their arguments. Automatic differentiation is
-# not allowed. A part that uses a wrong part is wrong too, so begin with the first part that is not
-# right.
+# results to 7 digits or more. Results are arrays of NumPy, and no lists. Your functions must not
+# change their arguments. Automatic differentiation is not allowed. A part that uses a wrong part is
+# wrong too, so begin with the first part that is not right.
 
 # %%
 import numpy as np
 
 
 def policy(logits):
-    """Return the probabilities of the actions: the softmax of the logits. It is complete."""
+    """Return the probabilities of the actions: the softmax. You need not change it."""
     weights = np.exp(logits - logits.max())
     return weights / weights.sum()
 
@@ -126,15 +126,19 @@ def returns_to_go(rewards):
 # trial, also through steps of earlier episodes.
 #
 # First compute the hidden states of all steps, from h_0 = 0. Then go backwards from the last step
-# to the first. In each step you need the gradient of f in h_{t+1}. It has two parts, since h_{t+1}
-# is used twice.
+# to the first. In each step you need the gradient of f in h_{t+1}. At the last step, h_{t+1} is
+# used once. At every other step it is used twice, so the gradient has two parts.
+#
+# A difference quotient is no answer: your result is compared with the exact one to 12 digits, which
+# a central difference does not reach. If you hold h_t fixed in the derivatives of each step t (h_t
+# is then called detached), you get 40 % of the points.
 
 
 # %%
 def trial_gradient(params, inputs, actions, weights):
     """Return the gradient of f in the parameters: a dict with the names and shapes of params.
 
-    inputs [N T, I]: x_t. actions [N T]: whole numbers a_t. weights [N T]: weight_t.
+    inputs [N * T, I]: x_t. actions [N * T]: whole numbers a_t. weights [N * T]: weight_t.
     """
     ### BEGIN SOLUTION 7.4
     hidden, logits = [np.zeros(len(params["U"]))], []
@@ -167,10 +171,11 @@ def trial_gradient(params, inputs, actions, weights):
 # In a cell of a notebook, which must not be part of the file that you hand in:
 #
 #     from metarl_min.teach import recurrent_gradients, recurrent_steps, recurrent_trials
+#     from metarl_min.teach import trial_returns
 #     from metarl_min.teach.questions import check
 #     check(recurrent_steps.rnn_step(), rnn_step)
 #     check(recurrent_trials.play_trials(), play_trials)
-#     check(recurrent_trials.returns_to_go(), returns_to_go)
+#     check(trial_returns.returns_to_go(), returns_to_go)
 #     check(recurrent_gradients.trial_gradient(), trial_gradient)
 #
 # A check returns 1.0 for a right answer, and explains a wrong answer. The file that you hand in
