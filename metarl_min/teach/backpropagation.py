@@ -52,8 +52,9 @@ class Parts(NamedTuple):
     score: Callable[[float, Array, Array], Array]  # Adv_t, 1{a_t}, pi_t -> e_t
     own: Callable[[Array, bool], Array]  # e_t W_out^T, last step or not -> the first term of g_t
     slope: Callable[[Array, Array], Array]  # h_t, h_{t+1} -> derivative of tanh
-    carry: Callable[[Array, Array, Array, Array], Array]  # first term of g_{t+1} times the slope,
-    # g_{t+1}, d_{t+1}, U -> the second term of g_t
+    # The second term of g_t. The arguments belong to step t + 1: the first term of g_{t+1} times
+    # the derivative of tanh, then g_{t+1}, d_{t+1}, and U.
+    carry: Callable[[Array, Array, Array, Array], Array]
     recurrent: Callable[[Array, Array, Array], Array]  # h_t, h_{t+1}, d_t -> the term of df/dU
     outgoing: Callable[[Array, Array, Array], Array]  # h_t, h_{t+1}, e_t -> the term of df/dW_out
     kept: Callable[[float], float]  # flag of x_t -> the share of h_t that step t starts from
