@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ import metarl_min
 from metarl_min.teach import messages
 from metarl_min.teach.faults import Fault, fault_of, printable
 from metarl_min.teach.messages import Channel, Closed, RemoteError
+from metarl_min.teach.time_limits import watching
 from metarl_min.teach.watched_calls import Watched
 
 PACKAGE = os.path.realpath(os.path.dirname(metarl_min.__file__))
@@ -36,7 +38,7 @@ START_SECONDS = 120.0  # of real time, until the process is ready for the studen
 class Limits(NamedTuple):
     """What a submission may use."""
 
-    seconds: float  # of real time, for one test
+    seconds: float  # of processor time, for one test; `time_limits` says how long it may wait
     megabytes: int  # beyond what Python and NumPy take
     forbidden: tuple[str, ...]  # modules, each with its submodules
 
@@ -131,10 +133,11 @@ def _await_start(process: subprocess.Popen[bytes], channel: Channel) -> None:
         timer.cancel()
 
 
-def _caller(
-    channel: Channel, limits: Limits, expired: threading.Event, folder: Path
-) -> Callable[..., Any]:
-    """Return the function that calls a function of the student by name, or raises a Fault."""
+def _caller(channel: Channel, passed: list[str], folder: Path) -> Callable[..., Any]:
+    """Return the function that calls a function of the student by name, or raises a Fault.
+
+    `passed` holds the limit of time that was passed, in words.
+    """
 
     def call(name: str, *arguments: Any) -> Any:
         try:
@@ -143,9 +146,8 @@ def _caller(
             kind, text, line = error.args
             raise fault_of(kind, _without(folder, text), line) from None
         except Closed:
-            if expired.is_set():
-                text = f"Your program did not finish within {limits.seconds:g} seconds."
-                raise Fault("time", text) from None
+            if passed:
+                raise Fault("time", passed[0]) from None
             text = "Your program ended its own process, or closed or used its streams."
             raise Fault("ended", text) from None
 
@@ -185,25 +187,18 @@ def running(source: bytes, name: str, limits: Limits) -> Iterator[Student]:
     with _folder() as folder:
         file = folder / name
         file.write_bytes(source)
-        process, expired, printed = _start(file, limits), threading.Event(), list[bytes]()
+        process, printed = _start(file, limits), list[bytes]()
         channel = _channel(process)
-
-        def stop() -> None:
-            expired.set()
-            _end(process)
-
-        timer = threading.Timer(limits.seconds, stop)
         reader = threading.Thread(
             target=_keep_beginning, args=(process.stderr, printed), daemon=True
         )
         try:
             reader.start()
             _await_start(process, channel)
-            timer.start()
-            call = _caller(channel, limits, expired, folder)
-            yield _student(call, lambda: _without(folder, printable(_text(printed))))
+            with watching(process.pid, limits.seconds, partial(_end, process)) as passed:
+                call = _caller(channel, passed, folder)
+                yield _student(call, lambda: _without(folder, printable(_text(printed))))
         finally:
-            timer.cancel()
             _end(process)
             process.wait()
             reader.join(timeout=10)
