@@ -106,7 +106,7 @@ def own_base(x):                                                   # error
 def asks(x): return float(input("mean? "))                         # error
 def pipe(x): raise BrokenPipeError("broken")                       # error
 def lookup(x): raise LookupError("not there")                      # error
-def silent(x): assert False                                        # error
+def silent(x): assert False                                        # assertion
 def bad_texts(x): raise ValueError("\ud800 \x00 \x1b[31m")         # error
 def long_text(x): raise ValueError("y" * 10**7)                    # error
 def no_text(x):                                                    # error

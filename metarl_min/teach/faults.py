@@ -15,6 +15,7 @@ class Fault(Exception):
 
 
 KINDS = {  # errors of a submission that have a kind of their own
+    "AssertionError": "assertion",
     "MemoryError": "memory",
     "RecursionError": "recursion",
     "SyntaxError": "syntax",
@@ -41,6 +42,9 @@ def fault_of(kind: str, text: str, line: int) -> Fault:
         return Fault("missing module", f"Your program imports a module{place}, but {rule}: {text}.")
     if kind == "Missing":
         return Fault("missing", f"{text[:1].upper()}{text[1:]}.")
+    if kind == "TooLarge":
+        text = f"Your test calls the implementation with a large argument{place}: {text}."
+        return Fault("too large", text)
     if kind == "Unsendable":
         return Fault("type", f"Your program returns or passes on a wrong value{place}: {text}.")
     text = f"Your program raised {kind}{place}{': ' if text else '.'}{text}"

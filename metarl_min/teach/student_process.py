@@ -36,8 +36,16 @@ class Missing(Exception):
 
 KINDS = (  # errors whose subclasses are reported by the name of the class in this list
     Missing, Unsendable, MemoryError, RecursionError, SystemExit, SyntaxError, ModuleNotFoundError,
-    NotImplementedError, PermissionError,
+    NotImplementedError, PermissionError, AssertionError,
 )  # fmt: skip
+
+
+def _kind_of(error: BaseException) -> str:
+    """Return the name of the kind of an error. A group of failed assertions is a failed one."""
+    parts = getattr(error, "exceptions", ())
+    if isinstance(parts, tuple) and parts and all(isinstance(x, AssertionError) for x in parts):
+        return AssertionError.__name__
+    return next((kind for kind in KINDS if isinstance(error, kind)), type(error)).__name__
 
 
 def described(error: BaseException, file: str) -> list[Any]:
@@ -46,8 +54,9 @@ def described(error: BaseException, file: str) -> list[Any]:
     lines = [line for frame, line in frames if frame.f_code.co_filename == file]
     if isinstance(error, SyntaxError) and error.filename == file:
         lines.append(error.lineno or 0)
-    kind = next((kind for kind in KINDS if isinstance(error, kind)), type(error)).__name__
+    kind = type(error).__name__
     try:
+        kind = _kind_of(error)
         if isinstance(error, RemoteError):  # of a function of the grader, or sent by the grader
             kind = str(error.args[0])
         text = str(error.args[1] if isinstance(error, RemoteError) else error)
@@ -72,6 +81,7 @@ def make_tests_repeatable(source: bytes) -> None:
         database=None,
         deadline=None,
         max_examples=30,
+        report_multiple_bugs=False,  # or several failures raise a group of errors
         phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
         suppress_health_check=list(hypothesis.HealthCheck),
     )

@@ -6,8 +6,10 @@ and with mutants, which it should refuse, in random order. A mutant is an implem
 frequent mistake.
 
 The score is the share of the mutants that the test refuses. It is 0 if the test refuses a right
-implementation. The implementations stay in the process of the grader, so a test cannot read their
-source. They refuse large arguments, because no limit of time can end a call in this process.
+implementation. A test refuses an implementation with an AssertionError alone. If it raises another
+error, the test itself is wrong. The implementations stay in the process of the grader, so a test
+cannot read their source. They refuse large arguments, because no limit of time can end a call in
+this process.
 
 `written_test` trusts its arguments.
 """
@@ -20,12 +22,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Rng
 from metarl_min.teach.faults import Fault
 from metarl_min.teach.questions import Call, Mistake, Program, Question, Verdict
 
 MOST = 1000  # of the entries of arrays, and of a whole number, in an argument
+ONLY = "A test refuses an implementation with an AssertionError, and with no other error."
+HINTS = {  # what is added to the text of a kind of fault
+    "error": ONLY,
+    "time": "Hypothesis draws fewer examples with @settings(max_examples=10).",
+}
+
+
+class TooLarge(ValueError):
+    """A test calls an implementation with a large argument."""
 
 
 class WrittenTest(NamedTuple):
@@ -37,18 +47,22 @@ class WrittenTest(NamedTuple):
     equal: Callable[[Program, Program], bool]  # whether two implementations give equal results
 
 
-def _refuses(call: Call, implementation: Program) -> str:
-    """Return the text of the error with which a test refuses an implementation, or "".
+class Outcome(NamedTuple):
+    """What a test does with an implementation."""
 
-    A Fault that is no verdict of the test, such as an endless loop, is raised.
-    """
+    refuses: bool
+    text: str  # of the error that the test raises, or ""
+
+
+def _outcome(call: Call, implementation: Program) -> Outcome:
+    """Call a test. A Fault that is no error of the test, such as an endless loop, is raised."""
     try:
         call(implementation)
     except Fault as fault:
-        if fault.kind != "error":
+        if fault.kind not in ("assertion", "error"):
             raise
-        return str(fault)
-    return ""
+        return Outcome(fault.kind == "assertion", str(fault))
+    return Outcome(False, "")
 
 
 def _size(value: Any) -> int:
@@ -61,48 +75,55 @@ def _size(value: Any) -> int:
 
 
 def _limited(implementation: Program) -> Program:
-    """Return an implementation that refuses large arguments with a ValueError."""
+    """Return an implementation that raises TooLarge for large arguments."""
 
     def limited(*arguments: Any) -> Any:
         size = max(map(_size, arguments), default=0)
-        require(size <= MOST, f"arrays and whole numbers in a test must be at most {MOST}", size)
+        if size > MOST:
+            rule = f"an array may have {MOST} entries, and a whole number may be {MOST}, at most"
+            raise TooLarge(f"{rule}, got {size}")
         return implementation(*arguments)
 
     return limited
 
 
-def _refusals(question: WrittenTest, call: Call, rng: Rng) -> dict[str, str]:
-    """Return the text with which the test refuses each mutant, or "".
+def _outcomes(question: WrittenTest, call: Call, rng: Rng) -> dict[str, Outcome]:
+    """Return what the test does with each mutant.
 
     The order is random, and right implementations come twice, so a test that counts its calls is of
-    no use. Fault if the test refuses a
-    right implementation.
+    no use. Fault if the test raises an error for a right implementation.
     """
-    name, refused = question.function, {}
+    name, outcomes = question.function, {}
     called = [("", one) for one in 2 * question.right]
     called += [(key, one.program) for key, one in question.mutants.items()]
     for i in rng.permutation(len(called)):
         key, implementation = called[i]
-        refused[key] = _refuses(call, _limited(implementation))
-        if refused[key] and not key:
-            text = f"{name} must accept every right implementation, but it refuses one."
-            raise Fault("refuses a right implementation", f"{text} {refused[key]}")
-    return {key: refused[key] for key in question.mutants}
+        refuses, text = outcomes[key] = _outcome(call, _limited(implementation))
+        if refuses and not key:
+            rule = f"{name} must accept every right implementation, but it refuses one."
+            hint = "Right results differ in round-off, so a test compares with a tolerance."
+            raise Fault("refuses a right implementation", f"{rule} {hint} {text}")
+        if text and not key:
+            raise Fault("error", text)
+    return {key: outcomes[key] for key in question.mutants}
 
 
 def _graded(question: WrittenTest, call: Call, rng: Rng) -> Verdict:
     name = question.function
     try:
-        refused = _refusals(question, call, rng)
+        outcomes = _outcomes(question, call, rng)
     except Fault as fault:
-        return Verdict(score=0.0, mistake=fault.kind, text=str(fault))
-    survivors = [key for key, text in refused.items() if not text]
-    total = len(refused)
+        text = f"{fault} {HINTS.get(fault.kind, '')}".strip()
+        return Verdict(score=0.0, mistake=fault.kind, text=text)
+    survivors = [key for key, outcome in outcomes.items() if not outcome.refuses]
+    total = len(outcomes)
     text = f"{name} refuses {total - len(survivors)} of {total} wrong implementations."
     if not survivors:
         return Verdict(score=1.0, mistake="", text=text)
     first = question.mutants[survivors[0]]
-    text += f" It accepts this one: {survivors[0]}. {first.say}"
+    text += f" It does not refuse this one: {survivors[0]}. {first.say}"
+    error = outcomes[survivors[0]].text
+    text += f" {error} {ONLY}" if error else ""
     score = 1 - len(survivors) / total
     mistake = f"accepts the mutant: {survivors[0]}"
     return Verdict(score, mistake, text.strip(), first.equation, first.page)

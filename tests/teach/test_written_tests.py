@@ -1,8 +1,12 @@
 """Grading tests of students, on a question that is known by heart: a test of the square."""
 
+import builtins
+import sys
+
 import numpy as np
 import pytest
 
+from metarl_min.teach.faults import Fault
 from metarl_min.teach.questions import Mistake, in_this_process
 from metarl_min.teach.written_tests import WrittenTest, written_test
 
@@ -120,8 +124,8 @@ def test_a_right_test_is_called_for_every_implementation_in_an_order_of_the_seed
 @pytest.mark.parametrize("x", [np.zeros(1001), 10**9, [np.zeros(600)] * 2, {"a": -(10**9)}])
 def test_an_implementation_refuses_large_arguments(x):
     verdict = graded(lambda square: square(x))
-    assert verdict.mistake == "refuses a right implementation"
-    assert "ValueError" in verdict.text and "must be at most 1000" in verdict.text
+    assert (verdict.score, verdict.mistake) == (0.0, "too large")
+    assert "large argument" in verdict.text and "may have 1000 entries" in verdict.text
 
 
 def test_a_fault_that_is_no_refusal_ends_the_grading():
@@ -132,9 +136,61 @@ def test_a_fault_that_is_no_refusal_ends_the_grading():
     assert (verdict.score, verdict.mistake) == (0.0, "ended")
 
 
-def test_any_error_refuses_an_implementation():
-    def strict(square):
-        if square(3.0) != 9.0 or square(-1.0) != 1.0:
-            raise KeyError("wrong")
+def raises(error, *points):
+    """A test that raises an error of a kind at some points."""
 
-    assert graded(strict).score == 1
+    def test(square):
+        if any(square(x) != x * x for x in points):
+            raise error
+
+    return test
+
+
+class OwnError(AssertionError):
+    """An error as test libraries define it."""
+
+
+@pytest.mark.parametrize("error", [AssertionError("wrong"), OwnError("wrong")])
+def test_an_assertion_error_of_any_class_refuses_an_implementation(error):
+    assert graded(raises(error, 3.0, -1.0)).score == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="groups of errors are new in 3.11")
+def test_a_group_of_assertion_errors_refuses_an_implementation():
+    group = vars(builtins)["ExceptionGroup"]
+    failures = group("two failures", [AssertionError("one"), AssertionError("two")])
+    assert graded(raises(failures, 3.0, -1.0)).score == 1
+    mixed = group("two failures", [AssertionError("one"), KeyError("two")])
+    assert graded(raises(mixed, 3.0, -1.0)).score == 0
+
+
+@pytest.mark.parametrize("error", [KeyError("wrong"), ValueError("wrong"), ZeroDivisionError()])
+def test_another_error_does_not_refuse_an_implementation(error):
+    verdict = graded(raises(error, 3.0, -1.0))
+    assert verdict.score == 0 and verdict.mistake == "accepts the mutant: the double"
+    assert f"raised {type(error).__name__}" in verdict.text
+    assert "with an AssertionError, and with no other error" in verdict.text
+
+
+def test_an_error_with_a_right_implementation_is_a_fault_of_the_test():
+    def test(square):
+        return {}[square(2.0)]
+
+    verdict = graded(test)
+    assert (verdict.score, verdict.mistake) == (0.0, "error")
+    assert "KeyError" in verdict.text and "AssertionError" in verdict.text
+
+
+def test_the_hint_of_a_strict_test_is_a_tolerance():
+    def test(square):
+        assert square is None
+
+    assert "compares with a tolerance" in graded(test).text
+
+
+def test_a_test_that_takes_too_long_is_told_of_fewer_examples():
+    def call(*arguments):
+        raise Fault("time", "Your program did not finish.")
+
+    verdict = SQUARE.grade(call, np.random.default_rng(0))
+    assert verdict.mistake == "time" and "settings(max_examples=10)" in verdict.text
