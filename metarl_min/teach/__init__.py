@@ -8,9 +8,11 @@ the package. They lie in `examples/coursework` of the repository.
     student_limits        what the program of a student may do
     student_process       the process in which a student's program runs
     faults                why a submission gives no answer
+    time_limits           the limits of time of a running program
     submissions           the grader's side of this process: limits, and faults
     questions             what a question is, and its check in a notebook
     result_vectors        results of a student's function as vectors
+    wrong_results         what a student is told about wrong results
     value_questions       questions about the values of a function
     written_tests         questions about tests that students write
     central_differences   assignment 1, central differences

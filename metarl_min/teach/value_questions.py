@@ -12,7 +12,8 @@ graded, and no sample is drawn.
 
 A wrong answer is compared with the mistakes of the question. A mistake is a program that computes a
 wrong result exactly. The answer gets the name of a mistake if both results are equal in every case.
-Otherwise the first case with a wrong result is shown. The cases come in the order of their size.
+Results that agree with the truth to a few digits have a name of their own. Otherwise the first case
+with a wrong result is shown. The cases come in the order of their size.
 They are drawn again until all mistakes differ from the truth and from each other. A second pass
 over the cases, in reverse order, must have the results of the first one. In this module, x is a
 list of arguments, or a result.
@@ -29,11 +30,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics.trees import Array, Rng
-from metarl_min.gradients.known_sums import Comparison, equal_multiples
-from metarl_min.gradients.mistakes import multiples
 from metarl_min.teach.faults import Fault
 from metarl_min.teach.questions import Call, Mistake, Question, Verdict
 from metarl_min.teach.result_vectors import checked_vector, place_of, vector
+from metarl_min.teach.wrong_results import (
+    RIGHT,
+    TOO_FEW,
+    digits,
+    equal_in_all,
+    equal_mistake,
+    explained,
+    few_digits,
+    multiple_of_mistake,
+)
 
 TOLERANCE = 1e-7  # of an answer, relative to the largest entry of the truth in this case
 SMALL = 1e-3  # the share of the largest truth of all cases that replaces a smaller truth
@@ -41,7 +50,6 @@ APART = 1e-3  # the smallest difference of two mistakes, relative to the larger 
 CLEAR = 10.0  # the smallest difference of two mistakes, relative to that of a right result
 MOST_DRAWS = 200
 MOST_KEPT = 4  # seeds whose cases a question remembers
-RIGHT = "the right result"
 SHOWN_CASE = 1500  # characters of a counter-example
 
 
@@ -69,6 +77,7 @@ class ValueQuestion(NamedTuple):
     numbers: Callable[[Case], dict[str, float]] = lambda case: {}  # that may be forgotten, by name
     tolerance: float = TOLERANCE
     hints: dict[str, str] = {}  # noqa: RUF012  what is added to the text of a kind of fault
+    look: Callable[[Call], str] = lambda call: ""  # why a program is not exact, or ""
 
 
 class _Drawn(NamedTuple):
@@ -92,11 +101,6 @@ def _allowed(truths: list[Array], tolerance: float) -> list[float]:
     return [tolerance * max(size, SMALL * max(sizes)) for size in sizes]
 
 
-def _equal(x: list[Array], y: list[Array], most: list[float]) -> bool:
-    pairs = zip(x, y, most, strict=True)
-    return all(bool((abs(a - b) <= difference).all()) for a, b, difference in pairs)
-
-
 def _apart(programs: list[list[Array]], most: list[float]) -> bool:
     """Return whether any two programs clearly differ in at least one case."""
     for i, x in enumerate(programs):
@@ -105,7 +109,7 @@ def _apart(programs: list[list[Array]], most: list[float]) -> bool:
                 max(APART * max(abs(a).max(), abs(b).max()), CLEAR * difference)
                 for a, b, difference in zip(x, y, most, strict=True)
             ]
-            if _equal(x, y, smallest):
+            if equal_in_all(x, y, smallest):
                 return False
     return True
 
@@ -148,29 +152,10 @@ def _answers(question: ValueQuestion, call: Call, drawn: _Drawn) -> list[Array]:
         firsts.append(answers[0])
     pairs = list(zip(drawn.cases, drawn.values, strict=True))
     again = [_answer(name, call, case.arguments[0], value) for case, value in reversed(pairs)]
-    if not _equal(firsts, again[::-1], drawn.most):
+    if not equal_in_all(firsts, again[::-1], drawn.most):
         text = f"{name} must return equal results for equal arguments, but it does not."
         raise Fault("not repeatable", text)
     return results
-
-
-def _factors(numbers: dict[str, float]) -> dict[str, float]:
-    """Return the factors by name. A number that is 1 in one case may be another one elsewhere."""
-    ones = [name for name, x in numbers.items() if x == 1]
-    return multiples(numbers) | {
-        f"{part}{name} times ": 1.0 for name in ones for part in ("", "1/")
-    }
-
-
-def _named(question: ValueQuestion, drawn: _Drawn, results: list[Array]) -> tuple[str, str]:
-    """Return the name of the mistake with these results, and the name with its factor, or ""."""
-    for name, vectors in drawn.known.items():
-        if _equal(results, vectors, drawn.most):
-            return name, name
-    known = {RIGHT: drawn.truths} | drawn.known
-    tables = [_factors(question.numbers(case) | {"2": 2.0}) for case in drawn.cases]
-    found = equal_multiples(Comparison(results, known, tables, question.tolerance))
-    return (found[0].names[0], found[0].text) if found else ("", "")
 
 
 def _shown(case: Case) -> str:
@@ -187,7 +172,7 @@ def _shown(case: Case) -> str:
 def _wrong(drawn: _Drawn, results: list[Array]) -> list[int]:
     """Return the numbers of the cases with a wrong result."""
     triples = enumerate(zip(results, drawn.truths, drawn.most, strict=True))
-    return [i for i, (x, y, difference) in triples if not _equal([x], [y], [difference])]
+    return [i for i, (x, y, difference) in triples if not equal_in_all([x], [y], [difference])]
 
 
 def _counter_example(question: ValueQuestion, drawn: _Drawn, results: list[Array]) -> str:
@@ -203,12 +188,35 @@ def _counter_example(question: ValueQuestion, drawn: _Drawn, results: list[Array
     return f"{start} In it {where} is {x[first]:.10g}, and the exact value is {truth[first]:.10g}."
 
 
-def _explained(one: Mistake, name: str) -> str:
-    """Return the sentences about a mistake that was found by its results."""
-    text = f"In every case your result is equal to the result of this mistake: {name}. {one.say}"
-    text += f" Read equation {one.equation}." if one.equation else ""
-    text += f" The page examples/case_files/{one.page} explains this mistake." if one.page else ""
-    return text.strip()
+def _seen(question: ValueQuestion, call: Call) -> str:
+    """Return why a program is not exact, or "" if this is not known."""
+    try:
+        return question.look(call)
+    except Fault:
+        return ""
+
+
+def _explanation(
+    question: ValueQuestion, drawn: _Drawn, results: list[Array], call: Call
+) -> Verdict:
+    """Return the verdict on results of which at least one is wrong."""
+    wrong, tolerance = _wrong(drawn, results), question.tolerance
+    triples = zip(results, drawn.truths, drawn.most, strict=True)
+    agreeing = [digits(x, truth, most / tolerance) for x, truth, most in triples]
+    few = few_digits(agreeing, wrong, tolerance)
+    found = equal_mistake(results, drawn.known, drawn.most)
+    if not found and not few:
+        numbers = [question.numbers(case) for case in drawn.cases]
+        known = {RIGHT: drawn.truths} | drawn.known
+        found = multiple_of_mistake(results, known, numbers, tolerance)
+    if found:
+        one = question.mistakes.get(found.mistake, Mistake(program=question.truth, say=""))
+        text = explained(found, one, len(results) - len(wrong))
+        return Verdict(0.0, f"{found.factor}{found.mistake}", text, one.equation, one.page)
+    seen = _seen(question, call)
+    kind = TOO_FEW if few or seen else "unknown"
+    text = few or _counter_example(question, drawn, results)
+    return Verdict(0.0, kind, f"{text} {seen} {question.hints.get(kind, '')}")
 
 
 def _graded(
@@ -225,12 +233,8 @@ def _graded(
     start = f"{question.function} is right in {right} of {total} cases."
     if right == total:
         return Verdict(score=1.0, mistake="", text=start)
-    name, text = _named(question, drawn, results)
-    if not text:
-        start += " " + _counter_example(question, drawn, results)
-        return Verdict(score=0.0, mistake="unknown", text=start)
-    one = question.mistakes.get(name, Mistake(program=question.truth, say="Look for a factor."))
-    return Verdict(0.0, text, f"{start} {_explained(one, text)}", one.equation, one.page)
+    verdict = _explanation(question, drawn, results, call)
+    return verdict._replace(text=" ".join(f"{start} {verdict.text}".split()))
 
 
 def value_question(question: ValueQuestion) -> Question:

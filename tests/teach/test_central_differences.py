@@ -58,4 +58,5 @@ def test_a_program_that_moves_its_argument_is_told_so():
 
 def test_a_derivative_from_a_shorter_step_is_no_central_difference_with_h():
     assert graded(lambda f, x, h: by_hand(f, x, 1e-4 * h)).mistake == "h not used"
-    assert graded(lambda f, x, h: by_hand(f, x, h + 1e-3)).mistake == "unknown"
+    assert graded(lambda f, x, h: by_hand(f, x, h + 1e-6)).mistake == "too few digits"
+    assert graded(lambda f, x, h: by_hand(f, x, h + 0.1)).mistake == "unknown"

@@ -97,6 +97,36 @@ def test_points_are_whole_numbers_for_classroom_50():
     assert other["score"] == 100 + 267 and isinstance(other["score"], int)
 
 
+def with_verdicts(*verdicts):
+    """A grade of no points with these verdicts."""
+    results = [Result(t, v, 0.0) for t, v in zip(assignment().tests, verdicts, strict=True)]
+    return Grade(assignment(), tuple(results), "", 1.0)
+
+
+def test_the_plain_form_tells_once_where_to_read():
+    text = " ".join(result_files.plain(with_verdicts(
+        Verdict(0.0, "first order", "Read.", "adaptation (3)", "second_derivatives.py"),
+        Verdict(0.0, "unknown", "Read.", "policies (4)", ""),
+    )).split())  # fmt: skip
+    assert text.count("python -m metarl_min equations MODULE") == 1
+    assert "here of adaptation and policies." in text
+    assert text.count("The pages are files in the repository of metarl_min.") == 1
+    assert "may give a part of the points for a mistake that has a name" in text
+    plain = result_files.plain(with_verdicts(*2 * [Verdict(0.0, "unknown", "Look.")]))
+    assert "equations" not in plain and "pages" not in plain and "instructor" not in plain
+
+
+def test_the_plain_form_tells_an_equal_text_once():
+    text = "Look at the loop over the tasks."
+    plain = result_files.plain(with_verdicts(*2 * [Verdict(0.0, "last task only", text)]))
+    assert plain.count(text) == 1
+    assert "[last task only] This is the same mistake as in 9.1." in plain
+    both = result_files.plain(made(1, 1, text="All is right."))
+    assert both.count("All is right.") == 2
+    other = with_verdicts(Verdict(0.0, "one", text), Verdict(0.0, "two", text))
+    assert result_files.plain(other).count(text) == 2
+
+
 def test_partial_points_are_floats_for_gradescope():
     one, _ = check_both(made(1, 0.4))
     assert [x["score"] for x in one["tests"]] == [3.0, 1.6]

@@ -100,14 +100,14 @@ def test_an_error_is_judged_by_the_size_of_its_own_case(wrong):
     question = scaled(wrong)
     assert graded(lambda x: program(x, 1e-8), question).score == 1
     found = graded(lambda x: program(x, 1e-6), question)
-    assert found.mistake == "unknown" and "right in 2 of 3 cases" in found.text
+    assert found.mistake == "too few digits" and "right in 2 of 3 cases" in found.text
 
 
 def test_a_truth_of_zero_allows_round_off():
     cases = [one_call(x) for x in (0.0, 1.0)]
     question = asked(cases, lambda case: case.arguments[0][0], {})
     assert graded(lambda x: x + 1e-16, question).score == 1
-    assert graded(lambda x: x + 1e-9, question).mistake == "unknown"
+    assert graded(lambda x: x + 1e-9, question).mistake == "too few digits"
 
 
 def test_the_border_of_the_tolerance():
@@ -169,6 +169,55 @@ def test_a_mistake_is_named_with_its_equation_and_its_page():
 def test_a_multiple_of_the_right_result_is_named():
     assert graded(lambda x: -float(x.mean())).mistake == "-1 times the right result"
     assert graded(lambda x: float(x.mean()) / len(x)).mistake == "1/N times the right result"
+
+
+@pytest.mark.parametrize("error", [1.5e-9, 1.5e-8, 3e-8, 9e-8, 2e-7, 2e-5, 9e-4])
+def test_a_result_that_is_right_to_a_few_digits_has_no_mistake_and_shows_no_solution(error):
+    """A factor of less than 1 + 1e-7 is 1 up to the tolerance of factors."""
+    cases = [one_call(1.234567), one_call(-0.5)]
+    words = {"tolerance": 1e-9, "hints": {"too few digits": "Here is a hint."}}
+    question = asked(cases, lambda case: np.array([1, 2]) * case.arguments[0][0], {}, **words)
+    for size, where in (((1, 1), "In each case"), ((1, 0), "In 1 of the cases")):
+        program = dict(zip((1.234567, -0.5), size, strict=True))
+        found = graded(lambda x, on=program: np.array([1, 2]) * x * (1 + error * on[x]), question)
+        assert (found.score, found.mistake) == (0.0, "too few digits")
+        assert f"{where} your results agree with the right ones to a few digits" in found.text
+        assert f"agree to {int(-np.log10(error))} digits in the worst case" in found.text
+        assert "The error may be at most 1e-09" in found.text and "Here is a hint." in found.text
+        assert "1.234567" not in found.text and "2.469134" not in found.text
+
+
+def test_a_result_that_is_wrong_in_the_third_digit_is_shown():
+    question = asked([one_call(1.0)], lambda case: case.arguments[0][0], {})
+    assert graded(lambda x: 1.002 * x, question).mistake == "unknown"
+
+
+def test_a_mistake_times_a_factor_is_told_as_two_findings():
+    found = graded(lambda x: -float(sum(x)))
+    assert found.mistake == "-1 times the sum"
+    assert "two mistakes. The first one is: the sum. Divide." in found.text
+    assert "your result is -1 times the result of the first mistake alone" in found.text
+
+
+def test_a_mistake_that_is_right_in_some_cases_is_told_so():
+    question = asked(
+        [one_call(1.0), one_call(3.0)],
+        lambda case: case.arguments[0][0],
+        {"the square": Mistake(lambda x: x * x, "Look.")},
+    )
+    found = graded(lambda x: x * x, question)
+    assert "right in 1 of 2 cases. In every case, also in those that are right," in found.text
+    assert "also in those" not in graded(lambda x: -2.0 * x, question).text
+
+
+def test_what_a_look_at_a_program_finds_is_told():
+    def look(call):
+        return f"Your program returns {call(7.0).value:g} for 7."
+
+    question = asked([one_call(1.0)], lambda case: case.arguments[0][0], {}, look=look)
+    found = graded(lambda x: 1.5 * x, question)
+    assert found.mistake == "too few digits" and "returns 10.5 for 7." in found.text
+    assert "exact value is 1." in found.text
 
 
 def test_zero_is_no_multiple():
