@@ -92,7 +92,7 @@ def test_ten_minutes_of_an_instructor(tmp_path):
         )  # fmt: skip
         assert done.returncode == (1 if "check" in words else 0), (words, done.stderr)
         printed.append(done.stdout)
-    assert "right" in printed[1] and printed[3].strip().endswith("Total: 10.2 of 18 points")
+    assert "right" in printed[1] and printed[3].strip().endswith("Total: 5 of 18 points")
     mistakes = (tmp_path / "dist" / "mistakes.csv").read_text().splitlines()
     assert mistakes[0] == "test,mistake,submissions" and any("first order" in x for x in mistakes)
     result = json.loads((tmp_path / "dist" / "ann.json").read_text())

@@ -60,7 +60,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _strip(args: argparse.Namespace) -> int:
-    """Write the student's file and the manifest, which holds no secret."""
+    """Write the student's file, and the manifest without its shares of the points."""
     folder, out = Path(args.folder), Path(args.out)
     assignment = manifests.read(folder)
     require(out.resolve() != folder.resolve(), "-o must be another folder than the master's", out)
@@ -72,7 +72,7 @@ def _strip(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise ValueError(f"{master}: {error}") from error
     require(not faults, f"{master} must be ready for students", "; ".join(faults))
-    files = {assignment.file: text.encode(), FILE: (folder / FILE).read_bytes()}
+    files = {assignment.file: text.encode(), FILE: manifests.for_students(folder).encode()}
     for name in files:
         require(
             not (out / name).exists(),

@@ -10,9 +10,10 @@ its points, so the total never depends on the submission. An example:
 
 Each key stands once. The file may not have the name of a module that it could import. `forbidden`
 lists modules; `metarl_min` is always forbidden. `requires` lists the packages beyond NumPy that the
-students' programs need, such as "hypothesis". `seconds` is the time for one test, and `megabytes`
-is the memory beyond the memory of Python and NumPy. `partial` gives a share of the points to a
-named mistake. A test that is visible uses a public seed. All other tests use the secret seed of the
+students' programs need, such as "hypothesis". `seconds` is the processor time for one test, and
+`megabytes` is the memory beyond the memory of Python and NumPy. `partial` gives a share of the
+points to a named mistake. The students' manifest has no `partial`, because its names give mistakes
+away. A test that is visible uses a public seed. All other tests use the secret seed of the
 instructor.
 """
 
@@ -159,3 +160,14 @@ def read(folder: str | Path) -> Assignment:
         return parse(json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once))
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def for_students(folder: str | Path) -> str:
+    """Return the manifest in a folder without the shares of named mistakes.
+
+    It trusts its arguments, as `read` has checked them.
+    """
+    content = json.loads((Path(folder) / FILE).read_text(encoding="utf-8"))
+    for test in content["tests"]:
+        test.pop("partial", None)
+    return json.dumps(content, indent=2) + "\n"

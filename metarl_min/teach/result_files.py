@@ -46,13 +46,34 @@ def _said(result: Result) -> str:
     return f"{verdict.text}" if verdict.mistake == "" else f"[{verdict.mistake}] {verdict.text}"
 
 
+def _notes(grade: Grade) -> list[str]:
+    """Return where the student can read on, and what the points do not show."""
+    verdicts, notes = [result.verdict for result in grade.results], list[str]()
+    modules = sorted({one.equation.split()[0] for one in verdicts if one.equation})
+    if modules:
+        command = "`python -m metarl_min equations MODULE` shows the equations of a module"
+        notes.append(f"{command}, here of {' and '.join(modules)}.")
+    if any(one.page for one in verdicts):
+        notes.append("The pages are files in the repository of metarl_min.")
+    named = [x for x in grade.results if x.verdict.mistake in x.test.question.mistakes]
+    if any(x.points == 0 for x in named):
+        text = "Your instructor may give a part of the points for a mistake that has a name."
+        notes.append(text)
+    return notes
+
+
 def plain(grade: Grade) -> str:
     """Return the results as text: one paragraph for each test, and the total."""
-    lines = [f"{grade.assignment.id}: {grade.assignment.title}"]
+    lines, said = [f"{grade.assignment.id}: {grade.assignment.title}"], dict[str, str]()
     for result in grade.results:
         points = f"{result.points:g} of {result.test.points} points"
         lines.append(f"\n{result.test.id} {result.test.question.function}: {points}")
-        lines.append(textwrap.indent(textwrap.fill(_said(result), WIDTH), "  "))
+        text, verdict = _said(result), result.verdict
+        if verdict.mistake and text in said:
+            text = f"[{verdict.mistake}] This is the same mistake as in {said[text]}."
+        said.setdefault(text, result.test.id)
+        lines.append(textwrap.indent(textwrap.fill(text, WIDTH), "  "))
+    lines += [f"\n{textwrap.fill(note, WIDTH)}" for note in _notes(grade)]
     total_points, most = total(grade.results)
     lines.append(f"\nTotal: {total_points:g} of {most} points")
     if grade.output:

@@ -47,22 +47,22 @@ class WrittenTest(NamedTuple):
     equal: Callable[[Program, Program], bool]  # whether two implementations give equal results
 
 
-class Outcome(NamedTuple):
+class _Outcome(NamedTuple):
     """What a test does with an implementation."""
 
     refuses: bool
     text: str  # of the error that the test raises, or ""
 
 
-def _outcome(call: Call, implementation: Program) -> Outcome:
+def _outcome(call: Call, implementation: Program) -> _Outcome:
     """Call a test. A Fault that is no error of the test, such as an endless loop, is raised."""
     try:
         call(implementation)
     except Fault as fault:
         if fault.kind not in ("assertion", "error"):
             raise
-        return Outcome(fault.kind == "assertion", str(fault))
-    return Outcome(False, "")
+        return _Outcome(fault.kind == "assertion", str(fault))
+    return _Outcome(False, "")
 
 
 def _size(value: Any) -> int:
@@ -87,7 +87,7 @@ def _limited(implementation: Program) -> Program:
     return limited
 
 
-def _outcomes(question: WrittenTest, call: Call, rng: Rng) -> dict[str, Outcome]:
+def _outcomes(question: WrittenTest, call: Call, rng: Rng) -> dict[str, _Outcome]:
     """Return what the test does with each mutant.
 
     The order is random, and right implementations come twice, so a test that counts its calls is of

@@ -112,5 +112,5 @@ RESULTS = {
     "submissions.Student", "value_questions.Case", "value_questions.ValueQuestion",
     "watched_calls.Watched", "written_tests.WrittenTest",
     "manifests.AssignmentTest", "manifests.Assignment", "grading.Result", "grading.Grade",
-    "episode_lists.Setting", "reinforce_weights.Batch",
+    "episode_lists.Setting", "reinforce_weights.Batch", "wrong_results.Found",
 }  # fmt: skip
