@@ -70,8 +70,13 @@ def grid(rng: Rng, num_tasks: int) -> Setting:
 
 
 def random_mdp(rng: Rng, num_tasks: int) -> Setting:
-    """Draw tasks with 2 steps, 2 states and 2 actions. A pair of state and action is paid."""
-    arrivals = rng.dirichlet(np.ones(2), size=(2, 2))
+    """Draw tasks with 2 steps, 2 states and 2 actions. A pair of state and action is paid.
+
+    The first action in the second state has a random arrival. All other actions lead to the first
+    state, so there are 6 episodes.
+    """
+    arrivals = np.eye(2)[np.zeros((2, 2), dtype=int)]
+    arrivals[1, 0] = rng.dirichlet(np.full(2, 3.0))
     return _setting(rng, "2 states with random arrivals", arrivals, (num_tasks, 2, 2, 1), 2)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from metarl_min.basics.arguments import require
 from metarl_min.basics.files import as_path
+from metarl_min.basics.trees import Rng
 from metarl_min.teach.faults import Fault
 from metarl_min.teach.manifests import Assignment, AssignmentTest
 from metarl_min.teach.questions import Verdict
@@ -54,9 +55,13 @@ def read_seed(path: str | Path) -> int:
     return int.from_bytes(hashlib.sha256(content).digest(), "big")
 
 
+def rng_of(test: AssignmentTest, seed: int) -> Rng:
+    """Return the generator with which the cases of a test are drawn. It trusts its arguments."""
+    return np.random.default_rng([seed, zlib.crc32(test.id.encode())])
+
+
 def _verdict(test: AssignmentTest, student: Student, seed: int) -> Verdict:
-    own = PUBLIC_SEED if test.visibility == "visible" else seed
-    rng = np.random.default_rng([own, zlib.crc32(test.id.encode())])
+    rng = rng_of(test, PUBLIC_SEED if test.visibility == "visible" else seed)
     try:
         return test.question.grade(partial(student.call, test.question.function), rng)
     except Fault as fault:

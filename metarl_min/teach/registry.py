@@ -42,6 +42,7 @@ QUESTIONS: dict[str, Callable[..., Question]] = {
     "pulls_gradient": bandit_gradients.pulls_gradient,
     "reward_sums": reward_sums.returns_to_go,
     "reinforce": reinforce_estimators.reinforce,
+    "reinforce_variance": reinforce_estimators.reinforce_variance,
     "leave_one_out": reinforce_estimators.leave_one_out,
     "leave_one_out_variance": reinforce_estimators.leave_one_out_variance,
     "adapt": inner_loops.adapt,

@@ -18,7 +18,7 @@ import numpy as np
 
 from metarl_min.basics.trees import Array
 from metarl_min.gradients.returns import returns_to_go
-from metarl_min.teach.questions import Mistake
+from metarl_min.teach.questions import Mistake, Program
 from metarl_min.teach.reinforce_weights import (
     EQUATION,
     WEIGHTS,
@@ -166,15 +166,52 @@ def _of_whole_returns(*arguments: Any) -> Array:
     return gradient(x, (R - (R.sum(0) - R) / (len(R) - 1)) + 0 * x.W)
 
 
-def noisy() -> dict[str, Mistake]:
+EARLIER_REWARDS = (
+    "The expectation is right. But rewards before step t add variance, and the action of step t "
+    "cannot change them."
+)
+NO_BASELINE = (
+    "The expectation is right, but no baseline is subtracted, so the variance is another one."
+)
+
+
+def noisy_with_others() -> dict[str, Mistake]:
     """Return unbiased estimators whose variance is not that of the leave-one-out baseline."""
-    say = "The expectation is right, but no baseline is subtracted, so the variance is another one."
-    found = {"no baseline": Mistake(partial(estimate, _no_baseline), say, "advantages (2)")}
+    program = partial(estimate, _no_baseline)
+    found = {"no baseline": Mistake(program, NO_BASELINE, "advantages (2)")}
     say = "The expectation is right. But the baseline is a mean over N - 1 episodes, and not N."
     program = partial(estimate, _divided_by_all)
     found["the baseline divided by N"] = Mistake(program, say, "advantages (2)")
-    say = (
-        "The expectation is right. But rewards before step t add variance, and the action of step "
-        "t cannot change them."
-    )
-    return found | {"whole returns": Mistake(_of_whole_returns, say, "returns (1)")}
+    return found | {"whole returns": Mistake(_of_whole_returns, EARLIER_REWARDS, "returns (1)")}
+
+
+def _mean_of_q(*arguments: Any) -> Array:
+    """Return the mean of q(s_t,a) over all actions with equal weights. [N, T]"""
+    _, states, _, _, _, q = arguments
+    return np.asarray(q.mean(-1)[states])
+
+
+def noisy_with_critic() -> dict[str, Mistake]:
+    """Return unbiased estimators whose variance is not that of the baseline of the critic."""
+    wrong = partial(_wrong_weights, critic_baseline)
+    programs: dict[str, tuple[Program, str, str]] = {
+        "no baseline": (partial(estimate, _no_baseline), NO_BASELINE, EQUATION),
+        "the mean of q over the actions as baseline": (
+            partial(estimate, _mean_of_q),
+            "The expectation is right. But your baseline gives all actions equal weights, and b(s) "
+            "is the value of the policy.",
+            EQUATION,
+        ),
+        "the baseline not discounted": (
+            partial(wrong, lambda x: x.discount * x.W - x.b),
+            "The expectation is right. But gamma^t multiplies the return-to-go alone, and the "
+            "baseline is subtracted from the return-to-go itself.",
+            EQUATION,
+        ),
+        "whole returns": (
+            partial(wrong, lambda x: x.W[:, :1] - x.b),
+            EARLIER_REWARDS,
+            "returns (1)",
+        ),
+    }
+    return {name: Mistake(*one) for name, one in programs.items()}

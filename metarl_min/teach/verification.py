@@ -11,12 +11,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from metarl_min.teach import grading, manifests
 from metarl_min.teach.grading import Grade, total
 from metarl_min.teach.manifests import Assignment, AssignmentTest
-from metarl_min.teach.questions import in_this_process
+from metarl_min.teach.questions import in_this_process, unwatched
 from metarl_min.teach.stripping import marked, strip
 
 SECONDS = 20.0  # of processor time that grading a submission may take
@@ -89,10 +87,10 @@ def _of_right(assignment: Assignment, folder: Path) -> Iterator[str]:
 
 
 def _of_mistakes(test: AssignmentTest) -> Iterator[str]:
+    """Grade each mistake on the cases of two seeds. Side effects are looked for with the first."""
     for name, mistake in test.question.mistakes.items():
-        call = in_this_process(mistake.program)
-        for seed in (grading.PUBLIC_SEED, SEED):
-            verdict = test.question.grade(call, np.random.default_rng(seed))
+        for seed, called in ((grading.PUBLIC_SEED, in_this_process), (SEED, unwatched)):
+            verdict = test.question.grade(called(mistake.program), grading.rng_of(test, seed))
             if verdict.score >= 1 or verdict.mistake != name:
                 got = f"score {verdict.score:g} and {verdict.mistake!r}: {verdict.text}"
                 yield f"{test.id}: the mistake {name!r} must be found, got {got}"

@@ -94,6 +94,7 @@ CALLS = {
     "score_functions.score": call(score_functions.score, largest=2.0),
     "bandit_gradients.policy_gradient": call(bandit_gradients.policy_gradient, largest=2.0),
     "reinforce_estimators.reinforce": call(reinforce_estimators.reinforce),
+    "reinforce_estimators.reinforce_variance": call(reinforce_estimators.reinforce_variance),
     "reinforce_estimators.leave_one_out": call(reinforce_estimators.leave_one_out),
     "reinforce_estimators.leave_one_out_variance": call(
         reinforce_estimators.leave_one_out_variance

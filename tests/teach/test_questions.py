@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from metarl_min.teach.faults import Fault
-from metarl_min.teach.questions import CheckFailed, Question, Verdict, check, in_this_process
+from metarl_min.teach.questions import (
+    CheckFailed,
+    Question,
+    Verdict,
+    check,
+    in_this_process,
+    unwatched,
+)
 
 
 def ask(grade):
@@ -107,3 +114,18 @@ def test_side_effects_are_reported():
         x[0] = 1.0
 
     assert in_this_process(f)(np.zeros(2)) == (None, True, False)
+
+
+def test_an_unwatched_call_has_the_value_and_the_faults_of_a_watched_one():
+    assert unwatched(lambda x: x + 1)(2.0) == in_this_process(lambda x: x + 1)(2.0)
+    assert not unwatched(lambda x: x.append(1))([]).changed
+    with pytest.raises(Fault, match="zero"):
+        unwatched(lambda x: 1 / x)(0)
+    fault = Fault("time", "too slow")
+
+    def slow():
+        raise fault
+
+    with pytest.raises(Fault) as caught:
+        unwatched(slow)()
+    assert caught.value is fault

@@ -37,7 +37,7 @@ def leave_one_out(theta, states, actions, rewards, gamma):
 
 
 RIGHT = {"reinforce": reinforce, "leave_one_out": leave_one_out}
-MAKERS = ("reinforce", "leave_one_out", "leave_one_out_variance")
+MAKERS = ("reinforce", "reinforce_variance", "leave_one_out", "leave_one_out_variance")
 ASKED = {name: getattr(reinforce_estimators, name)() for name in MAKERS}
 
 
@@ -47,7 +47,7 @@ def graded(name, program, seed=0):
     return ASKED[name].grade(call, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize(("name", "num_seeds"), list(zip(MAKERS, (5, 3, 5), strict=True)))
+@pytest.mark.parametrize(("name", "num_seeds"), list(zip(MAKERS, (5, 3, 5, 3), strict=True)))
 def test_a_right_program_has_all_points_and_every_mistake_its_name(name, num_seeds):
     question = ASKED[name]
     for seed in range(num_seeds):
@@ -70,6 +70,15 @@ def test_an_unbiased_estimator_with_another_variance_is_right_in_the_first_quest
     assert graded("leave_one_out", whole_returns).score == 1
     verdict = graded("leave_one_out_variance", whole_returns)
     assert verdict.mistake == "whole returns" and "returns (1)" in verdict.text
+
+
+def test_a_critic_that_is_not_used_is_right_in_the_first_question_only():
+    def without(*x):
+        return reinforce(*x[:5], 0 * x[5])
+
+    assert graded("reinforce", without).score == 1
+    verdict = graded("reinforce_variance", without)
+    assert (verdict.score, verdict.mistake) == (0, "no baseline")
 
 
 def test_an_estimator_with_a_wrong_sign_has_the_right_squares_but_not_the_right_mean():

@@ -10,7 +10,8 @@ from metarl_min.teach.reinforce_weights import critic_baseline, estimate, others
 
 CRITIC = reinforce_mistakes.of_critic_baseline()
 OTHERS = reinforce_mistakes.of_others_baseline()
-NOISY = reinforce_mistakes.noisy()
+NOISY = reinforce_mistakes.noisy_with_others()
+NOISY_CRITIC = reinforce_mistakes.noisy_with_critic()
 
 
 def case_of(num_episodes, seed=0, with_q=False):
@@ -137,16 +138,36 @@ def test_standardised_returns_by_hand():
             onp.testing.assert_allclose(result, expected, rtol=1e-6, atol=1e-9)
 
 
-def test_noisy_estimators_are_unbiased_and_differ_in_their_squares():
-    case = case_of(3)
-    squares = [mean_of(case, lambda *x: estimate(others_baseline, *x) ** 2)]
-    for mistake in NOISY.values():
+@pytest.mark.parametrize(
+    ("noisy", "baseline", "with_q"),
+    [(NOISY, others_baseline, False), (NOISY_CRITIC, critic_baseline, True)],
+)
+def test_noisy_estimators_are_unbiased_and_differ_in_their_squares(noisy, baseline, with_q):
+    case = case_of(2 if with_q else 3, with_q=with_q)
+    squares = [mean_of(case, lambda *x: estimate(baseline, *x) ** 2)]
+    for mistake in noisy.values():
         onp.testing.assert_allclose(
             mean_of(case, mistake.program), case.exact, rtol=1e-9, atol=1e-12
         )
         squares.append(mean_of(case, lambda *x, f=mistake.program: f(*x) ** 2))
     for i, x in enumerate(squares):
         assert all(abs(x - y).max() > 1e-3 * abs(x).max() for y in squares[:i])
+
+
+def test_noisy_estimators_with_a_critic_by_hand():
+    arguments = case_of(2, with_q=True).arguments[6]
+    theta, states, _, rewards, gamma, q = arguments
+    W = onp.array([[r[0] + gamma * r[1], r[1]] for r in rewards])
+    b = (onp.exp(log_pi(theta)) * q).sum(1)[states]
+    for name, weights in {
+        "no baseline": [1, gamma] * W,
+        "the mean of q over the actions as baseline": [1, gamma] * (W - q.mean(1)[states]),
+        "the baseline not discounted": [1, gamma] * W - b,
+        "whole returns": W[:, [0, 0]] - b,
+    }.items():
+        expected = estimate(baseline_of_weights(weights), *arguments[:5])
+        result = NOISY_CRITIC[name].program(*arguments)
+        onp.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_the_critic_baseline_leaves_the_mean():

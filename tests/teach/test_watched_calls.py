@@ -79,3 +79,14 @@ def test_own_generators_are_allowed():
 def test_errors_pass():
     with pytest.raises(ZeroDivisionError):
         watched(lambda: 1 / 0)
+
+
+def test_use_of_another_kind_of_global_generator_is_noticed():
+    before = np.random.mtrand.get_bit_generator()
+    np.random.set_bit_generator(np.random.PCG64(1))
+    try:
+        assert watched(np.random.rand).used_global and not watched(abs, -1).used_global
+        set_again = watched(np.random.set_bit_generator, np.random.MT19937(0))
+        assert set_again.used_global
+    finally:
+        np.random.set_bit_generator(before)

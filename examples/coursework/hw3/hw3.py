@@ -20,7 +20,8 @@
 # multiplies each result by the probability of the list, and adds. The sum is the exact expectation
 # of your estimator, and it must be $\nabla_\theta J$ to seven digits.
 #
-# Autograd is allowed, and so is a derivation by hand. Each part needs less than ten lines.
+# Autograd is allowed, and so is a derivation by hand. Each part needs less than ten lines. Do not
+# change the arguments of a function: the caller still needs them.
 
 # %%
 import numpy as np
@@ -60,6 +61,10 @@ def returns_to_go(rewards, gamma):
 # The estimate must be unbiased for the discounted objective $J$ above, for every table $q$. Two
 # questions to ask yourself: how much does $J$ discount a reward of step $l$, and how much does
 # $W_{n,t}$ discount it? Why does a baseline not change the expectation, and when does it?
+#
+# Many estimators are unbiased, and they differ in their variance. Test 3.2 grades the expectation
+# $E[g]$ of your estimate $g$. A second test grades $E[g^2]$ of each entry too. So use the
+# returns-to-go and the baseline $b(s)$ of the formula.
 
 
 # %%
@@ -102,9 +107,8 @@ def weighted_scores(theta, states, actions, advantages, gamma):
 # Write `leave_one_out(theta, states, actions, rewards, gamma)`, the estimate of $\nabla_\theta J$
 # with this baseline in the place of $b(s)$. $N$ is at least 2. You may use the parts above.
 #
-# Test 3.3 grades the expectation. Many estimators are unbiased, and they differ in their variance.
-# Therefore another test compares the exact mean of the squares of the entries of your estimate, so
-# use the returns-to-go and the baseline of the formula.
+# Here too, test 3.3 grades the expectation $E[g]$ of your estimate $g$, and a second test grades
+# $E[g^2]$ of each entry.
 
 
 # %%
@@ -136,5 +140,6 @@ def leave_one_out(theta, states, actions, rewards, gamma):
 #
 #     check(reward_sums.returns_to_go(), returns_to_go)
 #     check(reinforce_estimators.reinforce(), reinforce)
+#     check(reinforce_estimators.reinforce_variance(), reinforce)
 #     check(reinforce_estimators.leave_one_out(), leave_one_out)
 #     check(reinforce_estimators.leave_one_out_variance(), leave_one_out)
