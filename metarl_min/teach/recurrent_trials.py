@@ -30,6 +30,7 @@ from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.mdps.policies import softmax
 from metarl_min.teach.questions import Mistake, Question
 from metarl_min.teach.recurrent_steps import draw_parameters, rnn_step_of
+from metarl_min.teach.result_vectors import place_of
 from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, value_question
 
 SIZES = ((1, 1, 2, 2, 2), (1, 2, 2, 2, 2), (2, 2, 3, 2, 2), (3, 3, 2, 3, 3))  # (M, N, T, A, H)
@@ -208,6 +209,16 @@ def _cases(rng: Rng) -> list[Case]:
     return cases
 
 
+def _first_wrong(value: tuple[Array, Array], wrong: Array) -> tuple[int, str]:
+    """Return the first wrong entry in the order of time, and its place in words."""
+    (*shape, A), steps = value[0].shape, np.arange(value[1].size)
+    times = np.concatenate([np.repeat(steps, A), steps + 0.5])  # an action follows its logits
+    index = int(np.argmin(np.where(wrong, times, np.inf)))
+    m, n, t = np.unravel_index(int(times[index]), shape)
+    what = "a logit" if index < value[0].size else "the action"
+    return index, f"{place_of(value, index)} ({what} of trial {m}, episode {n}, step {t})"
+
+
 def _truth(case: Case) -> tuple[Array, Array]:
     return play(*case.arguments[0])
 
@@ -221,4 +232,5 @@ def play_trials() -> Question:
         name: Mistake(partial(play, parts=RIGHT._replace(**parts)), say, "recurrent_trials (1)")
         for name, (parts, say) in MISTAKES.items()
     }
-    return value_question(ValueQuestion("play_trials", cases=_cases, truth=_truth, mistakes=bank))
+    asked = ValueQuestion("play_trials", _cases, _truth, bank, first_wrong=_first_wrong)
+    return value_question(asked)

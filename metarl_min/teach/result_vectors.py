@@ -71,3 +71,9 @@ def place_of(truth: Any, index: int) -> str:
             return f"{place}{inside or ''}"
         index -= np.size(part)
     raise IndexError("the vector has fewer entries")
+
+
+def first_place(truth: Any, wrong: Array) -> tuple[int, str]:
+    """Return the first wrong entry of a vector, and its place as it is written in Python."""
+    index = int(np.argmax(wrong))
+    return index, place_of(truth, index)

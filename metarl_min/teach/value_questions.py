@@ -32,7 +32,7 @@ import numpy as np
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.teach.faults import Fault
 from metarl_min.teach.questions import Call, Mistake, Question, Verdict
-from metarl_min.teach.result_vectors import checked_vector, place_of, vector
+from metarl_min.teach.result_vectors import checked_vector, first_place, vector
 from metarl_min.teach.wrong_results import (
     RIGHT,
     TOO_FEW,
@@ -76,6 +76,7 @@ class ValueQuestion(NamedTuple):
     mistakes: dict[str, Mistake]
     numbers: Callable[[Case], dict[str, float]] = lambda case: {}  # that may be forgotten, by name
     tolerance: float = TOLERANCE
+    first_wrong: Callable[[Any, Array], tuple[int, str]] = first_place  # the entry to show
     hints: dict[str, str] = {}  # noqa: RUF012  what is added to the text of a kind of fault
     look: Callable[[Call], str] = lambda call: ""  # why a program is not exact, or ""
 
@@ -180,9 +181,8 @@ def _counter_example(question: ValueQuestion, drawn: _Drawn, results: list[Array
     wrong = _wrong(drawn, results)[0]
     case, value = drawn.cases[wrong], drawn.values[wrong]
     truth, x = drawn.truths[wrong], results[wrong]
-    first = int(np.argmax(abs(x - truth) > drawn.most[wrong]))
+    first, place = question.first_wrong(value, abs(x - truth) > drawn.most[wrong])
     result = "the mean of your results" if len(case.arguments) > 1 else "your result"
-    place = place_of(value, first)
     where = f"{result} at {place}" if place else result
     start = f"The smallest wrong case is {question.function}({_shown(case)})."
     return f"{start} In it {where} is {x[first]:.10g}, and the exact value is {truth[first]:.10g}."

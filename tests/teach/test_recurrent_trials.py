@@ -141,3 +141,21 @@ def test_a_flag_at_the_end_of_a_trial_is_never_seen():
         return entry(-1, lambda *args, **kwargs: step == (sizes[0] - 1, sizes[1] - 1))(x, step)
 
     assert graded(lambda *x: by_hand(*x, change=change)).mistake == "no flag"
+
+
+def test_a_counter_example_names_the_first_wrong_step_in_the_order_of_time():
+    def later(*x, at, what):
+        results = [result.astype(float) for result in by_hand(*x)]
+        if x[1].shape[:3] == (2, 2, 3):
+            results[what][at] += 0.5
+            results[0][1, 1, 2] += 0.5
+        return results[0], results[1]
+
+    for at, what, words in (
+        ((0, 1, 2), 1, "[1][0, 1, 2] (the action of trial 0, episode 1, step 2)"),
+        ((1, 0, 0, 1), 0, "[0][1, 0, 0, 1] (a logit of trial 1, episode 0, step 0)"),
+        ((1, 1, 2), 1, "[0][1, 1, 2, 0] (a logit of trial 1, episode 1, step 2)"),
+    ):
+        verdict = graded(lambda *x, at=at, what=what: later(*x, at=at, what=what))
+        assert verdict.mistake == "unknown" and f"In it your result at {words} is" in verdict.text
+        assert "case is play_trials(M = 2, N = 2, T = 3, A = 2, H = 2)." in verdict.text

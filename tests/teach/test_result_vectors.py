@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metarl_min.teach.faults import Fault
-from metarl_min.teach.result_vectors import checked_vector, place_of, vector
+from metarl_min.teach.result_vectors import checked_vector, first_place, place_of, vector
 
 TREE = {"b": np.zeros((2, 2)), "a": 1.0}
 
@@ -79,3 +79,7 @@ def test_places_are_written_as_in_python():
     assert place_of(1.0, 0) == "" and place_of(np.zeros((2, 3)), 5) == "[1, 2]"
     assert place_of((1.0, np.zeros(2)), 2) == "[1][1]"
     assert [place_of(TREE, i) for i in (0, 3)] == ["['a']", "['b'][1, 0]"]
+
+
+def test_the_first_wrong_entry_has_the_first_place():
+    assert first_place(np.zeros((2, 3)), np.array([0, 0, 1, 0, 1, 1], bool)) == (2, "[0, 2]")
