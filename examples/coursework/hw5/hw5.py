@@ -73,7 +73,8 @@ def hessian_product(theta, rewards, v):
 #
 # Return the exact gradient of F in theta. Use the chain rule: phi_K depends on theta through every
 # inner step. Part 5.2 is graded with K = 1, and part 5.3 with K = 2. A result that is the
-# first-order approximation of the meta-gradient gets 40 % of the points.
+# first-order approximation of the meta-gradient gets 40 % of the points in the final grading. Your
+# own check shows 0 points for it.
 
 
 # %%

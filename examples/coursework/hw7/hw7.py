@@ -131,7 +131,8 @@ def returns_to_go(rewards):
 #
 # A difference quotient is no answer: your result is compared with the exact one to 12 digits, which
 # a central difference does not reach. If you hold h_t fixed in the derivatives of each step t (h_t
-# is then called detached), you get 40 % of the points.
+# is then called detached), you get 40 % of the points in the final grading. Your own check shows 0
+# points for it.
 
 
 # %%
