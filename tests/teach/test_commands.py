@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 import zipfile
+from functools import cache
 
 import grading_services
 import pytest
 
 from metarl_min.teach import commands, grading, manifests
+from metarl_min.teach.registry import QUESTIONS
 
 MANIFEST = {
     "id": "hw9",
@@ -44,13 +46,18 @@ import numpy as np
 def meta_gradient(theta, tasks, alpha, num_steps):
     raise NotImplementedError("9")
 """
+REMEMBERED = cache(QUESTIONS["meta_gradient"])
 WHEELS = ("numpy-2.4.6-cp312-cp312-manylinux_2_28_x86_64.whl", "autograd-1.9.1-py3-none-any.whl")
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A working directory with an assignment, submissions, wheels, and what is wrong."""
+    """A working directory with an assignment, submissions, wheels, and what is wrong.
+
+    All tests ask the same questions, which remember their cases.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(manifests, "QUESTIONS", QUESTIONS | {"meta_gradient": REMEMBERED})
     for name in ("course/hw9", "submissions", "wheels", "empty", "broken", "unbalanced"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("course/hw9", "unbalanced"):
