@@ -39,6 +39,7 @@ HESSIAN = "estimator_weights (2)"
 class Pulls(NamedTuple):
     """What the right estimate and the mistakes compute from one data set."""
 
+    one_hot: Array  # [N, A]
     g: Array  # [N, A]
     C: Array  # [A, A] Hess log pi(a) = pi pi^T - diag(pi), for every a
     r: Array  # [N]
@@ -48,8 +49,10 @@ class Pulls(NamedTuple):
 def pulls_of(theta: Array, actions: Array, rewards: Array, baseline: float) -> Pulls:
     """Return the arguments of the student's function as `Pulls`."""
     pi = softmax(theta)
+    one_hot = np.eye(len(pi))[actions]
     return Pulls(
-        g=np.eye(len(pi))[actions] - pi,
+        one_hot=one_hot,
+        g=one_hot - pi,
         C=np.outer(pi, pi) - np.diag(pi),
         r=rewards,
         Adv=rewards - baseline,
@@ -121,6 +124,17 @@ MISTAKES = {
         partial(estimate, lambda x: x.Adv.mean() * x.C - outer(x.Adv, x.g)),
         "Look at the sign of the outer product.",
         HESSIAN,
+    ),
+    "the own reward in the baseline": Mistake(
+        partial(estimate, lambda x: outer(x.r - x.r.mean(), x.g)),
+        "You subtract the mean of the rewards. It contains the reward itself, so the result is too "
+        "small. The baseline is a number that does not depend on the pulls.",
+        HESSIAN,
+    ),
+    "the one-hot vector subtracted": Mistake(
+        partial(estimate, lambda x: x.Adv.mean() * x.C + outer(x.Adv, x.g - 2 * x.one_hot)),
+        "The score is wrong: look at the sign of its entry for the action that was drawn.",
+        "policies (4)",
     ),
     "sum for mean": Mistake(
         partial(estimate, lambda x: x.Adv.sum() * x.C + outer(x.Adv, x.g) * len(x.r)),

@@ -18,11 +18,13 @@ from metarl_min.teach.questions import Mistake
 from metarl_min.teach.sampled_terms import (
     Data,
     Pulls,
-    adapted,
     curvature,
+    data_of,
+    log_hessian,
     no_term,
     outer_gradient,
     policy_gradient,
+    probabilities,
     products,
     reward,
     score_sum,
@@ -40,7 +42,7 @@ def program(first: Term, second: Term, *arguments: Any) -> Array:
     """Return the sum of two terms for the student's arguments. [A]"""
     theta, inner_actions, inner_rewards, outer_actions, outer_rewards, alpha, b = arguments
     inner, outer = Pulls(inner_actions, inner_rewards), Pulls(outer_actions, outer_rewards)
-    x = Data(theta, adapted(theta, inner, alpha, b), inner, outer, alpha, b)
+    x = data_of(theta, inner, outer, alpha, b)
     return np.asarray(first(x) + second(x))
 
 
@@ -61,7 +63,8 @@ def _through(v: Term) -> Term:
     """Return the term v + alpha H v with another v."""
 
     def term(x: Data) -> Array:
-        return np.asarray(v(x) + x.alpha * curvature(x, x.b) @ v(x))
+        vector = v(x)
+        return np.asarray(vector + x.alpha * curvature(x, x.b) @ vector)
 
     return term
 
@@ -110,8 +113,8 @@ OF_SAMPLING = {  # the effect of theta on the inner pulls
             with_jacobian,
             lambda x: (reward(x) - x.inner.rewards.mean()) * score_sum(x),
         ),
-        "You subtract the mean reward of the inner pulls from R. It depends on the inner pulls, so "
-        "it changes the mean of the result.",
+        "You subtract the mean reward of the inner pulls from that of the outer pulls. It depends "
+        "on the inner pulls, so it changes the mean of the result.",
         TERMS,
     ),
     "the score at the adapted logits": Mistake(
@@ -126,8 +129,27 @@ OF_SAMPLING = {  # the effect of theta on the inner pulls
         "with theta itself.",
         TERMS,
     ),
+    "the score term alone": Mistake(
+        partial(program, no_term, score_term),
+        "Your result contains the effect of theta on the inner pulls alone. But for given inner "
+        "pulls, theta also changes the adapted logits.",
+        TERMS,
+        SECOND_PAGE,
+    ),
 }
 OF_OUTER_PULLS = {
+    "sum for mean in the value": Mistake(
+        partial(program, with_jacobian, lambda x: score_term(x) * len(x.outer_g)),
+        "The scores of the inner pulls are multiplied by the sum of the outer rewards. The "
+        "objective does not depend on the number of outer pulls.",
+        TERMS,
+    ),
+    "sum for mean in the outer gradient": Mistake(
+        partial(program, _through(lambda x: outer_gradient(x) * len(x.outer_g)), score_term),
+        "The policy gradient at the adapted logits is a sum over the outer pulls. The objective "
+        "does not depend on the number of outer pulls.",
+        TERMS,
+    ),
     "query = support batch": Mistake(
         lambda *x: right(*x[:3], *x[1:3], *x[5:]),
         "You use the inner pulls where the outer pulls belong. The inner pulls are drawn with "
@@ -179,6 +201,17 @@ OF_INNER_STEP = {
         partial(program, _changed(lambda x: curvature(x, x.b) / x.alpha), score_term),
         "The Jacobian of the inner step depends on the step size. Look for alpha.",
         TERMS,
+    ),
+    "the Jacobian at the adapted logits": Mistake(
+        partial(
+            program,
+            _changed(lambda x: (x.inner.rewards.mean() - x.b) * log_hessian(probabilities(x.phi))),
+            score_term,
+        ),
+        "The second derivative of log pi is evaluated at the adapted logits. Look at the logits at "
+        "which the inner step starts.",
+        TERMS,
+        SECOND_PAGE,
     ),
     "no baseline in the Jacobian": Mistake(
         partial(program, _changed(lambda x: curvature(x, 0.0)), score_term),

@@ -73,6 +73,11 @@ MISTAKES = {
         "zero.",
         "policies (4)",
     ),
+    "the one-hot vector subtracted": Mistake(
+        with_scores(lambda theta, pulls: -np.eye(len(theta))[pulls.actions] - probabilities(theta)),
+        "The score is wrong: look at the sign of its entry for the action that was drawn.",
+        "policies (4)",
+    ),
     "the gradient of the probability": Mistake(
         with_scores(
             lambda theta, pulls: scores(theta, pulls) * probabilities(theta)[pulls.actions, None]

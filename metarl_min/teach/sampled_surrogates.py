@@ -93,6 +93,10 @@ def surrogate(weight: Callable[[Pulls], Any], *arguments: Any) -> float:
     return value(lambda x: x.b + np.mean(weight(x) * (x.r - x.b)), *arguments)
 
 
+def _clipped(ratio: Array, Adv: Array) -> Array:
+    return np.minimum(ratio * Adv, np.clip(ratio, 0.8, 1.2) * Adv)
+
+
 right = partial(surrogate, lambda x: x.new / x.old)
 
 MISTAKES = {
@@ -142,7 +146,13 @@ MISTAKES = {
         "A clipped weight limits the size of an update. It changes the mean of the result.",
         "trust_region (5)",
     ),
-    "weights that sum to N": Mistake(
+    "the surrogate of PPO": Mistake(
+        partial(value, lambda x: x.b + np.mean(_clipped(x.new / x.old, x.r - x.b))),
+        "The clipped surrogate of PPO limits the size of an update. It changes the mean of the "
+        "result.",
+        "trust_region (5)",
+    ),
+    "self-normalised weights": Mistake(
         partial(surrogate, lambda x: x.new / x.old / np.mean(x.new / x.old)),
         "You divide by the sum of the weights. This sum depends on the pulls, so the division "
         "changes the mean of the result.",

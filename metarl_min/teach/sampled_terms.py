@@ -44,6 +44,9 @@ class Data(NamedTuple):
     outer: Pulls
     alpha: float
     b: float
+    pi: Array  # [A] at theta
+    g: Array  # [N, A] scores of the inner pulls at theta
+    outer_g: Array  # [n, A] scores of the n outer pulls at phi
 
 
 def probabilities(logits: Array) -> Array:
@@ -67,13 +70,22 @@ def adapted(theta: Array, inner: Pulls, alpha: float, b: float) -> Array:
     return theta + alpha * policy_gradient(theta, inner, b)
 
 
-def curvature(x: Data, b: float) -> Array:
-    """Return H for the baseline b: the mean of r - b, times Hess log pi(a). [A, A]
+def data_of(theta: Array, inner: Pulls, outer: Pulls, alpha: float, b: float) -> Data:
+    """Return the data of one estimate. All programs use the same scores."""
+    pi = probabilities(theta)
+    g = np.eye(len(pi))[inner.actions] - pi
+    phi = theta + alpha * (inner.rewards - b) @ g / len(g)
+    return Data(theta, phi, inner, outer, alpha, b, pi, g, scores(phi, outer))
 
-    Hess log pi(a) is pi pi^T - diag(pi), for every a.
-    """
-    pi = probabilities(x.theta)
-    return np.asarray((x.inner.rewards.mean() - b) * (np.outer(pi, pi) - np.diag(pi)))
+
+def log_hessian(pi: Array) -> Array:
+    """Return Hess log pi(a) = pi pi^T - diag(pi), which is the same for every a. [A, A]"""
+    return np.asarray(pi[:, None] * pi - np.diag(pi))
+
+
+def curvature(x: Data, b: float) -> Array:
+    """Return H for the baseline b: the mean of r - b, times Hess log pi(a). [A, A]"""
+    return (x.inner.rewards.mean() - b) * log_hessian(x.pi)
 
 
 def products(x: Data) -> Array:
@@ -81,13 +93,12 @@ def products(x: Data) -> Array:
 
     With this matrix, H is the estimate of Hess J of estimator_weights (2).
     """
-    g = scores(x.theta, x.inner)
-    return np.asarray((g.T * (x.inner.rewards - x.b)) @ g / len(g))
+    return np.asarray((x.g.T * (x.inner.rewards - x.b)) @ x.g / len(x.g))
 
 
 def outer_gradient(x: Data) -> Array:
     """Return v. [A]"""
-    return policy_gradient(x.phi, x.outer)
+    return np.asarray(x.outer.rewards @ x.outer_g / len(x.outer_g))
 
 
 def with_jacobian(x: Data) -> Array:
@@ -103,7 +114,7 @@ def reward(x: Data) -> float:
 
 def score_sum(x: Data) -> Array:
     """Return the sum of the g_i. [A]"""
-    return np.asarray(scores(x.theta, x.inner).sum(axis=0))
+    return np.asarray(x.g.sum(axis=0))
 
 
 def score_term(x: Data) -> Array:

@@ -45,17 +45,18 @@ def cases_at(theta, num_pulls):
 
 
 def by_hand(theta, inner, inner_rewards, outer, outer_rewards, alpha, b):
-    """Loops. The outer baseline is the other reward, and R has the baseline b."""
-    pi, A, N = softmax(theta), len(theta), len(inner)
+    """Loops. The outer baseline is the mean of the other rewards, and R has the baseline b."""
+    pi, A, N, n = softmax(theta), len(theta), len(inner), len(outer)
     pi_phi = softmax(adapted_by_hand(theta, inner, inner_rewards, alpha, b))
     result = np.zeros(A)
     for j, a in enumerate(outer):
-        v = [(outer_rewards[j] - outer_rewards[1 - j]) * ((c == a) - pi_phi[c]) for c in range(A)]
+        others = sum(outer_rewards[i] for i in range(n) if i != j) / (n - 1)
+        v = [(outer_rewards[j] - others) * ((c == a) - pi_phi[c]) for c in range(A)]
         for c in range(A):
             slopes = [v[d] * pi[d] * (pi[c] - (c == d)) for d in range(A)]
             step = sum(r - b for r in inner_rewards) * alpha / N
             score = sum((c == i) - pi[c] for i in inner)
-            result[c] += (v[c] + step * sum(slopes) + (outer_rewards[j] - b) * score) / 2
+            result[c] += (v[c] + step * sum(slopes) + (outer_rewards[j] - b) * score) / n
     return result
 
 
@@ -68,10 +69,10 @@ def test_the_right_estimates_have_the_gradient_of_F_N_as_their_mean(num_pulls):
 
 
 def test_the_truth_is_the_mean_over_the_cases():
-    case = sampled_gradients._case(np.random.default_rng(0), 2, 2)
+    case = sampled_gradients._case(np.random.default_rng(0), 2, 2, 3)
     mean = sum(p * by_hand(*x) for p, x in zip(case.probability, case.arguments, strict=True))
     assert case.probability.sum() == pytest.approx(1, rel=1e-12)
-    np.testing.assert_allclose(sampled_gradients._truth(case, 2), mean, rtol=1e-11)
+    np.testing.assert_allclose(sampled_gradients._truth(case), mean, rtol=1e-11)
 
 
 def test_a_right_program_has_full_points_for_every_seed():
@@ -80,7 +81,7 @@ def test_a_right_program_has_full_points_for_every_seed():
 
 @pytest.mark.parametrize("seed", range(2))
 def test_every_mistake_is_named(seed):
-    assert len(QUESTION.mistakes) == 21
+    assert len(QUESTION.mistakes) == 25
     for name, one in QUESTION.mistakes.items():
         verdict = graded(one.program, QUESTION, seed)
         assert (verdict.mistake, verdict.score) == (name, 0.0)
@@ -94,6 +95,8 @@ def test_mistakes_as_students_write_them_have_their_names():
 
     assert graded(without_score, QUESTION).mistake == "the score term dropped"
     assert graded(lambda *x: by_hand(*x[:3], *x[1:3], *x[5:]), QUESTION).score == 0
+    total = graded(lambda *x: by_hand(*x) * len(x[3]), QUESTION)
+    assert total.mistake == "the number of outer pulls times the right result"
     half = graded(lambda *x: by_hand(*x) / 2, QUESTION)
     assert half.mistake == "1/2 times the right result"
 

@@ -52,7 +52,7 @@ def test_a_right_program_has_full_points_for_every_seed(num_pulls, num_seeds):
 @pytest.mark.parametrize("seed", range(5))
 def test_every_mistake_is_named(seed):
     question = hessian_estimate()
-    assert len(question.mistakes) == 10
+    assert len(question.mistakes) == 12
     for name, one in question.mistakes.items():
         verdict = graded(one.program, question, seed)
         assert (verdict.mistake, verdict.score) == (name, 0.0)
@@ -66,6 +66,8 @@ def test_a_product_of_sums_has_the_right_mean_and_a_product_of_means_has_not():
         return fixed + np.outer((rewards - baseline) @ g / len(g), g.sum(axis=0) / count)
 
     question = hessian_estimate(2)
+    own = graded(lambda *x: by_hand(*x[:3], x[2].mean()), question)
+    assert own.mistake == "the own reward in the baseline"
     assert graded(lambda *x: product_of(*x, 1), question).score == 1
     assert graded(lambda *x: product_of(*x, 2), question).mistake == "an outer product of means"
 
@@ -103,6 +105,11 @@ def means():
     return np.outer(np.mean((R - B)[:, None] * g, axis=0), np.mean(g, axis=0))
 
 
+def with_wrong_scores():
+    wrong = jacobian(log_pi)(THETA) - 2 * np.eye(3)[ACTIONS]
+    return sum((r - B) * np.outer(x, x) for r, x in zip(R, wrong, strict=True)) / len(R)
+
+
 REINFORCE = second(lambda z: (R - B) * log_pi(z))
 BY_AUTOGRAD = {
     "the outer product missing": REINFORCE,
@@ -112,6 +119,8 @@ BY_AUTOGRAD = {
     "an outer product of means": REINFORCE + means(),
     "the outer product without the advantage": REINFORCE + products_of(np.ones(3)),
     "the outer product of estimated gradients": REINFORCE + products_of((R - B) ** 2),
+    "the own reward in the baseline": second(lambda z: (R - R.mean()) * ratio(z)),
+    "the one-hot vector subtracted": REINFORCE + with_wrong_scores(),
     "wrong sign of the derivative of the score": products_of(R - B) - REINFORCE,
     "wrong sign of the outer product": REINFORCE - products_of(R - B),
     "sum for mean": 3 * second(lambda z: (R - B) * ratio(z)),

@@ -28,7 +28,7 @@ def test_a_right_program_has_full_points_for_every_seed():
 @pytest.mark.parametrize("seed", range(5))
 def test_every_mistake_is_named(seed):
     question = inner_step(2 + seed)
-    assert len(question.mistakes) == 8
+    assert len(question.mistakes) == 9
     for name, one in question.mistakes.items():
         verdict = graded(one.program, question, seed)
         assert (verdict.mistake, verdict.score) == (name, 0.0)

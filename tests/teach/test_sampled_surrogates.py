@@ -61,7 +61,7 @@ def test_a_right_program_has_full_points_for_every_seed(num_pulls, num_seeds):
 @pytest.mark.parametrize("seed", range(5))
 def test_every_mistake_is_named(seed):
     question = inner_surrogate()
-    assert len(question.mistakes) == 11
+    assert len(question.mistakes) == 12
     for name, one in question.mistakes.items():
         verdict = graded(one.program, question, seed)
         assert (verdict.mistake, verdict.score) == (name, 0.0)
@@ -93,7 +93,9 @@ def test_every_mistake_is_what_its_name_says():
         "the weight to first order": B + ((1 + log(p / s)) * x + (1 + log(q / t)) * y) / 2,
         "the weight from the logits alone": B + (odds[0] * x + odds[1] * y) / 2,
         "the weight clipped": B + (clipped[0] * x + clipped[1] * y) / 2,
-        "weights that sum to N": B + (p / s * x + q / t * y) / total,
+        "the surrogate of PPO": B
+        + (min(p / s * x, clipped[0] * x) + min(q / t * y, clipped[1] * y)) / 2,
+        "self-normalised weights": B + (p / s * x + q / t * y) / total,
         "the baseline not added again": (p / s * x + q / t * y) / 2,
         "sum for mean": B + p / s * x + q / t * y,
     }

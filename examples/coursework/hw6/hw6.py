@@ -18,12 +18,16 @@
 # every one, and compares the mean of your results with the exact value. So only the mean counts:
 # every estimator with the right mean gets full points, whatever its variance. A baseline b is a
 # constant that does not depend on the data. You may use autograd.
+#
+# Do not change the arguments of a function. A part that uses a wrong part is wrong too, so begin
+# with the first part that is not right. Some mistakes get a part of the points: an estimate of the
+# Hessian or of the meta-gradient in which one of the effects of theta is missing.
 
 # %%
 import numpy as np
 
 # %% [markdown]
-# ## 1. A surrogate for other logits
+# ## 6.1 A surrogate for other logits (3 points)
 #
 # The pulls are drawn with the logits `reference`. Estimate the expected reward J(phi) of *other*
 # logits phi from them. The mean of your result must be J(phi) for every phi and every baseline.
@@ -45,14 +49,14 @@ def inner_surrogate(phi, reference, actions, rewards, baseline):
 
 
 # %% [markdown]
-# ## 2. An estimate of the Hessian
+# ## 6.2 and 6.3 An estimate of the Hessian (2 points for two pulls, 2 points for three)
 #
 # Now the pulls are drawn with theta. Estimate the Hessian of J at theta: the mean of your result
 # must be the matrix of the second derivatives of J.
 #
 # In assignment 2 you used the surrogate of REINFORCE, 1/N sum_i (r_i - b) log pi(a_i|z). Its
 # gradient at z = theta has the mean grad J(theta). Check on paper whether its Hessian has the mean
-# Hess J(theta). What about the surrogate of part 1?
+# Hess J(theta). What about the surrogate of 6.1?
 
 
 # %%
@@ -72,13 +76,13 @@ def hessian_estimate(theta, actions, rewards, baseline):
 
 
 # %% [markdown]
-# ## 3. The meta-gradient
+# ## 6.4 The inner step (1 point)
 #
 # One inner step uses N inner pulls D = (a_1, r_1), .., (a_N, r_N), which are drawn with theta:
 #
 #     phi(D) = theta + alpha/N sum_i (r_i - b) grad log pi(a_i|theta)
 #
-# First write this inner step. It is graded for single data sets.
+# Write this inner step. Its result is compared for each data set, and not only in the mean.
 
 
 # %%
@@ -95,7 +99,10 @@ def inner_step(theta, actions, rewards, alpha, baseline):
 
 
 # %% [markdown]
-# Then the outer pulls are drawn with phi(D). The objective is the mean reward after adaptation:
+# ## 6.5 and 6.6 The meta-gradient (3 points for two inner pulls, 5 points for three)
+#
+# After the inner step, n outer pulls are drawn with phi(D), where n is at least 2. The objective is
+# the mean reward after adaptation:
 #
 #     F_N(theta) = sum_D P(D|theta) J(phi(D))
 #
@@ -104,7 +111,8 @@ def inner_step(theta, actions, rewards, alpha, baseline):
 # F_inf(theta) = J(theta + alpha grad J(theta)), for which the inner gradient is exact. Before you
 # write code, differentiate F_N on paper: theta occurs in three places.
 #
-# Use the inner pulls to compute phi, and the outer pulls to estimate all that depends on J at phi.
+# The outer pulls are needed for the estimates of J and of its gradient at phi(D). Everything else
+# follows from the inner pulls. The mean of your result must not depend on n.
 
 
 # %%
@@ -112,7 +120,7 @@ def meta_pg(theta, inner_actions, inner_rewards, outer_actions, outer_rewards, a
     """Return an estimate with the mean grad F_N(theta). [A]
 
     theta: logits [A].  inner_actions, inner_rewards: [N], drawn with theta.
-    outer_actions, outer_rewards: [2], drawn with phi(D).  alpha: a number.
+    outer_actions, outer_rewards: [n], drawn with phi(D).  alpha: a number.
     baseline: the number b of the inner step.
     """
     ### BEGIN SOLUTION 6.5
@@ -143,5 +151,5 @@ def meta_pg(theta, inner_actions, inner_rewards, outer_actions, outer_rewards, a
 #
 # ## Questions to think about
 #
-# - Does your estimator in part 3 use the estimate of part 2? Should it?
+# - Does your estimator in 6.5 use the estimate of 6.2? Should it?
 # - Which part of your estimator has the largest variance when N grows?
