@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from metarl_min.teach import grading, manifests
+from metarl_min.teach.faults import Fault
 from metarl_min.teach.grading import Grade, total
 from metarl_min.teach.manifests import Assignment, AssignmentTest
 from metarl_min.teach.questions import in_this_process, unwatched
+from metarl_min.teach.source_checks import check_source
 from metarl_min.teach.stripping import marked, strip
+from metarl_min.teach.submissions import running
 
 SECONDS = 20.0  # of processor time that grading a submission may take
 SEED = 20_261_201  # stands for the secret seed
@@ -56,6 +59,19 @@ def _of_solution(assignment: Assignment, master: str) -> Iterator[str]:
         yield f"grading must take at most {SECONDS:g} s of processor time, got {seconds:.1f}"
 
 
+def _grade_in_one_process(assignment: Assignment, source: bytes) -> Grade:
+    """Grade a program of the instructor. The start of a process takes longer than most tests."""
+    limits = assignment.limits
+    limits = limits._replace(seconds=limits.seconds * len(assignment.tests))
+    try:
+        check_source(source, assignment.file, limits.forbidden)
+    except Fault as fault:
+        return grading.not_graded(assignment, fault)
+    with running(source, assignment.file, limits) as student:
+        results = tuple(grading.result_of(test, student, SEED) for test in assignment.tests)
+        return Grade(assignment=assignment, results=results, output="", seconds=0.0)
+
+
 def of_stub(assignment: Assignment, master: str) -> Iterator[str]:
     """Yield in sentences what the student's version of a master gives away, or what is wrong in it.
 
@@ -65,7 +81,7 @@ def of_stub(assignment: Assignment, master: str) -> Iterator[str]:
     for name in marked(master):
         if not any(one == name or one.startswith((f"{name}.", f"{name}-")) for one in ids):
             yield f"the id of a marker must begin the id of a test, got {name}"
-    grade = grading.grade(assignment, strip(master).encode(), SEED)
+    grade = _grade_in_one_process(assignment, strip(master).encode())
     for result in grade.results:
         test, mistake = result.test, result.verdict.mistake
         if mistake == "":
@@ -81,7 +97,7 @@ def _of_right(assignment: Assignment, folder: Path) -> Iterator[str]:
     if len(files) < FEWEST_RIGHT:
         yield "right/ must hold another right solution, got none"
     for file in files:
-        grade = grading.grade(assignment, file.read_bytes(), SEED)
+        grade = _grade_in_one_process(assignment, file.read_bytes())
         if not _is_full(grade):
             yield f"right/{file.name} must have all points, got {_points(grade)}"
 
