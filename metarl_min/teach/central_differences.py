@@ -57,6 +57,10 @@ def _divided_by_h(f: Function, x: Array, h: float) -> Array:
     return slopes(f, x, h, h, h)
 
 
+def _times_h(f: Function, x: Array, h: float) -> Array:
+    return slopes(f, x, h, h, 2) * h
+
+
 def _half_step(f: Function, x: Array, h: float) -> Array:
     return slopes(f, x, h / 2, h / 2, h)
 
@@ -111,6 +115,11 @@ MISTAKES = {
     ),
     "divided by h": Mistake(
         _divided_by_h, "Look at the distance of the two points at which you evaluate f.", SLOPE
+    ),
+    "/ 2 * h": Mistake(
+        _times_h,
+        "Python reads a / 2 * h as (a / 2) * h. Look at the order of the operations.",
+        SLOPE,
     ),
     "half of the step": Mistake(
         _half_step, "This is a central difference, but its points are x + h/2 e, x - h/2 e.", SLOPE

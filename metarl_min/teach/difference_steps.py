@@ -17,11 +17,11 @@ error of at most `noise`, and let the third derivative of f along e be at most `
 `numerical_gradient` must be right to 1e-9 of the largest entry, at points x with entries of about
 1, 1e5 and 1e10. There the values of f have errors of about EPS |x|, and the third derivatives are
 about 1 / x^2. So by (2), a good step is a multiple of cbrt(EPS) |x|. It has an error of about
-5e-11. A step that does not depend on x fails at one of the points,
-and `FIXED` lists frequent ones. A forward difference has at best
-an error of 1e-8.
+5e-11. A step that does not depend on x fails at one of the points, and `FIXED` lists frequent ones.
+A forward difference has at best an error of 1e-8. If a program is not exact, `looked_at` calls it
+with a function that records its arguments. So the student is told the length of the step.
 
-`least_bound` and `waves` trust their arguments.
+`least_bound`, `waves`, `recorded_steps` and `looked_at` trust their arguments.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ import numpy as np
 
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.teach.central_differences import Function, central
-from metarl_min.teach.questions import Mistake, Question
+from metarl_min.teach.questions import Call, Mistake, Question
 from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, value_question
+from metarl_min.teach.wrong_results import TOO_FEW
 
 ACCURACY = 1e-9  # of numerical_gradient, relative to the largest entry
 BOUND = "difference_steps (1)"
@@ -110,6 +111,7 @@ def best_step() -> Question:
             cases=_numbers,
             truth=lambda case: least_bound(*case.arguments[0]),
             mistakes=STEPS,
+            hints={TOO_FEW: "A formula is asked for: a search finds fewer digits."},
         )
     )
 
@@ -138,6 +140,49 @@ def _points(rng: Rng) -> list[Case]:
     return cases
 
 
+def recorded_steps(call: Call, scale: float) -> Array:
+    """Return the steps in one coordinate that a program takes at a point of the size `scale`. [n]
+
+    Steps of two coordinates at once are left out.
+    """
+    x, moves = np.array([1.0, -0.8]) * scale, list[Array]()
+
+    def recording(y: Array) -> float:
+        moves.append(np.asarray(y, float) - x)
+        return waves(scale, np.ones(2), np.array([0.3, 1.1]), y)
+
+    call(recording, x)
+    moved = np.array(moves).reshape(-1, 2)
+    alone = moved[(moved != 0).sum(axis=1) == 1]
+    return np.asarray(alone[alone != 0])
+
+
+def _judged(scale: float, steps: Array) -> str:
+    """Return in words which term of eq. (1) is too large for the steps of a program."""
+    start = f"At x of the size {scale:g},"
+    if not steps.size:
+        return f"{start} your step has no effect, because x + h is rounded to x."
+    h = float(abs(steps).max())
+    if (steps > 0).all() or (steps < 0).all():
+        return f"{start} you evaluate f on one side of x, with an error of the order of the step."
+    if EPS * scale / h > ACCURACY:
+        return f"{start} your step {h:.2g} is too short: the term of the noise is too large."
+    if 4 / scale**2 * h**2 / 6 > ACCURACY:
+        return f"{start} your step {h:.2g} is too long: the term with h^2 is too large."
+    return f"{start} your step {h:.2g} has a good length."
+
+
+def looked_at(call: Call) -> str:
+    """Return in words how long the steps of a program are, or "" if it takes none."""
+    found = [recorded_steps(call, scale) for scale in SCALES]
+    if not any(steps.size for steps in found):
+        return ""
+    text = " ".join(_judged(scale, steps) for scale, steps in zip(SCALES, found, strict=True))
+    lengths = [abs(steps).max() for steps in found if steps.size]
+    same = max(lengths) < 1.5 * min(lengths)
+    return f"{text} Your step does not grow with x." if same else text
+
+
 def _with_step(f: Function, x: Array, h: float) -> Array:
     return central(f, x, h)
 
@@ -159,5 +204,6 @@ def numerical_gradient() -> Question:
             mistakes=mistakes,
             tolerance=ACCURACY,
             hints=HINTS,
+            look=looked_at,
         )
     )

@@ -91,3 +91,46 @@ def test_a_step_that_is_zero_at_zero_has_no_result():
     with np.errstate(invalid="ignore"):
         verdict = graded(scaled(lambda x: EPS ** (1 / 3) * x), GRADIENT)
     assert verdict.mistake == "not finite" and "is zero" in verdict.text
+
+
+def test_a_search_over_steps_is_told_that_a_formula_is_asked_for():
+    def search(noise, third):
+        h = np.geomspace(1e-4, 1, 100_001)
+        return float(h[np.argmin(noise / h + third * h**2 / 6)])
+
+    verdict = graded(search, STEP)
+    assert verdict.mistake == "too few digits" and "A formula is asked for" in verdict.text
+
+
+LOOKS = [  # a program, and what the student is told about it at the three sizes of x
+    (scaled(lambda x: 1e-7 * max(1, x)), ["too short", "too short", "too short"], False),
+    (scaled(lambda x: 1e-4 * max(1, x)), ["too long", "too long", "too long"], False),
+    (scaled(lambda x: 3e-5), ["a good length", "too short", "too short"], True),
+    (scaled(lambda x: 1e-2), ["too long", "too short", "too short"], True),
+    (scaled(lambda x: 10.0), ["too long", "too long", "too short"], True),
+    (scaled(lambda x: 1e-9), ["too short", "too short", "no effect"], True),
+    (forward, ["one side", "one side", "one side"], False),
+]
+
+
+@pytest.mark.parametrize(("program", "told", "same"), LOOKS)
+def test_a_step_is_measured_at_each_size_of_x(program, told, same):
+    text = difference_steps.looked_at(in_this_process(program))
+    sentences = text.split("At x of the size ")[1:]
+    assert [one.split(",")[0] for one in sentences] == ["1", "100000", "1e+10"]
+    assert all(part in one for part, one in zip(told, sentences, strict=True))
+    assert ("does not grow with x" in text) == same
+
+
+def test_a_step_with_another_length_has_too_few_digits():
+    """1e-4 is not in the bank, and its result at the largest x has no right digit."""
+    verdict = graded(scaled(lambda x: 1e-4), GRADIENT)
+    assert verdict.mistake == "too few digits" and "does not grow with x" in verdict.text
+    close = graded(scaled(lambda x: 1.5e-8 * max(1, x)), GRADIENT)
+    assert close.mistake == "too few digits" and "is too short" in close.text
+
+
+def test_a_program_without_steps_is_not_looked_at():
+    for program in (lambda f, x: 0 * x, lambda f, x: f(x + 1) * x):
+        assert difference_steps.looked_at(in_this_process(program)) == ""
+        assert graded(program, GRADIENT).mistake == "unknown"

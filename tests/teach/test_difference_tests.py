@@ -20,14 +20,34 @@ def graded(program):
 def good_test(implementation):
     for size in (1, 2, 3):
         c = np.arange(1.0, size + 1)
-        for x in (np.arange(size) - 0.75, np.arange(size) + 1):
-            found = implementation(lambda y, c=c: float(c @ y**3 + y.sum() ** 2), x, 0.3)
-            assert np.allclose(found, c * (3 * x**2 + 0.09) + 2 * x.sum(), rtol=1e-7, atol=1e-7)
+        for x in (np.arange(size) - 0.75, np.arange(size)):
+            for h in (0.3, 0.8):
+                found = implementation(lambda y, c=c: float(c @ np.sin(y) + y.sum() ** 2), x, h)
+                expected = c * np.cos(x) * np.sin(h) / h + 2 * x.sum()
+                assert found.shape == x.shape and np.allclose(found, expected, rtol=1e-7)
 
 
-def test_a_good_test_has_all_points_and_the_bank_has_eight_mutants():
+def test_a_good_test_has_all_points_and_the_bank_has_sixteen_mutants():
     assert graded(good_test).score == 1
-    assert len(QUESTION.mistakes) == 8
+    assert len(QUESTION.mistakes) == 16
+
+
+def test_a_single_cubic_at_two_points_accepts_four_mutants():
+    def test(implementation):
+        for x in (np.array([1.0, 2.0, -1.0]), np.array([1, 2, -1])):
+            found = implementation(lambda y: float(np.sum(y)) ** 3, x, 0.5)
+            assert np.allclose(found, 3 * 4 + 0.25)
+
+    verdict = graded(test)
+    assert verdict.score == 12 / 16 and verdict.mistake == "accepts the mutant: a column"
+
+
+def test_the_mutant_that_assumes_a_polynomial_is_right_up_to_degree_four():
+    mutant, x, h = difference_tests.MUTANTS["a polynomial is assumed"].program, np.ones(1), 0.5
+    for degree in range(7):
+        expected = ((1 + h) ** degree - (1 - h) ** degree) / (2 * h)
+        found = mutant(lambda y, degree=degree: float(y[0]) ** degree, x, h)[0]
+        assert (abs(found - expected) < 1e-10) == (degree <= 4)
 
 
 def test_a_test_of_quadratics_accepts_the_half_step():
@@ -38,7 +58,7 @@ def test_a_test_of_quadratics_accepts_the_half_step():
 
     verdict = graded(test)
     assert verdict.mistake == "accepts the mutant: half of the step"
-    assert verdict.score == pytest.approx(6 / 8)  # x left at x - h has no effect on a sum either
+    assert verdict.score <= 12 / 16
 
 
 def test_a_test_that_asks_for_the_derivative_refuses_a_right_implementation():
@@ -53,7 +73,7 @@ def test_a_test_that_asks_for_the_derivative_refuses_a_right_implementation():
 @pytest.mark.parametrize("name", QUESTION.mistakes)
 def test_a_test_that_accepts_a_mutant_is_told_which(name):
     verdict = graded(QUESTION.mistakes[name].program)
-    assert verdict.mistake == name and verdict.score == pytest.approx(7 / 8)
+    assert verdict.mistake == name and verdict.score == pytest.approx(15 / 16)
 
 
 SUBMISSION = b"""
