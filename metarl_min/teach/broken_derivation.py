@@ -38,8 +38,16 @@ def find(equations: Equations, points: Sequence[tuple[float, float, float]]) -> 
 POINTS = (0.7, 0.5, 1.2), (-0.4, 1.7, -0.6)  # theta, sigma, e
 
 
+POSITIVE = [(theta, sigma, abs(e)) for theta, sigma, e in POINTS]
+FIRST = "The first equation has the number 1."
+
+
 def _from_zero(equations: Equations) -> int:
     return max(0, find(equations, POINTS) - 1)
+
+
+def _from_zero_at_positive(equations: Equations) -> int:
+    return max(0, find(equations, POSITIVE) - 1)
 
 
 MISTAKES = {
@@ -59,11 +67,18 @@ MISTAKES = {
         SMOOTHED,
     ),
     "at e > 0 only": Mistake(
-        partial(find, points=[(theta, sigma, abs(e)) for theta, sigma, e in POINTS]),
+        partial(find, points=POSITIVE),
         "For e > 0 some wrong equations hold.",
         SMOOTHED,
     ),
-    "numbers from 0": Mistake(_from_zero, "The first equation has the number 1."),
+    "counted from 0": Mistake(_from_zero, FIRST),
+    "counted from 0, at e > 0 only": Mistake(
+        _from_zero_at_positive, f"{FIRST} And for e > 0 some wrong equations hold.", SMOOTHED
+    ),
+    "counted from 0, and -1 for no wrong equation": Mistake(
+        lambda equations: find(equations, POINTS) - 1,
+        f"{FIRST} If all equations are right, the result is 0.",
+    ),
     "always the first": Mistake(
         lambda equations: 1,
         "Your program says in every case that the first equation is wrong. Both sides of a right "

@@ -53,28 +53,12 @@ def _places(F: Array) -> Array:
     return np.argsort(F) / (len(F) - 1) - 0.5
 
 
-def _sorted(F: Array) -> Array:
-    return np.sort(counted_ranks(F))
-
-
-def _not_centred(F: Array) -> Array:
-    return counted_ranks(F) + 0.5
-
-
 def _plain(F: Array) -> Array:
     return (counted_ranks(F) + 0.5) * (len(F) - 1)
 
 
-def _from_one(F: Array) -> Array:
-    return _plain(F) + 1
-
-
 def _divided_by_size(F: Array) -> Array:
     return _plain(F) / len(F) - 0.5
-
-
-def _largest_first(F: Array) -> Array:
-    return -counted_ranks(F)
 
 
 def _smallest_of_ties(F: Array) -> Array:
@@ -87,7 +71,7 @@ def _standardised(F: Array) -> Array:
 
 UTILITIES = {
     "utilities in sorted order": Mistake(
-        _sorted,
+        lambda F: np.sort(counted_ranks(F)),
         "The utilities are right, but they stand in the order of the values. Entry i of the result "
         "belongs to entry i of the values.",
         RANKS,
@@ -104,14 +88,26 @@ UTILITIES = {
     "equal values with the smallest rank": Mistake(
         _smallest_of_ties, "Equal values have the mean of their ranks. You use the smallest.", RANKS
     ),
-    "not centred": Mistake(_not_centred, "The sum of all utilities must be zero.", RANKS),
+    "not centred": Mistake(
+        lambda F: counted_ranks(F) + 0.5, "The sum of all utilities must be zero.", RANKS
+    ),
     "ranks without a scale": Mistake(_plain, "A utility is between -1/2 and 1/2.", RANKS),
-    "ranks from 1": Mistake(_from_one, "A utility is between -1/2 and 1/2.", RANKS),
+    "ranks from 1": Mistake(lambda F: _plain(F) + 1, "A utility is between -1/2 and 1/2.", RANKS),
     "divided by P": Mistake(
         _divided_by_size, "The largest value must have the utility 1/2. Look at the scale.", RANKS
     ),
     "the largest value first": Mistake(
-        _largest_first, "The largest value must have the largest utility.", RANKS
+        lambda F: -counted_ranks(F), "The largest value must have the largest utility.", RANKS
+    ),
+    "the largest value first, and equal values with different ranks": Mistake(
+        lambda F: _by_place(-F),
+        "The largest value must have the largest utility, and equal values equal utilities.",
+        RANKS,
+    ),
+    "ranks from 1/2, divided by P": Mistake(
+        lambda F: (_plain(F) + 0.5) / len(F) - 0.5,
+        "The smallest rank is 0, and the utility of the largest value is 1/2.",
+        RANKS,
     ),
     "standardised values": Mistake(
         _standardised, "A utility depends on the order of the values and not on their size.", RANKS

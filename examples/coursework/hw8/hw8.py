@@ -6,7 +6,7 @@
 # derivation, and a test of the estimate.
 #
 # Only the functions below are graded. You may write further functions and import the standard
-# library, NumPy and Hypothesis.
+# library, NumPy and Hypothesis. Do not change the arguments of your functions.
 
 # %%
 import numpy as np
@@ -150,13 +150,17 @@ def wrong_equation(equations):
 #
 # A program that follows a wrong derivation raises no error. Write a test of `es_gradient`. It
 # receives an implementation, and raises an AssertionError if the implementation breaks the
-# definition of part 1. Your test is called with right implementations, which differ in round-off,
-# and with ten wrong ones. You get 0.3 points for each wrong implementation that the test refuses,
-# and none if it refuses a right one.
+# definition of part 1. Another error does not count. Your test is called with right
+# implementations, which differ in round-off, and with fifteen wrong ones. You get 0.2 points for
+# each wrong implementation that the test refuses, and none if it refuses a right one.
 #
 # Compare with results that you know without `es_gradient`. For example, let f be quadratic, and let
-# the n = D directions be orthogonal, each of the length sqrt(D). Then g is the gradient of f. Some
-# wrong implementations are right for special f, theta, sigma or noise.
+# the n = D directions be orthogonal, each of the length sqrt(D). Then g is the gradient of f. But
+# this test alone finds only a part of the wrong implementations, because many of them are right for
+# special f, theta, sigma or noise.
+#
+# Compare floats with a tolerance, for example with `np.allclose`. The arrays in your test may have
+# at most 1000 entries. All calls of your test together have 20 seconds of processor time.
 
 
 # %%
