@@ -7,6 +7,9 @@ of Gymnasium (`env.unwrapped.P`). An entry of the list is (probability, s', rewa
     (2)  r(s,a,s') = sum of probability times reward over these entries, divided by P(s'|s,a)
                                                               [definition of a conditional mean]
 
+The table is not always the environment. In Gymnasium 1.4.0, the table of `Taxi-v4` with
+`fickle_passenger=True` is that of an ordinary taxi, but the steps change the destination.
+
 The second form is an array of transitions [S, A, S] or [A, S, S], and an array of rewards [S],
 [S, A], [S, A, S] or [A, S, S], as in toolboxes for dynamic programming.
 
