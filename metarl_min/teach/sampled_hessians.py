@@ -176,9 +176,10 @@ def hessian_estimate(num_pulls: int = 2) -> Question:
     TypeError or ValueError unless num_pulls is from 2 to 4.
     """
     N = whole("num_pulls", num_pulls, 2, 4)
+    arms = (2, 3, 4) if N == 2 else (2, 3)  # four arms have too many data sets of more pulls
     asked = ValueQuestion(
         function="hessian_estimate",
-        cases=lambda rng: [_case(rng, num_arms, N) for num_arms in (2, 3, 4)],
+        cases=lambda rng: [_case(rng, num_arms, N) for num_arms in arms],
         truth=_truth,
         mistakes=MISTAKES,
         numbers=lambda case: {"N": N},
