@@ -140,12 +140,12 @@ def _points(rng: Rng) -> list[Case]:
     return cases
 
 
-def recorded_steps(call: Call, scale: float) -> Array:
-    """Return the steps in one coordinate that a program takes at a point of the size `scale`. [n]
+def recorded_steps(call: Call, scale: float, x: Array) -> Array:
+    """Return the steps in one coordinate that a program takes at the point x. [n, 2]
 
     Steps of two coordinates at once are left out.
     """
-    x, moves = np.array([1.0, -0.8]) * scale, list[Array]()
+    moves = list[Array]()
 
     def recording(y: Array) -> float:
         moves.append(np.asarray(y, float) - x)
@@ -153,34 +153,39 @@ def recorded_steps(call: Call, scale: float) -> Array:
 
     call(recording, x)
     moved = np.array(moves).reshape(-1, 2)
-    alone = moved[(moved != 0).sum(axis=1) == 1]
-    return np.asarray(alone[alone != 0])
+    return np.asarray(moved[(moved != 0).sum(axis=1) == 1])
 
 
 def _judged(scale: float, steps: Array) -> str:
     """Return in words which term of eq. (1) is too large for the steps of a program."""
-    start = f"At x of the size {scale:g},"
     if not steps.size:
-        return f"{start} your step has no effect, because x + h is rounded to x."
-    h = float(abs(steps).max())
+        return "your step has no effect, because x + h is rounded to x."
+    shortest, longest = float(abs(steps).min()), float(abs(steps).max())
     if (steps > 0).all() or (steps < 0).all():
-        return f"{start} you evaluate f on one side of x, with an error of the order of the step."
-    if EPS * scale / h > ACCURACY:
-        return f"{start} your step {h:.2g} is too short: the term of the noise is too large."
-    if 4 / scale**2 * h**2 / 6 > ACCURACY:
-        return f"{start} your step {h:.2g} is too long: the term with h^2 is too large."
-    return f"{start} your step {h:.2g} has a good length."
+        return "you evaluate f on one side of x, with an error of the order of the step."
+    if EPS * scale / shortest > ACCURACY:
+        return f"your step {shortest:.2g} is too short: the term of the noise is too large."
+    if 4 / scale**2 * longest**2 / 6 > ACCURACY:
+        return f"your step {longest:.2g} is too long: the term with h^2 is too large."
+    return f"your step {longest:.2g} has a good length."
 
 
 def looked_at(call: Call) -> str:
     """Return in words how long the steps of a program are, or "" if it takes none."""
-    found = [recorded_steps(call, scale) for scale in SCALES]
+    found = [recorded_steps(call, scale, np.array([1.0, -0.8]) * scale) for scale in SCALES]
+    found = [steps[steps != 0] for steps in found]
     if not any(steps.size for steps in found):
         return ""
-    text = " ".join(_judged(scale, steps) for scale, steps in zip(SCALES, found, strict=True))
+    texts = [
+        f"At x of the size {scale:g}, {_judged(scale, steps)}"
+        for scale, steps in zip(SCALES, found, strict=True)
+    ]
+    at_zero = recorded_steps(call, 1.0, np.array([0.0, 1.0]))[:, 0]
+    texts.append(f"In a coordinate that is 0, {_judged(1.0, at_zero[at_zero != 0])}")
     lengths = [abs(steps).max() for steps in found if steps.size]
-    same = max(lengths) < 1.5 * min(lengths)
-    return f"{text} Your step does not grow with x." if same else text
+    if max(lengths) < 1.5 * min(lengths):
+        texts.append("Your step does not grow with x.")
+    return " ".join(texts)
 
 
 def _with_step(f: Function, x: Array, h: float) -> Array:

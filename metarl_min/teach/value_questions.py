@@ -34,6 +34,7 @@ from metarl_min.teach.faults import Fault
 from metarl_min.teach.questions import Call, Mistake, Question, Verdict
 from metarl_min.teach.result_vectors import checked_vector, first_place, vector
 from metarl_min.teach.wrong_results import (
+    NEARLY,
     RIGHT,
     TOO_FEW,
     digits,
@@ -216,7 +217,8 @@ def _explanation(
     seen = _seen(question, call)
     kind = TOO_FEW if few or seen else "unknown"
     text = few or _counter_example(question, drawn, results)
-    return Verdict(0.0, kind, f"{text} {seen} {question.hints.get(kind, '')}")
+    hint = f"{seen} {question.hints.get(kind, NEARLY if few and not seen else '')}"
+    return Verdict(0.0, kind, f"{text} {hint}")
 
 
 def _graded(

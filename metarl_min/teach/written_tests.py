@@ -27,6 +27,7 @@ from metarl_min.teach.faults import Fault
 from metarl_min.teach.questions import Call, Mistake, Program, Question, Verdict
 
 MOST = 1000  # of the entries of arrays, and of a whole number, in an argument
+SURVIVOR = "accepts the mutant: "  # the beginning of the name of a weak test
 ONLY = "A test refuses an implementation with an AssertionError, and with no other error."
 HINTS = {  # what is added to the text of a kind of fault
     "error": ONLY,
@@ -123,9 +124,9 @@ def _graded(question: WrittenTest, call: Call, rng: Rng) -> Verdict:
     first = question.mutants[survivors[0]]
     text += f" It does not refuse this one: {survivors[0]}. {first.say}"
     error = outcomes[survivors[0]].text
-    text += f" {error} {ONLY}" if error else ""
+    text += f" {error.rstrip('.')}. {ONLY}" if error else ""
     score = 1 - len(survivors) / total
-    mistake = f"accepts the mutant: {survivors[0]}"
+    mistake = "error" if error else f"{SURVIVOR}{survivors[0]}"
     return Verdict(score, mistake, text.strip(), first.equation, first.page)
 
 
@@ -141,9 +142,7 @@ def written_test(question: WrittenTest) -> Question:
     Its mistakes are tests that accept one mutant.
     """
     mistakes = {
-        f"accepts the mutant: {key}": one._replace(
-            program=partial(_weak_test, question, one.program)
-        )
+        f"{SURVIVOR}{key}": one._replace(program=partial(_weak_test, question, one.program))
         for key, one in question.mutants.items()
     }
     return Question(question.function, partial(_graded, question), mistakes)

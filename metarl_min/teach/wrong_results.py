@@ -22,6 +22,10 @@ from metarl_min.teach.questions import Mistake
 
 RIGHT = "the right result"
 TOO_FEW = "too few digits"
+NEARLY = (
+    "So your program computes nearly the right numbers. Look for a step that is an approximation, "
+    "for a number that is cut off, and for float32."
+)
 CLOSE = 1e-3  # the largest relative error of a result that agrees to a few digits
 
 
@@ -91,8 +95,7 @@ def few_digits(agreeing: Sequence[float], wrong: Sequence[int], tolerance: float
     return (
         f"{where} your results agree with the right ones to a few digits only. They agree to "
         f"{math.floor(fewest)} digits in the worst case. The error may be at most {tolerance:g} of "
-        "the largest entry. So your program computes nearly the right numbers: look for a step "
-        "that is an approximation, for a number that is cut off, and for float32."
+        "the largest entry."
     )
 
 

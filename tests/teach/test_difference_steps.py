@@ -119,6 +119,7 @@ def test_a_step_is_measured_at_each_size_of_x(program, told, same):
     sentences = text.split("At x of the size ")[1:]
     assert [one.split(",")[0] for one in sentences] == ["1", "100000", "1e+10"]
     assert all(part in one for part, one in zip(told, sentences, strict=True))
+    assert told[0] in text.split("In a coordinate that is 0, ")[1]
     assert ("does not grow with x" in text) == same
 
 
@@ -128,6 +129,13 @@ def test_a_step_with_another_length_has_too_few_digits():
     assert verdict.mistake == "too few digits" and "does not grow with x" in verdict.text
     close = graded(scaled(lambda x: 1.5e-8 * max(1, x)), GRADIENT)
     assert close.mistake == "too few digits" and "is too short" in close.text
+
+
+def test_a_step_that_is_short_at_zero_is_told():
+    verdict = graded(scaled(lambda x: 8e-6 * x + 1e-12), GRADIENT)
+    assert verdict.mistake == "too few digits"
+    assert "In a coordinate that is 0, your step 1e-12 is too short" in verdict.text
+    assert verdict.text.count("has a good length") == 3
 
 
 def test_a_program_without_steps_is_not_looked_at():

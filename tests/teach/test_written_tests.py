@@ -167,7 +167,7 @@ def test_a_group_of_assertion_errors_refuses_an_implementation():
 @pytest.mark.parametrize("error", [KeyError("wrong"), ValueError("wrong"), ZeroDivisionError()])
 def test_another_error_does_not_refuse_an_implementation(error):
     verdict = graded(raises(error, 3.0, -1.0))
-    assert verdict.score == 0 and verdict.mistake == "accepts the mutant: the double"
+    assert (verdict.score, verdict.mistake) == (0.0, "error")
     assert f"raised {type(error).__name__}" in verdict.text
     assert "with an AssertionError, and with no other error" in verdict.text
 
