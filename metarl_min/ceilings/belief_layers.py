@@ -1,8 +1,8 @@
 """The beliefs that can occur if the outcomes of steps are hints with noise.
 
-Two candidates may allow the same outcome with different probabilities. Then an outcome does not
-exclude candidates, but changes their probabilities. A belief is a vector of probabilities, one for
-each candidate:
+A candidate is a task of the prior. Two candidates may allow the same outcome with different
+probabilities. Such an outcome does not exclude a candidate, but it changes the probabilities of the
+candidates. A belief is a vector of these probabilities:
 
     (1)  b_o(g) = b(g) p_g(o) / sum_g' b(g') p_g'(o)                         [ceilings (1)]
 
@@ -11,8 +11,8 @@ noise-free, or Bernoulli. The first state of an episode is an outcome too, with 
 rho_g(s). In this module, b is a belief, B is a number of beliefs and O the number of outcomes.
 
 The beliefs are listed step after step. The order of outcomes does not matter for a belief, and
-opposite hints cancel. So many histories have one belief, and only different beliefs are kept. Two
-beliefs count as one if all their logarithms differ by less than about 1e-9.
+opposite hints cancel. So many histories lead to the same belief, and it is kept once. Two beliefs
+are the same if their logarithms, rounded to multiples of 1e-9, are equal.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from metarl_min.tasks import Family
 
 LIMIT = 100_000_000  # numbers of at most 8 bytes in all layers
 GROUP = 4_000_000  # probabilities of outcomes that are computed at once
-DIGITS = 1e9  # logarithms of beliefs are compared in this unit
+DIGITS = 1e9  # logarithms of beliefs are multiplied by this and rounded
 NEVER = -4_000_000_000_000_000_037  # stands for the logarithm of 0
 
 
@@ -49,12 +49,12 @@ class Layer(NamedTuple):
     """The beliefs before one step of the trial."""
 
     log_beliefs: Array  # [B, G]
-    occurs: Array  # [B, S] whether a belief can occur in a state
+    occurs: Array  # [B, S] True if a belief can occur in a state
     successor: Array  # [B, kinds] number of the belief after each kind of outcome, or -1
 
 
 class Start(NamedTuple):
-    """How the first state of an episode changes the beliefs."""
+    """The effect of the first state of an episode on the beliefs."""
 
     chance: Array  # [B, S] probability of each first state
     successor: Array  # [B, S] number of the belief after it
@@ -63,13 +63,13 @@ class Start(NamedTuple):
 def merged(log_beliefs: Array) -> tuple[Array, Array]:
     """Return the different log beliefs of some rows [n, G], and the number of each row. [n]
 
-    Rows are compared by a hash, and then all rows with one hash entry by entry.
+    Rows are compared by a hash. Rows with equal hashes must have equal entries.
     """
     never = np.isneginf(log_beliefs)
     units = np.rint(np.where(never, 0.0, log_beliefs) * DIGITS).astype(np.int64)
     units[never] = NEVER
     factors = np.random.default_rng(0).integers(2**62, size=units.shape[1]) * 2 + 1
-    hashes = (units * factors).sum(-1)  # whole numbers wrap around
+    hashes = (units * factors).sum(-1)  # an overflow does no harm
     _, first, numbers = np.unique(hashes, return_index=True, return_inverse=True)
     require(bool((units == units[first][numbers]).all()), "hashes must differ", "equal hashes")
     return log_beliefs[first], numbers
@@ -89,7 +89,7 @@ def _children(log_beliefs: Array, log_p: Array) -> tuple[Array, Array]:
 
 
 def _start(log_beliefs: Array, rho: Array) -> tuple[Start, Array, Array]:
-    """Return how a first state changes the beliefs, the new beliefs, and where they occur.
+    """Return the effect of a first state, the new beliefs, and a mask of their states. [B, S]
 
     rho is [G, S]: the probabilities of the first state in each candidate.
     """
@@ -112,7 +112,7 @@ def hints(family: Family) -> Hints:
 
 
 def chances(log_beliefs: Array, occurs: Array, listed: Outcomes) -> Iterator[tuple[slice, Array]]:
-    """Yield p(o|b) of the outcomes in the states where each belief occurs, in groups. [.., O]"""
+    """Yield groups of beliefs and p(o|b), which is 0 where a belief cannot occur. [.., O]"""
     size = max(1, GROUP // len(listed.codes))
     for start in range(0, len(log_beliefs), size):
         rows = slice(start, start + size)
@@ -120,7 +120,7 @@ def chances(log_beliefs: Array, occurs: Array, listed: Outcomes) -> Iterator[tup
 
 
 def _step(log_beliefs: Array, occurs: Array, of: Hints) -> tuple[Layer, Array, Array]:
-    """Return the layer of one step, the beliefs after it, and in which states they occur."""
+    """Return the layer of one step, the beliefs after it, and a mask of their states. [B, S]"""
     listed, possible = of.listed, np.zeros((len(log_beliefs), len(of.log_likelihood)), bool)
     happens = [(rows, np.nonzero(chance)) for rows, chance in chances(log_beliefs, occurs, listed)]
     for rows, (b, o) in happens:

@@ -1,7 +1,7 @@
 """The ceiling of a finite set of candidate tasks whose outcomes are hints with noise.
 
-`belief_layers` lists the beliefs that can occur. Ceilings (2) is computed backwards in time over
-the pairs of a belief and a state. In this module, B is a number of beliefs.
+`belief_layers` lists the beliefs that can occur. This module computes Q of ceilings (2) for each
+pair of a belief and a state, backwards in time. In this module, B is a number of beliefs.
 
 In the tests, a recursion over histories in rational numbers computes the same values.
 """
@@ -62,7 +62,7 @@ def backward_induction(family: Family, of: Hints, tree: Tree) -> tuple[float, li
 class Belief(NamedTuple):
     """The belief of M tasks."""
 
-    number: Array  # [M] in the layer of the time; before the first state, in the layer before it
+    number: Array  # [M] row of the layer of this time; of `Start` at the start of an episode
     time: int  # number of steps since the start of the trial
 
 
@@ -97,9 +97,9 @@ def _observe(
 ) -> Belief:
     """Return the belief after one step, belief_layers (1).
 
-    `arrivals` are None after the last step of an episode in Episodes, which do not hold them.
+    Episodes do not hold the arrival of the last step of an episode; then `arrivals` is None.
     ValueError if no candidate allows the step, or if an unknown arrival changes the belief. After
-    the last of all steps no value depends on the belief.
+    the last step of the trial, an unknown arrival is accepted, because no value depends on it.
     """
     of, layer = solution.of, solution.tree.layers[belief.time]
     before, _ = _place(belief, states, solution)
@@ -121,7 +121,7 @@ def _action_values(belief: Belief, states: Array, solution: Solution) -> Array:
 
 
 def _determined(solution: Solution) -> bool:
-    """Return whether no belief depends on the last arrival of an episode, except in the last."""
+    """Return whether no belief depends on the last arrival of an episode before the last one."""
     (of, tree, _, T) = solution
     order, groups = without_arrival(of.listed)
     for layer in tree.layers[T - 1 : -1 : T]:

@@ -13,14 +13,14 @@ The table is not always the environment. In Gymnasium 1.4.0, the table of `Taxi-
 The second form is an array of transitions [S, A, S] or [A, S, S], and an array of rewards [S],
 [S, A], [S, A, S] or [A, S, S], as in toolboxes for dynamic programming.
 
-A terminated arrival pays its reward, and then nothing is paid any more. If every arrival in a state
-is terminated, this state becomes absorbing, whatever its own rows in the table say. Otherwise the
-terminated arrivals lead to an additional absorbing state, which is the last one. It is also used
-for `last_states`: a step from such a state pays its reward, and ends the episode.
+A terminated arrival pays its reward, and nothing is paid after it. A state becomes absorbing if all
+arrivals in it are terminated and no episode starts in it. Its own rows in the table are then not
+used. The other terminated arrivals lead to an additional absorbing state, which is the last one. A
+step from one of the `last_states` pays its reward, and its arrival is terminated.
 
-An action that is not available in a state does what the first available action does. So the best
-return is that of the available actions. Only a player that draws actions at random notices the
-difference.
+An action that is not available in a state has the effect of the first available action. So the best
+return is that of the available actions. But the return of a player that draws actions at random can
+change.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ from metarl_min.basics.arguments import (
 from metarl_min.basics.trees import Array
 from metarl_min.mdps.mdp import MDP
 
-ROUND_OFF = 1e-9  # by which the sum of the probabilities of a row may differ from 1
+ROUND_OFF = 1e-9  # largest difference from 1 of the sum of the probabilities of a row
 
 
 class _Table(NamedTuple):
     """Probabilities of arrivals, and probability times reward. each [S, A, S]"""
 
-    going_on: Array
-    ended: Array  # of terminated arrivals
-    paid: Array  # probability times reward of the arrivals that go on
-    paid_at_end: Array
+    going_on: Array  # probabilities of the other arrivals
+    ended: Array  # probabilities of the terminated arrivals
+    paid: Array  # probability times reward of the other arrivals
+    paid_at_end: Array  # probability times reward of the terminated arrivals
 
 
 def _rows(name: str, value: Any) -> list[Any]:
-    """Return the values of the keys 0, 1, .. of a dict, or of a list; ValueError for other keys."""
+    """Return the entries of a list or of a dict; ValueError if its keys are not 0, 1, .., n - 1."""
     if isinstance(value, Mapping):
         rule = f"{name} must have the keys 0, 1, .., {max(len(value) - 1, 0)}"
         require(set(value) == set(range(len(value))), rule, list(value)[:10])
@@ -81,7 +81,7 @@ def _entry(place: str, entry: Any, num_states: int) -> tuple[float, int, float, 
 
 
 def _read(P: Any) -> tuple[_Table, Array]:
-    """Return the table of the lists P[s][a], and which of them have entries. [S, A]"""
+    """Return the table of the lists P[s][a], and a mask of the lists that have entries. [S, A]"""
     states = [_rows(f"P[{s}]", row) for s, row in enumerate(_rows("P", P))]
     require(states != [] and states[0] != [], "P must have states and actions", "none")
     S, A = len(states), len(states[0])
@@ -101,7 +101,7 @@ def _read(P: Any) -> tuple[_Table, Array]:
 
 
 def _availability(available: Any, given: Array) -> Array:
-    """Return which actions are available, [S, A]; ValueError if one has no row, or none is left."""
+    """Return the mask of the available actions. ValueError if a state has no such action. [S, A]"""
     if available is None:
         available = np.ones(given.shape, bool)
     shaped("available", truths("available", available), given.shape, "the table [S, A]")
@@ -111,7 +111,7 @@ def _availability(available: Any, given: Array) -> Array:
 
 
 def _repeated(x: Array, available: Array) -> Array:
-    """Return the rows [S, A, ..] with the first available action in the place of the others."""
+    """Return rows [S, A, ..]; an unavailable action gets that of the first available one."""
     chosen = np.where(available, np.arange(available.shape[1]), available.argmax(-1)[:, None])
     return np.asarray(x[np.arange(len(x))[:, None], chosen])
 
@@ -128,7 +128,7 @@ def _assembled(table: _Table, initial: Array) -> MDP:
     S, A, _ = table.going_on.shape
     ends = table.ended.any((0, 1))  # states in which an arrival is terminated
     inside = ends & ~table.going_on.any((0, 1)) & (initial == 0)
-    # The column S is the additional state. It receives what is terminated in other states.
+    # The additional state has the number S. It gets the terminated arrivals in states not `inside`.
     P, paid = np.zeros((S + 1, A, S + 1)), np.zeros((S + 1, A, S + 1))
     P[:S, :, :S] = table.going_on + table.ended * inside
     paid[:S, :, :S] = table.paid + table.paid_at_end * inside
@@ -169,9 +169,9 @@ def from_lists(
 ) -> MDP:
     """Return the MDP of lists P[s][a] of (probability, next state, reward, terminated).
 
-    `initial` [S] holds the probabilities of the first state, and `available` [S, A] says which
-    actions there are; the list of another action may be empty. TypeError or ValueError, with the
-    place, for an entry of another form, a missing action, a next state that does not exist, a
+    `initial` [S] holds the probabilities of the first state. `available` [S, A] is True for the
+    available actions; the list of an unavailable action may be empty. TypeError or ValueError, with
+    the place, for an entry of another form, a missing action, a next state that does not exist, a
     reward that is not finite, and probabilities that do not sum to 1.
 
     >>> P = {0: {0: [(0.5, 0, -1.0, False), (0.25, 1, 4.0, True), (0.25, 1, 8.0, True)]},
@@ -188,7 +188,7 @@ SHAPES = {"SAS": "[S, A, S]", "ASS": "[A, S, S]"}
 
 
 def _arranged(transition: Array, arrangement: str | None) -> str:
-    """Return the arrangement of an array of transitions; ValueError if it cannot be told."""
+    """Return the arrangement of an array of transitions; ValueError if the shape leaves it open."""
     shape = transition.shape
     rule = "transition must have the shape [S, A, S] or [A, S, S]"
     require(len(shape) == 3 and 0 not in shape, rule, shape)

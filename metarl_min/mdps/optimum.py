@@ -1,7 +1,7 @@
 """The best policy of a known task, with a horizon and without one.
 
-With a horizon, mdp (2) gives Q* for each number of steps to go. Without a horizon, the best policy
-does not depend on time, and Q* is a fixed point:
+With a horizon, mdp (2) gives Q* for each number of remaining steps. Without a horizon, the best
+policy does not depend on time, and Q* is a fixed point:
 
     (1)  Q*(s,a) = r(s,a) + gamma sum_s' P(s'|s,a) V*(s'),  V*(s) = max_a Q*(s,a)
                                                       [Sutton and Barto 2018, eqs. 3.19, 3.20]
@@ -10,18 +10,20 @@ Policy iteration evaluates a policy and then improves it, until no action is bet
 
     (2)  pi'(s) = argmax_a Q_pi(s,a)                      [Sutton and Barto 2018, eq. 4.9]
 
-An action is replaced only by a better one, beyond round-off. There are finitely many deterministic
-policies and each one is better than the last, so the iteration ends.
+An action is replaced only by an action that is better by more than round-off. There are finitely
+many deterministic policies, and each new policy is better than the one before. So the iteration
+ends.
 
-Without a discount, the return of a policy without a horizon is finite only if rewards stop. So
-gamma = 1 is accepted if these conditions hold. `optimum` checks them on the arrays:
+Without a horizon and a discount, a return can be infinite. So gamma = 1 is accepted only if three
+conditions hold. `optimum` checks them on the arrays:
 
-- Every state can reach an absorbing state. The iteration starts from a policy that comes nearer to
-  an absorbing state in each state, so it is absorbed with certainty.
-- A set of states outside of the absorbing ones is *closed* if some actions never leave it. No
-  reward inside a closed set is positive, so staying there for ever does not pay without limit.
-- If a reward inside a closed set is 0, no value in it is negative. So staying there for ever, which
-  pays 0, is not better than the result.
+- Every state can reach an absorbing state. The first policy of the iteration can come nearer to an
+  absorbing state from every state. So it reaches one with probability 1.
+- A set of states that are not absorbing is *closed* if a player can visit each of them again and
+  again, with actions that never lead out of the set. None of these actions has a positive reward.
+  So the return of a player that stays in the set for ever cannot grow without limit.
+- If the rewards of all these actions are 0, no value V* in the set is negative. A player that stays
+  there for ever earns 0 from then on, so it is not better than the result.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ class Optimum(NamedTuple):
 
     @property
     def advantages(self) -> Array:
-        """Q* - V*, the loss of each action. [..., T, S, A]"""
+        """Q* - V*, which is minus the loss of each action. [..., T, S, A]"""
         return self.action_values - self.state_values[..., None]
 
 
@@ -81,7 +83,7 @@ def _towards_the_end(mdp: MDP, ends: Array) -> Array:
 
 
 def _closed(mdp: MDP, pairs: Array) -> Array:
-    """Return which of some pairs (s, a) can be repeated for ever with these pairs alone. [S, A]
+    """Return a mask of the pairs (s, a) of the closed sets that consist of given pairs. [S, A]
 
     A pair is removed if it can leave the remaining states, or if its state cannot be reached again
     from each of its arrivals. The pairs that remain form the closed sets.
@@ -99,7 +101,7 @@ def _closed(mdp: MDP, pairs: Array) -> Array:
 
 
 def _free_states(mdp: MDP, ends: Array) -> Array:
-    """Return the states in which one can stay for ever for nothing, [S].
+    """Return a mask of the states of closed sets whose rewards are all 0. [S]
 
     ValueError if a closed set has a positive reward.
     """
@@ -147,10 +149,10 @@ def _separate(mdp: MDP) -> list[MDP]:
 
 
 def optimum(mdp: MDP, horizon: int | None, gamma: float = 1.0) -> Optimum:
-    """Return the best policy of each task, and its values. The horizon None is infinite.
+    """Return the best policy of each task, and its values. `horizon` None means no horizon.
 
-    TypeError or ValueError for a wrong argument, and without horizon and discount for a task whose
-    best return is not finite, or is earned by a player that is never absorbed.
+    TypeError or ValueError for a wrong argument. ValueError for a task without horizon and discount
+    that does not fulfil the three conditions.
 
     >>> from metarl_min.mdps.mdp_tables import from_lists
     >>> wait, leave = [(1.0, 0, -1.0, False)], [(0.5, 0, -1.0, False), (0.5, 1, 3.0, True)]

@@ -3,8 +3,8 @@
 A line holds the number of the iteration and every number of its Info, such as the mean return of
 each episode of a trial. For a learner that adapts, the first episodes are played before the first
 inner step, and the last episodes after all inner steps. The file can be read while the run goes on.
-A run that is resumed keeps the lines up to its checkpoint and writes the later ones again, with the
-same bits.
+A run that is resumed keeps the lines up to its checkpoint. It writes the later lines again, with
+the same bits.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ def _line(values: list[Any]) -> str:
 
 
 def _kept(path: Path, iteration: int) -> list[str]:
-    """Return the title and the lines up to an iteration. A last line that is cut is left out."""
+    """Return the title and the lines up to an iteration. An incomplete last line is left out."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     whole = [line for line in lines if line.endswith("\n")]
     return whole[:1] + [x for x in whole[1:] if int(x.partition(",")[0]) <= iteration]
 
 
 def _until_it_fails(write: OnIteration) -> OnIteration:
-    """Return the function that writes until the first error. The training goes on after it."""
+    """Return a function that writes until the first error. An error does not stop the training."""
     failed: list[Exception] = []
 
     def written(number: int, info: Any) -> None:
@@ -67,9 +67,9 @@ def _until_it_fails(write: OnIteration) -> OnIteration:
 
 @contextlib.contextmanager
 def record(directory: Path, iteration: int) -> Iterator[OnIteration]:
-    """Write the history of a run that goes on after an iteration.
+    """Write the history of a run that continues after an iteration.
 
-    The function that it yields takes the number of an iteration and its Info. ValueError if the
+    `record` yields a function that takes the number of an iteration and its Info. ValueError if the
     file was edited.
     """
     path = as_path("directory", directory) / FILE
@@ -93,7 +93,7 @@ def record(directory: Path, iteration: int) -> Iterator[OnIteration]:
 
 
 def read(directory: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the columns of the history of a run, which may still go on.
+    """Return the columns of the history of a run. The run may still continue.
 
     ValueError if the run has no history, or if the file was edited.
     """

@@ -5,14 +5,15 @@ holds neither the master nor any other solution.
 
 Gradescope takes a zip archive. It unpacks the archive in /autograder/source, runs `setup.sh` once,
 and copies `run_autograder` to /autograder. For each submission it runs this copy, which reads
-/autograder/submission and writes /autograder/results/results.json. The first thing that the script
-writes there is `infrastructure.json`, in which every test has 0 points. The grader replaces it. So
-a grader that is not installed, or that is killed, leaves a result that names the reason.
+/autograder/submission and writes /autograder/results/results.json. The script first copies
+`infrastructure.json` to this place. In this file every test has 0 points, and the text says that
+the grader failed. Then the grader replaces the file. So the student sees this text if the grader is
+not installed, or if it is killed.
 
-Classroom 50 takes a folder, packs it, and publishes it on a web page. Whoever finds the page can
-read the seed. A download may have 10 MB, and the wheel of NumPy alone is larger. So the bundle
-holds the wheels that fit every Python, and names the exact versions of the others. The `runtime` of
-the assignment must name the version of Python for which the bundle was made.
+Classroom 50 takes a folder, packs it, and publishes it on a web page. A person who finds the page
+can read the seed. A download may have at most 10 MB, and the wheel of NumPy alone is larger. So the
+bundle holds the wheels that fit every Python 3, and names the exact versions of the others. The
+`runtime` of the assignment must name the version of Python for which the bundle was made.
 
 The functions of `bundles` trust their arguments.
 """
@@ -78,7 +79,7 @@ exec "$root/source/env/bin/python" -I -m metarl_min.teach grade "$root/submissio
 
 
 def new_seed() -> bytes:
-    """Return a new secret."""
+    """Return a new secret seed, as the content of a seed file."""
     return f"{secrets.token_hex(32)}\n".encode()
 
 
@@ -123,7 +124,7 @@ TARGETS = {"gradescope": gradescope, "classroom50": classroom50}
 
 
 def for_whom(where: Target) -> str:
-    """Return in words where a bundle can be installed."""
+    """Return in words the systems on which a bundle can be installed."""
     pythons = " or ".join(where.pythons) or "3"
     machines = " or ".join(where.machines) or "any machine"
     return f"Python {pythons} on Linux, {machines}"

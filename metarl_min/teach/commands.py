@@ -1,18 +1,18 @@
 """The commands of coursework: python -m metarl_min.teach COMMAND.
 
-    list    FOLDER                        the assignments in a folder
+    list    FOLDER                        show the assignments in a folder
     verify  FOLDER ..                     check assignments before students see them
     strip   FOLDER -o FOLDER              write the student's version
     check   FILE                          for students: grade the visible tests and explain
     grade   FILE --assignment FOLDER      for instructors: grade all tests
-    bundle  FOLDER --target T -o PATH     what a grading service needs
-    report  RESULTS ..                    which mistake how often
+    bundle  FOLDER --target T -o PATH     write the files that a grading service needs
+    report  RESULTS ..                    count the mistakes of a class
 
-The functions of `commands` trust their arguments, because they read words themselves.
+The functions of `commands` trust their arguments: the commands check the words that a user writes.
 
 The exit status is 0 if all is well. It is 1 if `verify` finds a fault, if `check` finds a wrong
-part, or if the work itself fails. It is 2 if the words are wrong. `grade` ends with 0 for a wrong
-submission too, because grading services read another status as a fault of the grader.
+part, or if the work itself fails. It is 2 if a word or a file is wrong. `grade` ends with 0 for a
+wrong submission too, because grading services read another status as a fault of the grader.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _strip(args: argparse.Namespace) -> int:
-    """Write the student's file, and the manifest without its shares of the points."""
+    """Write the student's file, and the manifest without the shares for named mistakes."""
     folder, out = Path(args.folder), Path(args.out)
     assignment = manifests.read(folder)
     require(out.resolve() != folder.resolve(), "-o must be another folder than the master's", out)
@@ -96,10 +96,10 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _submitted(assignment: Assignment, path: Path) -> bytes:
-    """Return the file of the student, which stands in a folder or is `path` itself.
+    """Return the content of the student's file. The path is this file, or a folder that holds it.
 
-    It is cut if it is too long to be graded. Fault if the folder does not hold it. A link is
-    refused, because it may lead out of the folder.
+    The content is cut if it is too long to be graded. Fault if the folder does not hold the file. A
+    link in the folder is refused, because it may lead out of the folder.
     """
     file = path / assignment.file if path.is_dir() else path
     if path.is_dir() and (file.is_symlink() or not file.is_file()):
@@ -112,7 +112,7 @@ def _submitted(assignment: Assignment, path: Path) -> bytes:
 
 
 def _graded(assignment: Assignment, path: Path, seed: int) -> tuple[Grade, int]:
-    """Grade a submission. The status is 1 if the grader itself fails; then all points are 0."""
+    """Return the grade and the status. If the grader itself fails, these are 0 points and 1."""
     try:
         return grading.grade(assignment, _submitted(assignment, path), seed), 0
     except Fault as fault:
@@ -152,7 +152,7 @@ def _write_bundle(target: str, out: Path, files: bundles.Files) -> None:
 
 
 def _bundle(args: argparse.Namespace) -> int:
-    """Write a bundle. Without a seed file it has a new secret."""
+    """Write a bundle. Without a seed file, it holds a new secret seed."""
     folder, out = Path(args.folder), Path(args.out)
     assignment = manifests.read(folder)
     require(not out.exists(), "-o must not exist yet", out)

@@ -1,4 +1,4 @@
-"""Faults: why a submission gives no answer that can be graded.
+"""Faults: the reasons why a submission gives no answer that can be graded.
 
 The functions of `faults` trust their arguments.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class Fault(Exception):
-    """Why there is no answer: a kind, such as "time", and a sentence for the student."""
+    """The reason why there is no answer: a kind, such as "time", and text for the student."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
@@ -30,7 +30,7 @@ def printable(text: str) -> str:
 
 
 def fault_of(kind: str, text: str, line: int) -> Fault:
-    """Return the Fault of an error that a submission raised, in a line of its file or in line 0."""
+    """Return the Fault of an error of a submission. Line 0 means that the line is unknown."""
     kind, text = printable(kind)[:100], printable(text).strip()
     place = f" in line {line}" if line > 0 else ""
     if kind == "NotImplementedError":

@@ -41,12 +41,12 @@ class Grade(NamedTuple):
 
     assignment: Assignment
     results: tuple[Result, ...]
-    output: str  # what the program of the student printed in visible tests, cut
+    output: str  # the beginning of the output of the first visible test that prints
     seconds: float
 
 
 def read_seed(path: str | Path) -> int:
-    """Return the seed that stands in a file, which may hold any text.
+    """Return the seed that is computed from the content of a file. The content may be any text.
 
     TypeError unless it is a path, OSError if it cannot be read, ValueError if it is empty.
     """
@@ -74,7 +74,7 @@ def verdict_of(fault: Fault) -> Verdict:
 
 
 def result_of(test: AssignmentTest, student: Student, seed: int) -> Result:
-    """Return the result of one test. `seed` is that of a test that is not visible.
+    """Return the result of one test. `seed` is used if the test is not visible.
 
     It trusts its arguments.
     """
@@ -96,7 +96,7 @@ def not_graded(assignment: Assignment, fault: Fault) -> Grade:
 
 
 def grade(assignment: Assignment, source: bytes, seed: int) -> Grade:
-    """Grade the source of a submission. `seed` is that of the tests that are not visible.
+    """Grade the source of a submission. `seed` is for the tests that are not visible.
 
     It trusts its arguments.
     """
@@ -116,5 +116,5 @@ def grade(assignment: Assignment, source: bytes, seed: int) -> Grade:
 
 
 def total(results: Sequence[Result]) -> tuple[float, int]:
-    """Return the points of all tests, and the most that there are. It trusts its arguments."""
+    """Return the sum of the points, and the largest possible sum. It trusts its arguments."""
     return sum(result.points for result in results), sum(result.test.points for result in results)

@@ -8,13 +8,13 @@ its points, so the total never depends on the submission. An example:
      "tests": [{"id": "5.1", "question": "meta_gradient", "arguments": {"num_steps": 1},
                 "points": 6, "visibility": "visible", "partial": {"first order": 0.4}}]}
 
-Each key stands once. The file may not have the name of a module that it could import. `forbidden`
-lists modules; `metarl_min` is always forbidden. `requires` lists the packages beyond NumPy that the
-students' programs need, such as "hypothesis". `seconds` is the processor time for one test, and
-`megabytes` is the memory beyond the memory of Python and NumPy. `partial` gives a share of the
-points to a named mistake. The students' manifest has no `partial`, because its names give mistakes
-away. A test that is visible uses a public seed. All other tests use the secret seed of the
-instructor.
+Each key may occur once. The file must not have the name of a module that it could import.
+`forbidden` lists modules; `metarl_min` is always forbidden. `requires` lists the packages besides
+NumPy and autograd that the students' programs need, such as "hypothesis". `seconds` is the
+processor time for one test, and `megabytes` is the memory beyond the memory of Python and NumPy.
+`partial` gives a share of the points to a named mistake. The students' manifest has no `partial`,
+because the names of mistakes are hints at the solution. A test that is visible uses a public seed.
+All other tests use the secret seed of the instructor.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class AssignmentTest(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """What a manifest says."""
+    """The content of a manifest."""
 
     id: str
     title: str
     file: str  # the name of the student's file
     limits: Limits
     tests: tuple[AssignmentTest, ...]
-    requires: tuple[str, ...] = ()  # packages beyond NumPy
+    requires: tuple[str, ...] = ()  # packages besides NumPy and autograd
 
 
 def _text(name: str, value: Any, pattern: str = r"\S.*") -> str:
@@ -123,7 +123,7 @@ def _limits(given: dict[str, Any]) -> Limits:
 def parse(content: Any) -> Assignment:
     """Return the assignment of the content of a manifest, which may be anything.
 
-    TypeError or ValueError if the manifest is wrong. Apart from that it trusts its arguments.
+    TypeError or ValueError if the manifest is wrong. In all other respects it trusts its arguments.
     """
     given = _entries("the manifest", content, KEYS, {"id", "title", "file", "tests"})
     listed = given["tests"]
@@ -146,7 +146,7 @@ def parse(content: Any) -> Assignment:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of a manifest; ValueError if a key stands in it twice."""
+    """Return an object of a manifest; ValueError if it has a key twice."""
     keys = [key for key, _ in pairs]
     require(len(set(keys)) == len(keys), "each key of an object must stand once", keys)
     return dict(pairs)
@@ -165,7 +165,7 @@ def read(folder: str | Path) -> Assignment:
 def for_students(folder: str | Path) -> str:
     """Return the manifest in a folder without the shares of named mistakes.
 
-    It trusts its arguments, as `read` has checked them.
+    It trusts its arguments, because `read` has checked them.
     """
     content = json.loads((Path(folder) / FILE).read_text(encoding="utf-8"))
     for test in content["tests"]:

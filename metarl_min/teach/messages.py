@@ -1,17 +1,18 @@
 """Values as JSON, and calls between two processes.
 
 The grader and the program of a student run in two processes. Each process can call functions of
-the other one. A message is one JSON object after its length in 8 bytes. There are three kinds:
+the other one. A message consists of 8 bytes with a length, and of one JSON object of this length.
+There are three kinds:
 
     {"call": function, "arguments": [..]}, {"value": ..} and {"error": [kind, text, line]}
 
 Arrays travel as bytes with a dtype and a shape, and a generator travels as its state. Nothing is
-unpickled. A function travels as a number: the process that has the function keeps it in a list, and
-the other process receives a function that sends a call. This module imports NumPy alone, because it
-also runs in the process of the student.
+unpickled. A function travels as a number. The process that has the function keeps it in a list, and
+the other process receives a function that sends a call. Besides the standard library, this module
+imports only NumPy, because it also runs in the process of the student.
 
-A program of a student may write anything into the streams. Whatever is no message ends in `Closed`,
-as if the other process had ended.
+A program of a student may write anything into the streams. Data that are not a message raise
+`Closed`, as if the other process had ended.
 
 The functions of `messages` trust their arguments.
 """
@@ -34,14 +35,14 @@ SORTS = "numbers, strings, arrays, lists, tuples, dicts with string keys, and fu
 
 
 class RemoteError(Exception):
-    """The function of the other process raised an error: kind, text, line of the file or 0."""
+    """A function of the other process raised an error: its kind, its text, and a line or 0."""
 
     def __str__(self) -> str:
         return f"{self.args[0]}: {self.args[1]}"
 
 
 class Closed(Exception):
-    """The other process has ended, or it has sent something that is no message."""
+    """The other process has ended, or it has sent data that are not a message."""
 
 
 class Unsendable(TypeError):
@@ -54,15 +55,15 @@ class Channel(NamedTuple):
     incoming: BinaryIO
     outgoing: BinaryIO
     functions: list[Callable[..., Any]]
-    find: Callable[[str], Callable[..., Any]]  # the function of this process with a name
+    find: Callable[[str], Callable[..., Any]]  # name -> function of this process
     describe: Callable[[BaseException], list[Any]]  # an error -> [kind, text, line]
 
 
 def encode(value: Any, functions: list[Callable[..., Any]], depth: int = 0) -> Any:
     """Return a value as JSON. Functions in it are added to the list.
 
-    Unsendable for other kinds. An array must be a plain array, because the arithmetic of matrices
-    and masked arrays differs.
+    Unsendable for a value of another kind. An array must be a plain array, because matrices and
+    masked arrays have another arithmetic.
     """
     if value is None or type(value) in (bool, int, float, str):
         return value
@@ -109,7 +110,7 @@ def _generator(state: dict[str, Any]) -> np.random.Generator:
 def decode(message: Any, remote: Callable[[int], Callable[..., Any]], depth: int = 0) -> Any:
     """Return the value of a JSON message. `remote` makes the function with a number.
 
-    Some Exception if the message is not what `encode` returns.
+    An error of any type is raised if `encode` cannot have returned the message.
     """
     if message is None or type(message) in (bool, int, float, str):
         return message
@@ -144,7 +145,7 @@ def receive(channel: Channel) -> dict[str, Any]:
     try:
         size = int.from_bytes(channel.incoming.read(8), "big")
         message = json.loads(channel.incoming.read(size) if size <= MOST_BYTES else b"")
-    except (OSError, ValueError, RecursionError) as error:  # at the end of the stream it is empty
+    except (OSError, ValueError, RecursionError) as error:  # an ended stream gives no bytes
         raise Closed("the other process has ended, or has sent no message") from error
     if not isinstance(message, dict):
         raise Closed("the other process has sent no message")
@@ -155,7 +156,7 @@ def call(channel: Channel, function: int | str, arguments: Sequence[Any]) -> Any
     """Call a function of the other process. RemoteError if it raises an error.
 
     Until the result comes, this process answers the calls of the other one. Closed if no result
-    comes, or if it is not what `encode` returns.
+    comes, or if `encode` cannot have returned it.
     """
     packed = [encode(argument, channel.functions) for argument in arguments]
     send(channel, {"call": function, "arguments": packed})

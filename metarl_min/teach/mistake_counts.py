@@ -1,4 +1,4 @@
-"""How often each mistake was made in a class.
+"""Counts of the mistakes of a class.
 
 The results are files in the format of Gradescope, one for each submission, as `grade` writes them.
 """

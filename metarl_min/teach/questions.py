@@ -4,8 +4,8 @@ A question asks for one function, and grades it. It draws its cases with a seed,
 of a course is a secret seed and not secret code. `value_questions` grades the values of a function,
 and `written_tests` grades tests that students write.
 
-The program of a student is a function that returns a `Watched`. In a notebook it calls the function
-of the student itself. For a file it calls the function in another process.
+A question calls the student's function through a `Call`, which returns a `Watched`. In a notebook,
+the function runs in the same process. In a submitted file, it runs in another process.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ Call = Callable[..., Watched]
 
 
 class Mistake(NamedTuple):
-    """A frequent wrong program, and what a student is told about it."""
+    """A frequent wrong program, and its explanation for the student."""
 
-    program: Program  # with the arguments of the student's function
+    program: Program  # takes the arguments of the student's function
     say: str  # sentences that explain the mistake, without the solution
-    equation: str = ""  # that the program breaks, such as "adaptation (3)"
+    equation: str = ""  # the equation that the program breaks, such as "adaptation (3)"
     page: str = ""  # the case file that explains the mistake, such as "second_derivatives.py"
 
 
 class Verdict(NamedTuple):
-    """How an answer was graded."""
+    """The result of grading an answer."""
 
     score: float  # from 0 to 1
-    mistake: str  # a name of the question, a kind of fault, "unknown", or "" for a right answer
-    text: str  # what the student is told
+    mistake: str  # its name, a kind of fault, "unknown", or "" for a right answer
+    text: str  # the explanation for the student
     equation: str = ""
     page: str = ""
 
 
 class Question(NamedTuple):
-    """What is asked for, and how it is graded."""
+    """A function that is asked for, and the way to grade it."""
 
     function: str  # the name of the student's function
     grade: Callable[[Call, Rng], Verdict]
-    mistakes: dict[str, Mistake]  # by the name that the verdict gives to them
+    mistakes: dict[str, Mistake]  # by the names that verdicts give to them
 
 
 class CheckFailed(AssertionError):
@@ -67,7 +67,8 @@ class CheckFailed(AssertionError):
 def in_this_process(program: Program) -> Call:
     """Return a function of this process as a call that ends in a Fault if the function fails.
 
-    Its results are those that the function would have in another process. It trusts its arguments.
+    A result is encoded and decoded, as if it came from another process. `in_this_process` trusts
+    its arguments.
     """
 
     def call(*arguments: Any) -> Watched:
@@ -87,7 +88,7 @@ def in_this_process(program: Program) -> Call:
 def unwatched(program: Program) -> Call:
     """Return a function of this process as a fast call that looks for no side effects.
 
-    The function receives the arguments themselves. It trusts its arguments.
+    The function receives the arguments themselves, and no copies. `unwatched` trusts its arguments.
     """
 
     def call(*arguments: Any) -> Watched:
@@ -108,7 +109,7 @@ def _fault(program: Program, error: BaseException) -> Fault:
 
 
 def _verdict(question: Question, program: Program, seed: int) -> Verdict:
-    """Grade a function of this process. What it writes on standard error is printed."""
+    """Grade a function of this process. Its standard error goes to standard output."""
     instance("question", question, Question)
     call = in_this_process(function("program", program))
     rng = np.random.default_rng(whole("seed", seed, 0, np.inf))
@@ -119,10 +120,10 @@ def _verdict(question: Question, program: Program, seed: int) -> Verdict:
 def check(question: Question, program: Program, *, seed: int = 0, points: float = 1.0) -> float:
     """Grade a function in a notebook: return the points as a Python float, or raise CheckFailed.
 
-    The function works in the cells and tests of nbgrader and otter-grader, because CheckFailed is
-    an AssertionError and the result is no number of NumPy. What the function writes on standard
-    error, such as a warning, goes to standard output, because nbgrader gives no points to a cell
-    with standard error. TypeError or ValueError for other arguments.
+    `check` works in the cells and tests of nbgrader and otter-grader, because CheckFailed is an
+    AssertionError and the result is not a number of NumPy. The standard error of the student's
+    function, such as a warning, goes to standard output. The reason is that nbgrader gives no
+    points to a cell that writes on standard error. TypeError or ValueError for wrong arguments.
 
     >>> from metarl_min.teach.exact_meta_gradients import meta_gradient
     >>> check(meta_gradient(num_steps=1), lambda *arguments: arguments[0])  # doctest: +ELLIPSIS
@@ -145,9 +146,9 @@ def earned(
 ) -> float:
     """Grade a function in a cell of nbgrader: print the verdict, and return the points.
 
-    A wrong answer can have a part of the points: a share that the question itself gives, or a share
-    that `partial` gives to a named mistake. Other graders see any result that is no error as a
-    right answer, so they need `check`. TypeError or ValueError for other arguments.
+    A wrong answer can earn a part of the points: a share that the question itself gives, or a share
+    that `partial` gives to a named mistake. Other graders accept every cell that raises no error,
+    so they need `check`. TypeError or ValueError for wrong arguments.
 
     >>> from metarl_min.teach.exact_meta_gradients import meta_gradient
     >>> question = meta_gradient(num_steps=1)

@@ -1,10 +1,11 @@
 """The results of a submission in the formats of grading services.
 
-Each format is a function from a `Grade` to a JSON object or a text. All numbers are finite, and all
-texts are short. The formats are those of Gradescope (`results.json`, Autograder Specifications,
+Each format is a function from a `Grade` to a JSON object or a text. All numbers are finite. Long
+texts are cut. The formats are those of Gradescope (`results.json`, Autograder Specifications,
 section "Output Format") and of Classroom 50 (`result.json`, Advanced Autograding, section "The
-result.json contract"). Classroom 50 wants whole numbers, so a point is 100 of them. It shows every
-student all points, but `result.json` has the texts of the visible tests alone.
+result.json contract"). Classroom 50 accepts only whole numbers, so one point is written as 100. It
+shows every student the points of all tests, so `result.json` contains texts for the visible tests
+only.
 
 The functions of `result_files` trust their arguments.
 """
@@ -24,7 +25,7 @@ from metarl_min.teach.written_tests import SURVIVOR
 
 MOST_CHARACTERS = 16_000  # of one text
 WIDTH = 88  # of the lines of the plain form
-HUNDREDTHS = 100  # a point of Classroom 50 is so many whole numbers
+HUNDREDTHS = 100  # in one point; Classroom 50 counts in hundredths
 SERVICE = {  # field of Classroom 50 -> the variables that hold it, best first
     "classroom": ("CLASSROOM",),
     "assignment": ("ASSIGNMENT",),
@@ -48,7 +49,7 @@ def _said(result: Result) -> str:
 
 
 def _notes(grade: Grade) -> list[str]:
-    """Return where the student can read on, and what the points do not show."""
+    """Return notes about further reading, and about points that the instructor may add."""
     verdicts, notes = [result.verdict for result in grade.results], list[str]()
     modules = sorted({one.equation.split()[0] for one in verdicts if one.equation})
     if modules:
@@ -110,7 +111,7 @@ def gradescope(grade: Grade) -> dict[str, Any]:
 
 
 def submission_of(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return whose submission it is, from the variables that Classroom 50 sets.
+    """Return the fields that identify a submission, from the variables that Classroom 50 sets.
 
     ValueError if one is missing.
     """

@@ -21,7 +21,7 @@ LARGEST = 1e100  # of the numbers that are compared
 
 
 def _parts(value: Any) -> dict[str, Any]:
-    """Return the arrays of a result by their place: one array, a sequence or a dict of arrays."""
+    """Return the parts of a result by their places, such as "[0]". A single array has place ""."""
     if isinstance(value, dict):
         return {f"[{name!r}]": value[name] for name in sorted(value)}
     if isinstance(value, tuple):
@@ -30,7 +30,7 @@ def _parts(value: Any) -> dict[str, Any]:
 
 
 def _kind(value: Any) -> str:
-    """Return in words what a result is: its type and shape."""
+    """Return the type and the shape of a result in words."""
     if isinstance(value, dict | tuple):
         parts = ", ".join(f"{place}: {_kind(part)}" for place, part in _parts(value).items())
         return f"a {type(value).__name__} ({parts})"
@@ -64,7 +64,7 @@ def checked_vector(name: str, value: Any, truth: Any) -> Array:
 
 
 def place_of(truth: Any, index: int) -> str:
-    """Return the place of an entry of the vector as it is written in Python."""
+    """Return the place of an entry of the vector in the result, in the notation of Python."""
     for place, part in _parts(truth).items():
         if index < np.size(part):
             inside = [int(i) for i in np.unravel_index(index, np.shape(part))]
@@ -74,6 +74,6 @@ def place_of(truth: Any, index: int) -> str:
 
 
 def first_place(truth: Any, wrong: Array) -> tuple[int, str]:
-    """Return the first wrong entry of a vector, and its place as it is written in Python."""
+    """Return the number of the first wrong entry of a vector, and its place in the result."""
     index = int(np.argmax(wrong))
     return index, place_of(truth, index)

@@ -1,9 +1,10 @@
-"""What is refused before a submission runs.
+"""The checks of a submission before it runs.
 
-The checks read the source text. They find a file that is too long or no Python, imports of
+The checks read the source text. They refuse a file that is too long or is not Python, imports of
 forbidden modules, and functions that are copies of functions of this library. Two functions are
-copies of each other if their syntax trees are equal without docstrings, annotations and names of
-the functions. A short function is never a copy, because two people may write the same one.
+copies of each other if their syntax trees are equal without the docstrings, the annotations of the
+arguments, and the names of the functions. A short function is never a copy, because two people may
+write the same one.
 
 `check_source` trusts its arguments, but the source may be anything.
 """
@@ -77,7 +78,7 @@ def _original(node: ast.FunctionDef) -> str:
     """Return the name of the function of this library of which a function is a copy, or ""."""
     names, shape = _names(node), _shape(node)
     for module, text in _library().items() if shape else ():
-        if all(name in text for name in names):  # or the text cannot hold the function
+        if all(name in text for name in names):  # otherwise it does not hold the function
             for other in _functions(ast.parse(text)):
                 if _shape(other) == shape:
                     return f"{module}.{other.name}"
@@ -102,7 +103,7 @@ def check_source(source: bytes, file: str, forbidden: tuple[str, ...]) -> None:
 def _parsed(source: bytes, file: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # such as that of a backslash in a docstring
+            warnings.simplefilter("ignore")  # such as the warning about a backslash
             return ast.parse(source, file)
     except (SyntaxError, ValueError, MemoryError) as error:
         line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""

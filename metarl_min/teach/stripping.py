@@ -1,4 +1,4 @@
-"""From a master to the file of the student.
+"""The student's version of a master.
 
 A master is a Python file with solutions between two kinds of lines:
 
@@ -21,11 +21,11 @@ from metarl_min.basics.arguments import instance, require, shown
 BEGIN = re.compile(r"(\s*)### BEGIN SOLUTION ([\w.-]+)\s*")
 END = re.compile(r"\s*### END SOLUTION\s*")
 ANY = re.compile(r"#+\s*(BEGIN|END)\s+SOLUTION", re.IGNORECASE)
-LONG = 12  # characters of a line that is looked for outside of its markers
+LONG = 12  # characters of a line; a shorter one may also stand outside the markers
 
 
 def _solutions(lines: list[str]) -> Iterator[tuple[int, int, str]]:
-    """Yield the first and last line of each solution, from 0, and its replacement."""
+    """Yield the numbers, from 0, of the two marker lines of each solution, and its replacement."""
     begin = -1
     indent = name = ""
     for i, line in enumerate(lines):
@@ -64,8 +64,8 @@ def _check_leaks(solution: dict[int, str], kept: list[str]) -> None:
 def strip(text: str) -> str:
     """Return the student's version of a master. A text without markers is returned as it is.
 
-    ValueError, with the number of the line, for markers that are nested or not balanced; and if
-    the result is no Python, or still holds a line of a solution.
+    ValueError, with the number of the line, for markers that are nested or not balanced. ValueError
+    also if the result is not Python, or if it still holds a line of a solution.
 
     >>> master = "def f():\\n    ### BEGIN SOLUTION 1.1\\n    return 2\\n    ### END SOLUTION\\n"
     >>> strip(master)

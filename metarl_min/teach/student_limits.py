@@ -1,9 +1,10 @@
-"""What the program of a student may do in its process.
+"""The rules for the program of a student in its process.
 
-The process gives up three things before the file of the student runs: memory beyond a limit, files
-outside of its own directory, and modules that the assignment forbids. These rules tell honest
-students what is not allowed, and they make tricks visible. They cannot hold off an attacker. A
-grading service runs each submission in a container for this reason.
+Before the file of the student runs, the process gives up four things: memory beyond a limit, files
+outside of its own directory, modules that the assignment forbids, and other programs. It can still
+read the installation of Python. The rules tell honest students what is not allowed, and they make
+tricks visible. They cannot stop an attacker. For this reason, a grading service runs each
+submission in a container.
 
 The functions of `student_limits` trust their arguments.
 """
@@ -35,10 +36,11 @@ DEVICES = ("/dev/null", "/dev/urandom")
 
 
 def set_limits(megabytes: int, seconds: int) -> None:
-    """Refuse memory beyond what the process has now and the given megabytes, on Linux.
+    """Limit the memory of this process to its present memory plus the megabytes, on Linux.
 
-    The limit of time is for a process whose grader was killed: the process ends with the grader, or
-    after so many seconds of computing.
+    The process must end even if its grader is killed. So it is killed when the grader ends, and it
+    never takes more than the given seconds of processor time. A file that it writes has at most
+    16 MB.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -66,9 +68,9 @@ def refuse(name: str, forbidden: list[str]) -> None:
 def guard(own: str, private: str, forbidden: list[str]) -> Callable[[str, tuple[Any, ...]], None]:
     """Return the audit hook of this process.
 
-    The program may read the installation of Python and its own directory, and write its own
-    directory. It may not read the directory `private`, import a forbidden module, or start other
-    programs.
+    The program may read files of the installation of Python and of its own directory, and it may
+    write files in its own directory. It may not read the directory `private`, import a forbidden
+    module, or start or reach other programs.
     """
     realpath = os.path.realpath
     readable = [realpath(x) for x in (own, sys.prefix, sys.base_prefix, *sys.path) if x]
@@ -99,9 +101,10 @@ def guard(own: str, private: str, forbidden: list[str]) -> Callable[[str, tuple[
 
 
 def hide(private: str) -> None:
-    """Forget the modules of this library, and the checkout in which its solutions lie.
+    """Unload the modules of this library, and remove its checkout from the search path.
 
-    A folder in which packages are installed, such as that of NumPy, is no checkout and stays.
+    The checkout contains solutions. A folder of installed packages, such as the folder in which
+    NumPy lies, is not a checkout and stays in the search path.
     """
     for name in [name for name in sys.modules if name.partition(".")[0] == "metarl_min"]:
         del sys.modules[name]

@@ -1,7 +1,7 @@
 """The process in which the program of a student runs.
 
-`submissions` starts this process and calls functions of the student in it. `student_limits` says
-what the program may do.
+`submissions` starts this process and calls functions of the student in it. `student_limits` holds
+the rules for the program.
 
 The functions of `student_process` trust their arguments.
 """
@@ -34,14 +34,14 @@ class Missing(Exception):
     """The file of the student does not define a function."""
 
 
-KINDS = (  # errors whose subclasses are reported by the name of the class in this list
+KINDS = (  # an error of a subclass is reported by the name of the class in this list
     Missing, Unsendable, MemoryError, RecursionError, SystemExit, SyntaxError, ModuleNotFoundError,
     NotImplementedError, PermissionError, AssertionError,
 )  # fmt: skip
 
 
 def _kind_of(error: BaseException) -> str:
-    """Return the name of the kind of an error. A group of failed assertions is a failed one."""
+    """Return the name of the kind of an error. A group of AssertionErrors counts as one."""
     parts = getattr(error, "exceptions", ())
     if isinstance(parts, tuple) and parts and all(isinstance(x, AssertionError) for x in parts):
         return AssertionError.__name__
@@ -57,7 +57,7 @@ def described(error: BaseException, file: str) -> list[Any]:
     kind = type(error).__name__
     try:
         kind = _kind_of(error)
-        if isinstance(error, RemoteError):  # of a function of the grader, or sent by the grader
+        if isinstance(error, RemoteError):  # a function of the grader has raised it
             kind = str(error.args[0])
         text = str(error.args[1] if isinstance(error, RemoteError) else error)
     except BaseException:
@@ -68,8 +68,8 @@ def described(error: BaseException, file: str) -> list[Any]:
 def make_tests_repeatable(source: bytes) -> None:
     """Let Hypothesis draw the same examples every time, if the student imports it.
 
-    Counter-examples are not shortened, because this takes longer than finding them. The checks of
-    Hypothesis that depend on the speed of a machine are off.
+    Hypothesis does not shorten counter-examples, because this takes longer than finding them. Its
+    health checks are off, because some of them depend on the speed of the machine.
     """
     if b"hypothesis" not in source or importlib.util.find_spec("hypothesis") is None:
         return
@@ -81,7 +81,7 @@ def make_tests_repeatable(source: bytes) -> None:
         database=None,
         deadline=None,
         max_examples=30,
-        report_multiple_bugs=False,  # or several failures raise a group of errors
+        report_multiple_bugs=False,  # otherwise several failures raise a group
         phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
         suppress_health_check=list(hypothesis.HealthCheck),
     )
@@ -91,7 +91,7 @@ def make_tests_repeatable(source: bytes) -> None:
 def find_in(module: types.ModuleType) -> Callable[[str], Callable[..., Any]]:
     """Return the function that finds a function of the student by its name.
 
-    The empty name stands for running the file.
+    For the empty name, it returns a function that runs the file.
     """
 
     def run() -> None:
@@ -113,7 +113,7 @@ def find_in(module: types.ModuleType) -> Callable[[str], Callable[..., Any]]:
 
 
 def open_channel(file: str) -> Channel:
-    """Return the channel to the grader. The streams of the program lead to standard error."""
+    """Return the channel to the grader. The program's own output goes to standard error."""
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)

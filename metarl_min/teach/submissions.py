@@ -36,9 +36,9 @@ START_SECONDS = 120.0  # of real time, until the process is ready for the studen
 
 
 class Limits(NamedTuple):
-    """What a submission may use."""
+    """The limits of a submission."""
 
-    seconds: float  # of processor time, for one test; `time_limits` says how long it may wait
+    seconds: float  # of processor time, for one test; `time_limits` adds one of real time
     megabytes: int  # beyond what Python and NumPy take
     forbidden: tuple[str, ...]  # modules, each with its submodules
 
@@ -46,9 +46,9 @@ class Limits(NamedTuple):
 class Student(NamedTuple):
     """A running submission."""
 
-    call: Callable[..., Watched]  # the name of a function, and its arguments
-    output: Callable[[], str]  # what it has printed so far, cut
-    failure: Fault | None  # why the file does not run; then each call raises this Fault
+    call: Callable[..., Watched]  # takes the name of a function, and its arguments
+    output: Callable[[], str]  # returns the beginning of its output up to now
+    failure: Fault | None  # set if the file does not run; then each call raises it
 
 
 def _environment(home: str) -> dict[str, str]:
@@ -56,7 +56,7 @@ def _environment(home: str) -> dict[str, str]:
     kept = ("PATH", "SYSTEMROOT", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
     variables = {name: os.environ[name] for name in kept if name in os.environ}
     variables |= {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL")}
-    variables |= {"MALLOC_ARENA_MAX": "1"}  # or each thread reserves much memory
+    variables |= {"MALLOC_ARENA_MAX": "1"}  # otherwise each thread reserves much memory
     variables |= {"HOME": home, "TMPDIR": home, "PYTHONPATH": os.path.dirname(PACKAGE)}
     return variables | {"PYTHONHASHSEED": "0", "PYTHONIOENCODING": "utf-8:replace"}
 
@@ -92,7 +92,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:
-    """Close the streams. A stream whose process has ended may still hold data."""
+    """Close the streams. A stream may hold data that an ended process cannot read."""
     for stream in (process.stdin, process.stdout, process.stderr):
         with contextlib.suppress(OSError):
             stream.close()  # type: ignore[union-attr]
@@ -103,11 +103,11 @@ def _no_names(name: str) -> Callable[..., Any]:
 
 
 def _described(error: BaseException) -> list[Any]:
-    """Return an error of a function of the grader, as the student's program sees it."""
+    """Return [kind, text, line] of an error in a function of the grader."""
     if isinstance(error, RemoteError):
         return list(error.args)
     if not isinstance(error, Exception):
-        raise error  # such as the KeyboardInterrupt of somebody who ends the grader
+        raise error  # such as the KeyboardInterrupt of an instructor
     return [type(error).__name__, str(error)[:2000], 0]
 
 
@@ -122,7 +122,7 @@ def _channel(process: subprocess.Popen[bytes]) -> Channel:
 
 
 def _await_start(process: subprocess.Popen[bytes], channel: Channel) -> None:
-    """Wait until the process is ready. RuntimeError if it ends, which is no fault of a student."""
+    """Wait until the process is ready. RuntimeError if it ends; no student has caused this."""
     timer = threading.Timer(START_SECONDS, _end, (process,))
     timer.start()
     try:
@@ -136,7 +136,7 @@ def _await_start(process: subprocess.Popen[bytes], channel: Channel) -> None:
 def _caller(channel: Channel, passed: list[str], folder: Path) -> Callable[..., Any]:
     """Return the function that calls a function of the student by name, or raises a Fault.
 
-    `passed` holds the limit of time that was passed, in words.
+    `passed` holds a sentence about the limit of time that the process has passed, or nothing.
     """
 
     def call(name: str, *arguments: Any) -> Any:
@@ -160,7 +160,7 @@ def _without(folder: Path, text: str) -> str:
 
 
 def _watched(result: Any) -> Watched:
-    """Return what the process answered, which may be anything."""
+    """Return the answer of the process. Fault if it is not the answer of `watched`."""
     parts = result if isinstance(result, tuple) else ()
     if len(parts) != 3 or not all(isinstance(flag, bool) for flag in parts[1:]):
         raise Fault("ended", "Your program used the streams of its process.")
@@ -174,7 +174,7 @@ def _folder() -> Iterator[Path]:
     try:
         yield Path(folder)
     finally:
-        with contextlib.suppress(RecursionError):  # for a hundred folders inside of each other
+        with contextlib.suppress(RecursionError):  # if a hundred folders lie inside of each other
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -182,7 +182,7 @@ def _folder() -> Iterator[Path]:
 def running(source: bytes, name: str, limits: Limits) -> Iterator[Student]:
     """Run the file of a student in a process of its own, and hand out its functions.
 
-    `name` is the name of the file. The output of the program is complete after the end.
+    `name` is the name of the file. After the `with` block, the output of the program is complete.
     """
     with _folder() as folder:
         file = folder / name
@@ -210,7 +210,7 @@ def _text(printed: list[bytes]) -> str:
 
 
 def _student(call: Callable[..., Any], output: Callable[[], str]) -> Student:
-    """Run the file, and return the student."""
+    """Run the file, and return the running submission."""
     try:
         call("")
         failure = None

@@ -1,8 +1,8 @@
 """Questions about the values of a function.
 
-A question is graded on several cases, which are drawn with a seed. In each case the student's
-function f is called with one list of arguments x_i or more, and the mean of its results with given
-probabilities p_i is compared with the exact value:
+A question is graded on several cases, which are drawn with a seed. A case has one or more lists of
+arguments x_i with probabilities p_i. The student's function f is called with each list, and the
+mean of its results is compared with the exact value:
 
     (1)  sum_i p_i f(x_i) = truth                                               [definition]
 
@@ -12,11 +12,11 @@ graded, and no sample is drawn.
 
 A wrong answer is compared with the mistakes of the question. A mistake is a program that computes a
 wrong result exactly. The answer gets the name of a mistake if both results are equal in every case.
-Results that agree with the truth to a few digits have a name of their own. Otherwise the first case
-with a wrong result is shown. The cases come in the order of their size.
-They are drawn again until all mistakes differ from the truth and from each other. A second pass
-over the cases, in reverse order, must have the results of the first one. In this module, x is a
-list of arguments, or a result.
+Results that agree with the truth to only a few digits have a name too. Otherwise the first case
+with a wrong result is shown. It is the smallest one, because the cases are in the order of their
+size. The cases are drawn again until all mistakes differ from the truth and from each other. At the
+end, the function is called again with the first list of each case, in reverse order. Its results
+must not change. In this module, x is a list of arguments, or a result.
 
 `one_call` and `value_question` trust their arguments.
 """
@@ -46,7 +46,7 @@ from metarl_min.teach.wrong_results import (
 )
 
 TOLERANCE = 1e-7  # of an answer, relative to the largest entry of the truth in this case
-SMALL = 1e-3  # the share of the largest truth of all cases that replaces a smaller truth
+SMALL = 1e-3  # a truth counts as at least this share of the largest truth of all cases
 APART = 1e-3  # the smallest difference of two mistakes, relative to the larger of the two
 CLEAR = 10.0  # the smallest difference of two mistakes, relative to that of a right result
 MOST_DRAWS = 200
@@ -59,7 +59,7 @@ class Case(NamedTuple):
 
     arguments: list[tuple[Any, ...]]
     probability: Array
-    text: str = ""  # what the case is, for the counter-example; or the arguments are shown
+    text: str = ""  # describes a counter-example; if it is empty, the arguments are shown
     exact: Any = None  # the exact value, where it does not follow from the arguments
 
 
@@ -75,11 +75,11 @@ class ValueQuestion(NamedTuple):
     cases: Callable[[Rng], list[Case]]  # in the order of their size
     truth: Callable[[Case], Any]
     mistakes: dict[str, Mistake]
-    numbers: Callable[[Case], dict[str, float]] = lambda case: {}  # that may be forgotten, by name
+    numbers: Callable[[Case], dict[str, float]] = lambda case: {}  # factors that may be forgotten
     tolerance: float = TOLERANCE
     first_wrong: Callable[[Any, Array], tuple[int, str]] = first_place  # the entry to show
     hints: dict[str, str] = {}  # noqa: RUF012  what is added to the text of a kind of fault
-    look: Callable[[Call], str] = lambda call: ""  # why a program is not exact, or ""
+    look: Callable[[Call], str] = lambda call: ""  # reason why a program is not exact
 
 
 class _Drawn(NamedTuple):
@@ -89,7 +89,7 @@ class _Drawn(NamedTuple):
     values: list[Any]  # the exact results
     truths: list[Array]  # the exact results as vectors
     known: dict[str, list[Array]]  # name of a mistake -> one vector for each case
-    most: list[float]  # by which a right result may differ from the truth, in each case
+    most: list[float]  # largest allowed difference from the truth, in each case
 
 
 def _mean(case: Case, results: Sequence[Array]) -> Array:
@@ -98,7 +98,7 @@ def _mean(case: Case, results: Sequence[Array]) -> Array:
 
 
 def _allowed(truths: list[Array], tolerance: float) -> list[float]:
-    """Return by how much a right result may differ from the truth in each case."""
+    """Return the largest allowed difference from the truth in each case."""
     sizes = [abs(truth).max() for truth in truths]
     return [tolerance * max(size, SMALL * max(sizes)) for size in sizes]
 
@@ -190,7 +190,7 @@ def _counter_example(question: ValueQuestion, drawn: _Drawn, results: list[Array
 
 
 def _seen(question: ValueQuestion, call: Call) -> str:
-    """Return why a program is not exact, or "" if this is not known."""
+    """Return the reason why a program is not exact, or "" if it is not known."""
     try:
         return question.look(call)
     except Fault:
@@ -242,7 +242,7 @@ def _graded(
 def value_question(question: ValueQuestion) -> Question:
     """Return the question in the form that the grader and notebooks use.
 
-    It remembers the cases of the last seeds, because many submissions are graded with one seed.
+    The question remembers the cases of its last seeds, because one seed grades many submissions.
     """
     draw = lru_cache(MOST_KEPT)(partial(_draw, question))
     return Question(question.function, partial(_graded, question, draw), question.mistakes)

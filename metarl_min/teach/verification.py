@@ -1,8 +1,8 @@
-"""The check of an assignment by its instructor: does the grader do what it promises?
+"""The check of an assignment by its instructor.
 
 `verify` grades the solution, the student's version, every file in the folder `right`, and every
-mistake of the questions. It returns the sentences that describe what is wrong. It is slow work that
-an instructor does once, before the assignment goes to the students.
+mistake of the questions. It returns one sentence for each fault of the assignment. It is slow work.
+An instructor does it once, before the assignment goes to the students.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from metarl_min.teach.submissions import running
 
 SECONDS = 20.0  # of processor time that grading a submission may take
 SEED = 20_261_201  # stands for the secret seed
-FEWEST_RIGHT = 1  # other right solutions; more of them show that the grader is not too strict
+FEWEST_RIGHT = 1  # other right solutions; they show that the grader is not too strict
 
 
 def _points(grade: Grade) -> str:
@@ -60,7 +60,7 @@ def _of_solution(assignment: Assignment, master: str) -> Iterator[str]:
 
 
 def _grade_in_one_process(assignment: Assignment, source: bytes) -> Grade:
-    """Grade a program of the instructor. The start of a process takes longer than most tests."""
+    """Grade a program in one process, because a new process takes longer than most tests."""
     limits = assignment.limits
     limits = limits._replace(seconds=limits.seconds * len(assignment.tests))
     try:
@@ -73,7 +73,7 @@ def _grade_in_one_process(assignment: Assignment, source: bytes) -> Grade:
 
 
 def of_stub(assignment: Assignment, master: str) -> Iterator[str]:
-    """Yield in sentences what the student's version of a master gives away, or what is wrong in it.
+    """Yield one sentence for each fault of the student's version, such as a solution in it.
 
     It trusts its arguments. ValueError for wrong markers.
     """
@@ -103,7 +103,7 @@ def _of_right(assignment: Assignment, folder: Path) -> Iterator[str]:
 
 
 def _of_mistakes(test: AssignmentTest) -> Iterator[str]:
-    """Grade each mistake on the cases of two seeds. Side effects are looked for with the first."""
+    """Grade each mistake with two seeds. Only the calls of the first one look for side effects."""
     for name, mistake in test.question.mistakes.items():
         for seed, called in ((grading.PUBLIC_SEED, in_this_process), (SEED, unwatched)):
             verdict = test.question.grade(called(mistake.program), grading.rng_of(test, seed))
@@ -113,7 +113,7 @@ def _of_mistakes(test: AssignmentTest) -> Iterator[str]:
 
 
 def verify(folder: str | Path) -> list[str]:
-    """Return in sentences what is wrong with the assignment in a folder, or no sentence.
+    """Return one sentence for each fault of the assignment in a folder.
 
     It trusts its arguments. ValueError for a wrong manifest and for wrong markers. OSError if a
     file is missing.

@@ -1,9 +1,10 @@
 """A call of a student's function that notices side effects.
 
-The student's function receives copies of the arguments. So it cannot change the arrays of the
-grader, but a change of an argument is a mistake that the student is told about. So is a draw from
-the global generator of NumPy or of Python. This module imports NumPy alone, because it also runs in
-the process of the student.
+The student's function receives copies of the arguments, so it cannot change the arrays of the
+grader. Two side effects are mistakes, and the feedback names them. The first is a change of an
+argument. The second is a use of the global random generator of NumPy or of Python. Besides the
+standard library, this module imports only NumPy, because it also runs in the process of the
+student.
 
 `watched` trusts its arguments.
 """
@@ -22,7 +23,7 @@ STATE_BYTES = 4 * 625  # of a Mersenne twister: 624 whole numbers, and a positio
 
 
 class Watched(NamedTuple):
-    """What a function returned, and what else it did."""
+    """The result of a function, and its side effects."""
 
     value: Any
     changed: bool  # an argument was changed in place
@@ -41,11 +42,11 @@ def _same(x: Any, y: Any) -> bool:
 
 
 def _global_states() -> tuple[object, int]:
-    """Return what the global generators of NumPy and of Python change when they are used."""
+    """Return the state of the global generator of NumPy, and a hash of that of Python."""
     generator = np.random.mtrand.get_bit_generator()
     if isinstance(generator, np.random.MT19937):  # a copy of its memory is much faster than .state
         numpys: object = ctypes.string_at(generator.ctypes.state_address, STATE_BYTES)
-    else:  # that a program has set
+    else:  # a program has set another generator
         numpys = repr(generator.state)
     return numpys, hash(random.getstate())
 

@@ -2,13 +2,13 @@
 
 A bundle holds wheels of all packages that the grader needs. So the installation needs no network,
 and its versions do not change during a course. A wheel is a zip archive with modules and a few
-files about them. Its name says for which Python and which machines it is:
+files about them. Its name contains the versions of Python and the machines that can use it:
 
     NAME-VERSION-PYTHON-ABI-PLATFORM.whl
 
-The wheel of this package is written here, from the files of the package that runs. The other wheels
-are either in a folder of the instructor, or pip downloads them for Linux, for the version of Python
-that runs.
+This module makes the wheel of `metarl_min` from the files of the running package. The other wheels
+come from a folder of the instructor. Without such a folder, pip downloads them for Linux and for
+the running version of Python.
 
 The functions of `wheels` trust their arguments.
 """
@@ -33,12 +33,12 @@ from metarl_min.basics.arguments import require
 from metarl_min.teach.submissions import PACKAGE
 
 Files = dict[str, bytes]  # name -> content
-NEWEST_GLIBC = 35  # of Ubuntu 22.04, on which Gradescope runs graders
+NEWEST_GLIBC = 35  # glibc 2.35, of Ubuntu 22.04, on which Gradescope runs graders
 MACHINE = "x86_64"
 
 
 class Target(NamedTuple):
-    """Where wheels can be installed. An empty tuple means that there is no limit."""
+    """The systems on which wheels can be installed. An empty tuple means that there is no limit."""
 
     pythons: tuple[str, ...]  # such as "3.12"
     machines: tuple[str, ...]  # such as "x86_64"
@@ -58,7 +58,7 @@ def as_zip(files: Files, executable: Sequence[str] = ()) -> bytes:
 
 
 def own_requirements() -> list[str]:
-    """Return what this package requires. ValueError if it is not installed in this version."""
+    """Return the requirements of this package. ValueError if this version is not installed."""
     rule = f"metarl_min {metarl_min.__version__} must be installed (pip install -e .)"
     try:
         about = importlib.metadata.distribution("metarl_min")
@@ -109,7 +109,7 @@ def project(name: str) -> str:
 
 
 def pinned(name: str) -> str:
-    """Return the requirement of exactly the version of a wheel.
+    """Return the requirement that allows the version of a wheel alone.
 
     >>> pinned("numpy-2.4.6-cp312-cp312-manylinux_2_28_x86_64.whl")
     'numpy==2.4.6'
@@ -123,7 +123,7 @@ def is_pure(name: str) -> bool:
 
 
 def target(names: Sequence[str]) -> Target:
-    """Return where wheels can be installed. ValueError unless they are for Linux."""
+    """Return the systems on which wheels can be installed. ValueError if one is not for Linux."""
     compiled = [name.removesuffix(".whl").split("-")[-3:] for name in names if not is_pure(name)]
     platforms = {platform for _, _, tags in compiled for platform in tags.split(".")}
     foreign = sorted(x for x in platforms if "linux" not in x)
@@ -153,10 +153,10 @@ def _read(folder: Path) -> Files:
 
 
 def collect(requires: Sequence[str], folder: Path | None = None) -> Files:
-    """Return the wheels of this package and of all that it and an assignment require.
+    """Return the wheel of this package, and wheels of all that it or an assignment requires.
 
-    `folder` holds wheels that are used in the place of a download. ValueError if one is missing. A
-    wheel of this package in the folder is not used, because it may be of another version.
+    If `folder` is given, the wheels in it are used and nothing is downloaded. ValueError if one is
+    missing. A wheel of this package in the folder is not used, because its version may differ.
     """
     requirements = [*own_requirements(), *requires]
     if folder is None:

@@ -1,15 +1,15 @@
 """Questions about tests that students write.
 
 The student writes a function that receives an implementation, and raises an AssertionError if the
-implementation is wrong. The function is called with right implementations, which it must accept,
-and with mutants, which it should refuse, in random order. A mutant is an implementation with one
-frequent mistake.
+implementation is wrong. A mutant is an implementation with one frequent mistake. The function is
+called with right implementations and with mutants, in random order. It must accept every right
+implementation, and it should refuse every mutant.
 
 The score is the share of the mutants that the test refuses. It is 0 if the test refuses a right
 implementation. A test refuses an implementation with an AssertionError alone. If it raises another
 error, the test itself is wrong. The implementations stay in the process of the grader, so a test
-cannot read their source. They refuse large arguments, because no limit of time can end a call in
-this process.
+cannot read their source. They raise `TooLarge` for large arguments, because no limit of time can
+end a call in this process.
 
 `written_test` trusts its arguments.
 """
@@ -26,10 +26,10 @@ from metarl_min.basics.trees import Rng
 from metarl_min.teach.faults import Fault
 from metarl_min.teach.questions import Call, Mistake, Program, Question, Verdict
 
-MOST = 1000  # of the entries of arrays, and of a whole number, in an argument
+MOST = 1000  # entries of the arrays in an argument, and the largest whole number in it
 SURVIVOR = "accepts the mutant: "  # the beginning of the name of a weak test
 ONLY = "A test refuses an implementation with an AssertionError, and with no other error."
-HINTS = {  # what is added to the text of a kind of fault
+HINTS = {  # kind of fault -> text to add
     "error": ONLY,
     "time": "Hypothesis draws fewer examples with @settings(max_examples=10).",
 }
@@ -49,14 +49,14 @@ class WrittenTest(NamedTuple):
 
 
 class _Outcome(NamedTuple):
-    """What a test does with an implementation."""
+    """The outcome of a test of one implementation."""
 
     refuses: bool
-    text: str  # of the error that the test raises, or ""
+    text: str  # the text of the error that the test raises, or ""
 
 
 def _outcome(call: Call, implementation: Program) -> _Outcome:
-    """Call a test. A Fault that is no error of the test, such as an endless loop, is raised."""
+    """Call a test. A Fault of another kind than an error, such as "time", is raised again."""
     try:
         call(implementation)
     except Fault as fault:
@@ -89,10 +89,10 @@ def _limited(implementation: Program) -> Program:
 
 
 def _outcomes(question: WrittenTest, call: Call, rng: Rng) -> dict[str, _Outcome]:
-    """Return what the test does with each mutant.
+    """Return the outcome of the test for each mutant.
 
-    The order is random, and right implementations come twice, so a test that counts its calls is of
-    no use. Fault if the test raises an error for a right implementation.
+    The order is random and each right implementation comes twice, so a test cannot find the mutants
+    by counting its calls. Fault if the test raises any error for a right implementation.
     """
     name, outcomes = question.function, {}
     called = [("", one) for one in 2 * question.right]
