@@ -61,7 +61,7 @@ def alive(pid):
     """Whether a process runs; one that has ended and is not yet collected does not."""
     try:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it ended before or while it was read
         return False
 
 
