@@ -54,10 +54,10 @@ the package. They lie in `examples/coursework` of the repository.
     result_files          results in the formats of grading services
     stripping             from a master to the student's version
     verification          the check of an assignment by its instructor
-    mistake_counts        which mistake how often
+    mistake_counts        how often a class has made each mistake
     wheels                packages that a grading service installs
     classroom50_autograder  the script in a bundle for Classroom 50
-    bundles               what a grading service needs for one assignment
+    bundles               the files that a grading service needs for one assignment
     commands              the commands
     __main__              python -m metarl_min.teach
 """

@@ -66,7 +66,7 @@ echo "setup.sh: the grader is installed for Python $version on $machine"
 """
 RUN = """\
 #!/usr/bin/env bash
-# Grade one submission. Whatever happens, results.json holds every test of the assignment.
+# Grade one submission. In every case, results.json holds every test of the assignment.
 root="${AUTOGRADER_ROOT:-/autograder}"
 results="$root/results/results.json"
 mkdir -p "$root/results"

@@ -205,7 +205,7 @@ def _add_grading(commands: Any) -> None:
     add.add_argument("--format", choices=list(result_files.FORMATS), default="plain")
     add.add_argument("--out", metavar="FILE", help="default standard output")
     add.set_defaults(run=_grade)
-    add = commands.add_parser("bundle", help="what a grading service needs")
+    add = commands.add_parser("bundle", help="make the files that a grading service needs")
     add.add_argument("folder", metavar="FOLDER", help="with the manifest")
     add.add_argument("--target", required=True, choices=list(bundles.TARGETS), help="the service")
     about = "a zip file for gradescope, a folder for classroom50"
@@ -214,7 +214,7 @@ def _add_grading(commands: Any) -> None:
     about = "with wheels for Linux; default: download those for this version of Python"
     add.add_argument("--wheels", metavar="DIR", help=about)
     add.set_defaults(run=_bundle)
-    add = commands.add_parser("report", help="which mistake how often")
+    add = commands.add_parser("report", help="count the mistakes of a class")
     add.add_argument("results", nargs="+", metavar="RESULTS", help="files of --format gradescope")
     add.add_argument("-o", "--out", metavar="FILE", help="write a table as CSV too")
     add.set_defaults(run=_report)

@@ -69,9 +69,10 @@ def _names(node: ast.FunctionDef) -> set[str]:
 
 @lru_cache
 def _library() -> dict[str, str]:
-    """Return the source texts of this library by the names of the modules."""
+    """Return the source texts of this library by the names of the modules, such as `mdps.mdp`."""
     files = sorted(Path(PACKAGE).rglob("*.py"))
-    return {path.stem: path.read_text(encoding="utf-8") for path in files}
+    names = [".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in files]
+    return {n: path.read_text(encoding="utf-8") for n, path in zip(names, files, strict=True)}
 
 
 def _original(node: ast.FunctionDef) -> str:

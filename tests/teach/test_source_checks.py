@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 
+from metarl_min import baselines, tasks
 from metarl_min.mdps import values
 from metarl_min.teach import source_checks
 from metarl_min.teach.faults import Fault
@@ -99,7 +100,7 @@ def test_a_copy_of_a_function_of_the_library_is_found():
     source = inspect.getsource(COPIED).replace(f"def {COPIED.__name__}(", "def my_own(", 1)
     kind, text = fault(b"import numpy as np\n" + source.encode())
     assert kind == "copy"
-    assert text == f"my_own in line 2 is a copy of values.{COPIED.__name__} of metarl_min."
+    assert text == f"my_own in line 2 is a copy of mdps.values.{COPIED.__name__} of metarl_min."
 
 
 def test_a_short_function_is_no_copy():
@@ -129,3 +130,12 @@ def test_a_cell_that_checks_the_answers_must_not_be_left():
     source = b"from metarl_min.teach.questions import check\n"
     with pytest.raises(Fault, match="the cell that checks your answers, remove it"):
         check_source(source, "hw.py", ("metarl_min",))
+
+
+def test_copies_are_found_in_files_of_equal_names_too():
+    """Such as `bandits` of the rooms `tasks` and `baselines`."""
+    for module, name in ((baselines.bandits, "ucb1"), (tasks.bandits, "bandit")):
+        source = inspect.getsource(getattr(module, name)).encode()
+        with pytest.raises(Fault, match=r"is a copy of \w+\.bandits\.") as fault:
+            check_source(source, "hw.py", ())
+        assert fault.value.kind == "copy"
