@@ -6,8 +6,9 @@ import warnings
 
 import pytest
 
-from metarl_min import baselines, tasks
+from metarl_min.baselines import bandits as players
 from metarl_min.mdps import values
+from metarl_min.tasks import bandits as arms
 from metarl_min.teach import source_checks
 from metarl_min.teach.faults import Fault
 from metarl_min.teach.source_checks import MOST_BYTES, check_source
@@ -134,7 +135,7 @@ def test_a_cell_that_checks_the_answers_must_not_be_left():
 
 def test_copies_are_found_in_files_of_equal_names_too():
     """Such as `bandits` of the rooms `tasks` and `baselines`."""
-    for module, name in ((baselines.bandits, "ucb1"), (tasks.bandits, "bandit")):
+    for module, name in ((players, "ucb1"), (arms, "bandit")):
         source = inspect.getsource(getattr(module, name)).encode()
         with pytest.raises(Fault, match=r"is a copy of \w+\.bandits\.") as fault:
             check_source(source, "hw.py", ())
