@@ -64,7 +64,7 @@ CALLS = {
     ),
     "manifests.read": call(manifests.read, folder=FOLDER),
     "grading.read_seed": call(grading.read_seed, path=FOLDER / "assignment.json"),
-    "stripping.strip": call(stripping.strip, text="def f():\n    return 1\n"),
+    "stripping.strip": call(stripping.strip, {"text": "*"}, text="def f():\n    return 1\n"),
     "mistake_counts.count": call(
         mistake_counts.count, {"paths": "wrong-shape"}, paths=[FOLDER / "results.json"]
     ),
