@@ -231,8 +231,8 @@ def from_arrays(
     """Return the MDP of an array of transitions, [S, A, S] or [A, S, S], and an array of rewards.
 
     The rewards have the shape [S], [S, A] or that of the transitions. `arrangement` is "SAS" or
-    "ASS"; it must be given if S = A. The rows of actions that are not `available` [S, A] are not
-    read. TypeError or ValueError for other shapes, numbers that are not finite, negative
+    "ASS"; it must be given if S = A. The rows of actions that are not `available` [S, A] need not
+    sum to 1. TypeError or ValueError for other shapes, numbers that are not finite, negative
     probabilities, and probabilities that do not sum to 1.
 
     >>> P = np.array([[[0.9, 0.1], [0.0, 1.0]], [[0.5, 0.5], [0.0, 1.0]], [[1.0, 0], [0, 1]]])

@@ -136,7 +136,7 @@ def test_every_own_mistake_of_fomaml_is_what_its_name_says():
         "one step too few": mean_slope(ends_of(1)),
         "wrong sign": -mean_slope(ends_of(2)),
     }
-    compare(fomaml(2, 3).mistakes, expected)
+    assert_programs_compute(fomaml(2, 3).mistakes, expected)
 
 
 def test_every_own_mistake_of_reptile_is_what_its_name_says():
@@ -157,7 +157,7 @@ def test_every_own_mistake_of_reptile_is_what_its_name_says():
         "one step too few": (np.mean(ends_of(1), axis=0) - THETA) / ALPHA,
         "wrong sign": -move / ALPHA,
     }
-    compare(reptile(2, 3).mistakes, expected)
+    assert_programs_compute(reptile(2, 3).mistakes, expected)
 
 
 def adapted_reward(theta, task):
@@ -167,7 +167,7 @@ def adapted_reward(theta, task):
     return anp.sum(anp.exp(theta) * task) / anp.sum(anp.exp(theta))
 
 
-def compare(mistakes, expected):
+def assert_programs_compute(mistakes, expected):
     loops = inner_loops.WRONG_GRADIENTS | inner_loops.WRONG_STEPS | inner_loops.WRONG_LATER_STEPS
     assert set(mistakes) == set(expected) | set(loops)
     for name, vector in expected.items():

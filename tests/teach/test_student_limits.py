@@ -29,10 +29,10 @@ def flags(mode):
 @pytest.mark.parametrize("mode", ["r", "w", "a"])
 def test_a_program_reads_and_writes_its_own_folder(hook, mode):
     own, call = hook
-    call("open", (f"{own}/notes.txt", mode, flags(mode)))
-    call("open", (f"{own}/notes.txt".encode(), None, flags(mode)))
-    call("open", (3, mode, flags(mode)))
-    call("open", (os.devnull, mode, flags(mode)))
+    assert call("open", (f"{own}/notes.txt", mode, flags(mode))) is None
+    assert call("open", (f"{own}/notes.txt".encode(), None, flags(mode))) is None
+    assert call("open", (3, mode, flags(mode))) is None
+    assert call("open", (os.devnull, mode, flags(mode))) is None
 
 
 @pytest.mark.parametrize("place", ["../other", "link", "../own-other", ".."])
@@ -79,10 +79,10 @@ def test_a_program_changes_nothing_else_and_starts_nothing(hook, event, argument
 
 def test_a_program_changes_its_own_files(hook):
     own, call = hook
-    call("os.rename", (f"{own}/a", f"{own}/b", -1, -1))
-    call("os.mkdir", (f"{own}/c".encode(), 0o777, -1))
-    call("os.chmod", (5, 0o777, -1))
-    call("another event", ("anything",))
+    assert call("os.rename", (f"{own}/a", f"{own}/b", -1, -1)) is None
+    assert call("os.mkdir", (f"{own}/c".encode(), 0o777, -1)) is None
+    assert call("os.chmod", (5, 0o777, -1)) is None
+    assert call("another event", ("anything",)) is None
 
 
 @pytest.mark.parametrize("name", ["torch", "torch.nn", "metarl_min", "metarl_min.teach.questions"])
@@ -95,7 +95,7 @@ def test_forbidden_modules_are_refused_with_their_submodules(hook, name):
 
 @pytest.mark.parametrize("name", ["torchvision", "tor", "numpy", "my.torch"])
 def test_other_modules_are_not_refused(hook, name):
-    hook[1]("import", (name, None, None, None, None))
+    assert hook[1]("import", (name, None, None, None, None)) is None
 
 
 def test_the_checkout_is_hidden_and_an_installation_stays(monkeypatch, tmp_path):
