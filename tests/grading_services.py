@@ -13,6 +13,17 @@ Each function returns in sentences what is wrong with a file of results.
 import math
 import re
 
+# An assignment that is small enough to be bundled in a test.
+MANIFEST = {
+    "id": "hw9",
+    "title": "A bundle",
+    "file": "hw9.py",
+    "tests": [
+        {"id": "9.1", "question": "meta_gradient", "arguments": {"num_steps": 1}, "points": 2,
+         "visibility": "visible"},
+        {"id": "9.2", "question": "meta_gradient", "points": 3, "visibility": "after_due_date"},
+    ],
+}  # fmt: skip
 VISIBILITIES = {"hidden", "after_due_date", "after_published", "visible"}
 FORMATS = {"text", "simple_format", "html", "md", "ansi"}
 TOP = {

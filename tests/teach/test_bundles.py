@@ -25,16 +25,6 @@ NUMPY = "numpy-2.4.6-cp399-cp399-manylinux_2_28_x86_64.whl"
 AUTOGRAD = "autograd-1.9.1-py3-none-any.whl"
 PACKAGES = {NUMPY: b"numpy", AUTOGRAD: b"autograd"}
 SEED = b"secret\n"
-MANIFEST = {
-    "id": "hw9",
-    "title": "A bundle",
-    "file": "hw9.py",
-    "tests": [
-        {"id": "9.1", "question": "meta_gradient", "arguments": {"num_steps": 1}, "points": 2,
-         "visibility": "visible"},
-        {"id": "9.2", "question": "meta_gradient", "points": 3, "visibility": "after_due_date"},
-    ],
-}  # fmt: skip
 RIGHT = """
 import numpy as np
 def meta_gradient(theta, tasks, alpha, num_steps):
@@ -60,7 +50,7 @@ def assignment(tmp_path):
     """A folder with a manifest and a master that must never be in a bundle."""
     folder = tmp_path / "hw9"
     (folder / "right").mkdir(parents=True)
-    (folder / manifests.FILE).write_text(json.dumps(MANIFEST))
+    (folder / manifests.FILE).write_text(json.dumps(grading_services.MANIFEST))
     for name in ("hw9.py", "right/other.py"):
         (folder / name).write_text(f"### BEGIN SOLUTION 9.1\n{RIGHT}\n### END SOLUTION\n")
     return folder
@@ -212,7 +202,7 @@ def test_a_bundle_for_classroom_50_that_is_too_large_is_refused(assignment):
 
 
 def test_packages_that_an_assignment_requires_are_installed(assignment):
-    content = {**MANIFEST, "requires": ["hypothesis", "attrs"]}
+    content = {**grading_services.MANIFEST, "requires": ["hypothesis", "attrs"]}
     (assignment / manifests.FILE).write_text(json.dumps(content))
     assert manifests.read(assignment).requires == ("hypothesis", "attrs")
     lines = bundle(assignment)["setup.sh"].decode().splitlines()
@@ -224,9 +214,9 @@ def test_packages_that_an_assignment_requires_are_installed(assignment):
 )
 def test_a_required_package_must_be_a_name(word):
     with pytest.raises(ValueError, match="a name in requires must be a text"):
-        manifests.parse({**MANIFEST, "requires": [word]})
+        manifests.parse({**grading_services.MANIFEST, "requires": [word]})
     with pytest.raises(ValueError, match="requires must be a list"):
-        manifests.parse({**MANIFEST, "requires": "hypothesis"})
+        manifests.parse({**grading_services.MANIFEST, "requires": "hypothesis"})
 
 
 def test_a_new_seed_is_another_one_each_time():

@@ -12,16 +12,6 @@ import pytest
 from metarl_min.teach import classroom50_autograder as autograder
 from metarl_min.teach import manifests
 
-MANIFEST = {
-    "id": "hw9",
-    "title": "A bundle",
-    "file": "hw9.py",
-    "tests": [
-        {"id": "9.1", "question": "meta_gradient", "arguments": {"num_steps": 1}, "points": 2,
-         "visibility": "visible"},
-        {"id": "9.2", "question": "meta_gradient", "points": 3, "visibility": "after_due_date"},
-    ],
-}  # fmt: skip
 AT_THETA = """
 import numpy as np
 def meta_gradient(theta, tasks, alpha, num_steps):
@@ -36,7 +26,7 @@ def places(tmp_path, monkeypatch):
     bundle, checkout = tmp_path / "bundle", tmp_path / "checkout"
     bundle.mkdir()
     checkout.mkdir()
-    (bundle / manifests.FILE).write_text(json.dumps(MANIFEST))
+    (bundle / manifests.FILE).write_text(json.dumps(grading_services.MANIFEST))
     (bundle / "seed.txt").write_text("secret")
     monkeypatch.setattr(autograder, "HERE", bundle)
     monkeypatch.setattr(autograder, "install", lambda: sys.executable)
