@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from problems import small_grid
 
 from metarl_min.basics import trees
-from metarl_min.memory import cells, recurrent_agents, recurrent_policies
+from metarl_min.memory import recurrent_agents, recurrent_policies
 from metarl_min.tasks import play_trial
 
 T, M, INPUTS, H, A = 5, 3, 4, 6, 2
@@ -28,7 +28,7 @@ def made(cell, seed=0):
 
 def parts(memory):
     """All arrays of a memory, h first."""
-    return memory if isinstance(memory, cells.GRUStep) else (memory,)
+    return memory if isinstance(memory, tuple) else (memory,)
 
 
 def played(seed=0):

@@ -15,8 +15,9 @@ One step of the training is:
         g      = g, scaled down to max_norm if it is longer    by actor_critic (6)
         theta  = theta + the step of Adam for g
 
-The gradient in theta is written by hand for `gru`, by cells (4) and (5), and for
-`external_memory.policy`. Autograd computes the gradient for the other cells. The policy observes
+The gradient in theta is written by hand for `gru`, by cells (4) and (5), for `lstm`, by
+lstm_cells (2) and (3), and for `external_memory.policy`. Autograd computes the gradient for the
+other cells. The policy observes
 its previous action and its previous reward, by recurrent_agents (1). Within a trial, the memory of
 the policy changes, and theta stays fixed. `tasks.reward_unit` gives the unit of the rewards of the
 family. If all rewards and their unit are multiplied by the same positive number, the training

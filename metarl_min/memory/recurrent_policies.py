@@ -1,8 +1,9 @@
 """Policies with a memory: a recurrent cell, and heads that compute the logits and the value.
 
 A recurrent policy receives one observation x at each step, and it keeps a memory from step to step.
-The memory of the Elman cell, cells (1), is its hidden state h. Let h' be the hidden state after the
-step. In this module, v is a value. The logits z and the value v are linear in h':
+The memory of the Elman cell, cells (1), is its hidden state h. The memory of the LSTM,
+lstm_cells (1), is its hidden state h and its cell state. Let h' be the hidden state after the step.
+In this module, v is a value. The logits z and the value v are linear in h':
 
     (1)  (z, v) = h' U_heads + c_heads                                 [Wang et al. 2016]
 
@@ -10,7 +11,7 @@ U_heads and c_heads are the parameters of the two outputs, which are called the 
 module, W, b, U and c are the parameters of the cell, and Q and R are the factors of a QR
 decomposition. The initial parameters are:
 
-- b, c and c_heads are zeros.
+- b, c and c_heads are zeros. Only the entries of b for the forget gate of the LSTM are 1.
 - Each block of U is orthogonal, by (2), so that its product with h has the length of h.
 - Each block of W is uniform, by (3).
 - The columns of U_heads for the logits are 0.01 times a matrix by (2), so that the first policy is
@@ -43,8 +44,9 @@ from metarl_min.basics.arguments import (
     whole,
 )
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.memory import cells
+from metarl_min.memory import cells, lstm_cells
 from metarl_min.memory.cells import GRUStep
+from metarl_min.memory.lstm_cells import LSTMStep
 from metarl_min.memory.protocol import Cell, RecurrentPolicy
 from metarl_min.memory.protocol import gradient as gradient  # a user can import it from here too
 from metarl_min.memory.protocol import unroll as unroll  # a user can import it from here too
@@ -152,23 +154,32 @@ def _gru_step(params: Tree, memory: GRUStep, x: Any) -> tuple[GRUStep, Any, Any]
     return step, *heads(params, step.h_after)
 
 
+def _head_gradients(
+    params: Tree, steps: Any, logit_gradients: Array, value_gradients: Array
+) -> tuple[Array, Tree]:
+    """Return the gradient in h' of each step [T, M, H], and the gradient in the heads, by eq. (1).
+
+    h' U_heads has the derivative h' in U_heads, and the derivative U_heads in h'. `steps` lists the
+    T memories after the steps, which have the field `h_after`.
+    """
+    g = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
+    head_gradient = {
+        "U_heads": sum(step.h_after.T @ row for step, row in zip(steps, g, strict=True)),
+        "c_heads": g.sum((0, 1)),
+    }
+    return g @ params["U_heads"].T, head_gradient
+
+
 def gru_gradient(
     params: Tree, x: Array, memories: Any, logit_gradients: Array, value_gradients: Array
 ) -> Tree:
     """Return the gradient of the GRU in all parameters, by eq. (1), cells (4) and cells (5).
 
-    h' U_heads has the derivative h' in U_heads, and the derivative U_heads in h'. The arguments are
-    the arguments of `protocol.gradient` without `policy`.
+    The arguments are the arguments of `protocol.gradient` without `policy`.
     """
-    head_gradients = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
     hidden, steps = [memory.h_after for memory in memories[:-1]], memories[1:]
-    hidden_gradients = head_gradients @ params["U_heads"].T
-    cell_gradient = cells.backpropagate_through_time(params, x, hidden, steps, hidden_gradients)
-    head_gradient = {
-        "U_heads": sum(step.h_after.T @ g for step, g in zip(steps, head_gradients, strict=True)),
-        "c_heads": head_gradients.sum((0, 1)),
-    }
-    return {**cell_gradient, **head_gradient}
+    g, head_gradient = _head_gradients(params, steps, logit_gradients, value_gradients)
+    return {**cells.backpropagate_through_time(params, x, hidden, steps, g), **head_gradient}
 
 
 def gru(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
@@ -186,4 +197,52 @@ def gru(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
     )
 
 
-CELLS: dict[str, Cell] = {"gru": gru, "gru_reset_before": gru_reset_before, "rnn": rnn}
+def _lstm_init(rng: Rng, num_inputs: int, num_actions: int, H: int, dtype: str) -> Tree:
+    params = _init(rng, num_inputs, num_actions, 4, H, dtype)
+    params["b"][H : 2 * H] = 1  # the forget gate
+    return params
+
+
+def _lstm_initial_memory(params: Tree, num_tasks: int) -> LSTMStep:
+    """Return the memory before a trial. Its states are zeros, its other fields are not used."""
+    return LSTMStep._make([_initial_hidden(params, num_tasks)] * len(LSTMStep._fields))
+
+
+def _lstm_step(params: Tree, memory: LSTMStep, x: Any) -> tuple[LSTMStep, Any, Any]:
+    step = lstm_cells.lstm_step(params, memory.h_after, memory.c_after, x)
+    return step, *heads(params, step.h_after)
+
+
+def lstm_gradient(
+    params: Tree, x: Array, memories: Any, logit_gradients: Array, value_gradients: Array
+) -> Tree:
+    """Return the gradient of the LSTM in all parameters, by eq. (1), lstm_cells (2) and (3).
+
+    The arguments are the arguments of `protocol.gradient` without `policy`.
+    """
+    before, steps = memories[:-1], memories[1:]
+    g, head_gradient = _head_gradients(params, steps, logit_gradients, value_gradients)
+    return {**lstm_cells.backpropagate_through_time(params, x, before, steps, g), **head_gradient}
+
+
+def lstm(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:
+    """Return a policy with the LSTM, lstm_cells (1). Wang et al. 2016 use this cell.
+
+    The memory is the `LSTMStep` of the previous step: h' and c', and also the gates. So
+    `lstm_gradient` does not need to compute the gates again.
+    """
+    H, dtype = whole("hidden", hidden), require_float(dtype)
+    return RecurrentPolicy(
+        init=partial(_lstm_init, H=H, dtype=dtype),
+        initial_memory=_lstm_initial_memory,
+        step=_lstm_step,
+        gradient=lstm_gradient,
+    )
+
+
+CELLS: dict[str, Cell] = {
+    "gru": gru,
+    "gru_reset_before": gru_reset_before,
+    "lstm": lstm,
+    "rnn": rnn,
+}

@@ -118,6 +118,9 @@ CALLS = {
         recurrent_policies.gru_reset_before, None, _made, hidden=3, dtype="float64"
     ),
     "recurrent_policies.gru": call(recurrent_policies.gru, None, _made, hidden=3, dtype="float64"),
+    "recurrent_policies.lstm": call(
+        recurrent_policies.lstm, None, _made, hidden=3, dtype="float64"
+    ),
     "recurrent_policies.gru.init": call(GRU.init, rng=rng(), num_inputs=4, num_actions=2),
     "external_memory.policy": call(
         external_memory.policy, None, _made, hidden=3, rows=2, width=2, dtype="float64"
@@ -135,7 +138,8 @@ CALLS = {
     ),
 }  # fmt: skip
 RESULTS = (
-    "cells.GRUStep", "cells.GRUGradient", "external_memory.Interface", "external_memory.StepCache",
-    "external_memory.Memory", "recurrent_agents.Step", "recurrent_agents.Memory",
-    "recurrent_agents.Record", "recurrent_training.State",
+    "cells.GRUStep", "cells.GRUGradient", "lstm_cells.LSTMStep", "lstm_cells.LSTMGradient",
+    "external_memory.Interface", "external_memory.StepCache", "external_memory.Memory",
+    "recurrent_agents.Step", "recurrent_agents.Memory", "recurrent_agents.Record",
+    "recurrent_training.State",
 )  # fmt: skip

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from problems import PAYING, small_bandit, small_grid
 from recurrent_policies import moved
 
-from metarl_min import training
+from metarl_min import evaluation, training
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.learners import check, registry
 from metarl_min.learners.mann import mann
@@ -159,7 +159,7 @@ def test_the_settings_are_words_that_make_the_learner_again():
     [
         ({"update": "trpo"}, "update must be one of a2c, ppo, got 'trpo'"),
         ({"rewards": "none"}, "rewards must be one of sampled, expected, got 'none'"),
-        ({"cell": "memory"}, "cell must be one of gru, gru_reset_before, rnn, got 'memory'"),
+        ({"cell": "memory"}, "cell must be one of gru, gru_reset_before, lstm, rnn, got 'memory'"),
         ({"update": "ppo", "clip": "0"}, "clip must be positive, got 0"),
         ({"epochs": "4"}, "epochs must come with update=ppo, got update=a2c"),
         ({"hidden": "0"}, "hidden must be at least 1, got 0"),
@@ -198,6 +198,22 @@ def test_it_learns_to_pull_what_paid():
     assert total.mean() > 1.5 + 0.09
     greedy = [learner.trial(rng(s), state, tasks, greedy=True).actions for s in (1, 2)]
     assert_array_equal(*(x[:, 0] for x in greedy))  # the first depends on theta alone
+
+
+def test_the_lstm_learns_two_arms():
+    family = bandit(arms=2)
+    settings = {"hidden": 16, "num_tasks": 100, "beta": 0.03, "entropy": 0.05}
+    learner = rl2(
+        family,
+        cell=recurrent_policies.lstm,
+        rewards=expected_rewards,
+        iterations=200,
+        **settings,
+    )
+    state, ceiling = training.train(learner, 200, seed=0), bayes_optimal.solve(family)
+    scores = evaluation.evaluate(learner, state, num_tasks=2000, seed=100, ceiling=ceiling)
+    # Of 20 seeds, the worst has .924 and the median .949. The GRU has .933 and .965.
+    assert scores.score_pdl > 0.8
 
 
 @pytest.mark.parametrize("paying", PAYING.values(), ids=PAYING)

@@ -6,10 +6,12 @@ import autograd.numpy as np
 import numpy as onp
 import pytest
 from numpy.testing import assert_allclose
-from recurrent_policies import CELLS, A, H, M, T, made, parts, trial_and_gradient
+from recurrent_policies import A, H, M, T, made, parts, trial_and_gradient
 
 from metarl_min.basics.checks import assert_derivative, complex_step
 from metarl_min.memory import cells, recurrent_policies
+
+CELLS = ["gru", "gru_reset_before", "rnn"]
 
 
 def s(y):

@@ -1,0 +1,126 @@
+"""The LSTM cell, and the gradient of a sequence of its steps by back-propagation through time.
+
+The long short-term memory (LSTM) has two states, the hidden state h and the cell state c. One step
+computes h' and c' from h, c and an input x. It has three gates, with values between 0 and 1. In
+this module, i is the input gate, f is the forget gate, o is the output gate, and n is the proposed
+input of the cell state. W, b and U are the parameters, with four blocks of columns, in the order
+i, f, o, n. The function s(y) = 1 / (1 + exp(-y)) is the logistic function, and the sign * is the
+product entry by entry:
+
+    (1)  i = s(x W_i + b_i + h U_i),  f = s(x W_f + b_f + h U_f),
+         o = s(x W_o + b_o + h U_o),  n = tanh(x W_n + b_n + h U_n),
+         c' = f * c + i * n,  h' = o * tanh(c')
+                                    [Hochreiter and Schmidhuber 1997; f by Gers et al. 2000, sec. 3]
+
+The gates do not see c: this form has no peephole connections. In the form of 1997, f is always 1.
+Gers et al. start near this form, with positive entries of b_f. Here each entry of b_f is 1 at the
+start [Jozefowicz et al. 2015], and the other biases are 0. So an untrained cell keeps s(1) = 73
+percent of c in a step, and without this bias it would keep 50 percent.
+
+Let F be the number to differentiate. Let g = dF/dh', and let k be the gradient in c' that comes
+from the next step. In this module, e is the whole gradient in c', and d_i, d_f, d_o and d_n are the
+gradients of F in the arguments of s and tanh in the first two lines of (1):
+
+    (2)  e = k + g * o * (1 - tanh(c')^2),
+         d_i = e * n * i * (1 - i),   d_f = e * c * f * (1 - f),
+         d_o = g * tanh(c') * o * (1 - o),   d_n = e * i * (1 - n^2),
+         dF/dc = e * f,   dF/dh = (d_i, d_f, d_o, d_n) U^T      [Werbos 1990; derivation]
+
+    c' stands in the next step, which gives k, and in h', where tanh has the derivative
+    1 - tanh(c')^2 and the factor o:                                e
+    dc'/di = n, dc'/df = c, and s has the derivative s (1 - s):     d_i and d_f
+    o stands only in h', with the factor tanh(c'):                  d_o
+    dc'/dn = i, and tanh has the derivative 1 - n^2:                d_n
+    c stands only in c', with the factor f:                         dF/dc
+    h stands only in h U, whose gradient is (d_i, d_f, d_o, d_n):   dF/dh
+
+In this module, T is the number of all steps of a sequence. All steps and tasks share the
+parameters, so each gradient in a parameter is a sum over the steps t and over the tasks:
+
+    (3)  dF/dW = sum_t x_t^T d_t,  dF/dU = sum_t h_t^T d_t,  dF/db = sum_t d_t,
+         d_t = (d_i, d_f, d_o, d_n) of step t                   [Werbos 1990; derivation]
+
+    x W has the derivative x in W, h U has h in U, and b is added: so (2) gives (3)
+    the rows of x_t, h_t and d_t are tasks: dF/db also sums over them, which (3) does not show
+    g of step t is the gradient from the outputs of the step plus dF/dh of step t + 1
+    k of step t is dF/dc of step t + 1; after the last step, both are 0
+
+All arrays have the dtype of the parameters. If the parameters have a leading axis [P], the states
+and the inputs have this axis too.
+"""
+
+from typing import Any, NamedTuple
+
+import autograd.numpy as np
+import numpy as onp
+
+from metarl_min.basics.trees import Array, Tree
+from metarl_min.memory.cells import sigmoid
+
+
+class LSTMStep(NamedTuple):
+    """The arrays of one step of eq. (1). Each is [..., M, H]."""
+
+    h_after: Any  # hidden state h' after the step
+    c_after: Any  # cell state c' after the step
+    i: Any  # input gate
+    f: Any  # forget gate
+    o: Any  # output gate
+    n: Any  # proposed input of the cell state
+    tanh_c: Any  # tanh(c')
+
+
+def lstm_step(params: Tree, h: Any, c: Any, x: Any) -> LSTMStep:
+    """Return the arrays of one step of eq. (1). h, c [..., M, H], x [..., M, I]"""
+    H = h.shape[-1]
+    y = x @ params["W"] + params["b"][..., None, :] + h @ params["U"]
+    gates, n = sigmoid(y[..., : 3 * H]), np.tanh(y[..., 3 * H :])
+    i, f, o = gates[..., :H], gates[..., H : 2 * H], gates[..., 2 * H :]
+    c_after = f * c + i * n
+    tanh_c = np.tanh(c_after)
+    return LSTMStep(h_after=o * tanh_c, c_after=c_after, i=i, f=f, o=o, n=n, tanh_c=tanh_c)
+
+
+class LSTMGradient(NamedTuple):
+    """The gradients of one step, eq. (2)."""
+
+    sums: Array  # [M, 4 H] gradient (d_i, d_f, d_o, d_n) in x W + b + h U
+    hidden: Array  # [M, H] gradient in h, the hidden state before the step
+    cell: Array  # [M, H] gradient in c, the cell state before the step
+
+
+def lstm_pullback(U: Array, c: Array, step: LSTMStep, g: Array, k: Array) -> LSTMGradient:
+    """Return the gradients of one step from g = dF/dh' and k, eq. (2). U [H, 4 H], c, g, k [M, H]
+
+    c is the cell state before the step.
+    """
+    _, _, i, f, o, n, tanh_c = step
+    g_o = g * o
+    e = k + g_o * (1 - tanh_c * tanh_c)
+    e_i, e_f = e * i, e * f
+    sums = onp.concatenate(
+        [e_i * n * (1 - i), e_f * c * (1 - f), g_o * tanh_c * (1 - o), e_i * (1 - n * n)], axis=-1
+    )
+    return LSTMGradient(sums=sums, hidden=sums @ U.T, cell=e_f)
+
+
+def backpropagate_through_time(
+    params: Tree, x: Array, before: list[LSTMStep], steps: list[LSTMStep], hidden_gradients: Array
+) -> Tree:
+    """Return the gradient in W, b and U of a sequence of steps, by eqs. (2) and (3).
+
+    x is [T, M, I]. `steps` lists the T steps. `before` lists the step before each of them, whose h'
+    and c' are the states before the step. `hidden_gradients` [T, M, H] is the part of g that comes
+    from the outputs of each step. The plain form, with loops over the units, is in
+    tests/memory/test_lstm_cells.py.
+    """
+    gradient = {name: onp.zeros_like(params[name]) for name in ("W", "b", "U")}
+    g_later, k = onp.zeros_like(before[0].h_after), onp.zeros_like(before[0].h_after)
+    ones = onp.ones_like(x[0, :, 0])  # ones @ y is the sum over the tasks, faster than y.sum(0)
+    for t in range(len(x) - 1, -1, -1):
+        g = hidden_gradients[t] + g_later
+        sums, g_later, k = lstm_pullback(params["U"], before[t].c_after, steps[t], g, k)
+        gradient["W"] += x[t].T @ sums
+        gradient["U"] += before[t].h_after.T @ sums
+        gradient["b"] += ones @ sums
+    return gradient
