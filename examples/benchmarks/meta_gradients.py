@@ -13,6 +13,7 @@ import numpy as np
 from timing import cpu_ms
 
 from metarl_min.gradients import adaptation, objectives, returns
+from metarl_min.gradients.forward_passes import forward_passes
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import softmax
@@ -83,8 +84,9 @@ def sampled_iteration(rng, policy, theta, tables, alpha):
         )
 
     inner = surrogate(theta)
-    path = adaptation.inner_loop(policy, theta, alpha, [inner])
-    v = adaptation.adjoints(policy, path, alpha, [inner], [None, surrogate(path[-1])])
+    path, passes = forward_passes(policy, theta, alpha, [inner])
+    outer = [None, surrogate(path[-1])]
+    v = adaptation.adjoints(policy, path, alpha, [inner], outer, passes)
     return adaptation.sum_tasks(v[0], theta)
 
 

@@ -12,7 +12,8 @@
 import numpy as np
 
 from metarl_min.basics import optimizers, trees
-from metarl_min.gradients import adaptation, meta_gradients, objectives
+from metarl_min.gradients import meta_gradients, objectives
+from metarl_min.gradients.forward_passes import gradient
 from metarl_min.gradients.inner_steps import InnerStep
 from metarl_min.mdps.policies import softmax, tabular
 from metarl_min.tasks.bandits import bandit_mdps
@@ -32,7 +33,7 @@ def problem(arms, theta):
 
 def before_update(theta):
     """Mean over the tasks of the return of a pull before the update, and its gradient."""
-    g = trees.sum_tasks(adaptation.gradient(tabular, theta, J), theta)
+    g = trees.sum_tasks(gradient(tabular, theta, J), theta)
     return np.mean(J.value(theta["logits"])), trees.scale(g, 0.5)
 
 

@@ -77,7 +77,10 @@ def add_scaled(tree: Tree, factor: Any, direction: Tree) -> Tree:
     >>> add_scaled({"w": np.array([1.0, 2.0])}, 0.5, {"w": np.array([2.0, 2.0])})
     {'w': array([2., 3.])}
     """
-    return map_leaves(lambda x, d: x + d, tree, scale(direction, factor))
+    if hasattr(factor, "keys"):
+        direction, factor = scale(direction, factor), 1.0
+    _require_names(tree, direction)
+    return {name: tree[name] + factor * direction[name] for name in tree}
 
 
 def total(parts: Sequence[Tree]) -> Tree:

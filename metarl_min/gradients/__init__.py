@@ -5,6 +5,7 @@ advantages           baselines by name, and how much of the mean gradient is lef
 objective            the record of an objective
 objectives           the objectives that inner and outer steps ascend, in the logits
 parameters           checks of parameters and step sizes
+forward_passes       the inner loop, and what it keeps for derivatives
 adaptation           the inner loop of MAML, and the exact gradient through it
 adaptation_settings  the settings of adaptation, resolved for a family
 trials               a trial of a learner that adapts
@@ -40,6 +41,6 @@ many_digits          meta-gradients of small problems in 40 digits
 vector_contents      the content of the test vectors for other libraries
 vector_files         the files of the test vectors
 
-Other modules of the package call `default_steps`, `surrogate_objective` and `check_update`. These
-functions trust their arguments.
+Other modules of the package call the functions of `forward_passes`, `default_steps`,
+`surrogate_objective` and `check_update`. These functions trust their arguments.
 """

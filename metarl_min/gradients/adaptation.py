@@ -56,8 +56,8 @@ alpha is a number, the product in (6) is the inner product:
 All tasks share theta and alpha, so the gradients in theta and alpha are summed over the tasks.
 
 A Tree is a dict of arrays, which are called leaves. `sum_tasks(tree, like)` sums each leaf over the
-tasks, if the leaves of `like` have no axis M. `gradient`, `take_steps`, `probabilities`,
-`adjoints`, `first_order_adjoints` and `alpha_gradient` trust their arguments.
+tasks, if the leaves of `like` have no axis M. `adjoints`, `first_order_adjoints` and
+`alpha_gradient` trust their arguments.
 
 Three functions compute the gradient of (5). In `meta_gradient_reverse_over_reverse`, autograd
 computes the inner gradient, and then differentiates this computation. In `meta_gradient`, the inner
@@ -87,28 +87,20 @@ import numpy as onp
 from autograd import grad
 
 from metarl_min.basics import arguments, trees
-from metarl_min.basics.trees import Array, Tree, sum_tasks
+from metarl_min.basics.trees import Tree, sum_tasks
+from metarl_min.gradients.forward_passes import (
+    Objectives,
+    Passes,
+    forward_passes,
+    passes_of_path,
+    take_steps,
+)
 from metarl_min.gradients.objectives import Objective
 from metarl_min.gradients.parameters import check_parameters, check_step_sizes
-from metarl_min.mdps.policies import Policy, softmax
+from metarl_min.mdps.policies import Policy
 
 MOST_STEPS = 100_000  # limit of K, because the parameters of all steps are stored
 Iterates = Sequence[Tree]  # phi_0 .. phi_K, or the adjoints v_0 .. v_K
-Pi = Sequence[Array]  # pi_0 .. pi_K, the `probabilities` of a path; empty if not yet computed
-Objectives = Sequence[Any]  # L_0 .. L_K or J_0 .. J_{K-1}: each is an Objective or None
-
-
-def gradient(policy: Policy, phi: Tree, objective: Objective) -> Tree:
-    """Return the gradient of an objective in the parameters phi."""
-    return policy.pullback(phi, objective.gradient(policy.logits(phi)))
-
-
-def take_steps(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> list[Tree]:
-    """Return `inner_loop`, without a check of the arguments."""
-    path = [theta]
-    for objective in inner:
-        path.append(trees.add_scaled(path[-1], alpha, gradient(policy, path[-1], objective)))
-    return path
 
 
 def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> Tree:
@@ -138,53 +130,54 @@ def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> li
     return take_steps(policy, theta, check_step_sizes(alpha, theta, num_tasks), inner)
 
 
-def probabilities(policy: Policy, path: Iterates) -> list[Array]:
-    """Return pi_0 .. pi_K, the probabilities of the policy of every iterate. each [..., S, A]"""
-    return [softmax(policy.logits(phi)) for phi in path]
-
-
 def adjoints(
-    policy: Policy, path: Iterates, alpha: Any, inner: Objectives, outer: Objectives, pi: Pi = ()
+    policy: Policy,
+    path: Iterates,
+    alpha: Any,
+    inner: Objectives,
+    outer: Objectives,
+    passes: Passes = (),
 ) -> Iterates:
     """Return the adjoints v_0 .. v_K of every task for F of eq. (2), by eq. (3).
 
     `path` holds phi_0 .. phi_K, `inner` holds J_0 .. J_{K-1}, and `outer` holds L_0 .. L_K. If
     inner[k] is None, the Hessian of step k is left out. If outer[k] is None, L_k is zero.
     """
-    pi = pi or probabilities(policy, path)
+    passes = passes or passes_of_path(policy, path, inner)
     # At k = 0, the leaves of theta have no axis M and are broadcast to all tasks.
     v, result = trees.map_leaves(onp.zeros_like, path[-1]), []
     for k in reversed(range(len(path))):
-        parts = [v]
+        phi, (hidden, pi, derivatives), parts = path[k], passes[k], [v]
         if k < len(inner) and inner[k] is not None:
-            J, at = inner[k], (path[k], trees.scale(v, alpha), pi[k])
-            parts += [policy.hessian_product(*at, J.gradient_at, J.hessian_product_at)]
+            at = phi, hidden, trees.scale(v, alpha)
+            parts += [policy.hessian_product(*at, *derivatives)]
         if outer[k] is not None:
-            parts += [policy.pullback(path[k], outer[k].gradient_at(pi[k]))]
+            parts += [policy.backward(phi, hidden, outer[k].gradient_at(pi))]
         v = trees.total(parts)
         result.append(v)
     return result[::-1]
 
 
 def first_order_adjoints(
-    policy: Policy, path: Iterates, outer: Objectives, pi: Pi = ()
+    policy: Policy, path: Iterates, outer: Objectives, passes: Passes = ()
 ) -> Iterates:
     """Return the adjoints v_0 .. v_K of every task without Hessians, eq. (4)."""
-    return adjoints(policy, path, 0.0, [None] * (len(path) - 1), outer, pi)
+    return adjoints(policy, path, 0.0, [None] * (len(path) - 1), outer, passes)
 
 
 def alpha_gradient(
-    policy: Policy, path: Iterates, inner: Objectives, v: Iterates, pi: Pi = ()
+    policy: Policy, path: Iterates, inner: Objectives, v: Iterates, passes: Passes = ()
 ) -> Tree:
     """Return the gradient of F in the step size of each parameter, eq. (6), from the adjoints v.
 
     The gradient is summed over the tasks. If alpha is one number, dF/dalpha is the sum of all
     entries of this gradient.
     """
-    pi, total = pi or probabilities(policy, path), trees.map_leaves(onp.zeros_like, path[0])
-    for k, J in enumerate(inner):
-        product = trees.scale(v[k + 1], policy.pullback(path[k], J.gradient_at(pi[k])))
-        total = trees.add_scaled(total, 1.0, sum_tasks(product, path[0]))
+    passes = passes or passes_of_path(policy, path, inner)
+    total = trees.map_leaves(onp.zeros_like, path[0])
+    for k in range(len(inner)):
+        g = policy.backward(path[k], passes[k].hidden, passes[k].derivatives.gradient)
+        total = trees.add_scaled(total, 1.0, sum_tasks(trees.scale(v[k + 1], g), path[0]))
     return total
 
 
@@ -237,7 +230,8 @@ def meta_gradient_by_hessian_products(
     """Return the gradient of F_inf by Hessian-vector products, eq. (3). This way is the fastest."""
     alpha, num_steps = _checked(policy, theta, alpha, num_steps, J)
     inner, outer = [J] * num_steps, [None] * num_steps + [J]
-    v = adjoints(policy, take_steps(policy, theta, alpha, inner), alpha, inner, outer)
+    path, passes = forward_passes(policy, theta, alpha, inner)
+    v = adjoints(policy, path, alpha, inner, outer, passes)
     return trees.scale(sum_tasks(v[0], theta), 1 / J.num_tasks)
 
 
@@ -246,5 +240,6 @@ def first_order_meta_gradient(
 ) -> Tree:
     """Return the gradient of first-order MAML, eq. (4), which is the mean of grad J(phi_K)."""
     alpha, num_steps = _checked(policy, theta, alpha, num_steps, J)
-    adapted = take_steps(policy, theta, alpha, [J] * num_steps)[-1]
-    return trees.scale(sum_tasks(gradient(policy, adapted, J), theta), 1 / J.num_tasks)
+    path, passes = forward_passes(policy, theta, alpha, [J] * num_steps)
+    v = first_order_adjoints(policy, path, [None] * num_steps + [J], passes)
+    return trees.scale(sum_tasks(v[0], theta), 1 / J.num_tasks)

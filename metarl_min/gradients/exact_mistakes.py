@@ -26,6 +26,12 @@ from metarl_min.basics.arguments import instance, real, require, whole
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Tree
 from metarl_min.gradients import adaptation
+from metarl_min.gradients.forward_passes import (
+    forward_pass,
+    gradient,
+    take_steps,
+    with_objective,
+)
 from metarl_min.gradients.objectives import Objective, expected_return_objective
 from metarl_min.gradients.parameters import check_parameters, check_step_sizes
 from metarl_min.mdps import policies
@@ -102,7 +108,7 @@ def _path(problem: ExactProblem) -> list[Tree]:
     """Return phi_0 .. phi_K of every task, leaves [M, ...]."""
     theta = trees.broadcast_to_tasks(problem.theta, problem.tasks.leading[0])
     inner = [problem.J] * problem.num_steps
-    return adaptation.take_steps(problem.policy, theta, problem.alpha, inner)
+    return take_steps(problem.policy, theta, problem.alpha, inner)
 
 
 def _chain(problem: ExactProblem, at: Tree, points: Sequence[Tree], scales: Sequence[Any]) -> Tree:
@@ -112,10 +118,11 @@ def _chain(problem: ExactProblem, at: Tree, points: Sequence[Tree], scales: Sequ
     first point first.
     """
     policy, J = problem.policy, problem.J
-    v = adaptation.gradient(policy, at, J)
+    v = gradient(policy, at, J)
     for point, scale in zip(points, scales, strict=True):
-        scaled, z = trees.scale(v, scale), policy.logits(point)
-        product = policy.hessian_product(point, scaled, z, J.gradient, J.hessian_product)
+        there = with_objective(forward_pass(policy, point), J)
+        scaled = trees.scale(v, scale)
+        product = policy.hessian_product(point, there.hidden, scaled, *there.derivatives)
         v = trees.add_scaled(v, 1.0, product)
     return trees.scale(trees.sum_tasks(v, problem.theta), 1 / J.num_tasks)
 
@@ -186,12 +193,13 @@ def _shared_steps(problem: ExactProblem) -> Tree:
     M, theta = J.num_tasks, problem.theta
     path = [theta]
     for _ in range(problem.num_steps):
-        total = trees.sum_tasks(adaptation.gradient(policy, path[-1], J), theta)
+        total = trees.sum_tasks(gradient(policy, path[-1], J), theta)
         path.append(trees.add_scaled(path[-1], alpha, trees.scale(total, 1 / M)))
-    v = trees.scale(trees.sum_tasks(adaptation.gradient(policy, path[-1], J), theta), 1 / M)
+    v = trees.scale(trees.sum_tasks(gradient(policy, path[-1], J), theta), 1 / M)
     for phi in path[-2::-1]:
-        scaled, z = trees.scale(v, alpha), policy.logits(phi)
-        each = policy.hessian_product(phi, scaled, z, J.gradient, J.hessian_product)
+        there = with_objective(forward_pass(policy, phi), J)
+        scaled = trees.scale(v, alpha)
+        each = policy.hessian_product(phi, there.hidden, scaled, *there.derivatives)
         v = trees.add_scaled(v, 1 / M, trees.sum_tasks(each, theta))
     return v
 

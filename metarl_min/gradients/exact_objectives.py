@@ -24,7 +24,7 @@ from autograd import value_and_grad
 from metarl_min.basics import trees
 from metarl_min.basics.arguments import instance
 from metarl_min.basics.trees import Tree
-from metarl_min.gradients import adaptation, inner_steps, listed_data
+from metarl_min.gradients import adaptation, forward_passes, inner_steps, listed_data
 from metarl_min.gradients.listed_data import AllDataSets, adapt
 from metarl_min.gradients.problems import Problem
 
@@ -65,7 +65,7 @@ def F_inf_and_gradient(problem: Problem) -> tuple[float, Tree]:
     def F(theta: Tree) -> Any:
         phis = [trees.broadcast_to_tasks(theta, 1)]
         for _ in range(problem.num_steps):
-            g = adaptation.gradient(inner.policy, phis[-1], J)
+            g = forward_passes.gradient(inner.policy, phis[-1], J)
             phis.append(inner_steps.updated(inner, phis, g))
         return np.sum(J.value(inner.policy.logits(phis[-1])))
 

@@ -225,26 +225,26 @@ def mean_return_to_go(problem: Problem, phi: Tree) -> Array:
 # ---- a policy with a context ----
 
 
-def _context_pullback(params: Tree, u: Any) -> Tree:
+def _context_forward(params: Tree) -> tuple[Any, None]:
+    return params["logits"] + params["context"][..., None, :], None
+
+
+def _context_backward(params: Tree, hidden: None, u: Any) -> Tree:
     return {"logits": u, "context": np.sum(u, axis=-2)}
-
-
-def _context_logits(params: Tree) -> Any:
-    return params["logits"] + params["context"][..., None, :]
 
 
 def _context_init(rng: Rng, num_states: int, num_actions: int) -> Tree:
     return {"logits": onp.zeros((num_states, num_actions)), "context": onp.zeros(num_actions)}
 
 
-def _context_hessian_product(params: Tree, v: Tree, at: Any, gradient: Any, curvature: Any) -> Tree:
-    return _context_pullback(params, curvature(at, _context_logits(v)))
+def _context_hessian_product(params: Tree, hidden: None, v: Tree, u: Any, curvature: Any) -> Tree:
+    return _context_backward(params, hidden, curvature(_context_forward(v)[0]))
 
 
 context_policy = Policy(  # z(s,a) = logits(s,a) + context(a); an inner step moves the context only
     init=_context_init,
-    logits=_context_logits,
-    pullback=_context_pullback,
+    forward=_context_forward,
+    backward=_context_backward,
     hessian_product=_context_hessian_product,
     word="context",
 )

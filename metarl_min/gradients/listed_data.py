@@ -31,10 +31,11 @@ import numpy as np
 from metarl_min.basics import trees
 from metarl_min.basics.arguments import function, instance
 from metarl_min.basics.trees import Array, Tree
-from metarl_min.gradients import adaptation, enumeration, inner_steps
+from metarl_min.gradients import enumeration, inner_steps
 from metarl_min.gradients.enumeration import Data, Trajectories
 from metarl_min.gradients.estimator_weights import plain_weights
 from metarl_min.gradients.estimators import Estimator, EstimatorInputs
+from metarl_min.gradients.forward_passes import gradient
 from metarl_min.gradients.objectives import Objective, expected_return_objective
 from metarl_min.gradients.problems import Problem
 from metarl_min.mdps.rollouts import Episodes
@@ -222,7 +223,7 @@ def inputs_at(problem: Problem, path: list[Tree], data: list[Data]) -> Estimator
         v, R = _outer_estimates(problem, path[-1], data[K])
     else:
         J = objective(problem)
-        v = adaptation.gradient(inner.policy, path[-1], J)
+        v = gradient(inner.policy, path[-1], J)
         R = J.value(inner.policy.logits(path[-1]))
     return EstimatorInputs(inner=inner, path=path, data=data[:K], v=v, R=R)
 

@@ -45,8 +45,9 @@ from autograd.extend import defvjp, primitive
 
 from metarl_min.basics.arguments import floats, indices, instance, require, shaped
 from metarl_min.basics.trees import Array
-from metarl_min.gradients.objective import Objective
+from metarl_min.gradients.objective import Derivatives, Objective
 from metarl_min.mdps import prepared_mdps, rollouts, values
+from metarl_min.mdps.action_sums import sum_over_actions
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import (
     log_softmax,
@@ -54,7 +55,6 @@ from metarl_min.mdps.policies import (
     log_softmax_pullback,
     softmax,
     softmax_pullback,
-    sum_over_actions,
 )
 from metarl_min.mdps.prepared_mdps import PreparedMDP
 from metarl_min.mdps.rollouts import Episodes
@@ -145,68 +145,23 @@ def reinforce(logits: Any, C: Array) -> Any:
     return _surrogate(logits, C)
 
 
-def _reinforce_gradient_at(probs: Any, C: Array) -> Any:
-    check_table("C", C, probs)
-    return log_softmax_pullback(probs, C)
-
-
 def reinforce_gradient(logits: Any, C: Array) -> Any:
     """Return the gradient of the surrogate in the logits, eq. (3). [..., S, A]"""
-    return _reinforce_gradient_at(softmax(logits), C)
-
-
-def _reinforce_hessian_product_at(probs: Array, v: Array, C: Array) -> Array:
-    check_table("C", C, probs)
-    check_table("v", v, probs)
-    return log_softmax_curvature(probs, v, C)
+    check_table("C", C, logits)
+    return log_softmax_pullback(softmax(logits), C)
 
 
 def reinforce_hessian_product(logits: Array, v: Array, C: Array) -> Array:
     """Return the Hessian of the surrogate in the logits, times v, eq. (4). [..., S, A]"""
-    return _reinforce_hessian_product_at(softmax(logits), v, C)
+    check_table("C", C, logits)
+    check_table("v", v, logits)
+    return log_softmax_curvature(softmax(logits), v, C)
 
 
-def expected_return(logits: Any, problem: PreparedMDP) -> Any:
-    """Return the expected return J of the softmax policy, values (2). [..., S, A] -> [...]"""
-    return values.prepared_return(prepared_mdps.fitted(softmax(logits), problem), problem)
-
-
-def _return_gradient_at(probs: Any, problem: PreparedMDP) -> Any:
-    probs = prepared_mdps.fitted(probs, problem)
-    return softmax_pullback(probs, values.prepared_gradient(probs, problem))
-
-
-def expected_return_gradient(logits: Any, problem: PreparedMDP) -> Any:
-    """Return the gradient of J in the logits, eq. (5). [..., S, A]"""
-    return _return_gradient_at(softmax(logits), problem)
-
-
-def _return_hessian_product_at(probs: Array, v: Array, problem: PreparedMDP) -> Array:
-    probs = prepared_mdps.fitted(probs, problem)
-    check_table("v", v, probs)
-    full = onp.zeros(onp.broadcast_shapes(v.shape, probs.shape))
-    probs, v = probs + full, v + full
-    delta_probs = softmax_pullback(probs, v)
-    g, delta_g = values.prepared_derivatives(probs, delta_probs, problem)
-    delta_mean = sum_over_actions(delta_probs * g + probs * delta_g)
-    return delta_probs * (g - sum_over_actions(probs * g)) + probs * (delta_g - delta_mean)
-
-
-def expected_return_hessian_product(logits: Array, v: Array, problem: PreparedMDP) -> Array:
-    """Return the Hessian of J in the logits, times v, eq. (6). [..., S, A]"""
-    return _return_hessian_product_at(softmax(logits), v, problem)
-
-
-def expected_return_objective(tasks: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
-    """Return the expected return on each task, with the derivatives of eqs. (5) and (6)."""
-    problem = prepared_mdps.prepare(tasks, horizon, gamma)
-    require(len(problem.leading) == 1, "tasks must have one leading axis [M]", problem.leading)
-    return Objective(
-        num_tasks=problem.leading[0],
-        shape=problem.rewards.shape[-2:],
-        value=partial(expected_return, problem=problem),
-        gradient_at=partial(_return_gradient_at, problem=problem),
-        hessian_product_at=partial(_return_hessian_product_at, problem=problem),
+def _surrogate_derivatives_at(probs: Array, C: Array) -> Derivatives:
+    return Derivatives(
+        gradient=log_softmax_pullback(probs, C),
+        hessian_product=partial(log_softmax_curvature, probs, u=C),
     )
 
 
@@ -215,7 +170,7 @@ def surrogate_objective(C: Array) -> Objective:
     functions = (
         partial(_surrogate, C=C),
         partial(log_softmax_pullback, u=C),
-        partial(log_softmax_curvature, u=C),
+        partial(_surrogate_derivatives_at, C=C),
     )
     return Objective._make((C.shape[-3], C.shape[-2:], *functions))
 
@@ -224,8 +179,71 @@ def reinforce_objective(C: Array) -> Objective:
     """Return the surrogate of each task and its derivatives, eqs. (2)-(4). C [..., M, S, A]"""
     if floats("C", C).ndim < 3 or C.size == 0:
         raise ValueError(f"C must have shape [..., M, S, A], got {C.shape}")
-    return surrogate_objective(C)._replace(
-        value=partial(reinforce, C=C),
-        gradient_at=partial(_reinforce_gradient_at, C=C),
-        hessian_product_at=partial(_reinforce_hessian_product_at, C=C),
+    return surrogate_objective(C)._replace(value=partial(reinforce, C=C))
+
+
+def expected_return(logits: Any, problem: PreparedMDP) -> Any:
+    """Return the expected return J of the softmax policy, values (2). [..., S, A] -> [...]"""
+    return values.prepared_return(prepared_mdps.fitted(softmax(logits), problem), problem)
+
+
+def _return_gradient_at(probs: Any, problem: PreparedMDP) -> Any:
+    probs = prepared_mdps.broadcast(probs, problem)
+    return softmax_pullback(probs, values.prepared_gradient(probs, problem))
+
+
+def _return_derivatives_at(probs: Array, problem: PreparedMDP) -> Derivatives:
+    """Return the derivatives of eqs. (5) and (6)."""
+    g, product_in_probs = values.prepared_derivatives(probs, problem)
+    advantage = g - sum_over_actions(probs * g)
+
+    def hessian_product(v: Array) -> Array:
+        delta_probs = softmax_pullback(probs, v)
+        delta_g = product_in_probs(delta_probs)
+        delta_mean = sum_over_actions(delta_probs * g + probs * delta_g)
+        return delta_probs * advantage + probs * (delta_g - delta_mean)
+
+    return Derivatives(gradient=probs * advantage, hessian_product=hessian_product)
+
+
+def _one_step_derivatives_at(probs: Array, g: Array) -> Derivatives:
+    """Return the derivatives of eqs. (5) and (6) for T = 1: g is constant, and delta g = 0."""
+    advantage = g - sum_over_actions(probs * g)
+
+    def hessian_product(v: Array) -> Array:
+        delta_probs = softmax_pullback(probs, v)
+        return delta_probs * advantage - probs * sum_over_actions(delta_probs * g)
+
+    return Derivatives(gradient=probs * advantage, hessian_product=hessian_product)
+
+
+def expected_return_gradient(logits: Any, problem: PreparedMDP) -> Any:
+    """Return the gradient of J in the logits, eq. (5). [..., S, A]"""
+    return _return_gradient_at(prepared_mdps.fitted(softmax(logits), problem), problem)
+
+
+def expected_return_hessian_product(logits: Array, v: Array, problem: PreparedMDP) -> Array:
+    """Return the Hessian of J in the logits, times v, eq. (6). [..., S, A]"""
+    probs = prepared_mdps.fitted(softmax(logits), problem)
+    check_table("v", v, probs)
+    full = onp.zeros(onp.broadcast_shapes(v.shape, probs.shape))
+    return _return_derivatives_at(probs + full, problem).hessian_product(v + full)
+
+
+def expected_return_objective(tasks: MDP, horizon: int | None, gamma: float = 1.0) -> Objective:
+    """Return the expected return on each task, with the derivatives of eqs. (5) and (6)."""
+    problem = prepared_mdps.prepare(tasks, horizon, gamma)
+    require(len(problem.leading) == 1, "tasks must have one leading axis [M]", problem.leading)
+    gradient_at = partial(_return_gradient_at, problem=problem)
+    derivatives_at = partial(_return_derivatives_at, problem=problem)
+    if horizon == 1:
+        g = problem.initial[..., None] * problem.rewards  # values (4)
+        gradient_at = partial(softmax_pullback, u=g)
+        derivatives_at = partial(_one_step_derivatives_at, g=g)
+    return Objective(
+        num_tasks=problem.leading[0],
+        shape=problem.rewards.shape[-2:],
+        value=partial(expected_return, problem=problem),
+        gradient_at=gradient_at,
+        derivatives_at=derivatives_at,
     )

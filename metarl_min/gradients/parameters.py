@@ -1,5 +1,6 @@
 """Checks of the parameters and the step sizes that a user gives to a function of this room."""
 
+from functools import lru_cache
 from typing import Any
 
 import autograd.numpy as np
@@ -21,6 +22,12 @@ def _shapes(tree: Tree, *leading: int) -> dict[str, tuple[int, ...]]:
     return {name: (*leading, *np.shape(leaf)) for name, leaf in tree.items()}
 
 
+@lru_cache(maxsize=64)
+def _initial_shapes(policy: Policy, num_states: int, num_actions: int) -> dict[str, Any]:
+    """Return the shapes of the parameters of a policy. They are kept for the next check."""
+    return _shapes(policy.init(onp.random.default_rng(0), num_states, num_actions))
+
+
 def check_parameters(
     policy: Policy, theta: Tree, shape: tuple[int, int], num_tasks: int | None = None
 ) -> None:
@@ -32,9 +39,9 @@ def check_parameters(
     instance("policy", policy, Policy)
     if not _is_traced(theta):
         trees.check(theta)
-    first, got = policy.init(onp.random.default_rng(0), *pair("shape", shape)), _shapes(theta)
-    if num_tasks is None or got != _shapes(first, whole("num_tasks", num_tasks)):
-        shapes = _shapes(first)
+    shapes, got = _initial_shapes(policy, *pair("shape", shape)), _shapes(theta)
+    M = () if num_tasks is None else (whole("num_tasks", num_tasks),)
+    if not M or got != {name: (*M, *axes) for name, axes in shapes.items()}:
         require(got == shapes, f"theta must have the names and shapes {shapes}", got)
 
 

@@ -84,7 +84,7 @@ def reptile_gradients(adaptation: Adaptation, trial: Trial, outer: Objectives) -
     of the outer objectives. `outer` is not used, and the gradient in alpha is zero.
     """
     objectives = [*trial.inner, None]
-    v = first_order_adjoints(adaptation.policy, trial.path, objectives, trial.probs)
+    v = first_order_adjoints(adaptation.policy, trial.path, objectives, trial.passes)
     total = trees.sum_tasks(v[0], trial.path[0])
     return Gradients(
         in_theta=only_adapted(adaptation, total),

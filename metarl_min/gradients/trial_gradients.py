@@ -165,7 +165,7 @@ def _from_adjoints(adaptation: Adaptation, trial: Trial, v: Iterates) -> Gradien
     return Gradients(
         in_theta=trees.sum_tasks(v[0], trial.path[0]),
         in_alpha=partial(
-            alpha_gradient, adaptation.policy, trial.path, trial.inner, v, trial.probs
+            alpha_gradient, adaptation.policy, trial.path, trial.inner, v, trial.passes
         ),
     )
 
@@ -177,7 +177,7 @@ def second_order(adaptation: Adaptation, trial: Trial, outer: Objectives) -> Gra
     With the advantages of `episode_advantages`, the score term is missing.
     """
     policy, path = adaptation.policy, trial.path
-    v = adjoints(policy, path, trial.alpha, trial.inner, outer, trial.probs)
+    v = adjoints(policy, path, trial.alpha, trial.inner, outer, trial.passes)
     return _from_adjoints(adaptation, trial, v)
 
 
@@ -186,7 +186,7 @@ def first_order(adaptation: Adaptation, trial: Trial, outer: Objectives) -> Grad
 
     The gradient in alpha is adaptation (6) with the first-order adjoints.
     """
-    v = first_order_adjoints(adaptation.policy, trial.path, outer, trial.probs)
+    v = first_order_adjoints(adaptation.policy, trial.path, outer, trial.passes)
     return _from_adjoints(adaptation, trial, v)
 
 

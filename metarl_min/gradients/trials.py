@@ -22,7 +22,7 @@ K N_inner < N. The module `advantages` has several baselines, and an advantage o
 The record `Adaptation` of `adaptation_settings` holds the family, the policy, K, N_inner and the
 other settings of a trial. Its `sizes` are the numbers of episodes of the stages.
 
-A trial keeps the probabilities pi_k of the policy of each stage. They draw the actions, and the
+A trial keeps the forward pass of each stage. Its probabilities pi_k draw the actions, and the
 derivatives of L at phi_k depend on phi_k only through pi_k, objectives (3) and (4).
 
 `only_adapted`, `step_sizes`, `inner_table`, `sample_greedily`, `play`, `join_stages` and
@@ -40,6 +40,12 @@ from metarl_min.basics import trees
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.gradients import advantages, objectives, returns
 from metarl_min.gradients.adaptation_settings import Adaptation
+from metarl_min.gradients.forward_passes import (
+    ForwardPass,
+    forward_pass,
+    next_iterate_of,
+    with_objective,
+)
 from metarl_min.gradients.objectives import Objective
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.rollouts import Episodes, Sampler
@@ -52,7 +58,7 @@ class Trial(NamedTuple):
     path: list[Tree]  # phi_0 .. phi_K; leaves are [M, ..], but leaves of phi_0 have no axis M
     inner: list[Objective]  # the surrogates L of D_0 .. D_{K-1}
     stages: list[Episodes]  # D_0 .. D_K, each [M, N, T]
-    probs: Sequence[Array] = ()  # pi_0 .. pi_K, each [M, S, A], if the trial was sampled
+    passes: Sequence[ForwardPass] = ()  # at phi_0 .. phi_K; empty if not yet computed
 
 
 def only_adapted(adaptation: Adaptation, tree: Tree) -> Tree:
@@ -124,18 +130,19 @@ def play(
     """
     alpha, policy = step_sizes(adaptation, theta, alpha), adaptation.policy
     dtype = next(iter(theta.values())).dtype
-    path, tables = [theta], []
-    probs: list[Array] = []
+    path, passes = [theta], [forward_pass(policy, theta)]
+    inner: list[Objective] = []
     stages: list[Episodes] = []
     for size in adaptation.sizes:
         if stages:  # an inner step is taken between two stages
-            tables.append(inner_table(adaptation, stages[-1], sampler.shape, dtype))
-            u = policies.log_softmax_pullback(probs[-1], tables[-1])  # dL/dz, objectives (3)
-            path.append(trees.add_scaled(path[-1], alpha, policy.pullback(path[-1], u)))
-        probs.append(policies.softmax(policy.logits(path[-1])))
-        stages.append(sample(rng, sampler, probs[-1], size, adaptation.family.horizon, population))
-    inner = [objectives.surrogate_objective(C) for C in tables]
-    return Trial(alpha=alpha, path=path, inner=inner, stages=stages, probs=probs)
+            C = inner_table(adaptation, stages[-1], sampler.shape, dtype)
+            inner.append(objectives.surrogate_objective(C))
+            passes[-1] = with_objective(passes[-1], inner[-1])
+            path.append(next_iterate_of(policy, path[-1], alpha, passes[-1]))
+            passes.append(forward_pass(policy, path[-1]))
+        probs, horizon = passes[-1].probs, adaptation.family.horizon
+        stages.append(sample(rng, sampler, probs, size, horizon, population))
+    return Trial(alpha=alpha, path=path, inner=inner, stages=stages, passes=passes)
 
 
 def join_stages(stages: list[Episodes]) -> Episodes:

@@ -75,7 +75,7 @@ from metarl_min.basics.arguments import (
 )
 from metarl_min.basics.optimizers import Optimizer
 from metarl_min.basics.trees import Array, Tree
-from metarl_min.gradients import adaptation
+from metarl_min.gradients.forward_passes import take_steps
 from metarl_min.gradients.objectives import check_table
 from metarl_min.gradients.stage_tables import StageTables, check_update
 from metarl_min.gradients.trials import Trial
@@ -203,7 +203,7 @@ def surrogate_after_adaptation(
 
     This function trusts its arguments.
     """
-    path = adaptation.take_steps(policy, theta, trial.alpha, trial.inner)
+    path = take_steps(policy, theta, trial.alpha, trial.inner)
     total = 0.0
     for term, new, old in zip(terms, path, trial.path, strict=True):
         total = total + np.sum(term(policy.logits(new), policy.logits(old)))

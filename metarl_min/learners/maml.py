@@ -41,9 +41,9 @@ from metarl_min.basics import words
 from metarl_min.basics.arguments import flag, generator, instance
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.gradients import combinations, controls, outer_updates, trials
-from metarl_min.gradients.adaptation import take_steps
 from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.gradients.adaptation_settings import unit_of_alpha
+from metarl_min.gradients.forward_passes import forward_passes
 from metarl_min.gradients.objectives import expected_return_objective
 from metarl_min.gradients.outer_updates import Outer, Settings, State
 from metarl_min.gradients.outer_words import ascent_of_words, outer_of_words
@@ -99,8 +99,8 @@ def exact_return(rng: Rng, state: State, *, settings: Settings) -> tuple[State, 
     tasks = adaptation.family.sample(rng, settings.num_tasks)
     J = expected_return_objective(tasks, adaptation.family.horizon)
     alpha = trials.step_sizes(adaptation, state.theta, state.alpha)
-    path = take_steps(adaptation.policy, state.theta, alpha, [J] * K)
-    trial = Trial(alpha=alpha, path=path, inner=[J] * K, stages=[])
+    path, passes = forward_passes(adaptation.policy, state.theta, alpha, [J] * K)
+    trial = Trial(alpha=alpha, path=path, inner=[J] * K, stages=[], passes=passes)
     info = Info(J.value(adaptation.policy.logits(path[-1])).mean(keepdims=True))
     return settings.outer.update(settings, state, trial, [None] * K + [J]), info
 

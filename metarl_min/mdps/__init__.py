@@ -3,8 +3,10 @@
 mdp            the three arrays of a finite MDP, and the optimum of a known task
 mdp_tables     MDPs from the tables of other libraries
 policy         the record of a policy
+action_sums    sums and maxima over the actions
 policies       softmax policies: a table of logits or a network
 prepared_mdps  the record of a checked MDP with its horizon and discount
+linear_recursions  the recursions of values, forward and backward in time
 values         the exact return of a policy, its gradient and its Hessian
 optimum        the best policy of a known task, also without a horizon
 episodes       the record of sampled episodes
@@ -13,7 +15,8 @@ rollouts       sampled episodes of a memoryless policy, many tasks at once
 agents         players with a memory, and how they play a trial
 priors         distributions over MDPs, as records
 
-These functions are used inside the package, and trust their arguments: `log_softmax_curvature`,
+The functions of `action_sums`, the functions of `linear_recursions` and these functions are used
+inside the package, and trust their arguments: `log_softmax_curvature`,
 `check_noise`, `broadcast`, `prepare_with_policy`, `prepared_return`, `prepared_gradient`,
 `prepared_derivatives`, `sampled_episodes`, `first_states`, `arrive` and `visit_sums`.
 """

@@ -51,32 +51,23 @@ v = (V1, c1, V2, c2). `delta x` is the derivative of a quantity x along v:
     u = df/dz is a function of z alone, so delta u is the second derivative of f times delta z.
     The Hessian times v is the derivative of (8) along v, by the product rule.
 
-`sum_over_actions`, `softmax_pullback` and `log_softmax_pullback` trust their arguments.
+`softmax_pullback` and `log_softmax_pullback` trust their arguments.
 """
 
 import math
 import re
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 import autograd.numpy as np
 import numpy as onp
 from autograd.extend import defvjp, primitive
+from autograd.tracer import isbox
 
 from metarl_min.basics import arguments
 from metarl_min.basics.trees import Array, Rng, Tree
+from metarl_min.mdps.action_sums import over_actions, sum_over_actions
 from metarl_min.mdps.policy import Policy
-
-
-def _reduced(ufunc: Any, x: Array) -> Array:
-    """Reduce the last axis with a ufunc, and keep this axis with length 1. [..., A] -> [..., 1]
-
-    If there are at most 8 actions, the ufunc combines the arrays x[..., 0], x[..., 1], .. one after
-    the other. This is 2 to 40 times faster than the reduction of NumPy.
-    """
-    if x.shape[-1] > 8:
-        return onp.asarray(ufunc.reduce(x, axis=-1, keepdims=True))
-    return onp.asarray(reduce(ufunc, [x[..., a] for a in range(x.shape[-1])]))[..., None]
 
 
 def _of_actions(name: str, x: Array) -> Array:
@@ -88,17 +79,21 @@ def _of_actions(name: str, x: Array) -> Array:
     return x
 
 
-@primitive
-def sum_over_actions(x: Array) -> Array:
-    """Return the sum over the actions, as one node of a trace. [..., A] -> [..., 1]"""
-    return _reduced(onp.add, x)
+def _softmax(logits: Array) -> Array:
+    weights = onp.exp(_of_actions("logits", logits) - over_actions(onp.maximum, logits))
+    return weights / over_actions(onp.add, weights)
 
 
-defvjp(sum_over_actions, lambda ans, x: lambda g: np.broadcast_to(g, np.shape(x)))
+def _log_softmax(logits: Array) -> Array:
+    shifted = _of_actions("logits", logits) - over_actions(onp.maximum, logits)
+    return shifted - onp.log(over_actions(onp.add, onp.exp(shifted)))
 
 
-@primitive
-def softmax(logits: Array) -> Array:
+# In a trace, each of these functions is one node. Plain arrays do not pass through autograd.
+_softmax_node, _log_softmax_node = primitive(_softmax), primitive(_log_softmax)
+
+
+def softmax(logits: Any) -> Any:
     """Return the probability of each action, eq. (1). [..., S, A] -> [..., S, A]
 
     In a trace, softmax is one node with the vector-Jacobian product of eq. (3).
@@ -106,18 +101,15 @@ def softmax(logits: Array) -> Array:
     >>> softmax(onp.array([0.0, onp.log(3.0)])).round(12)
     array([0.25, 0.75])
     """
-    weights = onp.exp(_of_actions("logits", logits) - _reduced(onp.maximum, logits))
-    return weights / _reduced(onp.add, weights)
+    return _softmax_node(logits) if isbox(logits) else _softmax(logits)
 
 
-@primitive
-def log_softmax(logits: Array) -> Array:
+def log_softmax(logits: Any) -> Any:
     """Return the log-probability of each action, eq. (2). [..., S, A] -> [..., S, A]
 
     In a trace, log_softmax is one node with the vector-Jacobian product of eq. (4).
     """
-    shifted = _of_actions("logits", logits) - _reduced(onp.maximum, logits)
-    return shifted - onp.log(_reduced(onp.add, onp.exp(shifted)))
+    return _log_softmax_node(logits) if isbox(logits) else _log_softmax(logits)
 
 
 def softmax_pullback(probs: Any, u: Any) -> Any:
@@ -135,8 +127,8 @@ def log_softmax_curvature(probs: Array, v: Array, u: Array) -> Array:
     return -softmax_pullback(probs, v) * sum_over_actions(u)
 
 
-defvjp(softmax, lambda probs, z: partial(softmax_pullback, probs))
-defvjp(log_softmax, lambda log_probs, z: partial(log_softmax_pullback, np.exp(log_probs)))
+defvjp(_softmax_node, lambda probs, z: partial(softmax_pullback, probs))
+defvjp(_log_softmax_node, lambda log_probs, z: partial(log_softmax_pullback, np.exp(log_probs)))
 
 
 def entropy(logits: Any) -> Any:
@@ -153,7 +145,7 @@ def kl(logits: Any, other: Any) -> Any:
 
 def greedy(probs: Array) -> Array:
     """Return the policy that chooses uniformly among the most probable actions. [..., S, A]"""
-    best = (_of_actions("probs", probs) == _reduced(onp.maximum, probs)).astype(probs.dtype)
+    best = (_of_actions("probs", probs) == over_actions(onp.maximum, probs)).astype(probs.dtype)
     return best / sum_over_actions(best)
 
 
@@ -167,22 +159,22 @@ def _table_init(rng: Rng, num_states: int, num_actions: int) -> Tree:
     return {"logits": onp.zeros(arguments.pair("shape", (num_states, num_actions)))}
 
 
-def _table_logits(params: Tree) -> Any:
-    return params["logits"]
+def _table_forward(params: Tree) -> tuple[Any, None]:
+    return params["logits"], None
 
 
-def _table_pullback(params: Tree, u: Any) -> Tree:
+def _table_backward(params: Tree, hidden: None, u: Any) -> Tree:
     return {"logits": u}
 
 
-def _table_hessian_product(params: Tree, v: Tree, at: Any, gradient: Any, curvature: Any) -> Tree:
-    return {"logits": curvature(at, v["logits"])}
+def _table_hessian_product(params: Tree, hidden: None, v: Tree, u: Any, curvature: Any) -> Tree:
+    return {"logits": curvature(v["logits"])}
 
 
 tabular = Policy(
     init=_table_init,
-    logits=_table_logits,
-    pullback=_table_pullback,
+    forward=_table_forward,
+    backward=_table_backward,
     hessian_product=_table_hessian_product,
     word="table",
 )
@@ -195,31 +187,26 @@ def _network_init(rng: Rng, num_states: int, num_actions: int, hidden: int) -> T
     return {"W1": W1, "b1": onp.zeros(hidden), "W2": W2, "b2": onp.zeros(A)}
 
 
-def _hidden(params: Tree) -> Any:
-    """Return the activations of all states, eq. (7). [..., S, H]"""
-    return np.tanh(params["W1"] + params["b1"][..., None, :])
+def _network_forward(params: Tree) -> tuple[Any, Any]:
+    """Return the logits and the activations h of all states, eq. (7). [..., S, A], [..., S, H]"""
+    h = np.tanh(params["W1"] + params["b1"][..., None, :])
+    return np.matmul(h, params["W2"]) + params["b2"][..., None, :], h
 
 
-def _network_logits(params: Tree) -> Any:
-    """Return the logits of all states, eq. (7). [..., S, A]"""
-    return np.matmul(_hidden(params), params["W2"]) + params["b2"][..., None, :]
-
-
-def _network_pullback(params: Tree, u: Any) -> Tree:
+def _network_backward(params: Tree, h: Any, u: Any) -> Tree:
     """Return the gradient of f in the parameters from u = df/dz, eq. (8)."""
-    h = _hidden(params)
     g = np.matmul(u, np.swapaxes(params["W2"], -1, -2)) * (1 - h * h)
     dW2 = np.matmul(np.swapaxes(h, -1, -2), u)
     return {"W1": g, "b1": np.sum(g, axis=-2), "W2": dW2, "b2": np.sum(u, axis=-2)}
 
 
-def _network_hessian_product(params: Tree, v: Tree, at: Any, gradient: Any, curvature: Any) -> Tree:
+def _network_hessian_product(params: Tree, h: Array, v: Tree, u: Array, curvature: Any) -> Tree:
     """Return the Hessian of f in the parameters, times v, eq. (9)."""
-    h, W2_T, V2_T = _hidden(params), params["W2"].swapaxes(-1, -2), v["W2"].swapaxes(-1, -2)
+    W2_T, V2_T = params["W2"].swapaxes(-1, -2), v["W2"].swapaxes(-1, -2)
     slope = 1 - h * h
     delta_h = slope * (v["W1"] + v["b1"][..., None, :])
     delta_z = delta_h @ params["W2"] + h @ v["W2"] + v["b2"][..., None, :]
-    u, delta_u = gradient(at), curvature(at, delta_z)
+    delta_u = curvature(delta_z)
     delta_g = (delta_u @ W2_T + u @ V2_T) * slope - 2 * (u @ W2_T) * h * delta_h
     dW2 = onp.swapaxes(delta_h, -1, -2) @ u + onp.swapaxes(h, -1, -2) @ delta_u
     return {"W1": delta_g, "b1": delta_g.sum(-2), "W2": dW2, "b2": delta_u.sum(-2)}
@@ -230,8 +217,8 @@ def mlp(hidden: int = 64) -> Policy:
     hidden = arguments.whole("hidden", hidden)
     return Policy(
         init=partial(_network_init, hidden=hidden),
-        logits=_network_logits,
-        pullback=_network_pullback,
+        forward=_network_forward,
+        backward=_network_backward,
         hessian_product=_network_hessian_product,
         word=f"network:{hidden}",
     )

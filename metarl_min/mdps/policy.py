@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 from metarl_min.basics.arguments import function, instance
 from metarl_min.basics.records import checked
-from metarl_min.basics.trees import Rng, Tree
+from metarl_min.basics.trees import Array, Rng, Tree
 
 
 def _check(*fields: Any) -> tuple[Any, ...]:
     """Return the fields of a policy; TypeError unless they are four functions and a word."""
-    for name, value in zip(("init", "logits", "pullback", "hessian_product"), fields, strict=False):
+    for name, value in zip(Policy._fields, fields[:-1], strict=False):
         function(name, value)
     instance("word", fields[-1], str)
     return fields
@@ -21,14 +21,22 @@ class Policy(NamedTuple):
     """A policy: a function that makes parameters, and three functions of these parameters.
 
     If the parameters have leading axes, the logits z have these leading axes too. f is any function
-    of z. `hessian_product` receives two functions: `gradient(at)` returns df/dz, and
-    `curvature(at, delta_z)` returns (d2f/dz2) delta_z. Both take the same `at`, which holds z, or
-    the probabilities of the policy. Only the field `init` checks its arguments.
+    of z, and u = df/dz. `forward` returns z, and the `hidden` values of the computation, which the
+    derivatives use again. The function `curvature` of `hessian_product` returns (d2f/dz2) delta_z.
+    Only the field `init` checks its arguments.
     """
 
     init: Callable[[Rng, int, int], Tree]  # (rng, S, A) -> parameters
-    logits: Callable[[Tree], Any]  # parameters -> z [..., S, A]
-    pullback: Callable[[Tree, Any], Tree]  # (parameters, df/dz [..., S, A]) -> df/dparameters
-    hessian_product: Callable[[Tree, Tree, Any, Any, Any], Tree]
-    # (parameters, v, at, gradient, curvature) -> the Hessian of f in the parameters, times v
+    forward: Callable[[Tree], tuple[Any, Any]]  # parameters -> (z [..., S, A], hidden)
+    backward: Callable[[Tree, Any, Any], Tree]  # (parameters, hidden, u) -> df/dparameters
+    hessian_product: Callable[[Tree, Any, Tree, Array, Callable[[Array], Array]], Tree]
+    # (parameters, hidden, v, u, curvature) -> the Hessian of f in the parameters, times v
     word: str  # the word that `parse` turns into this policy
+
+    def logits(self, params: Tree) -> Any:
+        """Return the logits z. [..., S, A]"""
+        return self.forward(params)[0]
+
+    def pullback(self, params: Tree, u: Any) -> Tree:
+        """Return the gradient of f in the parameters from u = df/dz [..., S, A]."""
+        return self.backward(params, self.forward(params)[1], u)

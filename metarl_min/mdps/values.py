@@ -61,6 +61,7 @@ from autograd.tracer import isbox
 
 from metarl_min.basics.arguments import floats, shaped
 from metarl_min.basics.trees import Array
+from metarl_min.mdps.linear_recursions import Run, previous, recursions
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.prepared_mdps import PreparedMDP, fitted, prepare_traced, prepare_with_policy
 
@@ -100,47 +101,40 @@ def _matrices(probs: Array, prepared: PreparedMDP) -> Array:
     return onp.stack([matrix, onp.swapaxes(matrix, -1, -2)])
 
 
-def _run_recursions(matrices: Array, sources: Array, horizon: int | None) -> Array:
-    """Return Vd, the results of both recursions. sources [T, 2, ..., S] -> [T, 2, ..., S]"""
-    if horizon is None:
-        system = onp.eye(matrices.shape[-1]) - matrices
-        return onp.linalg.solve(system, sources[0][..., None])[None, ..., 0]
-    results = [sources[0]]
-    for source in sources[1:]:
-        results.append(source + onp.matmul(matrices, results[-1][..., None])[..., 0])
-    return onp.stack(results)
-
-
-def _previous(y: Array, horizon: int | None) -> Array:
-    """Return y_{t-1} at each t, and 0 at t = 0. y [T, ..., S] -> [T, ..., S]"""
-    if horizon is None:
-        return y  # eq. (6): V and d do not depend on time
-    return onp.concatenate([onp.zeros_like(y[:1]), y[:-1]])
-
-
-def _values_and_occupancy(probs: Array, prepared: PreparedMDP) -> tuple[Array, Array]:
-    """Return the matrices [2, ..., S, S] and Vd [T, 2, ..., S], eqs. (1), (3) and (6)."""
-    matrices = _matrices(probs, prepared)
-    sources = onp.zeros((prepared.horizon or 1, 2, *matrices.shape[1:-1]))
+def _sources(probs: Array, prepared: PreparedMDP) -> Array:
+    """Return r_pi and 0 for every t, and rho in the place of the first 0. -> [T, 2, ..., S]"""
+    leading = onp.broadcast_shapes(probs.shape[:-2], prepared.leading)
+    sources = onp.zeros((prepared.horizon or 1, 2, *leading, probs.shape[-2]))
     sources[:, 0] = onp.sum(probs * prepared.rewards, axis=-1)
     sources[0, 1] = prepared.initial
-    return matrices, _run_recursions(matrices, sources, prepared.horizon)
+    return sources
+
+
+def _values_and_occupancy(probs: Array, prepared: PreparedMDP) -> tuple[Run, Array]:
+    """Return the function that runs both recursions, and Vd [T, 2, ..., S], eqs. (1), (3), (6)."""
+    run = recursions(_matrices(probs, prepared), prepared.horizon)
+    return run, run(_sources(probs, prepared))
 
 
 def _values_to_go(Vd: Array, horizon: int | None) -> Array:
     """Return V_{T-1-t} at each t. Vd [T, 2, ..., S] -> [T, ..., S]"""
-    return _previous(Vd[:, 0], horizon)[::-1]  # Vd[t-1, 0] is V_t; [::-1] replaces t by T-1-t
+    return previous(Vd[:, 0], horizon)[::-1]  # Vd[t-1, 0] is V_t; [::-1] replaces t by T-1-t
 
 
 def _future_part(prepared: PreparedMDP, d: Array, V: Array) -> Array:
-    """Return the second term of eq. (7). d, V [T, ..., S] -> [..., S, A]"""
+    """Return the second term of eq. (7). d_t and V_{T-1-t} [T, ..., S] -> [..., S, A]"""
     X = onp.matmul(onp.moveaxis(d, 0, -1), onp.moveaxis(V, 0, -2))  # [..., S, S], sum over t
     return prepared.gamma * onp.matmul(prepared.transition, X[..., None])[..., 0]  # sum over s'
 
 
+def _gradient(prepared: PreparedMDP, d: Array, V: Array) -> Array:
+    """Return the right side of eq. (7). d, V as in `_future_part` -> [..., S, A]"""
+    return onp.sum(d, 0)[..., None] * prepared.rewards + _future_part(prepared, d, V)
+
+
 @primitive
 def prepared_return(probs: Array, prepared: PreparedMDP) -> Array:
-    """Return J, eqs. (2) and (6). probs [..., S, A], from `broadcast` -> [...]"""
+    """Return J, eqs. (2) and (6). probs [..., S, A] -> [...]"""
     _, Vd = _values_and_occupancy(probs, prepared)
     return onp.sum(prepared.initial * Vd[-1, 0], axis=-1)
 
@@ -151,27 +145,32 @@ def prepared_gradient(probs: Array, prepared: PreparedMDP) -> Array:
     if prepared.horizon == 1:
         return prepared.initial[..., None] * prepared.rewards + onp.zeros(probs.shape)
     _, Vd = _values_and_occupancy(probs, prepared)
-    d, V = Vd[:, 1], _values_to_go(Vd, prepared.horizon)
-    return d.sum(0)[..., None] * prepared.rewards + _future_part(prepared, d, V)
+    return _gradient(prepared, Vd[:, 1], _values_to_go(Vd, prepared.horizon))
 
 
-def prepared_derivatives(probs: Array, v: Array, prepared: PreparedMDP) -> tuple[Array, Array]:
-    """Return dJ/dpi and the Hessian of J times v, eqs. (4), (5) and (7). each [..., S, A]"""
-    if prepared.horizon == 1:
-        return prepared_gradient(probs, prepared), onp.zeros(probs.shape)
-    matrices, Vd = _values_and_occupancy(probs, prepared)
-    # Sources by (5): gamma P_v V_t + r_v for delta V_{t+1}, and gamma P_v^T d_{t-1} for delta d_t.
-    previous = _previous(Vd, prepared.horizon)
-    sources = onp.matmul(_matrices(v, prepared), previous[..., None])[..., 0]
-    sources[:, 0] += onp.sum(v * prepared.rewards, axis=-1)  # r_v
-    delta_Vd = _run_recursions(matrices, sources, prepared.horizon)
+def prepared_derivatives(probs: Array, prepared: PreparedMDP) -> tuple[Array, Run]:
+    """Return dJ/dpi, and the function that multiplies the Hessian of J by v: eqs. (4), (5), (7).
+
+    The function v -> Hess J v keeps V and d of the policy, so a product runs the recursions once.
+    """
+    run, Vd = _values_and_occupancy(probs, prepared)
     d, V = Vd[:, 1], _values_to_go(Vd, prepared.horizon)
-    delta_d, delta_V = delta_Vd[:, 1], _values_to_go(delta_Vd, prepared.horizon)
-    # By (7), line 1 of (5) needs the sum of two X: of delta d and V, and of d and delta V. Each X
-    # is a sum over t, so one product of the arrays, joined along t, gives the sum of both.
-    future = _future_part(prepared, onp.concatenate([delta_d, d]), onp.concatenate([V, delta_V]))
-    gradient = d.sum(0)[..., None] * prepared.rewards + _future_part(prepared, d, V)
-    return gradient, delta_d.sum(0)[..., None] * prepared.rewards + future
+    # The rows of earlier[0] are V_t, and the rows of earlier[1] are d_{t-1}. [2, ..., T, S]
+    earlier = onp.moveaxis(previous(Vd, prepared.horizon), 0, -2)
+
+    def hessian_product(v: Array) -> Array:
+        # Sources by (5): gamma P_v V_t + r_v for delta V_{t+1}, gamma P_v^T d_{t-1} for delta d_t.
+        rows = onp.matmul(earlier, onp.swapaxes(_matrices(v, prepared), -1, -2))
+        sources = onp.ascontiguousarray(onp.moveaxis(rows, -2, 0))
+        sources[:, 0] += onp.sum(v * prepared.rewards, axis=-1)  # r_v
+        delta_Vd = run(sources)
+        delta_d, delta_V = delta_Vd[:, 1], _values_to_go(delta_Vd, prepared.horizon)
+        # By (7), line 1 of (5) needs two X: of delta d and V, and of d and delta V. Each X is a sum
+        # over t, so one product of the arrays, joined along t, gives the sum of both.
+        together = onp.concatenate([delta_d, d]), onp.concatenate([V, delta_V])
+        return delta_d.sum(0)[..., None] * prepared.rewards + _future_part(prepared, *together)
+
+    return _gradient(prepared, d, V), hessian_product
 
 
 def _gradient_vjp(ans: Any, probs: Any, prepared: PreparedMDP) -> Any:
@@ -183,7 +182,7 @@ def _gradient_vjp(ans: Any, probs: Any, prepared: PreparedMDP) -> Any:
         if isbox(v) or isbox(probs):  # autograd needs a third derivative
             slope = grad(lambda p: np.sum(_recursion(p, prepared)))
             return grad(lambda p: np.sum(slope(p) * v))(probs)
-        return prepared_derivatives(probs, v, prepared)[1]
+        return prepared_derivatives(probs, prepared)[1](v)
 
     return vjp
 
@@ -247,4 +246,4 @@ def hessian_product(
     """Return the Hessian of J in the probabilities, times v, eq. (5). each [..., S, A]"""
     probs, prepared = prepare_with_policy(mdp, probs, horizon, gamma)
     v = shaped("v", floats("v", v), probs.shape, "probs")
-    return prepared_derivatives(probs, v, prepared)[1]
+    return prepared_derivatives(probs, prepared)[1](v)

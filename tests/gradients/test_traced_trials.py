@@ -8,13 +8,13 @@ from problems import small_grid
 
 from metarl_min.basics import trees
 from metarl_min.gradients import (
-    adaptation,
     estimator_weights,
     traced_trials,
     trial_gradients,
     trials,
 )
 from metarl_min.gradients.adaptation_settings import adaptation as resolve
+from metarl_min.gradients.forward_passes import gradient
 from metarl_min.gradients.traced_trials import META_GRADIENTS, TRACED
 from metarl_min.mdps import policies, rollouts
 from metarl_min.tasks.bandits import bandit
@@ -85,8 +85,8 @@ def test_the_gradient_in_alpha_of_the_last_step_is_that_of_plain_for_every_estim
     )
     L = [*zero, outer[1]]
     in_alpha = META_GRADIENTS[name].gradients(how, one_step, L).in_alpha()
-    v = adaptation.gradient(how.policy, trial.path[1], outer[1])
-    g = adaptation.gradient(how.policy, trial.path[0], trial.inner[0])
+    v = gradient(how.policy, trial.path[1], outer[1])
+    g = gradient(how.policy, trial.path[0], trial.inner[0])
     truth = trees.sum_tasks(trees.map_leaves(np.multiply, v, g), trial.path[0])
     assert by_hand.relative_error(in_alpha, truth) < 1e-12
 

@@ -11,6 +11,7 @@ from problems import TOGGLE_TASK, TWO_ARMS, small_grid
 from metarl_min.basics import trees
 from metarl_min.gradients import adaptation, objectives, trial_gradients, trials
 from metarl_min.gradients.adaptation_settings import adaptation as resolve
+from metarl_min.gradients.forward_passes import gradient
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import family_of_candidates
@@ -220,15 +221,15 @@ def test_the_gradient_in_one_step_size_is_the_sum_over_the_parameters(name):
 def test_the_gradient_of_first_order_in_alpha_holds_the_inner_gradients_fixed(policy):
     how, trial, outer = sampled(small_grid(), trial_gradients.fomaml, policy=policy)
     in_theta, in_alpha = trial_gradients.fomaml.gradients(how, trial, outer)
-    fixed = [adaptation.gradient(policy, phi, L) for phi, L in zip(trial.path, trial.inner)]  # noqa: B905
+    fixed = [gradient(policy, phi, L) for phi, L in zip(trial.path, trial.inner)]  # noqa: B905
     truth = trees.map_leaves(np.zeros_like, trial.path[0])
     for k, L in enumerate(outer):
-        at_k = adaptation.gradient(policy, trial.path[k], L)
+        at_k = gradient(policy, trial.path[k], L)
         for j in range(k):  # phi_k = theta + alpha (g_0 + .. + g_{k-1})
             product = trees.map_leaves(np.multiply, at_k, fixed[j])
             truth = trees.add_scaled(truth, 1.0, trees.sum_tasks(product, truth))
     assert by_hand.relative_error(in_alpha(), truth) < 1e-12
-    total = [trees.sum_tasks(adaptation.gradient(policy, phi, L), truth)
+    total = [trees.sum_tasks(gradient(policy, phi, L), truth)
              for phi, L in zip(trial.path, outer, strict=True)]  # fmt: skip
     truth = trees.map_leaves(lambda *x: sum(x), *total)
     assert by_hand.relative_error(in_theta, truth) < 1e-12
@@ -236,12 +237,12 @@ def test_the_gradient_of_first_order_in_alpha_holds_the_inner_gradients_fixed(po
 
 @pytest.mark.parametrize("policy", [policies.tabular, policies.mlp(3)], ids=["table", "network"])
 @pytest.mark.parametrize("name", ALL)
-def test_the_probabilities_that_a_trial_keeps_change_no_bit_of_the_gradients(name, policy):
+def test_the_forward_passes_that_a_trial_keeps_change_no_bit_of_the_gradients(name, policy):
     how, trial, outer = sampled(small_grid(), ALL[name], policy=policy)
-    for kept, phi in zip(trial.probs, trial.path, strict=True):
-        np.testing.assert_array_equal(kept, policies.softmax(policy.logits(phi)))
+    for kept, phi in zip(trial.passes, trial.path, strict=True):
+        np.testing.assert_array_equal(kept.probs, policies.softmax(policy.logits(phi)))
     in_theta, in_alpha = ALL[name].gradients(how, trial, outer)
-    again = ALL[name].gradients(how, trial._replace(probs=()), outer)
+    again = ALL[name].gradients(how, trial._replace(passes=()), outer)
     for found, truth in ((in_theta, again.in_theta), (in_alpha(), again.in_alpha())):
         for leaf in truth:
             np.testing.assert_array_equal(found[leaf], truth[leaf])

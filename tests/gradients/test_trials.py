@@ -92,9 +92,9 @@ def test_sampled_trials_follow_the_rule_that_the_surrogates_describe():
     assert [stage.rewards.shape for stage in trial.stages] == [(7, 2, 1)] * 5
     assert trials.join_stages(trial.stages).rewards.shape == (7, 10, 1)
     path = adaptation.inner_loop(policies.tabular, theta, 0.5, trial.inner)
-    for phi, pi, again in zip(trial.path, trial.probs, path, strict=True):
+    for phi, kept, again in zip(trial.path, trial.passes, path, strict=True):
         np.testing.assert_array_equal(phi["logits"], again["logits"])
-        np.testing.assert_array_equal(pi, policies.softmax(again["logits"]))
+        np.testing.assert_array_equal(kept.probs, policies.softmax(again["logits"]))
     means = trials.per_episode(trial.stages)
     np.testing.assert_allclose(means[2:4], trial.stages[1].rewards.mean(0)[:, 0], atol=1e-15)
 

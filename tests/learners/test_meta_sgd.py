@@ -7,6 +7,7 @@ from autograd import grad
 
 from metarl_min.basics import trees
 from metarl_min.gradients import adaptation, objectives
+from metarl_min.gradients.forward_passes import gradient
 from metarl_min.learners.meta_sgd import meta_sgd
 from metarl_min.mdps import policies
 from metarl_min.tasks.bandits import bandit
@@ -61,7 +62,7 @@ def test_first_order_is_the_gradient_with_every_hessian_dropped():
     theta, alpha, J = problem(policies.tabular)
     inner, outer = [J] * 3, [None, J, None, J]
     path = adaptation.inner_loop(policies.tabular, theta, alpha, inner)
-    constants = [adaptation.gradient(policies.tabular, phi, J) for phi in path[:-1]]
+    constants = [gradient(policies.tabular, phi, J) for phi in path[:-1]]
 
     def F(both):
         phi, total = trees.broadcast_to_tasks(both["theta"], 3), 0.0

@@ -1,6 +1,7 @@
 """Policies, eqs. (1)-(9), against closed forms, complex steps and plainly traced derivatives."""
 
 import pickle
+from functools import partial
 
 import autograd.numpy as np
 import numpy as onp
@@ -16,7 +17,7 @@ from numpy.testing import assert_allclose
 from metarl_min.basics import trees
 from metarl_min.basics.checks import complex_step
 from metarl_min.gradients import objectives
-from metarl_min.mdps import policies
+from metarl_min.mdps import action_sums, policies
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import (
     Policy,
@@ -309,6 +310,12 @@ def test_pullback_gives_every_coordinate_of_the_gradient_of_each_task(objective,
         assert_allclose(traced[name], total[name], atol=1e-13, err_msg=name)
 
 
+def product_of(policy, J, params, v):
+    """The Hessian of an objective in the parameters of a policy, times v."""
+    z, hidden = policy.forward(params)
+    return policy.hessian_product(params, hidden, v, J.gradient(z), partial(J.hessian_product, z))
+
+
 @pytest.mark.verifies("policies.9")
 @every_objective
 @every_policy
@@ -320,8 +327,7 @@ def test_hessian_product_is_that_of_plain_double_tracing_and_of_differences(
     ours = POLICIES[policy][0]
     leading = () if shared else (M,)
     params, v = parameters(ours, 15, leading), parameters(ours, 16, leading)
-    z = ours.logits(params)
-    product = ours.hessian_product(params, v, z, J.gradient, J.hessian_product)
+    product = product_of(ours, J, params, v)
     for m, (one, function) in enumerate(plain_functions(policy, plain, params, shared)):
         along = of_task(v, m, shared)
         traced = grad(lambda p, f=function, v=along: trees.dot(grad(f)(p), v))(one)
@@ -338,11 +344,10 @@ def test_shared_parameters_take_one_direction_per_task(policy):
     J, _ = sampled()
     ours = POLICIES[policy][0]
     params, v = parameters(ours, 17), parameters(ours, 18, (M,))
-    z = ours.logits(params)
-    together = ours.hessian_product(params, v, z, J.gradient, J.hessian_product)
+    together = product_of(ours, J, params, v)
     for m in range(M):
         one = of_task(v, m, False)
-        alone = ours.hessian_product(params, one, z, J.gradient, J.hessian_product)
+        alone = product_of(ours, J, params, one)
         for name in params:
             assert together[name].shape == (M, *params[name].shape)
             assert_allclose(together[name][m], alone[name][m], rtol=1e-12, atol=1e-14)
@@ -359,8 +364,7 @@ def test_the_formulas_can_be_traced_once_more(policy):
         return trees.dot(ours.pullback(p, J.gradient(ours.logits(p))), v)
 
     traced = grad(slope)(params)
-    z = ours.logits(params)
-    product = ours.hessian_product(params, v, z, J.gradient, J.hessian_product)
+    product = product_of(ours, J, params, v)
     for name in params:
         assert abs(product[name]).max() > 1e-4
         assert_allclose(traced[name], product[name], atol=1e-13)
@@ -424,13 +428,13 @@ def test_a_network_needs_a_whole_number_of_hidden_units(make, kind, text):
 def test_few_actions_or_many_are_reduced_to_the_same_numbers(num_actions, leading):
     generator = rng()
     x = generator.normal(size=(*leading, num_actions))
-    total = policies.sum_over_actions(x)
+    total = action_sums.sum_over_actions(x)
     assert total.shape == (*leading, 1)
     assert_allclose(total, x.sum(-1, keepdims=True), rtol=1e-13, atol=1e-14)
     assert_allclose(policies.softmax(1000 * x).sum(-1), 1, rtol=1e-13)  # no overflow: maxima
     assert_allclose(policies.greedy(x).argmax(-1), x.argmax(-1), atol=0)
     u = generator.normal(size=total.shape)
-    first = grad(lambda x: np.sum(u * policies.sum_over_actions(x) ** 3))
+    first = grad(lambda x: np.sum(u * action_sums.sum_over_actions(x) ** 3))
     assert_allclose(first(x), 3 * u * total**2 + 0 * x, rtol=1e-12)
     second = grad(lambda x: np.sum(first(x)))(x)
     assert_allclose(second, 6 * u * total * num_actions + 0 * x, rtol=1e-12)

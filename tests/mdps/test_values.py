@@ -267,7 +267,7 @@ def test_derivatives_have_the_leading_axes_of_the_policies(horizon):
     many = onp.repeat(probs[None], 3, axis=0)
     for slope in (
         values.policy_gradient(task, many, horizon),
-        values.prepared_derivatives(many, many, prepared_mdps.prepare(task, horizon))[0],
+        values.prepared_derivatives(many, prepared_mdps.prepare(task, horizon))[0],
     ):
         assert slope.shape == (3, 2, 2)
         assert all(close(row, gradient(task, probs, horizon)) for row in slope)
@@ -432,10 +432,10 @@ def test_the_prepared_functions_give_what_the_public_functions_give(seed, settin
     v = tangent(seed, probs)
     exact = values.expected_return(batch, shared, *setting)
     assert close(values.prepared_return(probs, prepared), exact)
-    slopes, along = values.prepared_derivatives(probs, v, prepared)
+    slopes, product = values.prepared_derivatives(probs, prepared)
     for slope in (slopes, values.prepared_gradient(probs, prepared)):
         assert close(slope, values.policy_gradient(batch, probs, *setting))
-    assert close(along, values.hessian_product(batch, probs, v, *setting))
+    assert close(product(v), values.hessian_product(batch, probs, v, *setting))
 
 
 def test_broadcasting_a_shared_policy_sums_its_gradient_over_the_tasks():

@@ -1,0 +1,79 @@
+"""The inner loop, and what it computes at each iterate that later derivatives use again.
+
+The derivatives of an objective at an iterate phi need the hidden activations of the network, the
+probabilities pi, and, for the expected return, the values and the occupancy of pi. An inner step
+computes all of these. The backward chain of `adaptation` needs them a second time. So the fast form
+of the inner loop, `forward_passes`, keeps them. `take_steps` is the plain form, which autograd can
+trace. Both have the same iterates. The functions trust their arguments.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from metarl_min.basics import trees
+from metarl_min.basics.trees import Array, Tree
+from metarl_min.gradients.objective import Objective
+from metarl_min.mdps.policies import Policy, softmax
+
+Objectives = Sequence[Any]  # one for each iterate or step: each is an Objective or None
+
+
+class ForwardPass(NamedTuple):
+    """What was computed at one iterate phi."""
+
+    hidden: Any  # the values that the derivatives of the policy use again
+    probs: Array  # pi [M, S, A]; without the axis M if the tasks share phi
+    derivatives: Any = None  # the `Derivatives` of the inner objective, if there is one
+
+
+Passes = Sequence[ForwardPass]  # at phi_0 .. phi_K; empty if not yet computed
+
+
+def gradient(policy: Policy, phi: Tree, objective: Objective) -> Tree:
+    """Return the gradient of an objective in the parameters phi. Autograd may trace phi."""
+    z, hidden = policy.forward(phi)
+    return policy.backward(phi, hidden, objective.gradient_at(softmax(z)))
+
+
+def take_steps(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> list[Tree]:
+    """Return phi_0 .. phi_K, the iterates of the inner loop. Autograd may trace theta."""
+    path = [theta]
+    for objective in inner:
+        path.append(trees.add_scaled(path[-1], alpha, gradient(policy, path[-1], objective)))
+    return path
+
+
+def forward_pass(policy: Policy, phi: Tree) -> ForwardPass:
+    """Return the forward pass at phi, without an inner objective."""
+    z, hidden = policy.forward(phi)
+    return ForwardPass(hidden=hidden, probs=softmax(z))
+
+
+def with_objective(forward: ForwardPass, objective: Objective | None) -> ForwardPass:
+    """Return the forward pass with the derivatives of an inner objective, if there is one."""
+    if objective is None:
+        return forward
+    return forward._replace(derivatives=objective.derivatives_at(forward.probs))
+
+
+def next_iterate_of(policy: Policy, phi: Tree, alpha: Any, forward: ForwardPass) -> Tree:
+    """Return the iterate after an inner step from phi, whose forward pass has an objective."""
+    g = policy.backward(phi, forward.hidden, forward.derivatives.gradient)
+    return trees.add_scaled(phi, alpha, g)
+
+
+def forward_passes(
+    policy: Policy, theta: Tree, alpha: Any, inner: Objectives
+) -> tuple[list[Tree], list[ForwardPass]]:
+    """Return `take_steps`, and the forward pass of every iterate."""
+    path, passes = [theta], []
+    for objective in inner:
+        passes.append(with_objective(forward_pass(policy, path[-1]), objective))
+        path.append(next_iterate_of(policy, path[-1], alpha, passes[-1]))
+    return path, [*passes, forward_pass(policy, path[-1])]
+
+
+def passes_of_path(policy: Policy, path: Sequence[Tree], inner: Objectives) -> Passes:
+    """Return the forward pass of every iterate of a path that is known."""
+    pairs = zip(path, [*inner, None], strict=True)
+    return [with_objective(forward_pass(policy, phi), J) for phi, J in pairs]
