@@ -9,6 +9,7 @@ from functools import cache
 
 import grading_services
 import pytest
+from submissions_here import grade_here
 
 from metarl_min.teach import commands, grading, manifests
 from metarl_min.teach.registry import QUESTIONS
@@ -54,9 +55,11 @@ WHEELS = ("numpy-2.4.6-cp312-cp312-manylinux_2_28_x86_64.whl", "autograd-1.9.1-p
 def place(tmp_path, monkeypatch):
     """A working directory with an assignment, submissions, wheels, and what is wrong.
 
-    All tests ask the same questions, which remember their cases.
+    All tests ask the same questions, which remember their cases. Submissions are graded in this
+    process: `test_submissions.py` tests the processes.
     """
     monkeypatch.chdir(tmp_path)
+    grade_here(monkeypatch)
     monkeypatch.setattr(manifests, "QUESTIONS", QUESTIONS | {"meta_gradient": REMEMBERED})
     for name in ("course/hw9", "submissions", "wheels", "empty", "broken", "unbalanced"):
         (tmp_path / name).mkdir(parents=True)

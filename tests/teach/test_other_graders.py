@@ -7,8 +7,10 @@ extra `grading` of setup.cfg names the versions.
 import json
 import textwrap
 import unittest
+from functools import cache
 
 import pytest
+from submissions_here import grade_here
 
 from metarl_min.teach import grading, manifests
 from metarl_min.teach.exact_meta_gradients import meta_gradient
@@ -59,12 +61,17 @@ CHECK = textwrap.dedent("""\
 EARNED = CHECK.replace("check(", "earned(").replace("=5)", "=5, partial={'first order': 0.4})")
 
 
-def own_points(source, partial=None):
-    """Return the points that the grader of this package gives."""
+@cache
+def assignment(share):
+    """The assignment, read once: its questions remember their cases."""
     test = {"id": "5.1", "question": "meta_gradient", "points": POINTS, "visibility": "visible"}
-    test = {**test, "partial": partial or {}}
-    content = {"id": "hw5", "title": "t", "file": "hw5.py", "tests": [test]}
-    grade = grading.grade(manifests.parse(content), source.encode(), 0)
+    test = {**test, "partial": {"first order": share} if share else {}}
+    return manifests.parse({"id": "hw5", "title": "t", "file": "hw5.py", "tests": [test]})
+
+
+def own_points(source, share=0.0):
+    """Return the points that the grader of this package gives. First order has a share of them."""
+    grade = grading.grade(assignment(share), source.encode(), 0)
     return grading.total(grade.results)[0]
 
 
@@ -75,7 +82,8 @@ def function_of(source):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_this_package(name):
+def test_this_package(name, monkeypatch):
+    grade_here(monkeypatch)
     source, points = SUBMISSIONS[name]
     assert own_points(source) == points
 
@@ -94,7 +102,7 @@ PARTIAL = {"first order": 0.4}
 
 def test_earned_gives_a_part_of_the_points(capsys):
     points = earned(meta_gradient(), function_of(FIRST_ORDER), points=5, partial=PARTIAL)
-    assert type(points) is float and points == own_points(FIRST_ORDER, PARTIAL) == 2
+    assert type(points) is float and points == own_points(FIRST_ORDER, PARTIAL["first order"]) == 2
     assert "first order" in capsys.readouterr().out
     assert earned(meta_gradient(), function_of(FIRST_ORDER), points=5) == 0
     assert earned(meta_gradient(), function_of(RIGHT), points=5, partial=PARTIAL) == 5

@@ -8,6 +8,7 @@ from functools import cache
 import grading_services
 import pytest
 from command_line import strict
+from submissions_here import grade_here
 
 from metarl_min.teach import grading, manifests, result_files
 from metarl_min.teach.faults import Fault
@@ -34,6 +35,7 @@ OUTCOMES = {  # a submission -> the mistake that its visible test reports
     "while True: pass": "time",
     "x = '" + "y" * 1_000_001 + "'": "too long",
 }
+ALONE = "while True", "os._exit", "bytearray(10**11)"  # what needs a process of its own
 SERVICE = result_files.submission_of(grading_services.CLASSROOM50)
 
 
@@ -72,8 +74,10 @@ def check_both(grade):
 
 
 @pytest.mark.parametrize("source", OUTCOMES, ids=lambda source: repr(source[:60]))
-def test_each_outcome_is_a_valid_result(source):
-    seconds = 0.5 if "while True" in source else 60
+def test_each_outcome_is_a_valid_result(source, monkeypatch):
+    seconds = 0.2 if "while True" in source else 60
+    if not any(text in source for text in ALONE):
+        grade_here(monkeypatch)
     grade = grading.grade(assignment(seconds), source.encode("utf-8", "surrogatepass"), 1)
     one, other = check_both(grade)
     assert [x["score"] for x in one["tests"]] == [0, 0] and other["score"] == 0

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from submissions_here import grade_here
 
 from metarl_min.teach import manifests, verification
 from metarl_min.teach.questions import Mistake
@@ -53,7 +54,8 @@ def test_a_good_assignment_has_no_fault(folder):
     assert verify(folder) == []
 
 
-def test_a_wrong_solution_and_too_few_right_programs_are_found(folder):
+def test_a_wrong_solution_and_too_few_right_programs_are_found(folder, monkeypatch):
+    grade_here(monkeypatch)
     change(folder / "hw0.py", "2 * x", "2.5 * x")
     for file in (folder / "right").iterdir():
         file.unlink()
@@ -62,30 +64,33 @@ def test_a_wrong_solution_and_too_few_right_programs_are_found(folder):
     assert few == "right/ must hold another right solution, got none"
 
 
-def test_a_marker_names_a_test(folder):
+def test_a_marker_names_a_test(folder, monkeypatch):
     """As after a test has got another id."""
+    grade_here(monkeypatch)
     change(folder / "hw0.py", "### BEGIN SOLUTION 0.1", "### BEGIN SOLUTION 0.7")
     assert verify(folder) == ["the id of a marker must begin the id of a test, got 0.7"]
 
 
 def test_every_other_fault_is_found(folder, monkeypatch):
     """A solution in the stub, a right program that is refused, a mistake without its name."""
+    grade_here(monkeypatch)
     change(folder / "hw0.py", "    ### BEGIN", "    if x == x: return x + x\n    ### BEGIN")
     change(folder / "right/2.py", "3 * x - x", "round(2 * x, 3)")
     question = double()
     other = {"three": Mistake(lambda x: 3 * x if x < 1.5 else float("nan"), "")}
     named = question._replace(mistakes=question.mistakes | other)
     monkeypatch.setattr(manifests, "QUESTIONS", {"double": lambda: named})
-    monkeypatch.setattr(verification, "SECONDS", 0.0)
+    monkeypatch.setattr(verification, "SECONDS", -1.0)
     slow, stub, right, *mistakes = verify(folder)
-    assert slow.startswith("grading must take at most 0 s of processor time, got ")
+    assert slow.startswith("grading must take at most -1 s of processor time, got ")
     assert stub.startswith("0.1: the student's version contains the solution of double")
     assert right.startswith("right/2.py must have all points, got 0 of 2 points; 0.1: ")
     assert len(mistakes) == 2
     assert all(x.startswith("0.1: the mistake 'three' must be found, got") for x in mistakes)
 
 
-def test_wrong_markers_and_a_missing_master_are_errors(folder):
+def test_wrong_markers_and_a_missing_master_are_errors(folder, monkeypatch):
+    grade_here(monkeypatch)
     change(folder / "hw0.py", "    ### END SOLUTION\n", "")
     with pytest.raises(ValueError, match="line 3: a solution must end"):
         verify(folder)
