@@ -62,6 +62,7 @@ def test_pip_installs_the_wheel_of_this_package(tmp_path):
     ((name, content),) = wheels.own_wheel().items()
     (tmp_path / name).write_bytes(content)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    pip += ["--no-compile", "--disable-pip-version-check"]
     subprocess.run([*pip, "--target", str(tmp_path / "x"), str(tmp_path / name)], check=True)
     (about,) = importlib.metadata.distributions(path=[str(tmp_path / "x")])
     assert (about.name, about.version) == ("metarl_min", metarl_min.__version__)
