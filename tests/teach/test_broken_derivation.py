@@ -28,7 +28,7 @@ def test_a_right_program_has_all_points():
 
 @pytest.mark.parametrize("name", QUESTION.mistakes)
 def test_a_mistake_is_named(name):
-    for seed in range(5):
+    for seed in range(4):
         verdict = graded(QUESTION.mistakes[name].program, seed)
         assert verdict.score == 0 and verdict.mistake == name
 

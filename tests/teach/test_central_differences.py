@@ -25,13 +25,13 @@ def by_hand(f, x, h):
 
 
 def test_a_right_program_has_all_points():
-    assert all(graded(by_hand, seed).score == 1 for seed in range(20))
-    assert all(graded(central, seed).score == 1 for seed in range(20))
+    assert all(graded(by_hand, seed).score == 1 for seed in range(8))
+    assert all(graded(central, seed).score == 1 for seed in range(8))
 
 
 @pytest.mark.parametrize("name", QUESTION.mistakes)
 def test_a_mistake_is_named(name):
-    for seed in range(5):
+    for seed in range(4):
         verdict = graded(QUESTION.mistakes[name].program, seed)
         assert verdict.score == 0 and verdict.mistake == name
         assert QUESTION.mistakes[name].say in verdict.text

@@ -52,7 +52,7 @@ def test_many_tasks_are_adapted_as_one():
 @pytest.mark.parametrize("num_steps", [1, 3])
 def test_a_right_program_has_full_points_for_every_seed(num_steps):
     question = inner_loops.adapt(num_steps)
-    assert {graded(by_hand, question, seed).score for seed in range(20)} == {1.0}
+    assert {graded(by_hand, question, seed).score for seed in range(8)} == {1.0}
 
 
 @pytest.mark.parametrize("num_steps", [1, 2, 3])

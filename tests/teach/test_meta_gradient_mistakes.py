@@ -1,6 +1,7 @@
 """Every mistake in the exact meta-gradient has its own name, also if it is made by hand."""
 
 import itertools
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ from metarl_min.teach.exact_meta_gradients import meta_gradient
 from metarl_min.teach.questions import in_this_process
 
 BANK = topic.bank(2)
+QUESTION = cache(meta_gradient)  # asked by all tests, because it remembers its cases
 
 
 def graded(program, num_steps, seed):
-    question = meta_gradient(num_steps=num_steps)
-    return question.grade(in_this_process(program), np.random.default_rng(seed))
+    return QUESTION(num_steps=num_steps).grade(
+        in_this_process(program), np.random.default_rng(seed)
+    )
 
 
 def derivatives(theta, r):
@@ -55,11 +58,12 @@ def displacement(theta, tasks, alpha, num_steps):
     return total / len(tasks)
 
 
-@pytest.mark.parametrize(("seed", "name"), list(enumerate(BANK)))
-def test_every_mistake_is_refused_by_its_own_name(seed, name):
-    verdict = graded(BANK[name].program, 2, seed)
-    assert (verdict.score, verdict.mistake) == (0, name)
-    assert BANK[name].say in verdict.text and BANK[name].equation in verdict.text
+@pytest.mark.parametrize("name", BANK)
+def test_every_mistake_is_refused_by_its_own_name(name):
+    for seed in (1, 3):
+        verdict = graded(BANK[name].program, 2, seed)
+        assert (verdict.score, verdict.mistake) == (0, name)
+        assert BANK[name].say in verdict.text and BANK[name].equation in verdict.text
 
 
 def test_mistakes_that_are_made_by_hand_have_the_same_names():

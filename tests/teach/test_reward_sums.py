@@ -22,9 +22,9 @@ def graded(program, seed=0):
 
 
 def test_a_right_program_has_all_points_and_every_mistake_its_name():
-    for seed in range(20):
+    for seed in range(8):
         assert graded(returns_to_go, seed).score == 1
-    for seed in range(5):
+    for seed in range(4):
         for name, mistake in QUESTION.mistakes.items():
             verdict = graded(mistake.program, seed)
             assert (verdict.score, verdict.mistake) == (0, name)
