@@ -146,8 +146,7 @@ def test_meta_training_beats_the_control_and_the_unadapted_start():
 OUTERS = {"trpo": trpo(max_kl=0.05), "clipped": clipped(0.3, adam(0.05))}
 
 
-@pytest.mark.parametrize("update", ["trpo", "clipped"])
-@pytest.mark.parametrize("policy", ["table", "network:8"])
+@pytest.mark.parametrize(("update", "policy"), [("trpo", "network:8"), ("clipped", "table")])
 def test_a_trust_region_and_a_clipped_surrogate_learn_too(update, policy):
     family = bandit(arms=3, pulls=4, prior=((1, 1), (1, 4), (1, 4)))
     learner = maml(family, outer=OUTERS[update], policy=policies.parse(policy), num_tasks=100)
