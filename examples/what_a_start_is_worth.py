@@ -13,6 +13,7 @@ from metarl_min.learners.maml import maml
 from metarl_min.tasks.bandits import bandit
 from metarl_min.tasks.gridworlds import gridworld
 
+NUM_TASKS = 20_000  # fresh tasks
 PRIOR = ((1, 1), (2, 2), (4, 4), (1, 3), (1, 5))
 FAMILIES = {
     "bandit prior=1,1/2,2/4,4/1,3/1,5": (bandit(prior=PRIOR), 100),
@@ -29,7 +30,7 @@ def rows():
         state = training.train(learner, iterations, seed=0)
         control = learner.untrained_control(np.random.default_rng([0, 0, 2])).state
         pair = [
-            evaluation.evaluate(learner, player, num_tasks=20_000, seed=0)
+            evaluation.evaluate(learner, player, num_tasks=NUM_TASKS, seed=0)
             for player in (state, control)
         ]
         yield name, pair

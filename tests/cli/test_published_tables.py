@@ -20,7 +20,7 @@ def recompute(table, cells, trials):
 def bandits():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(baseline_columns.NUM_TUNING, "bandits", 200)
-        gittins = COLUMNS["bandits"]["gittins"]._replace(grid=(0.9, 0.99))
+        gittins = COLUMNS["bandits"]["gittins"]._replace(grid=(0.99,))
         patch.setitem(COLUMNS["bandits"], "gittins", gittins)
         yield recompute("bandits", [(10, 5), (10, 50), (100, 5)], 1000)
 

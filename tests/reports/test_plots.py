@@ -1,8 +1,6 @@
 """The pictures of `compare` and of `estimators`."""
 
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -21,8 +19,7 @@ def result():
     }
 
 
-@pytest.fixture
-def drawn(monkeypatch):
+def recorded(monkeypatch):
     """Return the list of the figures that will be drawn."""
     figures = pytest.importorskip("matplotlib.figure")
     drawn = []
@@ -37,9 +34,17 @@ def drawn(monkeypatch):
 
 
 @pytest.fixture
-def figure(drawn):
-    """Return the figure of `compare`."""
-    assert plots.curves(result()).startswith(b"\x89PNG")
+def drawn(monkeypatch):
+    """The figures that this test draws."""
+    return recorded(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def figure():
+    """The figure of `compare`, drawn once."""
+    with pytest.MonkeyPatch.context() as patch:
+        drawn = recorded(patch)
+        assert plots.curves(result()).startswith(b"\x89PNG")
     return drawn[0]
 
 
@@ -75,16 +80,12 @@ def test_axes_are_labelled_and_no_two_lines_look_alike(figure):
         assert len(set(looks)) == len(looks)
 
 
-def test_drawing_leaves_the_matplotlib_of_the_caller_as_it_is():
-    pytest.importorskip("matplotlib")
-    code = (
-        "import sys, test_plots; from metarl_min.reports import plots;"
-        "plots.curves(test_plots.result());"
-        "assert 'matplotlib.pyplot' not in sys.modules"
-    )
-    folder = Path(__file__).parent
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder)
-    assert done.returncode == 0, done.stderr
+def test_drawing_leaves_the_matplotlib_of_the_caller_as_it_is(monkeypatch):
+    matplotlib = pytest.importorskip("matplotlib")
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
+    before = matplotlib.rcParams.copy()
+    plots.curves(result())
+    assert "matplotlib.pyplot" not in sys.modules and matplotlib.rcParams.copy() == before
 
 
 def test_estimators_are_curves_of_bias_and_deviation_with_N_along_them(drawn):
