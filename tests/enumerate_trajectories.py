@@ -131,15 +131,11 @@ def discounted_forever(mdp, policy, gamma, steps=80):
 
     The policy and the MDP may be complex.
     """
-    S, A = len(mdp.transition), len(mdp.transition[0])
-    here, total = list(mdp.initial), 0.0
+    here, total = mdp.initial, 0.0
     for t in range(steps):
-        arrive = [0.0] * S
-        for s, a, z in product(range(S), range(A), range(S)):
-            p = here[s] * policy[s][a] * mdp.transition[s][a][z]
-            total = total + gamma**t * p * mdp.reward[s][a][z]
-            arrive[z] = arrive[z] + p
-        here = arrive
+        p = here[:, None, None] * policy[:, :, None] * mdp.transition  # of (s, a, s') at step t
+        total = total + gamma**t * (p * mdp.reward).sum()
+        here = p.sum((0, 1))
     return total
 
 

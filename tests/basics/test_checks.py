@@ -7,7 +7,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import grad
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from smooth_functions import LOSSES, remembered, sampled_return, smooth_function
 
@@ -51,6 +51,7 @@ def test_steps_that_leave_the_domain_are_passed_over_without_a_warning():
 
 @pytest.mark.parametrize("method", ["finite_differences", "complex_step"])
 @pytest.mark.parametrize("scale", SCALES)
+@settings(max_examples=5)  # six combinations have examples of their own
 @given(st.integers(0, 10_000))
 def test_a_right_gradient_passes_and_one_percent_in_any_coordinate_is_caught(method, scale, seed):
     function, gradient, x = smooth(seed)
@@ -190,7 +191,7 @@ def test_autograd_agrees_with_both_methods():
 @pytest.mark.parametrize("loss", LOSSES)
 def test_no_right_gradient_is_wrong_and_wrong_ones_are_found_whatever_the_values_have_lost(loss):
     verdicts = {"right": [], "twice": [], "sign": [], "one entry": []}
-    for seed in range(16):
+    for seed in range(8):
         f, gradient, x = smooth_function(seed)
         f, g = remembered(LOSSES[loss](f)), gradient(x)
         one = g * np.where(np.arange(3) == abs(g).argmax(), 1.01, 1)
@@ -198,10 +199,10 @@ def test_no_right_gradient_is_wrong_and_wrong_ones_are_found_whatever_the_values
             verdicts[name].append(check_derivative(f, claimed, x).verdict)
     assert "WRONG" not in verdicts["right"]
     assert "agrees" not in verdicts["twice"] + verdicts["sign"] + verdicts["one entry"]
-    assert verdicts["twice"].count("WRONG") + verdicts["sign"].count("WRONG") >= 31
+    assert verdicts["twice"].count("WRONG") + verdicts["sign"].count("WRONG") >= 15
     if loss not in ("6 decimals", "4 decimals"):
-        assert verdicts["right"].count("agrees") >= 15
-        assert verdicts["one entry"].count("WRONG") >= 15
+        assert verdicts["right"].count("agrees") >= 7
+        assert verdicts["one entry"].count("WRONG") >= 7
 
 
 def test_a_rounded_function_is_known_to_few_digits():
@@ -217,7 +218,7 @@ def test_a_rounded_function_is_known_to_few_digits():
     assert report.verdict == "not checked" and "cannot be measured to 3 digits" in report.remark
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_nothing_is_concluded_from_a_sampled_return(seed):
     f, gradient = sampled_return(np.random.default_rng(seed), 1000)
     z = np.array([0.3, -0.2])
@@ -449,7 +450,7 @@ def deep(x):
     return np.tanh(total), np.cos(x) / 10 / np.cosh(total) ** 2
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_random_directions_see_one_wrong_entry_among_ten_thousand(seed):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=10_000)
