@@ -22,7 +22,7 @@ def entry(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_runs_and_its_last_line_is_the_answer_of_the_index(page, capsys):
-    at_most_calls(lambda: runpy.run_path(str(page)), 1_500_000)  # the longest makes 1,000,000
+    at_most_calls(lambda: runpy.run_path(str(page)), 1_500_000)
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("Answer: ")
     measured = re.findall(r"\d+(?:\.\d+)?", last)

@@ -118,8 +118,8 @@ def judge(base, name, m, expected):
     words = allowed(base, name, m)
     if "*" in words or (m.kind == "huge" and words):
         return Verdict("", "any value, or the work that was asked for")
-    arguments = copy.deepcopy({k: v for k, v in base.arguments.items() if k != name})
-    kept = copy.deepcopy(arguments)
+    kept = {k: v for k, v in base.arguments.items() if k != name}  # the call gets copies of them
+    arguments = copy.deepcopy(kept)
     try:
         value = m.value()
         arguments[name] = value

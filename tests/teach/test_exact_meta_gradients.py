@@ -10,7 +10,6 @@ from metarl_min.teach import exact_meta_gradients as topic
 from metarl_min.teach import meta_gradient_mistakes
 from metarl_min.teach.questions import in_this_process
 
-
 QUESTION = cache(topic.meta_gradient)  # asked by all tests, because it remembers its cases
 
 
