@@ -12,6 +12,7 @@ EXTRAS = {
     "matplotlib": {"reports.plots"},
     "tqdm": {"reports.progress"},
     "hypothesis": {"teach.student_process"},
+    "gymnasium": {"memory.gymnasium_environments"},
 }
 ALWAYS = {"numpy", "autograd", "metarl_min"}
 

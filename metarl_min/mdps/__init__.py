@@ -2,6 +2,7 @@
 
 mdp            the three arrays of a finite MDP, and the optimum of a known task
 mdp_tables     MDPs from the tables of other libraries
+environment_tables  MDPs of environments of Gymnasium that have a table
 policy         the record of a policy
 action_sums    sums and maxima over the actions
 policies       softmax policies: a table of logits or a network
@@ -18,5 +19,5 @@ priors         distributions over MDPs, as records
 The functions of `action_sums`, the functions of `linear_recursions` and these functions are used
 inside the package, and trust their arguments: `log_softmax_curvature`,
 `check_noise`, `broadcast`, `prepare_with_policy`, `prepared_return`, `prepared_gradient`,
-`prepared_derivatives`, `sampled_episodes`, `first_states`, `arrive` and `visit_sums`.
+`prepared_derivatives`, `sampled_episodes`, `first_states`, `arrive`, `take_step` and `visit_sums`.
 """

@@ -51,6 +51,23 @@ def keep_memory(rng: Rng, memory: Any) -> Any:
     return memory
 
 
+def take_step(
+    rng: Any, tables: Sampler, table_rows: Array, actions: Array, alive: Array
+) -> tuple[Array, Array, Array]:
+    """Take one action in each task. -> rewards [B], the next table rows [B], the next `alive` [B]
+
+    `table_rows` [B] holds `task * S + s` for the present state s of each task, and `alive` [B] says
+    whether the step is alive. This function trusts its arguments.
+    """
+    # The module rollouts defines the index of a pair and the index of an arrival.
+    arrival_index = arrive(rng, tables, table_rows * tables.shape[1] + actions)
+    next_rows = tables.arrivals.take(arrival_index)  # `take` counts in the flattened table
+    rewards = tables.noise(rng, tables.rewards.take(arrival_index))
+    if not tables.may_end:
+        return rewards, next_rows, alive
+    return np.where(alive, rewards, 0.0), next_rows, alive & ~tables.absorbing.take(next_rows)
+
+
 def _step(
     rng: Any,
     tables: Sampler,
@@ -59,24 +76,15 @@ def _step(
     table_rows: Array,
     task: Array,
     alive: Array,
-) -> tuple[Episodes, Any, Array]:
-    """Play one step. -> the step, arrays [B]; the new memory; the next table rows [B]
-
-    `table_rows` [B] holds `task * S + s` for the present state s of each task.
-    """
+) -> tuple[Episodes, Any, Array, Array]:
+    """Play one step. -> the step, arrays [B]; the memory; the table rows [B]; `alive` [B]"""
     S, A = tables.shape
     states = table_rows - task * S
     actions, memory = agent.act(rng, memory, states)
     shaped("actions", indices("actions", actions, A), states.shape, "the states")
-    # The module rollouts defines the index of a pair and the index of an arrival.
-    pairs = table_rows * A + actions
-    arrival_index = arrive(rng, tables, pairs)
-    next_rows = tables.arrivals.take(arrival_index)  # `take` counts in the flattened table
-    rewards = tables.noise(rng, tables.rewards.take(arrival_index))
-    if tables.may_end:
-        rewards = np.where(alive, rewards, 0.0)
+    rewards, next_rows, next_alive = take_step(rng, tables, table_rows, actions, alive)
     memory = agent.observe(memory, states, actions, rewards, next_rows - task * S)
-    return Episodes._make([states, actions, rewards, alive]), memory, next_rows
+    return Episodes._make([states, actions, rewards, alive]), memory, next_rows, next_alive
 
 
 def play(
@@ -110,10 +118,10 @@ def play(
         table_rows = first_states(common, tables, task)
         alive = np.ones(len(task), bool)
         for _ in range(horizon):
-            step, memory, table_rows = _step(common, tables, agent, memory, table_rows, task, alive)
+            step, memory, table_rows, alive = _step(
+                common, tables, agent, memory, table_rows, task, alive
+            )
             steps.append(step)
-            if tables.may_end:
-                alive = alive & ~tables.absorbing.take(table_rows)
     axes = (*leading, num_episodes, horizon)
     fields = zip(*steps, strict=True)  # states, actions, rewards, alive: each a list over time
     return Episodes._make([np.stack(x, axis=-1).reshape(axes) for x in fields]), memory

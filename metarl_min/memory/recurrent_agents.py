@@ -149,12 +149,22 @@ def greedy_actions(rng: Rng, logits: Array) -> Array:
     return np.asarray(np.argmax(logits, axis=-1))
 
 
-def _begin_episode(rng: Rng, memory: Memory) -> Memory:
+def empty_memory(policy_memory: Any, num_rows: int, num_actions: int, dtype: Any) -> Memory:
+    """Return the memory before a trial, with zeros for the previous action and reward."""
+    return Memory(
+        policy_memory=policy_memory,
+        last_action_reward=np.zeros((num_rows, num_actions + 1), dtype),
+        episode_starts=True,
+        steps=None,
+    )
+
+
+def begin_episode(rng: Rng, memory: Memory) -> Memory:
     """Mark the start of an episode, and keep the memory of the policy."""
     return memory._replace(episode_starts=True)
 
 
-def _observe(
+def observe(
     memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array, *, unit: float
 ) -> Memory:
     """Put the action and the reward into the memory, for the next observation of eq. (1)."""
@@ -185,12 +195,7 @@ def agent(
     choose = greedy_actions if flag("greedy", greedy) else _sample
 
     def start(num_rows: int) -> Memory:
-        return Memory(
-            policy_memory=policy.initial_memory(theta, num_rows),
-            last_action_reward=np.zeros((num_rows, A + 1), dtype),
-            episode_starts=True,
-            steps=None,
-        )
+        return empty_memory(policy.initial_memory(theta, num_rows), num_rows, A, dtype)
 
     def act(rng: Rng, memory: Memory, states: Array) -> tuple[Array, Memory]:
         x = _observation(states, memory.last_action_reward, memory.episode_starts, S)
@@ -201,7 +206,7 @@ def agent(
             steps = (*steps, Step(x, memory.policy_memory, logits, values))
         return choose(rng, logits), memory._replace(policy_memory=policy_memory, steps=steps)
 
-    return Agent(start, _begin_episode, act, partial(_observe, unit=unit))
+    return Agent(start, begin_episode, act, partial(observe, unit=unit))
 
 
 def recording_agent(

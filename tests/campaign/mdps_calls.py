@@ -1,6 +1,7 @@
 """Base calls of the room `mdps`."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 from comparing import rng
@@ -9,6 +10,7 @@ from problems import table_agent
 from campaign.judging import call
 from metarl_min.mdps import (
     agents,
+    environment_tables,
     mdp,
     mdp_tables,
     optimum,
@@ -77,7 +79,12 @@ def _noise(noise, mean):
 
 
 LISTS = [[[(0.5, 0, -1.0, False), (0.5, 1, 3.0, True)]], [[(1.0, 0, 0.0, False)]]]
+ENV = SimpleNamespace(P=LISTS, initial_state_distrib=np.array([0.25, 0.75]), spec=None)
+ENV.unwrapped = ENV
 CALLS = {
+    "environment_tables.from_environment": call(
+        environment_tables.from_environment, {"env": "*"}, env=ENV
+    ),
     "mdp.MDP": call(MDP, ARRAYS, initial=START, transition=TRANSITION, reward=REWARD),
     "mdp.MDP:one": call(MDP, ARRAYS, initial=START[0], transition=TRANSITION[0], reward=REWARD[0]),
     "mdp.MDP._replace": call(BATCH._replace, ARRAYS, reward=REWARD, initial=START),
@@ -194,6 +201,7 @@ CALLS = {
 }  # fmt: skip
 
 RESULTS = (
+    "environment_tables.TabularEnvironment",
     "optimum.Optimum",
     "prepared_mdps.PreparedMDP",
     "rollouts.Sampler",

@@ -1,5 +1,7 @@
 """Base calls of the room `memory`."""
 
+import contextlib
+
 import numpy as np
 from comparing import rng
 from problems import small_grid
@@ -9,10 +11,14 @@ from metarl_min.mdps import agents, rollouts
 from metarl_min.memory import (
     actor_critic,
     external_memory,
+    gymnasium_environments,
+    predicting_agents,
     protocol,
     recurrent_agents,
     recurrent_policies,
     recurrent_training,
+    trial_pictures,
+    trial_steps,
 )
 from metarl_min.memory.recurrent_training import Settings, Update
 
@@ -38,6 +44,28 @@ STATE = recurrent_training.State(
 )
 
 
+TRIALS = trial_steps.begin(rng(), GRID, 1.0, 2)
+
+
+def _stay(x, memory, starts):
+    """A policy of another library that stays in its cell."""
+    return np.full(len(x), 4), memory
+
+
+def _checked(make):
+    """The function without its result, and without Gymnasium, which may be missing."""
+
+    def checked(**arguments):
+        with contextlib.suppress(ImportError):
+            make(**arguments)
+
+    return checked
+
+
+def _seen(trials):
+    return trial_steps.observations(trials)
+
+
 def _play(agent):
     return agents.play(rng(), TABLES, agent, 2, 3)[0]
 
@@ -53,6 +81,35 @@ unrolled = {"policy": GRU, "params": THETA, "x": X}
 UNROLLED = {"params": "sign complex", "x": "wrong-shape size-1"}
 
 CALLS = {
+    "gymnasium_environments.environment": call(
+        _checked(gymnasium_environments.environment),
+        {"family": "*", "render_mode": "None"},
+        family=GRID, render_mode="ansi",
+    ),
+    "gymnasium_environments.vector_environment": call(
+        _checked(gymnasium_environments.vector_environment),
+        {"family": "*", "render_mode": "None", "num_envs": "huge"},
+        family=GRID, num_envs=2, render_mode="ansi",
+    ),
+    "trial_steps.begin": call(
+        trial_steps.begin, {"family": "*", "num_trials": "huge"}, _seen, rng=rng(), family=GRID,
+        unit=1.0, num_trials=2,
+    ),
+    "trial_steps.present_states": call(trial_steps.present_states, {"trials": "*"}, trials=TRIALS),
+    "trial_steps.is_over": call(trial_steps.is_over, {"trials": "*"}, trials=TRIALS),
+    "trial_steps.observations": call(trial_steps.observations, {"trials": "*"}, trials=TRIALS),
+    "trial_steps.advance": call(
+        trial_steps.advance, {"trials": "*"}, lambda pair: (_seen(pair[0]), pair[1]),
+        rng=rng(), trials=TRIALS, actions=np.array([1, 3]),
+    ),
+    "trial_pictures.picture": call(
+        trial_pictures.picture, {"trials": "*"}, trials=TRIALS, m=1
+    ),
+    "trial_pictures.text": call(trial_pictures.text, {"trials": "*"}, trials=TRIALS, m=1),
+    "trial_pictures.image": call(trial_pictures.image, {"trials": "*"}, trials=TRIALS, m=1),
+    "predicting_agents.agent": call(
+        predicting_agents.agent, {"family": "*", "predict": "*"}, _play, predict=_stay, family=GRID
+    ),
     "protocol.RecurrentPolicy": call(
         protocol.RecurrentPolicy, {"gradient": "None"}, _made, **GRU._asdict()
     ),
@@ -142,4 +199,5 @@ RESULTS = (
     "external_memory.Interface", "external_memory.StepCache", "external_memory.Memory",
     "recurrent_agents.Step", "recurrent_agents.Memory", "recurrent_agents.Record",
     "recurrent_training.State",
+    "trial_pictures.Picture", "trial_steps.Taken", "trial_steps.Trials",
 )  # fmt: skip
