@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -232,3 +233,33 @@ def test_the_benchmark_of_evolution_runs(capsys):
     module.cpu_ms = measured_once
     assert len(module.main()) == 5
     assert "raw forward" in capsys.readouterr().out
+
+
+def chance_to_stay(episodes, high):
+    """The chance to stay after a hint against the last action, by a walk of the hints."""
+
+    def takes(sign, n):
+        return Fraction(1, 2) if n == 0 else Fraction(sign * n > 0)
+
+    walk, happens, again = {0: Fraction(1)}, 0, 0
+    for _ in range(episodes - 1):
+        after = {}
+        for n, p in walk.items():
+            for hint, q in ((1, high), (-1, 1 - high)):
+                after[n + hint] = after.get(n + hint, 0) + p * q
+                against = p * q * takes(-hint, n)
+                happens, again = happens + against, again + against * takes(-hint, n + hint)
+        walk = after
+    return float(again / happens)
+
+
+def test_only_the_bayes_optimal_player_of_the_two_step_task_looks_at_the_transition(capsys):
+    module = load("two_step_stays.py")
+    (best, value), (counted, counted_value) = module.main().values()
+    leaves = chance_to_stay(module.EPISODES, Fraction(9, 10))
+    assert np.allclose(best, [[1, leaves], [leaves, 1]], atol=1e-12)
+    assert (counted[:, 0] > 0.99999).all() and counted[0, 1] < counted[1, 1] < 0.6
+    family = module.two_step(episodes=module.EPISODES)
+    assert abs(value - module.bayes_optimal.solve(family).value) < 1e-12
+    assert module.EPISODES / 2 < counted_value < value - 0.2
+    assert "common              1.0000      0.2831" in capsys.readouterr().out

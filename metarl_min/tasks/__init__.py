@@ -1,13 +1,19 @@
 """Families of tasks: distributions over MDPs.
 
-    bandits      Bernoulli, Gaussian, correlated and contextual arms
-    gridworlds   goal search on a grid
-    random_mdps  MDPs with Dirichlet transitions and normal rewards
-    registry     the families of the command line, by name
+    bandits        Bernoulli, Gaussian, correlated and contextual arms
+    restless_arms  two arms whose means change during a trial
+    gridworlds     goal search and navigation on a grid
+    two_step       the two-step task
+    random_mdps    MDPs with Dirichlet transitions and normal rewards
+    registry       the families of the command line, by name
 
 A `Family` holds a function that draws tasks, and a prior for the baselines and ceilings. Normally
 the tasks are drawn from this prior. Learners do not read the prior. Learners draw tasks, and read
 the unit and the noise of the rewards, the horizon and the number of episodes.
+
+A task does not change during a trial, and a player sees the state. So if rewards change during a
+trial, the whole change is the task, and the state tells the time, as in `restless_arms`. The change
+must not depend on the actions.
 
 A family is made by a function with keyword-only parameters. The annotation of a parameter says how
 the command line reads a word `key=value`. For example, the annotation

@@ -1,4 +1,4 @@
-"""Goal search: a grid of cells, one of which is the goal; the agent does not know which.
+"""Goal search and navigation: one cell of a grid is the goal; the agent does not know which.
 
 A state is a cell. Cells are numbered row by row, from 0 in the upper left corner:
 
@@ -13,6 +13,17 @@ probability `slip`, one of the four directions is drawn at random and replaces t
     (1)  P(s'|s,a) = (1 - slip) 1{s' = move(s,a)}
                      + slip / 4 sum_{a' = up, down, left, right} 1{s' = move(s,a')}  [definition]
     (2)  r(s,a,s') = goal_reward if s' is the goal, else step_reward               [definition]
+
+In goal search, (2), only the goal tells where it is. In navigation, each step pays minus the
+squared distance from the cell in which it ends to the goal, and an episode ends at the goal:
+
+    (3)  r(s,a,s') = -(number of rows from s' to the goal)^2
+                     - (number of columns from s' to the goal)^2        [Finn et al. 2017, sec. 5.3]
+
+Finn et al. move a point in the unit square, for at most 100 steps, and end an episode if the point
+is within 0.01 of the goal. Here a grid takes the place of the square, and the unit of (3) is a
+cell. So a step does not choose its direction and length freely, but moves by one cell in one of
+four directions.
 """
 
 from __future__ import annotations
@@ -105,10 +116,22 @@ def _candidates(size: int, start: int, goals: Cells, walls: Cells, terminate: in
     _require_cells("walls", walls, free, f"{S - 1} other than the start, {start}")
     _require_cells("goals", goals, {start} | free - set(walls), f"{S - 1} that are not walls")
     if terminate:
-        require(start not in goals, "goals must not hold the start where terminate=1", start)
+        rule = "goals must not hold the start if an episode ends at the goal"
+        require(start not in goals, rule, start)
     candidates = goals or tuple(sorted(free - set(walls)))
     require(len(candidates) > 0, "there must be a cell for the goal", f"size {size}")
     return candidates
+
+
+def squared_distances(size: int) -> Array:
+    """Return the squared distance between each pair of cells, from eq. (3). [S, S]
+
+    >>> squared_distances(2)[0]
+    array([0., 1., 1., 2.])
+    """
+    cells = np.arange(_size(size) ** 2)
+    places = np.stack([cells // size, cells % size], axis=-1)  # [S, 2]
+    return ((places[:, None] - places) ** 2).sum(-1).astype(float)
 
 
 def gridworld(
@@ -173,3 +196,49 @@ def gridworld(
         num_episodes=episodes,
         noise=rollouts.deterministic,
     )
+
+
+def navigation(
+    *,
+    size: int = 5,
+    start: int | None = None,
+    horizon: int = 15,
+    episodes: int = 4,
+    goals: Cells = (),
+) -> Family:
+    """Return navigation on a grid, eqs. (1) and (3): each step pays minus the squared distance to
+    the goal. The goal is drawn once for each trial, each candidate with the same probability. The
+    actions are up, down, left and right. After the arrival on the goal nothing is paid until the
+    next episode. Cells are numbered as in gridworld.
+
+    size      number of cells in a row and in a column
+    start     cell in which each episode starts, by default the centre
+    horizon   steps of an episode
+    episodes  episodes of a trial
+    goals     cells that may be the goal, as in 4,9,14; with none, all cells but the start
+
+    >>> mdps = navigation(size=3, goals=(2, 8)).prior.mdps
+    >>> [int(mdps.reward[0, 4, 0, s]) for s in (4, 5, 2)]  # arrivals, if the goal is cell 2
+    [-2, -1, 0]
+    """
+    size, goals = whole("size", size), _cells("goals", goals)
+    start = size // 2 * (size + 1) if start is None else whole("start", start, low=0)
+    horizon, episodes = whole("horizon", horizon), whole("episodes", episodes)
+    candidates = _candidates(size, start, goals, (), terminate=1)
+    mdps = MDP(
+        initial=np.eye(size**2)[None, start],
+        transition=transitions(size, 4, (), 0.0)[None],
+        reward=-squared_distances(size)[list(candidates), None, None],
+    )
+    return family_of_candidates(
+        name="navigation",
+        parameters={
+            "size": size, "start": start, "horizon": horizon, "episodes": episodes,
+            "goals": format_word(goals),
+        },
+        mdps=end_at_goals(mdps, candidates),
+        weights=np.full(len(candidates), 1 / len(candidates)),
+        horizon=horizon,
+        num_episodes=episodes,
+        noise=rollouts.deterministic,
+    )  # fmt: skip

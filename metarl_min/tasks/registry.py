@@ -8,15 +8,20 @@ from metarl_min.basics import plugins, words
 from metarl_min.basics.arguments import instance
 from metarl_min.tasks import Family
 from metarl_min.tasks.bandits import bandit, contextual, correlated, gaussian
-from metarl_min.tasks.gridworlds import gridworld
+from metarl_min.tasks.gridworlds import gridworld, navigation
 from metarl_min.tasks.random_mdps import mdp
+from metarl_min.tasks.restless_arms import restless
+from metarl_min.tasks.two_step import two_step
 
 FAMILIES: dict[str, Callable[..., Family]] = {
     "bandit": bandit,
     "gaussian": gaussian,
     "correlated": correlated,
     "contextual": contextual,
+    "restless": restless,
     "gridworld": gridworld,
+    "navigation": navigation,
+    "two_step": two_step,
     "mdp": mdp,
 }
 

@@ -17,6 +17,8 @@ from metarl_min.tasks import (
     gridworlds,
     random_mdps,
     registry,
+    restless_arms,
+    two_step,
 )
 from metarl_min.tasks.gridworlds import gridworld
 
@@ -100,6 +102,19 @@ CALLS = {
         "wrong-shape:one-fewer"}, draw, size=3, start=4, horizon=4, episodes=3, stay=1,
         goal_reward=-1.0,
         step_reward=-0.5, terminate=0, goals=(2, 8), walls=(1, 3), slip=0.25,
+    ),
+    "gridworlds.squared_distances": call(gridworlds.squared_distances, size=3),
+    "gridworlds.navigation": call(
+        gridworlds.navigation, {"start": "None", "goals": "wrong-shape:one-fewer"}, draw, size=3,
+        start=4, horizon=4, episodes=3, goals=(2, 8),
+    ),
+    "restless_arms.paths": call(restless_arms.paths, pulls=3, swap=0.25),
+    "restless_arms.restless": call(
+        restless_arms.restless, None, draw, pulls=3, swap=0.25, high=0.75
+    ),
+    "two_step.two_step_mdps": call(two_step.two_step_mdps, common=0.75, high=0.875),
+    "two_step.two_step": call(
+        two_step.two_step, None, draw, episodes=3, common=0.75, high=0.875, structure="hidden"
     ),
     "random_mdps.sample_dirichlet": call(
         random_mdps.sample_dirichlet, rng=rng(), num_tasks=3, prior=DIRICHLET

@@ -2,14 +2,23 @@
 
 import pickle
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
 from problems import scripted_agent
 
+from metarl_min.ceilings import bayes_optimal
 from metarl_min.mdps import agents, mdp, rollouts, values
 from metarl_min.tasks import gridworlds
-from metarl_min.tasks.gridworlds import end_at_goals, goal_mdps, gridworld, transitions
+from metarl_min.tasks.gridworlds import (
+    end_at_goals,
+    goal_mdps,
+    gridworld,
+    navigation,
+    squared_distances,
+    transitions,
+)
 
 UP, DOWN, LEFT, RIGHT, STAY = range(5)
 
@@ -273,3 +282,118 @@ def test_each_task_ends_at_its_own_goal():
         end_at_goals(mdps, (2,))
     with pytest.raises(TypeError, match="mdps must be an MDP of plain arrays, got NoneType"):
         end_at_goals(None, (2, 3))
+
+
+# ---- navigation ----
+
+
+@pytest.mark.verifies("gridworlds.3")
+def test_eq3_squared_distances_of_nine_cells():
+    corner = [0, 1, 4, 1, 2, 5, 4, 5, 8]
+    middle = [2, 1, 2, 1, 0, 1, 2, 1, 2]
+    edge = [4, 1, 0, 5, 2, 1, 8, 5, 4]  # of cell 2
+    found = squared_distances(3)
+    assert (found[0].tolist(), found[4].tolist(), found[2].tolist()) == (corner, middle, edge)
+    assert np.array_equal(found, found.T) and np.array_equal(found[::-1, ::-1], found)
+
+
+@pytest.mark.verifies("gridworlds.3")
+def test_eq3_a_walk_is_paid_on_each_arrival_and_ends_at_the_goal():
+    episodes = walk(navigation(size=3, start=0, goals=(5,)), [DOWN, UP, LEFT, RIGHT, DOWN, RIGHT])
+    for episode in range(2):
+        assert episodes.states[0, episode].tolist() == [0, 3, 0, 0, 1, 4]
+        assert episodes.rewards[0, episode].tolist() == [-4, -5, -5, -2, -1, 0]
+    episodes = walk(navigation(size=3, start=0, goals=(1,)), [DOWN, RIGHT, UP, LEFT, LEFT])
+    for episode in range(2):
+        assert episodes.rewards[0, episode].tolist() == [-2, -1, 0, 0, 0]
+        assert episodes.alive[0, episode].tolist() == [True, True, True, False, False]
+
+
+def best_navigation(size, start, horizon, num_episodes, goals):
+    """The sum over the goals of the optimal return, by recursion over the goals that are possible.
+
+    A history tells which goals have all distances that were paid. Goals of equal distance stay
+    together, and all other goals are told apart.
+    """
+
+    def move(cell, rows, columns):
+        row, column = cell // size + rows, cell % size + columns
+        return row * size + column if 0 <= row < size and 0 <= column < size else cell
+
+    def distance(cell, goal):
+        return (cell // size - goal // size) ** 2 + (cell % size - goal % size) ** 2
+
+    def worth(arrival, t, goals):
+        groups, total = {}, 0
+        for goal in goals:
+            groups.setdefault(distance(arrival, goal), []).append(goal)
+        for paid, group in groups.items():
+            at = (t // horizon + 1) * horizon if paid == 0 else t + 1  # the time of the next move
+            cell = start if at % horizon == 0 else arrival
+            total += best(cell, at, tuple(group)) - paid * len(group)
+        return total
+
+    @cache
+    def best(cell, t, goals):
+        if t == horizon * num_episodes:
+            return 0
+        moves = ((-1, 0), (1, 0), (0, -1), (0, 1))
+        return max(worth(move(cell, *step), t, goals) for step in moves)
+
+    return best(start, 0, tuple(goals))
+
+
+@pytest.mark.parametrize(
+    ("words", "known"),
+    [
+        ({"size": 3, "horizon": 4, "episodes": 3}, -3 / 2),  # 4 of the 8 goals cost 1
+        ({"size": 5, "horizon": 3, "episodes": 2}, None),  # too short for the corners
+        ({"size": 4, "start": 0, "horizon": 6, "episodes": 2, "goals": (3, 7, 12, 15)}, None),
+        ({"size": 5, "horizon": 8, "episodes": 3}, -8),
+    ],
+)
+def test_the_ceiling_of_navigation_is_that_of_a_recursion_over_goals(words, known):
+    family = navigation(**words)
+    size, start = family.parameters["size"], family.parameters["start"]
+    goals = words.get("goals") or [cell for cell in range(size * size) if cell != start]
+    ceiling = bayes_optimal.solve(family)
+    trial = size, start, family.horizon, family.num_episodes
+    assert ceiling.value == pytest.approx(best_navigation(*trial, goals) / len(goals), abs=1e-12)
+    alone = sum(best_navigation(*trial, [goal]) for goal in goals) / len(goals)
+    assert ceiling.known_task == pytest.approx(alone, abs=1e-12)
+    assert known is None or alone == pytest.approx(known, abs=1e-12)
+
+
+def test_the_ceiling_of_navigation_with_its_defaults():
+    ceiling = bayes_optimal.solve(navigation())
+    assert ceiling.value == pytest.approx(-23, abs=1e-12)  # best_navigation finds it in a second
+    costs = 4 * 0 + 8 * 1 + 8 * 3 + 4 * 8  # of a shortest path to each of the 24 goals
+    assert ceiling.known_task == pytest.approx(-4 * costs / 24, abs=1e-12)
+
+
+def test_navigation_shares_the_cells_of_a_grid_that_ends_at_goals():
+    family, grid = navigation(size=4), gridworld(size=4, stay=0, terminate=1)
+    assert np.array_equal(family.prior.mdps.transition, grid.prior.mdps.transition)
+    assert np.array_equal(family.prior.mdps.initial, grid.prior.mdps.initial)
+    assert np.array_equal(family.prior.weights, grid.prior.weights)
+    assert navigation().parameters == {
+        "size": 5, "start": 12, "horizon": 15, "episodes": 4, "goals": "",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        ({"size": 1}, ValueError, "there must be a cell for the goal, got size 1"),
+        ({"size": 20}, ValueError, "a grid may be described by at most 100,000,000 numbers, got"),
+        ({"start": 25}, ValueError, "start must be a cell from 0 to 24, got 25"),
+        ({"goals": (12, 3)}, ValueError, "goals must not hold the start .* got 12"),
+        ({"goals": (3, 3)}, ValueError, "goals must be different cells"),
+        ({"goals": 3}, TypeError, "goals must be a tuple, got 3"),
+        ({"horizon": 0}, ValueError, "horizon must be at least 1, got 0"),
+        ({"episodes": 1.5}, TypeError, r"episodes must be a whole number, got 1\.5"),
+    ],
+)
+def test_bad_parameters_of_navigation_are_refused(words, error, message):
+    with pytest.raises(error, match=message):
+        navigation(**words)

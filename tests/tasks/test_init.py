@@ -125,6 +125,8 @@ def in_unit(family, u):
     else:  # Bernoulli rewards have no other unit, so the sampler is one of our own
         sampler = partial(sample_scaled, sampler=family.sample, u=u)
         return family._replace(sample=sampler, reward_noise=rollouts.deterministic)
+    if family.reward_noise is rollouts.bernoulli:
+        family = family._replace(reward_noise=rollouts.deterministic)
     return family._replace(prior=prior, sample=partial(sampler.func, prior=prior))
 
 
@@ -135,12 +137,13 @@ def sample_scaled(rng, num_tasks, sampler, u):
 
 @pytest.mark.parametrize("u", [0.01, 1.0, 100.0])
 @pytest.mark.parametrize("name", registry.FAMILIES)
-def test_the_unit_of_a_family_is_one_and_scales_with_its_rewards(name, u):
+def test_the_unit_of_a_family_is_its_largest_reward_and_scales_with_its_rewards(name, u):
     family = registry.make(name, {})
-    assert tasks.reward_unit(family) == 1.0
+    largest = 32.0 if name == "navigation" else 1.0  # 16 + 16, from one corner to the other
+    assert tasks.reward_unit(family) == largest
     unit = tasks.reward_unit(in_unit(family, u))
-    drawn = name in ("bandit", "correlated")
-    largest = abs(family.sample(rng(), 100).reward).max() if drawn else 1.0
+    if name in ("bandit", "correlated", "restless", "two_step"):
+        largest = abs(family.sample(rng(), 100).reward).max()
     assert unit == pytest.approx(u * largest, rel=1e-15)
 
 

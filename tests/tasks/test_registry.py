@@ -19,6 +19,11 @@ WORDS = {
         "goal_reward": "2.5", "step_reward": "-0.3", "terminate": "1", "goals": "2,8",
         "walls": "4", "slip": "0.1",
     },
+    "navigation": {
+        "size": "3", "start": "0", "horizon": "6", "episodes": "2", "goals": "2,8",
+    },
+    "restless": {"pulls": "3", "swap": "0.25", "high": "0.75"},
+    "two_step": {"episodes": "3", "common": "0.75", "high": "0.875", "structure": "hidden"},
     "contextual": {"cues": "3", "arms": "4", "pulls": "5"},
     "mdp": {"states": "3", "actions": "2", "horizon": "4", "episodes": "5"},
 }  # fmt: skip
