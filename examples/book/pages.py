@@ -47,7 +47,12 @@ def linked(text: str, known: set[str], names: dict[str, Path]) -> str:
     def module(found: re.Match[str]) -> str:
         return f"[`{found[1]}`](#{anchor(found[1])})" if found[1] in names else found[0]
 
-    return NAMED.sub(module, CITED.sub(equation, text))
+    code = re.compile(r"(?:# )? {4}")  # an indented line is code, and code has no links
+
+    def line(x: str) -> str:
+        return x if code.match(x) else NAMED.sub(module, CITED.sub(equation, x))
+
+    return "\n".join(map(line, text.split("\n")))
 
 
 def chapter(path: Path, known: set[str], names: dict[str, Path]) -> str:
