@@ -56,8 +56,12 @@ def peak(policy, T):
 
 
 def gradient_times(T):
-    """Return the CPU time of each gradient: of both networks, by hand and traced."""
-    networks = {"GRU": recurrent_policies.gru(H), "external memory": external_memory.policy(H)}
+    """Return the CPU time of each gradient: of three networks, by hand and traced."""
+    networks = {
+        "GRU": recurrent_policies.gru(H),
+        "LSTM": recurrent_policies.lstm(H),
+        "external memory": external_memory.policy(H),
+    }
     times = {}
     for name, policy in networks.items():
         arguments = problem(policy, T)
@@ -70,7 +74,8 @@ def gradient_times(T):
 def iteration_times(T):
     """Return the CPU time of one meta-iteration of each learner."""
     times, family = {}, bandit(arms=A, pulls=T)
-    for make, name in ((rl2, "rl2"), (mann, "mann")):
+    with_lstm = partial(rl2, cell=recurrent_policies.lstm)
+    for make, name in ((rl2, "rl2"), (with_lstm, "rl2, LSTM"), (mann, "mann")):
         learner = make(family, num_tasks=M, hidden=H)
         state = learner.init(np.random.default_rng(0))
         call = partial(learner.step, np.random.default_rng(1), state)

@@ -1,9 +1,9 @@
 """The two-step task: the first step chooses where the second step is paid.
 
 State 0 is the first stage, and states 1 and 2 are the second stage. An episode has two steps. In
-the first stage, each action has one state to which it leads in most cases, by the *common*
-transition. Otherwise the *rare* transition leads to the other state. One state of the second stage
-pays often, and the other pays seldom. There both actions do the same:
+the first stage, each action has one state to which it leads in most cases, by the common
+transition. Otherwise the rare transition leads to the other state. One state of the second stage
+pays often, and the other pays seldom. In the second stage, both actions do the same:
 
     (1)  P(s'|0,a) = common if s' = 1 + a, else 1 - common
                                            [after Daw et al. 2011; Wang et al. 2016, sec. 3.2.1]
@@ -11,18 +11,20 @@ pays often, and the other pays seldom. There both actions do the same:
          often, and 1 - high in the other state
                                            [after Daw et al. 2011; Wang et al. 2016, sec. 3.2.1]
 
-The state that pays often is drawn once for each trial. If the structure is hidden, then it is also
-drawn to which state action 0 leads by the common transition, and action 1 leads to the other state.
+The state that pays often is drawn once for each trial. Equation (1) is the known structure. If the
+structure is hidden, half of the tasks have (1), and in the other half the two actions are
+exchanged.
 
 In Wang et al., the two states of the second stage change their roles after an episode with
 probability 0.025. In Daw et al., the second stage has two actions, and its chances of reward drift.
 Here the chances are fixed in a trial, because a task does not change in a trial. The change cannot
 be a part of the state either, because a player sees the state. It could only be a part of the task,
-as in `restless_arms`, and a trial of 100 episodes would have 2^100 candidate tasks.
+as in `restless_arms`. Then a trial of 100 episodes would have 2^100 candidate tasks.
 
-The task tells two ways to learn apart. A player that uses the transitions moves away from an action
-after a rare transition and a reward: then the other action leads to the reward more often. A player
-that only repeats what was paid stays with the action. `examples/two_step_stays.py` computes both.
+Two players can be distinguished by their choices after a rare transition and a reward. A player
+that knows the transitions tends to the other action, which leads to the paying state more often. A
+player that only repeats what was paid stays with its action. `examples/two_step_stays.py` computes
+the choices of both.
 """
 
 from __future__ import annotations

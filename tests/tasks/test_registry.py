@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,6 +120,13 @@ def test_every_family_of_the_table_is_made_without_words(name):
     family = registry.make(name, {})
     assert callable(family.sample) and callable(family.reward_noise)
     assert family.horizon >= 1 and family.num_episodes >= 1
+
+
+def test_the_readme_lists_every_family():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    *names, last = registry.FAMILIES
+    listed = f"The families are {', '.join(f'`{name}`' for name in names)} and `{last}`."
+    assert listed in " ".join(readme.split())
 
 
 # ---- functions in files ----
