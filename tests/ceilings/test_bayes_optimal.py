@@ -4,6 +4,7 @@ import itertools
 import math
 import pickle
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
@@ -234,22 +235,25 @@ IN_UNITS = {
 }
 
 
+@cache
+def measured_in(name, unit):
+    """The actions of the optimal player, numbers divided by the unit, and scores."""
+    family = IN_UNITS[name](unit)
+    ceiling = bayes_optimal.solve(family)
+    player = bayes_optimal.bayes_optimal(family, ceiling)
+    trial = player.trial(rng(2), (), family.sample(rng(1), 200))
+    random = posterior_sampling.random(family)
+    scores = evaluation.evaluate(random, (), num_tasks=200, seed=0, ceiling=ceiling)
+    numbers = [ceiling.value, ceiling.known_task, ceiling.random, scores.value]
+    regret = bayes_optimal.regret(ceiling, trial) if name != "walk" else np.zeros(200)
+    return trial.actions, np.array([*numbers, *regret]) / unit, scores[2:6]
+
+
 @pytest.mark.parametrize("name", IN_UNITS)
 @pytest.mark.parametrize("unit", [1e-10, 1e-6, 0.01, 100.0, 1e6, 1e10])
 def test_rewards_in_another_unit_change_nothing_but_the_unit(name, unit):
     """Value, bounds of the task, regret, scores, and each action of the optimal player."""
-    found = {}
-    for u in (1.0, unit):
-        family = IN_UNITS[name](u)
-        ceiling = bayes_optimal.solve(family)
-        player = bayes_optimal.bayes_optimal(family, ceiling)
-        trial = player.trial(rng(2), (), family.sample(rng(1), 200))
-        random = posterior_sampling.random(family)
-        scores = evaluation.evaluate(random, (), num_tasks=200, seed=0, ceiling=ceiling)
-        numbers = [ceiling.value, ceiling.known_task, ceiling.random, scores.value]
-        regret = bayes_optimal.regret(ceiling, trial) if name != "walk" else np.zeros(200)
-        found[u] = trial.actions, np.array([*numbers, *regret]) / u, scores[2:6]
-    one, other = found.values()
+    one, other = measured_in(name, 1.0), measured_in(name, unit)
     assert (one[0] == other[0]).all()
     np.testing.assert_allclose(other[1], one[1], rtol=1e-12, atol=1e-12)
     assert other[2] == pytest.approx(one[2], rel=1e-10)
