@@ -100,7 +100,7 @@ def ascend(entropy_weight, seed):
             u[t, FIRST[t]] = with_bonus[t]
         g = recurrent_policies.gradient(policy, theta, X, memories, u, 0 * values)
         adam = optimizers.adam(0.02 * (1 - i / (ITERATIONS + 1)))
-        theta, moments = adam.update(theta, moments, actor_critic.clip_norm(g, 1.0))
+        theta, moments = adam.update(theta, moments, actor_critic.clip_norm(g, 1.0)[0])
     return J, max(abs(x).max() for x in of_return), max(x.max() for x in advantages)
 
 

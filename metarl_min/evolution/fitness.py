@@ -1,8 +1,11 @@
-"""Checks of the numbers that a search learns from: fitness values, directions and members."""
+"""Checks of the numbers that a search learns from: fitness values, directions and members.
+
+`summary` is for the user of a search.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +30,25 @@ def require_finite(F: Any) -> Array:
         bad = int(finite.argmin())
         raise FloatingPointError(f"fitness must be finite, got {array[bad]} of member {bad}")
     return array.astype(float, copy=False)
+
+
+class Summary(NamedTuple):
+    """The fitness of the members of one generation."""
+
+    mean: float
+    best: float
+    spread: float  # standard deviation
+
+
+def summary(F: Any) -> Summary:
+    """Return the summary of the fitness [P] of all members; an error if an entry is not finite.
+
+    >>> summary(np.array([1.0, 3.0]))
+    Summary(mean=2.0, best=3.0, spread=1.0)
+    """
+    F = require_finite(F)
+    require(F.size > 0, "fitness must have a member", F.shape)
+    return Summary(mean=float(F.mean()), best=float(F.max()), spread=float(F.std()))
 
 
 def of_directions(

@@ -23,12 +23,13 @@ from metarl_min.basics.arguments import function, instance, real, require, shown
 from metarl_min.basics.optimizers import Optimizer
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Tree
-from metarl_min.gradients import stage_tables, trust_region
+from metarl_min.gradients import stage_tables, step_sizes, trust_region
 from metarl_min.gradients.adaptation_settings import Adaptation
 from metarl_min.gradients.stage_tables import StageTables
 from metarl_min.gradients.step_sizes import InitOptimizer, LearnAlpha, fixed_alpha
 from metarl_min.gradients.trial_gradients import MetaGradient, outer_surrogates
 from metarl_min.gradients.trials import Trial, only_adapted
+from metarl_min.gradients.trust_region import Info
 
 
 class State(NamedTuple):
@@ -54,7 +55,8 @@ class Outer(NamedTuple):
     words: dict[str, Any]  # the arguments with which `outer_words.outer_of_words` makes this update
     init: InitOptimizer  # makes the first state of the optimizer of theta
     terms: Callable[..., list[Any]]  # (stages, advantages, (S, A)) -> a term for each stage
-    update: Callable[[Settings, State, Trial, list[Any]], State]
+    update: Callable[[Settings, State, Trial, list[Any]], tuple[State, Info]]
+    # (settings, state, trial, terms) -> (next state, report on the update)
     in_unit: Callable[[float], Outer] | None = None
     # unit of the gradient -> the update for this unit; None if all units have the same update
 
@@ -113,14 +115,25 @@ def init(settings: Settings, theta: Tree) -> State:
     )
 
 
+def learned_alpha(settings: Settings, alpha: Any) -> Any:
+    """Return a summary of the step sizes that are learned, or None if none is learned.
+
+    This function trusts its arguments.
+    """
+    if settings.learn_alpha is fixed_alpha:
+        return None
+    names = settings.adaptation.adapt if isinstance(alpha, dict) else ()
+    return step_sizes.summary({name: alpha[name] for name in names} if names else alpha)
+
+
 def _mean(total: Tree, num_tasks: int) -> Tree:
     return trees.map_leaves(lambda leaf: leaf / num_tasks, total)
 
 
 def _ascend(
     settings: Settings, state: State, trial: Trial, terms: list[Any], *, optimizer: Optimizer
-) -> State:
-    """Return the state after one ascent in theta and alpha, eq. (1)."""
+) -> tuple[State, Info]:
+    """Return the state after one ascent in theta and alpha, eq. (1), and an empty report."""
     M, adaptation = settings.num_tasks, settings.adaptation
     gradients = settings.estimator.gradients(adaptation, trial, terms)
     mean_gradient = _mean(gradients.in_theta, M)
@@ -133,20 +146,21 @@ def _ascend(
     alpha, alpha_optimizer_state = settings.learn_alpha.ascend(
         optimizer, *learned, in_alpha, M, settings.unit
     )
-    return State(
+    new = State(
         theta=theta,
         alpha=alpha,
         optimizer_state=optimizer_state,
         alpha_optimizer_state=alpha_optimizer_state,
     )
+    return new, Info()
 
 
 def _trpo_step(
     settings: Settings, state: State, trial: Trial, terms: list[StageTables], *, max_kl: float
-) -> State:
-    """Return the state after one step of TRPO on the sampled trials."""
-    theta, _ = trust_region.trpo_update(settings.adaptation.policy, trial, terms, max_kl)
-    return state._replace(theta=theta)
+) -> tuple[State, Info]:
+    """Return the state after one step of TRPO on the sampled trials, and a report."""
+    theta, info = trust_region.trpo_update(settings.adaptation.policy, trial, terms, max_kl)
+    return state._replace(theta=theta), info
 
 
 def _ascend_clipped(
@@ -157,13 +171,13 @@ def _ascend_clipped(
     *,
     clip: float,
     optimizer: Optimizer,
-) -> State:
-    """Return the state after a few ascents on the clipped surrogate of the sampled trials."""
+) -> tuple[State, Info]:
+    """Return the state after a few ascents on the clipped surrogate, and a report."""
     policy = settings.adaptation.policy
-    theta, optimizer_state = trust_region.clipped_update(
+    theta, optimizer_state, info = trust_region.clipped_update(
         policy, trial, terms, optimizer, state.optimizer_state, clip
     )
-    return state._replace(theta=theta, optimizer_state=optimizer_state)
+    return state._replace(theta=theta, optimizer_state=optimizer_state), info
 
 
 def _no_optimizer_state(theta: Tree) -> tuple[()]:

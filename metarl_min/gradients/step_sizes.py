@@ -72,6 +72,29 @@ def _ascend_each(
     return trees.map_leaves(lambda leaf: leaf / unit, tree), state
 
 
+class StepSizes(NamedTuple):
+    """The smallest, the median and the largest of many step sizes."""
+
+    min: float
+    median: float
+    max: float
+
+
+def summary(alpha: Any) -> Any:
+    """Return one step size as it is, and the `StepSizes` of a tree of step sizes.
+
+    This function trusts its arguments.
+
+    >>> summary({"b": np.array([0.5]), "W": np.array([[2.0, -1.0]])})
+    StepSizes(min=-1.0, median=0.5, max=2.0)
+    """
+    if not isinstance(alpha, dict):
+        return alpha
+    x = np.sort(trees.ravel(alpha)[0])
+    middle = (x[(len(x) - 1) // 2] + x[len(x) // 2]) / 2
+    return StepSizes(min=float(x[0]), median=float(middle), max=float(x[-1]))
+
+
 fixed_alpha = LearnAlpha(init=_init_fixed, ascend=_keep)
 one_alpha = LearnAlpha(init=_init_one, ascend=_ascend_one)
 alpha_per_parameter = LearnAlpha(init=_init_each, ascend=_ascend_each)

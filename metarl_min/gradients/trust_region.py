@@ -64,15 +64,7 @@ import autograd.numpy as np
 from autograd import grad, make_hvp
 
 from metarl_min.basics import trees
-from metarl_min.basics.arguments import (
-    floats,
-    function,
-    instance,
-    real,
-    require,
-    shaped,
-    whole,
-)
+from metarl_min.basics.arguments import floats, function, instance, real, require, shaped, whole
 from metarl_min.basics.optimizers import Optimizer
 from metarl_min.basics.trees import Array, Tree
 from metarl_min.gradients.forward_passes import take_steps
@@ -84,11 +76,11 @@ from metarl_min.mdps.policies import Policy, log_softmax
 
 
 class Info(NamedTuple):
-    """A report on a step. If the step is not accepted, theta does not change."""
+    """A report on an update. A number is None if the update does not compute it."""
 
-    accepted: bool
-    improvement: float  # increase of the surrogate
-    kl: float  # divergence between the old policies and the new policies, in nats
+    accepted: bool | None = None  # whether eq. (3) has found a new theta; if not, theta is the old
+    improvement: float | None = None  # increase of the surrogate
+    kl: float | None = None  # divergence between the old policies and the new policies, in nats
 
 
 def conjugate_gradient(product: Callable[[Array], Array], b: Array, num_iterations: int) -> Array:
@@ -138,9 +130,7 @@ def step(
     flat, unravel = trees.ravel(theta)
     g, _ = trees.ravel(grad(surrogate)(theta))
     if not np.isfinite(g).all():
-        raise FloatingPointError(
-            "the gradient of the surrogate must be finite, got NaN or infinity"
-        )
+        raise FloatingPointError("the surrogate must have a finite gradient, got NaN or infinity")
     F, _ = make_hvp(divergence)(theta)  # one trace serves all products
     x = conjugate_gradient(lambda v: trees.ravel(F(unravel(v)))[0] + damping * v, g, num_iterations)
     # A x = g - r. x is a sum of multiples of earlier residuals, and r is orthogonal to all of them.
@@ -215,16 +205,21 @@ def _weighted_kl(logits: Any, reference: Array, weights: Array) -> Any:
     return weights * policies.kl(reference, logits)
 
 
+def _kl_terms(stages: Sequence[StageTables]) -> list[Callable[[Any, Array], Any]]:
+    """Return the term of each stage whose sum by eq. (7) is eq. (8)."""
+    num_visits = sum(tables.visits.sum() for tables in stages)
+    return [partial(_weighted_kl, weights=x.visits.sum(-1) / num_visits) for x in stages]
+
+
 def trpo_update(
     policy: Policy, trial: Trial, stages: Sequence[StageTables], max_kl: float = 0.01
 ) -> tuple[Tree, Info]:
     """Return theta after a `step` that raises eq. (4) and keeps eq. (8) at most `max_kl`."""
     check_update(policy, trial, stages)
-    num_visits = sum(tables.visits.sum() for tables in stages)
     gains = [partial(_importance, C=tables.plus + tables.minus) for tables in stages]
-    costs = [partial(_weighted_kl, weights=x.visits.sum(-1) / num_visits) for x in stages]
     after = partial(surrogate_after_adaptation, policy=policy, trial=trial)
-    return step(trial.path[0], partial(after, terms=gains), partial(after, terms=costs), max_kl)
+    cost = partial(after, terms=_kl_terms(stages))
+    return step(trial.path[0], partial(after, terms=gains), cost, max_kl)
 
 
 # Autograd computes the derivative of tanh as 1 / cosh^2. If |x| is large, cosh(x) overflows to inf,
@@ -238,13 +233,18 @@ def clipped_update(
     state: Any,
     eps: float = 0.3,
     num_epochs: int = 5,
-) -> tuple[Tree, Any]:
-    """Return theta and the state of the optimizer after `num_epochs` ascents of eq. (5)."""
+) -> tuple[Tree, Any, Info]:
+    """Return theta, the state of the optimizer and a report after `num_epochs` ascents of eq. (5).
+
+    At the old theta all ratios are 1, so eq. (6) is there the sum of C+ and C-.
+    """
     check_update(policy, trial, stages)
     instance("optimizer", optimizer, Optimizer)
     theta, eps = trial.path[0], _fraction("eps", eps)
     terms = [partial(_clipped, plus=x.plus, minus=x.minus, eps=eps) for x in stages]
+    after = partial(surrogate_after_adaptation, policy=policy, trial=trial)
     for _ in range(whole("num_epochs", num_epochs)):
-        g = grad(surrogate_after_adaptation)(theta, policy, trial, terms)
-        theta, state = optimizer.update(theta, state, g)
-    return theta, state
+        theta, state = optimizer.update(theta, state, grad(after)(theta, terms=terms))
+    old_value = sum((tables.plus + tables.minus).sum() for tables in stages)
+    new_value, kl = after(theta, terms=terms), after(theta, terms=_kl_terms(stages))
+    return theta, state, Info(improvement=float(new_value - old_value), kl=float(kl))

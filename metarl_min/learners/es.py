@@ -28,6 +28,7 @@ from metarl_min.basics.optimizers import OPTIMIZERS, Optimizer
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.evolution import executors, generations, players, search_gradients
+from metarl_min.evolution.fitness import Summary, summary
 from metarl_min.evolution.generations import Update
 from metarl_min.evolution.players import Player
 from metarl_min.evolution.search_gradients import DIRECTIONS, ESTIMATORS, SHAPING, Estimator
@@ -101,6 +102,8 @@ class Info(NamedTuple):
     """A report on one step, for the user."""
 
     per_episode: Array  # [N] return of each episode, averaged over the population
+    fitness: Summary  # of the returns of a trial of all members, not divided by the unit
+    alpha: float | None = None  # for es_maml, the step size of theta
 
 
 @lru_cache(maxsize=1)
@@ -165,7 +168,9 @@ def _step(
     evaluation = partial(evaluate, player=player, search=search, unit=unit)
     update = partial(apply_update, search=search, optimizer=optimizer)
     returns = generations.returns(executor, search.num_slices, state, key, evaluation, update)
-    return update(state, key, returns.sum(-1)), Info(unit * returns.mean(0))
+    F = returns.sum(-1)
+    new = update(state, key, F)
+    return new, Info(per_episode=unit * returns.mean(0), fitness=summary(unit * F))
 
 
 def _trial(rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, player: Player) -> Episodes:

@@ -41,7 +41,7 @@ from metarl_min.gradients import advantages, controls, trials
 from metarl_min.gradients.adaptation_settings import Adaptation
 from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.learners import Control, Learner
-from metarl_min.learners.es import Search, State, evolve
+from metarl_min.learners.es import Info, Search, State, evolve
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import Policy, tabular
@@ -131,6 +131,14 @@ def adapting_player(
     )
 
 
+def _step(
+    rng: Rng, state: State, *, step: Callable[..., Any], first_alpha: float
+) -> tuple[State, Info]:
+    """Take the step of `es`, and report the step size of theta before the step."""
+    new, info = step(rng, state)
+    return new, info._replace(alpha=first_alpha * 2.0 ** float(state.theta["log2_alpha"][0]))
+
+
 def _without_adaptation(state: State) -> State:
     """Return the state whose step size is zero."""
     return state._replace(theta=state.theta | {"log2_alpha": np.full(1, NO_STEP)})
@@ -217,6 +225,7 @@ def es_maml(
     learner = evolve(player, resolved, 1000, settings)
     if inner.inner_steps == 0:
         return learner
+    learner = learner._replace(step=partial(_step, step=learner.step, first_alpha=inner.alpha))
     control = partial(_untrained_control, player=player, first_alpha=inner.alpha, init=learner.init)
     # With these two functions, a trained state is compared with no adaptation and with no training.
     return learner._replace(without_adaptation=_without_adaptation, untrained_control=control)

@@ -36,13 +36,8 @@ from metarl_min.basics import trees, words
 from metarl_min.basics.arguments import floats, function, generator, instance, real, require, whole
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.evolution import (
-    executors,
-    generations,
-    genetic_operators,
-    players,
-    search_gradients,
-)
+from metarl_min.evolution import executors, generations, genetic_operators, players
+from metarl_min.evolution.fitness import Summary, require_finite, summary
 from metarl_min.evolution.generations import Update
 from metarl_min.evolution.genetic_operators import CROSSOVER, SELECTION, mutate
 from metarl_min.evolution.players import Player
@@ -112,6 +107,7 @@ class Info(NamedTuple):
     """A report on one step, for the user."""
 
     per_episode: Array  # [N] return of the best member in each episode
+    fitness: Summary  # of the returns of a trial of all members, not divided by the unit
 
 
 def schedule(breeding: Breeding, generation: int, iterations: int) -> tuple[float, int]:
@@ -131,7 +127,7 @@ def breed(rng: Rng, breeding: Breeding, population: Array, fitness: Array, sigma
            [3., 4.]])
     """
     P = instance("breeding", breeding, Breeding).population
-    fitness = search_gradients.require_finite(fitness)
+    fitness = require_finite(fitness)
     shape = floats("population", population).shape
     fits = len(shape) == 2 and shape[0] == len(fitness) == P
     require(fits, f"population must be [{P}, D], with a fitness for each member", shape)
@@ -160,7 +156,7 @@ def apply_update(
 ) -> State:
     """Return the next state, bred from the population of `state`, which has this fitness [P]."""
     rng = np.random.default_rng([key, BREEDING_STREAM])
-    fitness = search_gradients.require_finite(fitness)
+    fitness = require_finite(fitness)
     sigma, _ = schedule(breeding, state.generation, iterations)
     vectors = trees.flatten_tasks(state.population)  # the first axis is P here: [P, ..] -> [P, D]
     rows = breed(rng, breeding, vectors, fitness, sigma)
@@ -192,7 +188,8 @@ def _step(
     )
     returns = generations.returns(executor, breeding.num_slices, state, key, evaluation, update)
     fitness = returns.sum(-1)
-    return update(state, key, fitness), Info(unit * returns[fitness.argmax()])
+    new, best = update(state, key, fitness), unit * returns[fitness.argmax()]
+    return new, Info(per_episode=best, fitness=summary(unit * fitness))
 
 
 def _trial(rng: Rng, state: State, tasks: MDP, greedy: bool = False, *, player: Player) -> Episodes:

@@ -61,10 +61,20 @@ from metarl_min.tasks import Family, reward_unit
 
 # The module outer_updates defines the records Settings, State and Outer.
 class Info(NamedTuple):
-    """A report on one step."""
+    """A report on one step, whose trials were played before the update of theta and alpha.
+
+    A number is None if the settings do not compute it. The last three are the fields of
+    `trust_region.Info`.
+    """
 
     per_episode: Array
     # [N] mean return of each episode; with the exact objective, [1] the mean of J(phi_K)
+    before: float | None  # mean return of an episode before the first inner step
+    after: float | None  # mean return of an episode after the last inner step
+    alpha: Any  # learned step size; `step_sizes.StepSizes` if there is one for each parameter
+    accepted: bool | None
+    improvement: float | None
+    kl: float | None
 
 
 def _init(rng: Rng, *, settings: Settings) -> State:
@@ -88,8 +98,16 @@ def _sampled_step(
     weights = [early_weight] * (len(trial.stages) - 1) + [1.0]
     advantages = settings.estimator.advantages(trial.stages, weights)
     terms = settings.outer.terms(trial.stages, advantages, sampler.shape)
-    info = Info(trials.per_episode(trial.stages))
-    return settings.outer.update(settings, state, trial, terms), info
+    new, report = settings.outer.update(settings, state, trial, terms)
+    per_episode, sizes = trials.per_episode(trial.stages), settings.adaptation.sizes
+    adapts = len(sizes) > 1
+    return new, Info(
+        per_episode=per_episode,
+        before=per_episode[: sizes[0]].mean() if adapts else None,
+        after=per_episode[-sizes[-1] :].mean() if adapts else None,
+        alpha=outer_updates.learned_alpha(settings, alpha),
+        **report._asdict(),
+    )
 
 
 def exact_return(rng: Rng, state: State, *, settings: Settings) -> tuple[State, Info]:
@@ -101,8 +119,11 @@ def exact_return(rng: Rng, state: State, *, settings: Settings) -> tuple[State, 
     alpha = trials.step_sizes(adaptation, state.theta, state.alpha)
     path, passes = forward_passes(adaptation.policy, state.theta, alpha, [J] * K)
     trial = Trial(alpha=alpha, path=path, inner=[J] * K, stages=[], passes=passes)
-    info = Info(J.value(adaptation.policy.logits(path[-1])).mean(keepdims=True))
-    return settings.outer.update(settings, state, trial, [None] * K + [J]), info
+    new, report = settings.outer.update(settings, state, trial, [None] * K + [J])
+    after = J.value(adaptation.policy.logits(path[-1])).mean(keepdims=True)
+    learned = outer_updates.learned_alpha(settings, state.alpha)
+    numbers = {"per_episode": after, "before": None, "after": after[0], "alpha": learned}
+    return new, Info(**numbers, **report._asdict())
 
 
 whole_trial = partial(_sampled_step, early_weight=1.0)

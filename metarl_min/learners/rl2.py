@@ -98,6 +98,9 @@ class Info(NamedTuple):
     """A report on one step of the training."""
 
     per_episode: Array  # [N] mean return of each episode
+    gradient_norm: float  # these three are the fields of `recurrent_training.Report`
+    entropy: float
+    value_loss: float
 
 
 # Defaults for each kind of family. They were chosen by trainings with seeds that no test uses.
@@ -169,8 +172,8 @@ def _step(
     agent = recurrent_agents.recording_agent(policy, state.theta, tasks.shape, unit=unit)
     episodes, memory = play_trial(rng, family, tasks, agent)
     record, r = recurrent_agents.record(memory), rewards_of(episodes, tasks) / unit
-    state = recurrent_training.ascend(policy, settings, state, record, episodes, r)
-    return state, Info(per_episode=episodes.rewards.sum(-1).mean(0))
+    state, report = recurrent_training.ascend(policy, settings, state, record, episodes, r)
+    return state, Info(per_episode=episodes.rewards.sum(-1).mean(0), **report._asdict())
 
 
 def _trial(

@@ -150,20 +150,20 @@ def _norm(g: Tree) -> float:
         return float(np.sqrt(sum(np.square(leaf, dtype=float).sum() for leaf in g.values())))
 
 
-def clip_norm(g: Tree, limit: float) -> Tree:
+def clip_norm(g: Tree, limit: float) -> tuple[Tree, float]:
     """Return the gradient `g`, scaled down to the length `limit` if it is longer, eq. (6).
 
-    FloatingPointError if the gradient is not finite.
+    The second result is the length of `g`. FloatingPointError if the gradient is not finite.
     """
     require(real("limit", limit) > 0, "limit must be positive", limit)
     for name, leaf in instance("g", g, dict).items():
         array(f"gradient {name!r}", leaf)
     norm = _norm(g)
     if np.isfinite(norm):
-        return trees.scale(g, limit / norm) if norm > limit else g
+        return (trees.scale(g, limit / norm) if norm > limit else g), norm
     largest = float(np.max([np.abs(leaf).max(initial=0.0) for leaf in g.values()]))
     if not np.isfinite(largest):
         raise FloatingPointError(f"a gradient must be finite, got an entry {largest}")
     g_short = trees.scale(g, 1 / largest)  # the squares of g are too large for a float
     norm = _norm(g_short)
-    return trees.scale(g_short, limit / norm) if norm > limit / largest else g
+    return (trees.scale(g_short, limit / norm) if norm > limit / largest else g), norm * largest

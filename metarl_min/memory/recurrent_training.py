@@ -161,6 +161,14 @@ class State(NamedTuple):
     iteration: int  # number of iterations so far
 
 
+class Report(NamedTuple):
+    """A report on one update, for the user. The means are over the steps that are alive."""
+
+    gradient_norm: float  # length of the longest gradient, before it is scaled down
+    entropy: float  # mean of -log pi(a_t) when the trials were played, an estimate of the entropy
+    value_loss: float  # mean of (target_t - V_t)^2 / 4 when the trials were played
+
+
 def schedule(beta: float, entropy_weight: float, progress: float) -> tuple[float, float]:
     """Return the step size and the entropy weight, eq. (1). `progress` is i / n.
 
@@ -191,6 +199,13 @@ def _require_finite(logits: Array, values: Array) -> None:
             raise FloatingPointError(f"{name} of the policy must be finite, got {x[~finite][0]}")
 
 
+def _report(norm: float, old_log_probs: Array, advantages: Array, alive: Array) -> Report:
+    """Return the report. An advantage is target_t - V_t, or 0 if the step is not alive."""
+    entropy = -old_log_probs[alive].mean()
+    value_loss = np.vdot(advantages, advantages) / alive.sum() / 4
+    return Report(gradient_norm=norm, entropy=float(entropy), value_loss=float(value_loss))
+
+
 def ascend(
     policy: RecurrentPolicy,
     settings: Settings,
@@ -198,8 +213,8 @@ def ascend(
     record: Record,
     episodes: Episodes,
     rewards: Array,
-) -> State:
-    """Return the state after the ascents of F, eq. (2), on one batch, with the schedule of eq. (1).
+) -> tuple[State, Report]:
+    """Return the state after the ascents of F by eqs. (1) and (2) on one batch, and a report.
 
     `record` and `episodes` describe the trials of the batch. `rewards` [M, N, T] are the rewards
     that enter the advantages. They may differ from `episodes.rewards`: rl2 passes the
@@ -214,9 +229,8 @@ def ascend(
     advantages = actor_critic.advantages(r, values, alive, settings.gamma, settings.gae_lambda)
     targets = advantages + values
     old_log_probs = actor_critic.log_probs_of_actions(logits, onehot)
-    progress = state.iteration / settings.iterations
-    beta, eta = schedule(settings.beta, settings.entropy, progress)
-    adam, theta, moments = optimizers.adam(beta), state.theta, state.optimizer
+    beta, eta = schedule(settings.beta, settings.entropy, state.iteration / settings.iterations)
+    adam, theta, moments, longest = optimizers.adam(beta), state.theta, state.optimizer, 0.0
     for epoch in range(settings.update.epochs):
         if epoch > 0:  # theta has changed since the trials were played
             memories, logits, values = recurrent_policies.unroll(policy, theta, x)
@@ -227,5 +241,7 @@ def ascend(
         value_gradient = actor_critic.value_gradient(values, targets, alive)
         gradients = logit_gradient / alive.size, value_gradient / alive.size  # of F, eq. (2)
         g = recurrent_policies.gradient(policy, theta, x, memories, *gradients)
-        theta, moments = adam.update(theta, moments, actor_critic.clip_norm(g, settings.max_norm))
-    return State(theta=theta, optimizer=moments, iteration=state.iteration + 1)
+        g, norm = actor_critic.clip_norm(g, settings.max_norm)
+        (theta, moments), longest = adam.update(theta, moments, g), max(longest, norm)
+    new = State(theta=theta, optimizer=moments, iteration=state.iteration + 1)
+    return new, _report(longest, old_log_probs, advantages, alive)

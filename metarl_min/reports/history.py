@@ -1,10 +1,20 @@
 """The record of a training: one line for each iteration, in `history.csv` of a run directory.
 
-A line holds the number of the iteration and every number of its Info, such as the mean return of
-each episode of a trial. For a learner that adapts, the first episodes are played before the first
-inner step, and the last episodes after all inner steps. The file can be read while the run goes on.
-A run that is resumed keeps the lines up to its checkpoint. It writes the later lines again, with
-the same bits.
+A line holds the number of the iteration and every number of its Info:
+
+- all learners: `per_episode[n]`, the mean return of each episode of a trial.
+- maml, fomaml, reptile, meta_sgd: `before` and `after`, the mean return of an episode before the
+  first inner step and after the last one; `alpha`, where step sizes are learned. With update=trpo
+  or clipped: `improvement` of the surrogate, and `kl`, the divergence from the old policies in
+  nats. With trpo: `accepted`, which is 0 if the step was rejected.
+- rl2, mann: `gradient_norm` before long gradients are scaled down, `entropy` of the policy,
+  `value_loss`.
+- es, ga, es_maml, evolved_rule: mean, best and spread (standard deviation) of the `fitness`, which
+  is the return of a trial. For es_maml also `alpha`.
+
+A number that a step does not compute has no column. The file can be read while the run goes on. A
+run that is resumed keeps the lines up to its checkpoint. It writes the later lines again, with the
+same bits.
 """
 
 from __future__ import annotations
@@ -28,9 +38,12 @@ FILE = "history.csv"
 
 
 def _numbers(info: Any) -> dict[str, Any]:
-    """Return every number of an Info by its place, such as `per_episode[0]`."""
+    """Return every number of an Info by its place, such as `per_episode[0]`. True becomes 1."""
     numbers: dict[str, Any] = {}
     for name, leaf in checkpoints.flatten(info).items():
+        if leaf.dtype.kind == "c":
+            raise TypeError(f"a number of a history must be real, got {leaf} in {name}")
+        leaf = leaf.astype(int) if leaf.dtype.kind == "b" else leaf
         for index in np.ndindex(leaf.shape):
             place = f"[{','.join(map(str, index))}]" if index else ""
             numbers[f"{name}{place}"] = leaf[index].item()
@@ -41,6 +54,13 @@ def _line(values: list[Any]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue()
+
+
+def _difference(old: str, new: str) -> str:
+    """Return the first name that only one of two titles has."""
+    names, others = (next(csv.reader([title])) for title in (old, new))
+    strange = [name for name in [*names, *others] if (name in names) != (name in others)]
+    return " ".join(strange[:1])
 
 
 def _kept(path: Path, iteration: int) -> list[str]:
@@ -83,9 +103,15 @@ def record(directory: Path, iteration: int) -> Iterator[OnIteration]:
 
         def write(number: int, info: Any) -> None:
             values = {"iteration": number, **_numbers(info)}
+            title = _line(list(values))
             if not lines:
-                lines.append(_line(list(values)))
-                file.write(lines[0])
+                lines.append(title)
+                file.write(title)
+            require(
+                lines[0] == title,
+                "the numbers of an Info must have the same names in every iteration",
+                _difference(lines[0], title),
+            )
             file.write(_line(list(values.values())))
             file.flush()
 

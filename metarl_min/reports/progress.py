@@ -15,6 +15,8 @@ from typing import Any
 from metarl_min import checkpoints
 from metarl_min.training import OnIteration
 
+RETURNS = ("per_episode", "before", "after")  # the returns in an Info of the package
+
 
 def say(line: str) -> None:
     """Print one line on standard error. If that fails, drop this line and all later lines."""
@@ -27,9 +29,13 @@ def say(line: str) -> None:
 
 
 def _summary(info: Any) -> str:
-    """Return the mean of every number of an Info, for one line."""
+    """Return the mean of every number of an Info, for one line.
+
+    If the Info holds returns, the line shows the returns alone. `history.csv` has all numbers.
+    """
     numbers = {name: leaf for name, leaf in checkpoints.flatten(info).items() if leaf.size}
-    return " ".join(f"{name} {leaf.mean():.4g}" for name, leaf in numbers.items())
+    shown = [name for name in RETURNS if name in numbers] or numbers
+    return " ".join(f"{name} {numbers[name].mean():.4g}" for name in shown)
 
 
 def _bar(iterations: int) -> Any:

@@ -77,6 +77,7 @@ CALLS = {
     "covariances.check_distribution": call(
         covariances.check_distribution, mean=np.array([0.5, -1.0]), sigma=0.5, C=COVARIANCE
     ),
+    "fitness.summary": call(fitness.summary, {"F": "shape"}, F=F),
     "fitness.require_finite": call(fitness.require_finite, {"F": "shape"}, F=F),
     "fitness.indices": call(
         fitness.indices, {"name": "*", "value": "shape"}, name="i", value=np.arange(3)
@@ -159,5 +160,5 @@ CALLS = {
         workers.processes, None, lambda pool: pool.shutdown(), num_workers=2
     ),
 }  # fmt: skip
-RESULTS = ("cma_es.Constants", "cma_es_runs.Run", "cma_es_runs.Result", "generations.Request",
-           "generations.Update")  # fmt: skip
+RESULTS = ("cma_es.Constants", "cma_es_runs.Run", "cma_es_runs.Result", "fitness.Summary",
+           "generations.Request", "generations.Update")  # fmt: skip

@@ -228,5 +228,5 @@ RESULTS = (
     "meta_gradients.Moments", "meta_gradients.Comparison", "monte_carlo.Estimate",
     "monte_carlo.SampledMoments", "trust_region.Info", "stage_tables.StageTables",
     "outer_updates.State", "trial_gradients.Gradients", "forward_passes.ForwardPass",
-    "objective.Derivatives",
+    "objective.Derivatives", "step_sizes.StepSizes",
 )  # fmt: skip

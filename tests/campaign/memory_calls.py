@@ -198,6 +198,6 @@ RESULTS = (
     "cells.GRUStep", "cells.GRUGradient", "lstm_cells.LSTMStep", "lstm_cells.LSTMGradient",
     "external_memory.Interface", "external_memory.StepCache", "external_memory.Memory",
     "recurrent_agents.Step", "recurrent_agents.Memory", "recurrent_agents.Record",
-    "recurrent_training.State",
+    "recurrent_training.State", "recurrent_training.Report",
     "trial_pictures.Picture", "trial_steps.Taken", "trial_steps.Trials",
 )  # fmt: skip

@@ -46,7 +46,8 @@ def test_theta_and_alpha_ascend_by_beta_times_their_mean_gradients(learn_alpha):
     settings = settings_for(ascent(sgd(0.2)), learn_alpha)
     state = outer_updates.init(settings, THETA)
     J, trial, outer = exact_trial(state.alpha)
-    after = settings.outer.update(settings, state, trial, outer)
+    after, report = settings.outer.update(settings, state, trial, outer)
+    assert report == trust_region.Info()
 
     def F(parameters):
         theta, alpha = parameters["theta"], parameters["alpha"]
@@ -87,7 +88,7 @@ def test_theta_and_alpha_ascend_as_one_vector_would(learn_alpha, optimizer):
         joined = start if joined is None else joined
         moments = optimizer.init(start) if moments is None else moments
         joined, moments = optimizer.update(joined, moments, gradient)
-        state = settings.outer.update(settings, state, trial, outer)
+        state, _ = settings.outer.update(settings, state, trial, outer)
         np.testing.assert_array_equal(state.theta["logits"], joined["theta"])
         if learn_alpha != "no":
             leaf = state.alpha["logits"] if learn_alpha == "each" else state.alpha
@@ -103,7 +104,7 @@ def test_step_sizes_of_parameters_that_do_not_adapt_are_not_learned():
     alpha = trials.step_sizes(settings.adaptation, theta, state.alpha)
     path = adaptation.inner_loop(policy, theta, alpha, [J, J])
     trial = trials.Trial(alpha, path, [J, J], [])
-    after = settings.outer.update(settings, state, trial, [None, None, J])
+    after, _ = settings.outer.update(settings, state, trial, [None, None, J])
     for name in theta:
         same = np.array_equal(after.alpha[name], state.alpha[name])
         assert same == (name not in ("W2", "b2"))
@@ -122,24 +123,25 @@ def test_trust_region_updates_take_their_step_from_the_tables_of_the_trial():
     settings = settings_for(trpo(max_kl=0.02))
     state = outer_updates.init(settings, THETA)
     terms = settings.outer.terms(trial.stages, advantages, (1, 3))
-    after = settings.outer.update(settings, state, trial, terms)
+    after, report = settings.outer.update(settings, state, trial, terms)
     theta, info = trust_region.trpo_update(policies.tabular, trial, tables, 0.02)
     assert info.accepted and trees_equal(after.theta, theta) and after.alpha == 2.0
+    assert report == info
     settings = settings_for(clipped(0.1, adam(0.05)))
     state = outer_updates.init(settings, THETA)
-    after = settings.outer.update(settings, state, trial, terms)
-    theta, moments = trust_region.clipped_update(
+    after, report = settings.outer.update(settings, state, trial, terms)
+    theta, moments, info = trust_region.clipped_update(
         policies.tabular, trial, tables, adam(0.05), state.optimizer_state, 0.1
     )
     assert trees_equal(after.theta, theta) and after.optimizer_state.num_updates == 5
-    assert trees_equal(after.optimizer_state.m, moments.m)
+    assert trees_equal(after.optimizer_state.m, moments.m) and report == info
 
 
 def test_an_ascent_takes_the_surrogates_of_the_trial():
     trial, advantages = sampled()
     settings = settings_for(ascent(sgd(1.0)))
     terms = settings.outer.terms(trial.stages, advantages, (1, 3))
-    after = settings.outer.update(settings, outer_updates.init(settings, THETA), trial, terms)
+    after, _ = settings.outer.update(settings, outer_updates.init(settings, THETA), trial, terms)
     outer = trial_gradients.outer_surrogates(trial.stages, advantages, (1, 3))
     g = trial_gradients.second_order(settings.adaptation, trial, outer).in_theta
     moved = trees.map_leaves(lambda x, y: M * (x - y), after.theta, THETA)

@@ -41,6 +41,14 @@ def test_one_step_of_each_rule_by_hand():
         np.testing.assert_allclose(tree[name], 0.5 + 0.1 * leaf / 4, rtol=1e-14)
 
 
+def test_a_summary_has_the_smallest_the_median_and_the_largest():
+    assert step_sizes.summary(0.5) == 0.5
+    assert step_sizes.summary(THETA | {"b": np.array([3.0, -1.0, 8.0])}) == (-1.0, 0.0, 8.0)
+    assert (
+        step_sizes.summary({"a": np.array([[2.0, 9.0]]), "b": np.array([7.0, 1.0])}).median == 4.5
+    )
+
+
 @pytest.mark.parametrize("wrong", [None, "each", 0.5])
 def test_a_rule_is_two_functions(wrong):
     with pytest.raises(TypeError, match="init must be a function, got"):

@@ -575,11 +575,15 @@ def test_one_epoch_is_maml_and_later_ones_are_clipped(policy):
     outer = [objectives.reinforce_objective(plus + minus) for plus, minus, _ in stages]
     v = adaptation.adjoints(policy, trial.path, 0.7, trial.inner, outer)
     meta_gradient = trees.sum_tasks(v[0], theta)  # a mean: `sums` has divided by M
-    once, _ = update(sgd, (), 0.3, 1)
+    once, *_ = update(sgd, (), 0.3, 1)
     assert by_hand.relative_error(once, trees.add_scaled(theta, 0.5, meta_gradient)) < 1e-12
     terms = terms_of(stages, eps=0.3)["clipped"]
     second = grad(tr.surrogate_after_adaptation)(once, policy, trial, terms)
-    twice, _ = update(sgd, (), 0.3, 2)
+    twice, _, info = update(sgd, (), 0.3, 2)
+    L = partial(tr.surrogate_after_adaptation, policy=policy, trial=trial, terms=terms)
+    assert info.improvement == pytest.approx(L(twice) - L(theta), rel=1e-9)
+    assert info.kl == pytest.approx(by_loops(policy, trial, twice), rel=1e-9)
+    assert info.accepted is None  # there is no line search
     assert by_hand.relative_error(twice, trees.add_scaled(once, 0.5, second)) < 1e-12
     free = grad(tr.surrogate_after_adaptation)(once, policy, trial, terms_of(stages)["ratio"])
     assert by_hand.relative_error(second, free) > 1e-3  # the clip is at work
@@ -589,7 +593,7 @@ def test_the_state_of_the_optimizer_is_carried_from_epoch_to_epoch():
     trial, stages = played(policies.tabular)
     adam = optimizers.adam(0.01)
     state = adam.init(trial.path[0])
-    theta, after = tr.clipped_update(policies.tabular, trial, stages, adam, state, num_epochs=3)
+    theta, after, _ = tr.clipped_update(policies.tabular, trial, stages, adam, state, num_epochs=3)
     assert (state.num_updates, after.num_updates) == (0, 3)
     assert abs(theta["logits"] - trial.path[0]["logits"]).max() > 0.01
 
@@ -639,7 +643,7 @@ def test_a_few_updates_raise_the_exact_return_after_adaptation(kind):
             theta, info = tr.trpo_update(policies.tabular, trial, stages)
             assert info.accepted and 0 < info.kl <= 0.01
         else:
-            theta, state = tr.clipped_update(policies.tabular, trial, stages, adam, state)
+            theta, state, _ = tr.clipped_update(policies.tabular, trial, stages, adam, state)
     assert (onp.diff(returns) > -0.003).all()
     assert returns[-1] > returns[0] + 0.04
 
@@ -652,7 +656,7 @@ def test_saturated_policies_give_numbers_and_no_warnings(policy):
     new, info = tr.trpo_update(policy, trial, stages)
     trees.check(new)
     assert info.kl <= 0.01
-    theta, _ = tr.clipped_update(policy, trial, stages, optimizers.sgd(0.1), ())
+    theta, _, info = tr.clipped_update(policy, trial, stages, optimizers.sgd(0.1), ())
     trees.check(theta)
 
 

@@ -71,6 +71,10 @@ def test_a_step_is_the_estimate_less_the_decay(estimator, n, directions):
     factor = {"vanilla": np.ones(8), "forward": [0, *[1] * 7], "antithetic": np.zeros(8)}[estimator]
     F = a @ x + 0.5 * np.mean(factor * (e[np.minimum(number, n - 1)] @ a))
     assert_allclose(info.per_episode, [2 * F, 0, -F], atol=1e-12)
+    if estimator == "antithetic":
+        number, factor = np.arange(8) // 2, np.resize([1, -1], 8)
+    fitness = a @ x + 0.5 * np.array(factor) * (e[np.array(number)] @ a)
+    assert_allclose(info.fitness, [fitness.mean(), fitness.max(), fitness.std()], atol=1e-12)
 
 
 @pytest.mark.verifies("es.1")

@@ -240,6 +240,19 @@ def test_the_step_size_of_a_control_is_searched():
     assert control.alpha == pytest.approx(0.01 * 2.0 ** control.state.theta["log2_alpha"][0])
 
 
+def test_info_has_the_step_size_of_theta_before_the_step():
+    learner = es_maml(small_bandit(), alpha=3.0, beta=0.5, **SMALL)
+    state = learner.init(rng())
+    for truth in (1.0, None):
+        log2_alpha = state.theta["log2_alpha"][0]
+        state, info = learner.step(rng(1), state)
+        assert info.alpha == pytest.approx(3 * 2**log2_alpha, rel=1e-6)
+        assert truth is None or info.alpha == 3.0
+    assert info.alpha != 3.0 and info.fitness.best >= info.fitness.mean
+    still = es_maml(small_bandit(), inner_steps=0, **SMALL)
+    assert still.step(rng(1), still.init(rng()))[1].alpha is None
+
+
 def test_a_learner_without_an_inner_step_has_no_control_that_adapts():
     for family, given in ((small_bandit(pulls=1), {}), (GRID, {"inner_steps": 0})):
         learner = es_maml(family, **given, **SMALL)

@@ -68,6 +68,7 @@ def test_the_best_never_die(selection, crossover):
         assert_array_equal(state.population["x"][:2], before[order[:2]])
         assert fitness.max() >= best
         assert info.per_episode.sum() == pytest.approx(fitness.max())
+        assert info.fitness == pytest.approx((fitness.mean(), fitness.max(), fitness.std()))
         best = fitness.max()
         assert state.population["x"].shape == (8, 2)
     assert best > 5  # and it climbs

@@ -12,11 +12,12 @@ from problems import small_grid
 from metarl_min import learners
 from metarl_min.basics import trees, words
 from metarl_min.basics.optimizers import adam, sgd
-from metarl_min.gradients import adaptation, objectives, trial_gradients, trials
+from metarl_min.gradients import adaptation, objectives, step_sizes, trial_gradients, trials
 from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.gradients.outer_updates import ascent, clipped, trpo
 from metarl_min.gradients.step_sizes import (
     LEARN_ALPHA,
+    StepSizes,
     alpha_per_parameter,
     fixed_alpha,
     one_alpha,
@@ -73,7 +74,38 @@ def test_an_exact_step_of_sgd_ascends_by_beta_times_the_meta_gradient(make, way)
     moved = (after.theta["logits"] - state.theta["logits"]) / 0.3
     np.testing.assert_allclose(moved, g["logits"], rtol=1e-10, atol=1e-14)
     F_inf = adaptation.adapted_return(policies.tabular, state.theta, 4.0, 2, J)
-    assert info.per_episode[0] == F_inf
+    assert info.per_episode[0] == info.after == F_inf
+    assert info.before is info.alpha is info.kl is None
+
+
+@pytest.mark.parametrize("update", [ascent(sgd(0.1)), trpo(), clipped(0.2, sgd(0.1))])
+def test_info_has_the_returns_before_and_after_the_inner_steps_and_what_was_updated(update):
+    learner = maml(bandit(pulls=7), inner_steps=2, inner_episodes=2, outer=update, num_tasks=9)
+    _, info = learner.step(rng(1), started(learner))
+    assert info.before == pytest.approx(info.per_episode[:2].mean(), rel=1e-12)
+    assert info.after == pytest.approx(info.per_episode[4:].mean(), rel=1e-12)
+    kind = update.words["update"]
+    assert (info.kl is None) == (info.improvement is None) == (kind == "ascent")
+    assert (info.accepted is None) == (kind != "trpo")
+    once = maml(bandit(pulls=7), inner_steps=0, outer=update, num_tasks=9)
+    _, info = once.step(rng(1), started(once))
+    assert info.before is info.after is None and info.per_episode.shape == (7,)
+
+
+def test_info_has_the_learned_step_sizes_with_which_the_trials_were_played():
+    for name, policy in (("scalar", policies.tabular), ("each", policies.mlp(3))):
+        rule = LEARN_ALPHA[name]
+        learner = maml(bandit(pulls=3), policy=policy, learn_alpha=rule, alpha=2.0, num_tasks=9)
+        state, info = learner.step(rng(1), started(learner))
+        assert info.alpha == (2.0 if name == "scalar" else StepSizes(2.0, 2.0, 2.0))
+        _, info = learner.step(rng(2), state)
+        assert info.alpha == (state.alpha if name == "scalar" else step_sizes.summary(state.alpha))
+    last = maml(bandit(pulls=3), policy=policy, adapt=("b2",), learn_alpha=rule, num_tasks=9)
+    state, _ = last.step(rng(1), started(last))
+    _, info = last.step(rng(2), state)
+    assert info.alpha.max == max(state.alpha["b2"])
+    fixed = maml(bandit(pulls=3), num_tasks=9)
+    assert fixed.step(rng(1), started(fixed))[1].alpha is None
 
 
 @pytest.mark.verifies("outer_updates.1")

@@ -120,6 +120,7 @@ def test_info_is_the_mean_over_the_tasks():
     _, info = learner.step(rng(1), learner.init(rng()))
     assert info.per_episode.shape == (3,)
     assert ((info.per_episode > 0.2) & (info.per_episode < 0.8)).all()
+    assert 0 < info.entropy < onp.log(2) * 1.05 and info.gradient_norm > 0 and info.value_loss > 0
 
 
 @pytest.mark.parametrize(

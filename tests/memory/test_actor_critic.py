@@ -58,13 +58,15 @@ def test_the_log_probability_of_an_action_is_that_of_its_entry():
 @pytest.mark.verifies("actor_critic.6")
 def test_long_gradients_are_cut_and_short_ones_left():
     g = {"a": onp.array([3.0]), "b": onp.array([[4.0]])}
-    assert actor_critic.clip_norm(g, 5.1) is g
-    short = actor_critic.clip_norm(g, 1.0)
+    assert actor_critic.clip_norm(g, 5.1)[0] is g
+    short, norm = actor_critic.clip_norm(g, 1.0)
+    assert norm == actor_critic.clip_norm(g, 5.1)[1] == 5.0
     assert_allclose([short["a"][0], short["b"][0, 0]], [0.6, 0.8], rtol=1e-15)
 
 
 def test_a_large_gradient_is_cut_and_not_lost():
-    g = actor_critic.clip_norm({"w": onp.full(3, 1e20, onp.float32)}, 1.0)
+    g, norm = actor_critic.clip_norm({"w": onp.full(3, 1e20, onp.float32)}, 1.0)
+    assert norm == pytest.approx(3**0.5 * 1e20, rel=1e-6)
     assert g["w"].dtype == onp.float32
     assert_allclose(g["w"], 3**-0.5, rtol=1e-6)
 
@@ -159,9 +161,10 @@ def test_the_bound_of_a_norm_is_positive_and_a_gradient_finite():
 
 def test_a_gradient_whose_squares_overflow_keeps_its_direction():
     g = {"a": onp.array([3e200]), "b": onp.array([4e200])}
-    short = actor_critic.clip_norm(g, 1.0)
+    short, norm = actor_critic.clip_norm(g, 1.0)
+    assert norm == pytest.approx(5e200)
     assert_allclose([short["a"][0], short["b"][0]], [0.6, 0.8], rtol=1e-15)
-    assert actor_critic.clip_norm(g, 6e200) is g
+    assert actor_critic.clip_norm(g, 6e200)[0] is g
 
 
 def test_advantages_that_overflow_are_refused():

@@ -35,12 +35,13 @@ def test_what_happens_after_the_end_of_an_episode_carries_no_gradient():
     _, policy, theta, record, episodes = played(3)
     assert not episodes.alive.all()
     other = episodes.rewards + ~episodes.alive * 9.0
-    first, second = (
+    (first, report), (second, other_report) = (
         recurrent_training.ascend(policy, SETTINGS, start(theta), record, episodes, r)
         for r in (episodes.rewards, other)
     )
     for name in theta:
         assert_allclose(first.theta[name], second.theta[name], atol=0)
+    assert report == other_report
 
 
 @pytest.mark.verifies("recurrent_training.1", "recurrent_training.2")
@@ -61,7 +62,8 @@ def test_an_update_is_adam_on_the_gradient_of_the_whole_surrogate(epochs, max_no
         )
     )
     state = recurrent_training.State(theta=theta, optimizer=moments, iteration=2)
-    found = recurrent_training.ascend(policy, settings, state, record, episodes, episodes.rewards)
+    given = policy, settings, state, record, episodes, episodes.rewards
+    found, report = recurrent_training.ascend(*given)
 
     x, alive = record.observations, time_first(episodes.alive)
     onehot = onp.eye(5)[time_first(episodes.actions)]
@@ -76,13 +78,18 @@ def test_an_update_is_adam_on_the_gradient_of_the_whole_surrogate(epochs, max_no
         gain = np.minimum(ratio * A, np.clip(ratio, 0.98, 1.02) * A)
         return np.mean(alive * (gain + 0.18 * policies.entropy(z) - (target - v) ** 2 / 4))
 
-    truth, adam = theta, optimizers.adam(0.04)
+    assert report.entropy == pytest.approx(-old[alive].mean(), rel=1e-12)
+    loss = (target - record.values)[alive] ** 2 / 4
+    assert report.value_loss == pytest.approx(loss.mean(), rel=1e-12)
+    truth, adam, norms = theta, optimizers.adam(0.04), []
     for _ in range(epochs):
         g = grad(surrogate)(truth)
         norm = onp.sqrt(sum((leaf**2).sum() for leaf in g.values()))
         assert (norm > max_norm) == (max_norm < 1)
         g = trees.scale(g, min(1.0, max_norm / norm))
         truth, moments = adam.update(truth, moments, g)
+        norms.append(norm)
+    assert report.gradient_norm == pytest.approx(max(norms), rel=1e-8)
     assert found.optimizer.num_updates == 2 + epochs and found.iteration == 3
     for name in theta:
         assert_allclose(found.theta[name], truth[name], rtol=1e-8, atol=1e-10)

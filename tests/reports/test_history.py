@@ -62,6 +62,33 @@ def test_an_info_that_cannot_be_written_ends_the_record_and_not_the_training(tmp
     assert capsys.readouterr().err.startswith("history.csv ends before iteration 2: a state must")
 
 
+def test_true_is_written_as_1(tmp_path):
+    with history.record(tmp_path, 0) as on_iteration:
+        on_iteration(1, {"accepted": True, "rows": np.array([False, True])})
+    assert {name: x.tolist() for name, x in history.read(tmp_path).items()} == {
+        "iteration": [1.0], "accepted": [1.0], "rows[0]": [0.0], "rows[1]": [1.0],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ({"a": 1.0}, "must have the same names in every iteration, got b"),
+        ({"a": 1.0, "b": 2.0, "c[0,1]": 3.0}, "must have the same names in every iteration, got c"),
+        ({"a": 1.0, "b": 2j}, "a number of a history must be real, got 2j in b"),
+    ],
+)
+def test_other_numbers_than_before_end_the_record(tmp_path, capsys, other, reason):
+    """As of a run that was begun by an earlier version, whose Info had fewer numbers."""
+    with history.record(tmp_path, 0) as on_iteration:
+        on_iteration(1, {"a": 1.0, "b": 2.0})
+    with history.record(tmp_path, 1) as on_iteration:
+        on_iteration(2, other)
+    assert history.read(tmp_path)["iteration"].tolist() == [1]
+    err = capsys.readouterr().err
+    assert err.startswith("history.csv ends before iteration 2: ") and reason in err
+
+
 def test_a_file_that_was_edited_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"must hold history\.csv"):
         history.read(tmp_path)

@@ -8,6 +8,7 @@ import os
 import sys
 import types
 
+import numpy as np
 import pytest
 import toy_learner
 
@@ -25,6 +26,14 @@ def test_progress_is_few_plain_lines_where_nobody_watches(capsys):
     out, err = capsys.readouterr()
     assert out == "" and len(err.splitlines()) == 10
     assert err.startswith("iteration 20 of 200  norm ")
+
+
+def test_a_line_shows_the_returns_alone_where_there_are_returns(capsys):
+    info = {"kl": 0.1, "before": 0.25, "after": 0.75, "per_episode": np.arange(3) / 2}
+    with progress.progress(1) as report:
+        report(1, info)
+    line = "iteration 1 of 1  per_episode 0.5 before 0.25 after 0.75\n"
+    assert capsys.readouterr().err == line
 
 
 def test_progress_is_a_bar_on_a_terminal(capsys, monkeypatch):
