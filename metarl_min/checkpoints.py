@@ -145,6 +145,7 @@ def _require_made_by(path: Path, text: Array | None, made_by: Mapping[str, Any])
         raise ValueError(f"{rule}, got {text}") from None
     for key, new in {**dict.fromkeys(found), **made_by}.items():
         rule = f"{path} must be continued by what made it: {key} {found.get(key)}"
+        rule += " (a run of another length is another run)" if key == "iterations" else ""
         require(found.get(key) == new, rule, new)
 
 

@@ -18,7 +18,7 @@ from problems import small_bandit
 from metarl_min import training
 from metarl_min.basics import files
 from metarl_min.basics.optimizers import adam
-from metarl_min.cli import main
+from metarl_min.cli import main, run_commands
 from metarl_min.gradients.outer_updates import ascent
 from metarl_min.gradients.traced_trials import META_GRADIENTS
 from metarl_min.learners.maml import maml
@@ -122,11 +122,18 @@ def test_ctrl_c_saves_what_is_done(tmp_path, done):
 
 def test_a_training_past_the_schedule_of_its_learner_is_refused(tmp_path):
     learner = rl2(BANDIT, iterations=3, num_tasks=2, hidden=2)
-    rule = "num_iterations must be at most 3, where the schedule of the learner ends, got 4"
+    rule = "at most 3, because the step size falls to 0 over 3 iterations, got 4; a longer run is"
     for train in (WALK, partial(training.train_run, tmp_path, seed=3)):
         with pytest.raises(ValueError, match=rule):
             train(learner, num_iterations=4)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_run_with_another_schedule_does_not_continue_a_run(tmp_path):
+    training.train_run(tmp_path, rl2(BANDIT, iterations=2, num_tasks=2, hidden=2), 2, seed=3)
+    longer = rl2(BANDIT, iterations=4, num_tasks=2, hidden=2)
+    with pytest.raises(ValueError, match=r"iterations 2 \(a run of another .* run\), got 4"):
+        training.train_run(tmp_path, longer, 4, seed=3)
 
 
 @pytest.mark.parametrize("learner", [None, rl2, "rl2"])
@@ -274,7 +281,8 @@ def test_a_run_killed_at_random_moments_and_resumed_has_the_bits_of_one_that_was
     assert kills >= 1
     for name in ("checkpoint.npz", "history.csv", "run.json"):
         assert (whole / name).read_bytes() == (killed / name).read_bytes()
-    assert sorted(os.listdir(killed)) == ["checkpoint.npz", "history.csv", "run.json"]
+    names = ["checkpoint.npz", "history.csv", "history.png", "run.json"]
+    assert sorted(os.listdir(killed)) == names
     assert json.loads((killed / "run.json").read_text())["settings"] == {
         "fault": "", "at": 0, "pause": 0.004,
     }  # fmt: skip
@@ -293,7 +301,8 @@ def test_ctrl_c_ends_with_status_1_and_one_line_that_says_how_to_go_on(tmp_path)
     assert finish(start(tmp_path / "run", "--resume"))[0] == 0
 
 
-def test_schedules_run_over_the_iterations_of_the_command_line(tmp_path):
+def test_schedules_run_over_the_iterations_of_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_commands, "_learning_curve", lambda run: b"a picture")
     given = ["train", "rl2", "bandit", "--set", "num_tasks=4", "--set", "hidden=3"]
     words = [*given, "--iterations", "5", "--out", str(tmp_path / "run")]
     assert main.main(words) == 0

@@ -15,10 +15,10 @@ from metarl_min.basics.arguments import require
 from metarl_min.ceilings import Ceiling, TooLarge, bayes_optimal, bounds
 from metarl_min.checkpoints import Checkpoint
 from metarl_min.cli import comparison, environment, runs
-from metarl_min.cli.console import Work, log, parameters, to_json
+from metarl_min.cli.console import Work, draw, log, parameters, to_json
 from metarl_min.learners import Learner
 from metarl_min.learners import registry as learner_registry
-from metarl_min.reports import history, progress, tables
+from metarl_min.reports import history, learning_curves, plots, progress, tables
 from metarl_min.tasks import Family, Unsupported
 from metarl_min.tasks import registry as family_registry
 
@@ -52,10 +52,17 @@ def _require_places(args: argparse.Namespace) -> None:
         require(key in settings or key not in of_family, rule, key)
 
 
+def _schedule(args: argparse.Namespace, previous: runs.Run | None) -> Any:
+    """Return the length of the schedules: the schedules of a run that is resumed stay the same."""
+    if previous is None:
+        return args.iterations
+    return previous.settings.get("iterations", previous.iterations)
+
+
 def _new_run(args: argparse.Namespace, previous: runs.Run | None) -> tuple[Learner, runs.Run]:
     """Return the learner that the words name, and its run."""
     _require_places(args)
-    schedule = args.iterations or (previous.iterations if previous else None)
+    schedule = _schedule(args, previous)
     family = family_registry.make(args.family, parameters(args.words))
     settings = parameters(args.set)
     learner = learner_registry.make(args.learner, family, settings, schedule)
@@ -65,7 +72,7 @@ def _new_run(args: argparse.Namespace, previous: runs.Run | None) -> tuple[Learn
         settings=learner.settings,
         family=runs.family_words(family),
         seed=args.seed,
-        iterations=schedule or learner.iterations,
+        iterations=args.iterations or learner.iterations,
         **environment.here()._asdict(),
         resumed=[],
     )
@@ -80,10 +87,16 @@ def _first_checkpoint(args: argparse.Namespace, learner: Learner) -> Checkpoint:
     return training.initial_checkpoint(learner, args.seed)
 
 
-def _require_within_schedule(learner: Learner, num_iterations: int) -> None:
-    end = num_iterations if learner.schedule_end is None else learner.schedule_end
-    rule = f"--iterations must be at most {end}, where the schedule of the learner ends"
-    require(num_iterations <= end, rule, num_iterations)
+def _require_within_schedule(learner: Learner, run: runs.Run, previous: runs.Run | None) -> None:
+    """Raise a ValueError if the run is longer than the schedule of its learner.
+
+    A learner from a file may have a setting `iterations` and no `schedule_end`. A run of this
+    learner is not made longer than the setting.
+    """
+    length = learner.settings.get("iterations")
+    if previous and learner.schedule_end is None and isinstance(length, int):
+        learner = learner._replace(schedule_end=max(length, previous.iterations))
+    learners.within_schedule(learner, run.iterations, "--iterations")
 
 
 def train(args: argparse.Namespace) -> Work:
@@ -93,7 +106,7 @@ def train(args: argparse.Namespace) -> Work:
     learner, run = _new_run(args, previous)
     first = _first_checkpoint(args, learner)
     run = runs.continued(run, previous, args.iterations) if previous else run
-    _require_within_schedule(learner, run.iterations)
+    _require_within_schedule(learner, run, previous)
     if directory is None:
         directory = runs.new_run_directory(args.out, args.stack)
     elif previous is None:
@@ -110,6 +123,16 @@ def train(args: argparse.Namespace) -> Work:
             log(f"{directory}: {change}; the bits may differ from those of an uninterrupted run")
     runs.write_run(directory, run)
     return partial(_train, directory, learner, run, last)
+
+
+def _learning_curve(run: dict[str, Any]) -> bytes:
+    """Return the picture of a run, with the ceiling of its family where it is known."""
+    family, ceiling = run["family"], comparison.ceiling_of(run["family"])
+    trials = {"random": bayes_optimal.expected_random(family)}
+    if ceiling is not None:
+        trials["Bayes-optimal trial"] = ceiling.value
+    references = {name: value / family.num_episodes for name, value in trials.items()}
+    return plots.png(learning_curves.draw(history.read(run["directory"]), references))
 
 
 def _train(directory: Path, learner: Learner, run: runs.Run, last: Checkpoint) -> str:
@@ -129,6 +152,8 @@ def _train(directory: Path, learner: Learner, run: runs.Run, last: Checkpoint) -
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"add --resume --out {directory} to continue") from None
     seconds = time.perf_counter() - started
+    learned = {"directory": directory, "family": learner.family}
+    draw(directory / "history.png", _learning_curve, learned)
     return f"{directory}: {run.iterations} iterations are done, {seconds:.1f} seconds"
 
 

@@ -189,11 +189,8 @@ def _same(x: Any, y: Any) -> bool:
     return bool(x == y) and isinstance(x, bool) == isinstance(y, bool)
 
 
-def _require_setting(run: Run, previous: Run, key: str, iterations: int | None) -> None:
+def _require_setting(run: Run, previous: Run, key: str) -> None:
     new, old = run.settings.get(key), previous.settings.get(key)
-    if key == "iterations" and iterations == new and _same(old, previous.iterations):
-        rule = f"--iterations must be {old}, over which the schedules of {run.learner} run"
-        require(_same(new, old), f"{rule} (a run of another length is another run)", iterations)
     require(_same(new, old), f"--resume must come with the setting {key}={old}", f"{key}={new}")
 
 
@@ -211,7 +208,7 @@ def continued(run: Run, previous: Run, iterations: int | None) -> Run:
     require(same, f"{rule} family {family}", _words(run.family))
     require(run.seed == previous.seed, f"{rule} seed {previous.seed}", run.seed)
     for key in [*previous.settings, *run.settings]:
-        _require_setting(run, previous, key, iterations)
+        _require_setting(run, previous, key)
     return previous._replace(iterations=iterations or previous.iterations)
 
 

@@ -26,7 +26,8 @@ untrained state that adapts in the same way, with the best inner step size for t
 return of the trained state minus the return of the control is the gain by meta-training.
 
 Some learners follow a schedule: for example, a step size falls to 0 during training. The length of
-the schedule is a setting of the learner. `within_schedule` refuses a longer training.
+the schedule is a setting of the learner. `within_schedule` refuses a longer training. The training
+of a learner without a schedule can always be made longer.
 
 These functions are parts of learners, and trust their arguments: `no_op_step`, `members`,
 `evaluate`, `apply_update`, `by_gradient`, `by_hill_climbing`, `adapting_player`, `logits`,
@@ -63,7 +64,7 @@ class Control(NamedTuple):
 
 
 def _check_learner(*fields: Any) -> tuple[Any, ...]:
-    family, init, step, trial, iterations, settings, *optional, schedule_end = fields
+    family, init, step, trial, iterations, settings, *optional, schedule_end, schedule = fields
     instance("family", family, Family)
     for name, value in (("init", init), ("step", step), ("trial", trial)):
         function(name, value)
@@ -72,7 +73,8 @@ def _check_learner(*fields: Any) -> tuple[Any, ...]:
             function(name, value)
     n, settings = whole("iterations", iterations, 0), instance("settings", settings, dict)
     end = None if schedule_end is None else whole("schedule_end", schedule_end)
-    return family, init, step, trial, n, settings, *optional, end
+    schedule = instance("schedule", schedule, str)
+    return family, init, step, trial, n, settings, *optional, end, schedule
 
 
 @checked(_check_learner)
@@ -94,19 +96,22 @@ class Learner(NamedTuple):
     untrained_control: Callable[[Rng], Control] | None = None  # rng -> control
     schedule_end: int | None = None
     # the iteration at which the schedules of `step` end; None if `step` follows no schedule
+    schedule: str = "a schedule runs"  # what happens up to then, such as "the step size falls to 0"
 
 
-def within_schedule(learner: Learner, num_iterations: int) -> int:
+def within_schedule(learner: Learner, num_iterations: int, name: str = "num_iterations") -> int:
     """Return `num_iterations`, the length of a training; ValueError if a schedule ends earlier.
+
+    `name` stands for the number in the error.
 
     A schedule has no values after its end. If its last value were used, a step size that has fallen
     to 0 would stay 0, and the learner would learn nothing.
     """
-    number = whole("num_iterations", num_iterations, 0)
+    number = whole(instance("name", name, str), num_iterations, 0)
     end = instance("learner", learner, Learner).schedule_end
     if end is not None and number > end:
-        rule = f"num_iterations must be at most {end}, where the schedule of the learner ends"
-        longer = f"a learner made with iterations={number} has a longer schedule"
+        rule = f"{name} must be at most {end}, because {learner.schedule} over {end} iterations"
+        longer = f"a longer run is another run, which begins with iterations={number}"
         raise ValueError(f"{rule}, got {number}; {longer}")
     return number
 

@@ -215,6 +215,7 @@ def genetic_search(
         iterations=iterations,
         settings=settings or {},
         schedule_end=iterations,  # the schedule (2) ends here, and a longer training is refused
+        schedule="the mutations become ten times smaller",
     )
 
 

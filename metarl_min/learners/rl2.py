@@ -223,4 +223,5 @@ def rl2(
         iterations=chosen.iterations,
         settings=words.describe(rl2, {"cell": cell, "rewards": rewards, **chosen._asdict()}),
         schedule_end=chosen.iterations,
+        schedule="the step size falls to 0",
     )

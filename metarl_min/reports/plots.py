@@ -56,17 +56,18 @@ def _panel(axes: Axes, name: str, entry: dict[str, Any]) -> None:
     axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4)
 
 
-def _figure(width: float) -> Figure:
+def empty_figure(width: float, height: float = 4.8) -> Figure:
     """Return an empty figure. Without pyplot the backend of the caller stays as it is."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, 4.8), dpi=120, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Return a figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
@@ -75,11 +76,11 @@ def _png(figure: Figure) -> bytes:
 def curves(result: dict[str, Any]) -> bytes:
     """Return `curves.png` for a result of `compare`. ImportError without matplotlib."""
     entries = result["tasks"]
-    figure = _figure(6.4 * len(entries))
+    figure = empty_figure(6.4 * len(entries))
     panels = figure.subplots(1, len(entries), squeeze=False)[0]
     for axes, (name, entry) in zip(panels, entries.items(), strict=True):
         _panel(axes, name, entry)
-    return _png(figure)
+    return png(figure)
 
 
 def _positive(values: Array) -> Array:
@@ -107,7 +108,7 @@ def _annotate(axes: Any, text: str, point: tuple[float, ...], colour: str) -> No
 
 def bias_variance(result: dict[str, Any]) -> bytes:
     """Return `bias_variance.png` for a result of `estimators`. ImportError without matplotlib."""
-    figure, numbers = _figure(8.0), list(result["objectives"])
+    figure, numbers = empty_figure(8.0), list(result["objectives"])
     axes = figure.subplots()
     points = {
         name: np.array([(row[N]["bias_F_N"], row[N]["variance"] ** 0.5) for N in numbers])
@@ -129,13 +130,13 @@ def bias_variance(result: dict[str, Any]) -> bytes:
     axes.set(xlabel="bias for F_N", ylabel=f"standard deviation{lowest}")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
-    return _png(figure)
+    return png(figure)
 
 
 def regret(result: dict[str, Any]) -> bytes:
     """Return `regret.png` for a result of `tables`. ImportError without matplotlib."""
     parts = result["regret"]
-    figure = _figure(5.6 * len(parts) + 1)
+    figure = empty_figure(5.6 * len(parts) + 1)
     panels = figure.subplots(1, len(parts), squeeze=False)[0]
     for axes, part in zip(panels, parts, strict=True):
         for index, (name, values) in enumerate(part["curves"].items()):
@@ -150,4 +151,4 @@ def regret(result: dict[str, Any]) -> bytes:
         )
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
-    return _png(figure)
+    return png(figure)

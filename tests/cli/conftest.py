@@ -5,10 +5,11 @@ import pytest
 import toy_learner
 from command_line import SMALL
 
-from metarl_min.cli import budgets, comparison, jobs, main
+from metarl_min.cli import budgets, comparison, jobs, main, run_commands
 from metarl_min.reports import equations, plots
 
 PICTURES = {name: getattr(plots, name) for name in ("curves", "bias_variance", "regret")}
+LEARNING_CURVE = run_commands._learning_curve
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +24,7 @@ def toys(monkeypatch, tmp_path):
     monkeypatch.setattr(jobs, "num_cores", lambda: 1)
     for name in PICTURES:  # a picture takes longer than its numbers
         monkeypatch.setattr(plots, name, lambda result: b"a picture")
+    monkeypatch.setattr(run_commands, "_learning_curve", lambda run: b"a picture")
     monkeypatch.setattr(comparison, "NUM_TASKS", 50)
     monkeypatch.setattr(comparison, "NUM_SEED_TASKS", 20)
     monkeypatch.chdir(tmp_path)
@@ -33,6 +35,7 @@ def pictures(toys, monkeypatch):
     """Draw the pictures of this test."""
     for name, picture in PICTURES.items():
         monkeypatch.setattr(plots, name, picture)
+    monkeypatch.setattr(run_commands, "_learning_curve", LEARNING_CURVE)
 
 
 @pytest.fixture

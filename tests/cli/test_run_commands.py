@@ -13,7 +13,8 @@ from metarl_min import training
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.cli import jobs, runs
 from metarl_min.learners import registry
-from metarl_min.reports import history
+from metarl_min.reports import history, learning_curves
+from metarl_min.tasks import registry as families
 
 PAGE = (Path(metarl_min.__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 TINY = {  # settings that make a learner cheap
@@ -68,6 +69,29 @@ def test_train_records_every_iteration(trained):
     assert found["iteration"].tolist() == [1, 2, 3, 4, 5] and "norm" in found
 
 
+def test_train_draws_its_history_with_the_ceiling_and_the_random_player(run, pictures, monkeypatch):
+    pytest.importorskip("matplotlib")
+    found, draw = [], learning_curves.draw
+    monkeypatch.setattr(learning_curves, "draw", lambda *x: found.append(x) or draw(*x))
+    words = ("train", "reptile", *SMALL, "--iterations", "2", "--out", "run")
+    assert run(*words)[0] == 0 and Path("run/history.png").read_bytes().startswith(b"\x89PNG")
+    ((columns, references),) = found
+    assert columns["iteration"].tolist() == [1, 2] and "before" in columns
+    assert references == {"random": 0.5, "Bayes-optimal trial": bayes_optimal.solve(
+        families.make("bandit", {"arms": "2", "pulls": "4"})).value / 4}  # fmt: skip
+    words = ("train", "reptile", "gaussian", "arms=2", "pulls=3", "--iterations", "1", "--out", "x")
+    assert run(*words)[0] == 0 and found[1][1] == {"random": 0.0}
+
+
+def test_train_without_matplotlib_says_so_in_one_line(run, pictures, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
+    status, out, err = run("train", "toy", *SMALL, "--iterations", "1", "--out", "run")
+    assert status == 0 and "1 iterations are done" in out
+    assert err.splitlines()[-1].startswith("no history.png: matplotlib is not there")
+    assert not Path("run/history.png").exists()
+
+
 def test_evaluate_judges_a_run_on_other_tasks(run, trained):
     """Longer trials and another prior have another ceiling."""
     words = ("evaluate", trained, "bandit", "arms=2", "pulls=6", "prior=3,1/1,3")
@@ -89,6 +113,14 @@ def test_three_lines_of_the_readme_load_a_run(trained):
     exec(lines.replace("runs/right", trained), names)
     assert names["last"].iteration == 5 and "logits" in names["last"].state.theta
     assert lines.count("\n") == 3
+
+
+def test_three_lines_of_the_readme_draw_a_run(trained):
+    pytest.importorskip("matplotlib")
+    readme = (Path(metarl_min.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    lines = re.search(r"<!-- history -->\n```\n(.*?)```", readme, re.S).group(1)
+    exec(lines.replace("runs/right", trained), {})
+    assert Path("now.png").read_bytes().startswith(b"\x89PNG") and lines.count("\n") == 3
 
 
 @pytest.mark.parametrize(
@@ -114,8 +146,10 @@ def test_evaluate_of_no_run_says_so(run):
 
 def test_a_run_longer_than_its_schedule_is_refused_before_it_begins(run):
     words = ("train", "rl2", "bandit", "--set", "iterations=5", "--iterations", "9", "--out", "run")
-    rule = "--iterations must be at most 5, where the schedule of the learner ends, got 9"
-    assert run(*words) == (2, "", f"metarl_min: {rule}\n") and not Path("run").exists()
+    rule = "--iterations must be at most 5, because the step size falls to 0 over 5 iterations"
+    longer = "a longer run is another run, which begins with iterations=9"
+    assert run(*words) == (2, "", f"metarl_min: {rule}, got 9; {longer}\n")
+    assert not Path("run").exists()
 
 
 def test_evaluate_prints_a_table(run, trained):
@@ -147,6 +181,36 @@ def test_every_learner_is_trained_resumed_and_made_again(run, name):
     for word in TINY[name]:
         key, _, value = word.partition("=")
         assert record.settings[key] == int(value)
+
+
+@pytest.mark.parametrize("name", registry.LEARNERS)
+def test_a_run_of_every_learner_is_made_longer_or_one_sentence_says_why_not(run, name):
+    words = ("train", name, *SMALL, "--set", *TINY[name], "--out")
+    assert run(*words, "run", "--iterations", "2")[0] == 0
+    status, out, err = run(*words, "run", "--resume", "--iterations", "4")
+    if registry.make(name, families.make("bandit", {}), {}).schedule_end:
+        assert (status, out) == (2, "") and err.count("\n") == 1
+        assert "--iterations must be at most 2, because the " in err and " over 2 iterations" in err
+        return
+    assert status == 0 and run(*words, "straight", "--iterations", "4")[0] == 0
+    for file in ("checkpoint.npz", "history.csv", "run.json"):
+        assert Path("run", file).read_bytes() == Path("straight", file).read_bytes()
+
+
+def test_a_learner_from_a_file_is_not_trained_longer_than_its_setting_iterations(run, tmp_path):
+    """It has a schedule of its own, and does not say where the schedule ends."""
+    text = (
+        "from metarl_min.learners.reptile import reptile\n"
+        "def own(family, *, iterations: int = 5):\n"
+        '    """A learner.\n\n    iterations  length\n    """\n'
+        "    return reptile(family, num_tasks=2)\n"
+    )
+    (tmp_path / "own.py").write_text(text)
+    words = ("train", "own.py:own", *SMALL, "--out", "run")
+    assert run(*words, "--iterations", "2")[0] == 0
+    status, _, err = run(*words, "--resume", "--iterations", "3")
+    assert status == 2 and "must be at most 2, because a schedule runs over 2 iterations" in err
+    assert run(*words, "--resume")[1] == "run: all 2 iterations are done\n"
 
 
 @pytest.fixture

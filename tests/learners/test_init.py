@@ -57,9 +57,9 @@ def test_a_training_past_a_schedule_is_refused():
         assert learner.schedule_end == learner.iterations == length
         shorter = registry.make(name, small_bandit(), {"iterations": "10"})
         assert [learners.within_schedule(shorter, n) for n in (0, 10)] == [0, 10]
-        rule = "num_iterations must be at most 10, where the schedule of the learner ends, got 11"
-        with pytest.raises(ValueError, match=f"^{rule}; a learner made with iterations=11 has"):
-            learners.within_schedule(shorter, 11)
+        rule = f"steps must be at most 10, because {learner.schedule} over 10 iterations, got 11"
+        with pytest.raises(ValueError, match=f"^{rule}; a longer run .* with iterations=11$"):
+            learners.within_schedule(shorter, 11, "steps")
 
 
 def test_a_learner_without_a_schedule_is_trained_as_long_as_one_likes():
@@ -84,6 +84,7 @@ def test_a_learner_without_a_schedule_is_trained_as_long_as_one_likes():
         ({"without_adaptation": 1}, "without_adaptation must be a function, got 1"),
         ({"untrained_control": []}, r"untrained_control must be a function, got \[\]"),
         ({"schedule_end": 0}, "schedule_end must be at least 1, got 0"),
+        ({"schedule": None}, "schedule must be of type str, got NoneType"),
     ],
 )
 def test_a_learner_is_valid_from_the_moment_it_exists(changes, rule):
