@@ -1,0 +1,182 @@
+"""Applications: their ceilings are right, their numbers are those of the results, and they run."""
+
+import importlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metarl_min import evaluation
+from metarl_min.baselines.posterior_sampling import CandidateModels, Posterior
+from metarl_min.ceilings import bayes_optimal
+from metarl_min.mdps.mdp import optimal_return, take_tasks
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+INDEX = " ".join((EXAMPLES / "README.md").read_text(encoding="utf-8").split())
+MEASURED = {  # the pages whose results are made by measure.py, and the words of a small family
+    "recommender": {"films": 4},
+    "actuator_fault": {"parts": 2, "commands": 3},
+}
+
+
+@pytest.fixture
+def load(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES / "applications"))
+    return importlib.import_module
+
+
+def prose(name):
+    """Return the text of the comments of a page, without the marks and line ends."""
+    text = (EXAMPLES / "applications" / f"{name}.py").read_text(encoding="utf-8")
+    return " ".join(re.sub(r"^#", "", text, flags=re.MULTILINE).split())
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_a_page_shows_the_table_and_the_answer_of_its_results(load, name):
+    page, measure = load(name), load("measure")
+    result = measure.read(name)
+    text = (EXAMPLES / "applications" / f"{name}.py").read_text(encoding="utf-8")
+    assert all(f"# {line}\n" in text for line in measure.table(page, result).splitlines())
+    assert page.answer(result) in prose(name)
+    assert page.answer(result).removeprefix("Answer: ") in INDEX
+    assert len(text.splitlines()) <= 250
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_picture_of_a_page_is_small_and_shows_a_line_for_each_label(load, name):
+    page, measure = load(name), load("measure")
+    assert (measure.FOLDER / f"{name}.png").stat().st_size <= 60_000
+    pytest.importorskip("matplotlib")
+    axes = measure.picture(page, measure.read(name)).axes[0]
+    assert [text.get_text() for text in axes.texts] == list(page.CURVES.values())
+    assert [len(line.get_ydata()) for line in axes.lines] == [len(axes.get_xticks())] * len(
+        page.CURVES
+    )
+
+
+def test_labels_of_lines_keep_their_order_and_their_distance(load):
+    heights = load("measure").spread([0.5, 0.1, 0.52, 0.9], 0.1)
+    assert (np.argsort(heights) == [1, 0, 2, 3]).all()
+    assert np.diff(np.sort(heights)).min() >= 0.1 - 1e-12
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_results_hold_every_learner_and_player_of_a_page(load, name):
+    page, stored = load(name), load("measure").read(name)
+    assert list(stored["learners"]) == list(page.LEARNERS)
+    assert set(stored["players"]) >= {"bayes_optimal", "psrl", "qmdp", *page.PLAYERS}
+    for row in (*stored["learners"].values(), *stored["players"].values()):
+        assert len(row["per_episode"]) == page.FAMILY().num_episodes
+        assert sum(row["per_episode"]) == pytest.approx(row["return"], abs=1e-4)
+    assert {len(row["seeds"]) for row in stored["learners"].values()} == {5}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_a_short_measurement_has_the_form_of_the_stored_one(load, name):
+    page, measure = load(name), load("measure")
+    for label, budget in page.LEARNERS.items():
+        assert measure.make(page.FAMILY(), label, budget).iterations == budget.iterations
+    words = {"iterations": 1, "num_seeds": 1, "num_tasks": 8, **MEASURED[name]}
+    small, stored = measure.measure(page, ["maml", "rl2"], **words), measure.read(name)
+    assert small["family"] == {**stored["family"], **MEASURED[name]}
+    assert list(small["players"]) == list(stored["players"])
+    for label, row in small["learners"].items():
+        assert row.keys() == stored["learners"][label].keys()
+        assert row["untrained"].keys() == stored["learners"][label]["untrained"].keys()
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_stored_results_are_those_of_the_family_and_nobody_is_above_the_ceiling(load, name):
+    page, measure = load(name), load("measure")
+    family, stored = page.FAMILY(), measure.read(name)
+    best = optimal_return(family.prior.mdps, family.horizon) @ family.prior.weights
+    exact, players = stored["exact"], stored["players"]
+    assert exact["known_task"] == pytest.approx(family.num_episodes * best, abs=1e-9)
+    assert exact["random"] == pytest.approx(bayes_optimal.expected_random(family), abs=1e-9)
+    for row in (*stored["learners"].values(), *players.values()):
+        assert row["return"] <= exact["value"] + 5 * row["stderr"]
+    found = players["bayes_optimal"]
+    assert found["return"] >= exact["value"] - 5 * found["stderr"]
+    player = measure.qmdp(family)
+    scores = evaluation.evaluate(player, (), num_tasks=1000, seed=99)
+    error = np.hypot(scores.stderr, players["qmdp"]["stderr"])
+    assert abs(scores.value - players["qmdp"]["return"]) <= 5 * error
+
+
+def clicks_by_recursion(page, chances, films):
+    """The Bayes-optimal number of clicks, by recursion over all histories of clicks."""
+    if films == 0:
+        return 0.0
+    values = []
+    for genre in range(len(page.GENRES)):
+        clicked = chances * page.CLICKS[:, genre]
+        passed = chances - clicked
+        after = [clicks_by_recursion(page, x, films - 1) for x in (clicked, passed)]
+        values.append(clicked.sum() + sum(after))
+    return max(values)
+
+
+def test_the_ceiling_of_the_recommender_is_that_of_all_histories(load):
+    page = load("recommender")
+    ceiling = bayes_optimal.solve(page.recommender(films=4))
+    long, one = (bayes_optimal.solve(page.recommender(films=films)) for films in (10, 1))
+    firsts = [x.action_values(x.start(1), np.zeros(1, int)).argmax() for x in (long, one)]
+    assert [page.GENRES[first] for first in firsts] == ["documentary", "comedy"]
+    shares = np.array(list(page.SHARES.values()))
+    assert shares.sum() == pytest.approx(1, abs=1e-15)
+    assert ceiling.value == pytest.approx(clicks_by_recursion(page, shares, 4), abs=1e-12)
+    assert ceiling.random == pytest.approx(4 * (shares @ page.CLICKS).mean(), abs=1e-12)
+    best = 0.4 * 0.5 + 0.25 * 0.6 + 0.2 * 0.65 + 0.15 * 0.75
+    assert ceiling.known_task == pytest.approx(4 * best, abs=1e-12)
+
+
+def work_by_recursion(family, chances, state, t=0):
+    """The Bayes-optimal steps of work from step t on, by recursion over all histories of poses."""
+    mdps, values = family.prior.mdps, []
+    if t == family.horizon * family.num_episodes:
+        return 0.0
+    state = 0 if t % family.horizon == 0 else state
+    for command in range(mdps.shape[1]):
+        joint = chances[:, None] * mdps.transition[:, state, command]  # [G, S]
+        poses = np.flatnonzero(joint.sum(0))
+        after = [work_by_recursion(family, joint[:, pose], pose, t + 1) for pose in poses]
+        values.append((joint * mdps.reward[0, 0, 0]).sum() + sum(after))
+    return max(values)
+
+
+def test_the_ceiling_of_the_robot_is_that_of_all_histories(load):
+    page = load("actuator_fault")
+    family = page.actuator_fault(parts=2, commands=2)
+    assert page.CHANCES.sum() == pytest.approx(1, abs=1e-15)
+    value = work_by_recursion(family, page.CHANCES, 0)
+    assert bayes_optimal.solve(family).value == pytest.approx(value, abs=1e-12)
+
+
+def test_the_robot_that_knows_its_fault_works_as_long_as_by_hand(load):
+    exact = load("measure").read("actuator_fault")["exact"]
+    backwards = 3  # three quarter turns and one: the arm works in the last three of six steps
+    weak = sum(0.5**n * (6 - n) for n in range(1, 6))  # the weak drive works at its n-th command
+    by_hand = 0.2 * 5 + 0.1 * (2 * backwards + 2 * 5) + 0.05 * (2 * weak + 2 * 5) + 0.2 * 5
+    assert exact["known_task"] == pytest.approx(4 * by_hand, abs=1e-12)
+
+
+def test_the_program_of_the_healthy_arm_works_only_where_it_is_right(load):
+    page = load("actuator_fault")
+    family = page.actuator_fault()
+    player, rng = page.nominal(family), np.random.default_rng(0)
+    tasks = take_tasks(family.prior.mdps, np.array([0, 1, 2, 3, 4]))  # healthy, then dead drives
+    works = player.trial(rng, player.init(rng), tasks).rewards.sum((-1, -2))
+    assert works.tolist() == [20, 0, 20, 0, 20]
+
+
+def test_qmdp_weighs_the_values_of_the_candidates_by_the_posterior(load):
+    q = np.array([[[1.0, 0.0, 0.6]], [[0.0, 1.0, 0.6]]])[:, None]  # [G, T, S, A]
+    models = CandidateModels(
+        weights=np.array([0.5, 0.5]), transition=np.ones(1), reward=np.ones(1),
+        action_values=q, bernoulli=False, tolerance=1e-9,
+    )  # fmt: skip
+    probs = np.array([[0.7, 0.3], [0.5, 0.5], [0.3, 0.7]])
+    memory = Posterior(probs=probs, sampled_hypothesis=np.zeros(3, int), step=0)
+    choose, rng = load("measure").choose_by_mean_value, np.random.default_rng(0)
+    assert choose(rng, memory, np.zeros(3, int), models).tolist() == [0, 2, 1]
