@@ -1,0 +1,89 @@
+# %% [markdown]
+# # 5. Learning in a memory: RL^2
+#
+# In chapter 3 a player learned by a gradient step. In this chapter the parameters do not change
+# during a trial. The policy is a recurrent network. Its inputs are the last action and the last
+# reward, and its memory is carried from one pull to the next. Whatever the player learns about the
+# task must be in this memory. This learner is called RL^2.
+#
+# The family is the family of chapter 1: two arms with uniform means, and five pulls.
+
+# %%
+import numpy as np
+
+from metarl_min import evaluation
+from metarl_min.ceilings.bayes_optimal import solve
+from metarl_min.learners.rl2 import rl2
+from metarl_min.tasks.bandits import bandit
+
+family = bandit(arms=2, pulls=5)
+ceiling = solve(family)
+learner = rl2(family, hidden=16, iterations=300)
+state = learner.init(np.random.default_rng(0))
+print({name: leaf.shape for name, leaf in state.theta.items()})
+
+# %% [markdown]
+# For the network a trial is one long episode. The outer learner is an ordinary policy gradient,
+# actor_critic (1), over whole trials of many tasks. There is no gradient through a learning step,
+# because there is no learning step. This is the difference to chapter 3: the learning rule is not
+# given, it is the thing that is learned.
+
+# %%
+
+
+def score(state):
+    return evaluation.evaluate(learner, state, num_tasks=4000, seed=0, ceiling=ceiling).score_pdl
+
+
+curve = [score(state)]
+for number in range(1, 301):
+    state, info = learner.step(np.random.default_rng([0, number]), state)
+    if number % 60 == 0:
+        curve.append(score(state))
+print("score after 0, 60, .. 300 iterations:", np.round(curve, 2))
+assert abs(curve[0]) < 0.1 and curve[-1] > 0.6
+
+# %% [markdown]
+# ## What has it learned?
+#
+# The weights are fixed now. But the player does not play the same arm all the time: it reacts to
+# the rewards of the trial. The two numbers below say how. After a first pull that paid, the player
+# stays with its arm. After a first pull that did not pay, it leaves the arm. Nobody wrote this
+# rule down.
+
+# %%
+tasks = family.sample(np.random.default_rng(1), 20_000)
+trials = learner.trial(np.random.default_rng(2), state, tasks)
+first, second = trials.actions[:, 0, 0], trials.actions[:, 1, 0]  # actions are [M, N, T]
+paid = trials.rewards[:, 0, 0] > 0
+stays = first == second
+print(f"stays after a win  {stays[paid].mean():.2f}")
+print(f"stays after a loss {stays[~paid].mean():.2f}")
+assert stays[paid].mean() > 0.8 and stays[~paid].mean() < 0.2
+
+# %% [markdown]
+# The Bayes-optimal player stays after a win, because the posterior mean 2/3 is above 1/2, and it
+# leaves after a loss, because 1/3 is below 1/2 (chapter 1). So the memory has become a kind of
+# posterior. `examples/looking_inside.py` measures how much of the posterior it contains.
+#
+# ## A learning curve that proves nothing
+#
+# Does the reward rise within a trial? It does, but that is no proof of good learning: a poor
+# player that tries each arm and keeps the better one also has a rising curve. The proof is the
+# score, and the comparison with the same network without training, which has the score 0.
+
+# %% mystnb={"image": {"alt": "Score of RL^2 over 300 iterations of training, from zero to nearly one. A dashed line at 1 is the ceiling."}}
+from matplotlib import pyplot as plt
+
+figure, axes = plt.subplots(figsize=(5.5, 3), layout="constrained")
+axes.plot(range(0, 301, 60), curve, "ko-")
+axes.axhline(1, color="0.5", linestyle="--")
+axes.annotate("Bayes-optimal", (0, 1), (3, -11), textcoords="offset points", color="0.4")
+axes.axhline(0, color="0.7", linestyle=":")
+axes.annotate("random", (300, 0), (-40, 4), textcoords="offset points", color="0.5")
+axes.set(xlabel="iterations of training", ylabel="score")
+plt.show()
+
+# %% [markdown]
+# A memory of 16 numbers is enough for two arms. The next chapter has a task in which the player
+# must remember several things at once, and look the right one up.

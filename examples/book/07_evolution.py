@@ -1,0 +1,88 @@
+# %% [markdown]
+# # 7. Evolution
+#
+# Chapters 2 to 6 needed a derivative of something. This chapter needs only the *fitness* of a
+# vector of parameters: one number, for example the mean return of some trials. Evolution changes
+# the parameters at random, and keeps what is fitter.
+#
+# ## A gradient without a derivative
+#
+# Add a random direction e to the parameters, and subtract it. The difference of the two fitnesses
+# says whether e is a good direction. Weigh each direction by its difference and add them up: that
+# is an evolution strategy, search_gradients (3). On average it is the gradient of a smoothed
+# fitness, search_gradients (1). The fitness here is F of chapter 3, the return after one gradient
+# step.
+
+# %%
+import numpy as np
+
+from metarl_min.evolution import search_gradients
+from metarl_min.mdps.policies import softmax
+
+means, theta, alpha, sigma = np.array([0.2, 0.9]), np.array([0.3, -0.2]), 0.7, 0.1
+
+
+def F(theta):
+    pi = softmax(theta)
+    phi = theta + alpha * pi * (means - (pi * means).sum(-1, keepdims=True))
+    return softmax(phi) @ means
+
+
+exact = np.array([-0.181550, 0.181550])  # chapter 3
+for n in (10, 1000, 100_000):
+    e = np.random.default_rng(0).standard_normal((n, 2))
+    both = np.stack([theta + sigma * e, theta - sigma * e], axis=1).reshape(-1, 2)
+    g = search_gradients.antithetic(F(both), e, sigma)
+    print(f"{n:6d} directions: {g.round(4)}")
+error = 5 * np.sqrt(2 * (exact @ exact) / n)  # search_gradients (5)
+assert np.abs(g - exact).max() < error + sigma**2
+
+# %% [markdown]
+# A hundred thousand directions give three digits. In exchange, nothing had to be differentiated: F
+# may contain sampled pulls, arg-max choices, or a program that nobody can differentiate. This is
+# how `learners/es_maml` learns the start of MAML.
+#
+# ## The price is the number of parameters
+#
+# With D parameters the error of one estimate grows with D, search_gradients (5), and a gradient by
+# the chain rule does not. So evolution is good for few parameters. A *learning rule* has few.
+
+# %%
+for D in (2, 20, 200):
+    slope = np.ones(D) / np.sqrt(D)  # a linear fitness whose gradient has length 1
+    e = np.random.default_rng(1).standard_normal((100, D))
+    fitness = np.stack([e @ slope, -e @ slope], axis=1).ravel()
+    g = search_gradients.antithetic(fitness, e, 1.0)
+    error, expected = np.sum((g - slope) ** 2), (D + 1) / 100
+    print(f"D = {D:3d}: squared error {error:.3f}, expected {expected:.3f}")
+    assert 0.2 * expected < error < 5 * expected
+
+# %% [markdown]
+# ## Evolving a learning rule
+#
+# The player of chapter 5 had a network for its learning rule. Here the rule is a formula with six
+# coefficients, evolved_rule (1) and (2): how large the first estimate of an arm is, how many pulls
+# this estimate counts as, how greedy the choice is, and so on. Evolution finds the coefficients
+# for the family of chapter 1.
+
+# %%
+from metarl_min import evaluation, training
+from metarl_min.ceilings.bayes_optimal import solve
+from metarl_min.learners import evolved_rule
+from metarl_min.tasks.bandits import bandit
+
+family = bandit(arms=2, pulls=10)
+ceiling, learner = solve(family), evolved_rule.evolved_rule(family)
+scores = {}
+for iterations in (1, 20, 100):
+    state = training.train(learner, iterations, seed=0)
+    found = evaluation.evaluate(learner, state, num_tasks=4000, seed=0, ceiling=ceiling)
+    scores[iterations] = found.score_pdl
+    print(f"after {iterations:3d} generations: score {found.score_pdl:.3f}")
+print(evolved_rule.formula(evolved_rule.coefficients(state.theta["rule"])))
+assert scores[100] > scores[1] + 0.2 and scores[100] > 0.8
+
+# %% [markdown]
+# The result is a formula that one can read. Q is the posterior mean of an arm under some Beta
+# prior, evolved_rule (3), and the rule becomes greedier during the trial. Thompson sampling scores
+# 0.69 on this family, and greedy 0.98.
