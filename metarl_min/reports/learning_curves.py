@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metarl_min.basics.arguments import instance, require
+from metarl_min.basics.arguments import array, instance, real, require, shaped
 from metarl_min.basics.trees import Array
 from metarl_min.reports.plots import COLOURS, empty_figure
 from metarl_min.reports.progress import RETURNS
@@ -153,21 +153,37 @@ def _band(axes: Axes, iterations: Array, curves: Curves) -> Curves:
     return {label: values for label, values in curves.items() if label != "spread"}
 
 
+def _checked(
+    columns: Mapping[str, Array], references: Mapping[str, float]
+) -> tuple[Array, dict[str, Curves]]:
+    """Return the iterations and the groups of the other columns; an error if there is none."""
+    for label, value in instance("references", references, dict).items():
+        real(f"reference {label!r}", value)
+    found = instance("columns", columns, dict).get("iteration", np.zeros(0))
+    iterations = array("column 'iteration'", found, "fiu", "numbers")
+    require(iterations.size > 0, "a history must have at least one iteration", "none")
+    for name, values in columns.items():
+        array(f"column {name!r}", values, "fiu", "numbers")
+        shaped(f"column {name!r}", values, (len(iterations),), "the iterations")
+    groups = _grouped({name: x for name, x in columns.items() if name != "iteration"})
+    require(len(groups) > 0, "a history must have a number of each iteration", "none")
+    return iterations, groups
+
+
 def draw(columns: Mapping[str, Array], references: Mapping[str, float] | None = None) -> Figure:
     """Return the figure of a run. ImportError without matplotlib.
 
     columns     the columns of its history, as `history.read` returns them
     references  label -> return of an episode, drawn as a grey line, such as {"random": 0.5}
 
-    ValueError if there is no iteration, or no number but the iteration.
+    ValueError if there is no iteration, or no number but the iteration, or if the columns have
+    different lengths. TypeError if a column is no array of numbers.
     """
-    groups = _grouped(instance("columns", columns, dict))
-    iterations = groups.pop("iteration", {"": np.zeros(0)})[""]
-    require(len(iterations) > 0, "a history must have at least one iteration", "none")
-    require(len(groups) > 0, "a history must have a number of each iteration", "none")
+    references = references or {}
+    iterations, groups = _checked(columns, references)
     panels: list[tuple[str, Curves, float, Any]] = []
     if "per_episode" in groups:
-        panels.append(("mean return of an episode", _returns(groups), LARGE, references or {}))
+        panels.append(("mean return of an episode", _returns(groups), LARGE, references))
         groups = {name: curves for name, curves in groups.items() if name not in RETURNS}
     for name, curves in groups.items():
         panels.append((TITLES.get(name, name.replace("_", " ")), _shown(curves), SMALL, {}))

@@ -76,6 +76,24 @@ def test_labels_do_not_overlap():
     assert learning_curves._spread_out([3.0, 3.0], gap=1.0, top=3.0) == [2.0, 3.0]
 
 
+@pytest.mark.parametrize(
+    ("changes", "references", "rule"),
+    [
+        ({"x": TIME[:3]}, None, r"column 'x' must have the shape of the iterations, \(40,\), got"),
+        ({"x": list(TIME)}, None, "column 'x' must be an array of numbers, got list"),
+        ({"x": TIME.astype(str)}, None, "column 'x' must be an array of numbers, got <U"),
+        ({}, {"random": np.nan}, "reference 'random' must be finite, got nan"),
+        ({}, {"random": "0.5"}, "reference 'random' must be a real number, got '0.5'"),
+        ({}, [0.5], "references must be of type dict, got list"),
+    ],
+)
+def test_what_is_no_column_and_no_reference_is_refused(changes, references, rule):
+    with pytest.raises((TypeError, ValueError), match=rule):
+        learning_curves.draw({"iteration": TIME, **EPISODES, **changes}, references)
+    with pytest.raises(TypeError, match="columns must be of type dict, got NoneType"):
+        learning_curves.draw(None)
+
+
 @pytest.mark.parametrize("columns", [{}, {"iteration": np.zeros(0)}, {"iteration": np.ones(1)}])
 def test_a_history_without_numbers_has_no_picture(columns):
     with pytest.raises(ValueError, match="a history must have"):
