@@ -126,7 +126,7 @@ def test_random_mdps():
         for name in ("opsrl", "ucrl2", "beb", "eps_greedy"):
             column = COLUMNS["mdps"][name]
             patch.setitem(COLUMNS["mdps"], name, column._replace(grid=column.grid[1:3]))
-        rows = at(recompute("mdps", [(10,)], 300)[0], 10, None)
+        rows = at(recompute("mdps", [(10,)], 150)[0], 10, None)
     assert set(rows) == {*COLUMNS["mdps"], "rl2", "snail"} and "k" not in rows["psrl"]
     for name in ("random", "psrl"):
         near = 0.04 * rows[name]["published"] + 5 * rows[name]["stderr"]
