@@ -51,7 +51,7 @@ def test_steps_that_leave_the_domain_are_passed_over_without_a_warning():
 
 @pytest.mark.parametrize("method", ["finite_differences", "complex_step"])
 @pytest.mark.parametrize("scale", SCALES)
-@settings(max_examples=5)  # six combinations have examples of their own
+@settings(max_examples=settings().max_examples // 3)  # each of six combinations has its own
 @given(st.integers(0, 10_000))
 def test_a_right_gradient_passes_and_one_percent_in_any_coordinate_is_caught(method, scale, seed):
     function, gradient, x = smooth(seed)
