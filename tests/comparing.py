@@ -111,7 +111,9 @@ def assert_same_in_every_unit(make, paying, units=(2.0**-9, 0.01, 100.0), steps=
         tasks = learner.family.sample(rng(7), 6)
         trials = learner.trial(rng(8), state, tasks)
         theta = state.theta if hasattr(state, "theta") else state.population
-        reports[unit] = theta, trials.actions, trials.rewards / unit, info.per_episode / unit
+        fitness = np.array(getattr(info, "fitness", 0.0)) / unit
+        returns = trials.rewards / unit, info.per_episode / unit, fitness
+        reports[unit] = theta, trials.actions, *returns
     theta, actions, *rewards = reports[1.0]
     for unit in units:
         other, other_actions, *other_rewards = reports[unit]

@@ -90,7 +90,7 @@ def summary(alpha: Any) -> Any:
     """
     if not isinstance(alpha, dict):
         return alpha
-    x = np.sort(trees.ravel(alpha)[0])
+    x = np.sort(np.concatenate([leaf.ravel() for leaf in alpha.values()]))
     middle = (x[(len(x) - 1) // 2] + x[len(x) // 2]) / 2
     return StepSizes(min=float(x[0]), median=float(middle), max=float(x[-1]))
 
