@@ -107,13 +107,11 @@ def actuator_fault(*, parts: int = 4, commands: int = 6):
 
 
 # %%
-def count_step(memory, states, actions, rewards, arrivals):
-    """Return the memory after one step, with the same belief."""
-    return memory._replace(step=memory.step + 1)
-
-
 def choose_as_healthy(rng, memory, states, models):
-    """Choose the best command of the healthy arm, which is candidate 0. [M]"""
+    """Choose the best command of the healthy arm, which is candidate 0. [M]
+
+    The memory holds a posterior too, but only its number of steps is used.
+    """
     return random_argmax(rng, models.action_values[0, memory.step, states], models.tolerance)
 
 
@@ -121,7 +119,7 @@ def nominal(family):
     """Return the program of the healthy arm."""
     models = posterior_sampling.candidate_models(family)
     act = partial(act_by, choose=partial(choose_as_healthy, models=models))
-    agent = posterior_sampling.sampling_agent(models)._replace(act=act, observe=count_step)
+    agent = posterior_sampling.sampling_agent(models)._replace(act=act)
     return learner_of_agent(family, agent)
 
 
