@@ -9,7 +9,12 @@ import metarl_min
 
 PACKAGE = Path(metarl_min.__file__).parent
 EXTRAS = {
-    "matplotlib": {"reports.plots", "reports.learning_curves"},
+    "matplotlib": {
+        "reports.plots",
+        "reports.comparison_pictures",
+        "reports.line_labels",
+        "reports.learning_curves",
+    },
     "tqdm": {"reports.progress"},
     "hypothesis": {"teach.student_process"},
     "gymnasium": {"memory.gymnasium_environments"},

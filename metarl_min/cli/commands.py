@@ -20,7 +20,7 @@ from metarl_min.cli import budgets, comparison, estimation, jobs, published_tabl
 from metarl_min.cli.console import Work, draw, log, names, parameters, to_json, write
 from metarl_min.gradients import vector_files
 from metarl_min.learners import Learner
-from metarl_min.reports import equations, plots, tables
+from metarl_min.reports import comparison_pictures, equations, plots, tables
 from metarl_min.tasks import Family, Unsupported
 from metarl_min.tasks import registry as family_registry
 
@@ -43,11 +43,12 @@ def _start_once(
 
 
 def _comfort(
-    path: Path, picture: Callable[[Any], bytes], result: dict[str, Any], seconds: str
+    directory: Path, pictures: dict[str, Callable[[Any], bytes]], result: Any, seconds: str
 ) -> None:
-    """Draw the picture of a result, and say where the result is."""
-    draw(path, picture, result)
-    log(f"{seconds}written to {path.parent}")
+    """Draw the pictures of a result, and say where the result is."""
+    for name, picture in pictures.items():
+        draw(directory / name, picture, result)
+    log(f"{seconds}written to {directory}")
 
 
 def compare(args: argparse.Namespace) -> Work:
@@ -73,7 +74,7 @@ def compare(args: argparse.Namespace) -> Work:
         for alarm in (line for entry in entries for line in tables.alarms(entry)):
             log(alarm)
         seconds = f"{result['seconds']:.0f} seconds; "
-        args.stack.callback(_comfort, directory / "curves.png", plots.curves, result, seconds)
+        args.stack.callback(_comfort, directory, comparison_pictures.pictures(), result, seconds)
         return to_json(result) if args.json else "\n\n".join(map(tables.comparison, entries))
 
     return work
@@ -108,7 +109,7 @@ def estimators(args: argparse.Namespace) -> Work:
         result = estimation.measure(args, problem)
         write(directory, result)
         args.stack.callback(
-            _comfort, directory / "bias_variance.png", plots.bias_variance, result, ""
+            _comfort, directory, {"bias_variance.png": plots.bias_variance}, result, ""
         )
         return to_json(result) if args.json else tables.estimators(result)
 
@@ -130,7 +131,8 @@ def show_tables(args: argparse.Namespace) -> Work:
         for line in result["left_out"]:
             log(f"left out: {line}")
         seconds = f"{result['seconds']:.0f} seconds; "
-        args.stack.callback(_comfort, directory / "regret.png", plots.regret, result, seconds)
+        pictures = {"regret.png": plots.regret}
+        args.stack.callback(_comfort, directory, pictures, result, seconds)
         return to_json(result) if args.json else tables.published(result)
 
     return work

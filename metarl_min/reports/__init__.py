@@ -4,6 +4,8 @@ progress         the progress of a run
 history          one line for each iteration of a run, in a file
 tables           results as text
 plots            results as pictures
+line_labels      labels at the lines of a picture
 learning_curves  the picture of a training
+comparison_pictures  the pictures of `compare`
 equations        the index of equations
 """

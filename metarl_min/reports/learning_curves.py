@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metarl_min.basics.arguments import array, instance, real, require, shaped
 from metarl_min.basics.trees import Array
+from metarl_min.reports.line_labels import write_labels
 from metarl_min.reports.plots import COLOURS, empty_figure
 from metarl_min.reports.progress import RETURNS
 
@@ -95,31 +95,6 @@ def _shown(curves: Curves) -> Curves:
     return {"max": values.max(0), "median": np.median(values, axis=0), "min": values.min(0)}
 
 
-def _spread_out(heights: list[float], gap: float, top: float) -> list[float]:
-    """Return heights that are at least `gap` apart, in the same order, and at most `top`."""
-    order = np.argsort(heights, kind="stable")
-    placed = np.array(heights, dtype=float)
-    for below, above in pairwise(order):
-        placed[above] = max(placed[above], placed[below] + gap)
-    limit = top
-    for index in order[::-1]:
-        placed[index] = min(placed[index], limit)
-        limit = placed[index] - gap
-    return [float(x) for x in placed]
-
-
-def _write_labels(axes: Axes, height: float, ends: dict[str, tuple[float, str]]) -> None:
-    """Write each label to the right of the end of its line, in the colour of the line."""
-    low, high = axes.get_ylim()
-    gap = (high - low) * 0.17 / height
-    places = _spread_out([y for y, _ in ends.values()], gap, high)
-    for (label, (_, colour)), y in zip(ends.items(), places, strict=True):
-        axes.annotate(
-            label, (1, y), xycoords=("axes fraction", "data"), xytext=(5, 0),
-            textcoords="offset points", va="center", fontsize="small", color=colour,
-        )  # fmt: skip
-
-
 def _panel(
     axes: Axes, iterations: Array, curves: Curves, height: float, references: Mapping[str, float]
 ) -> None:
@@ -142,7 +117,7 @@ def _panel(
     if np.isin(list(curves.values()), (0, 1)).all():
         axes.set_ylim(-0.1, 1.1)
     axes.set_xlim(iterations[0] - 0.5, iterations[-1] + 0.5)
-    _write_labels(axes, height, ends)
+    write_labels(axes, height, ends)
 
 
 def _band(axes: Axes, iterations: Array, curves: Curves) -> Curves:

@@ -6,9 +6,10 @@ import toy_learner
 from command_line import SMALL
 
 from metarl_min.cli import budgets, comparison, jobs, main, run_commands
-from metarl_min.reports import equations, plots
+from metarl_min.reports import comparison_pictures, equations, plots
 
-PICTURES = {name: getattr(plots, name) for name in ("curves", "bias_variance", "regret")}
+PICTURES = {name: getattr(plots, name) for name in ("bias_variance", "regret")}
+COMPARED = comparison_pictures.pictures
 LEARNING_CURVE = run_commands._learning_curve
 
 
@@ -24,6 +25,8 @@ def toys(monkeypatch, tmp_path):
     monkeypatch.setattr(jobs, "num_cores", lambda: 1)
     for name in PICTURES:  # a picture takes longer than its numbers
         monkeypatch.setattr(plots, name, lambda result: b"a picture")
+    empty = dict.fromkeys(COMPARED(), lambda result: b"a picture")
+    monkeypatch.setattr(comparison_pictures, "pictures", lambda: empty)
     monkeypatch.setattr(run_commands, "_learning_curve", lambda run: b"a picture")
     monkeypatch.setattr(comparison, "NUM_TASKS", 50)
     monkeypatch.setattr(comparison, "NUM_SEED_TASKS", 20)
@@ -35,6 +38,7 @@ def pictures(toys, monkeypatch):
     """Draw the pictures of this test."""
     for name, picture in PICTURES.items():
         monkeypatch.setattr(plots, name, picture)
+    monkeypatch.setattr(comparison_pictures, "pictures", COMPARED)
     monkeypatch.setattr(run_commands, "_learning_curve", LEARNING_CURVE)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metarl_min.reports import history, learning_curves, plots
+from metarl_min.reports import history, learning_curves, line_labels, plots
 
 n = 40
 TIME = np.arange(1.0, n + 1)
@@ -71,9 +71,9 @@ def test_other_numbers_have_panels_of_their_own_in_plain_words():
 
 
 def test_labels_do_not_overlap():
-    found = learning_curves._spread_out([1.0, 1.0, 0.9, 5.0], gap=1.0, top=5.2)
+    found = line_labels.spread_out([1.0, 1.0, 0.9, 5.0], gap=1.0, top=5.2)
     assert found == pytest.approx([1.9, 2.9, 0.9, 5.0])
-    assert learning_curves._spread_out([3.0, 3.0], gap=1.0, top=3.0) == [2.0, 3.0]
+    assert line_labels.spread_out([3.0, 3.0], gap=1.0, top=3.0) == [2.0, 3.0]
 
 
 @pytest.mark.parametrize(

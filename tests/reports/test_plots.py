@@ -1,22 +1,8 @@
-"""The pictures of `compare` and of `estimators`."""
-
-import sys
+"""The pictures of `estimators` and of `tables`."""
 
 import pytest
 
 from metarl_min.reports import plots
-
-
-def result():
-    row = {"per_episode": [1.0, 2.0, 3.0]}
-    entry = {
-        "num_episodes": 3, "random": {"return": 3.0}, "bayes_optimal": {"return": 9.0},
-        "learners": {"maml": row, "fomaml": row}, "baselines": {"thompson": row, "random": row},
-    }  # fmt: skip
-    played = {**entry, "baselines": {"bayes_optimal": row}}
-    return {
-        "tasks": {"bandit": entry, "gridworld": played, "mdp": {**entry, "bayes_optimal": None}}
-    }
 
 
 def recorded(monkeypatch):
@@ -39,15 +25,6 @@ def drawn(monkeypatch):
     return recorded(monkeypatch)
 
 
-@pytest.fixture(scope="module")
-def figure():
-    """The figure of `compare`, drawn once."""
-    with pytest.MonkeyPatch.context() as patch:
-        drawn = recorded(patch)
-        assert plots.curves(result()).startswith(b"\x89PNG")
-    return drawn[0]
-
-
 def measured(**points):
     """A result of `estimators` from (bias, variance) at N = 1 and 8."""
     rows = {
@@ -55,37 +32,6 @@ def measured(**points):
         for name, (one, two) in points.items()
     }
     return {"objectives": {"1": None, "8": None}, "estimators": rows}
-
-
-def test_there_is_one_panel_per_family_with_a_line_per_player(figure):
-    assert [axes.get_title() for axes in figure.axes] == ["bandit", "gridworld", "mdp"]
-    labels = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
-    players = ["maml", "fomaml", "thompson"]
-    assert labels[0] == ["random", "Bayes-optimal, mean of a trial", *players]
-    assert labels[1] == ["random", "Bayes-optimal", *players[:2]]
-    assert labels[2] == ["random", *players]
-
-
-def test_reference_lines_are_per_episode(figure):
-    chance, best = figure.axes[0].get_lines()[:2]
-    assert set(chance.get_ydata()) == {1.0} and set(best.get_ydata()) == {3.0}
-    assert list(figure.axes[1].get_lines()[1].get_ydata()) == [1.0, 2.0, 3.0]
-
-
-def test_axes_are_labelled_and_no_two_lines_look_alike(figure):
-    for axes in figure.axes:
-        assert axes.get_xlabel() == "episode of experience"
-        assert axes.get_ylabel() == "return per episode"
-        looks = [(x.get_color(), x.get_linestyle(), x.get_marker()) for x in axes.get_lines()]
-        assert len(set(looks)) == len(looks)
-
-
-def test_drawing_leaves_the_matplotlib_of_the_caller_as_it_is(monkeypatch):
-    matplotlib = pytest.importorskip("matplotlib")
-    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
-    before = matplotlib.rcParams.copy()
-    plots.curves(result())
-    assert "matplotlib.pyplot" not in sys.modules and matplotlib.rcParams.copy() == before
 
 
 def test_estimators_are_curves_of_bias_and_deviation_with_N_along_them(drawn):
