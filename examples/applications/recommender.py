@@ -14,9 +14,9 @@
 # would estimate such a table from its logs, with a mixture model.
 #
 # The first film shows the difficulty. A comedy earns the most clicks on average, and a documentary
-# earns nearly the fewest. But only learners click on most documentaries, so a documentary tells the
-# most about the segment. The Bayes-optimal service shows a documentary first if the user
-# sees ten films, and a comedy if the user sees one film.
+# earns the fewest but for horror. But only students click on most documentaries, so a documentary
+# tells much about the segment. The Bayes-optimal service shows a documentary first if the user sees
+# ten films, and a comedy if the user sees one film.
 
 # %%
 import numpy as np
@@ -30,7 +30,7 @@ from metarl_min.tasks import family_of_candidates
 from metarl_min.tasks.bandits import bandit_mdps
 
 GENRES = ("comedy", "action", "drama", "horror", "documentary")
-SHARES = {"casual viewers": 0.40, "thrill seekers": 0.25, "story lovers": 0.20, "learners": 0.15}
+SHARES = {"casual viewers": 0.40, "thrill seekers": 0.25, "story lovers": 0.20, "students": 0.15}
 CLICKS = np.array(  # probability of a click: segments, genres
     [
         [0.50, 0.35, 0.30, 0.05, 0.10],
@@ -70,7 +70,7 @@ def recommender(*, films: int = 10):
 #
 # ## Who plays
 #
-# What a player is told matters more than how it learns, so the players come in three groups:
+# The players that are not trained differ in what they are told:
 #
 # 1. Players that know nothing about the public: `ucb1`, and `thompson` and `greedy` with a uniform
 #    prior for each genre. They have no constant that could be tuned.
@@ -223,7 +223,7 @@ if __name__ == "__main__":
 # ## What to choose
 #
 # - A service that has the table of segments and five genres needs no training: the solver computes
-#   the Bayes-optimal player within a second. But with a sixth genre, the table of all beliefs is
+#   the Bayes-optimal player in about a second. But with a sixth genre, the table of all beliefs is
 #   above the limit of the library. rl2 has no such limit.
 # - rl2 beats qmdp because qmdp never pays for information. The first film of rl2 earns as little as
 #   the first film of the Bayes-optimal player. The price is 512,000 simulated users for each seed.
