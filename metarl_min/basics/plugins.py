@@ -1,6 +1,12 @@
 """Plug-ins: functions of files outside the package, by the word `path/to/file.py:function`.
 
 The word `package.module:function` names a function of a module that can be imported.
+
+`dumps` and `loads` are `pickle.dumps` and `pickle.loads` for values that use plug-ins. The bytes
+also contain the source code of these plug-ins, so they can be read on a machine that does not have
+the files.
+
+`_SOURCES` belongs to this process: it holds the source code of each plug-in that has been run.
 """
 
 from __future__ import annotations
@@ -10,6 +16,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import pickle
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +28,23 @@ from metarl_min.basics import words
 from metarl_min.basics.arguments import instance, require
 
 PREFIX = "metarl_min_plugin_"
+Source = tuple[str, bytes]  # the path of a plug-in, and the content of this file
+_SOURCES: dict[str, Source] = {}  # name of the module -> its source
+
+
+def _run(name: str, source: Source) -> None:
+    """Make a module of a source, and put it into `sys.modules`."""
+    path, content = source
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before the file runs, as for any module
+    try:
+        exec(compile(content, path, "exec"), vars(module))
+    except BaseException:
+        del sys.modules[name]
+        raise
+    _SOURCES[name] = source
 
 
 def load_file(path: Path) -> ModuleType:
@@ -34,27 +58,42 @@ def load_file(path: Path) -> ModuleType:
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:12]
     name = f"{PREFIX}{digest}"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # before the file runs, as for any module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
+        _run(name, (str(path), path.read_bytes()))
     return sys.modules[name]
 
 
 def loaded_files() -> dict[str, str]:
     """Return the path of each file that `load_file` has loaded, by the name of its module."""
-    modules = {name: module for name, module in sys.modules.items() if name.startswith(PREFIX)}
-    return {name: str(module.__file__) for name, module in modules.items()}
+    return {name: path for name, (path, _) in _SOURCES.items() if name in sys.modules}
 
 
-def files_of(pickled: bytes) -> list[str]:
-    """Return the paths of the plug-ins to which a pickle refers: it holds their modules' names."""
-    return [path for name, path in loaded_files().items() if name.encode() in pickled]
+def loaded_sources() -> dict[str, Source]:
+    """Return the source of each plug-in that this process has loaded, by the name of its module."""
+    return {name: _SOURCES[name] for name in loaded_files()}
+
+
+def load_sources(sources: Mapping[str, Source]) -> None:
+    """Run the plug-ins of another process, unless this process has loaded the same sources."""
+    for name, source in sources.items():
+        if name not in sys.modules or _SOURCES.get(name) != source:
+            _run(name, source)
+
+
+def dumps(value: Any) -> bytes:
+    """Return the pickle of a value, with the source code of the plug-ins that the value uses."""
+    pickled = pickle.dumps(value)
+    used = {name: x for name, x in loaded_sources().items() if name.encode() in pickled}
+    return pickle.dumps((used, pickled))
+
+
+def loads(content: bytes) -> Any:
+    """Return the value whose bytes `dumps` has returned, here or in another process.
+
+    A plug-in runs again if this process has run another version of its file.
+    """
+    used, pickled = pickle.loads(content)
+    load_sources(used)
+    return pickle.loads(pickled)
 
 
 def place(error: Exception) -> str:

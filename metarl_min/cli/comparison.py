@@ -207,13 +207,14 @@ def compare(
     processes: int = 1,
     report: Callable[[str], None] = print,
     time_limit: float = SECONDS,
+    executor: Any = None,
 ) -> dict[str, Any]:
     """Train every learner on every family, score all players, and return the result.
 
     `families` and `learners` map names to families and to functions that make a learner for a
     family. A learner is trained for `learner.iterations` with each of the seeds `seed`,
     `seed + 1`, .. The result is the object that `compare --json` prints; `report` receives one
-    line for each job that is done. `time_limit` is that of a job in seconds, `jobs.run_jobs`.
+    line per finished job. `jobs.run_jobs` explains `processes`, `time_limit` and `executor`.
 
         compare({"levers": levers(n=3)}, {"maml": partial(maml, alpha=2.0), "rl2": rl2})
     """
@@ -230,7 +231,7 @@ def compare(
         jobs += _jobs_of(task, family, made, num_tasks, seeds)
     jobs.sort(key=lambda job: job.num_seeds == 0)  # learners first: they take longest
     rows: dict[int, Row] = {}
-    for i, row in run_jobs(jobs, processes, run_job, time_limit):
+    for i, row in run_jobs(jobs, processes, run_job, time_limit, executor):
         rows[i] = row
         seconds = (time.perf_counter() - started) * _remaining(jobs, rows)
         place = f"{len(rows)} of {len(jobs)} done, about {seconds:.0f} seconds left"

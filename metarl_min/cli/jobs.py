@@ -1,6 +1,7 @@
-"""Jobs: independent pieces of work, run in this process or spread over several.
+"""Jobs: independent pieces of work, run in this process, in several, or on several machines.
 
 Jobs share nothing, so they run in any order and in any number of processes, with the same bits.
+A job for another machine is sent as bytes, `Sender`.
 """
 
 from __future__ import annotations
@@ -9,19 +10,20 @@ import contextlib
 import math
 import multiprocessing
 import os
-import pickle
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from metarl_min.basics import plugins
+from metarl_min.basics.arguments import require
 from metarl_min.evolution import workers
 
 Row = dict[str, Any]
@@ -51,11 +53,12 @@ def to_plain(value: Any) -> Any:
 
 
 WORK: list[Callable[[], Row]] = []  # in a worker: every job of the command
+ONE_AT_A_TIME = threading.RLock()  # reentrant: sent work may itself contain sent work
 SIGNALS = {getattr(signal, x) for x in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, x)}
 
 
 @contextlib.contextmanager
-def _signals_wait() -> Iterator[None]:
+def signals_wait() -> Iterator[None]:
     """Let signals to this thread wait until the end of the block.
 
     Threads and processes that start inside let them wait too. A thread that the caller started
@@ -81,15 +84,17 @@ def _begin(path: Path) -> None:
     """
     content = path.read_bytes()
     path.unlink()
+    begin_worker()
+    WORK.extend(plugins.loads(content))
+
+
+def begin_worker() -> None:
+    """Prepare a new process: it ends with its parent, and Ctrl-C ends it without a message."""
     workers.end_with_parent()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends this worker without a message
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    files, pickled = pickle.loads(content)
-    for file in files:
-        plugins.load_file(Path(file))
-    WORK.extend(pickle.loads(pickled))
 
 
 def _run_numbered(number: int) -> Row:
@@ -102,11 +107,41 @@ def _make_worker(content: bytes, made: dict[Path, ProcessPoolExecutor]) -> Proce
     with open(number, "wb") as file:
         file.write(content)
     context = multiprocessing.get_context("spawn")
-    with _signals_wait():
+    with signals_wait():
         pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(Path(name),))
         made[Path(name)] = pool
         pool.submit(int)  # the first piece of work starts the process
     return pool
+
+
+def perform(content: bytes) -> Any:
+    """Perform work that a `Sender` has sent.
+
+    A process performs one piece of work at a time, also if an engine gives it several threads. If
+    two threads use nested gradients of autograd at the same time, the gradients are wrong.
+    """
+    with ONE_AT_A_TIME:
+        return plugins.loads(content)()
+
+
+class Sender(NamedTuple):
+    """An Executor that sends work to the workers of another Executor, with the plug-ins it uses.
+
+    A machine that performs the work needs no file of a plug-in. The owner of the other Executor
+    shuts it down.
+    """
+
+    executor: Any
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Return the future of `function(*arguments)`."""
+        future: Future[Any] = self.executor.submit(
+            perform, plugins.dumps(partial(function, *arguments))
+        )
+        return future
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Do nothing."""
 
 
 def run_jobs(
@@ -114,19 +149,27 @@ def run_jobs(
     processes: int,
     run_job: Callable[[Any], Row],
     seconds: float = SECONDS,
+    executor: Any = None,
 ) -> Iterator[tuple[int, Row]]:
     """Yield the number and the result of each job, in the order in which they finish.
 
-    A worker that is killed costs its job again and nothing else. So does a worker whose job takes
-    more than `seconds` seconds. Jobs that run in this process have no time limit.
+    At most `processes` jobs run at the same time, each in a process of its own. If there is an
+    `executor`, an Executor of `concurrent.futures`, they run on its workers instead. A worker that
+    is killed costs its job again and nothing else. So does a worker whose job takes more than
+    `seconds` seconds. Jobs that run in this process have no time limit.
     """
     seconds = workers.time_limit("seconds", seconds)
+    fits = executor is None or callable(getattr(executor, "submit", None))
+    require(fits, "executor must be an Executor of concurrent.futures", repr(executor))
     num_workers = min(processes, len(jobs))
+    if executor is not None:
+        make_sender = partial(Sender, executor)
+        yield from workers.perform_all(make_sender, num_workers, run_job, jobs, seconds)
+        return
     if num_workers < 2:
         yield from ((i, run_job(job)) for i, job in enumerate(jobs))
         return
-    pickled = pickle.dumps([partial(run_job, job) for job in jobs])
-    content = pickle.dumps((plugins.files_of(pickled), pickled))
+    content = plugins.dumps([partial(run_job, job) for job in jobs])
     made: dict[Path, ProcessPoolExecutor] = {}
     make_worker = partial(_make_worker, content, made)
     try:

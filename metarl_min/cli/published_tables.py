@@ -164,6 +164,7 @@ def run_columns(
     processes: int,
     report: Callable[[str], None],
     time_limit: float = SECONDS,
+    executor: Any = None,
 ) -> tuple[Rows, dict[Cell, Curves]]:
     """Run the jobs. -> the number of each algorithm and cell, the curves of each number of arms
 
@@ -173,7 +174,7 @@ def run_columns(
     started, done, total_cost = time.perf_counter(), 0, sum(map(estimated_cost, jobs))
     rows: dict[tuple[str, Cell], CellValue] = {}
     curves: dict[Cell, Curves] = {}
-    for i, result in run_jobs(jobs, processes, measure, time_limit):
+    for i, result in run_jobs(jobs, processes, measure, time_limit, executor):
         job = jobs[i]
         rows |= {(job.algorithm, cell): number for cell, number in result["cells"].items()}
         own = curves.setdefault(job.arms, {})
@@ -195,15 +196,16 @@ def recompute(
     processes: int,
     report: Callable[[str], None],
     time_limit: float = SECONDS,
+    executor: Any = None,
 ) -> dict[str, Any]:
     """Return the object that `tables --json` prints; `report` gets lines about the progress.
 
-    `time_limit` is that of a job in seconds, `jobs.run_jobs`.
+    `processes`, `time_limit` and `executor` are those of `jobs.run_jobs`.
     """
     started = time.perf_counter()
     jobs = make_jobs(table, cells, trials, seed)
     report(f"{len(jobs)} columns, each with {trials} fresh tasks")
-    rows, curves = run_columns(jobs, processes, report, time_limit)
+    rows, curves = run_columns(jobs, processes, report, time_limit, executor)
     best = {k: known_task_value(family_of(table, (1, *k)), trials, seed) for k in curves}
     entries, regrets = [], []
     for cell in cells:

@@ -14,7 +14,7 @@ cma_es_runs        the best point of a run of CMA-ES, reasons to stop, and a loo
 
 Only the package calls these functions, and they trust their arguments: `of_directions`,
 `finite_gradient`, `num_members`, `batched_over_population`, `end_with_parent`, `stop`, `kill`,
-`perform_all`, `require_effect`, `open_executor`, `close`, `gather`, `digest`, `evaluate_slice`,
-`returns`, `compose`, `decompose`, `shorten`, `shorten_rare`, `rescale`, `rank_weights`, `paths` and
-`covariance`.
+`perform_all`, `explained`, `require_effect`, `open_executor`, `close`, `gather`, `digest`,
+`evaluate_slice`, `returns`, `compose`, `decompose`, `shorten`, `shorten_rare`, `rescale`,
+`rank_weights`, `paths` and `covariance`.
 """

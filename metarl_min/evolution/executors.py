@@ -101,10 +101,10 @@ def open_executor(executor: Any) -> Any:
 
 
 def close(executor: Any) -> None:
-    """Shut down the Executor that the function `executor` made, if this Executor is open."""
+    """Stop the Executor that the function `executor` made, and its processes, if it is open."""
     executor = executor.executor if isinstance(executor, TimeLimit) else executor
     if executor in _OPEN:
-        _OPEN.pop(executor).shutdown(wait=False)
+        workers.stop(_OPEN.pop(executor))
 
 
 class _NoAnswerError(TimeoutError):
@@ -137,7 +137,7 @@ def _attempt(
             try:
                 results[members] = future.result()
             except Exception as failure:  # any error of a worker
-                errors[members] = failure
+                errors[members] = workers.explained(failure)
     lost = lost or any(isinstance(error, BrokenExecutor) for error in errors.values())
     return results, errors[max(errors)] if errors else None, lost
 

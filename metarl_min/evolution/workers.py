@@ -12,7 +12,14 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from multiprocessing import connection
 from typing import Any, NamedTuple
 
@@ -67,6 +74,13 @@ def stop(executor: Any) -> None:
         process.kill()
 
 
+def explained(error: Exception) -> Exception:
+    """Return the error; a `CancelledError`, which has no message, gets one."""
+    if not isinstance(error, CancelledError):
+        return error
+    return CancelledError("the Executor has cancelled the work, as Dask does without a scheduler")
+
+
 def time_limit(name: str, seconds: Any) -> float:
     """Return a time limit as a float; TypeError or ValueError unless it is positive.
 
@@ -110,6 +124,8 @@ def _loss(future: Future[Any], seconds: float | None) -> Exception | None:
     """Return the error of a job whose worker is lost or late, else None."""
     if not future.done():
         return TimeoutError(f"no result after {seconds} seconds")
+    if future.cancelled():
+        return explained(CancelledError())
     error = future.exception()
     return error if isinstance(error, BrokenExecutor) else None
 

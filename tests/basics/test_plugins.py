@@ -22,8 +22,26 @@ def test_a_function_of_a_file_is_found_once(file):
     double = plugins.load(f"{file}:double")
     assert double(4) == 8 and plugins.load(f"{file}:double") is double
     assert str(file) in plugins.loaded_files().values()
-    assert plugins.files_of(pickle.dumps(double)) == [str(file)]
-    assert plugins.files_of(pickle.dumps(len)) == []
+
+
+def test_what_uses_a_plug_in_is_read_where_its_file_does_not_exist(file):
+    content = plugins.dumps([plugins.load(f"{file}:double"), len])
+    file.unlink()
+    code = "import sys; from metarl_min.basics import plugins;"
+    code += "print(plugins.loads(sys.stdin.buffer.read())[0](21))"
+    done = subprocess.run([sys.executable, "-c", code], input=content, capture_output=True)
+    assert done.stdout.strip() == b"42", done.stderr
+
+
+def test_a_process_that_has_run_an_older_version_runs_the_new_one(file, monkeypatch):
+    word = f"{file}:double"
+    old = plugins.dumps(plugins.load(word))
+    name = plugins.load(word).__module__
+    monkeypatch.delitem(sys.modules, name)
+    file.write_text(FILE.replace("2 * x", "20 * x"))
+    new = plugins.dumps(plugins.load(word))
+    assert [plugins.loads(content)(1) for content in (old, old, new, new)] == [2, 2, 20, 20]
+    assert plugins.loads(new) is plugins.loads(new)  # the same version runs once
 
 
 def test_a_function_of_a_module_is_found():

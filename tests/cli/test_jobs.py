@@ -96,6 +96,33 @@ def test_a_job_of_a_hung_worker_is_given_to_another_one_after_the_time_limit(mon
     assert len(made) >= 2 and time.monotonic() - started >= 0.5
 
 
+def test_jobs_on_an_executor_have_the_bits_of_jobs_in_one_process():
+    with ThreadPoolExecutor(2) as pool:
+        found = list(jobs.run_jobs(range(5), 2, double, executor=pool))
+    assert sorted(found) == [(i, 2 * i) for i in range(5)]
+    with pytest.raises(ValueError, match=r"executor must be an Executor of concurrent.futures"):
+        list(jobs.run_jobs(range(5), 2, double, executor="dask"))
+
+
+def test_a_job_that_its_executor_cancels_is_submitted_again_and_then_given_up():
+    class Cancelling(ThreadPoolExecutor):
+        """An executor that cancels the first work, as Dask does if its scheduler is lost."""
+
+        def submit(self, function, *args, left=[]):  # noqa: B006
+            left += [1]
+            if len(left) > self._max_workers:
+                return super().submit(function, *args)
+            future = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
+
+    found = list(jobs.run_jobs(range(3), 1, double, executor=Cancelling(2)))
+    assert found == [(i, 2 * i) for i in range(3)]
+    with pytest.raises(RuntimeError, match=r"job 0 lost its worker 3 times: .*has cancelled"):
+        list(jobs.run_jobs(range(3), 1, double, executor=Cancelling(99)))
+
+
 def test_a_job_that_never_comes_back_ends_in_one_error(monkeypatch):
     monkeypatch.setattr(jobs, "_make_worker", lambda content, known: Hung())
     with pytest.raises(RuntimeError, match=r"job \d lost its worker 3 times: TimeoutError"):
@@ -115,7 +142,7 @@ def test_a_time_limit_is_positive_and_finite(seconds):
 def test_a_command_gives_its_time_limit_to_all_its_jobs(run, monkeypatch, command, words):
     limits = []
 
-    def run_jobs(given, processes, run_job, seconds):
+    def run_jobs(given, processes, run_job, seconds, executor):
         limits.append(seconds)
         raise RuntimeError("that is enough")
 
@@ -180,7 +207,7 @@ def test_ctrl_c_that_comes_while_workers_start_is_not_lost():
     begun = []
 
     def start():
-        with jobs._signals_wait():
+        with jobs.signals_wait():
             # Threads that other tests have left could receive a signal to the process.
             signal.pthread_kill(threading.get_ident(), signal.SIGINT)
             time.sleep(0.05)

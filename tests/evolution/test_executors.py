@@ -138,6 +138,27 @@ class Silent(Executor):
         return future
 
 
+def test_a_slice_that_its_executor_cancels_is_asked_for_again():
+    class Cancelling(Executor):
+        """An executor that cancels work until it has been asked `cancels` times."""
+
+        def __init__(self, cancels):
+            self.cancels = cancels
+
+        def submit(self, job, *members):
+            future = Future()
+            self.cancels -= 1
+            if self.cancels < 0:
+                future.set_result(job(*members))
+            elif future.cancel():
+                future.set_running_or_notify_cancel()
+            return future
+
+    assert executors.gather(Cancelling(2), lambda a, b: b, [(0, 2), (2, 4)]) == [2, 4]
+    with pytest.raises(RuntimeError, match=r"members 0 to 1 .*the Executor has cancelled the work"):
+        executors.gather(Cancelling(9), lambda a, b: b, [(0, 2), (2, 4)])
+
+
 def test_a_slice_that_does_not_come_back_is_asked_for_again():
     executor = Silent(attempt=3)
     slices = [(0, 2), (2, 4)]
