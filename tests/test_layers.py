@@ -18,6 +18,8 @@ EXTRAS = {
     "tqdm": {"reports.progress"},
     "hypothesis": {"teach.student_process"},
     "gymnasium": {"memory.gymnasium_environments"},
+    "distributed": {"cli.engines"},
+    "mpi4py": {"cli.engines"},
 }
 ALWAYS = {"numpy", "autograd", "metarl_min"}
 

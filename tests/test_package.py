@@ -47,6 +47,7 @@ def test_importing_the_package_is_light():
 
 def test_the_command_line_loads_extras_only_where_it_uses_them():
     extras = {"matplotlib", "tqdm", "scipy", "pytest", "hypothesis", "torch", "jax"}
+    extras |= {"distributed", "mpi4py"}
     assert not extras & loaded_by("metarl_min.cli.main")
 
 

@@ -3,6 +3,7 @@
 jobs              independent pieces of work, spread over processes
 console           messages, JSON and words that all commands share
 environment       the versions and the machine on which the bits of a result depend
+engines           who performs the work: processes, Dask or MPI
 runs              run directories
 budgets           the length of training of each learner in the comparison
 comparison        every learner and every baseline on the same fresh tasks
@@ -12,6 +13,7 @@ published_tables  the work of `tables`
 run_commands      the commands `train` and `evaluate`
 commands          the commands that print tables
 settings_help     the settings of one learner or family, for --help
+option_values     the values of options, read from words
 parser            the commands and their options
 main              from the words to the exit status
 """

@@ -16,7 +16,7 @@ from typing import Any
 
 from metarl_min import learners, training
 from metarl_min.ceilings import TooLarge, bayes_optimal, bounds
-from metarl_min.cli import budgets, comparison, estimation, jobs, published_tables, runs
+from metarl_min.cli import budgets, comparison, engines, estimation, published_tables, runs
 from metarl_min.cli.console import Work, draw, log, names, parameters, to_json, write
 from metarl_min.gradients import vector_files
 from metarl_min.learners import Learner
@@ -56,6 +56,7 @@ def compare(args: argparse.Namespace) -> Work:
     makers = comparison.learner_makers(names(args.learners))
     families = _families(names(args.tasks))
     _start_once(makers, families, args.seed)
+    engine = engines.for_jobs(args.executor, args.stack)
     directory = runs.new_run_directory(args.out, args.stack)
 
     def work() -> str:
@@ -65,9 +66,10 @@ def compare(args: argparse.Namespace) -> Work:
             seed=args.seed,
             num_seeds=args.seeds,
             num_tasks=comparison.NUM_TASKS,
-            processes=jobs.num_cores(),
+            processes=engine.num_workers,
             report=log,
             time_limit=args.time_limit,
+            executor=engine.executor,
         )
         write(directory, result)
         entries = result["tasks"].values()
@@ -120,12 +122,13 @@ def show_tables(args: argparse.Namespace) -> Work:
     """Recompute a published table of baselines."""
     cells = published_tables.choose(args.table, args.cells, args.full)
     trials = args.trials or published_tables.TRIALS[args.table]
+    engine = engines.for_jobs(args.executor, args.stack)
     directory = runs.new_run_directory(args.out, args.stack)
 
     def work() -> str:
         result = published_tables.recompute(
-            args.table, cells, trials=trials, seed=args.seed,
-            processes=jobs.num_cores(), report=log, time_limit=args.time_limit,
+            args.table, cells, trials=trials, seed=args.seed, processes=engine.num_workers,
+            report=log, time_limit=args.time_limit, executor=engine.executor,
         )  # fmt: skip
         write(directory, result)
         for line in result["left_out"]:

@@ -53,6 +53,14 @@ def here() -> Environment:
     return Environment(versions=versions(), machine=machine)
 
 
+def _changes(old: Environment, new: Environment) -> list[tuple[str, str | None, str | None]]:
+    """Return the name, the old value and the new value of each thing that differs."""
+    before: Mapping[str, str] = {**old.versions, **old.machine}
+    after: Mapping[str, str] = {**new.versions, **new.machine}
+    all_of_them = [(name, before.get(name), after.get(name)) for name in {**before, **after}]
+    return [change for change in all_of_them if change[1] != change[2]]
+
+
 def difference(old: Environment, new: Environment) -> str:
     """Return in one line what has changed between two environments, or an empty text.
 
@@ -60,7 +68,14 @@ def difference(old: Environment, new: Environment) -> str:
     >>> difference(old, Environment(versions={"numpy": "2.4.6"}, machine={"blas_threads": "1"}))
     'numpy 1.26.0 is now 2.4.6'
     """
-    before: Mapping[str, str] = {**old.versions, **old.machine}
-    after: Mapping[str, str] = {**new.versions, **new.machine}
-    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    return ", ".join(f"{name} {before.get(name)} is now {after.get(name)}" for name in names)
+    return ", ".join(f"{name} {a} is now {b}" for name, a, b in _changes(old, new))
+
+
+def difference_there(here: Environment, there: Environment) -> str:
+    """Return in one line what differs on another machine, or an empty text.
+
+    >>> own = Environment(versions={"numpy": "2.4.6"}, machine={"blas_threads": "1"})
+    >>> difference_there(own, Environment(versions=own.versions, machine={"blas_threads": "8"}))
+    'blas_threads 8 and not 1'
+    """
+    return ", ".join(f"{name} {b} and not {a}" for name, a, b in _changes(here, there))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -11,17 +10,26 @@ from typing import Any, NoReturn
 import metarl_min
 from metarl_min.baselines import published
 from metarl_min.basics import words
-from metarl_min.cli import budgets, commands, comparison, jobs, published_tables, run_commands
+from metarl_min.cli import (
+    budgets,
+    commands,
+    comparison,
+    engines,
+    jobs,
+    published_tables,
+    run_commands,
+)
 from metarl_min.cli.console import Work, log, one_line
-from metarl_min.evolution import workers
+from metarl_min.cli.option_values import SEED_DIGITS, executor, number, real, seconds, several
+from metarl_min.evolution import executors
 from metarl_min.learners.registry import LEARNERS
 from metarl_min.tasks.registry import FAMILIES
 
 PLUG_IN = "or path/to/file.py:function"
 SEED = "seed of all random numbers; default 0"
 LIMIT = "seconds after which the work of a worker is given to another one; default 86400"
-COUNT_DIGITS, SEED_DIGITS = 18, 100  # the most that a number may have
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+WORKERS = f"who does the work: {engines.FORMS}; default all cores of this machine"
+SEARCHERS = f"who evaluates the population of a search: {engines.FORMS}; default this process"
 BASELINES = "mean", "leave_one_out", "standardised"  # those of an inner step of `estimators`
 
 
@@ -37,53 +45,17 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
-def number(low: int, most_digits: int = COUNT_DIGITS) -> Callable[[str], int]:
-    """Return the reader of a whole number of at least `low`."""
-
-    def read(word: str) -> int:
-        rule, digits = f"must be a whole number >= {low}", word.isascii() and word.isdecimal()
-        if digits and len(word) > most_digits:
-            rule = f"{rule} with at most {most_digits} digits"
-        elif digits and int(word) >= low:
-            return int(word)
-        raise argparse.ArgumentTypeError(f"{rule}, got {word!r}")
-
-    return read
-
-
-def real(*names: str) -> Callable[[str], float | str]:
-    """Return the reader of a finite number, or of one of some names."""
-
-    def read(word: str) -> float | str:
-        if word in names:
-            return word
-        value = float(word) if NUMBER.fullmatch(word) else math.nan
-        if not math.isfinite(value):
-            rule = " or ".join([*names, "a finite number"])
-            raise argparse.ArgumentTypeError(f"must be {rule}, got {word!r}")
-        return value
-
-    return read
-
-
-def seconds(word: str) -> float:
-    """Return the time limit that a word names."""
-    try:
-        return workers.time_limit("it", float(real()(word)))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error).removeprefix("it ")) from None
-
-
-def several(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
-    """Return the reader of a comma-separated list."""
-    return lambda words: [read(word) for word in words.split(",")]
-
-
 def _add_common(added: Parser, *options: str) -> None:
     """Add options that several commands share."""
     known: dict[str, dict[str, Any]] = {
         "--seed": {"type": number(0, SEED_DIGITS), "default": 0, "metavar": "S", "help": SEED},
-        "--time-limit": {"type": seconds, "default": jobs.SECONDS, "metavar": "S", "help": LIMIT},
+        "--time-limit": {
+            "type": seconds,
+            "default": jobs.SECONDS,
+            "metavar": "S",
+            "help": LIMIT,
+        },
+        "--executor": {"type": executor, "metavar": "WORD", "help": WORKERS},
         "--out": {"metavar": "DIR", "help": "new or empty; default a numbered one under runs/"},
         "--json": {"action": "store_true", "help": "print one JSON object"},
     }
@@ -107,7 +79,7 @@ def _add_compare(added: Parser) -> None:
     added.add_argument(
         "--seeds", type=number(1), default=comparison.NUM_SEEDS, metavar="S", help=seeds
     )
-    _add_common(added, "--seed", "--time-limit", "--out", "--json")
+    _add_common(added, "--seed", "--executor", "--time-limit", "--out", "--json")
 
 
 def _add_train(added: Parser) -> None:
@@ -121,6 +93,9 @@ def _add_train(added: Parser) -> None:
     iterations = "length of the training; default: the learner has its own"
     added.add_argument("--iterations", type=number(1), metavar="N", help=iterations)
     _add_common(added, "--seed", "--out")
+    added.add_argument("--executor", type=executor, metavar="WORD", help=SEARCHERS)
+    limit = f"{LIMIT.partition(';')[0]}; default {executors.SECONDS:.0f}; for --executor only"
+    added.add_argument("--time-limit", type=seconds, metavar="S", help=limit)
     added.add_argument("--resume", action="store_true", help="continue the run in --out")
 
 
@@ -165,7 +140,7 @@ def _add_tables(added: Parser) -> None:
     default = ", ".join(f"{trials} of {name}" for name, trials in published_tables.TRIALS.items())
     add("--trials", type=number(2), metavar="N", help=f"fresh tasks of a cell; default {default}")
     add("--full", action="store_true", help="compute every cell, which takes longer")
-    _add_common(added, "--seed", "--time-limit", "--out", "--json")
+    _add_common(added, "--seed", "--executor", "--time-limit", "--out", "--json")
 
 
 def _add_equations(added: Parser) -> None:

@@ -14,8 +14,9 @@ from metarl_min.basics import words
 from metarl_min.basics.arguments import require
 from metarl_min.ceilings import Ceiling, TooLarge, bayes_optimal, bounds
 from metarl_min.checkpoints import Checkpoint
-from metarl_min.cli import comparison, environment, runs
+from metarl_min.cli import comparison, engines, environment, runs
 from metarl_min.cli.console import Work, draw, log, parameters, to_json
+from metarl_min.evolution import executors
 from metarl_min.learners import Learner
 from metarl_min.learners import registry as learner_registry
 from metarl_min.reports import history, learning_curves, plots, progress, tables
@@ -59,12 +60,32 @@ def _schedule(args: argparse.Namespace, previous: runs.Run | None) -> Any:
     return previous.settings.get("iterations", previous.iterations)
 
 
+def _require_search(args: argparse.Namespace) -> None:
+    """Raise a ValueError if an executor would have no effect."""
+    rule = "--executor must come with a learner that searches, such as es"
+    require(not args.executor or learner_registry.searches(args.learner), rule, args.learner)
+    rule = "--time-limit must come with --executor"
+    require(args.executor or args.time_limit is None, rule, args.time_limit)
+
+
+def _on_workers(args: argparse.Namespace, family: Family, schedule: Any) -> Learner:
+    """Return the learner that the words name, whose population is evaluated on workers."""
+    seconds = executors.SECONDS if args.time_limit is None else args.time_limit
+    engine = engines.for_search(args.executor, seconds, args.stack)
+    slices = {"num_slices": str(max(executors.SLICES, engine.num_workers))}
+    settings = slices | parameters(args.set)
+    return learner_registry.make(args.learner, family, settings, schedule, engine.executor)
+
+
 def _new_run(args: argparse.Namespace, previous: runs.Run | None) -> tuple[Learner, runs.Run]:
-    """Return the learner that the words name, and its run."""
+    """Return the learner that the words name, without an executor, and its run."""
     _require_places(args)
+    _require_search(args)
     schedule = _schedule(args, previous)
     family = family_registry.make(args.family, parameters(args.words))
     settings = parameters(args.set)
+    if args.executor:
+        settings.pop("num_slices", "")  # it does not change the result: no setting of the run
     learner = learner_registry.make(args.learner, family, settings, schedule)
     run = runs.Run(
         format=runs.FORMAT,
@@ -117,6 +138,8 @@ def train(args: argparse.Namespace) -> Work:
     if last.iteration == run.iterations:
         text = f"{directory}: all {last.iteration} iterations are done"
         return lambda: text
+    if args.executor:
+        learner = _on_workers(args, learner.family, _schedule(args, previous))
     if previous:
         run, change = runs.in_this_environment(run, last.iteration)
         if change:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from metarl_min.basics import plugins, words
+from metarl_min.basics.arguments import require
 from metarl_min.learners import Learner
 from metarl_min.learners.es import es
 from metarl_min.learners.es_maml import es_maml
@@ -36,18 +38,35 @@ def function(name: str) -> Callable[..., Learner]:
     return plugins.find(name, LEARNERS, kind="learner", num_positional=1)
 
 
+def searches(name: str) -> bool:
+    """Return whether a learner searches with a population, which an executor can evaluate.
+
+    The settings of such a learner are `es.Search` or `ga.Breeding`: they have `num_slices`.
+    """
+    return "num_slices" in words.keys(function(name))
+
+
 def make(
-    name: str, family: Family, settings: Mapping[str, str], iterations: int | None = None
+    name: str,
+    family: Family,
+    settings: Mapping[str, str],
+    iterations: int | None = None,
+    executor: Any = None,
 ) -> Learner:
     """Return the learner `name` for `family`, with settings written as words.
 
     `iterations` is the length of the run. A learner whose schedules depend on it receives it as
-    the setting `iterations`, unless `settings` has that word already.
+    the setting `iterations`, unless `settings` has that word already. An `executor` evaluates the
+    population of a learner that searches; ValueError for another learner.
     """
     maker = function(name)
     if iterations is not None and "iterations" in words.keys(maker):
         settings = {"iterations": str(iterations)} | dict(settings)
     arguments = words.parse_words(name, maker, settings)
+    if executor is not None:
+        rule = "an executor must come with a learner that searches, such as es"
+        require(searches(name), rule, name)
+        arguments["executor"] = executor
     if name in LEARNERS:
         return maker(family, **arguments)
     with plugins.errors_by_rule(f"{name} must return a Learner", ValueError, MemoryError):

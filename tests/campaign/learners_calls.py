@@ -137,6 +137,7 @@ CALLS = {
         settings={"alpha": "0.5", "num_tasks": "3"}, iterations=None,
     ),
     "registry.function": call(registry.function, name="maml"),
+    "registry.searches": call(registry.searches, name="es"),
     **_protocol("maml.maml", maml(FAMILY, num_tasks=3)),
     **_protocol("rl2.rl2", rl2(FAMILY, **RL2)),
     **_protocol("es.es", es(FAMILY, hidden=2, **SEARCH)),

@@ -1,0 +1,76 @@
+"""The values of options: each reader turns one word of the command line into a value.
+
+A reader raises an `argparse.ArgumentTypeError` for a word that it cannot read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from metarl_min.cli import engines
+from metarl_min.evolution import workers
+
+COUNT_DIGITS, SEED_DIGITS = 18, 100  # the most that a number may have
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def number(low: int, most_digits: int = COUNT_DIGITS) -> Callable[[str], int]:
+    """Return the reader of a whole number of at least `low`."""
+
+    def read(word: str) -> int:
+        rule, digits = f"must be a whole number >= {low}", word.isascii() and word.isdecimal()
+        if digits and len(word) > most_digits:
+            rule = f"{rule} with at most {most_digits} digits"
+        elif digits and int(word) >= low:
+            return int(word)
+        raise argparse.ArgumentTypeError(f"{rule}, got {word!r}")
+
+    return read
+
+
+def real(*names: str) -> Callable[[str], float | str]:
+    """Return the reader of a finite number, or of one of some names."""
+
+    def read(word: str) -> float | str:
+        if word in names:
+            return word
+        value = float(word) if NUMBER.fullmatch(word) else math.nan
+        if not math.isfinite(value):
+            rule = " or ".join([*names, "a finite number"])
+            raise argparse.ArgumentTypeError(f"must be {rule}, got {word!r}")
+        return value
+
+    return read
+
+
+def _by_rule(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a reader whose ValueError "it must .." becomes the error of an option."""
+
+    def read_by_rule(word: Any) -> Any:
+        try:
+            return read(word)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error).removeprefix("it ")) from None
+
+    return read_by_rule
+
+
+def seconds(word: str) -> float:
+    """Return the time limit that a word names."""
+    return float(_by_rule(partial(workers.time_limit, "it"))(real()(word)))
+
+
+def executor(word: str) -> engines.Word:
+    """Return the engine that a word names."""
+    named: engines.Word = _by_rule(engines.read)(word)
+    return named
+
+
+def several(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    """Return the reader of a comma-separated list."""
+    return lambda words: [read(word) for word in words.split(",")]
