@@ -91,7 +91,8 @@ def actuator_fault(*, parts: int = 4, commands: int = 6):
 # python -m metarl_min compare --tasks examples/applications/actuator_fault.py:actuator_fault
 # ```
 #
-# The second command trains every learner with the short budgets of the main job.
+# The second command trains every learner with the short budgets of the main job. With these
+# budgets, rl2 has only begun to learn.
 #
 # ## Who plays
 #

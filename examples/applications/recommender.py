@@ -66,7 +66,8 @@ def recommender(*, films: int = 10):
 # python -m metarl_min compare --tasks examples/applications/recommender.py:recommender --seeds 5
 # ```
 #
-# The second command trains every learner with the short budgets of the main job.
+# The second command trains every learner with the short budgets of the main job. With these
+# budgets, rl2 has only begun to learn.
 #
 # ## Who plays
 #
