@@ -25,7 +25,7 @@ def test_numpy_and_autograd_are_all_that_is_required():
 def test_the_extras_are_there():
     extras = setup()["options.extras_require"]
     assert set(extras) == {
-        "run", "test", "book", "distributed", "frameworks", "grading", "gymnasium", "dev",
+        "run", "test", "book", "distributed", "frameworks", "grading", "gymnasium", "peers", "dev",
     }  # fmt: skip
     assert "tqdm" in extras["run"] and "matplotlib" in extras["run"]
 

@@ -10,11 +10,12 @@ keeps its memory through the N episodes of a trial, as RL^2 does.
   episodes. After the last step of the trial, the observation is the arrival of this step.
 - The reward is that of `rollouts.sampler`, in its own unit and with its noise.
 - `terminated` is true after step N T, because nothing is paid after a trial. `truncated` is never
-  true. A learner that reads `truncated` would add the value of the last observation, which is 0.
+  true: it tells a learner to add an estimated value of the last observation, but this value is 0.
 - An episode that reaches an absorbing state goes on until its step T. In these steps, `alive` of
   `infos` is False, and the reward is 0. So all trials of a family have the same number of steps.
 - `infos` of a step say which step was taken: `trial_episode` from 0 to N - 1, `episode_step` from 0
-  to T - 1, and `alive`. They contain nothing of the task.
+  to T - 1, and `alive`. They are for records: a player must not read `alive`, because it depends on
+  the hidden task.
 
 `vector_environment` plays many trials at once. All its trials end in the same step. It has the
 autoreset mode `SAME_STEP`: the step that ends the trials also begins the next ones. This step

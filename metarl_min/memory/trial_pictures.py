@@ -1,10 +1,11 @@
 """Pictures of a trial: a text and an image of what a player has seen.
 
-A picture is a table of cells. In the family `gridworld`, the cells are those of the grid, and a
-cell shows the mean of the rewards of all steps that ended in it. In any other family, the cells are
-the pairs of a state (a row) and an action (a column), and a cell shows the mean of the rewards of
-this pair. The task itself is not shown, so a player that sees the pictures does not know more. The
-sign @ marks the present state: on a grid in its cell, otherwise in an additional first column.
+A picture is a table of cells. In the families `gridworld` and `navigation`, the cells are those of
+the grid, and a cell shows the mean of the rewards of all steps that ended in it. In any other
+family, the cells are the pairs of a state (a row) and an action (a column), and a cell shows the
+mean of the rewards of this pair. The task itself is not shown, so a player that sees the pictures
+does not know more. The sign @ marks the present state: on a grid in its cell, otherwise in an
+additional first column.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from metarl_min.basics.trees import Array
 from metarl_min.memory import trial_steps
 from metarl_min.memory.trial_steps import Trials
 
+GRIDS = ("gridworld", "navigation")
 PIXELS = 16  # of a cell in an image, in both directions
 WHITE, GREY, BLACK = (255, 255, 255), (153, 153, 153), (51, 51, 51)
 GREEN, ORANGE, BLUE = (0, 158, 115), (213, 94, 0), (0, 114, 178)  # Okabe and Ito 2008
@@ -50,8 +52,8 @@ def picture(trials: Trials, m: int) -> Picture:
     family, (S, A) = instance("trials", trials, Trials).family, trials.tables.shape
     m = whole("m", m, 0, trials.tables.leading[0] - 1)
     state, size = int(trial_steps.present_states(trials)[m]), family.parameters.get("size")
-    if family.name == "gridworld" and isinstance(size, int) and size**2 == S:
-        walls = [int(cell) for cell in family.parameters["walls"].split(",") if cell]
+    if family.name in GRIDS and isinstance(size, int) and size**2 == S:
+        walls = [int(cell) for cell in family.parameters.get("walls", "").split(",") if cell]
         return Picture(
             means=_means(trials, m, _of(trials, m, "arrivals"), S).reshape(size, size),
             walls=np.isin(np.arange(S), walls).reshape(size, size),

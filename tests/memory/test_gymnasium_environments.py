@@ -19,7 +19,10 @@ from metarl_min.memory import trial_steps
 from metarl_min.memory.gymnasium_environments import environment, vector_environment
 from metarl_min.tasks import reward_unit, shape_of
 from metarl_min.tasks.bandits import contextual, correlated, gaussian
+from metarl_min.tasks.gridworlds import navigation
 from metarl_min.tasks.random_mdps import mdp
+from metarl_min.tasks.restless_arms import restless
+from metarl_min.tasks.two_step import two_step
 
 FAMILIES = {
     "bandit": small_bandit(3, 5),
@@ -29,6 +32,9 @@ FAMILIES = {
     "grid": small_grid(walls=(0, 7)),
     "absorbing": small_grid(terminate=1, slip=0.25),
     "mdp": mdp(states=4, actions=3, horizon=3, episodes=2),
+    "navigation": navigation(size=3, horizon=4, episodes=2),
+    "restless": restless(pulls=6),
+    "two_step": two_step(episodes=4),
     "own": own_family(0.5)._replace(name="folder/levers.py:levers"),
 }
 
@@ -152,7 +158,7 @@ def test_the_trials_of_a_vector_have_tasks_of_their_own(gym):
     assert sorted(set(goals.ravel().tolist())) == [0, 1, 2, 3, 5, 6, 7, 8]
 
 
-PLAYERS = ["bandit", "gaussian", "absorbing", "mdp"]
+PLAYERS = ["bandit", "gaussian", "absorbing", "mdp", "navigation", "restless", "two_step"]
 
 
 @pytest.mark.parametrize("name", PLAYERS)
@@ -173,7 +179,7 @@ def test_the_best_policy_of_a_single_task_earns_its_value_in_the_single_environm
     exact = 3 * float(values.expected_return(tasks, probs, 4)[0])
     env, returns = gym.wrappers.RecordEpisodeStatistics(environment(family)), []
     x, _ = env.reset(seed=4)
-    while len(returns) < 1000:
+    while len(returns) < 500:
         x, _, ended, _, info = env.step(int(probs[x[:9].argmax()].argmax()))
         if ended:
             returns.append(info["episode"]["r"])
@@ -206,6 +212,15 @@ def test_a_copy_goes_on_as_the_environment_itself(gym):
     for k in range(11):
         ours, theirs = env.step(k % 5), other.step(k % 5)
         assert np.array_equal(ours[0], theirs[0]) and ours[1:] == theirs[1:]
+
+
+def test_what_a_step_returns_belongs_to_the_caller(gym):
+    envs = vector_environment(FAMILIES["grid"], 2)
+    envs.reset(seed=0)
+    x, *_, infos = envs.step([0, 1])
+    x[:], infos["alive"][:] = -1.0, False
+    y, *_, infos = envs.step([0, 1])
+    assert (y[:, :9].sum(-1) == 1).all() and infos["alive"].all()
 
 
 def test_processes_make_the_environment_from_its_family(gym):

@@ -9,6 +9,7 @@ from metarl_min.mdps import rollouts
 from metarl_min.memory import trial_pictures, trial_steps
 from metarl_min.tasks import Family
 from metarl_min.tasks.bandits import contextual
+from metarl_min.tasks.gridworlds import navigation
 
 UP, DOWN, LEFT, RIGHT, STAY = range(5)
 
@@ -49,6 +50,10 @@ def test_a_grid_as_text():
         "# . @",
         ". # 1",
     ]
+    lines = trial_pictures.text(
+        after(navigation(size=3, goals=(2,)), [RIGHT, RIGHT]), 0
+    ).splitlines()
+    assert lines[1:] == [". . .", ". . @", ". . ."]
     # After the last step of an episode, the player stands in the first state of the next one.
     assert trial_pictures.text(after(GRID, [RIGHT, DOWN, STAY, STAY]), 0).splitlines() == [
         "gridworld: episode 1 of 2, step 4 of 4, reward 1, return so far 2.75",

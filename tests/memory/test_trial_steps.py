@@ -6,7 +6,7 @@ from comparing import assert_mean, episodes_equal, rng
 from problems import one_state, own_family, scripted_agent, small_grid
 
 from metarl_min.ceilings import expected_random
-from metarl_min.mdps import values
+from metarl_min.mdps import rollouts, values
 from metarl_min.mdps.episodes import Episodes
 from metarl_min.memory import recurrent_agents, recurrent_policies, trial_steps
 from metarl_min.tasks import play_trial, reward_unit, shape_of
@@ -92,9 +92,12 @@ def test_the_observations_by_hand():
 
 def test_an_absorbed_episode_goes_on_without_rewards_and_the_next_one_is_alive():
     family = small_grid(size=2, start=0, goals=(1,), horizon=3, episodes=2, terminate=1)
-    trials, rewards, _ = played_through(family, np.full((6, 2), 3), seed=0)
-    assert rewards[:, 0].tolist() == [1.0, 0.0, 0.0] * 2
-    assert [step.alive[1].item() for step in trials.history] == [True, False, False] * 2
+    for noise in (rollouts.deterministic, rollouts.gaussian):  # the noise ends with the rewards
+        noisy = family._replace(reward_noise=noise)
+        trials, rewards, _ = played_through(noisy, np.full((6, 2), 3), seed=0)
+        assert (rewards != 0).tolist() == [[True] * 2, [False] * 2, [False] * 2] * 2
+        assert [step.alive[1].item() for step in trials.history] == [True, False, False] * 2
+        assert noise is rollouts.gaussian or rewards[0].tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("name", ["bernoulli", "gaussian", "cues", "grid", "absorbing", "random"])
