@@ -10,13 +10,15 @@ import pytest
 from metarl_min import evaluation
 from metarl_min.baselines.posterior_sampling import CandidateModels, Posterior
 from metarl_min.ceilings import bayes_optimal
-from metarl_min.mdps.mdp import optimal_return, take_tasks
+from metarl_min.mdps.mdp import optimal_action_values, optimal_return, take_tasks
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 INDEX = " ".join((EXAMPLES / "README.md").read_text(encoding="utf-8").split())
 MEASURED = {  # the pages whose results are made by measure.py, and the words of a small family
     "recommender": {"films": 4},
     "actuator_fault": {"parts": 2, "commands": 3},
+    "driver": {"trips": 2, "stretches": 3},
+    "rock_paper_scissors": {"matches": 2, "rounds": 3},
 }
 
 
@@ -131,17 +133,22 @@ def test_the_ceiling_of_the_recommender_is_that_of_all_histories(load):
     assert ceiling.known_task == pytest.approx(4 * best, abs=1e-12)
 
 
-def work_by_recursion(family, chances, state, t=0):
-    """The Bayes-optimal steps of work from step t on, by recursion over all histories of poses."""
+def return_by_recursion(family, chances, state, t=0):
+    """The Bayes-optimal return from step t on, by recursion over all histories of states.
+
+    The candidates have the same rewards. `chances` are the probabilities of each candidate and of
+    the history so far.
+    """
     mdps, values = family.prior.mdps, []
     if t == family.horizon * family.num_episodes:
         return 0.0
-    state = 0 if t % family.horizon == 0 else state
-    for command in range(mdps.shape[1]):
-        joint = chances[:, None] * mdps.transition[:, state, command]  # [G, S]
-        poses = np.flatnonzero(joint.sum(0))
-        after = [work_by_recursion(family, joint[:, pose], pose, t + 1) for pose in poses]
-        values.append((joint * mdps.reward[0, 0, 0]).sum() + sum(after))
+    state = mdps.initial[0].argmax() if t % family.horizon == 0 else state
+    rewards = np.broadcast_to(mdps.reward[0], mdps.transition.shape[1:])
+    for action in range(mdps.shape[1]):
+        joint = chances[:, None] * mdps.transition[:, state, action]  # [G, S]
+        arrivals = np.flatnonzero(joint.sum(0))
+        after = [return_by_recursion(family, joint[:, s], s, t + 1) for s in arrivals]
+        values.append((joint * rewards[state, action]).sum() + sum(after))
     return max(values)
 
 
@@ -149,7 +156,7 @@ def test_the_ceiling_of_the_robot_is_that_of_all_histories(load):
     page = load("actuator_fault")
     family = page.actuator_fault(parts=2, commands=2)
     assert page.CHANCES.sum() == pytest.approx(1, abs=1e-15)
-    value = work_by_recursion(family, page.CHANCES, 0)
+    value = return_by_recursion(family, page.CHANCES, 0)
     assert bayes_optimal.solve(family).value == pytest.approx(value, abs=1e-12)
 
 
@@ -208,3 +215,115 @@ def test_untrained_is_the_control_of_a_learner_that_takes_inner_steps(load):
     scores = evaluation.evaluate(learner, control, num_tasks=50, seed=0)
     untrained = small["learners"]["maml"]["untrained"]
     assert untrained["per_episode"] == pytest.approx(scores.per_episode, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("driver", {"trips": 2, "stretches": 2}),
+        ("rock_paper_scissors", {"matches": 2, "rounds": 2}),
+    ],
+)
+def test_the_ceiling_of_four_steps_with_hints_is_that_of_all_histories(load, name, words):
+    family = load(name).FAMILY(**words)
+    value = return_by_recursion(family, family.prior.weights, None)
+    assert bayes_optimal.solve(family).value == pytest.approx(value, abs=1e-12)
+
+
+def test_the_values_of_one_stretch_are_those_by_hand(load):
+    ceiling = bayes_optimal.solve(load("driver").driver(trips=1, stretches=1))
+    light, heavy = (6 * 0.8 - 1) / 7, (3 * 0.8 - 4) / 7  # careful, without a slide
+    fast, jammed = (6 * 1.8 - 1) / 7, (3 * 1.8 - 4) / 7  # quick, without a slide
+    careful = (light + heavy) / 2 * 0.99 - 7 * 0.01  # it slides on ice, in one of ten stretches
+    slides = 0.6 * 0.01 + 0.3 * 0.2 + 0.1 * 0.5
+    quick = (fast + jammed) / 2 * (1 - slides) - 7 * slides
+    assert ceiling.value == pytest.approx(careful, abs=1e-12)
+    assert ceiling.action_values(ceiling.start(1), np.zeros(1, int))[0] == pytest.approx(
+        [careful, quick, 0], abs=1e-12
+    )
+    known = 0.6 * (fast + jammed) / 2 * 0.99 - 0.6 * 0.07 + 0.3 * light / 2
+    assert ceiling.known_task == pytest.approx(known, abs=1e-12)
+
+
+def test_each_road_has_the_best_plan_of_the_page(load):
+    page = load("driver")
+    mdps = page.driver().prior.mdps
+    assert (mdps.transition[:, :, page.LONG_WAY, page.BYPASS] == 1).all()
+    plans = optimal_action_values(mdps, 4).argmax(-1)  # [G, T, S]
+    dry_light, dry_heavy, wet_light, *others = plans
+    assert (dry_light == page.QUICK).all() and (np.array(others) == page.LONG_WAY).all()
+    clear = [page.CLEAR, page.SLID, page.BYPASS]
+    assert (dry_heavy[:, clear] == page.QUICK).all()
+    assert (dry_heavy[:, page.QUEUE] == page.LONG_WAY).all()
+    assert (wet_light[:, clear] == page.CAREFUL).all()
+    assert wet_light[:, page.QUEUE].tolist() == [page.LONG_WAY] * 3 + [page.CAREFUL]
+
+
+def test_hints_about_the_traffic_multiply_its_odds_by_powers_of_two(load):
+    light, heavy = load("driver").QUEUES
+    assert heavy / light == pytest.approx([4, 2], abs=1e-12)
+    assert (1 - heavy) / (1 - light) == pytest.approx([1 / 2, 1 / 4], abs=1e-12)
+
+
+def test_the_rule_of_thumb_slows_down_after_slides_and_leaves_queues(load):
+    page = load("driver")
+    agent_actions = page.choose_by_rule(None, np.array([0, 1, 2, 0, 0]), np.array([0, 2, 2, 1, 3]))
+    assert agent_actions.tolist() == [page.QUICK, page.CAREFUL, *3 * [page.LONG_WAY]]
+
+
+def test_qmdp_leaves_a_good_road_for_the_bypass_as_the_page_says(load):
+    page, measure = load("driver"), load("measure")
+    family, rng = page.driver(), np.random.default_rng(0)
+    player = measure.qmdp(family)
+    days = take_tasks(family.prior.mdps, np.zeros(2000, int))  # a dry road with light traffic
+    last_trip = player.trial(rng, player.init(rng), days).actions[:, -1]
+    share = (last_trip == page.LONG_WAY).mean(-1)  # of the stretches of each day
+    assert abs(share.mean() - 1 / 3) < 5 * share.std() / len(share) ** 0.5 + 0.01
+
+
+def test_opponents_move_as_the_page_says(load):
+    page = load("rock_paper_scissors")
+    rock, paper, scissors = range(3)
+    expected = {  # by hand: the likely moves after (mine, theirs)
+        (rock, paper): {"copies": rock, "counters": paper, "stays or shifts": paper},
+        (rock, scissors): {"copies": rock, "counters": paper, "stays or shifts": paper},
+        (scissors, rock): {"copies": scissors, "counters": rock, "stays or shifts": rock},
+        (paper, rock): {"copies": paper, "counters": scissors, "stays or shifts": scissors},
+        (paper, paper): {"copies": paper, "counters": scissors, "stays or shifts": paper},
+    }
+    found = page.styles()
+    for (mine, theirs), moves in expected.items():
+        state = 3 * mine + theirs
+        for style, move in moves.items():
+            wanted = np.full(3, 0.1)
+            wanted[move] = 0.8
+            assert found[style][state] == pytest.approx(wanted, abs=1e-15)
+        assert found["loves rock"][state] == pytest.approx([0.8, 0.1, 0.1], abs=1e-15)
+    for style in set(found) - {"loves rock"}:
+        assert found[style][page.START] == pytest.approx([1 / 3] * 3, abs=1e-15)
+    assert page.WINS.reshape(3, 3).tolist() == [[0, -1, 1], [1, 0, -1], [-1, 1, 0]]
+    mdps, moves = page.rock_paper_scissors().prior.mdps, np.stack(list(found.values()))
+    for mine in range(3):  # the arrival is (mine, theirs)
+        for theirs in range(3):
+            arrives = mdps.transition[:, :, mine, 3 * mine + theirs]
+            assert (arrives == moves[:, :, theirs]).all()
+    assert mdps.reward[0, 0, 0].tolist() == [0, -1, 1, 1, 0, -1, -1, 1, 0, 0]
+
+
+def test_a_known_opponent_is_beaten_by_seven_tenths_of_a_win_in_each_predictable_round(load):
+    family = load("rock_paper_scissors").rock_paper_scissors()
+    best = optimal_return(family.prior.mdps, family.horizon)
+    assert best == pytest.approx([4 * 0.7] * 3 + [5 * 0.7, 0], abs=1e-12)
+    ceiling = bayes_optimal.solve(load("rock_paper_scissors").FAMILY(matches=3, rounds=1))
+    assert ceiling.value == pytest.approx(3 * 0.2 * 0.7, abs=1e-12)  # paper, again and again
+
+
+def test_counts_plays_what_beats_the_most_frequent_move(load):
+    page = load("rock_paper_scissors")
+    memory = page.no_moves(3)
+    for theirs in ([0, 1, 2], [0, 1, 2]):
+        states, arrivals = np.array([4, 9, 0]), np.array(theirs)  # I played rock in each round
+        memory = page.count_move(memory, states, np.zeros(3, int), np.zeros(3), arrivals)
+    chosen = page.choose_by_counts(np.random.default_rng(0), memory, np.array([4, 9, 0]))
+    assert chosen.tolist() == [1, 2, 0]
+    assert memory.sum() == 3 * 30 + 6 and page.no_moves(1).max() == 1
