@@ -111,7 +111,7 @@ def rock_paper_scissors(*, matches: int = 4, rounds: int = 5):
 # from the posterior before each match and plays against this style. `qmdp` updates the posterior
 # after each round, and plays the best move on average over the styles.
 #
-# The learners have no list of styles. They train against simulated opponents, or against people.
+# The learners have no list of styles. They train against simulated opponents, and see joint moves.
 
 
 # %%
