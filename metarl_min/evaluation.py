@@ -35,7 +35,11 @@ CHUNK = 1000  # tasks that are played at once; the random streams depend on this
 
 
 class Scores(NamedTuple):
-    """Means over tasks with standard errors, eq. (3). Scores are None where no ceiling is known."""
+    """Means over tasks with standard errors, eq. (3). A score is None where it is not known.
+
+    No score is known without a ceiling, or if the random player is Bayes-optimal. `score_pdl` also
+    needs the values of every history, and the last arrivals of the trials if they matter.
+    """
 
     value: float  # expected return of one trial
     stderr: float
@@ -91,6 +95,12 @@ def _checked(episodes: Any, family: Family, num_tasks: int) -> Episodes:
     return checked
 
 
+def _has_losses(ceiling: Ceiling, episodes: Episodes) -> bool:
+    """Return whether the trials tell the losses of eq. (2)."""
+    arrivals_known = episodes.last_arrivals is not None or not ceiling.needs_arrivals
+    return ceiling.every_history and arrivals_known
+
+
 def evaluate(
     learner: Learner,
     state: Any,
@@ -122,7 +132,7 @@ def evaluate(
     returns, losses = [], []
     for episodes in play_fresh_tasks(learner, state, num_tasks, seed, greedy):
         returns.append(episodes.rewards.sum(-1))
-        if ceiling is not None and ceiling.determined_by_episodes:
+        if ceiling is not None and _has_losses(ceiling, episodes):
             losses.append(regret(ceiling, episodes))
     return _scores(np.concatenate(returns), np.concatenate(losses) if losses else None, ceiling)
 

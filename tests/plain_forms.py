@@ -80,12 +80,14 @@ def absorbing(mdp, state):
 
 
 def sample(mdp, probs, u_first, u_actions, u_arrivals):
-    """Play N episodes of T steps in one MDP, without noise. -> four lists [N][T]
+    """Play N episodes of T steps in one MDP, without noise.
+
+    -> four lists [N][T], and the list of the last arrivals [N]
 
     u_first [N], u_actions [T, N] and u_arrivals [T, N] are the uniform numbers. An arrival is
     looked for among the states in falling order of their probability.
     """
-    episodes = []
+    episodes, last_arrivals = [], []
     for n in range(len(u_first)):
         state, steps = draw(mdp.initial, u_first[n]), []
         for t in range(len(u_actions)):
@@ -100,4 +102,6 @@ def sample(mdp, probs, u_first, u_actions, u_arrivals):
             steps.append((state, action, reward, alive))
             state = arrival
         episodes.append(steps)
-    return [[[step[i] for step in steps] for steps in episodes] for i in range(4)]
+        last_arrivals.append(state)
+    by_step = [[[step[i] for step in steps] for steps in episodes] for i in range(4)]
+    return [*by_step, last_arrivals]

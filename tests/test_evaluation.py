@@ -10,6 +10,7 @@ from metarl_min.baselines import bandits, posterior_sampling, registry
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.learners import Learner, no_op_step
 from metarl_min.mdps import rollouts
+from metarl_min.mdps.episodes import map_fields
 from metarl_min.mdps.mdp import optimal_action_values
 from metarl_min.reports.tables import alarms
 from metarl_min.tasks.bandits import bandit, gaussian
@@ -177,7 +178,11 @@ def test_without_a_ceiling_there_is_no_score():
     assert scores[2:6] == (None,) * 4
 
 
-def test_where_episodes_do_not_tell_the_belief_there_is_the_plain_score_alone():
+def without_last_arrivals(*arguments, trial, greedy=False):
+    return trial(*arguments)._replace(last_arrivals=None)
+
+
+def test_under_slip_score_pdl_needs_the_last_arrivals_unless_there_is_one_episode():
     for episodes, both in ((1, True), (2, False)):
         family = gridworld(size=3, start=4, goals=(0, 2, 8), horizon=6, slip=0.2, episodes=episodes)
         ceiling = bayes_optimal.solve(family)
@@ -185,7 +190,10 @@ def test_where_episodes_do_not_tell_the_belief_there_is_the_plain_score_alone():
         state = player.init(np.random.default_rng(0))
         scores = evaluation.evaluate(player, state, num_tasks=3000, seed=0, ceiling=ceiling)
         assert abs(scores.score - 1) < 5 * scores.score_stderr
-        assert (scores.score_pdl is not None) == both
+        assert abs(scores.score_pdl - 1) < 1e-9
+        player = player._replace(trial=partial(without_last_arrivals, trial=player.trial))
+        scores = evaluation.evaluate(player, state, num_tasks=300, seed=0, ceiling=ceiling)
+        assert scores.score is not None and (scores.score_pdl is not None) == both
 
 
 def test_where_nothing_can_be_won_there_is_no_score():
@@ -257,7 +265,7 @@ def paid(change):
 
 
 def cut(episodes, *index):
-    return rollouts.Episodes(*(part[index] for part in episodes))
+    return map_fields(lambda part: part[index], episodes)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def nan_trial(rng, thetas, tasks, greedy=False, *, family):
     bad = np.arange(len(episodes.rewards))[:, None, None, None] == 3
     rewards = np.where(bad, np.nan, episodes.rewards)
     # Episodes refuse NaN, but `_make` checks nothing.
-    return Episodes._make([episodes.states, episodes.actions, rewards, episodes.alive])
+    return Episodes._make([*episodes[:2], rewards, *episodes[3:]])
 
 
 def fixed_start(rng):

@@ -8,14 +8,17 @@
     outcomes         all that can happen in a step of a finite set of tasks
     hypotheses       a finite set of candidate tasks with noise-free rewards
     belief_layers    the beliefs that can occur if outcomes are hints with noise
+    costs            what the list of all beliefs of a trial will cost
     belief_vectors   a finite set of candidate tasks with noisy hints
     assignment       bounds on an assignment of goals to steps
     walks            branch and bound over walks on a grid
     goal_tables      the tables from which a goal search is recognised
     goal_search      one goal among many cells, by the best walk
     normal_bounds    bounds for normal rewards
-    bounds           bounds where the exact value is too large to compute
     bayes_optimal    the solver that fits a family, and the player of its solution
+    reward_hints     what rewards with normal noise tell about the task, in finitely many outcomes
+    brackets         bounds for a finite set of candidate tasks
+    bounds           bounds where the exact value is not known
 
 The return of a trial is the undiscounted sum of all its rewards, exploration included. A family
 is a set of candidate tasks g with prior weights w(g). In a step the player takes action a in
@@ -49,14 +52,14 @@ T steps. This return is (3) for a finite set of candidate tasks, and (4) for arm
 
 Each solver computes (2) for one kind of family. `bayes_optimal` chooses the solver.
 
-The functions of `arm_records`, the functions of `belief_layers`, the
-functions of `belief_vectors`, the functions of `goal_search`,
-the functions of `goal_tables`, the functions of `hypotheses`, the functions of `outcomes`, the
+The functions of `arm_records`, the functions of `belief_layers`, the functions of `belief_vectors`,
+the functions of `costs`, the functions of `goal_search`, the functions of `goal_tables`, the
+functions of `hypotheses`, the functions of `outcomes`, the functions of `reward_hints`, the
 functions of `walks` and these functions are used inside, and trust their arguments: `format_count`,
 `require_table_fits`, `suffix_ranks`, `successor`, `backward_induction`, `optimal_value`,
-`beta_bounds`, `fewest_beliefs`, `candidate_layers`, `correlated_layers`, `action_values`,
-`trial_shape`, `require_possible`, `checked_ceiling`, `supported_prior` and, in each file but
-`bayes_optimal`, `solve`.
+`beta_bounds`, `policy_returns`, `candidate_returns`, `truncated`, `fewest_beliefs`,
+`candidate_layers`, `correlated_layers`, `action_values`, `trial_shape`, `require_possible`,
+`checked_ceiling`, `supported_prior` and, in each file but `bayes_optimal`, `solve`.
 """
 
 from __future__ import annotations
@@ -84,9 +87,10 @@ class Ceiling(NamedTuple):
     """The optimum of one family, and the action values (2) along any history.
 
     A `belief` holds the histories of M tasks up to the same time of the trial. `observe` returns a
-    new belief and changes nothing. Its argument `arrivals` is None if the arrivals are not known:
-    Episodes do not hold the last arrival of an episode. `determined_by_episodes` is True if the
-    values (2) along a history never depend on such missing arrivals.
+    new belief and changes nothing. Its argument `arrivals` is None if the arrivals are not known.
+    The last arrival of an episode is not known if `last_arrivals` of the Episodes is None.
+    `needs_arrivals` is True if the values (2) along some history depend on such arrivals.
+    `every_history` is False if the values are known along the best walk only.
 
     `states`, `actions` and `arrivals` are whole numbers [M], and `rewards` are real numbers [M].
     `states` may be None if a task has one state. `observe` and `action_values` raise a ValueError
@@ -97,7 +101,8 @@ class Ceiling(NamedTuple):
     value: float  # expected return of the Bayes-optimal player over one trial
     known_task: float  # expected return of the best player that is told the task
     random: float  # expected return of the uniformly random player
-    determined_by_episodes: bool  # whether Episodes alone determine Q along a history
+    every_history: bool  # whether Q is known along every history
+    needs_arrivals: bool  # whether Q of the next episode depends on the last arrival of an episode
     start: Callable[[int], Any]  # num_tasks -> belief before the trial
     observe: Callable[..., Any]  # (belief, states, actions, rewards, arrivals or None) -> belief
     action_values: Callable[[Any, Array], Array]  # (belief, states [M]) -> [M, A] Q of eq. (2)

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from metarl_min.baselines import act_by, conditions, learner_of_agent, random_argmax
-from metarl_min.basics.arguments import instance, require
+from metarl_min.basics.arguments import function, instance, require
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.ceilings import (
     Ceiling,
@@ -39,6 +39,7 @@ from metarl_min.ceilings import (
     hypotheses,
     require_ceiling_of,
 )
+from metarl_min.ceilings.costs import Report
 from metarl_min.learners import Learner
 from metarl_min.mdps import rollouts
 from metarl_min.mdps.agents import Agent, keep_memory
@@ -51,7 +52,7 @@ SUBSET_LIMIT = 4_000_000  # table entries up to which a goal search is solved by
 TOLERANCE = 1e-9  # in the unit of rewards: values that differ by less count as equal
 
 
-def _solve_candidates(family: Family) -> Ceiling:
+def _solve_candidates(family: Family, report: Report | None) -> Ceiling:
     """Solve candidate tasks with noise-free rewards by subsets, by beliefs, or by the best walk.
 
     If a goal search has few subsets, it is solved by subsets, because this solution has values for
@@ -61,13 +62,13 @@ def _solve_candidates(family: Family) -> Ceiling:
     if goals is None:
         with suppress(Unsupported):
             return hypotheses.solve(family)
-        return belief_vectors.solve(family)
+        return belief_vectors.solve(family, report=report)
     with suppress(TooLarge):
         return hypotheses.solve(family, SUBSET_LIMIT)
     return goal_search.solve(family, goals)
 
 
-def solve(family: Family) -> Ceiling:
+def solve(family: Family, report: Report | None = None) -> Ceiling:
     """Return the exact optimum of a family.
 
     A family has an exact optimum here in these cases:
@@ -76,12 +77,16 @@ def solve(family: Family) -> Ceiling:
     - finitely many candidate tasks with noise-free or Bernoulli rewards. Their transitions, their
       rewards and their first states may be hints with noise.
 
-    `Unsupported` for any other family. `TooLarge`, with the size, if the tables would not fit.
+    `Unsupported` for any other family. `TooLarge`, with the size, if the tables would not fit. If
+    noisy hints make the solution long, `report` is called with a line that says what it takes,
+    before most of the work is done.
 
     >>> from metarl_min.tasks.bandits import bandit
     >>> round(solve(bandit(arms=2, pulls=2)).value, 12)  # 1/2, then 7/12 with the better arm
     1.083333333333
     """
+    if report is not None:
+        function("report", report)
     rule = "no exact ceiling but for Bernoulli arms and for hypotheses with known rewards"
     prior = conditions.require_prior(rule, family, BetaArms, CorrelatedArms, Hypotheses)
     if isinstance(prior, BetaArms):
@@ -90,9 +95,10 @@ def solve(family: Family) -> Ceiling:
         return correlated_arms.solve(family)
     conditions.require_known_rewards(rule, family)
     if family.reward_noise is rollouts.deterministic:
-        return _solve_candidates(family)
-    one_step = family.horizon == 1 and prior.mdps.shape[0] == 1
-    return (correlated_arms if one_step else belief_vectors).solve(family)
+        return _solve_candidates(family, report)
+    if family.horizon == 1 and prior.mdps.shape[0] == 1:
+        return correlated_arms.solve(family)
+    return belief_vectors.solve(family, report=report)
 
 
 def _trial_axes(ceiling: Any, episodes: Any) -> tuple[int, int, int]:
@@ -109,19 +115,19 @@ def _trial_axes(ceiling: Any, episodes: Any) -> tuple[int, int, int]:
 def regret(ceiling: Ceiling, episodes: Episodes) -> Array:
     """Return the sum in eq. (1) along each history. [M, N, T] -> [M]
 
-    Episodes do not hold the last arrival of an episode. ValueError if a history is impossible or
-    does not have the episodes of one trial, or if the belief in the next episode depends on a
-    missing arrival. This can happen only if arrivals are random.
+    ValueError if a history is impossible or does not have the episodes of one trial. ValueError
+    also if `last_arrivals` are None, and the belief in the next episode depends on them. This can
+    happen only if arrivals are random.
     """
     M, N, T = _trial_axes(ceiling, episodes)
-    steps = Episodes._make(x.reshape(M, N * T) for x in episodes)
-    belief, total = ceiling.start(M), np.zeros(M)
+    states, actions, rewards = [x.reshape(M, N * T) for x in episodes[:3]]
+    belief, total, last = ceiling.start(M), np.zeros(M), episodes.last_arrivals
     for t in range(N * T):
-        states, actions, rewards = steps.states[:, t], steps.actions[:, t], steps.rewards[:, t]
-        q = ceiling.action_values(belief, states)
-        arrivals = steps.states[:, t + 1] if (t + 1) % T else None
-        belief = ceiling.observe(belief, states, actions, rewards, arrivals)
-        total += q.max(-1) - q[np.arange(M), actions]
+        q = ceiling.action_values(belief, states[:, t])
+        inside = (t + 1) % T > 0  # the episode goes on after step t
+        arrivals = states[:, t + 1] if inside else None if last is None else last[:, t // T]
+        belief = ceiling.observe(belief, states[:, t], actions[:, t], rewards[:, t], arrivals)
+        total += q.max(-1) - q[np.arange(M), actions[:, t]]
     return total
 
 

@@ -17,7 +17,8 @@ are the same if their logarithms, rounded to multiples of 1e-9, are equal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ import numpy as np
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
 from metarl_min.ceilings import require_table_fits
-from metarl_min.ceilings.outcomes import Outcomes, outcomes
+from metarl_min.ceilings.outcomes import Outcomes
 from metarl_min.tasks import Family
 
 LIMIT = 100_000_000  # numbers of at most 8 bytes in all layers
@@ -103,9 +104,8 @@ def _start(log_beliefs: Array, rho: Array) -> tuple[Start, Array, Array]:
     return Start(chance, successor), beliefs, occurs
 
 
-def hints(family: Family) -> Hints:
-    """Return the outcomes of a family, and their kinds."""
-    listed = outcomes(family)
+def hints(listed: Outcomes) -> Hints:
+    """Return the outcomes of the steps of a family with their kinds."""
     log_p = _log(listed.probs)
     log_likelihood, kind = merged(log_p - log_p.max(-1, keepdims=True))
     return Hints(listed, kind, log_likelihood)
@@ -119,13 +119,19 @@ def chances(log_beliefs: Array, occurs: Array, listed: Outcomes) -> Iterator[tup
         yield rows, np.exp(log_beliefs[rows]) @ listed.probs.T * occurs[rows][:, listed.state]
 
 
-def _step(log_beliefs: Array, occurs: Array, of: Hints) -> tuple[Layer, Array, Array]:
-    """Return the layer of one step, the beliefs after it, and a mask of their states. [B, S]"""
+def _after(
+    log_beliefs: Array, occurs: Array, of: Hints, require_fits: Callable[[int], None]
+) -> tuple[Layer, Array, Array]:
+    """Return the layer of one step, the beliefs after it, and a mask of their states. [B, S]
+
+    `require_fits` refuses the size of the beliefs before they are merged, if it is too large.
+    """
     listed, possible = of.listed, np.zeros((len(log_beliefs), len(of.log_likelihood)), bool)
     happens = [(rows, np.nonzero(chance)) for rows, chance in chances(log_beliefs, occurs, listed)]
     for rows, (b, o) in happens:
         possible[rows.start + b, of.kind[o]] = True
     b, kind = np.nonzero(possible)
+    require_fits(len(b) * log_beliefs.shape[1])
     joint = log_beliefs[b] + of.log_likelihood[kind]
     beliefs, numbers = merged(joint - _log(np.exp(joint).sum(-1, keepdims=True)))
     successor = np.full(possible.shape, -1, np.int32)
@@ -136,25 +142,49 @@ def _step(log_beliefs: Array, occurs: Array, of: Hints) -> tuple[Layer, Array, A
     return Layer(log_beliefs, occurs, successor), beliefs, arrives
 
 
+class Step(NamedTuple):
+    """One step of the list of beliefs."""
+
+    start: Start | None  # the effect of the first state, if an episode starts
+    layer: Layer
+    log_beliefs: Array  # [B, G] the beliefs after the step
+    occurs: Array  # [B, S] True if a belief after the step can occur in a state
+    size: int  # numbers of this layer and of the effect of the first state
+
+
+def each_step(family: Family, of: Hints, limit: int = LIMIT) -> Iterator[Step]:
+    """List the beliefs of a trial, step after step.
+
+    `TooLarge` before the first step for which all layers so far need more than `limit` numbers, or
+    for which the beliefs of one step do, before they are merged.
+    """
+    mdps, weights = family.prior.mdps, family.prior.weights
+    G, (S, A), numbers = len(weights), mdps.shape, 0
+    rho, beliefs = np.broadcast_to(mdps.initial, (G, S)), _log(weights)[None]
+    fits = partial(require_table_fits, family, limit=limit, prefix="at least ")
+    for t in range(family.num_episodes * family.horizon):
+        start = None
+        if t % family.horizon == 0:
+            start, beliefs, occurs = _start(beliefs, rho)
+        size = beliefs.size + len(beliefs) * len(of.log_likelihood) + int(occurs.sum()) * A
+        numbers += size
+        fits(numbers)
+        layer, beliefs, occurs = _after(beliefs, occurs, of, fits)
+        yield Step(start, layer, beliefs, occurs, size)
+
+
 class Tree(NamedTuple):
-    """All beliefs of a trial."""
+    """The beliefs of a trial, or of its first steps."""
 
     starts: list[Start]  # one for each episode
     layers: list[Layer]  # one for each step
 
 
-def list_beliefs(family: Family, of: Hints, limit: int = LIMIT) -> Tree:
-    """List the beliefs of a trial, step after step. `TooLarge` if they need too much memory."""
-    mdps, weights = family.prior.mdps, family.prior.weights
-    G, (S, A) = len(weights), mdps.shape
-    rho, beliefs = np.broadcast_to(mdps.initial, (G, S)), _log(weights)[None]
-    tree, numbers = Tree([], []), 0
-    for t in range(family.num_episodes * family.horizon):
-        if t % family.horizon == 0:
-            start, beliefs, occurs = _start(beliefs, rho)
-            tree.starts.append(start)
-        numbers += beliefs.size + len(beliefs) * len(of.log_likelihood) + int(occurs.sum()) * A
-        require_table_fits(family, numbers, limit, "at least ")
-        layer, beliefs, occurs = _step(beliefs, occurs, of)
-        tree.layers.append(layer)
+def tree_of(steps: Iterable[Step]) -> Tree:
+    """Return the tree of some steps, which begin with the first step of the trial."""
+    tree = Tree([], [])
+    for step in steps:
+        tree.layers.append(step.layer)
+        if step.start is not None:
+            tree.starts.append(step.start)
     return tree

@@ -183,7 +183,7 @@ def solve(family: Family) -> Ceiling:
         family,
         value=float(values[0][0]),
         known_task=pulls * expected_best_mean(prior),
-        determined_by_episodes=True,
+        needs_arrivals=False,
         start=partial(_start, num_arms=len(prior.a)),
         observe=_observe,
         action_values=partial(_action_values, prior=prior, table=table, values=values),

@@ -41,14 +41,21 @@ import bisect
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from metarl_min.baselines import conditions
 from metarl_min.basics import arguments
 from metarl_min.basics.arguments import instance, real, require, whole
-from metarl_min.ceilings import TooLarge, beta_arms, expected_random, format_count, normal_bounds
+from metarl_min.ceilings import (
+    TooLarge,
+    beta_arms,
+    brackets,
+    expected_random,
+    format_count,
+    normal_bounds,
+)
 from metarl_min.ceilings.beta_integrals import expected_best_mean
 from metarl_min.mdps.mdp import MAX_COUNT
 from metarl_min.tasks import (
@@ -56,6 +63,7 @@ from metarl_min.tasks import (
     DirichletMDP,
     Family,
     GaussianArms,
+    Hypotheses,
     Unsupported,
     prior_means,
 )
@@ -148,11 +156,12 @@ def best_subset_value(family: Family) -> float:
 
 def _require_supported(family: Family) -> None:
     """Raise `Unsupported`, with the condition that fails, unless bounds of a family are known."""
-    rule = "bounds are known for Bernoulli arms with Beta priors and for normal rewards"
-    kinds = (BetaArms, GaussianArms, DirichletMDP)
-    if isinstance(conditions.require_prior(rule, family, *kinds), BetaArms):
+    rule = "bounds are known for Beta arms, for normal rewards and for candidate tasks"
+    kinds = (BetaArms, GaussianArms, DirichletMDP, Hypotheses)
+    prior = conditions.require_prior(rule, family, *kinds)
+    if isinstance(prior, BetaArms):
         conditions.require_arms(rule, family, BetaArms)
-    else:
+    elif not isinstance(prior, Hypotheses):
         normal_bounds.supported_prior(rule, family)
 
 
@@ -200,4 +209,5 @@ def bounds(family: Family) -> Bounds:
     _require_supported(family)
     if isinstance(family.prior, BetaArms):
         return beta_bounds(family)
-    return Bounds(**normal_bounds.bounds(family)._asdict(), random=expected_random(family))
+    kind: Any = brackets.bracket if isinstance(family.prior, Hypotheses) else normal_bounds.bounds
+    return Bounds(**kind(family)._asdict(), random=expected_random(family))

@@ -226,7 +226,7 @@ def solve(family: Family) -> Ceiling:
         family,
         value=float(q[0][0].max()),
         known_task=best_mean * family.num_episodes,
-        determined_by_episodes=True,
+        needs_arrivals=False,
         start=_start,
         observe=partial(_observe, layers=layers),
         action_values=partial(_action_values, q=q),

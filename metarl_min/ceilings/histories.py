@@ -122,10 +122,11 @@ def checked_ceiling(
     *,
     value: float,
     known_task: float,
-    determined_by_episodes: bool,
+    needs_arrivals: bool,
     start: Callable[[int], Any],
     observe: Callable[..., Any],
     action_values: Callable[[Any, Array], Array],
+    every_history: bool = True,
 ) -> Ceiling:
     """Return the ceiling of a family from the functions of its solver, with the checks above.
 
@@ -137,7 +138,8 @@ def checked_ceiling(
         value=value,
         known_task=known_task,
         random=expected_random(family),
-        determined_by_episodes=determined_by_episodes,
+        every_history=every_history,
+        needs_arrivals=needs_arrivals,
         start=partial(_start, start=start),
         observe=partial(_observe, shape=shape, observe=observe),
         action_values=partial(_action_values, shape=shape, action_values=action_values),

@@ -166,7 +166,7 @@ def _observe(
 ) -> Belief:
     """Return the subset after one step, eq. (1).
 
-    `arrivals` are None after the last step of an episode in Episodes, which do not hold them.
+    `arrivals` are None if the arrivals of the last steps of an episode are not known.
     ValueError if no candidate allows the step, or if an unknown arrival changes the subset. After
     the last of all steps no value depends on the subset.
     """
@@ -175,9 +175,9 @@ def _observe(
     subsets = np.where(possible, successor[belief.subset[:, None], place], -1)
     subset = subsets.max(-1)
     require_possible(subset >= 0, belief.time)
-    rule = "history must tell the belief without the arrivals of the last steps of episodes"
+    rule = "episodes need last_arrivals, because the next belief depends on them"
     agree = (subsets == subset[:, None]) | (subsets < 0) | (belief.time + 1 == num_steps)
-    require(bool(agree.all()), rule, f"arrivals that matter after step {belief.time}")
+    require(bool(agree.all()), rule, f"none after step {belief.time}")
     return Belief(subset, belief.time + 1)
 
 
@@ -201,12 +201,12 @@ def solve(family: Family, limit: int = LIMIT) -> Ceiling:
     table = beliefs(family, listed, limit)
     q = backward_induction(family, listed, table)
     best = expected_under_prior(exact.optimal_return(prior.mdps, family.horizon), prior)
-    one_episode = family.num_episodes == 1
+    more_episodes = family.num_episodes > 1
     return checked_ceiling(
         family,
         value=float(q[0, 0].max(-1) @ shared_initial(prior)),
         known_task=best * family.num_episodes,
-        determined_by_episodes=one_episode or determined_without_arrivals(listed, table),
+        needs_arrivals=more_episodes and not determined_without_arrivals(listed, table),
         start=_start,
         observe=partial(_observe, listed=listed, successor=table.successor, num_steps=len(q)),
         action_values=partial(_action_values, q=q),

@@ -38,18 +38,23 @@ class Outcomes(NamedTuple):
     probs: Array  # [O, G] p_g(o)
 
 
-def _possible(family: Family) -> tuple[Array, ...]:
-    """Return g, s, a, s', r and p_g(o) of all outcomes of all candidates, eqs. (1) and (2)."""
+class Arrivals(NamedTuple):
+    """All arrivals that are possible in some candidate: n rows."""
+
+    places: tuple[Array, ...]  # g, s, a and s', each [n]
+    mean: Array  # [n] r_g(s,a,s')
+    chance: Array  # [n] P_g(s'|s,a)
+
+
+def arrivals(family: Family, limit: int = LIMIT) -> Arrivals:
+    """List the arrivals. `TooLarge` if the transitions have more than `limit` entries."""
     mdps, G = family.prior.mdps, len(family.prior.weights)
     S, A = mdps.shape
+    require_table_fits(family, G * S * A * S, limit)
     transition = np.broadcast_to(mdps.transition, (G, S, A, S))
     places = np.nonzero(transition)
-    mean, p = np.broadcast_to(mdps.reward, (G, S, A, S))[places], transition[places]
-    if family.reward_noise is not rollouts.bernoulli:
-        return (*places, mean, p)
-    rewards, chances = np.repeat([1.0, 0.0], len(p)), np.concatenate([p * mean, p * (1 - mean)])
-    both = [np.concatenate([x, x]) for x in places]
-    return tuple(x[chances > 0] for x in (*both, rewards, chances))
+    mean = np.broadcast_to(mdps.reward, (G, S, A, S))[places]
+    return Arrivals(places, mean, transition[places])
 
 
 def outcomes(family: Family, limit: int = LIMIT) -> Outcomes:
@@ -57,9 +62,26 @@ def outcomes(family: Family, limit: int = LIMIT) -> Outcomes:
 
     `TooLarge` if a table of the transitions or of the outcomes has more than `limit` entries.
     """
+    listed = arrivals(family, limit)
+    if family.reward_noise is not rollouts.bernoulli:
+        return list_outcomes(family, listed, listed.mean[:, None], np.ones((1, 1)), limit)
+    paid = np.stack([listed.mean, 1 - listed.mean], axis=-1)
+    return list_outcomes(family, listed, np.array([[1.0, 0.0]]), paid, limit)
+
+
+def list_outcomes(
+    family: Family, listed: Arrivals, rewards: Array, chances: Array, limit: int = LIMIT
+) -> Outcomes:
+    """List the outcomes of the arrivals, if an arrival has one of several rewards.
+
+    `rewards` [n or 1, R] has the rewards, and `chances` [n or 1, R] their probabilities. `TooLarge`
+    if a table of the outcomes has more than `limit` entries.
+    """
     G, (S, A) = len(family.prior.weights), family.prior.mdps.shape
-    require_table_fits(family, G * S * A * S, limit)
-    g, s, a, arrival, reward, p = _possible(family)
+    p = listed.chance[:, None] * chances
+    row, column = np.nonzero(p)
+    g, s, a, arrival = (place[row] for place in listed.places)
+    reward, p = np.broadcast_to(rewards, p.shape)[row, column], p[row, column]
     levels, level = np.unique(reward, return_inverse=True)
     axes = (S, A, S, len(levels))
     codes, o = np.unique(np.ravel_multi_index((s, a, arrival, level), axes), return_inverse=True)

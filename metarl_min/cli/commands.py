@@ -15,8 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from metarl_min import learners, training
-from metarl_min.ceilings import TooLarge, bayes_optimal, bounds
-from metarl_min.cli import budgets, comparison, engines, estimation, published_tables, runs
+from metarl_min.cli import (
+    best_returns,
+    budgets,
+    comparison,
+    engines,
+    estimation,
+    published_tables,
+    runs,
+)
 from metarl_min.cli.console import Work, draw, log, names, parameters, to_json, write
 from metarl_min.gradients import vector_files
 from metarl_min.learners import Learner
@@ -85,15 +92,15 @@ def compare(args: argparse.Namespace) -> Work:
 def ceiling(args: argparse.Namespace) -> Work:
     """Compute the exact Bayes-optimal value of a family, or bounds where it is out of reach."""
     family, started = family_registry.make(args.family, parameters(args.words)), time.perf_counter()
-    try:
-        solution: Any = bayes_optimal.solve(family)
+    solution: Any
+    solution, interval, reason = best_returns.best_return(family, log)
+    if solution is not None:
         value, lower, upper = (solution.value,) * 3
-    except (Unsupported, TooLarge) as reason:
-        if not bounds.applies_to(family):
-            raise
-        solution = bounds.bounds(family)
-        value, lower, upper = None, solution.lower, solution.upper
+    elif interval is not None:
+        solution, value, lower, upper = interval, None, interval.lower, interval.upper
         log(f"bounds only: {reason}")
+    else:
+        raise Unsupported(reason)
     result = {
         "family": runs.family_words(family), "exact": value is not None, "value": value,
         "lower": lower, "upper": upper, "random": solution.random,

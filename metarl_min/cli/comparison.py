@@ -18,14 +18,15 @@ import numpy as np
 from metarl_min import evaluation, training
 from metarl_min.baselines import registry as baselines
 from metarl_min.basics.arguments import function, instance, whole
-from metarl_min.ceilings import TooLarge, bayes_optimal
+from metarl_min.ceilings import bayes_optimal
 from metarl_min.ceilings.bayes_optimal import Ceiling
-from metarl_min.cli import budgets, environment, runs
+from metarl_min.cli import best_returns, budgets, environment, runs
+from metarl_min.cli.best_returns import BestReturn, best_return
 from metarl_min.cli.jobs import SECONDS, Row, run_jobs, to_plain
 from metarl_min.evaluation import Scores
 from metarl_min.evolution import workers
 from metarl_min.learners import Learner
-from metarl_min.tasks import Family, Unsupported
+from metarl_min.tasks import Family
 
 NUM_TASKS = 10_000
 NUM_CONTROL_TASKS = 2_000  # on which unadapted starts and untrained controls are scored
@@ -45,19 +46,6 @@ class Job(NamedTuple):
     num_control_tasks: int  # of its unadapted start and its untrained control
     seed: int  # of the fresh tasks; the learner is trained with seed, seed + 1, ..
     num_seeds: int  # 0 for a baseline
-
-
-def ceiling_or_reason(family: Family) -> tuple[Ceiling | None, str]:
-    """Return the exact ceiling of a family, or None and the reason why it is not known."""
-    try:
-        return bayes_optimal.solve(family), ""
-    except (Unsupported, TooLarge) as reason:
-        return None, str(reason)
-
-
-def ceiling_of(family: Family) -> Ceiling | None:
-    """Return the exact ceiling of a family, or None where it is not known."""
-    return ceiling_or_reason(family)[0]
 
 
 def _fields(scores: Scores) -> Row:
@@ -139,10 +127,11 @@ def run_job(job: Job) -> Row:
 
 
 def _jobs_of(
-    task: str, family: Family, learners: Mapping[str, Learner], num_tasks: int, seeds: range
-) -> list[Job]:
+    task: str, family: Family, ceiling: Ceiling | None, learners: Mapping[str, Learner],
+    num_tasks: int, seeds: range,
+) -> list[Job]:  # fmt: skip
     """Return the jobs of one family: its learners, then the Bayes-optimal player and baselines."""
-    ceiling, players = ceiling_of(family), baselines.players_for(family)
+    players = baselines.players_for(family)
     if ceiling is not None:
         players = {"bayes_optimal": bayes_optimal.bayes_optimal(family, ceiling), **players}
     groups = [(learners, len(seeds)), (players, 0)]
@@ -170,9 +159,16 @@ def _remaining(jobs: Sequence[Job], rows: Mapping[int, Row]) -> float:
     return (sum(costs) - done) / done
 
 
-def _entry(jobs: Sequence[Job], rows: Sequence[Row]) -> Row:
+def _progress(jobs: Sequence[Job], rows: Mapping[int, Row], last: int, seconds: float) -> str:
+    """Return how many jobs are done, and how long the others may take."""
+    left = seconds * _remaining(jobs, rows)
+    place = f"{len(rows)} of {len(jobs)} done, about {left:.0f} seconds left"
+    return f"{place}: {jobs[last].name} on {jobs[last].task}"
+
+
+def _entry(jobs: Sequence[Job], rows: Sequence[Row], known: BestReturn) -> Row:
     """Return the entry of one family in the result, from its jobs and their rows."""
-    family, ceiling = jobs[0].learner.family, jobs[0].ceiling
+    family, ceiling = jobs[0].learner.family, known.ceiling
     best = None if ceiling is None else {"return": ceiling.value, "exact": True}
     pairs = list(zip(jobs, rows, strict=True))
     return {
@@ -181,6 +177,8 @@ def _entry(jobs: Sequence[Job], rows: Sequence[Row]) -> Row:
         "num_episodes": family.num_episodes,
         "random": {"return": bayes_optimal.expected_random(family), "exact": True},
         "bayes_optimal": best,
+        "bounds": best_returns.interval(known),
+        "notes": best_returns.notes(known, rows),
         "learners": {job.name: row for job, row in pairs if job.num_seeds},
         "baselines": {job.name: row for job, row in pairs if not job.num_seeds},
     }
@@ -223,26 +221,24 @@ def compare(
     _check(families, learners, processes, report, time_limit)
     started, seeds = time.perf_counter(), range(whole("seed", seed, 0, np.inf), seed + num_seeds)
     jobs: list[Job] = []
+    known = {task: best_return(family, report) for task, family in families.items()}
     for task, family in families.items():
         made = {
             name: instance(f"learner {name!r}", maker(family), Learner)
             for name, maker in learners.items()
         }
-        jobs += _jobs_of(task, family, made, num_tasks, seeds)
+        jobs += _jobs_of(task, family, known[task].ceiling, made, num_tasks, seeds)
     jobs.sort(key=lambda job: job.num_seeds == 0)  # learners first: they take longest
     rows: dict[int, Row] = {}
     for i, row in run_jobs(jobs, processes, run_job, time_limit, executor):
         rows[i] = row
-        seconds = (time.perf_counter() - started) * _remaining(jobs, rows)
-        place = f"{len(rows)} of {len(jobs)} done, about {seconds:.0f} seconds left"
-        report(f"{place}: {jobs[i].name} on {jobs[i].task}")
+        report(_progress(jobs, rows, i, time.perf_counter() - started))
     entries = {}
     for task in families:
         own = [i for i, job in enumerate(jobs) if job.task == task]
-        entries[task] = _entry([jobs[i] for i in own], [rows[i] for i in own])
-    seconds, versions = time.perf_counter() - started, environment.versions()
-    result = {"seed": seed, "seconds": seconds, "versions": versions, "tasks": entries}
-    return dict(to_plain(result))
+        entries[task] = _entry([jobs[i] for i in own], [rows[i] for i in own], known[task])
+    head = {"seed": seed, "seconds": time.perf_counter() - started}
+    return dict(to_plain({**head, "versions": environment.versions(), "tasks": entries}))
 
 
 def learner_makers(names: Sequence[str]) -> dict[str, Callable[[Family], Learner]]:

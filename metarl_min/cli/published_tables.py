@@ -17,8 +17,7 @@ from metarl_min.baselines import published
 from metarl_min.baselines.published import Cell
 from metarl_min.basics.arguments import require
 from metarl_min.basics.trees import Array
-from metarl_min.ceilings import beta_integrals, bounds
-from metarl_min.cli import comparison
+from metarl_min.ceilings import TooLarge, beta_integrals
 from metarl_min.cli.baseline_columns import (
     COLUMNS,
     CellValue,
@@ -28,6 +27,7 @@ from metarl_min.cli.baseline_columns import (
     make_jobs,
     measure,
 )
+from metarl_min.cli.best_returns import best_return
 from metarl_min.cli.jobs import SECONDS, run_jobs, to_plain
 from metarl_min.mdps import mdp as exact
 from metarl_min.tasks import Family
@@ -93,10 +93,11 @@ def with_arms_that_matter(cell: Cell) -> Cell:
 def _optimum(table: str, cell: Cell) -> dict[str, float | None]:
     """Return the Bayes-optimal value, which is None where it is not known, and its bounds."""
     family = family_of(table, cell)
-    ceiling = comparison.ceiling_of(family)
+    ceiling, interval, reason = best_return(family)
     if ceiling is not None:
         return {"value": ceiling.value, "lower": ceiling.value, "upper": ceiling.value}
-    interval = bounds.bounds(family)
+    if interval is None:
+        raise TooLarge(reason)
     return {"value": None, "lower": interval.lower, "upper": interval.upper}
 
 

@@ -12,15 +12,15 @@ from typing import Any
 from metarl_min import checkpoints, learners, training
 from metarl_min.basics import words
 from metarl_min.basics.arguments import require
-from metarl_min.ceilings import Ceiling, TooLarge, bayes_optimal, bounds
+from metarl_min.ceilings import bayes_optimal
 from metarl_min.checkpoints import Checkpoint
-from metarl_min.cli import comparison, engines, environment, runs
+from metarl_min.cli import best_returns, comparison, engines, environment, runs
 from metarl_min.cli.console import Work, draw, log, parameters, to_json
 from metarl_min.evolution import executors
 from metarl_min.learners import Learner
 from metarl_min.learners import registry as learner_registry
 from metarl_min.reports import history, learning_curves, plots, progress, tables
-from metarl_min.tasks import Family, Unsupported
+from metarl_min.tasks import Family
 from metarl_min.tasks import registry as family_registry
 
 MAX_STEPS = 100_000_000  # of about 40 bytes each
@@ -150,7 +150,7 @@ def train(args: argparse.Namespace) -> Work:
 
 def _learning_curve(run: dict[str, Any]) -> bytes:
     """Return the picture of a run, with the ceiling of its family where it is known."""
-    family, ceiling = run["family"], comparison.ceiling_of(run["family"])
+    family, ceiling = run["family"], best_returns.ceiling_of(run["family"])
     trials = {"random": bayes_optimal.expected_random(family)}
     if ceiling is not None:
         trials["Bayes-optimal trial"] = ceiling.value
@@ -178,21 +178,6 @@ def _train(directory: Path, learner: Learner, run: runs.Run, last: Checkpoint) -
     learned = {"directory": directory, "family": learner.family}
     draw(directory / "history.png", _learning_curve, learned)
     return f"{directory}: {run.iterations} iterations are done, {seconds:.1f} seconds"
-
-
-def _ceiling_or_bounds(family: Family) -> tuple[Ceiling | None, tuple[float, float] | None]:
-    """Return the ceiling, or its bounds where it is not known. Say which scores are not known."""
-    ceiling, reason = comparison.ceiling_or_reason(family)
-    if ceiling is not None:
-        if not ceiling.determined_by_episodes:
-            log("no score_pdl: the episodes of a trial do not determine the belief in a task")
-        return ceiling, None
-    log(f"no score, because the Bayes-optimal return is not known: {reason}")
-    try:
-        interval = bounds.bounds(family)
-    except (Unsupported, TooLarge):
-        return None, None
-    return None, (interval.lower, interval.upper)
 
 
 def _on_other_tasks(args: argparse.Namespace, run: runs.Run, first: Checkpoint) -> Learner:
@@ -230,16 +215,18 @@ def _evaluate(args: argparse.Namespace, run: runs.Run, learner: Learner, last: C
     """Return the scores of a learner, as a table or as JSON."""
     if last.iteration < run.iterations:
         log(f"{args.directory} has done {last.iteration} of {run.iterations} iterations")
-    ceiling, interval = _ceiling_or_bounds(learner.family)
+    known = best_returns.best_return(learner.family, log)
     row = comparison.score_row(
-        learner, last.state, ceiling, num_tasks=args.num_tasks,
+        learner, last.state, known.ceiling, num_tasks=args.num_tasks,
         num_control_tasks=args.num_tasks, seed=args.seed, control_seed=run.seed,
         greedy=args.greedy,
     )  # fmt: skip
     exact = {
         "random": bayes_optimal.expected_random(learner.family),
-        "bayes_optimal": ceiling.value if ceiling else None,
+        "bayes_optimal": known.ceiling.value if known.ceiling else None,
+        "bounds": best_returns.interval(known),
+        "notes": best_returns.notes(known, [row]),
     }
     family = runs.family_words(learner.family)
     result = {"learner": run.learner, "family": family, **row, **exact}
-    return to_json(result) if args.json else tables.evaluation(result, interval)
+    return to_json(result) if args.json else tables.evaluation(result)

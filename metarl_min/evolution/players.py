@@ -29,8 +29,8 @@ from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.mdps import agents, rollouts
 from metarl_min.mdps.agents import Agent
+from metarl_min.mdps.episodes import Episodes, map_fields
 from metarl_min.mdps.mdp import MDP
-from metarl_min.mdps.rollouts import Episodes
 from metarl_min.memory import recurrent_agents, recurrent_policies
 from metarl_min.memory.protocol import RecurrentPolicy
 from metarl_min.tasks import Family, reward_unit
@@ -89,7 +89,7 @@ def play_one(player: Player, rng: Rng, theta: Tree, tasks: MDP, greedy: bool = F
     thetas = trees.map_leaves(lambda x: x[None], theta)
     instance("tasks", tasks, MDP)
     episodes = player.trial(generator("rng", rng), thetas, tasks, flag("greedy", greedy))
-    return Episodes._make(x[0] for x in episodes)
+    return map_fields(lambda x: x[0], episodes)
 
 
 def num_members(thetas: Tree) -> int:

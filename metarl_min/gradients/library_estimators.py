@@ -81,9 +81,9 @@ from metarl_min.gradients.estimators import (
 from metarl_min.gradients.inner_steps import InnerStep
 from metarl_min.gradients.objectives import at_visits, expected_return_objective
 from metarl_min.gradients.problems import Problem
+from metarl_min.mdps.episodes import map_fields
 from metarl_min.mdps.policies import log_softmax
 from metarl_min.mdps.policy import Policy
-from metarl_min.mdps.rollouts import Episodes
 
 # ---- weights ----
 
@@ -217,7 +217,7 @@ def mean_return_to_go(problem: Problem, phi: Tree) -> Array:
     """Return the expected mean over the steps of the return-to-go after adaptation. [M]"""
     listed, z = trajectories(problem.task, problem.horizon), problem.inner.policy.logits(phi)
     W = returns.discounted_returns(listed.episodes.rewards, 1.0).mean(-1)  # of each trajectory
-    episodes = Episodes._make(onp.broadcast_to(x, (len(z), *x.shape)) for x in listed.episodes)
+    episodes = map_fields(lambda x: onp.broadcast_to(x, (len(z), *x.shape)), listed.episodes)
     log_p = at_visits(log_softmax(z), episodes).sum(-1) + listed.log_chance
     return onp.asarray(onp.exp(log_p) @ W)
 

@@ -38,7 +38,7 @@ from metarl_min.gradients.estimators import Estimator, EstimatorInputs
 from metarl_min.gradients.forward_passes import gradient
 from metarl_min.gradients.objectives import Objective, expected_return_objective
 from metarl_min.gradients.problems import Problem
-from metarl_min.mdps.rollouts import Episodes
+from metarl_min.mdps.episodes import map_fields
 
 BLOCK = 100_000  # steps of all episodes of one block
 SAMPLE = 200  # data sets on which the order of episodes is tried, and known estimators are compared
@@ -67,7 +67,7 @@ def _from_counts(trajectories: Trajectories, num_episodes: int) -> tuple[Data, A
     """Return all data sets as counts of one list of trajectories, and their log factors. [L]"""
     counts, log_orders = enumeration.compositions(len(trajectories.log_chance), num_episodes)
     shape = (len(counts), *trajectories.episodes.states.shape)
-    episodes = Episodes._make(np.broadcast_to(field, shape) for field in trajectories.episodes)
+    episodes = map_fields(lambda field: np.broadcast_to(field, shape), trajectories.episodes)
     return Data(episodes=episodes, counts=counts), log_orders + counts @ trajectories.log_chance
 
 
@@ -83,7 +83,7 @@ def _in_every_order(trajectories: Trajectories, num_episodes: int) -> tuple[Data
     enumeration.require_few(num_sets)
     enumeration.require_few_steps(num_sets, num_episodes, horizon)
     members = np.indices((U,) * num_episodes).reshape(num_episodes, -1).T
-    episodes = Episodes._make(field[members] for field in trajectories.episodes)
+    episodes = map_fields(lambda field: field[members], trajectories.episodes)
     data = Data(episodes=episodes, counts=np.ones(members.shape))
     return data, trajectories.log_chance[members].sum(-1)
 
@@ -133,7 +133,7 @@ def reorders(num_episodes: int) -> list[list[int]]:
 def reordered(data: list[Data], order: list[int]) -> list[Data]:
     """Return data sets whose episodes are in another order. Their counts are 1."""
     return [
-        D._replace(episodes=Episodes._make(field[:, order] for field in D.episodes)) for D in data
+        D._replace(episodes=map_fields(lambda field: field[:, order], D.episodes)) for D in data
     ]
 
 
@@ -177,7 +177,7 @@ def block(listing: Listing, choices: Array) -> AllDataSets:
     rows = np.unravel_index(choices, lengths) if lengths else []
     data, log_constant = [], np.zeros(len(choices))
     for stage, log_factors, row in zip(listing.stages, listing.log_factors, rows, strict=True):
-        episodes = Episodes._make(field[row] for field in stage.episodes)
+        episodes = map_fields(partial(np.take, indices=row, axis=0), stage.episodes)
         data.append(Data(episodes=episodes, counts=stage.counts[row]))
         log_constant = log_constant + log_factors[row]
     return AllDataSets(data=data, log_constant=log_constant)
@@ -233,7 +233,7 @@ def sampled_form(data: Data) -> Data:
     M, U = data.counts.shape
     taken = np.repeat(np.tile(np.arange(U), M), data.counts.astype(int).ravel()).reshape(M, -1)
     rows = np.arange(M)[:, None]
-    episodes = Episodes._make(field[rows, taken] for field in data.episodes)
+    episodes = map_fields(lambda field: field[rows, taken], data.episodes)
     return Data(episodes=episodes, counts=np.ones(taken.shape))
 
 

@@ -48,6 +48,7 @@ from metarl_min.gradients.forward_passes import (
 )
 from metarl_min.gradients.objectives import Objective
 from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps.episodes import map_fields
 from metarl_min.mdps.rollouts import Episodes, Sampler
 
 
@@ -147,7 +148,8 @@ def play(
 
 def join_stages(stages: list[Episodes]) -> Episodes:
     """Return the episodes of all stages of a trial, joined along the axis N."""
-    return Episodes._make(np.concatenate(fields, axis=-2) for fields in zip(*stages, strict=True))
+    axis = stages[0].states.ndim - 2  # the axis N of every field, also of `last_arrivals`
+    return map_fields(lambda *fields: np.concatenate(fields, axis), *stages)
 
 
 def per_episode(stages: list[Episodes]) -> Array:

@@ -76,15 +76,27 @@ def _step(
     table_rows: Array,
     task: Array,
     alive: Array,
-) -> tuple[Episodes, Any, Array, Array]:
-    """Play one step. -> the step, arrays [B]; the memory; the table rows [B]; `alive` [B]"""
+) -> tuple[tuple[Array, ...], Any, Array, Array]:
+    """Play one step.
+
+    -> states, actions, rewards and alive, each [B]; the memory; the table rows [B]; `alive` [B]
+    """
     S, A = tables.shape
     states = table_rows - task * S
     actions, memory = agent.act(rng, memory, states)
     shaped("actions", indices("actions", actions, A), states.shape, "the states")
     rewards, next_rows, next_alive = take_step(rng, tables, table_rows, actions, alive)
     memory = agent.observe(memory, states, actions, rewards, next_rows - task * S)
-    return Episodes._make([states, actions, rewards, alive]), memory, next_rows, next_alive
+    return (states, actions, rewards, alive), memory, next_rows, next_alive
+
+
+def _record(
+    steps: list[tuple[Array, ...]], last_arrivals: list[Array], axes: tuple[int, ...]
+) -> Episodes:
+    """Return the episodes of a list of steps and of a list of the last arrivals, arrays [B]."""
+    fields = zip(*steps, strict=True)  # states, actions, rewards, alive: each a list over time
+    by_step = [np.stack(x, axis=-1).reshape(axes) for x in fields]
+    return Episodes._make([*by_step, np.stack(last_arrivals, axis=-1).reshape(axes[:-1])])
 
 
 def play(
@@ -112,7 +124,7 @@ def play(
     leading = tables.leading if population is None else (P, *tables.leading)
     common: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=0)
     task = np.tile(np.arange(math.prod(tables.leading)), P)
-    memory, steps = agent.start(len(task)), []
+    memory, steps, ends = agent.start(len(task)), [], []
     for _ in range(num_episodes):
         memory = agent.begin_episode(common, memory)
         table_rows = first_states(common, tables, task)
@@ -122,6 +134,5 @@ def play(
                 common, tables, agent, memory, table_rows, task, alive
             )
             steps.append(step)
-    axes = (*leading, num_episodes, horizon)
-    fields = zip(*steps, strict=True)  # states, actions, rewards, alive: each a list over time
-    return Episodes._make([np.stack(x, axis=-1).reshape(axes) for x in fields]), memory
+        ends.append(table_rows - task * tables.shape[0])
+    return _record(steps, ends, (*leading, num_episodes, horizon)), memory

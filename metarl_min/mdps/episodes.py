@@ -1,6 +1,7 @@
 """The record of sampled episodes."""
 
 import sys
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from metarl_min.basics.arguments import floats, indices, require, shaped, truths
@@ -8,8 +9,10 @@ from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array
 
 
-def _check(states: Any, actions: Any, rewards: Any, alive: Any) -> tuple[Any, Any, Any, Any]:
-    """Return the four arrays; TypeError or ValueError unless they are episodes."""
+def _check(
+    states: Any, actions: Any, rewards: Any, alive: Any, last_arrivals: Any
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Return the five fields; TypeError or ValueError unless they are episodes."""
     indices("states", states, sys.maxsize)
     floats("rewards", rewards)
     truths("alive", alive)
@@ -19,17 +22,31 @@ def _check(states: Any, actions: Any, rewards: Any, alive: Any) -> tuple[Any, An
     for name, other in (("rewards", rewards), ("alive", alive)):
         shaped(name, other, states.shape, "states")
     shaped("actions", indices("actions", actions, sys.maxsize), states.shape, "states")
-    return states, actions, rewards, alive
+    if last_arrivals is not None:
+        indices("last_arrivals", last_arrivals, sys.maxsize)
+        shaped("last_arrivals", last_arrivals, states.shape[:-1], "states without the axis T")
+    return states, actions, rewards, alive, last_arrivals
 
 
 @checked(_check)
 class Episodes(NamedTuple):
     """Sampled episodes [..., N, T]. The leading axes belong to the tasks.
 
-    TypeError or ValueError if an entry is not of the kind below, or if the four shapes differ.
+    `last_arrivals` are the states in which the last steps end. They are None where they are not
+    known. TypeError or ValueError if an entry is not of the kind below, or if a shape differs.
     """
 
     states: Array  # [..., N, T] whole numbers
     actions: Array  # [..., N, T] whole numbers
     rewards: Array  # [..., N, T] sampled rewards
     alive: Array  # [..., N, T] False for steps after the arrival in an absorbing state
+    last_arrivals: Array | None = None  # [..., N] the arrival of the last step of each episode
+
+
+def map_fields(function: Callable[..., Array], *records: Episodes) -> Episodes:
+    """Return the episodes whose fields are `function` of the same fields of the records.
+
+    `last_arrivals` are None if those of a record are None. The function trusts its arguments.
+    """
+    fields = zip(*records, strict=True)
+    return Episodes._make(None if any(x is None for x in xs) else function(*xs) for xs in fields)

@@ -156,8 +156,8 @@ def _policy_table(tables: Sampler, leading: tuple[int, ...], probs: Array) -> tu
 
 def _walk(
     rng: Rng, tables: Sampler, policy: Array, column_offset: Array, num_episodes: int, horizon: int
-) -> tuple[Array, Array, Array]:
-    """Play P members on all tasks. -> rows, actions and arrivals, each [T, P, M * N]"""
+) -> tuple[Array, Array, Array, Array]:
+    """Play P members. -> rows, actions, arrivals [T, P, M * N]; rows after step T [P, M * N]"""
     S, A = tables.shape
     task = np.repeat(np.arange(math.prod(tables.leading)), num_episodes)
     row = np.broadcast_to(first_states(rng, tables, task), (len(column_offset), len(task)))
@@ -169,7 +169,7 @@ def _walk(
         rows[t], actions[t] = row, _invert(policy, to_column + row, u[t])
         arrivals[t] = arrive(rng, tables, row * A + actions[t])
         row = tables.arrivals.take(arrivals[t])  # `take` counts in the flattened table
-    return rows, actions, arrivals
+    return rows, actions, arrivals, row
 
 
 def sample(
@@ -200,19 +200,19 @@ def sampled_episodes(
     rng: Rng, tables: Sampler, probs: Array, num_episodes: int, horizon: int, population: int | None
 ) -> Episodes:
     """Return `sample` of valid arguments, which are not checked again."""
-    P = population or 1
+    P, S = population or 1, tables.shape[0]
     leading = tables.leading if population is None else (P, *tables.leading)
     policy, column_offset = _policy_table(tables, leading, probs)
-    rows, actions, arrivals = _walk(rng, tables, policy, column_offset, num_episodes, horizon)
+    rows, actions, arrivals, last = _walk(rng, tables, policy, column_offset, num_episodes, horizon)
     alive = np.ones(rows.shape, bool)  # the first step is always alive
     if tables.may_end:  # a later step is not alive if it begins in an absorbing state
         alive[1:] = ~tables.absorbing.take(rows[1:])
-    by_time, axes = (rows % tables.shape[0], actions, alive), (*leading, num_episodes, horizon)
+    by_time, axes = (rows % S, actions, alive), (*leading, num_episodes, horizon)
     states, actions, is_alive = [x.transpose(1, 2, 0).reshape(axes) for x in by_time]
     numbers: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=1)
     rewards = tables.noise(numbers, tables.rewards.take(arrivals)).transpose(1, 2, 0).reshape(axes)
     rewards = np.where(is_alive, rewards, 0.0) if tables.may_end else rewards
-    return Episodes._make((states, actions, rewards, is_alive))
+    return Episodes._make((states, actions, rewards, is_alive, (last % S).reshape(axes[:-1])))
 
 
 def visit_index(episodes: Episodes, shape: tuple[int, int]) -> Array:

@@ -2,6 +2,7 @@
 
 progress         the progress of a run
 history          one line for each iteration of a run, in a file
+score_intervals  scores where the Bayes-optimal return lies between two bounds
 tables           results as text
 plots            results as pictures
 line_labels      labels at the lines of a picture

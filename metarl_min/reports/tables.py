@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from metarl_min.reports.score_intervals import bound_rows, score_interval
+
 Row = list[str]
 
 HEAD = ["", "return", "score", "score_pdl"]
@@ -50,38 +52,51 @@ def words(family: dict[str, Any]) -> str:
     return " ".join([family["name"], *(f"{key}={text}" for key, text in texts.items())])
 
 
-def _row(name: str, scores: dict[str, Any]) -> Row:
+def _row(name: str, scores: dict[str, Any], known: dict[str, Any]) -> Row:
     pairs = (("return", "stderr"), ("score", "score_stderr"), ("score_pdl", "score_pdl_stderr"))
-    return [name, *(number(scores.get(value), scores.get(error)) for value, error in pairs)]
+    row = [name, *(number(scores.get(value), scores.get(error)) for value, error in pairs)]
+    if known.get("bounds"):
+        row[2] = score_interval(scores["return"], known["random"], known["bounds"])
+    return row
 
 
 def _seed_range(scores: dict[str, Any]) -> str:
     """Return the smallest and the largest score of all seeds; empty for a single seed.
 
+    If no score is known, return the smallest and the largest return.
+
     >>> _seed_range({"seeds": [{"score_pdl": 0.5}, {"score_pdl": 0.75}]})
     '0.500 .. 0.750'
     """
     rows = scores.get("seeds") or []
-    key = "score_pdl" if rows and rows[0]["score_pdl"] is not None else "score"
-    values = [row[key] for row in rows]
-    if len(values) < 2 or None in values:
+    if len(rows) < 2:
         return ""
+    keys = ("score_pdl", "score", "return")
+    values = [row[next(key for key in keys if rows[0].get(key) is not None)] for row in rows]
     return f"{min(values):.3f} .. {max(values):.3f}"
 
 
-def _rows(name: str, scores: dict[str, Any]) -> Iterator[Row]:
-    """Yield the row of a player; if it adapts, also its unadapted start and untrained control."""
-    yield _row(name, scores)
+def _rows(name: str, scores: dict[str, Any], known: dict[str, Any]) -> Iterator[Row]:
+    """Yield the row of a player; if it adapts, also its unadapted start and untrained control.
+
+    `known` holds the exact `random` return, and the `bounds` of the ceiling if it is not known.
+    """
+    yield _row(name, scores, known)
     if scores.get("before"):
-        yield _row("  unadapted start", scores["before"])
+        yield _row("  unadapted start", scores["before"], known)
     if scores.get("control"):
         control = scores["control"]
-        yield _row(f"  untrained control (alpha={control['alpha']:g})", control)
+        yield _row(f"  untrained control (alpha={control['alpha']:g})", control, known)
 
 
 def _exact(name: str, value: float | None, score: float) -> list[Row]:
     """Return the row of an exact return, or no row if the return is not known."""
     return [] if value is None else [[f"{name} (exact)", number(value), number(score), ""]]
+
+
+def _noted(table: str, notes: list[str] | None) -> str:
+    """Return a table with notes below it."""
+    return "\n\n".join([table, "\n".join(notes)]) if notes else table
 
 
 def _players(entry: dict[str, Any]) -> dict[str, Any]:
@@ -95,19 +110,19 @@ def comparison(entry: dict[str, Any]) -> str:
     """
     best, chance = entry["bayes_optimal"], entry["random"]
     num_seeds = max((len(row.get("seeds", ())) for row in entry["learners"].values()), default=0)
-    head = f"{num_seeds} seeds" if num_seeds > 1 else ""
-    rows = [
-        [*HEAD, head],
-        *([*row, ""] for row in _exact("bayes_optimal", best and best["return"], 1)),
-    ]
+    known = {"random": chance["return"], "bounds": entry.get("bounds")}
+    head = f"{num_seeds} seeds{'' if best else ', return'}" if num_seeds > 1 else ""
+    top = [*_exact("bayes_optimal", best and best["return"], 1), *bound_rows(known["bounds"])]
+    rows = [[*HEAD, head], *([*row, ""] for row in top)]
     for name, scores in _players(entry).items():
         if name in ("bayes_optimal", "random"):  # the exact rows have these values without error
             continue
-        first, *others = _rows(name, scores)
+        first, *others = _rows(name, scores, known)
         rows += [[*first, _seed_range(scores)], *([*row, ""] for row in others)]
     rows += [[*row, ""] for row in _exact("random", chance["return"], 0)]
     title = f"{words(entry['family'])}\n{entry['num_tasks']} fresh tasks, "
-    return f"{title}undiscounted return of {entry['num_episodes']} episodes\n\n{align(rows)}"
+    table = f"{title}undiscounted return of {entry['num_episodes']} episodes\n\n{align(rows)}"
+    return _noted(table, entry.get("notes"))
 
 
 def _alarm(name: str, scores: dict[str, Any]) -> list[str]:
@@ -128,14 +143,15 @@ def alarms(entry: dict[str, Any]) -> list[str]:
     return lines
 
 
-def evaluation(result: dict[str, Any], bounds: tuple[float, float] | None = None) -> str:
-    """Return the table of `evaluate`; `bounds` are those of the ceiling if it is not known."""
-    rows = [HEAD, *_exact("bayes_optimal", result["bayes_optimal"], 1)]
-    if bounds:
-        lower, upper = map(number, bounds)
-        rows += [["bayes_optimal, at most", upper, "", ""], ["  at least", lower, "", ""]]
-    rows += [*_rows(result["learner"], result), *_exact("random", result["random"], 0)]
-    return f"{words(result['family'])}\n\n{align(rows)}"
+def evaluation(result: dict[str, Any]) -> str:
+    """Return the table of `evaluate`, with the reasons why a score is not known below it."""
+    rows = [
+        HEAD,
+        *_exact("bayes_optimal", result["bayes_optimal"], 1),
+        *bound_rows(result.get("bounds")),
+    ]
+    rows += [*_rows(result["learner"], result, result), *_exact("random", result["random"], 0)]
+    return _noted(f"{words(result['family'])}\n\n{align(rows)}", result.get("notes"))
 
 
 def ceiling(result: dict[str, Any]) -> str:

@@ -83,7 +83,7 @@ def random_mdp(rng: Rng, num_tasks: int) -> Setting:
 def _episodes(setting: Setting, task: MDP) -> list[tuple[Array, Array, Array, float]]:
     """Return the states, actions and rewards [T] of each possible episode, and its probability."""
     listed = trajectories(task, setting.horizon)
-    states, actions, rewards, _ = listed.episodes
+    states, actions, rewards = listed.episodes[:3]
     chance = np.exp(listed.log_chance) * softmax(setting.theta)[states, actions].prod(-1)
     return list(zip(states, actions, rewards, chance, strict=True))
 

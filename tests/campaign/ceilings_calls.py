@@ -13,14 +13,17 @@ from metarl_min.ceilings import (
     beta_arms,
     beta_integrals,
     bounds,
+    brackets,
     correlated_arms,
     goal_search,
     normal_bounds,
 )
+from metarl_min.mdps.rollouts import gaussian as gaussian_noise
 from metarl_min.tasks import BetaArms, CorrelatedArms, DirichletMDP, GaussianArms
 from metarl_min.tasks.bandits import correlated, gaussian
 
 BETA, GRID = small_bandit(), small_grid()
+NOISY_GRID = GRID._replace(reward_noise=gaussian_noise)
 NORMAL, CORRELATED = gaussian(arms=2, pulls=3), correlated(pulls=3)
 PRIOR = BetaArms(np.array([1.0, 2.0]), np.array([1.0, 3.0]))
 GAUSS = GaussianArms(np.array([0.5, -1.0]), np.array([1.0, 2.0]), 0.5)
@@ -75,7 +78,9 @@ CALLS = {
         beta_integrals.beta_cdf, {"logit": "shape"}, a=2.0, b=1.5, logit=np.array([0.5, -1.0])
     ),
     "beta_integrals.expected_best_mean": call(beta_integrals.expected_best_mean, prior=PRIOR),
+    "brackets.bracket": call(brackets.bracket, family=GRID, limit=100),
     "bounds.bounds": call(bounds.bounds, family=BETA),
+    "bounds.bounds:candidates": call(bounds.bounds, family=NOISY_GRID),
     "bounds.bounds:normal": call(bounds.bounds, family=NORMAL),
     "bounds.applies_to": call(bounds.applies_to, family=BETA),
     "bounds.best_subset_value": call(bounds.best_subset_value, family=BETA),
@@ -105,7 +110,8 @@ CALLS = {
 }  # fmt: skip
 RESULTS = (
     "Ceiling",
-    "arm_records.Numbering", "bounds.Bounds", "correlated_arms.BeliefLayer",
+    "arm_records.Numbering", "bounds.Bounds", "brackets.Bracket", "brackets.Returns",
+    "costs.Cost", "outcomes.Arrivals", "correlated_arms.BeliefLayer",
     "correlated_arms.Belief", "goal_search.Goals", "goal_search.Walk", "goal_search.Belief",
     "goal_tables.StepTables", "histories.TrialShape", "histories.History", "hypotheses.Beliefs",
     "hypotheses.Belief", "normal_bounds.NormalBounds", "outcomes.Outcomes", "walks.WalkProblem",

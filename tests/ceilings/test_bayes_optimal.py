@@ -62,8 +62,8 @@ def test_each_kind_of_family_has_a_solver(family, value):
 
 
 def test_small_grids_have_values_for_every_history_and_large_ones_do_not():
-    assert bayes_optimal.solve(CORNER).determined_by_episodes
-    assert not bayes_optimal.solve(gridworld()).determined_by_episodes
+    assert bayes_optimal.solve(CORNER).every_history
+    assert not bayes_optimal.solve(gridworld()).every_history
 
 
 def test_a_goal_search_that_is_too_large_in_both_ways_is_refused(monkeypatch):
@@ -185,8 +185,12 @@ def test_eq1_and_random_are_exact_over_all_histories_of_a_grid():
 def test_regret_refuses_histories_that_are_impossible_or_do_not_show_the_belief():
     ceiling, player = bayes_optimal.solve(SLIP), posterior_sampling.random(SLIP)
     trial = player.trial(rng(), player.init(rng()), SLIP.sample(rng(), 20))
-    with pytest.raises(ValueError, match=r"without the arrivals of the last steps .* after step 2"):
-        bayes_optimal.regret(ceiling, trial)
+    with pytest.raises(ValueError, match=r"episodes need last_arrivals, .* got none after step 2"):
+        bayes_optimal.regret(ceiling, trial._replace(last_arrivals=None))
+    with pytest.raises(ValueError, match=r"history must be possible .* impossible step 2"):
+        bayes_optimal.regret(ceiling, trial._replace(last_arrivals=3 - trial.last_arrivals))
+    with pytest.raises(ValueError, match="arrivals must be from 0 to 3"):
+        bayes_optimal.regret(ceiling, trial._replace(last_arrivals=4 + trial.last_arrivals))
     for wrong in (0.3, 7.0, -7.0):
         with pytest.raises(ValueError, match=r"history must be possible .* impossible step 0"):
             bayes_optimal.regret(ceiling, trial._replace(rewards=0 * trial.rewards + wrong))

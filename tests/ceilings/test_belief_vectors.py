@@ -1,5 +1,6 @@
 """Beliefs with noisy hints, against recursion over histories in rational numbers."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -8,6 +9,7 @@ from comparing import rng
 
 from metarl_min.ceilings import TooLarge, bayes_optimal, belief_vectors, hypotheses
 from metarl_min.mdps import rollouts
+from metarl_min.mdps.episodes import Episodes, map_fields
 from metarl_min.mdps.mdp import MDP
 from metarl_min.tasks import Unsupported, family_of_candidates
 from metarl_min.tasks.gridworlds import gridworld
@@ -130,7 +132,7 @@ def test_certain_hints_are_subsets():
     family = gridworld(size=2, horizon=3, episodes=2, start=0, slip=0.0)
     one, other = belief_vectors.solve(family), hypotheses.solve(family)
     assert one.value == pytest.approx(other.value, abs=1e-12)
-    assert one.determined_by_episodes == other.determined_by_episodes
+    assert one.needs_arrivals == other.needs_arrivals
 
 
 def histories(family, seed, num_tasks=40):
@@ -169,6 +171,43 @@ def test_action_values_along_histories(noise):
             exact[m] = plain.after(exact[m], likelihood)[1]
 
 
+def all_trials(family):
+    """Every trial of two episodes of two steps, its chance and its return.
+
+    The player draws its actions with the chances .75 and .25. In the second episode, its favourite
+    is the action with the number of the last arrival of the first episode.
+    """
+    mdps, weights = family.prior.mdps, family.prior.weights
+    paths = np.array(list(itertools.product((0, 1), repeat=10))).reshape(-1, 2, 5)
+    s, a, z = paths[..., [0, 2]], paths[..., [1, 3]], paths[..., [2, 4]]
+    favourite = np.stack([np.zeros(len(s), int), z[:, 0, 1]], axis=1)[..., None]
+    played = np.where(a == favourite, 0.75, 0.25).prod((1, 2))
+    of_task = [
+        rho[s[..., 0]].prod(-1) * P[s, a, z].prod((1, 2)) * played
+        for rho, P in zip(mdps.initial, mdps.transition, strict=True)
+    ]
+    for g, chance in enumerate(of_task):
+        rewards, alive = mdps.reward[g][s, a, z], np.ones(s.shape, bool)
+        trials = Episodes(s, a, rewards, alive, last_arrivals=z[..., -1])
+        some = chance > 0
+        yield map_fields(lambda x, some=some: x[some], trials), weights[g] * chance[some]
+
+
+@pytest.mark.verifies("bayes_optimal.1", "evaluation.2")
+@pytest.mark.parametrize("seed", range(4))
+def test_losses_under_slip_are_exact_over_all_trials_of_two_episodes(seed):
+    family = random_family(seed)
+    found = bayes_optimal.solve(family)
+    assert found.needs_arrivals
+    earned, lost, total = 0.0, 0.0, 0.0
+    for trials, chance in all_trials(family):
+        total += chance.sum()
+        earned += chance @ trials.rewards.sum((1, 2))
+        lost += chance @ bayes_optimal.regret(found, trials)
+    assert total == pytest.approx(1, abs=1e-12)
+    assert lost == pytest.approx(found.value - earned, abs=1e-12) and lost > 1e-3
+
+
 def test_the_player_of_the_solution_earns_the_value():
     family = random_family(1)
     found = bayes_optimal.solve(family)
@@ -190,8 +229,8 @@ def test_an_impossible_step_and_an_unknown_arrival_are_refused():
         prior=family.prior._replace(mdps=family.prior.mdps._replace(reward=np.zeros((1, 1, 1, 1))))
     )
     unseen = belief_vectors.solve(silent)
-    assert found.determined_by_episodes and not unseen.determined_by_episodes
-    with pytest.raises(ValueError, match="arrivals that matter after step 0"):
+    assert unseen.needs_arrivals and not found.needs_arrivals
+    with pytest.raises(ValueError, match=r"episodes need last_arrivals.*none after step 0"):
         unseen.observe(unseen.start(1), zero, zero, np.zeros(1), None)
 
 

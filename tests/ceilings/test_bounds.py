@@ -111,12 +111,12 @@ def test_many_arms_leave_a_small_gap():
     assert 0 < bracket.upper - bracket.lower < 2
 
 
-def test_only_beta_arms_and_normal_rewards_have_bounds():
-    assert bounds.applies_to(bandit()) and bounds.applies_to(gaussian())
-    others = (gridworld(), correlated(), bandit()._replace(reward_noise=rollouts.deterministic))
+def test_only_beta_arms_normal_rewards_and_candidate_tasks_have_bounds():
+    assert all(bounds.applies_to(family) for family in (bandit(), gaussian(), gridworld()))
+    others = (correlated(), bandit()._replace(reward_noise=rollouts.deterministic))
     for family in others:
         assert not bounds.applies_to(family)
-        with pytest.raises(Unsupported, match="bounds are known for Bernoulli arms with Beta pri"):
+        with pytest.raises(Unsupported, match="bounds are known for Beta arms, for nor"):
             bounds.bounds(family)
 
 

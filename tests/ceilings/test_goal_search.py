@@ -168,4 +168,4 @@ def test_a_history_off_the_walk_has_no_values_until_the_goal_is_found():
     trial = player.trial(rng(), player.init(rng()), family.sample(rng(), 20))
     with pytest.raises(ValueError, match="need a history on the best walk, got another before"):
         bayes_optimal.regret(ceiling, trial)
-    assert not ceiling.determined_by_episodes
+    assert not ceiling.every_history

@@ -10,7 +10,7 @@ from metarl_min import evaluation
 from metarl_min.baselines import posterior_sampling
 from metarl_min.ceilings import bayes_optimal, goal_search, histories
 from metarl_min.mdps import rollouts
-from metarl_min.mdps.rollouts import Episodes
+from metarl_min.mdps.episodes import map_fields
 from metarl_min.tasks import family_of_candidates
 from metarl_min.tasks.bandits import bandit, bandit_mdps, contextual, correlated
 from metarl_min.tasks.gridworlds import gridworld
@@ -78,7 +78,7 @@ def with_field(field, function):
 
 
 def every_field(function):
-    return lambda trial: Episodes(*map(function, trial))
+    return lambda trial: map_fields(function, trial)
 
 
 FIRST, LAST = (0, 0), (-1, -1)
@@ -125,7 +125,7 @@ def test_a_score_refuses_what_cannot_be(name):
 
     change = MUTATIONS["a reward of no task"][0]
     player = posterior_sampling.random(CEILINGS[name].family)._replace(trial=trial)
-    if CEILINGS[name].determined_by_episodes:
+    if CEILINGS[name].every_history:
         with pytest.raises(ValueError, match=IMPOSSIBLE):
             evaluation.evaluate(player, (), num_tasks=10, seed=0, ceiling=CEILINGS[name])
 

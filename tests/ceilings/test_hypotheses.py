@@ -157,10 +157,10 @@ def test_eq1_only_subsets_that_can_occur_are_listed(num_episodes, num_beliefs):
 
 
 def test_episodes_determine_the_belief_unless_random_arrivals_matter():
-    assert hypotheses.solve(two_bits(2)).determined_by_episodes
+    assert not hypotheses.solve(two_bits(2)).needs_arrivals
     slip = gridworld(**(EIGHTHS | GRIDS["slip"]))
-    assert not hypotheses.solve(slip).determined_by_episodes
-    assert hypotheses.solve(slip._replace(num_episodes=1)).determined_by_episodes
+    assert hypotheses.solve(slip).needs_arrivals
+    assert not hypotheses.solve(slip._replace(num_episodes=1)).needs_arrivals
 
 
 def test_the_subsets_are_counted_while_they_are_listed():

@@ -30,7 +30,8 @@ def test_evaluate_json_is_the_schema(run, trained):
     result = strict(out)
     assert status == 0
     assert set(result) == SCORES | {
-        "learner", "family", "random", "bayes_optimal", "before", "control",
+        "learner", "family", "random", "bayes_optimal", "bounds", "notes", "before",
+        "control",
     }  # fmt: skip
     assert result["learner"] == "toy" and result["random"] == 2.0
     assert result["family"] == {"name": "bandit", "arms": 2, "pulls": 4, "prior": "1,1"}
@@ -44,7 +45,9 @@ def test_evaluate_says_why_there_is_no_score_and_shows_bounds(run):
     words = ("train", "toy", "gaussian", "arms=2", "pulls=3", "--iterations", "1", "--out", "run")
     assert run(*words)[0] == 0
     status, out, err = run("evaluate", "run", "--num-tasks", "50")
-    assert status == 0 and err.startswith("no score, because the Bayes-optimal return is not known")
+    assert (status, err) == (0, "") and "\n\nno exact ceiling but for Bernoulli arms" in out
+    assert out.endswith("a score lies between its values for the two bounds; no score_pdl\n")
+    assert re.search(r"^toy .* -?\d\.\d{3} \.\. -?\d\.\d{3}$", out, re.M)
     lower, upper = (
         float(next(line for line in out.splitlines() if name in line).split()[-1])
         for name in ("at least", "bayes_optimal, at most")
@@ -52,16 +55,17 @@ def test_evaluate_says_why_there_is_no_score_and_shows_bounds(run):
     assert 0 < lower < upper < 3
     result = strict(run("evaluate", "run", "--num-tasks", "50", "--json")[1])
     assert result["bayes_optimal"] is None and result["score"] is None
+    assert 0 < result["bounds"]["lower"] < result["bounds"]["upper"] < 3 and result["notes"]
 
 
 def test_evaluate_says_why_there_is_no_score_pdl(run, trained, monkeypatch):
     solve = bayes_optimal.solve
     monkeypatch.setattr(
-        bayes_optimal, "solve", lambda family: solve(family)._replace(determined_by_episodes=False)
+        bayes_optimal, "solve", lambda *arguments: solve(*arguments)._replace(every_history=False)
     )
     status, out, err = run("evaluate", trained, "--num-tasks", "50")
-    assert status == 0 and err.startswith("no score_pdl: the episodes of a trial do not determine")
-    assert "bayes_optimal (exact)" in out
+    assert (status, err) == (0, "") and "bayes_optimal (exact)" in out
+    assert out.endswith("\n\nno score_pdl, because the ceiling has no values off the best walk\n")
 
 
 def test_train_records_every_iteration(trained):

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 
 from metarl_min.gradients import advantages, objectives, returns
 from metarl_min.gradients.advantages import linear_baseline
+from metarl_min.mdps.episodes import map_fields
 from metarl_min.mdps.rollouts import Episodes
 
 seeds = st.integers(0, 10**6)
@@ -81,7 +82,7 @@ def test_linear_baseline_takes_any_leading_axes(leading):
     episodes, W = episodes_and_returns(5, leading)
     fitted = linear_baseline(episodes, W, 3, ridge=0.1)
     for index in np.ndindex(leading):
-        one = Episodes(*(x[index] for x in episodes))
+        one = map_fields(lambda x, index=index: x[index], episodes)
         assert_allclose(fitted[index], linear_baseline(one, W[index], 3, ridge=0.1), atol=1e-13)
 
 
@@ -246,7 +247,7 @@ def matrix_of_the_fit(episodes, num_states, ridge):
     """H of one task, column by column: the fit is linear in the returns. [N T, N T]"""
     shape = episodes.states.shape
     unit = np.eye(np.prod(shape)).reshape(-1, *shape)
-    many = Episodes(*(np.broadcast_to(x, unit.shape) for x in episodes))
+    many = map_fields(lambda x: np.broadcast_to(x, unit.shape), episodes)
     return linear_baseline(many, unit, num_states, ridge).reshape(len(unit), -1).T
 
 

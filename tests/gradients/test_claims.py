@@ -9,6 +9,7 @@ from metarl_min.gradients import claims, inner_steps, listed_data, meta_gradient
 from metarl_min.gradients.estimators import ESTIMATORS, dice, emaml, lvc, plain
 from metarl_min.gradients.meta_gradients import check_meta_gradient
 from metarl_min.gradients.problems import standard_problems
+from metarl_min.mdps.episodes import map_fields
 
 BANDIT, MDP = standard_problems()
 
@@ -70,7 +71,7 @@ def first_score(inner, path, data, v, R):
     """E-MAML whose score term is N times the score of the first episode: right, if every order of
     the episodes is listed."""
     D = data[0]
-    first = D._make([D.episodes._make(field[:, :1] for field in D.episodes), D.counts[:, :1]])
+    first = D._make([map_fields(lambda field: field[:, :1], D.episodes), D.counts[:, :1]])
     score = trees.map_leaves(np.zeros_like, path[0])
     one = inner._replace(alpha=0.0)
     for sign, g in ((1.0, emaml), (-1.0, plain)):

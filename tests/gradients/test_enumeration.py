@@ -71,7 +71,9 @@ def visible(steps):
 
 def rows(episodes):
     """The episodes [U, T] of the package as tuples."""
-    return [visible(zip(*(x[u] for x in episodes), strict=True)) for u in range(len(episodes[0]))]
+    return [
+        visible(zip(*(x[u] for x in episodes[:4]), strict=True)) for u in range(len(episodes[0]))
+    ]
 
 
 def distribution(task, horizon, params):
@@ -166,7 +168,7 @@ def test_eqs2_and_3_data_sets_have_the_probability_of_all_their_orders(name):
     for m, p in enumerate(np.exp(log_p)):
         stages = []
         for D in sets.data:
-            listed, counts = rows([field[m] for field in D.episodes]), D.counts[m]
+            listed, counts = rows([field[m] for field in D.episodes[:4]]), D.counts[m]
             assert counts.sum() == N
             stages.append([tau for tau, n in zip(listed, counts, strict=True) for _ in range(n)])
         probabilities[contents(stages)] = p

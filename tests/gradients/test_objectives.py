@@ -24,6 +24,7 @@ from metarl_min.gradients.objectives import (
     reinforce_per_step,
 )
 from metarl_min.mdps import prepared_mdps
+from metarl_min.mdps.episodes import map_fields
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
 
@@ -42,7 +43,7 @@ def drawn(seed, leading, N, T, S, A):
 
 
 def one_of(episodes, index):
-    return Episodes(*(x[index] for x in episodes))
+    return map_fields(lambda x: x[index], episodes)
 
 
 def plain_surrogate(z, episodes, advantages):
@@ -144,11 +145,11 @@ def test_surrogate_is_linear_in_the_advantages_and_blind_to_the_order_of_episode
 
     mixed = gradient(episodes, advantages) + scale * gradient(episodes, other)
     assert_allclose(gradient(episodes, advantages + scale * other), mixed, atol=1e-12)
-    turned = Episodes(*(x[:, ::-1] for x in episodes))
+    turned = map_fields(lambda x: x[:, ::-1], episodes)
     assert_allclose(
         gradient(turned, advantages[:, ::-1]), gradient(episodes, advantages), atol=1e-13
     )
-    twice = Episodes(*(onp.concatenate([x, x], axis=1) for x in episodes))
+    twice = map_fields(lambda x: onp.concatenate([x, x], axis=1), episodes)
     doubled = onp.concatenate([advantages, advantages], axis=1)
     assert_allclose(gradient(twice, doubled), gradient(episodes, advantages), atol=1e-13)
 
@@ -275,7 +276,7 @@ def test_the_batch_mean_of_n_episodes_shrinks_the_gradient_by_one_nth(task):
     z, horizon = logits(task), 2
     p, one = everything(task, z, horizon)
     first, second = (i.ravel() for i in onp.indices((len(p), len(p))))
-    pairs = Episodes(*(onp.concatenate([x[first], x[second]], axis=1) for x in one))
+    pairs = map_fields(lambda x: onp.concatenate([x[first], x[second]], axis=1), one)
     W = returns.discounted_returns(pairs.rewards, 1.0)
     mean = expectation(p[first] * p[second], pairs, W - returns.batch_mean_baseline(W), z)
     truth = exact_gradient(task, z, horizon, gamma=1.0)

@@ -43,7 +43,7 @@ def test_eq1_every_list_has_the_probability_of_its_episodes(problem):
     for m in range(0, len(p), 7):
         chance = 1.0
         for i in range(N):
-            fields = (x[m, i] for x in data.episodes)
+            fields = (x[m, i] for x in data.episodes[:4])
             steps = tuple(zip(*(x.tolist() for x in fields), strict=True))
             episode = by_hand.Episode(steps, by_steps[steps])
             chance = chance * by_hand.probability(problem.theta, [episode])

@@ -39,7 +39,7 @@ def full_taylor(log_ratio, rewards, b, gamma):
 
 def by_hand(inner, path, data, v, R):
     """E-MAML with one inner step on sampled episodes, without a part of the package."""
-    s, a, r, _ = data[0].episodes
+    s, a, r = data[0].episodes[:3]
     W, rows = np.cumsum(r[..., ::-1], -1)[..., ::-1], np.arange(len(s))[:, None, None]
 
     def log_probs(z):

@@ -18,6 +18,7 @@ from metarl_min.gradients import trust_region as tr
 from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.gradients.trials import Trial
 from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps.episodes import map_fields
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks.bandits import bandit
 
@@ -325,10 +326,8 @@ def test_with_expected_advantages_the_ratio_surrogate_is_the_return_of_any_polic
 @given(seeds, st.sampled_from([0.05, 0.2, 0.5]), st.sampled_from([0.1, 0.5, 2.0]))
 def test_the_clipped_surrogate_from_two_tables_is_the_one_summed_over_steps(seed, eps, far):
     z, old, episodes, advantages = drawn(seed, far=far)
-    batch = (x[None] for x in episodes)
-    plus, minus, _ = (
-        x[0] for x in stage_tables.surrogate_tables(Episodes(*batch), advantages[None], (3, 3))
-    )
+    batch = map_fields(lambda x: x[None], episodes)
+    plus, minus, _ = (x[0] for x in stage_tables.surrogate_tables(batch, advantages[None], (3, 3)))
     by_step = partial(per_step, old=old, episodes=episodes, advantages=advantages, clip=ppo(eps))
     scale = abs(advantages).sum() * onp.exp(far)
     assert tr.clipped_surrogate(z, old, plus, minus, eps) == pytest.approx(

@@ -27,7 +27,8 @@ def test_play_with_a_fixed_table_has_the_distribution_of_sample():
     mdp, probs = random_mdp(7, 3, 2)
     batch = MDP(mdp.initial[None], mdp.transition[None], np.repeat(mdp.reward[None], 5000, 0))
     episodes, _ = play(batch, table_agent(probs), 3, 4)
-    assert all(x.shape == (5000, 3, 4) for x in episodes)
+    assert all(x.shape == (5000, 3, 4) for x in episodes[:4])
+    assert episodes.last_arrivals.shape == (5000, 3)
     pairs = episodes.states * 2 + episodes.actions
     exact = (occupancy(mdp, probs, 4)[..., None] * probs).reshape(4, 6)
     for n in range(3):
@@ -79,7 +80,7 @@ def test_play_starts_alive_again_after_an_episode_that_ended():
 
 def test_play_with_one_task_one_episode_and_one_step():
     episodes, _ = play(one_of(one_state([0.25])), table_agent(np.ones((1, 1))), 1, 1)
-    assert [x.tolist() for x in episodes] == [[[[0]]], [[[0]]], [[[0.25]]], [[[True]]]]
+    assert [x.tolist() for x in episodes] == [[[[0]]], [[[0]]], [[[0.25]]], [[[True]]], [[0]]]
 
 
 def test_actions_of_a_script_are_played_in_their_order():
@@ -116,7 +117,7 @@ def test_each_member_plays_as_it_does_alone(ends, noise):
     for p in range(4):
         alone, _ = agents.play(rng(5), tables, table_agent(probs[p]), 2, 6)
         for x, y in zip(together, alone, strict=True):
-            assert x.shape == (4, 3, 2, 6) and np.array_equal(x[p], y)
+            assert x.shape[:3] == (4, 3, 2) and np.array_equal(x[p], y)
     assert len(np.unique(together.actions.reshape(4, -1), axis=0)) == 4
 
 

@@ -7,7 +7,7 @@ import pytest
 from comparing import episodes_equal
 
 from metarl_min.mdps import rollouts
-from metarl_min.mdps.episodes import Episodes
+from metarl_min.mdps.episodes import Episodes, map_fields
 
 FITS = {
     "states": np.array([[[0, 1], [2, 0]]]),
@@ -21,7 +21,17 @@ def test_episodes_hold_the_arrays_themselves():
     episodes = Episodes(**FITS)
     assert all(getattr(episodes, name) is array for name, array in FITS.items())
     assert episodes_equal(pickle.loads(pickle.dumps(episodes)), episodes)
-    assert rollouts.Episodes is Episodes
+    assert rollouts.Episodes is Episodes and episodes.last_arrivals is None
+
+
+def test_the_last_arrivals_may_be_known():
+    ends = np.array([[1, 0]])
+    episodes = Episodes(**FITS, last_arrivals=ends)
+    assert episodes.last_arrivals is ends
+    doubled = map_fields(lambda x: np.concatenate([x, x], axis=1), episodes)
+    assert doubled.last_arrivals.tolist() == [[1, 0, 1, 0]] and doubled.states.shape == (1, 4, 2)
+    one_unknown = map_fields(lambda x, y: x, episodes, Episodes(**FITS))
+    assert one_unknown.last_arrivals is None and one_unknown.states is FITS["states"]
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32])
@@ -52,6 +62,17 @@ WRONG = [
     ({"alive": FITS["alive"] * 1}, TypeError, "alive must be an array of bool, got int64"),
     ({"alive": [True]}, TypeError, "alive must be an array of bool, got list"),
     ({"alive": None}, TypeError, "alive must be an array of bool, got NoneType"),
+    (
+        {"last_arrivals": [[0, 0]]},
+        TypeError,
+        "last_arrivals must be an array of whole",
+    ),
+    ({"last_arrivals": np.array([[-1, 0]])}, ValueError, "last_arrivals must be from 0 to"),
+    (
+        {"last_arrivals": FITS["states"]},
+        ValueError,
+        r"last_arrivals must have the shape",
+    ),
     ({"states": [[0]]}, TypeError, "states must be an array of whole numbers, got list"),
     ({"rewards": FITS["rewards"][:, :1]}, ValueError, r"rewards must have the shape of states"),
     ({"actions": FITS["actions"][..., :1]}, ValueError, r"actions must have the shape of states"),

@@ -18,6 +18,7 @@ from metarl_min.basics import trees
 from metarl_min.basics.checks import complex_step
 from metarl_min.gradients import objectives
 from metarl_min.mdps import action_sums, policies
+from metarl_min.mdps.episodes import map_fields
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import (
     Policy,
@@ -246,7 +247,7 @@ def sampled():
     advantages = generator.normal(size=alive.shape)
 
     def plain(m, probs):
-        return plain_forms.surrogate(probs, Episodes(*(x[m] for x in episodes)), advantages[m])
+        return plain_forms.surrogate(probs, map_fields(lambda x: x[m], episodes), advantages[m])
 
     return objectives.reinforce_objective(
         objectives.advantage_table(episodes, advantages, (S, A))

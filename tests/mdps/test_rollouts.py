@@ -184,8 +184,9 @@ def test_shapes_and_types_with_any_leading_axes(leading, num_episodes, horizon):
     mdp, probs = random_mdp(0, 3, 2)
     batch = MDP(mdp.initial, mdp.transition, np.zeros((*leading, 1, 1, 1)) + mdp.reward)
     episodes = sample(batch, probs, num_episodes, horizon)
-    for array in episodes:
+    for array in episodes[:4]:
         assert array.shape == (*leading, num_episodes, horizon)
+    assert episodes.last_arrivals.shape == (*leading, num_episodes)
     assert episodes.states.dtype == episodes.actions.dtype == np.intp
     assert episodes.rewards.dtype == float and episodes.alive.dtype == bool
 
@@ -219,7 +220,7 @@ def test_each_member_plays_as_it_does_alone(ends, own, noise):
     for p in range(4):
         alone = rollouts.sample(np.random.default_rng(5), prepared, probs[p], 2, 6)
         for x, y in zip(together, alone, strict=True):
-            assert x.shape == (4, 3, 2, 6) and np.array_equal(x[p], y)
+            assert x.shape[:3] == (4, 3, 2) and np.array_equal(x[p], y)
     assert len(np.unique(together.actions.reshape(4, -1), axis=0)) == 4
 
 

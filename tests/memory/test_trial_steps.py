@@ -52,10 +52,12 @@ def test_trials_are_those_of_play_trial_bit_for_bit(name):
     )
     episodes, _ = play_trial(draw, family, family.sample(draw, 4), agent)
     fields = [
-        np.array([getattr(step, name) for step in trials.history]) for name in Episodes._fields
+        np.array([getattr(step, name) for step in trials.history])
+        for name in (*Episodes._fields[:4], "arrivals")
     ]
     axes = (4, family.num_episodes, family.horizon)
-    assert episodes_equal(episodes, [np.reshape(x.T, axes) for x in fields])
+    *played, arrivals = [np.reshape(x.T, axes) for x in fields]
+    assert episodes_equal(episodes, [*played, arrivals[..., -1]])
     assert np.array_equal(rewards, fields[2]) and trial_steps.is_over(trials)
 
 
