@@ -1,4 +1,4 @@
-"""Examples run, show what they claim, and the tables in the README are those that they print."""
+"""Examples run, show what they claim, and the tables in the book are those that they print."""
 
 import importlib.util
 import re
@@ -33,8 +33,9 @@ def measured_once(function):
     return (time.process_time() - started) * 1e3 + 1e-6
 
 
-def readme_block(name):
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def block_of(page, name):
+    """A block of a page of the book, between its two marks."""
+    text = (ROOT / "examples" / "book" / page).read_text(encoding="utf-8")
     return re.search(rf"<!-- {name} -->\n```\n(.*?)```\n<!-- /{name} -->", text, re.S).group(1)
 
 
@@ -50,11 +51,11 @@ def close(published, measured, stderr, luck=0.03):
     return abs(published - measured) <= 5 * stderr + luck * abs(published) + 0.0051
 
 
-def test_what_a_start_is_worth_is_what_the_readme_says(capsys):
+def test_what_a_start_is_worth_is_what_the_book_says(capsys):
     module = load("what_a_start_is_worth.py")
     module.NUM_TASKS = 10_000  # half of them: the errors are measured too
     table = module.main()
-    lines = readme_block("start").splitlines()[1:]
+    lines = block_of("results.md", "start").splitlines()[1:]
     for line, (name, cells) in zip(lines, table.items(), strict=True):
         assert line.startswith(name)
         for (value, _), (measured, stderr) in zip(pairs(line), cells, strict=True):
@@ -64,20 +65,20 @@ def test_what_a_start_is_worth_is_what_the_readme_says(capsys):
     assert gains[1] < 8 and gains[3] < 8  # little is learned where tasks share little
 
 
-def test_which_estimator_learns_best_is_measured_as_the_readme_says():
+def test_which_estimator_learns_best_is_measured_as_the_book_says():
     """One of its eighty runs, within the spread of its five seeds: all take minutes."""
     module = load("which_estimator_learns_best.py")
-    lines = readme_block("estimators").splitlines()
+    lines = block_of("results.md", "estimators").splitlines()
     assert [line.split()[0] for line in lines[1:]] == list(module.META_GRADIENTS)
     published = {line.split()[0]: pairs(line) for line in lines[1:]}
     mean, error = published["plain"][0]
     assert abs(module.score(("bandit", "plain", 0)) - mean) < 5 * 5**0.5 * error + 0.005
 
 
-def test_the_readme_shows_lines_of_the_table_of_libraries(capsys):
+def test_the_book_shows_lines_of_the_table_of_libraries(capsys):
     measured = load("libraries.py").main()
     printed = capsys.readouterr().out.splitlines()
-    lines = readme_block("libraries").splitlines()
+    lines = block_of("libraries.md", "libraries").splitlines()
     assert len(lines) > 10 and lines[0] == printed[0]
     assert all(line in printed for line in lines if line != "..")
     assert len(printed) == 2 * len(measured) + 3

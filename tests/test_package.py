@@ -53,7 +53,8 @@ def test_the_command_line_loads_extras_only_where_it_uses_them():
 
 def test_the_readme_begins_with_two_commands_of_one_line_each():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```\w*\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    blocks = [block for language, block in blocks if not language]
     for block, extras, last in zip(
         blocks[:2], ("run", "run,test"), ("metarl_min", "pytest"), strict=True
     ):

@@ -66,7 +66,7 @@ def test_the_example_is_short_and_does_without_this_library(framework):
     assert text.count("\n") <= 40 and "metarl_min" not in text
 
 
-def test_the_readme_shows_what_the_example_prints():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = re.search(r"\$ python examples/vectors_torch.py .*\n((?:the gradient .*\n)+)", readme)
+def test_the_book_shows_what_the_example_prints():
+    text = (ROOT / "examples" / "book" / "libraries.md").read_text(encoding="utf-8")
+    block = re.search(r"\$ python examples/vectors_torch.py .*\n((?:the gradient .*\n)+)", text)
     assert block[1].splitlines() == LINES

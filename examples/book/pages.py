@@ -9,6 +9,7 @@ the equation, and the docstring of every public function.
 import ast
 import re
 import textwrap
+from itertools import zip_longest
 from pathlib import Path
 
 from metarl_min.reports import equations
@@ -52,7 +53,9 @@ def linked(text: str, known: set[str], names: dict[str, Path]) -> str:
     def line(x: str) -> str:
         return x if code.match(x) else NAMED.sub(module, CITED.sub(equation, x))
 
-    return "\n".join(map(line, text.split("\n")))
+    fenced = re.split(r"(?ms)^(```.*?^```$)", text)  # every second part is a block of code
+    prose = ["\n".join(map(line, part.split("\n"))) for part in fenced[::2]]
+    return "".join(a + b for a, b in zip_longest(prose, fenced[1::2], fillvalue=""))
 
 
 def chapter(path: Path, known: set[str], names: dict[str, Path]) -> str:

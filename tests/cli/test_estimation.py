@@ -108,9 +108,10 @@ def test_estimators_prints_a_table_for_each_N_and_draws(run, pictures):
         assert file.read().startswith(b"\x89PNG")
 
 
-def test_the_readme_shows_what_estimators_prints(run):
-    readme = (Path(commands.__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    block = re.search(r"<!-- moments -->\n```\n(.*?)```", readme, re.S).group(1)
+def test_the_book_shows_what_estimators_prints(run):
+    page = Path(commands.__file__).parents[2] / "examples" / "book" / "meta_gradients.md"
+    text = page.read_text(encoding="utf-8")
+    block = re.search(r"<!-- moments -->\n```\n(.*?)```", text, re.S).group(1)
     command, *lines = block.splitlines()
     _, out, _ = run(*command.removeprefix("$ python -m metarl_min ").split())
     printed = out.splitlines()

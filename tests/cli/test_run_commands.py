@@ -110,19 +110,21 @@ def test_evaluate_judges_a_run_on_other_tasks(run, trained):
     assert "was trained on these tasks" in same[2]
 
 
-def test_three_lines_of_the_readme_load_a_run(trained):
-    readme = (Path(metarl_min.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    lines = re.search(r"<!-- load -->\n```\n(.*?)```", readme, re.S).group(1)
+def test_three_lines_of_the_page_load_a_run(trained):
+    page = Path(metarl_min.__file__).parents[1] / "examples" / "book" / "command_line.md"
+    text = page.read_text(encoding="utf-8")
+    lines = re.search(r"<!-- load -->\n```\n(.*?)```", text, re.S).group(1)
     names = {"runs": runs, "training": training, "Path": Path}
     exec(lines.replace("runs/right", trained), names)
     assert names["last"].iteration == 5 and "logits" in names["last"].state.theta
     assert lines.count("\n") == 3
 
 
-def test_three_lines_of_the_readme_draw_a_run(trained):
+def test_three_lines_of_the_page_draw_a_run(trained):
     pytest.importorskip("matplotlib")
-    readme = (Path(metarl_min.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    lines = re.search(r"<!-- history -->\n```\n(.*?)```", readme, re.S).group(1)
+    page = Path(metarl_min.__file__).parents[1] / "examples" / "book" / "command_line.md"
+    text = page.read_text(encoding="utf-8")
+    lines = re.search(r"<!-- history -->\n```\n(.*?)```", text, re.S).group(1)
     exec(lines.replace("runs/right", trained), {})
     assert Path("now.png").read_bytes().startswith(b"\x89PNG") and lines.count("\n") == 3
 
