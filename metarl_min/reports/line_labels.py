@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,34 +14,46 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def spread_out(heights: list[float], gap: float, top: float) -> list[float]:
-    """Return heights that are at least `gap` apart, in the same order, and at most `top`.
+def spread_out(heights: list[float], gap: float, low: float, top: float) -> list[float]:
+    """Return heights that are at least `gap` apart, in the same order, from `low` to `top`.
 
-    >>> spread_out([1.0, 1.0, 5.0], gap=1.0, top=5.2)
-    [1.0, 2.0, 5.0]
+    The sum of the squared changes is as small as possible, except near `low` and `top`. Heights
+    that are too near to each other form a group, and the mean of a group stays the same. If there
+    is no room for all gaps, `top` holds and `low` does not.
+
+    >>> spread_out([1.0, 5.0, 1.0], gap=1.0, low=0.0, top=5.2)
+    [0.5, 5.0, 1.5]
+    >>> spread_out([1.0, 5.0, 1.0], gap=1.0, low=1.0, top=4.0)
+    [1.0, 4.0, 2.0]
     """
     order = np.argsort(heights, kind="stable")
-    placed = np.array(heights, dtype=float)
-    for below, above in pairwise(order):
-        placed[above] = max(placed[above], placed[below] + gap)
-    limit = top
-    for index in order[::-1]:
-        placed[index] = min(placed[index], limit)
-        limit = placed[index] - gap
-    return [float(x) for x in placed]
+    steps = gap * np.arange(len(heights))
+    groups: list[list[float]] = []  # the heights of each group, minus the gaps below them
+    for value in np.array(heights, dtype=float)[order] - steps:
+        groups.append([value])
+        while len(groups) > 1 and np.mean(groups[-2]) > np.mean(groups[-1]):
+            groups[-2:] = [groups[-2] + groups[-1]]
+    level = np.concatenate([np.full(len(group), np.mean(group)) for group in groups])
+    placed = np.minimum(np.maximum(level, low), top - steps[-1]) + steps
+    return [float(x) for x in placed[np.argsort(order)]]
 
 
 def write_labels(axes: Axes, height: float, ends: Mapping[str, tuple[float, str]]) -> None:
     """Write each label to the right of the end of its line, in the colour of the line.
+
+    A thin stroke connects a label with the end of its line.
 
     height  height of the panel in inches
     ends    label -> (height of the end of the line in data, colour)
     """
     low, high = axes.get_ylim()
     gap = (high - low) * 0.17 / height
-    places = spread_out([y for y, _ in ends.values()], gap, high)
-    for (label, (_, colour)), y in zip(ends.items(), places, strict=True):
+    places = spread_out([y for y, _ in ends.values()], gap, low, high)
+    for (label, (end, colour)), y in zip(ends.items(), places, strict=True):
+        stroke = {"arrowstyle": "-", "color": colour, "linewidth": 0.6}
+        stroke |= {"shrinkA": 1, "shrinkB": 0, "relpos": (0, 0.5)}
         axes.annotate(
-            label, (1, y), xycoords=("axes fraction", "data"), xytext=(5, 0),
-            textcoords="offset points", va="center", fontsize="small", color=colour,
+            label, (1, end), xycoords=("axes fraction", "data"), xytext=(1.03, y),
+            textcoords=("axes fraction", "data"), va="center", fontsize="small", color=colour,
+            arrowprops=stroke,
         )  # fmt: skip

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metarl_min.basics.trees import Array
+from metarl_min.reports.line_labels import spread_out, write_labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]  # Okabe and Ito 2008
 MARKERS = "osD^vP*X"
+LINES = ("-", "--", ":")  # for more lines than colours
+Curves = dict[str, tuple[Array, Array]]  # name -> x and y of its points
 ROUND_OFF = 1e-12  # a bias or deviation below this is round-off
 
 
@@ -57,9 +60,31 @@ def _annotate(axes: Any, text: str, point: tuple[float, ...], colour: str) -> No
     axes.annotate(text, point, (7, -3), **how)
 
 
+def _plot_points(axes: Any, curves: Curves, numbers: list[str]) -> None:
+    """Plot the points of each curve, with the number of episodes beside each point."""
+    for i, (name, (x, y)) in enumerate(curves.items()):
+        marker, colour = MARKERS[i % len(MARKERS)], COLOURS[i % len(COLOURS)]
+        axes.plot(x, y, "-", marker=marker, color=colour, markersize=6, label=name)
+        for N, *point in zip(numbers, x, y, strict=True):
+            _annotate(axes, N, tuple(point), colour)
+
+
+def _write_names(axes: Any, curves: Curves) -> None:
+    """Write each name above the highest point of its curve; near a border, inside of it."""
+    (left, right), (low, high) = np.log10(axes.get_xlim()), np.log10(axes.get_ylim())
+    tops = {name: (x[np.argmax(y)], y.max()) for name, (x, y) in curves.items()}
+    heights = [float(np.log10(y)) for _, y in tops.values()]
+    places = spread_out(heights, (high - low) / 18, low, high)
+    for i, ((name, (x, _)), y) in enumerate(zip(tops.items(), places, strict=True)):
+        share = (np.log10(x) - left) / (right - left)
+        side = "left" if share < 1 / 3 else "right" if share > 2 / 3 else "center"
+        axes.annotate(name, (x, 10**y), (0, 8), textcoords="offset points", ha=side,
+                      color=COLOURS[i % len(COLOURS)])  # fmt: skip
+
+
 def bias_variance(result: dict[str, Any]) -> bytes:
     """Return `bias_variance.png` for a result of `estimators`. ImportError without matplotlib."""
-    figure, numbers = empty_figure(8.0), list(result["objectives"])
+    figure, numbers = empty_figure(7.2), list(result["objectives"])
     axes = figure.subplots()
     points = {
         name: np.array([(row[N]["bias_F_N"], row[N]["variance"] ** 0.5) for N in numbers])
@@ -71,35 +96,52 @@ def bias_variance(result: dict[str, Any]) -> bytes:
     if (values[..., 0] <= ROUND_OFF).any():
         axes.axvspan(x.min() / 2, x.min() * 2, color="0.93")
         axes.annotate("no bias", (x.min(), 0.02), xycoords=("data", "axes fraction"), ha="center")
-    for i, name in enumerate(merged):
-        marker, colour = MARKERS[i % len(MARKERS)], COLOURS[i % len(COLOURS)]
-        axes.plot(x[i], y[i], "-", marker=marker, color=colour, markersize=6, label=name)
-        for N, *point in zip(numbers, x[i], y[i], strict=True):
-            _annotate(axes, N, tuple(point), colour)
-    axes.set(xscale="log", yscale="log", title="One estimate; the number beside a point is N")
+    curves = dict(zip(merged, zip(x, y, strict=True), strict=True))
+    _plot_points(axes, curves, numbers)
     lowest = " (lowest: 0)" if (values[..., 1] <= ROUND_OFF).any() else ""
-    axes.set(xlabel="bias for F_N", ylabel=f"standard deviation{lowest}")
+    axes.set(
+        xscale="log", yscale="log", xlabel="bias for F_N", ylabel=f"standard deviation{lowest}"
+    )
+    axes.margins(0.08, 0.1)
+    _write_names(axes, curves)
+    title = "one estimate; the number beside a point is the number of episodes of an inner step"
+    axes.set_title(title, loc="left", fontsize="medium")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
     return png(figure)
+
+
+def _least_losses(cells: list[dict[str, Any]], arms: int | None) -> Array:
+    """Return the number of pulls and the loss of the Bayes-optimal player, where it is known.
+
+    Each number of pulls has a Bayes-optimal player of its own. [2, numbers of pulls]
+    """
+    own = [cell for cell in cells if cell.get("k") == arms]
+    ceilings = {cell["n"]: cell["ceiling"] for cell in own if cell["ceiling"]["value"] is not None}
+    losses = [(n, x["known_task"] - x["value"]) for n, x in sorted(ceilings.items())]
+    return np.array(losses).reshape(-1, 2).T
 
 
 def regret(result: dict[str, Any]) -> bytes:
     """Return `regret.png` for a result of `tables`. ImportError without matplotlib."""
-    parts = result["regret"]
-    figure = empty_figure(5.6 * len(parts) + 1)
-    panels = figure.subplots(1, len(parts), squeeze=False)[0]
+    parts, height = result["regret"], 3.4
+    figure = empty_figure(7.2, height * len(parts))
+    panels = figure.subplots(len(parts), 1, squeeze=False)[:, 0]
     for axes, part in zip(panels, parts, strict=True):
+        ends = {}
         for index, (name, values) in enumerate(part["curves"].items()):
-            line = ("-", "--", ":")[index // len(COLOURS)]
-            axes.plot(part["times"], values, line, color=COLOURS[index % len(COLOURS)], label=name)
-        unit = "pull" if "k" in part else "episode"
-        title = f"{part['k']} arms" if "k" in part else "random MDPs"
-        axes.set(
-            title=title,
-            xlabel=f"{unit}s",
-            ylabel="reward lost against a player that knows the task",
-        )
+            line, colour = LINES[index // len(COLOURS)], COLOURS[index % len(COLOURS)]
+            axes.plot(part["times"], values, line, color=colour, label=name)
+            ends[name] = (float(values[-1]), colour)
+        best = _least_losses(result["cells"], part.get("k"))
+        axes.plot(*best, "k*-", markersize=9, zorder=3)
+        for n, loss in best[:, :1].T:
+            axes.annotate("Bayes-optimal", (n, loss), (4, -11), textcoords="offset points")
+        family = f"{part['k']} arms" if "k" in part else "random MDPs"
+        title = f"{family}: total reward that is lost against a player that knows the task"
+        axes.set_title(title, loc="left", fontsize="medium")
+        unit = "pulls" if "k" in part else "episodes"
+        axes.set(xlabel=f"{unit} so far", ylabel="total reward lost")
+        axes.set_xlim(0, part["times"][-1])
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
+        write_labels(axes, height - 0.8, ends)
     return png(figure)

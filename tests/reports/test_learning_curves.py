@@ -1,5 +1,7 @@
 """The picture of a training: its curves, its panels, and what is refused."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -71,9 +73,23 @@ def test_other_numbers_have_panels_of_their_own_in_plain_words():
 
 
 def test_labels_do_not_overlap():
-    found = line_labels.spread_out([1.0, 1.0, 0.9, 5.0], gap=1.0, top=5.2)
-    assert found == pytest.approx([1.9, 2.9, 0.9, 5.0])
-    assert line_labels.spread_out([3.0, 3.0], gap=1.0, top=3.0) == [2.0, 3.0]
+    found = line_labels.spread_out([1.0, 1.0, 0.9, 5.0], gap=1.0, low=-9.0, top=5.2)
+    mean = (1.0 + 1.0 + 0.9) / 3  # of the group, which stays the same
+    assert found == pytest.approx([mean, mean + 1, mean - 1, 5.0])
+    assert line_labels.spread_out([3.0, 3.0], gap=1.0, low=0.0, top=3.0) == [2.0, 3.0]
+    assert line_labels.spread_out([0.0, 0.0], gap=1.0, low=0.0, top=3.0) == [0.0, 1.0]
+    assert line_labels.spread_out([0.0, 0.0], gap=1.0, low=0.0, top=0.5) == [-0.5, 0.5]
+
+
+def test_labels_move_no_farther_than_they_must():
+    """Against a search over all places on a grid, whose squared changes are summed."""
+    heights, grid = np.array([0.2, 0.5, 0.6]), np.arange(-10, 21) / 10
+    pairs = np.array(list(itertools.product(grid, repeat=3)))
+    apart = (np.diff(pairs, axis=1) >= 0.5 - 1e-9).all(1)
+    best = ((pairs[apart] - heights) ** 2).sum(1).min()
+    found = line_labels.spread_out(heights.tolist(), gap=0.5, low=-9.0, top=9.0)
+    assert np.diff(found).min() >= 0.5 - 1e-12
+    assert best - 0.02 < ((found - heights) ** 2).sum() <= best + 1e-12
 
 
 @pytest.mark.parametrize(
