@@ -16,6 +16,7 @@ which returns the next theta and the next state of the optimizer.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Annotated, Any, NamedTuple
@@ -123,11 +124,14 @@ def members(search: Search, theta: Tree, key: int, start: int, stop: int) -> Tre
     indices, signs = search_gradients.direction_and_sign(search.estimator, np.arange(start, stop))
     first, last = indices[0], indices[-1]
     e = _directions(search.directions, key, first, last + 1, len(vector), vector.dtype)
-    rows = e.take(indices - first, axis=0)  # a copy, [stop - start, D]
     with np.errstate(over="ignore"):  # `trees.check` refuses a number that the dtype cannot hold
-        rows *= search.sigma * signs[:, None]
+        steps = (search.sigma * e.astype(float)).astype(e.dtype)  # one step for both signs
+        rows = steps.take(indices - first, axis=0)  # a copy, [stop - start, D]
+        rows *= signs[:, None].astype(e.dtype)
         rows += vector  # theta + sigma s e_i
-    return trees.check(unravel(rows))
+    # If the sum of the squares is finite, all entries are finite. One sum is a faster test.
+    is_finite = math.isfinite(np.vdot(rows, rows))
+    return unravel(rows) if is_finite else trees.check(unravel(rows))
 
 
 def evaluate(
