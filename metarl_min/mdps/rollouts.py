@@ -61,10 +61,7 @@ def _cumulative(probs: Array) -> Array:
 
 
 def sampler(mdp: MDP, noise: Noise) -> Sampler:
-    """Return the tables of a batch of MDPs. `noise` draws the rewards.
-
-    The last cumulative probability is always 1, so the tables do not store it.
-    """
+    """Return the tables of MDPs. `noise` draws the rewards. The last sum, 1, is not stored."""
     noise = check_noise(noise, plain("mdp", mdp))
     (S, A), leading = mdp.shape, mdp.leading
     M, Z = math.prod(leading), int((mdp.transition > 0).sum(-1).max())
@@ -116,7 +113,8 @@ def _invert(cumulative: Array, index: Array, u: Array) -> Array:
     Each column of `cumulative` [n - 1, columns] is a distribution. `index` holds column numbers.
     If u does not have a leading axis of `index`, all entries along this axis get the same u.
     """
-    return np.add.reduce(u >= cumulative.take(index, axis=1), axis=0, dtype=np.intp)
+    passed = (u >= cumulative.take(index, axis=1)).view(np.int8)  # NumPy adds bytes faster
+    return np.add.reduce(passed, axis=0, dtype=np.int8 if len(passed) < 128 else np.intp)
 
 
 def first_states(rng: Rng, tables: Sampler, task: Array) -> Array:
@@ -157,19 +155,20 @@ def _policy_table(tables: Sampler, leading: tuple[int, ...], probs: Array) -> tu
 def _walk(
     rng: Rng, tables: Sampler, policy: Array, column_offset: Array, num_episodes: int, horizon: int
 ) -> tuple[Array, Array, Array, Array]:
-    """Play P members. -> rows, actions, arrivals [T, P, M * N]; rows after step T [P, M * N]"""
-    S, A = tables.shape
+    """Play P members. -> states, actions, arrivals [T, P, M * N]; states after step T [P, M * N]"""
+    (S, A), Z = tables.shape, tables.rewards.shape[1]
     task = np.repeat(np.arange(math.prod(tables.leading)), num_episodes)
     row = np.broadcast_to(first_states(rng, tables, task), (len(column_offset), len(task)))
     # The column is offset + state = offset + row - task * S.
     to_column = np.repeat(column_offset, num_episodes, axis=1) - task * S
     u = rng.random((horizon, len(task)))
-    rows, actions, arrivals = np.empty((3, horizon, *row.shape), np.intp)
+    rows, arrivals = np.empty((2, horizon, *row.shape), np.intp)
     for t in range(horizon):
-        rows[t], actions[t] = row, _invert(policy, to_column + row, u[t])
-        arrivals[t] = arrive(rng, tables, row * A + actions[t])
+        rows[t] = row
+        arrivals[t] = arrive(rng, tables, row * A + _invert(policy, to_column + row, u[t]))
         row = tables.arrivals.take(arrivals[t])  # `take` counts in the flattened table
-    return rows, actions, arrivals, row
+    actions = arrivals // Z - rows * A  # arrival // Z is the pair, row * A + action
+    return rows - task * S, actions, arrivals, row - task * S
 
 
 def sample(
@@ -200,19 +199,19 @@ def sampled_episodes(
     rng: Rng, tables: Sampler, probs: Array, num_episodes: int, horizon: int, population: int | None
 ) -> Episodes:
     """Return `sample` of valid arguments, which are not checked again."""
-    P, S = population or 1, tables.shape[0]
+    P = population or 1
     leading = tables.leading if population is None else (P, *tables.leading)
-    policy, column_offset = _policy_table(tables, leading, probs)
-    rows, actions, arrivals, last = _walk(rng, tables, policy, column_offset, num_episodes, horizon)
-    alive = np.ones(rows.shape, bool)  # the first step is always alive
-    if tables.may_end:  # a later step is not alive if it begins in an absorbing state
-        alive[1:] = ~tables.absorbing.take(rows[1:])
-    by_time, axes = (rows % S, actions, alive), (*leading, num_episodes, horizon)
+    policy, offset = _policy_table(tables, leading, probs)
+    states, actions, arrivals, last = _walk(rng, tables, policy, offset, num_episodes, horizon)
+    alive = np.ones(states.shape, bool)  # the first step is always alive
+    if tables.may_end:  # a later step is not alive after an arrival in an absorbing state
+        alive[1:] = ~tables.absorbing.take(tables.arrivals.take(arrivals[:-1]))
+    by_time, axes = (states, actions, alive), (*leading, num_episodes, horizon)
     states, actions, is_alive = [x.transpose(1, 2, 0).reshape(axes) for x in by_time]
     numbers: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=1)
     rewards = tables.noise(numbers, tables.rewards.take(arrivals)).transpose(1, 2, 0).reshape(axes)
     rewards = np.where(is_alive, rewards, 0.0) if tables.may_end else rewards
-    return Episodes._make((states, actions, rewards, is_alive, (last % S).reshape(axes[:-1])))
+    return Episodes._make((states, actions, rewards, is_alive, last.reshape(axes[:-1])))
 
 
 def visit_index(episodes: Episodes, shape: tuple[int, int]) -> Array:

@@ -38,6 +38,16 @@ def sample(mdp, probs, num_episodes, horizon, noise=rollouts.deterministic, seed
 
 
 @pytest.mark.verifies("rollouts.1")
+@pytest.mark.parametrize("num_actions", [2, 127, 128, 129, 300])
+def test_eq1_counts_up_to_the_last_of_many_actions(num_actions):
+    arms = one_state(list(range(num_actions)))
+    for action in (0, num_actions - 1):
+        drawn = sample(arms, np.eye(num_actions)[None, action], 3, 1)
+        assert drawn.actions.tolist() == [[action]] * 3
+        assert drawn.rewards.tolist() == [[float(action)]] * 3
+
+
+@pytest.mark.verifies("rollouts.1")
 @pytest.mark.parametrize(
     ("u", "action"), [(0.0, 1), (0.2, 1), (0.25, 3), (0.9, 3), (NEARLY_ONE, 3)]
 )
