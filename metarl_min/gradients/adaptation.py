@@ -141,20 +141,24 @@ def adjoints(
     """Return the adjoints v_0 .. v_K of every task for F of eq. (2), by eq. (3).
 
     `path` holds phi_0 .. phi_K, `inner` holds J_0 .. J_{K-1}, and `outer` holds L_0 .. L_K. If
-    inner[k] is None, the Hessian of step k is left out. If outer[k] is None, L_k is zero.
+    inner[k] is None, the Hessian of step k is left out. If outer[k] is None, L_k is zero. If the
+    tasks share theta, v_0 is summed over the tasks, and has the axes of theta.
     """
     passes = passes or passes_of_path(policy, path, inner)
-    # At k = 0, the leaves of theta have no axis M and are broadcast to all tasks.
-    v, result = trees.map_leaves(onp.zeros_like, path[-1]), []
+    result: list[Tree] = []
     for k in reversed(range(len(path))):
-        phi, (hidden, pi, derivatives), parts = path[k], passes[k], [v]
+        phi, (hidden, pi, derivatives), parts = path[k], passes[k], result[-1:]
         if k < len(inner) and inner[k] is not None:
-            at = phi, hidden, trees.scale(v, alpha)
-            parts += [policy.hessian_product(*at, *derivatives)]
+            at = phi, hidden, trees.scale(result[-1], alpha)
+            parts = [*parts, policy.hessian_product(*at, *derivatives)]
+        # At k = 0, `backward` is called once for all tasks: it is linear in u, so the sum of u over
+        # the tasks gives the sum of the gradients.
+        parts = [sum_tasks(part, phi) for part in parts] if k == 0 else parts
         if outer[k] is not None:
-            parts += [policy.backward(phi, hidden, outer[k].gradient_at(pi))]
-        v = trees.total(parts)
-        result.append(v)
+            u = outer[k].gradient_at(pi)
+            u = u.sum(axis=tuple(range(u.ndim - pi.ndim))) if k == 0 else u
+            parts = [*parts, policy.backward(phi, hidden, u)]
+        result.append(trees.total(parts) if parts else trees.map_leaves(onp.zeros_like, phi))
     return result[::-1]
 
 

@@ -207,7 +207,11 @@ def _network_hessian_product(params: Tree, h: Array, v: Tree, u: Array, curvatur
     delta_h = slope * (v["W1"] + v["b1"][..., None, :])
     delta_z = delta_h @ params["W2"] + h @ v["W2"] + v["b2"][..., None, :]
     delta_u = curvature(delta_z)
-    delta_g = (delta_u @ W2_T + u @ V2_T) * slope - 2 * (u @ W2_T) * h * delta_h
+    # The arrays [M, S, H] are large, and a new one costs more than its arithmetic.
+    delta_g, last = delta_u @ W2_T, 2 * (u @ W2_T) * h * delta_h
+    delta_g += u @ V2_T
+    delta_g *= slope
+    delta_g -= last
     dW2 = onp.swapaxes(delta_h, -1, -2) @ u + onp.swapaxes(h, -1, -2) @ delta_u
     return {"W1": delta_g, "b1": delta_g.sum(-2), "W2": dW2, "b2": delta_u.sum(-2)}
 

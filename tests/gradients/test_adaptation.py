@@ -95,6 +95,26 @@ def chain(policy, path, alpha, inner, outer):
     return trees.sum_tasks(v[0], path[0])
 
 
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("num_steps", [0, 2])
+def test_the_first_adjoint_is_summed_over_the_tasks_only_if_they_share_theta(policy, num_steps):
+    policy = POLICIES[policy]
+    _, theta, J = problem(FAMILIES["gridworld"], policy)
+    own = trees.broadcast_to_tasks(theta, J.num_tasks)
+    outer = [J] * (num_steps + 1)
+    shared, each = (
+        adaptation.adjoints(
+            policy, adaptation.inner_loop(policy, start, 0.6, outer[1:]), 0.6, outer[1:], outer
+        )
+        for start in (theta, own)
+    )
+    for name, leaf in theta.items():
+        assert shared[0][name].shape == leaf.shape and each[0][name].shape == own[name].shape
+    assert by_hand.relative_error(shared[0], trees.sum_tasks(each[0])) < 1e-14
+    nothing = adaptation.adjoints(policy, [theta], 0.6, [], [None])
+    assert all(not leaf.any() for leaf in nothing[0].values())
+
+
 @pytest.mark.verifies("adaptation.2")
 @pytest.mark.parametrize("policy", POLICIES)
 def test_chain_differentiates_a_sum_of_objectives_at_every_iterate(policy):
