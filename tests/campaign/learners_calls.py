@@ -77,7 +77,7 @@ def _protocol(name, learner):
 RUN = "None text number list"
 PARTS = {
     "settings": "*", "init": RUN, "step": RUN, "trial": RUN, "without_adaptation": "None",
-    "untrained_control": "None", "schedule_end": "None",
+    "untrained_control": "None", "schedule_end": "None", "schedule": "text",
 }  # fmt: skip
 # None stands for the default of the family; a baseline may be negative
 DEFAULTS = dict.fromkeys(("alpha", "inner_steps", "inner_episodes", "gamma"), "None")

@@ -175,9 +175,7 @@ CALLS = {
         2, [PROBS[::-1]] * 2]),
         num_episodes=2, horizon=3, population=2,
     ),
-    "episodes.Episodes": call(
-        Episodes, **EPISODES._asdict()
-    ),
+    "episodes.Episodes": call(Episodes, {"last_arrivals": "None"}, **EPISODES._asdict()),
     "rollouts.sum_over_visits": call(
         rollouts.sum_over_visits, episodes=EPISODES, weights=EPISODES.rewards - 0.5, shape=(3, 2)
     ),

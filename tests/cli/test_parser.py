@@ -37,7 +37,7 @@ WRONG = {
     "zero horizon": ["ceiling", "gridworld", "horizon=0"],
     "NaN": ["ceiling", "gridworld", "goal_reward=nan"],
     "too large": ["ceiling", "bandit", "arms=20", "pulls=10000"],
-    "no ceiling": ["ceiling", "gridworld", "slip=0.5"],
+    "no ceiling": ["ceiling", "correlated", "pulls=100000"],
     "unknown setting": ["train", "toy", "bandit", "--set", "speed=3"],
     "bad setting": ["train", "toy", "bandit", "--set", "at=soon"],
     "zero iterations": ["train", "toy", "bandit", "--iterations", "0"],
