@@ -7,23 +7,24 @@
 # the part to the pose (1, 1) and hold it there. An episode is one part and six commands. The reward
 # is 1 for each step that ends in the pose (1, 1), so the unit of a return is steps of work.
 #
-# The healthy arm works 5 steps for each part. But overnight something may have broken. Nobody tells
-# the arm what is broken, and the arm sees only the poses to which its commands lead. The mechanic
-# comes after four parts, and the fault stays until then. So the fault is the same in all four
-# episodes of a trial.
+# The healthy arm needs two commands to reach the pose, and the second one ends there. So it works 5
+# steps for each part. But in the night a part of the arm may have broken. Nobody tells the arm what
+# is broken, and the arm sees only the poses to which its commands lead. The mechanic comes after
+# four parts, and the fault stays until then. So the fault is the same in all four episodes of a
+# trial.
 #
 # ## The family
 #
-# There are eleven candidates. **Their probabilities are invented**; a factory would count its own
-# repairs. A drive is the motor of one joint in one direction.
+# There are eleven candidates. **Their probabilities are invented**. A factory would take the
+# numbers from its own repairs. A drive is the motor of one joint in one direction.
 #
 # - Healthy: probability 0.2.
 # - A drive is dead: its command does nothing. Four drives, 0.1 each.
 # - A drive is weak: its command works half of the time. Four drives, 0.05 each.
 # - The wires of a joint are exchanged: forwards is backwards. Two joints, 0.1 each.
 #
-# A dead drive costs three quarter turns in the other direction instead of one. A command that did
-# nothing tells which drive is faulty, but not if the drive is dead or weak.
+# With a dead drive, the joint must make three quarter turns in the other direction instead of one.
+# A command that did nothing tells which drive is faulty, but not whether the drive is dead or weak.
 
 # %%
 from functools import partial
@@ -98,10 +99,10 @@ def actuator_fault(*, parts: int = 4, commands: int = 6):
 #
 # The Bayes-optimal player, the random player and three others are not trained. `nominal` is the
 # program of the healthy arm: it looks at the pose before each command, but it learns nothing from
-# what a command did. `psrl` and `qmdp` have the list of faults with its probabilities, and a
+# the effect of a command. `psrl` and `qmdp` have the list of faults with its probabilities, and a
 # model of each fault. `psrl` draws one fault from the posterior before each part, and plans for
-# this fault. `qmdp` computes the posterior after each command, and chooses the command that is
-# best on average over the faults, as if the next step told it the fault.
+# this fault. `qmdp` computes the posterior after each command. It chooses the command that would be
+# best on average over the faults if the next step told it the fault.
 #
 # The learners do not have the list. In training they command simulated arms, whose faults are drawn
 # with the same probabilities, and see only poses and rewards. All learners of the library fit.
@@ -230,15 +231,16 @@ if __name__ == "__main__":
 #
 # ## What to choose
 #
-# - Whoever can list the faults should plan with the list. qmdp is almost Bayes-optimal here,
-#   because information costs nothing: each command that the work needs also tests its drive.
+# - If you can list the faults, use qmdp, which plans with the list. It is almost Bayes-optimal
+#   here, because information costs nothing: each command that the work needs also tests its drive.
 # - psrl has the same list, but it draws one fault for a whole part. If the draw is wrong, the first
 #   part is lost. qmdp changes its plan after each command.
 # - Every learner scores more than without meta-training. But only rl2 and mann earn as much as qmdp
 #   after the first part, and no learner earns more. They need no list, but a simulator: one seed of
 #   rl2 has met 38,400 arms.
-# - maml changes its policy only between parts, from the rewards alone. Meta-training gains much,
-#   because it finds the way to the pose. But reptile, es and ga find one program for all faults,
-#   which earns the same in each part, and maml earns only a little more than this program.
+# - maml changes its policy only between parts, and an inner step uses only states, commands and
+#   rewards that it met. Meta-training gains much, because it finds the way to the pose. But
+#   reptile, es and ga find one program for all faults, which earns the same in each part, and maml
+#   earns only a little more than this program.
 # - evolved_rule learns the value of each command in each pose from zero. Four parts are too few.
 # - Without a list and without a simulator, no learner can be trained. Then `nominal` remains.

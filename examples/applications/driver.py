@@ -2,9 +2,9 @@
 # # How fast on a road of unknown grip and traffic?
 #
 # A delivery van without a driver makes five trips a day on the same road. In the morning it knows
-# neither the grip of the road nor the traffic. Both stay the same all day, and tomorrow they are
-# drawn again. So a trial is one day, its five trips are the episodes, and what the van learns on
-# one trip helps it on the next ones.
+# neither the grip of the road nor the traffic. Both stay the same all day, and the next day they
+# are drawn again. So a trial is one day, and its five trips are the episodes. What the van learns
+# on one trip helps it on the next trips.
 #
 # A trip has four stretches of 2 km. Before each stretch the van chooses one of three actions. It
 # drives carefully, at 55 km/h; or quickly, at 100 km/h; or it takes the bypass, which is long, but
@@ -20,17 +20,18 @@
 # ## The family
 #
 # The state is what the van saw last: a clear road, a queue, its own slide, or the bypass. There are
-# three grips and two traffics, so there are six candidate roads. **All numbers are invented.** An
-# owner of vans would count slides and queues in the logs of old trips.
+# three kinds of grip and two kinds of traffic, so there are six candidate roads. **All numbers are
+# invented.** An owner of vans would count slides and queues in the logs of old trips.
 #
 # Each road has its own best plan. On a dry road with light traffic, the van always drives quickly.
-# With heavy traffic it drives quickly too, but behind a queue it takes the bypass for one stretch.
-# On a wet road with light traffic it drives carefully, with one stretch of bypass behind a queue,
-# unless the trip ends there. On the other three roads it always takes the bypass.
+# On a dry road with heavy traffic, it drives quickly too, but after a queue it takes the bypass for
+# one stretch. On a wet road with light traffic, it drives carefully. After a queue it takes the
+# bypass for one stretch, unless this is the last stretch. On the other three roads it always takes
+# the bypass.
 #
-# The hints are noisy. A quick stretch without a slide happens on every road. A slide on a quick
-# stretch is rare on a dry road, but it does not tell a wet road from an icy one, and it costs 7
-# minutes. And on the bypass, the van sees nothing of the road.
+# What the van sees does not tell it the road for certain. A quick stretch without a slide happens
+# on every road. A slide on a quick stretch is rare on a dry road, but it happens on wet and on icy
+# roads, and it costs 7 minutes. On the bypass, the van sees nothing of the road.
 
 # %%
 from functools import partial
@@ -50,9 +51,8 @@ CAREFUL, QUICK, LONG_WAY = range(3)  # actions
 GRIP = {"dry": 0.6, "wet": 0.3, "icy": 0.1}  # probability of each grip
 TRAFFIC = {"light": 0.5, "heavy": 0.5}
 SLIDES = np.array([[0.0, 0.0, 0.1], [0.01, 0.2, 0.5]])  # careful and quick, on each grip
-QUEUES = np.array(
-    [[1 / 7, 3 / 7], [4 / 7, 6 / 7]]
-)  # after no queue and after a queue, light, heavy
+# Probability of a queue, in light and in heavy traffic: after no queue, and after a queue.
+QUEUES = np.array([[1 / 7, 3 / 7], [4 / 7, 6 / 7]])
 GAINS = np.array([[0.8, -1.0, -7.0, 0.0], [1.8, -1.0, -7.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
 
 
@@ -89,11 +89,11 @@ def driver(*, trips: int = 5, stretches: int = 4):
 
 
 # %% [markdown]
-# The ceiling is exact. A belief depends on how often each hint was seen, and not on the order. The
-# probabilities of queues are sevenths for a reason: a queue after a clear stretch multiplies the
-# odds of heavy traffic by 4, a queue after a queue by 2, and a clear stretch by 1/2 or 1/4. So all
-# hints about the traffic add up to one whole number, and the table of all beliefs stays small
-# (`ceilings/belief_vectors`).
+# The ceiling is exact. A belief depends on how often the van has seen each transition, and not on
+# the order. The probabilities of queues are chosen so that few beliefs are possible. A queue after
+# a stretch without a queue multiplies the odds of heavy traffic by 4, and a queue after a queue by
+# 2. A stretch without a queue multiplies the odds by 1/2, or by 1/4 after a queue. So the odds are
+# always a power of two, and the table of all beliefs stays small (`ceilings/belief_vectors`).
 #
 # ```
 # python -m metarl_min ceiling examples/applications/driver.py:driver
@@ -105,12 +105,12 @@ def driver(*, trips: int = 5, stretches: int = 4):
 # ## Who plays
 #
 # Three players are not trained. The `rule of thumb` is what a careful programmer writes without any
-# numbers: drive quickly until the first slide of the day, then carefully until the second one, and
-# then take the bypass; behind a queue, take the bypass for the rest of the trip. It was written
-# before anything was measured. `psrl` and `qmdp` have the six roads with all their probabilities.
-# `psrl` draws one road from the posterior before each trip and plans for this road. `qmdp` updates
-# the posterior after each stretch, and takes the action that is best on average over the roads, as
-# if the next stretch told it the road.
+# numbers. It drives quickly until the first slide of the day, then carefully until the second
+# slide, and then it takes the bypass. After a queue, it takes the bypass for the rest of the trip.
+# The rule was written before anything was measured. `psrl` and `qmdp` have the six roads with all
+# their probabilities. `psrl` draws one road from the posterior before each trip and plans for this
+# road. `qmdp` updates the posterior after each stretch, and takes the action that would be best on
+# average over the roads if the next stretch told it the road.
 #
 # The learners have no list of roads. They train on simulated days, and see only states and minutes.
 
@@ -230,19 +230,19 @@ if __name__ == "__main__":
 #
 # - An owner who has the table of the six roads needs no training for a day of five trips: the
 #   solver computes the Bayes-optimal player within seconds. But the list of all beliefs grows with
-#   the day, and for 30 trips it is above the limit of the library.
-# - rl2 needs no table, but a simulator: one seed has met 96,000 days. Like the Bayes-optimal player
-#   it pays for information. On the first trip it gains no more than the rule of thumb, and on every
-#   later trip it gains more.
-# - Without a table and a simulator, the rule of thumb remains, and it is good. It beats psrl and
-#   qmdp, which know all probabilities. qmdp acts as if the next stretch told it the road, so it
-#   never pays for information, and on the bypass it gets none. On a dry road with light traffic, it
-#   still takes the bypass in a third of the stretches of the last trip. psrl trusts one draw for a
-#   whole trip: if it draws a dry road, it drives quickly on ice.
+#   the number of trips, and for 30 trips it is above the limit of the library.
+# - rl2 needs no table, but a simulator: one seed has met 96,000 days. Like the Bayes-optimal
+#   player, it loses minutes on the first trip to learn more about the road. So it gains no more
+#   than the rule of thumb on the first trip, and more on every later trip.
+# - Without a table and a simulator, the rule of thumb remains, and it is good. It scores more than
+#   psrl and qmdp, which know all probabilities. qmdp acts as if the next stretch told it the road,
+#   so it never explores, and on the bypass it learns nothing. On a dry road with light traffic, it
+#   still takes the bypass in a third of the stretches of the last trip. psrl plans a whole trip for
+#   one draw: if it draws a dry road, it drives quickly on ice.
 # - maml, fomaml, reptile, meta_sgd and es_maml change their policy only between trips, and learn
 #   from the four stretches of one trip. Within a trip, they remember only the last stretch. Their
 #   seeds differ, and three of the five starts of reptile hardly adapt.
-# - es and ga evolve a network with a memory. With these budgets, its memory is worth little: the
-#   gain hardly grows from trip to trip.
+# - es and ga evolve a network with a memory. With these budgets, the network makes little use of
+#   its memory: its gain grows little from trip to trip.
 # - evolved_rule begins with the same value for each action in each state. So it must try to drive
 #   quickly everywhere, and a slide costs 7 minutes.

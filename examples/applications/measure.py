@@ -2,13 +2,14 @@
 
     python examples/applications/measure.py PAGE [LEARNER ..]
 
-PAGE is the name of a file of this folder without its ending. With names of learners, only these
+PAGE is the name of a file of this folder without its ending. If learners are named, only these
 learners are measured again, and the other rows of the results stay. Two cores need some minutes.
 The results of PAGE are in `results/PAGE.json`, and its picture is in `results/PAGE.png`.
 
-A page holds its family, its `LEARNERS` with their budgets, its own `PLAYERS`, which are not
-trained, and a function `answer` of the results. Every page has two more players, which know the
-candidate tasks and their prior probabilities: `psrl`, and `qmdp` of this file.
+A page defines its family, its `LEARNERS` with their budgets, its own `PLAYERS`, which are not
+trained, and the function `answer`, which makes the answer from the results. Every page has two more
+players, which know the candidate tasks and their prior probabilities: `psrl`, and `qmdp` of this
+file.
 
 The score is `score_pdl` if the ceiling has it, and `score` otherwise (see `evaluation`). The column
 `untrained` of the table is the score without meta-training. If a learner takes inner steps, it is

@@ -2,11 +2,11 @@
 # # How to win rock-paper-scissors against an opponent of unknown style?
 #
 # Rock loses to paper, paper to scissors, and scissors to rock. A player who draws each move with
-# probability 1/3 wins as often as it loses, against everybody. But people do not play like this. In
+# probability 1/3 wins as often as it loses, against every opponent. But people play otherwise. In
 # an experiment, the next move of a player depended on whether the last round was won, lost or drawn
 # (Wang, Xu and Zhou 2014, *Social cycling and conditional responses in the Rock-Paper-Scissors
-# game*, Scientific Reports 4). So there is something to win for a player who finds out the style of
-# the opponent within a few rounds.
+# game*, Scientific Reports 4). So a player who learns the style of the opponent within a few rounds
+# can win more often than it loses.
 #
 # A trial is four matches against one opponent, and a match has five rounds. The reward of a round
 # is 1 for a win, -1 for a loss and 0 for a draw, so the unit of a return is wins minus losses. The
@@ -91,8 +91,8 @@ def rock_paper_scissors(*, matches: int = 4, rounds: int = 5):
 
 
 # %% [markdown]
-# The ceiling is exact, although 20 rounds have more than 10^19 histories. All that matters of a
-# history is how often the opponent did what each style says (`ceilings/belief_vectors`).
+# The ceiling is exact, although 20 rounds have more than 10^19 histories. A belief depends only
+# on how often the opponent did what each style says (`ceilings/belief_vectors`).
 #
 # ```
 # cd examples/applications
@@ -109,7 +109,8 @@ def rock_paper_scissors(*, matches: int = 4, rounds: int = 5):
 # move that wins most often against these counts. This is fictitious play (Brown 1951) for each
 # state. `psrl` and `qmdp` have the five styles with all their probabilities. `psrl` draws one style
 # from the posterior before each match and plays against this style. `qmdp` updates the posterior
-# after each round, and plays the best move on average over the styles.
+# after each round. It plays the move that would be best on average over the styles if the next
+# round told it the style.
 #
 # The learners have no list of styles. They train against simulated opponents, and see joint moves.
 
@@ -236,12 +237,12 @@ if __name__ == "__main__":
 #
 # ## What to choose
 #
-# - Whoever has a list of styles should use qmdp. A player sees the moves of the opponent whatever
-#   it plays, so information costs nothing, and qmdp is less than 0.0001 below the ceiling. psrl has
-#   the same list, but plays each match against one guess. Here nobody needs to explore.
+# - If you have a list of styles, use qmdp. A player sees the moves of the opponent whatever it
+#   plays, so nobody needs to explore, and the score of qmdp is less than 0.0001 below 1. psrl has
+#   the same list, but it plays each match against the style that it has drawn.
 # - rl2 needs no list, but simulated opponents: one seed has met 96,000. All its seeds come close to
 #   qmdp, and mann is nearly as good. es evolves such a network too, but its seeds differ much.
-# - counts needs neither a list nor a simulator. It learns each of the ten states for itself, and 20
+# - counts needs neither a list nor a simulator. It learns each of the ten states separately, and 20
 #   rounds are few for ten states. It would also learn a style that is on no list.
 # - maml and its relatives change little from match to match. What they gain by meta-training is a
 #   start that earns something against most styles.

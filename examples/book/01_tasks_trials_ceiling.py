@@ -24,8 +24,8 @@ print(tasks.reward[:, 0, :, 0].round(2))
 # How much can a player earn that does not know the means? With two pulls the answer is short. The
 # first pull pays 1/2 on average. If it paid 1, the posterior mean of this arm is 2/3, and the
 # player pulls the arm again. If it paid 0, the posterior mean of this arm is 1/3. Then the player
-# pulls the other arm, whose mean is still 1/2. The function `solve` computes this number for any
-# family that is small enough:
+# pulls the other arm, whose mean is still 1/2. The program below adds this up. The function `solve`
+# computes the same number for any family that is small enough:
 
 # %%
 from metarl_min.ceilings.bayes_optimal import solve
@@ -36,11 +36,12 @@ print(f"by hand {by_hand:.6f}, computed {ceiling_of_two.value:.6f}")
 assert abs(by_hand - ceiling_of_two.value) < 1e-12
 
 # %% [markdown]
-# The general rule is ceilings (2). The player has a belief about the task. A pull pays a reward
-# and changes the belief, so a pull is worth its mean reward plus the value of the belief after it.
-# The best player chooses the pull that is worth most. This player is called Bayes-optimal, and its
-# expected return is called the ceiling of the family. No player that meets the task through its
-# rewards alone has a larger expected return.
+# The general rule is ceilings (2). The player has a belief about the task: the posterior
+# distribution, given what the player has seen. A pull pays a reward and changes the belief. So the
+# value of a pull is its mean reward plus the mean value of the belief after it. The best player
+# chooses the pull with the largest value. This player is called Bayes-optimal, and its expected
+# return is called the ceiling of the family. No player that knows only the rewards of its own pulls
+# has a larger expected return.
 
 # %%
 ceiling = solve(family)
@@ -77,12 +78,12 @@ shares = [x.score_pdl for x in scores.values()]
 assert np.allclose(shares, [0.984, 0.689, 0.591], atol=0.01)
 
 # %% [markdown]
-# `score_pdl` is the same expectation with a much smaller error, evaluation (2): it adds up how
-# much each action loses against the best action for the belief, so the luck of the rewards
-# cancels.
+# `score_pdl` has the same expectation as the score, and a much smaller error, evaluation (2). It
+# adds up how much each action loses against the best action for the belief. These losses do not
+# contain the sampled rewards.
 #
 # The rest of this book is about players that are not written by hand. They are trained on many
-# tasks of a family, and the question is how near to 1 they come on tasks that they have never met.
+# tasks of a family. The question is how near to 1 they score on tasks that they have never met.
 
 # %% mystnb={"image": {"alt": "Mean reward of each pull: the Bayes-optimal player rises from one half to nearly two thirds; greedy is just below, Thompson sampling further below, random stays at one half."}}
 from matplotlib import pyplot as plt

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 2. A policy gradient, exactly
 #
-# This chapter has one task, and the player knows nothing about learning yet. A *policy* gives each
+# This chapter has one task, and the player does not learn during an episode. A *policy* gives each
 # action a probability. We change the probabilities so that the expected return grows.
 #
 # The task is again a bandit with two arms. Now the means are fixed: 0.2 and 0.9. The policy has
@@ -28,9 +28,9 @@ assert abs(J - 0.464278) < 5e-7
 #
 #     pi(a) (mean(a) - J).
 #
-# This is objectives (5). The bracket is called the advantage of the arm: how much better it is
-# than the policy. A logit grows if its arm is better than the policy, and it grows faster if the
-# arm is chosen often.
+# This is objectives (5). The factor mean(a) - J is called the advantage of the arm: it says how
+# much better the arm is than the policy. A logit grows if its arm is better than the policy, and it
+# grows faster if the policy chooses this arm often.
 
 # %%
 gradient = pi * (means - J)
@@ -65,11 +65,12 @@ logits = np.zeros(task.shape)  # [S, A]: the uniform policy
 print(f"a grid of 9 cells: J of the uniform policy = {J_grid.value(logits)[0]:.6f}")
 
 # %% [markdown]
-# ## Ascending it
+# ## Gradient ascent
 #
 # Gradient ascent adds the gradient to the logits, again and again. The step size is alpha. On the
 # bandit the expected return of a pull rises to 0.9, the mean of the better arm. On the grid the
-# expected return rises to the optimum, mdp (2), which needs no gradient.
+# expected return rises to the optimum. The function `optimal_return` computes the optimum by mdp
+# (2), without a gradient.
 
 # %%
 from metarl_min.mdps.mdp import optimal_return

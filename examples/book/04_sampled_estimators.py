@@ -1,17 +1,16 @@
 # %% [markdown]
 # # 4. What sampled estimators estimate
 #
-# In chapter 3 the player took the exact gradient of J for its step. A player does not know J. It
-# plays N episodes on the task, and estimates the gradient from their rewards. The adapted logits
-# are now random, because the episodes are random. So the objective is an expected return,
-# estimators (2):
+# In chapter 3 the player took the exact gradient of J for its step. But a player does not know J.
+# It plays N episodes on the task, and estimates the gradient from their rewards. Let D be the data
+# of the N episodes, and let g(D) be the estimate. D is random, so the adapted logits phi(D) are
+# random too, and the objective is an expected return, estimators (2):
 #
-#     phi(D) = theta + alpha g(D),    D = the data of N episodes
+#     phi(D) = theta + alpha g(D)
 #     F_N(theta) = E[J(phi(D))]
 #
 # The program below lists all data sets of a problem, with their probabilities. So F_N and its
-# gradient are finite sums, and no sampling hides a small error. The task is the bandit of chapters
-# 2 and 3.
+# gradient are finite sums without an error of sampling. The task is the bandit of chapters 2 and 3.
 
 # %%
 import numpy as np
@@ -37,16 +36,17 @@ limit = table[1].exact.F_inf
 assert abs(limit - 0.503087) < 5e-7
 
 # %% [markdown]
-# F_inf is the F of chapter 3: the exact step. With few episodes the step is noisy, and the return
-# after a noisy step is another number.
+# F_inf is the F of chapter 3, the return after an exact step. With few episodes the step is noisy,
+# and the expected return after a noisy step is another number.
 #
 # ## Two estimators of one gradient
 #
-# Theta changes F_N in two ways. The step phi(D) changes, for the same data: that is the chain rule
-# of chapter 3. And the *data* change: with another theta, other arms are pulled. Programs that
-# differentiate only the step compute the first part. It is called *plain* here. The second part is
-# the *score term*, trial_gradients (2): it makes an action more probable if the data with this
-# action lead to a better phi. The sum of both parts is called *emaml*.
+# F_N depends on theta in two ways. First, the same data lead from another theta to another phi(D).
+# The chain rule of chapter 3 gives this part of the gradient. Second, another theta pulls other
+# arms, so the probabilities of the data change. A program that differentiates only the step
+# computes the first part, which is called *plain* here. The second part is the *score term*,
+# trial_gradients (2): it makes an action more probable if the data with this action lead to a
+# better phi. The sum of both parts is called *emaml*.
 #
 # An estimator is a random number, so we look at its mean over all data sets:
 
@@ -61,13 +61,14 @@ for N, (exact, moments) in table.items():
 
 # %% [markdown]
 # The mean of emaml is the gradient of F_N, for every N. The mean of plain is 20 % too small, and
-# more episodes do not help. So *plain* is no estimate of grad F_N, and it is no estimate of grad
-# F_inf either.
+# more episodes do not help. So plain is biased for grad F_N. It is also biased for grad F_inf,
+# which is 0.181550 in this coordinate.
 #
-# ## Bias has a price, and so has its absence
+# ## Bias or variance
 #
-# The score term multiplies a score by a whole return, so it has a large variance. The variance
-# decides how many tasks one must average before the right direction is visible.
+# The score term multiplies a score by a whole return, so it has a large variance. The larger the
+# variance is, the more estimates one must average. An average over many tasks has one estimate for
+# each task. With few tasks, plain has the smaller error in spite of its bias:
 
 # %%
 for N in (1, 16):
@@ -80,9 +81,9 @@ assert table[16].moments["emaml"].variance > 100 * table[16].moments["plain"].va
 # %% [markdown]
 # ## Is my own estimator right?
 #
-# The same machine checks an estimator that you write. It compares the mean of your estimator with
-# the exact gradient, and if the two differ, it looks for a known mistake. Here the score term was
-# divided by the number of episodes:
+# The function `check_meta_gradient` checks an estimator that you write. It compares the mean of your
+# estimator with the exact gradient. If the two differ, it looks for a known mistake. Here the score
+# term is divided by the number of episodes, which is a mistake:
 
 # %%
 from metarl_min.basics import trees
@@ -100,5 +101,6 @@ print(report)
 assert not report and "plain + 1/N times the score term" in str(report)
 
 # %% [markdown]
-# Chapters 3 and 4 learn through a gradient step. The next chapter has no gradient step at all in a
-# trial: a network remembers what happened, and its memory does the learning.
+# In chapters 3 and 4, the player learns a task by a gradient step. In the next chapter there is no
+# gradient step in a trial: a network remembers what happened, and what it remembers changes its
+# actions.

@@ -2,11 +2,11 @@
 # # 5. Learning in a memory: RL^2
 #
 # In chapter 3 a player learned by a gradient step. In this chapter the parameters do not change
-# during a trial. The policy is a recurrent network. Its inputs are the last action and the last
-# reward, and its memory is carried from one pull to the next. Whatever the player learns about the
-# task must be in this memory. This learner is called RL^2.
+# during a trial. The policy is a recurrent network. Its main inputs are the last action and the
+# last reward, and it keeps its memory from one pull to the next. All that the player learns about
+# the task must be in this memory. This learner is called RL^2.
 #
-# The family is the family of chapter 1: two arms with uniform means, and five pulls.
+# The family is the family of chapter 1, with five pulls: the means of two arms are uniform.
 
 # %%
 import numpy as np
@@ -23,10 +23,10 @@ state = learner.init(np.random.default_rng(0))
 print({name: leaf.shape for name, leaf in state.theta.items()})
 
 # %% [markdown]
-# For the network a trial is one long episode. The outer learner is an ordinary policy gradient,
-# actor_critic (1), over whole trials of many tasks. There is no gradient through a learning step,
-# because there is no learning step. This is the difference to chapter 3: the learning rule is not
-# given, it is the thing that is learned.
+# For the network a trial is one long episode. Training follows an ordinary policy gradient,
+# actor_critic (1), over whole trials of many tasks. In chapter 3, the learning rule was given: it
+# was a gradient step, and MAML learned its start. Here the learning rule is not given. The network
+# learns the rule itself, and so no gradient passes through a gradient step.
 
 # %%
 
@@ -46,10 +46,10 @@ assert abs(curve[0]) < 0.1 and curve[-1] > 0.4
 # %% [markdown]
 # ## What has it learned?
 #
-# The weights are fixed now. But the player does not play the same arm all the time: it reacts to
-# the rewards of the trial. The two numbers below say how. After a first pull that paid, the player
-# stays with its arm. After a first pull that did not pay, it leaves the arm. Nobody wrote this
-# rule down.
+# The weights are fixed now. But the player does not pull the same arm all the time: it reacts to
+# the rewards of the trial. The two numbers below are probabilities. After a first pull that paid,
+# the player nearly always stays with its arm. After a first pull that did not pay, it nearly always
+# pulls the other arm. Nobody programmed this rule.
 
 # %%
 tasks = family.sample(np.random.default_rng(1), 20_000)
@@ -63,16 +63,16 @@ assert stays[paid].mean() > stays[~paid].mean() + 0.1
 
 # %% [markdown]
 # The Bayes-optimal player stays after a win, because the posterior mean 2/3 is above 1/2, and it
-# leaves after a loss, because 1/3 is below 1/2 (chapter 1). So the memory has become a kind of
-# posterior. `examples/looking_inside.py` measures how much of the posterior it contains.
+# leaves after a loss, because 1/3 is below 1/2 (chapter 1). To do this, the memory must contain
+# something of the posterior. `examples/looking_inside.py` measures how much it contains.
 #
 # ## A learning curve that proves nothing
 #
-# Does the reward rise within a trial? It does, but that is no proof of good learning: a poor
-# player that tries each arm and keeps the better one also has a rising curve. The proof is the
-# score, and the comparison with the same network without training, which has the score 0.
+# The reward of RL^2 rises from pull to pull. But this does not prove that training was good: a poor
+# player that tries each arm and keeps the better one also has a rising curve. What proves it is the
+# score, beside the score 0 of the same network before training.
 
-# %% mystnb={"image": {"alt": "Score of RL^2 over 300 iterations of training, from zero to nearly one. A dashed line at 1 is the ceiling."}}
+# %% mystnb={"image": {"alt": "Score of RL^2 over 300 iterations of training, from 0 to nearly 0.9. A dashed line at 1 is the ceiling."}}
 from matplotlib import pyplot as plt
 
 figure, axes = plt.subplots(figsize=(5.5, 3), layout="constrained")
@@ -85,5 +85,5 @@ axes.set(xlabel="iterations of training", ylabel="score")
 plt.show()
 
 # %% [markdown]
-# A memory of 16 numbers is enough for two arms. The next chapter has a task in which the player
-# must remember several things at once, and look the right one up.
+# A memory of 16 numbers is enough for two arms. In the next chapter, the player must remember
+# several records at once, and find the right one again.

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 6. An external memory
 #
-# In chapter 5 all knowledge was in one vector, and every step changed the whole vector. Some tasks
-# ask for more. In the family below, each step shows one of several *cues*, and for each cue one of
-# two arms pays. To play well, one must remember for each cue which arm paid, and find this record
-# again when the cue returns.
+# In chapter 5 the memory was one vector, and every step changed the whole vector. Some tasks need
+# another memory. In the family below, each step shows one of several *cues*, and for each cue one
+# of two arms pays. To play well, a player must remember for each cue which arm paid, and must find
+# this record again when the cue returns.
 
 # %%
 import numpy as np
@@ -19,10 +19,10 @@ print(f"random {ceiling.random:.3f}, Bayes-optimal {ceiling.value:.3f}")
 # %% [markdown]
 # ## A memory of rows
 #
-# An external memory is a table. Each row has an *address* and a *content*. A network makes a key,
-# and compares it with all addresses by the cosine, addressing (1). A softmax turns the
-# similarities into weights, addressing (3), and the reading is the weighted mean of the contents,
-# addressing (5).
+# An external memory is a table. Each row has an *address* and a *content*. A network computes a
+# vector, the key. The similarity of the key and an address is their cosine, addressing (1). A
+# softmax turns the similarities into weights, addressing (3). The reading is the weighted mean of
+# the contents, addressing (5). The *strength* multiplies the similarities before the softmax.
 
 # %%
 from metarl_min.memory import addressing
@@ -38,14 +38,16 @@ for strength in (1.0, 10.0):
 assert answer[1] > 0.99
 
 # %% [markdown]
-# With a large strength, the reading is the content of the most similar row. Every operation is
-# smooth, so gradients pass through it. That is why the network can learn what to write.
+# With a large strength, the reading is the content of the most similar row. The reading is a smooth
+# function of the key and of the contents. So gradients pass through it, and the network can learn
+# what to write.
 #
 # ## Where to write
 #
-# A new record should not destroy an old one. The *usage* of a row grows if the row is read or
-# written, and decays otherwise, addressing (12). New records go to the least used row, addressing
-# (7), and a record that was just read can be updated in its place, addressing (8). A gate chooses.
+# A new record should not overwrite an old one that is still needed. The *usage* of a row grows if
+# the row is read or written, and decays otherwise, addressing (12). A new record is written to the
+# least used row, addressing (7). A record that was just read can also be changed in its own row. A
+# gate between 0 and 1 chooses between the two rows, addressing (8).
 
 # %%
 usage, last_reading = np.array([0.9, 0.2, 0.6]), np.array([0.0, 0.0, 1.0])
@@ -56,11 +58,11 @@ for gate in (0.0, 1.0):
 assert np.argmax(least) == 1
 
 # %% [markdown]
-# ## By hand, it solves the task
+# ## A memory of rows is enough for the task
 #
-# Before we train anything: is such a memory enough? This player writes one row for each cue, with
-# the arm that pays, and looks the cue up when it returns. It tries arm 0 at a new cue. It earns
-# what the Bayes-optimal player earns.
+# The next player is written by hand. It writes one row for each cue, with the arm that pays, and
+# reads this row when the cue returns. At a new cue it pulls arm 0. It earns what the Bayes-optimal
+# player earns, so a memory of rows is enough for this task.
 
 # %%
 tasks = family.sample(np.random.default_rng(0), 4000)
@@ -79,19 +81,19 @@ print(f"mean return {total.mean():.3f} +- {error / 5:.3f}, ceiling {ceiling.valu
 assert abs(total.mean() - ceiling.value) < error
 
 # %% [markdown]
-# ## Trained
+# ## MANN
 #
-# MANN is RL^2 with this memory in the place of the plain vector. On the default family
-# `contextual` the median scores over five seeds are .912 for MANN, and .510 for RL^2 with a vector
-# (README, the table of `train`). That training takes minutes, so this page only shows the memory
-# that the network learns to use. `examples/reading_and_writing.py` trains a smaller one, and draws
-# which rows it writes and reads.
+# The learner MANN is RL^2 with an external memory beside its network. On the default family
+# `contextual` the median scores over five seeds are .912 for MANN and .510 for RL^2. The page "More
+# results" has these scores. This training takes minutes. So this chapter only shows the memory
+# before training: the shapes of its arrays. `examples/reading_and_writing.py` trains a smaller
+# network, and draws which rows it writes and reads.
 
 # %%
 from metarl_min.memory import external_memory
 
 policy = external_memory.policy(16)
-params = policy.init(np.random.default_rng(0), 7, 2)
+params = policy.init(np.random.default_rng(0), 7, 2)  # 7 inputs, 2 actions
 memory = policy.initial_memory(params, 1)
 print({name: np.shape(x) for name, x in memory._asdict().items()})
 

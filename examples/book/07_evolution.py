@@ -1,17 +1,17 @@
 # %% [markdown]
 # # 7. Evolution
 #
-# Chapters 2 to 6 needed a derivative of something. This chapter needs only the *fitness* of a
-# vector of parameters: one number, for example the mean return of some trials. Evolution changes
-# the parameters at random, and keeps what is fitter.
+# The learners of chapters 2 to 6 need derivatives. The learners of this chapter need only the
+# *fitness* of a vector of parameters: one number, for example the mean return of some trials.
+# Evolution changes the parameters at random, and prefers changes with a larger fitness.
 #
 # ## A gradient without a derivative
 #
-# Add a random direction e to the parameters, and subtract it. The difference of the two fitnesses
-# says whether e is a good direction. Weigh each direction by its difference and add them up: that
-# is an evolution strategy, search_gradients (3). On average it is the gradient of a smoothed
-# fitness, search_gradients (1). The fitness here is F of chapter 3, the return after one gradient
-# step.
+# Draw a random direction e. Compute the fitness of the parameters plus sigma e, and of the
+# parameters minus sigma e. The difference of the two says whether e is a good direction. An
+# *evolution strategy* multiplies each direction by its difference, and averages over the
+# directions, search_gradients (3). The mean of this estimate is the gradient of a smoothed fitness,
+# search_gradients (1). The fitness here is F of chapter 3, the return after one gradient step.
 
 # %%
 import numpy as np
@@ -38,14 +38,15 @@ error = 5 * np.sqrt(2 * (exact @ exact) / n)  # search_gradients (5)
 assert np.abs(g - exact).max() < error + sigma**2
 
 # %% [markdown]
-# A hundred thousand directions give three digits. In exchange, nothing had to be differentiated: F
-# may contain sampled pulls, arg-max choices, or a program that nobody can differentiate. This is
-# how `learners/es_maml` learns the start of MAML.
+# With a hundred thousand directions, two digits are right. The advantage is that nothing had to be
+# differentiated: F may contain sampled pulls, an argmax, or a program without derivatives. In this
+# way `learners/es_maml` learns the start of MAML.
 #
-# ## The price is the number of parameters
+# ## The error grows with the number of parameters
 #
-# With D parameters the error of one estimate grows with D, search_gradients (5), and a gradient by
-# the chain rule does not. So evolution is good for few parameters. A *learning rule* has few.
+# The squared error of an estimate is proportional to D + 1, where D is the number of parameters,
+# search_gradients (5). A gradient by the chain rule has no such error. So evolution is good for few
+# parameters, and a *learning rule* can have few.
 
 # %%
 for D in (2, 20, 200):
@@ -60,10 +61,10 @@ for D in (2, 20, 200):
 # %% [markdown]
 # ## Evolving a learning rule
 #
-# The player of chapter 5 had a network for its learning rule. Here the rule is a formula with six
-# coefficients, evolved_rule (1) and (2): how large the first estimate of an arm is, how many pulls
-# this estimate counts as, how greedy the choice is, and so on. Evolution finds the coefficients
-# for the family of chapter 1.
+# In chapter 5 the learning rule was a network. Here it is a formula with six coefficients,
+# evolved_rule (1) and (2). One coefficient is the first estimate of the value of an arm, another is
+# the number of pulls that this estimate is worth, and a third says how greedy the choice is.
+# Evolution finds the coefficients for the family of chapter 1.
 
 # %%
 from metarl_min import evaluation, training
@@ -83,6 +84,6 @@ print(evolved_rule.formula(evolved_rule.coefficients(state.theta["rule"])))
 assert scores[100] > scores[1] + 0.2 and scores[100] > 0.8
 
 # %% [markdown]
-# The result is a formula that one can read. Q is the posterior mean of an arm under some Beta
-# prior, evolved_rule (3), and the rule becomes greedier during the trial. Thompson sampling scores
-# 0.69 on this family, and greedy 0.98.
+# The result is a formula that one can read. Q is the posterior mean of an arm under a Beta prior,
+# evolved_rule (3). The factor of Q grows with t, so the rule becomes greedier during the trial. By
+# chapter 1, Thompson sampling scores 0.69 on this family, and greedy 0.98.

@@ -1,16 +1,16 @@
 # %% [markdown]
 # # 8. Learning to explore, and what each kind cannot learn
 #
-# All players of this book were trained for the return of whole trials. So they are paid for
-# exploring early if it helps later. Do they learn to explore? Each kind has a limit of its own,
-# and each limit can be shown exactly.
+# A learner that is trained for the return of whole trials is rewarded for early exploration, if the
+# exploration leads to larger returns later. Does it learn to explore? Each kind of learner has a
+# limit of its own. This chapter shows four limits, three of them with exact numbers.
 #
-# ## A start cannot say "not this one again"
+# ## A start holds only what the tasks have in common
 #
-# MAML learns a start, and one start serves all tasks. If the arms are exchangeable, so that every
-# arm is equally likely to be the best, then the best start is the uniform policy, and
-# meta-training has nothing to find. In the first family below, one of the first two arms of four
-# is good. In the second family, any of the four may be good.
+# MAML learns one start for all tasks. Arms are *exchangeable* if every arm is equally likely to be
+# the best one. Then the gradient at the uniform policy is zero, and meta-training finds nothing. In
+# the first family below, one of the first two arms of four is good. In the second family, any of
+# the four may be good.
 
 # %%
 import numpy as np
@@ -38,15 +38,17 @@ print(f"gain by meta-training: {shared:.3f} if two arms may be good, {exchangeab
 assert shared > 0.2 and abs(exchangeable) < 1e-12
 
 # %% [markdown]
-# The gradient at the uniform start is zero by symmetry, so training does not move. Nothing is
-# wrong with the algorithm. The family has nothing in common that a start could hold.
+# In the second family the gradient at the uniform start is zero by symmetry, so training does not
+# change the start. The algorithm is right: the tasks have nothing in common that a start could
+# hold.
 #
-# ## Without the score term, exploration is not paid
+# ## Without the score term, exploration is not rewarded
 #
-# Chapter 4 had two estimators: plain, which differentiates the step, and emaml, which also counts
-# that other pulls lead to other steps. The second part is the part that pays for exploration. Here
-# arm 0 always pays 0.5. Arm 1 pays 1 in one task of two and 0 in the other. Its mean is 0.5 as
-# well, so before adapting both arms are equal. But a pull of arm 1 tells the task.
+# Chapter 4 had two estimators. plain differentiates the step. emaml adds the score term, because
+# other pulls lead to other steps. Only the score term rewards exploration. In the next family there
+# are two tasks. Arm 0 always pays 0.5. Arm 1 pays 1 in the first task and 0 in the second. The mean
+# of arm 1 over the tasks is also 0.5, so before adaptation both arms are equally good. But a pull
+# of arm 1 tells the player which task it plays.
 
 # %%
 from metarl_min.gradients import meta_gradients
@@ -69,18 +71,18 @@ print({name: round(float(x), 6) for name, x in slopes.items()})
 assert np.allclose([slopes["plain"], slopes["emaml"]], [-0.026248, 0.021351], atol=5e-7)
 
 # %% [markdown]
-# Both numbers are slopes in the logit of the informative arm. They have different signs. The mean
-# of emaml is the gradient of the return after the step, so one should pull this arm more often.
-# The program without the score term learns to avoid it.
+# Both numbers are derivatives of the return in the logit of arm 1, the informative arm. They have
+# different signs. The mean of emaml is the exact gradient of the return after the step, so a player
+# should pull this arm more often. A learner with plain learns to avoid it.
 #
-# ## A memory can stop too early
+# ## A policy with a memory can become deterministic too early
 #
-# RL^2 could represent every rule, also the Bayes-optimal one. But it can end in a local optimum.
-# If the policy becomes deterministic too early, one arm is never tried after some history. Then
-# nothing is learned about it, and the gradient is zero, however good the arm is.
-# `examples/local_optimum.py` shows this with the exact gradient over all histories: without an
-# entropy bonus the score ends near 0.8 or 0.9, and with the bonus above 0.99. The reason is one
-# line of algebra, policies (3): the gradient of a logit has the factor pi(a).
+# A network with a large enough memory can play the Bayes-optimal rule. But training can end in a
+# local optimum. If the policy becomes deterministic too early, there are histories after which it
+# never pulls one of the arms. Then it learns nothing about this arm, and the gradient is nearly
+# zero, even if the arm is good. `examples/local_optimum.py` shows this with the exact gradient over
+# all histories: without an entropy bonus the score ends near 0.8 or 0.9, and with the bonus above
+# 0.99. The reason is policies (3): the gradient of a logit has the factor pi(a).
 
 # %%
 for chance in (0.5, 1e-2, 1e-6):
@@ -91,17 +93,18 @@ for chance in (0.5, 1e-2, 1e-6):
 assert slope[1] < 1e-6
 
 # %% [markdown]
-# ## Evolution does not see what it did not try
+# ## Evolution needs members that play differently
 #
-# An evolution strategy compares members by their fitness. If all members play the same arm after
-# all, their fitnesses are equal, and the estimate is zero. A larger sigma makes members differ
-# more, and it also smooths the fitness more, so that the optimum moves.
+# An evolution strategy compares the fitnesses of the members of a population. If all members play
+# in the same way, their fitnesses are equal, and the estimate is zero. With a larger sigma the
+# members differ more. But a larger sigma also smooths the fitness more, so the maximum of the
+# smoothed fitness is elsewhere.
 #
-# ## In one table
+# ## Summary
 #
-# | kind | learns | cannot |
+# | kind | what it learns | its limit |
 # |---|---|---|
-# | MAML and relatives | a start, and a step size | use what only the history of the trial tells, beyond one step |
-# | RL^2, MANN | a whole learning rule in a memory | leave a deterministic local optimum; learn from few trials |
-# | evolution | anything with a fitness | many parameters; small differences of noisy fitnesses |
-# | classical players | nothing: they are given the prior | families without a known prior |
+# | MAML and relatives | a start, and a step size | it holds only what the tasks have in common |
+# | RL^2, MANN | a learning rule in a memory | training can end in a deterministic local optimum |
+# | evolution | any parameters with a fitness | its error grows with the number of parameters |
+# | classical players | nothing: they are given the prior | the prior must be known |

@@ -13,8 +13,8 @@ objectives L_k, one for each iterate:
     (2)  F(theta) = sum_k L_k(phi_k)                                                [definition]
 
 In MAML as published, L_k = 0 for k < K. In a trial, the learner plays some episodes with each
-iterate, and the rewards of all episodes count. So all K + 1 outer objectives are used. In this
-module, L_k is any outer objective and J_k is any inner objective.
+iterate, and the rewards of all episodes count. So then no outer objective is 0. In this module, L_k
+is any outer objective and J_k is any inner objective.
 
 The adjoint v_k = dF/dphi_k is the gradient of F in phi_k if all later iterates follow from phi_k by
 (1). Adjoints are computed backwards:
@@ -53,18 +53,19 @@ alpha is a number, the product in (6) is the inner product:
     v_{k+1} is the gradient of F in phi_{k+1}, so the derivative of F is v_{k+1} grad J_k(phi_k).
     By the chain rule, dF/dalpha is the sum of this derivative over all k.
 
-All tasks share theta and alpha, so the gradients in theta and alpha are summed over the tasks.
+(3), (4) and (6) hold for one task. All tasks share theta and alpha, so the gradients in theta and
+alpha are sums over the tasks, and for (5) this sum is divided by M.
 
-A Tree is a dict of arrays, which are called leaves. `sum_tasks(tree, like)` sums each leaf over the
-tasks, if the leaves of `like` have no axis M. `adjoints`, `first_order_adjoints` and
-`alpha_gradient` trust their arguments.
+A Tree is a dict of arrays, which are called leaves. `sum_tasks(tree, like)` sums each leaf of
+`tree` over the tasks, if the leaves of `like` have no axis M. `adjoints`, `first_order_adjoints`
+and `alpha_gradient` trust their arguments.
 
 Three functions compute the gradient of (5). In `meta_gradient_reverse_over_reverse`, autograd
 computes the inner gradient, and then differentiates this computation. In `meta_gradient`, the inner
 gradient is a formula of `objectives`, and autograd differentiates the formula.
-`meta_gradient_by_hessian_products` is the chain (3), without autograd. The plain form is
-tests/adaptation_by_hand.py, with loops over trajectories. In the example, two arms pay 0.2 and 0.9,
-the logits are (0.3, -0.2), and one inner step has alpha = 0.7.
+`meta_gradient_by_hessian_products` computes (3), without autograd. The plain form, with loops over
+trajectories, is in tests/adaptation_by_hand.py. In the example, two arms pay 0.2 and 0.9, the
+logits are (0.3, -0.2), and one inner step has alpha = 0.7.
 
 >>> from metarl_min.gradients.objectives import expected_return_objective
 >>> from metarl_min.mdps.mdp import MDP
@@ -151,8 +152,8 @@ def adjoints(
         if k < len(inner) and inner[k] is not None:
             at = phi, hidden, trees.scale(result[-1], alpha)
             parts = [*parts, policy.hessian_product(*at, *derivatives)]
-        # At k = 0, `backward` is called once for all tasks: it is linear in u, so the sum of u over
-        # the tasks gives the sum of the gradients.
+        # If the tasks share phi_0, `backward` is called once for all of them. It is linear in u, so
+        # the sum of u over the tasks gives the sum of the gradients.
         parts = [sum_tasks(part, phi) for part in parts] if k == 0 else parts
         if outer[k] is not None:
             u = outer[k].gradient_at(pi)
@@ -174,8 +175,8 @@ def alpha_gradient(
 ) -> Tree:
     """Return the gradient of F in the step size of each parameter, eq. (6), from the adjoints v.
 
-    The gradient is summed over the tasks. If alpha is one number, dF/dalpha is the sum of all
-    entries of this gradient.
+    The gradient is a sum over the tasks. If alpha is one number, dF/dalpha is the sum of all
+    entries of the returned Tree.
     """
     passes = passes or passes_of_path(policy, path, inner)
     total = trees.map_leaves(onp.zeros_like, path[0])
@@ -214,7 +215,7 @@ def meta_gradient_reverse_over_reverse(
     def F_inf(theta: Tree) -> Any:
         phi = trees.broadcast_to_tasks(theta, J.num_tasks)
         for _ in range(num_steps):
-            # Each task has its own phi, so the gradient of the sum holds the gradient of each task.
+            # Each task has its own phi, so the gradient of the sum has one gradient for each task.
             g = grad(lambda phi: np.sum(J.value(policy.logits(phi))))(phi)
             phi = trees.add_scaled(phi, alpha, g)
         return np.mean(J.value(policy.logits(phi)))

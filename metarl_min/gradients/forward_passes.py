@@ -1,10 +1,10 @@
-"""The inner loop, and what it computes at each iterate that later derivatives use again.
+"""The inner loop, with the results at each iterate that later derivatives use again.
 
 The derivatives of an objective at an iterate phi need the hidden activations of the network, the
 probabilities pi, and, for the expected return, the values and the occupancy of pi. An inner step
-computes all of these. The backward chain of `adaptation` needs them a second time. So the fast form
-of the inner loop, `forward_passes`, keeps them. `take_steps` is the plain form, which autograd can
-trace. Both have the same iterates. The functions trust their arguments.
+computes all of these, and the adjoints of `adaptation` need them a second time. So the fast form of
+the inner loop, `forward_passes`, returns them too. `take_steps` is the plain form, which autograd
+can trace. Both forms return the same iterates. The functions trust their arguments.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from metarl_min.basics.trees import Array, Tree
 from metarl_min.gradients.objective import Objective
 from metarl_min.mdps.policies import Policy, softmax
 
-Objectives = Sequence[Any]  # one for each iterate or step: each is an Objective or None
+Objectives = Sequence[Any]  # an Objective or None for each iterate, or for each inner step
 
 
 class ForwardPass(NamedTuple):
@@ -57,7 +57,7 @@ def with_objective(forward: ForwardPass, objective: Objective | None) -> Forward
 
 
 def next_iterate_of(policy: Policy, phi: Tree, alpha: Any, forward: ForwardPass) -> Tree:
-    """Return the iterate after an inner step from phi, whose forward pass has an objective."""
+    """Return the iterate after an inner step from phi. Its forward pass must have an objective."""
     g = policy.backward(phi, forward.hidden, forward.derivatives.gradient)
     return trees.add_scaled(phi, alpha, g)
 
@@ -65,7 +65,7 @@ def next_iterate_of(policy: Policy, phi: Tree, alpha: Any, forward: ForwardPass)
 def forward_passes(
     policy: Policy, theta: Tree, alpha: Any, inner: Objectives
 ) -> tuple[list[Tree], list[ForwardPass]]:
-    """Return `take_steps`, and the forward pass of every iterate."""
+    """Return the iterates phi_0 .. phi_K, as `take_steps` does, and the forward pass at each."""
     path, passes = [theta], []
     for objective in inner:
         passes.append(with_objective(forward_pass(policy, path[-1]), objective))
@@ -74,6 +74,6 @@ def forward_passes(
 
 
 def passes_of_path(policy: Policy, path: Sequence[Tree], inner: Objectives) -> Passes:
-    """Return the forward pass of every iterate of a path that is known."""
+    """Return the forward pass at each iterate of a path, whose iterates are already known."""
     pairs = zip(path, [*inner, None], strict=True)
     return [with_objective(forward_pass(policy, phi), J) for phi, J in pairs]

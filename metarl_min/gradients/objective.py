@@ -15,7 +15,7 @@ from metarl_min.mdps.policies import softmax
 class Derivatives(NamedTuple):
     """The derivatives of an objective in the logits z at one point.
 
-    What the gradient has computed is kept, so that a product with the Hessian uses it again.
+    `hessian_product` uses the results again from which the gradient was computed.
     """
 
     gradient: Array  # [M, S, A]
@@ -30,7 +30,7 @@ def _check(num_tasks: Any, shape: Any, *functions: Any) -> tuple[Any, ...]:
 
 @checked(_check)
 class Objective(NamedTuple):
-    """A function of the logits z [..., M, S, A] with one value for each task, and derivatives.
+    """A function of the logits z [..., M, S, A] with one value for each task, and its derivatives.
 
     The derivatives in z depend on z only through the probabilities pi = softmax(z). The fields
     `gradient_at` and `derivatives_at` trust their arguments, and the methods check them.

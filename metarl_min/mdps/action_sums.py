@@ -16,9 +16,11 @@ SMALL = 400  # entries of an array that NumPy reduces faster than a loop over th
 def over_actions(ufunc: Any, x: Array) -> Array:
     """Reduce the last axis with a ufunc, and keep this axis with length 1. [..., A] -> [..., 1]
 
-    If there are at most 8 actions, the ufunc combines the arrays x[..., 0], x[..., 1], .. one after
-    the other. In large arrays this is 2 to 40 times faster than the reduction of NumPy. NumPy adds
-    fewer than 8 numbers in the same order, so a small array has the same bits in both ways.
+    With at most 8 actions, a loop combines the arrays x[..., 0], x[..., 1], .. one after the other.
+    In large arrays this is 2 to 40 times faster than the reduction of NumPy. A small array with
+    fewer than 8 actions is reduced by NumPy, which adds these numbers in the same order. So the
+    bits of a result do not depend on the size of the array. NumPy adds 8 numbers in another order,
+    so 8 actions always use the loop.
     """
     A = x.shape[-1]
     if A > 8 or (A < 8 and x.size <= SMALL):

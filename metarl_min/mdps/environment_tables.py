@@ -1,17 +1,17 @@
-"""The MDP of an environment of Gymnasium that has a table, as the toy-text environments have.
+"""The MDP of an environment of Gymnasium that has a table, such as FrozenLake.
 
-Such an environment has a table `P` for `mdp_tables.from_lists`, the probabilities
-`initial_state_distrib` of its first state and, in its spec, a limit of steps. These facts were
+Such an environment has a table `P` for `mdp_tables.from_lists`, and the probabilities
+`initial_state_distrib` of its first state. Its spec may have a limit of steps. These facts were
 measured on Gymnasium 1.4.0:
 
-- `FrozenLake-v1` is its table, with every map, `success_rate` and `reward_schedule`. The limit is
-  100 steps, and 200 for `FrozenLake8x8-v1`.
-- `CliffWalking-v1` has no limit of steps. In its table the goal is not absorbing, but all arrivals
-  there are terminated, so `from_lists` makes it absorbing. A fall off the cliff leads back to the
-  start, and the episode goes on.
-- In the table of `Taxi-v4`, a taxi that has delivered can drive on, so the MDP has one more state,
-  which is absorbing. With `fickle_passenger=True` the steps also change the destination, and the
-  table does not contain this.
+- `FrozenLake-v1` follows its table, with every map, `success_rate` and `reward_schedule`. The limit
+  of steps is 100, and 200 for `FrozenLake8x8-v1`.
+- `CliffWalking-v1` has no limit of steps. In its table the goal is not absorbing, but an episode
+  ends at each arrival there, so `from_lists` makes the goal absorbing. A fall off the cliff leads
+  back to the start, and the episode goes on.
+- In the table of `Taxi-v4`, a taxi can drive on after the delivery. So the MDP has one more state,
+  which is absorbing: a delivery leads there. With `fickle_passenger=True` the steps also change the
+  destination, and the table does not contain this.
 - `Blackjack-v1` has no table.
 
 Environments are recognised by their attributes, so this module does not import Gymnasium.
@@ -59,9 +59,9 @@ def _layers(env: Any) -> list[Any]:
 def from_environment(env: Any) -> TabularEnvironment:
     """Return the MDP of an environment with a table, and its horizon.
 
-    With a horizon, the return of an episode is that of `optimum(mdp, horizon)`. TypeError or
-    ValueError if there is no table, if the table does not contain all that happens, and for all
-    errors of `from_lists`.
+    If there is a horizon, `optimum(mdp, horizon)` has the best return of an episode. TypeError or
+    ValueError if there is no table, if the environment does something that its table does not
+    contain, and for all errors of `from_lists`.
 
     >>> import numpy as np
     >>> from types import SimpleNamespace

@@ -32,8 +32,8 @@ def _check(
 class Episodes(NamedTuple):
     """Sampled episodes [..., N, T]. The leading axes belong to the tasks.
 
-    `last_arrivals` are the states in which the last steps end. They are None where they are not
-    known. TypeError or ValueError if an entry is not of the kind below, or if a shape differs.
+    `last_arrivals` are the states in which the last steps end, or None if they are not known.
+    TypeError or ValueError if a field is not of the kind below, or if a shape differs.
     """
 
     states: Array  # [..., N, T] whole numbers

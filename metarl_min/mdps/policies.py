@@ -17,7 +17,7 @@ Let f depend on the probabilities of one state. Then the gradient of f in the lo
     Steps of (4): division by pi(a') gives dlog pi(a')/dz(a) = 1{a = a'} - pi(a).
     The chain rule gives df/dz(a) = sum_a' u(a') dlog pi(a')/dz(a). This is (4).
 
-At state s, the entropy of a policy pi, and the divergence of pi from a policy mu, are in nats:
+The entropy of a policy pi, and the divergence of pi from a policy mu, have a value at each state:
 
     (5)  entropy(s) = - sum_a pi(a|s) log pi(a|s)                              [Shannon 1948]
     (6)  KL(pi || mu)(s) = sum_a pi(a|s) (log pi(a|s) - log mu(a|s))  [Kullback and Leibler 1951]

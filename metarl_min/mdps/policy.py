@@ -21,9 +21,9 @@ class Policy(NamedTuple):
     """A policy: a function that makes parameters, and three functions of these parameters.
 
     If the parameters have leading axes, the logits z have these leading axes too. f is any function
-    of z, and u = df/dz. `forward` returns z, and the `hidden` values of the computation, which the
-    derivatives use again. The function `curvature` of `hessian_product` returns (d2f/dz2) delta_z.
-    Only the field `init` checks its arguments.
+    of z, and u = df/dz. `forward` returns z and the values `hidden`, which the derivatives use
+    again. The argument `curvature` of `hessian_product` is a function: it multiplies the second
+    derivative d2f/dz2 by delta_z, the derivative of z along v. Only `init` checks its arguments.
     """
 
     init: Callable[[Rng, int, int], Tree]  # (rng, S, A) -> parameters

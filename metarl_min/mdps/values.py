@@ -1,8 +1,8 @@
 """The exact value of a policy: its expected return, occupancy, gradient and Hessian.
 
-A memoryless policy pi [S, A] plays one MDP for T steps. In this module, k is the number of steps
-to go. V_k(s) is the expected discounted return of k steps that start in state s. Q_k(s,a) is this
-return if the first action is a:
+A memoryless policy pi [S, A] plays one MDP for T steps. In this module, k is a number of remaining
+steps. V_k(s) is the expected discounted return of k steps that start in state s. Q_k(s,a) is the
+same return if the first action is a:
 
     (1)  Q_k(s,a) = r(s,a) + gamma sum_s' P(s'|s,a) V_{k-1}(s'),
          V_k(s) = sum_a pi(a|s) Q_k(s,a),  V_0 = 0            [Sutton and Barto 2018, eq. 4.5]
@@ -17,8 +17,8 @@ The policy-gradient theorem takes the entries of the table pi as independent var
 
     (4)  dJ/dpi(a|s) = sum_{t<T} d_t(s) Q_{T-t}(s,a)            [Sutton et al. 2000, th. 1]
 
-    Steps of (4): let pi(a|s) change at time t only. Then J = c + sum_s d_t(s) V_{T-t}(s). The
-    number c is the expected return before t. c, d_t and V_{T-t-1} do not change, so by (1) the
+    Steps of (4): let pi(a|s) change at time t only. Then J = c + sum_s d_t(s) V_{T-t}(s), where c
+    is the expected return of the steps before t. c, d_t and V_{T-t-1} do not change. So by (1) the
     derivative of J is d_t(s) Q_{T-t}(s,a). The chain rule adds these derivatives over all t.
 
 Skip (5) at first reading: only second derivatives need (5). The policy moves along v [S, A], and
@@ -102,7 +102,7 @@ def _matrices(probs: Array, prepared: PreparedMDP) -> Array:
 
 
 def _sources(probs: Array, prepared: PreparedMDP) -> Array:
-    """Return r_pi and 0 for every t, and rho in the place of the first 0. -> [T, 2, ..., S]"""
+    """Return the sources: r_pi and 0 for every t, but r_pi and rho for t = 0. -> [T, 2, ..., S]"""
     leading = onp.broadcast_shapes(probs.shape[:-2], prepared.leading)
     sources = onp.zeros((prepared.horizon or 1, 2, *leading, probs.shape[-2]))
     sources[:, 0] = onp.sum(probs * prepared.rewards, axis=-1)
@@ -117,7 +117,7 @@ def _values_and_occupancy(probs: Array, prepared: PreparedMDP) -> tuple[Run, Arr
 
 
 def _values_to_go(Vd: Array, horizon: int | None) -> Array:
-    """Return V_{T-1-t} at each t. Vd [T, 2, ..., S] -> [T, ..., S]"""
+    """Return V_{T-1-t} for each t. Vd [T, 2, ..., S] -> [T, ..., S]"""
     return previous(Vd[:, 0], horizon)[::-1]  # Vd[t-1, 0] is V_t; [::-1] replaces t by T-1-t
 
 
@@ -141,7 +141,7 @@ def prepared_return(probs: Array, prepared: PreparedMDP) -> Array:
 
 @primitive
 def prepared_gradient(probs: Array, prepared: PreparedMDP) -> Array:
-    """Return dJ/dpi, eqs. (4), (6) and (7). probs [..., S, A], from `broadcast` -> [..., S, A]"""
+    """Return dJ/dpi, eqs. (4), (6), (7). [..., S, A]; `broadcast` gives probs all leading axes."""
     if prepared.horizon == 1:
         return prepared.initial[..., None] * prepared.rewards + onp.zeros(probs.shape)
     _, Vd = _values_and_occupancy(probs, prepared)
@@ -151,7 +151,7 @@ def prepared_gradient(probs: Array, prepared: PreparedMDP) -> Array:
 def prepared_derivatives(probs: Array, prepared: PreparedMDP) -> tuple[Array, Run]:
     """Return dJ/dpi, and the function that multiplies the Hessian of J by v: eqs. (4), (5), (7).
 
-    The function v -> Hess J v keeps V and d of the policy, so a product runs the recursions once.
+    The function v -> Hess J v uses V and d again, so each product runs the recursions once.
     """
     run, Vd = _values_and_occupancy(probs, prepared)
     d, V = Vd[:, 1], _values_to_go(Vd, prepared.horizon)

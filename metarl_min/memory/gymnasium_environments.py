@@ -1,21 +1,22 @@
 """Families of tasks as environments of Gymnasium, for learners of other libraries.
 
-One trial is one episode of Gymnasium. `reset` draws a new task, which is hidden, and `step` is
-called N T times. After that `terminated` is true, and the next `reset` draws the next task. A
-learner with a memory must clear it at the start of an episode of Gymnasium, and only there. So it
-keeps its memory through the N episodes of a trial, as RL^2 does.
+One trial is one episode of Gymnasium. `reset` draws a new task, which is hidden. Then `step` is
+called N T times, and the last call returns `terminated` = True. The next `reset` draws the next
+task. A learner with a memory must clear it at the start of an episode of Gymnasium, and only there.
+So it keeps its memory through the N episodes of a trial, as RL^2 does.
 
 - The observation is x_t of recurrent_agents (1), as float32: the state, the previous action and the
   previous reward divided by `tasks.reward_unit(family)`, and 1 at the first step of each of the N
   episodes. After the last step of the trial, the observation is the arrival of this step.
-- The reward is that of `rollouts.sampler`, in its own unit and with its noise.
+- The reward is drawn with the noise of the family, and is not divided by the unit.
 - `terminated` is true after step N T, because nothing is paid after a trial. `truncated` is never
   true: it tells a learner to add an estimated value of the last observation, but this value is 0.
-- An episode that reaches an absorbing state goes on until its step T. In these steps, `alive` of
-  `infos` is False, and the reward is 0. So all trials of a family have the same number of steps.
-- `infos` of a step say which step was taken: `trial_episode` from 0 to N - 1, `episode_step` from 0
-  to T - 1, and `alive`. They are for records: a player must not read `alive`, because it depends on
-  the hidden task.
+- An episode that reaches an absorbing state goes on until its step T. In the steps after the
+  arrival, `infos["alive"]` is False, and the reward is 0. So all trials of a family have the same
+  number of steps.
+- `infos` say which step was taken: `trial_episode` is from 0 to N - 1, and `episode_step` is from 0
+  to T - 1. The third entry is `alive`. A player must not read `alive`, because it depends on the
+  hidden task.
 
 `vector_environment` plays many trials at once. All its trials end in the same step. It has the
 autoreset mode `SAME_STEP`: the step that ends the trials also begins the next ones. This step
@@ -24,8 +25,8 @@ returns the first observations of the next trials, and `infos["final_obs"]` and
 numbers of all trials. For another mode, or for processes, use
 `gymnasium.vector.SyncVectorEnv([partial(environment, family)] * n)` or `AsyncVectorEnv`.
 
-The way back is `predicting_agents.agent`: `evaluation.evaluate` scores a policy that was trained in
-these environments on the same fresh tasks as the learners of this package.
+`predicting_agents.agent` makes a player from a policy that was trained in these environments.
+`evaluation.evaluate` then scores it on the same fresh tasks as the learners of this package.
 
 The extra `gymnasium` installs Gymnasium.
 """

@@ -12,10 +12,11 @@ product entry by entry:
          c' = f * c + i * n,  h' = o * tanh(c')
                                     [Hochreiter and Schmidhuber 1997; f by Gers et al. 2000, sec. 3]
 
-The gates do not see c: this form has no peephole connections. In the form of 1997, f is always 1.
-Gers et al. start near this form, with positive entries of b_f. Here each entry of b_f is 1 at the
-start [Jozefowicz et al. 2015], and the other biases are 0. So an untrained cell keeps s(1) = 73
-percent of c in a step, and without this bias it would keep 50 percent.
+The gates do not depend on c: this form has no peephole connections. In the form of 1997, f is
+always 1. Gers et al. start near this form, with positive entries of b_f. Here each entry of b_f is
+1 at the start [Jozefowicz et al. 2015], and the other biases are 0. So if x W_f and h U_f are near
+0, an untrained cell keeps s(1) = 73 percent of c in a step. Without this bias it would keep 50
+percent.
 
 Let F be the number to differentiate. Let g = dF/dh', and let k be the gradient in c' that comes
 from the next step. In this module, e is the whole gradient in c', and d_i, d_f, d_o and d_n are the
@@ -26,13 +27,13 @@ gradients of F in the arguments of s and tanh in the first two lines of (1):
          d_o = g * tanh(c') * o * (1 - o),   d_n = e * i * (1 - n^2),
          dF/dc = e * f,   dF/dh = (d_i, d_f, d_o, d_n) U^T      [Werbos 1990; derivation]
 
-    c' stands in the next step, which gives k, and in h', where tanh has the derivative
-    1 - tanh(c')^2 and the factor o:                                e
-    dc'/di = n, dc'/df = c, and s has the derivative s (1 - s):     d_i and d_f
-    o stands only in h', with the factor tanh(c'):                  d_o
-    dc'/dn = i, and tanh has the derivative 1 - n^2:                d_n
-    c stands only in c', with the factor f:                         dF/dc
-    h stands only in h U, whose gradient is (d_i, d_f, d_o, d_n):   dF/dh
+    Steps of (2): F depends on c' through the next step, which gives k, and through h'. The
+    derivative of h' in c' is o (1 - tanh(c')^2), which gives e.
+    dc'/di = n and dc'/df = c, and the derivative of s is s (1 - s). This gives d_i and d_f.
+    o appears only in h', with the factor tanh(c'), which gives d_o.
+    dc'/dn = i, and the derivative of tanh is 1 - n^2, which gives d_n.
+    c appears only in c', with the factor f, which gives dF/dc.
+    h appears only in h U, whose gradient is (d_i, d_f, d_o, d_n), which gives dF/dh.
 
 In this module, T is the number of all steps of a sequence. All steps and tasks share the
 parameters, so each gradient in a parameter is a sum over the steps t and over the tasks:
@@ -40,10 +41,10 @@ parameters, so each gradient in a parameter is a sum over the steps t and over t
     (3)  dF/dW = sum_t x_t^T d_t,  dF/dU = sum_t h_t^T d_t,  dF/db = sum_t d_t,
          d_t = (d_i, d_f, d_o, d_n) of step t                   [Werbos 1990; derivation]
 
-    x W has the derivative x in W, h U has h in U, and b is added: so (2) gives (3)
-    the rows of x_t, h_t and d_t are tasks: dF/db also sums over them, which (3) does not show
-    g of step t is the gradient from the outputs of the step plus dF/dh of step t + 1
-    k of step t is dF/dc of step t + 1; after the last step, both are 0
+    Steps of (3): the arguments of s and tanh are x W + b + h U, and their gradient is d_t.
+    The rows of x_t, h_t and d_t are tasks. So dF/db also is a sum over the rows of d_t.
+    g of step t is the gradient from the outputs of this step, plus dF/dh of step t + 1.
+    k of step t is dF/dc of step t + 1. At the last step there is no step t + 1, and both are 0.
 
 All arrays have the dtype of the parameters. If the parameters have a leading axis [P], the states
 and the inputs have this axis too.
@@ -109,7 +110,7 @@ def backpropagate_through_time(
 ) -> Tree:
     """Return the gradient in W, b and U of a sequence of steps, by eqs. (2) and (3).
 
-    x is [T, M, I]. `steps` lists the T steps. `before` lists the step before each of them, whose h'
+    x is [T, M, I]. `steps` lists the T steps. `before` lists the step before each of them. Its h'
     and c' are the states before the step. `hidden_gradients` [T, M, H] is the part of g that comes
     from the outputs of each step. The plain form, with loops over the units, is in
     tests/memory/test_lstm_cells.py.

@@ -1,4 +1,4 @@
-"""An agent that plays a policy of another library, as one trained in `gymnasium_environments`.
+"""An agent that plays a policy of another library, such as one from `gymnasium_environments`.
 
 Such a policy is a function `predict(observations, memory, starts)`. It returns an action for each
 observation, and its next memory:
@@ -9,7 +9,7 @@ observation, and its next memory:
 
 For a model of Stable-Baselines3, `predict` is
 `lambda x, h, starts: model.predict(x, state=h, episode_start=starts)`. The policy draws its own
-random numbers, so a generator `rng` has no effect on its actions.
+random numbers, so the argument `rng` of the agent has no effect on its actions.
 """
 
 from __future__ import annotations

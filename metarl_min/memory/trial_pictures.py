@@ -1,11 +1,10 @@
-"""Pictures of a trial: a text and an image of what a player has seen.
+"""Pictures of a trial: a text and an image of the rewards that a player has received.
 
 A picture is a table of cells. In the families `gridworld` and `navigation`, the cells are those of
 the grid, and a cell shows the mean of the rewards of all steps that ended in it. In any other
-family, the cells are the pairs of a state (a row) and an action (a column), and a cell shows the
-mean of the rewards of this pair. The task itself is not shown, so a player that sees the pictures
-does not know more. The sign @ marks the present state: on a grid in its cell, otherwise in an
-additional first column.
+family, a row is a state and a column is an action, and a cell shows the mean of the rewards of this
+action in this state. A picture does not show the hidden task. The sign @ marks the present state.
+On a grid, it stands in the cell of this state. Otherwise it stands in an additional first column.
 """
 
 from __future__ import annotations
@@ -94,8 +93,9 @@ def text(trials: Trials, m: int) -> str:
 def _colours(means: Array, unit: float) -> Array:
     """Return the colour of each cell. [rows, columns, 3]
 
-    The colour of a mean reward is between grey for 0 and green, or orange if it is negative, for
-    the largest size. The largest size is the unit, or the size of the largest mean above it.
+    A cell without a reward is white, and the mean 0 is grey. A positive mean is between grey and
+    green, and a negative mean is between grey and orange. The full colour belongs to the largest
+    absolute mean, or to the unit if the unit is larger.
     """
     seen = ~np.isnan(means)
     values = np.where(seen, means, 0.0)

@@ -1,9 +1,9 @@
 """Trials that are played step by step.
 
 `agents.play` calls the player. In an environment of Gymnasium, the player makes the calls: `begin`
-once for each trial, and then `advance` once for each step. The tasks, the rewards and the
-observations are those of `tasks.play_trial` with a recurrent agent, and with equal actions and
-random numbers they are equal bit for bit.
+once for each trial, and then `advance` once for each step. With the same actions and random
+numbers, the tasks, the rewards and the observations are equal to those of `tasks.play_trial` with a
+recurrent agent, bit for bit.
 
 A trial has N T steps, and all M trials take them at the same time. After step T of an episode that
 is not the last one, the next episode begins: a new first state is drawn, and the arrival of step T
@@ -40,14 +40,14 @@ class Taken(NamedTuple):
 
 
 class Trials(NamedTuple):
-    """M trials between two steps. Only `tables` knows the tasks."""
+    """M trials between two steps. Only `tables` contains the hidden tasks."""
 
     family: Family
-    unit: float  # of the rewards that are observed
+    unit: float  # an observed reward is divided by this number
     tables: Sampler  # of the M tasks
     table_rows: Array  # [M] task * S + s for the present state s
     alive: Array  # [M] whether the next step is alive
-    memory: Memory  # what recurrent_agents (1) observes of the past; it has no memory of a policy
+    memory: Memory  # the last action and reward, for recurrent_agents (1); no memory of a policy
     history: tuple[Taken, ...]  # all steps of the trials so far
 
 
@@ -60,7 +60,7 @@ def _first_rows(rng: Rng, tables: Sampler) -> tuple[Array, Array]:
 def begin(rng: Rng, family: Family, unit: float, num_trials: int) -> Trials:
     """Draw a task for each of M trials, and the first state of each first episode.
 
-    Observed rewards are divided by `unit`, as `tasks.reward_unit(family)`.
+    Observed rewards are divided by `unit`, for example `tasks.reward_unit(family)`.
     """
     instance("family", family, Family)
     M, unit = whole("num_trials", num_trials, high=MAX_COUNT), real("unit", unit)
