@@ -1,18 +1,20 @@
-"""The beliefs that can occur if the outcomes of steps are hints with noise.
+"""The beliefs that can occur in a trial if outcomes are hints.
 
 A candidate is a task of the prior. Two candidates may allow the same outcome with different
-probabilities. Such an outcome does not exclude a candidate, but it changes the probabilities of the
-candidates. A belief is a vector of these probabilities:
+probabilities. Such an outcome is called a hint. It changes the probabilities of the two candidates,
+but it excludes none of them. A belief b is the vector of the probabilities of all candidates, and
+b_o is the belief after the outcome o:
 
     (1)  b_o(g) = b(g) p_g(o) / sum_g' b(g') p_g'(o)                         [ceilings (1)]
 
-The outcome o of a step is (s, a, s', r), and p_g(o) is its probability in candidate g. Rewards are
-noise-free, or Bernoulli. The first state of an episode is an outcome too, with the probability
-rho_g(s). In this module, b is a belief, B is a number of beliefs and O the number of outcomes.
+The outcome o of a step is (s, a, s', r), and p_g(o) is its probability in candidate g. The reward r
+is noise-free or Bernoulli, or a hint of `reward_hints` takes its place. The first state s of an
+episode is an outcome too, with the probability rho_g(s). In this module, B is a number of beliefs
+and O is the number of outcomes.
 
-The beliefs are listed step after step. The order of outcomes does not matter for a belief, and
-opposite hints cancel. So many histories lead to the same belief, and it is kept once. Two beliefs
-are the same if their logarithms, rounded to multiples of 1e-9, are equal.
+The beliefs are listed step after step. A belief does not depend on the order of the outcomes, and
+hints in opposite directions cancel. So many histories lead to the same belief, which is kept only
+once. Two beliefs are the same if their logarithms are equal after rounding to multiples of 1e-9.
 """
 
 from __future__ import annotations
@@ -31,48 +33,51 @@ from metarl_min.tasks import Family
 
 LIMIT = 100_000_000  # numbers of at most 8 bytes in all layers
 GROUP = 4_000_000  # probabilities of outcomes that are computed at once
-DIGITS = 1e9  # logarithms of beliefs are multiplied by this and rounded
-NEVER = -4_000_000_000_000_000_037  # stands for the logarithm of 0
+UNITS = 1e9  # logarithms of beliefs are compared as whole numbers of 1 / UNITS
+NEVER = -4_000_000_000_000_000_037  # the whole number for the logarithm of 0
 
 
 class Hints(NamedTuple):
-    """The outcomes and their kinds. Two outcomes of one kind lead to the same belief.
+    """The outcomes and their kinds.
 
-    Their likelihoods p_g(o), which are vectors over the candidates g, are multiples of each other.
+    Two outcomes are of the same kind if their vectors p_g(o) over g are multiples of each other.
+    Then both outcomes lead from a belief to the same belief.
     """
 
     listed: Outcomes
-    kind: Array  # [O]
-    log_likelihood: Array  # [kinds, G]
+    kind: Array  # [O] number of the kind of each outcome
+    log_likelihood: Array  # [kinds, G] log p_g(o), less its maximum over g
 
 
 class Layer(NamedTuple):
     """The beliefs before one step of the trial."""
 
     log_beliefs: Array  # [B, G]
-    occurs: Array  # [B, S] True if a belief can occur in a state
-    successor: Array  # [B, kinds] number of the belief after each kind of outcome, or -1
+    occurs: Array  # [B, S] whether a belief can occur together with a state
+    successor: Array  # [B, kinds] row of the belief after an outcome of each kind, or -1
 
 
 class Start(NamedTuple):
     """The effect of the first state of an episode on the beliefs."""
 
     chance: Array  # [B, S] probability of each first state
-    successor: Array  # [B, S] number of the belief after it
+    successor: Array  # [B, S] row of the belief after each first state, or -1
 
 
 def merged(log_beliefs: Array) -> tuple[Array, Array]:
-    """Return the different log beliefs of some rows [n, G], and the number of each row. [n]
+    """Return the different rows of `log_beliefs` [n, G], and the place of each row among them. [n]
 
-    Rows are compared by a hash. Rows with equal hashes must have equal entries.
+    Rows are compared by their hashes. ValueError if different rows have equal hashes, which is very
+    unlikely.
     """
     never = np.isneginf(log_beliefs)
-    units = np.rint(np.where(never, 0.0, log_beliefs) * DIGITS).astype(np.int64)
+    units = np.rint(np.where(never, 0.0, log_beliefs) * UNITS).astype(np.int64)
     units[never] = NEVER
     factors = np.random.default_rng(0).integers(2**62, size=units.shape[1]) * 2 + 1
     hashes = (units * factors).sum(-1)  # an overflow does no harm
     _, first, numbers = np.unique(hashes, return_index=True, return_inverse=True)
-    require(bool((units == units[first][numbers]).all()), "hashes must differ", "equal hashes")
+    same = bool((units == units[first][numbers]).all())
+    require(same, "hashes of different beliefs must differ", "equal hashes")
     return log_beliefs[first], numbers
 
 
@@ -82,17 +87,20 @@ def _log(x: Array) -> Array:
 
 
 def _children(log_beliefs: Array, log_p: Array) -> tuple[Array, Array]:
-    """Return p(o|b) and the beliefs of eq. (1). [n, G], [O, G] -> [n, O], [n, O, G]"""
+    """Return p(o|b), and the logarithms of the beliefs b_o of eq. (1).
+
+    `log_beliefs` is [n, G], and `log_p` is [O, G]. -> [n, O], [n, O, G]
+    """
     joint = log_beliefs[:, None] + log_p
     chance = np.exp(joint).sum(-1)
-    with np.errstate(invalid="ignore"):  # an outcome that is impossible leaves no belief
+    with np.errstate(invalid="ignore"):  # there is no belief after an impossible outcome
         return chance, joint - _log(chance)[..., None]
 
 
 def _start(log_beliefs: Array, rho: Array) -> tuple[Start, Array, Array]:
-    """Return the effect of a first state, the new beliefs, and a mask of their states. [B, S]
+    """Return the effect of a first state, and `log_beliefs` and `occurs` of the beliefs after it.
 
-    rho is [G, S]: the probabilities of the first state in each candidate.
+    `rho` [G, S] holds the probabilities of the first state in each candidate.
     """
     chance, children = _children(log_beliefs, _log(rho.T))
     possible = chance > 0
@@ -105,14 +113,17 @@ def _start(log_beliefs: Array, rho: Array) -> tuple[Start, Array, Array]:
 
 
 def hints(listed: Outcomes) -> Hints:
-    """Return the outcomes of the steps of a family with their kinds."""
+    """Return the outcomes with their kinds."""
     log_p = _log(listed.probs)
     log_likelihood, kind = merged(log_p - log_p.max(-1, keepdims=True))
     return Hints(listed, kind, log_likelihood)
 
 
 def chances(log_beliefs: Array, occurs: Array, listed: Outcomes) -> Iterator[tuple[slice, Array]]:
-    """Yield groups of beliefs and p(o|b), which is 0 where a belief cannot occur. [.., O]"""
+    """Yield the rows of a group of beliefs, and their probabilities p(o|b), group after group.
+
+    A probability is 0 if the belief cannot occur together with the state of the outcome. [rows, O]
+    """
     size = max(1, GROUP // len(listed.codes))
     for start in range(0, len(log_beliefs), size):
         rows = slice(start, start + size)
@@ -122,9 +133,9 @@ def chances(log_beliefs: Array, occurs: Array, listed: Outcomes) -> Iterator[tup
 def _after(
     log_beliefs: Array, occurs: Array, of: Hints, require_fits: Callable[[int], None]
 ) -> tuple[Layer, Array, Array]:
-    """Return the layer of one step, the beliefs after it, and a mask of their states. [B, S]
+    """Return the layer of one step, and `log_beliefs` and `occurs` of the beliefs after the step.
 
-    `require_fits` refuses the size of the beliefs before they are merged, if it is too large.
+    `require_fits` raises an error if the beliefs have too many entries before they are merged.
     """
     listed, possible = of.listed, np.zeros((len(log_beliefs), len(of.log_likelihood)), bool)
     happens = [(rows, np.nonzero(chance)) for rows, chance in chances(log_beliefs, occurs, listed)]
@@ -148,15 +159,16 @@ class Step(NamedTuple):
     start: Start | None  # the effect of the first state, if an episode starts
     layer: Layer
     log_beliefs: Array  # [B, G] the beliefs after the step
-    occurs: Array  # [B, S] True if a belief after the step can occur in a state
-    size: int  # numbers of this layer and of the effect of the first state
+    occurs: Array  # [B, S] whether a belief after the step can occur together with a state
+    size: int  # numbers of this layer, and of its action values
 
 
 def each_step(family: Family, of: Hints, limit: int = LIMIT) -> Iterator[Step]:
-    """List the beliefs of a trial, step after step.
+    """Yield the steps of a trial with their beliefs.
 
-    `TooLarge` before the first step for which all layers so far need more than `limit` numbers, or
-    for which the beliefs of one step do, before they are merged.
+    `TooLarge` in the place of a step if the layers up to this step need more than `limit` numbers.
+    `TooLarge` also if the beliefs after this step have more than `limit` entries before they are
+    merged.
     """
     mdps, weights = family.prior.mdps, family.prior.weights
     G, (S, A), numbers = len(weights), mdps.shape, 0
@@ -181,7 +193,7 @@ class Tree(NamedTuple):
 
 
 def tree_of(steps: Iterable[Step]) -> Tree:
-    """Return the tree of some steps, which begin with the first step of the trial."""
+    """Return the tree of the first steps of a trial."""
     tree = Tree([], [])
     for step in steps:
         tree.layers.append(step.layer)

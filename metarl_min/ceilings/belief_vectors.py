@@ -1,9 +1,11 @@
-"""The ceiling of a finite set of candidate tasks whose outcomes are hints with noise.
+"""The ceiling of a finite set of candidate tasks whose outcomes are hints.
 
-`belief_layers` lists the beliefs that can occur. This module computes Q of ceilings (2) for each
-pair of a belief and a state, backwards in time. In this module, B is a number of beliefs.
+An outcome is a hint if several candidates allow it with different probabilities. `belief_layers`
+lists the beliefs that can occur. This module computes Q of ceilings (2) backwards in time, for each
+pair of a belief and a state that can occur. In this module, B is a number of beliefs, and n is the
+number of these pairs in one step.
 
-In the tests, a recursion over histories in rational numbers computes the same values.
+A test compares the values with a recursion over all histories in rational numbers.
 """
 
 from __future__ import annotations
@@ -35,9 +37,9 @@ from metarl_min.tasks import Family, Hypotheses, expected_under_prior, require_s
 
 
 def _layer_values(layer: Layer, of: Hints, rewards: Array, V: Array) -> Array:
-    """Return Q of the pairs (belief, state) that occur, in their order.
+    """Return Q of each pair (belief, state) that can occur before one step. -> [n, A]
 
-    rewards [G, S * A] are the r_g(s,a), and V is [B', S]. -> [n, A]
+    `rewards` [G, S * A] holds the r_g(s,a), and `V` [B, S] holds the values after the step.
     """
     (S, A), listed, parts = of.listed.shape, of.listed, []
     for rows, chance in chances(layer.log_beliefs, layer.occurs, listed):
@@ -51,10 +53,11 @@ def _layer_values(layer: Layer, of: Hints, rewards: Array, V: Array) -> Array:
 def backward_induction(
     family: Family, of: Hints, tree: Tree, last: Array
 ) -> tuple[float, list[Array]]:
-    """Return the value, and Q of each pair and action at each time, ceilings (2). each [n, A]
+    """Return the value of the trial, and Q of the pairs of each step, ceilings (2). each [n, A]
 
     `last` [B, S] holds the values of the beliefs after the last step of the tree. If this step ends
-    an episode, they are the values before the next first state, the same for each s.
+    an episode, the first state of the next episode is not drawn yet. Then the values must be the
+    same for each s.
     """
     (S, A), V, tables = of.listed.shape, last, list[Array]()
     rewards = exact.expected_rewards(family.prior.mdps)
@@ -72,30 +75,33 @@ def backward_induction(
 
 
 class Belief(NamedTuple):
-    """The belief of M tasks."""
+    """The beliefs of M tasks after `time` steps of the trial."""
 
-    number: Array  # [M] row of the layer of this time; of `Start` at the start of an episode
-    time: int  # number of steps since the start of the trial
+    number: Array  # [M] rows of the belief: in the `Layer`, or before an episode in the `Start`
+    time: int
 
 
 class Solution(NamedTuple):
-    """The tables that a player needs."""
+    """The tables from which beliefs and action values are read."""
 
     of: Hints
     tree: Tree
-    tables: list[Array]  # Q of the pairs, for each step
+    tables: list[Array]  # for each step, Q of the pairs [n, A]
     horizon: int
 
 
 def _place(belief: Belief, states: Array, solution: Solution) -> tuple[Array, Array]:
-    """Return the belief after the first state of an episode, and the row of the pair. each [M]"""
+    """Return the row of the belief in the layer, and the row of the pair in the table. each [M]
+
+    Before the first step of an episode, its first state changes the belief.
+    """
     number, t = belief.number, belief.time
     if t % solution.horizon == 0:
         number = solution.tree.starts[t // solution.horizon].successor[number, states]
         require_possible(number >= 0, t)
     layer = solution.tree.layers[t]
     require_possible(layer.occurs[number, states], t)
-    order = np.cumsum(layer.occurs).reshape(layer.occurs.shape) - 1  # the pairs are in this order
+    order = np.cumsum(layer.occurs).reshape(layer.occurs.shape) - 1  # rows of the pairs
     return number, order[number, states]
 
 
@@ -109,9 +115,9 @@ def _observe(
 ) -> Belief:
     """Return the belief after one step, belief_layers (1).
 
-    `arrivals` is None if the arrival of the last step of an episode is not known. ValueError if no
-    candidate allows the step, or if an unknown arrival changes the belief. After the last step of
-    the trial, an unknown arrival is accepted, because no value depends on it.
+    `arrivals` is None if the arrivals are not known. ValueError if no candidate allows the step, or
+    if the next belief depends on an arrival that is not known. After the last step of the trial, an
+    unknown arrival is accepted, because no value depends on it.
     """
     of, layer = solution.of, solution.tree.layers[belief.time]
     before, _ = _place(belief, states, solution)
@@ -133,8 +139,11 @@ def _action_values(belief: Belief, states: Array, solution: Solution) -> Array:
 
 
 def _needs_arrivals(solution: Solution) -> bool:
-    """Return whether a belief depends on the last arrival of an episode before the last one."""
-    (of, tree, _, T) = solution
+    """Return whether the next belief depends on the arrival of the last step of some episode.
+
+    The last episode of the trial does not count.
+    """
+    of, tree, _, T = solution
     order, groups = without_arrival(of.listed)
     for layer in tree.layers[T - 1 : -1 : T]:
         for rows, chance in chances(layer.log_beliefs, layer.occurs, of.listed):
@@ -151,19 +160,20 @@ def _start_trial(num_tasks: int) -> Belief:
 
 
 def require_chances(rule: str, family: Family) -> None:
-    """Raise `Unsupported` if rewards are Bernoulli, but a mean reward is no probability."""
+    """Raise `Unsupported` if rewards are Bernoulli and a mean reward is no probability."""
     if family.reward_noise is rollouts.bernoulli:
         reward = family.prior.mdps.reward
-        fits = bool(((reward >= 0) & (reward <= 1)).all())
-        require_support(fits, f"{rule}: Bernoulli rewards need means in [0, 1]", "others")
+        low, high = float(reward.min()), float(reward.max())
+        condition = f"{rule}: Bernoulli rewards need means in [0, 1]"
+        require_support(low >= 0 and high <= 1, condition, f"means from {low} to {high}")
 
 
 def solve(family: Family, limit: int = LIMIT, report: Report | None = None) -> Ceiling:
-    """Return the optimum over a finite set of candidate tasks with noisy hints.
+    """Return the ceiling of a finite set of candidate tasks with noise-free or Bernoulli rewards.
 
-    Rewards are noise-free or Bernoulli. `Unsupported` for any other family, `TooLarge` if the
-    beliefs that can occur need more than `limit` numbers. If the solution takes more than about a
-    second, `report` is called with a line that says what it takes.
+    `Unsupported` for any other family, and for Bernoulli rewards whose means are no probabilities.
+    `TooLarge` if the beliefs that can occur need more than `limit` numbers. If the solution takes
+    more than about a second, `report` is called with a line that states its cost.
     """
     rule = "no exact ceiling here but for hypotheses with noise-free or Bernoulli rewards"
     prior = conditions.require_prior(rule, family, Hypotheses)

@@ -1,4 +1,8 @@
-"""Bounds of the ceiling, for Bernoulli arms with Beta priors whose tables are too large.
+"""Bounds of the ceiling, if its exact value is not known.
+
+`bounds` chooses the bounds that fit a family. `brackets` has the bounds of candidate tasks, and
+`normal_bounds` those of normal rewards. The equations of this module hold for Bernoulli arms with
+Beta priors whose tables are too large.
 
 A arms are pulled n times in all. The state x of an arm is its prior with its wins and losses so
 far, and 0 is the state without a pull. An arm in state x pays 1 with probability p(x) (beta_arms
@@ -31,8 +35,8 @@ far, and 0 is the state without a pull. An arm in state x pays 1 with probabilit
 
     Steps of (4). A player with all arms may ignore some of them.
 
-(2) is a bound for every l, so its minimum over l needs no proof of optimality. The order of the
-arms in (3) is by their prior means, the lowest first.
+(2) is a bound for every l. So the bound is valid even if a search does not find the best l exactly.
+In (3), the arms are ordered by their prior means, and the arm of the lowest prior mean is first.
 """
 
 from __future__ import annotations
@@ -56,6 +60,7 @@ from metarl_min.ceilings import (
     format_count,
     normal_bounds,
 )
+from metarl_min.ceilings.belief_vectors import require_chances
 from metarl_min.ceilings.beta_integrals import expected_best_mean
 from metarl_min.mdps.mdp import MAX_COUNT
 from metarl_min.tasks import (
@@ -68,9 +73,9 @@ from metarl_min.tasks import (
     prior_means,
 )
 
-MAX_OPERATIONS = 4_000_000_000  # numbers computed for one of the bounds
-MAX_ENTRIES = 10_000_000  # entries of the tables of (4)
-MAX_NUMBERS = 100_000_000  # entries of the table of (3), of 8 bytes
+MAX_OPERATIONS = 4_000_000_000  # numbers that are computed for one of the bounds
+MAX_ENTRIES = 10_000_000  # entries of the tables of eq. (4)
+MAX_NUMBERS = 100_000_000  # entries of 8 bytes of the table of eq. (3)
 
 
 class Bounds(NamedTuple):
@@ -88,7 +93,7 @@ def whittle_relaxation(prior: BetaArms, pulls: int, multiplier: float) -> float:
     pulls, multiplier = whole("pulls", pulls), real("multiplier", multiplier, 0)
     pairs, count = np.unique(prior.a + 1j * prior.b, return_counts=True)
     a, b = pairs.real[:, None], pairs.imag[:, None]
-    worth = np.zeros((len(pairs), pulls + 1))  # [different arms, wins] after n pulls
+    worth = np.zeros((len(pairs), pulls + 1))  # [different arms, wins] W_i(x) after n pulls
     for n in range(pulls - 1, -1, -1):
         p = (a + np.arange(n + 1)) / (a + b + n)
         worth = np.maximum(0, p - multiplier + p * worth[:, 1:] + (1 - p) * worth[:, :-1])
@@ -96,7 +101,9 @@ def whittle_relaxation(prior: BetaArms, pulls: int, multiplier: float) -> float:
 
 
 def golden_section_minimum(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return the smallest value of a convex function that golden-section search computes.
+    """Return the smallest value that golden-section search finds of a convex function.
+
+    The search ends when the interval that contains the minimum is at most 1e-9 long.
 
     >>> round(golden_section_minimum(lambda x: (x - 0.3) ** 2 + 2, 0.0, 1.0), 9)
     2.0
@@ -120,7 +127,7 @@ def never_return_value(prior: BetaArms, pulls: int) -> float:
     order = np.argsort(prior_means(instance("prior", prior, BetaArms)), kind="stable")
     a, b = prior.a[order, None, None], prior.b[order, None, None]
     A = len(a)
-    worth = np.zeros((A, pulls + 1, pulls + 1))  # [A, pulls of this arm, wins], m pulls remain
+    worth = np.zeros((A, pulls + 1, pulls + 1))  # [A, pulls of this arm, wins] W_i(x,m)
     leave = np.full(A, -np.inf)  # U_{i+1}(m)
     for m in range(1, pulls + 1):
         n = np.arange(pulls - m + 1)
@@ -129,13 +136,18 @@ def never_return_value(prior: BetaArms, pulls: int) -> float:
         p = np.minimum(p, 1.0)  # entries with more wins than pulls never occur
         won, lost = worth[:, one_more, one_more], worth[:, one_more, same]
         pulled = p * (1 + won) + (1 - p) * lost
-        leave[:-1] = np.maximum.accumulate(pulled[:0:-1, 0, 0])[::-1]  # the best later first pull
+        # U_{i+1}(m) is the largest value of a first pull of one of the later arms.
+        leave[:-1] = np.maximum.accumulate(pulled[:0:-1, 0, 0])[::-1]
         worth[:, same, same] = np.maximum(pulled, leave[:, None, None])
     return float(worth[0, 0, 0])
 
 
 def best_subset_value(family: Family) -> float:
-    """Return the ceiling of the arms of highest prior mean that fit in a small table, eq. (4)."""
+    """Return a lower bound by eq. (4): the ceiling of some arms with the highest prior means.
+
+    The number of these arms is the largest one whose tables have at most `MAX_ENTRIES` entries. If
+    n pulls of the arm with the highest prior mean pay more, this return is the bound.
+    """
     prior = conditions.require_arms("bounds are known for Beta arms", family, BetaArms)
     pulls, means = family.num_episodes, prior_means(prior)
     order = np.argsort(-means, kind="stable")
@@ -155,18 +167,20 @@ def best_subset_value(family: Family) -> float:
 
 
 def _require_supported(family: Family) -> None:
-    """Raise `Unsupported`, with the condition that fails, unless bounds of a family are known."""
+    """Raise `Unsupported`, with the condition that fails, unless a family has known bounds."""
     rule = "bounds are known for Beta arms, for normal rewards and for candidate tasks"
     kinds = (BetaArms, GaussianArms, DirichletMDP, Hypotheses)
     prior = conditions.require_prior(rule, family, *kinds)
     if isinstance(prior, BetaArms):
         conditions.require_arms(rule, family, BetaArms)
-    elif not isinstance(prior, Hypotheses):
+    elif isinstance(prior, Hypotheses):
+        require_chances(rule, family)
+    else:
         normal_bounds.supported_prior(rule, family)
 
 
 def applies_to(family: Family) -> bool:
-    """Return whether `bounds` knows bounds for a family."""
+    """Return whether bounds of the ceiling of a family are known."""
     try:
         _require_supported(family)
     except Unsupported:
@@ -198,8 +212,8 @@ def beta_bounds(family: Family) -> Bounds:
 def bounds(family: Family) -> Bounds:
     """Return bounds of the ceiling of a family.
 
-    `Unsupported` unless `applies_to(family)`. `TooLarge`, with the size, if they would take too
-    many operations.
+    `Unsupported` unless `applies_to(family)`. `TooLarge`, with the size, if the bounds would take
+    too much time or memory. ValueError if candidate tasks have noise of a negative deviation.
 
     >>> from metarl_min.tasks.bandits import bandit
     >>> found = bounds(bandit(arms=2, pulls=100))

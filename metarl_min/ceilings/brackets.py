@@ -1,36 +1,42 @@
-"""Bounds of the ceiling, for a finite set of candidate tasks that has no exact solution.
+"""Bounds of the ceiling, for a finite set of candidate tasks.
 
-An exact solution does not exist here if the beliefs are too many to list, or if rewards have noise
-that is not Bernoulli. A trial has N episodes of T steps. V is its Bayes-optimal return, and m is a
-number of steps. J*_g(s) is the largest expected return of the rest of the trial in task g, if m
-steps are over and the state is s. J_g(pi,s) is the same return for a policy pi that depends on the
-state and on the time within the episode, but on nothing else. Backward induction over the first m
-steps is ceilings (2), with other values V_m after these steps:
+These bounds are used if the beliefs are too many to list, or if rewards have noise that is not
+Bernoulli. A trial has N episodes of T steps, and V is its Bayes-optimal return. The bounds (1) and
+(2) compute ceilings (2) for the first m steps of the trial only. This backward induction starts
+with given values V_m(b,s) after m steps, where b is the belief and s is the state.
+
+The rest of the trial is all its steps after the first m steps. J*_g(s) is the largest expected
+return of the rest in task g from state s. J_g(pi,s) is the expected return of the rest under policy
+pi. Here, pi depends only on the state and on the time within the episode.
 
     (1)  V <= backward induction over m steps,  V_m(b,s) = sum_g b(g) J*_g(s)           [derivation]
     (2)  V >= backward induction over m steps,  V_m(b,s) = max_pi sum_g b(g) J_g(pi,s)  [derivation]
     (3)  V(rewards with noise) <= V(mean rewards)                                       [derivation]
     (4)  V(told less) <= V <= V(told more)                                              [derivation]
 
-    Steps of (1). A player is told the task after m steps. It can ignore this, so it earns at least
-    V. After the m steps it plays the best policy of the task, which earns J*_g(s) in task g.
-    The mean over the belief is V_m, and before that the player has the belief of ceilings (2).
+    Steps of (1). Let a player be told the task after m steps. It can ignore the task, so its best
+    play earns at least V. In the rest of the trial, it plays the best policy of task g, which earns
+    J*_g(s). The mean of J*_g(s) over the belief is V_m(b,s). In the first m steps, the player knows
+    only its history, so ceilings (2) holds.
 
     Steps of (2). The right side is the return of a player, and no player earns more than V.
-    After m steps it commits to the policy of the largest mean return, and learns no more.
+    After m steps, this player chooses the policy of the largest mean return over its belief, and
+    plays this policy in the rest of the trial.
 
-    Steps of (3). The noise of a reward depends on its mean alone. A player that sees the mean
-    rewards can add such noise itself. So it can play as any player that sees noise, and earns
-    the same mean reward in each step.
+    Steps of (3). The noise of a reward depends only on the mean of the reward. A player that sees
+    the mean rewards can add such noise itself. So it can choose its actions in the same way as any
+    player that sees the noisy rewards, and then earns the same mean reward in each step.
 
-    Steps of (4). The player that is told less can be copied by the player that sees the rewards,
-    which can be copied by the player that is told more (reward_hints (1), (2)).
-    Each reward has the same mean given the task, the state, the action and the arrival.
+    Steps of (4). The player that sees the rewards can choose its actions in the same way as the
+    player that is told less. The player that is told more can choose its actions in the same way
+    as the player that sees the rewards (reward_hints (1), (2)). The same actions earn the same,
+    because what a player is told does not change the mean rewards of the task.
 
-For (1) and (2), m is the largest number of steps whose beliefs need at most `LIMIT` numbers. If m
-is N T, both sides are V. With m = 0, (1) is the return of the player that knows the task. The
-policies of (2) are the best policies of the most probable candidates, and the best policy of the
-mean MDP. Each bound is the best of all these bounds that are valid for the family.
+In (1) and (2), m is the largest number of steps whose beliefs need at most `LIMIT` numbers. If m
+is N T, both bounds are V. If m is 0, (1) is the return of a player that is told the task before the
+trial. The maximum in (2) is over the best policies of the most probable candidates, and over the
+best policy of the MDP whose arrays are the prior means. `bracket` returns the largest lower bound
+and the smallest upper bound that are valid for the family.
 """
 
 from __future__ import annotations
@@ -54,9 +60,9 @@ from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.tasks import Family, Hypotheses
 
-LIMIT = 5_000_000  # numbers of the beliefs of one list
-MAX_VALUES = 20_000_000  # numbers of the values of all policies
-MAX_PRODUCTS = 2_000_000_000  # products that are added to compute these values
+LIMIT = 5_000_000  # numbers in the list of the beliefs of the first m steps
+MAX_VALUES = 20_000_000  # values of all policies
+MAX_PRODUCTS = 2_000_000_000  # multiplications that compute these values
 MAX_POLICIES = 64
 
 
@@ -69,27 +75,31 @@ class Bracket(NamedTuple):
 
 
 class Returns(NamedTuple):
-    """Returns of an episode with k = 0, .., T steps to go, in each candidate task."""
+    """Expected returns of the last k = 0, .., T steps of an episode, in each candidate task."""
 
-    best: Array  # [T + 1, G, S] of the best policy of the task
-    policies: list[Array]  # for each policy of eq. (2): [T + 1, G, S]
+    best: Array  # [T + 1, G, S] returns of the best policy of each task
+    policies: list[Array]  # [T + 1, G, S] returns of each policy of eq. (2)
 
 
 def _num_policies(family: Family) -> int:
-    """Return how many policies eq. (2) may compare. `TooLarge` if not even one fits."""
+    """Return the number of policies in the maximum of eq. (2). `TooLarge` if it would be 0."""
     T, G, (S, A) = family.horizon, len(family.prior.weights), family.prior.mdps.shape
-    numbers, products = (T + 1) * G * S * A, T * G * S * S
-    count = min(MAX_VALUES // numbers, MAX_PRODUCTS // products, G + 1, MAX_POLICIES)
-    if count == 0:
-        rule = f"bounds of {family.name} may take at most {MAX_VALUES:,} numbers for one policy"
-        raise TooLarge(f"{rule}, got {format_count(numbers)}")
-    return count
+    values, products = (T + 1) * G * S * A, T * G * S * S
+    for what, size, limit in (
+        ("numbers", values, MAX_VALUES),
+        ("multiplications", products, MAX_PRODUCTS),
+    ):
+        if size > limit:
+            rule = f"bounds of {family.name} may take at most {limit:,} {what} for one policy"
+            raise TooLarge(f"{rule}, got {format_count(size)}")
+    return min(MAX_VALUES // values, MAX_PRODUCTS // products, G + 1, MAX_POLICIES)
 
 
 def policy_returns(mdps: MDP, rewards: Array, actions: Array) -> Array:
-    """Return the values of a policy in each task, with k = 0, .., T steps to go.
+    """Return the expected returns of a policy in the last k = 0, .., T steps of an episode.
 
-    actions [T, S], rewards [G, S, A] -> [T + 1, G, S]
+    `actions` [T, S] holds the action of the policy at each time, and `rewards` [G, S, A] holds the
+    r_g(s,a). -> [T + 1, G, S]
     """
     G, S, _ = rewards.shape
     V, states = np.zeros((len(actions) + 1, G, S)), np.arange(S)
@@ -101,7 +111,7 @@ def policy_returns(mdps: MDP, rewards: Array, actions: Array) -> Array:
 
 
 def candidate_returns(family: Family) -> Returns:
-    """Return the values of the best policies of the tasks, and of the policies of eq. (2)."""
+    """Return the returns of the best policy of each task, and of the policies of eq. (2)."""
     (mdps, weights), T, count = family.prior, family.horizon, _num_policies(family)
     G, (S, A) = len(weights), mdps.shape
     rewards = np.broadcast_to(exact.expected_rewards(mdps), (G, S, A))
@@ -116,7 +126,10 @@ def candidate_returns(family: Family) -> Returns:
 
 
 def _rest(family: Family, values: Array, num_steps: int) -> Array:
-    """Return the return of the rest of the trial after some steps. [T + 1, G, S] -> [G, S]"""
+    """Return the expected return of the trial after its first `num_steps` steps.
+
+    `values` are the expected returns of the last k steps of an episode. [T + 1, G, S] -> [G, S]
+    """
     episodes, steps = divmod(num_steps, family.horizon)
     episode = np.sum(np.broadcast_to(family.prior.mdps.initial, values[-1].shape) * values[-1], -1)
     left = family.num_episodes - episodes
@@ -136,9 +149,9 @@ def _first_steps(family: Family, of: Hints, limit: int) -> list[Step]:
 def truncated(
     family: Family, listed: Outcomes, returns: Returns, limit: int = LIMIT
 ) -> tuple[float, float]:
-    """Return the bounds of eqs. (2) and (1) of a player that sees the listed outcomes.
+    """Return the lower bound (2) and the upper bound (1) for a player that sees the outcomes.
 
-    Both have as many steps as need at most `limit` numbers.
+    m is the largest number of steps whose beliefs need at most `limit` numbers.
     """
     of = hints(listed)
     steps = _first_steps(family, of, limit)
@@ -154,7 +167,11 @@ Make = Callable[[], Outcomes]
 
 
 def _lists(family: Family) -> tuple[list[Make], list[Make]]:
-    """Return the lists of outcomes of players that are told less, and of those told more."""
+    """Return functions that list the outcomes of players that are told less or more, eq. (4).
+
+    The first list belongs to the players that are told less than the rewards, or the rewards. The
+    second list belongs to the players that are told more, or the rewards.
+    """
     std = conditions.reward_std(family.reward_noise)
     free = family._replace(reward_noise=rollouts.deterministic)
     told: list[Make] = [lambda: outcomes(free)]  # eq. (3)
@@ -174,9 +191,9 @@ def _lists(family: Family) -> tuple[list[Make], list[Make]]:
 def bracket(family: Family, limit: int = LIMIT) -> Bracket:
     """Return bounds of the Bayes-optimal return, eqs. (1)-(4).
 
-    `Unsupported` unless the prior is a finite set of candidate tasks. ValueError if the noise has a
-    negative standard deviation. `TooLarge` if the returns of policies in the candidates would need
-    too much memory or time.
+    `Unsupported` unless the prior is a finite set of candidate tasks, or if a Bernoulli reward has
+    a mean that is no probability. ValueError if the noise has a negative standard deviation.
+    `TooLarge` if the returns of one policy in all candidates would need too much memory or time.
     """
     limit, rule = whole("limit", limit, 0), "these bounds need candidate tasks"
     prior = conditions.require_prior(rule, family, Hypotheses)

@@ -1,14 +1,15 @@
-"""What the list of all beliefs of a trial will cost, from its first steps.
+"""The cost of an exact solution, estimated from the beliefs of the first steps.
 
-The order of hints does not matter for a belief. So the number of beliefs grows like a power of the
-number of steps, and the later steps are estimated from the steps that are listed:
+A belief depends only on how often each hint has occurred. So in most families, the number of
+beliefs grows like a power of the number of steps. In this module, B_t is the number of beliefs
+before step t, and t counts from 1. Later values are estimated from the beliefs of n steps:
 
     (1)  B_t = B_n (t / n)^k,  k = log(B_n / B_m) / log(n / m)                  [definition]
 
-Here n is the number of steps that are listed, and m is about 3 n / 4. The estimate is exact if B_t
-is such a power. It is only told to the user, or it refuses work that would be far too large. No
-value depends on it. In this module, B_t is the number of beliefs before step t, t counts from 1,
-and k, m and n are numbers.
+Here m is about 3 n / 4. The estimate is exact if B_t is a multiple of t^k. It is
+too small if the number of beliefs grows faster. For example, in `restless_arms` each step has hints
+of its own. The estimate has two uses: it is reported to the user, and a solution that would be far
+too large is refused. The values of a solution do not depend on the estimate.
 """
 
 from __future__ import annotations
@@ -24,26 +25,26 @@ from metarl_min.ceilings import require_table_fits
 from metarl_min.ceilings.belief_layers import Hints, Step, each_step
 from metarl_min.tasks import Family
 
-FREE = 3_000_000  # numbers of a list that is made without a word, in about half a second
-ENOUGH = 6  # steps from which the later steps are estimated
-FAR = 10  # a list is refused if its expected size is this number of times above the limit
-NUMBERS_OF_PAIR = 5  # numbers in memory for each number of a belief before equal ones are merged
+FREE = 3_000_000  # a list of at most so many numbers is not reported; it takes half a second
+ENOUGH = 6  # an estimate needs at least so many listed steps
+FAR = 10  # a solution is refused if its estimated size is more than FAR times the limit
+NUMBERS_OF_PAIR = 5  # while beliefs are merged, each of their numbers takes the memory of so many
 BACKWARDS = 1.5  # time of the whole solution divided by the time of the list
 
 Report = Callable[[str], None]
 
 
 class Cost(NamedTuple):
-    """What an exact solution takes, roughly."""
+    """The estimated cost of an exact solution."""
 
-    beliefs: int  # of all steps
-    numbers: int  # in all tables, of 8 bytes
+    beliefs: int  # number of beliefs of all steps
+    numbers: int  # numbers of 8 bytes in all tables
     gigabytes: float
     seconds: float
 
 
 def extrapolated(counts: Array, num_steps: int) -> Array:
-    """Return the counts of all steps: those that are known, then those of eq. (1). -> [num_steps]
+    """Return the number of beliefs of each step: the known `counts`, then eq. (1). -> [num_steps]
 
     >>> extrapolated(np.array([2.0, 8.0, 18.0, 32.0]), 6).round(6)
     array([ 2.,  8., 18., 32., 50., 72.])
@@ -56,9 +57,10 @@ def extrapolated(counts: Array, num_steps: int) -> Array:
 
 
 def expected_cost(steps: list[Step], horizon: int, num_steps: int, seconds: float) -> Cost:
-    """Return the cost of all steps of a trial. Its first steps took some seconds.
+    """Return the estimated cost of a trial from its first steps, which took `seconds` seconds.
 
-    The numbers of a belief are those of the last steps, at most of one episode, on average.
+    A belief of a later step is assumed to need as many numbers as a belief of the last known steps,
+    which are averaged over at most one episode.
     """
     counts = np.array([float(len(step.layer.occurs)) for step in steps])
     sizes = np.array([float(step.size) for step in steps])
@@ -76,16 +78,16 @@ def expected_cost(steps: list[Step], horizon: int, num_steps: int, seconds: floa
 
 
 def sentence(family: Family, cost: Cost) -> str:
-    """Return what a solution takes, as a sentence with two digits."""
+    """Return the cost as a sentence, with two significant digits."""
     beliefs = f"{float(f'{cost.beliefs:.1e}'):,.0f} beliefs"
     place = f"{cost.gigabytes:.2g} GB of memory and {cost.seconds:.2g} seconds"
     return f"the exact ceiling of {family.name} takes about {beliefs}, {place}"
 
 
 def list_steps(family: Family, of: Hints, limit: int, report: Report | None) -> Iterator[Step]:
-    """Yield `each_step`. If there are more than a few numbers, report once what all steps take.
+    """Yield the steps of `each_step`, and report the estimated cost once if a list is long.
 
-    `TooLarge` if the numbers are above `limit`, or are expected to be far above it.
+    `TooLarge` if the list has more than `limit` numbers, or if the estimate is far above `limit`.
     """
     started, num_steps = time.perf_counter(), family.num_episodes * family.horizon
     first: list[Step] | None = []

@@ -1,14 +1,15 @@
 """All that can happen in one step of a finite set of candidate tasks.
 
-An outcome o = (s, a, s', r) is a step in state s with action a that arrives in s' and pays r.
-Candidate task g has the transitions P_g and the mean rewards r_g(s,a,s'). Without noise, and for
-Bernoulli rewards, the probabilities of an outcome are
+The outcome o = (s, a, s', r) of a step says that the player took action a in state s, arrived in s'
+and received the reward r. Candidate task g has the transitions P_g and the mean rewards
+r_g(s,a,s'). The probability p_g(o) of an outcome is (1) if rewards have no noise, and (2) if they
+are Bernoulli:
 
     (1)  p_g(o) = P_g(s'|s,a) 1{r_g(s,a,s') = r}                                [definition]
     (2)  p_g(o) = P_g(s'|s,a) (r_g(s,a,s') 1{r = 1} + (1 - r_g(s,a,s')) 1{r = 0})  [definition]
 
-In this module, O is the number of outcomes that some candidate allows, and R is the number of
-different rewards, called levels.
+In this module, O is the number of outcomes that some candidate allows. The different rewards are
+called levels, and R is their number.
 """
 
 from __future__ import annotations
@@ -34,20 +35,20 @@ class Outcomes(NamedTuple):
     state: Array  # [O]
     arrival: Array  # [O]
     reward: Array  # [O]
-    first: Array  # [S A] the place of the first outcome of each pair (s, a)
+    first: Array  # [S * A] the place of the first outcome of each pair (s, a)
     probs: Array  # [O, G] p_g(o)
 
 
 class Arrivals(NamedTuple):
-    """All arrivals that are possible in some candidate: n rows."""
+    """The n combinations (g, s, a, s') in which s' is possible after (s, a) in candidate g."""
 
-    places: tuple[Array, ...]  # g, s, a and s', each [n]
+    places: tuple[Array, ...]  # g, s, a and s' of each combination, each [n]
     mean: Array  # [n] r_g(s,a,s')
     chance: Array  # [n] P_g(s'|s,a)
 
 
 def arrivals(family: Family, limit: int = LIMIT) -> Arrivals:
-    """List the arrivals. `TooLarge` if the transitions have more than `limit` entries."""
+    """Return all arrivals. `TooLarge` if the transitions have more than `limit` entries."""
     mdps, G = family.prior.mdps, len(family.prior.weights)
     S, A = mdps.shape
     require_table_fits(family, G * S * A * S, limit)
@@ -58,8 +59,9 @@ def arrivals(family: Family, limit: int = LIMIT) -> Arrivals:
 
 
 def outcomes(family: Family, limit: int = LIMIT) -> Outcomes:
-    """List the outcomes of a family of candidate tasks with their probabilities, eqs. (1) and (2).
+    """Return the outcomes of a family of candidate tasks, and their probabilities, eqs. (1), (2).
 
+    Every family without Bernoulli rewards is treated as if its rewards had no noise, eq. (1).
     `TooLarge` if a table of the transitions or of the outcomes has more than `limit` entries.
     """
     listed = arrivals(family, limit)
@@ -72,10 +74,10 @@ def outcomes(family: Family, limit: int = LIMIT) -> Outcomes:
 def list_outcomes(
     family: Family, listed: Arrivals, rewards: Array, chances: Array, limit: int = LIMIT
 ) -> Outcomes:
-    """List the outcomes of the arrivals, if an arrival has one of several rewards.
+    """Return the outcomes, if each arrival pays one of k rewards.
 
-    `rewards` [n or 1, R] has the rewards, and `chances` [n or 1, R] their probabilities. `TooLarge`
-    if a table of the outcomes has more than `limit` entries.
+    `rewards` [n or 1, k] holds the rewards of each arrival, and `chances` [n or 1, k] holds their
+    probabilities. `TooLarge` if the table [O, G] has more than `limit` entries.
     """
     G, (S, A) = len(family.prior.weights), family.prior.mdps.shape
     p = listed.chance[:, None] * chances
@@ -104,11 +106,10 @@ def list_outcomes(
 def find(
     listed: Outcomes, states: Array, actions: Array, rewards: Array, arrivals: Array
 ) -> tuple[Array, Array]:
-    """Return the places of outcomes in the list, and whether they are in it.
+    """Return the places of outcomes in `listed`, and whether they are in `listed`. each [M, n]
 
-    `states`, `actions` and `rewards` are [M]; `arrivals` are [M, n] or [1, n], n options for the
-    arrival of each step. Both results are [M, n]; where an outcome is not in the list, its place
-    means nothing.
+    `states`, `actions` and `rewards` are [M]. `arrivals` [M, n] or [1, n] are n possible arrivals
+    of each step. If an outcome is not in `listed`, its place has no meaning.
     """
     (S, A), R = listed.shape, len(listed.levels)
     level = np.searchsorted(listed.levels, rewards).clip(max=R - 1)
@@ -119,7 +120,10 @@ def find(
 
 
 def without_arrival(listed: Outcomes) -> tuple[Array, Array]:
-    """Group the outcomes by (s, a, r). -> order of the outcomes [O], first place of each group"""
+    """Return an order of the outcomes in which equal (s, a, r) stand together, as a group. [O]
+
+    The second result holds the place of the first outcome of each group in this order.
+    """
     (S, A), R = listed.shape, len(listed.levels)
     s, a, _, level = np.unravel_index(listed.codes, (S, A, S, R))
     group = (s * A + a) * R + level

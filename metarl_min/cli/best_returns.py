@@ -1,4 +1,4 @@
-"""The Bayes-optimal return of a family: exact, or between two bounds, or a reason why not."""
+"""The Bayes-optimal return of a family: its exact value, its bounds, or why they are not known."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from metarl_min.tasks import Family, Unsupported
 
 
 class BestReturn(NamedTuple):
-    """What is known of the Bayes-optimal return."""
+    """What is known about the Bayes-optimal return of a family."""
 
     ceiling: Ceiling | None  # None if no exact value is known
-    bounds: Bounds | None  # None with a ceiling, and if no bounds are known
-    reason: str  # why there is no ceiling, or ""
+    bounds: Bounds | None  # None if there is a ceiling, or if no bounds are known
+    reason: str  # the reason why there is no ceiling, or ""
 
 
 def best_return(family: Family, report: Callable[[str], None] | None = None) -> BestReturn:
-    """Return what is known of a family. `report` receives what a long solution will take."""
+    """Return the ceiling of a family, or else its bounds, or else the reason why there are none.
+
+    If the solution takes more than about a second, `report` is called with a line about its cost.
+    """
     try:
         return BestReturn(bayes_optimal.solve(family, report), None, "")
     except (Unsupported, TooLarge) as error:
@@ -42,14 +45,14 @@ def ceiling_of(family: Family) -> Ceiling | None:
 
 
 def interval(best: BestReturn) -> dict[str, float] | None:
-    """Return the two bounds as they stand in results, or None if there are no bounds."""
+    """Return the two bounds in the form of `results.json`, or None if there are no bounds."""
     if best.bounds is None:
         return None
     return {"lower": best.bounds.lower, "upper": best.bounds.upper}
 
 
 def notes(best: BestReturn, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the reasons why scores of some rows are not known, as lines."""
+    """Return one line for each reason why some `rows` of a result have no score or score_pdl."""
     if best.bounds is not None:
         return [best.reason, "a score lies between its values for the two bounds; no score_pdl"]
     if best.ceiling is None:

@@ -1,14 +1,15 @@
-"""Engines: who performs the work of a command, as `--executor` names it.
+"""Engines: the processes that perform the work of a command. The option `--executor` names them.
 
     processes:N   N processes of this machine
     dask:ADDRESS  the workers of a Dask cluster, whose scheduler has this address
     mpi           the processes that mpiexec has started
 
-Dask and MPI may have workers on other machines. The library has no scheduler of its own. A result
-does not depend on the engine, if the processor, the versions of the libraries and the number of
-threads of linear algebra are the same everywhere. If they differ on a worker, one line says so.
+Dask and MPI may have workers on other machines. The library has no scheduler of its own. The bits
+of a result depend on the processor, the versions of the libraries and the number of threads of
+linear algebra. If these are the same for all workers, the bits do not depend on the engine. If they
+differ on a worker, a line on standard error says so.
 
-The packages of Dask (`distributed`) and of MPI (`mpi4py`) are imported only if they are used.
+The packages `distributed` (for Dask) and `mpi4py` (for MPI) are imported only if they are used.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ from metarl_min.evolution import executors, workers
 from metarl_min.evolution.executors import TimeLimit
 
 FORMS = "processes:N, dask:ADDRESS or mpi"
-CONNECTING = 10  # seconds in which a scheduler and its first worker must answer
+CONNECTING = 10  # seconds in which a scheduler must answer, and then a worker
 MPI_COMMAND = "mpiexec -n N python -m mpi4py.futures -m metarl_min .., with N of at least 2"
 
 
 class Word(NamedTuple):
-    """The value of `--executor`."""
+    """The value of the option `--executor`, split at its first colon."""
 
     engine: str  # processes, dask or mpi
     place: str  # the number of processes, the address of a scheduler, or empty
@@ -48,12 +49,12 @@ class Word(NamedTuple):
 class Engine(NamedTuple):
     """The workers of a command."""
 
-    executor: Any  # an Executor, or a function that makes one
+    executor: Any  # an Executor, a function that makes one, or None
     num_workers: int
 
 
 def read(text: str) -> Word:
-    """Return the value of `--executor`; ValueError if the text does not name an engine."""
+    """Return the value of `--executor`. ValueError if the text does not name an engine."""
     engine, _, place = text.partition(":")
     near = words.suggestion(engine, ("processes", "dask", "mpi"))
     known = engine in ("processes", "dask") or text == "mpi"
@@ -81,27 +82,30 @@ def processes(num_workers: int) -> ProcessPoolExecutor:
             num_workers, context, initializer=_begin, initargs=(plugins.loaded_sources(),)
         )
         for _ in range(num_workers):
-            pool.submit(int)  # each of the first pieces of work starts a process
+            pool.submit(int)  # a pool starts a process only when it gets work
     return pool
 
 
 def _report_differences(there: Mapping[str, Environment]) -> None:
-    """Say which machines differ from this one in what the bits of a result depend on."""
+    """Log a line for each worker whose results may not have the bits of this machine.
+
+    `there` holds the environment of each worker.
+    """
     here = environment.here()
     for place, other in there.items():
         difference = environment.difference_there(here, other)
         if difference:
-            log(f"{place} has {difference}; its bits may differ from those of this machine")
+            log(f"{place} has {difference}; its results may not have the bits of this machine")
 
 
 class DaskExecutor(NamedTuple):
     """The Executor of a client of Dask. It refuses work if the client has lost its scheduler.
 
-    The client itself would accept this work, and nobody would perform it.
+    The Executor of Dask would accept this work, and no worker would perform it.
     """
 
     client: Any
-    executor: Any  # of the client
+    executor: Any  # the Executor of Dask that belongs to the client
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Return the future of `function(*arguments)`."""
@@ -112,7 +116,7 @@ class DaskExecutor(NamedTuple):
 
 
 def _connect(address: str) -> Any:
-    """Return the client of a scheduler of Dask; ValueError if nobody answers."""
+    """Return the client of a scheduler of Dask. ValueError if the scheduler does not answer."""
     try:
         from distributed import Client
         from distributed.comm import resolve_address
@@ -120,11 +124,12 @@ def _connect(address: str) -> Any:
         rule = "the package distributed must be installed for --executor dask:ADDRESS"
         raise ValueError(f"{rule} (pip install 'metarl_min[distributed]'), got: {error}") from None
     for name in ("distributed", "distributed.client"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # a lost scheduler ends in one error
+        # If the scheduler is lost, the user sees the one error of this library.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        resolve_address(address)  # a client of an address that is no address would not close
+        resolve_address(address)  # a client with an invalid address would not close
         return Client(address, timeout=CONNECTING, set_as_default=False)
-    except Exception as error:  # of the address, of the network or of Dask
+    except Exception as error:  # the address, the network and Dask have errors of many types
         rule = "--executor dask:ADDRESS must have the address of a scheduler that answers"
         raise ValueError(f"{rule}, got {address}: {error}") from None
 
@@ -140,7 +145,7 @@ def dask(address: str, stack: ExitStack) -> Engine:
         rule = "a scheduler of Dask must have a worker on which metarl_min is installed"
         raise ValueError(f"{rule}, got {address}: {error}") from None
     _report_differences(found)
-    # Work that is sent again is new work, and not the work that has no answer yet.
+    # With pure=True, Dask would not perform work again that is sent a second time.
     executor = DaskExecutor(client=client, executor=client.get_executor(pure=False))
     return Engine(executor=executor, num_workers=len(found))
 
@@ -148,7 +153,7 @@ def dask(address: str, stack: ExitStack) -> Engine:
 def _here_after(seconds: float) -> tuple[str, Environment]:
     from mpi4py import MPI
 
-    time.sleep(seconds)  # so no worker takes the work of another one
+    time.sleep(seconds)  # a worker that is asleep cannot take the call of another worker
     return f"process {MPI.COMM_WORLD.Get_rank()} of MPI", environment.here()
 
 
@@ -172,9 +177,9 @@ def _elsewhere(word: Word, stack: ExitStack) -> Engine:
 
 
 def for_jobs(word: Word | None, stack: ExitStack) -> Engine:
-    """Return the engine of separate jobs. Its executor is None if they run on this machine.
+    """Return the engine of separate jobs. If `word` is None, it uses all cores of this machine.
 
-    Without a word, all cores of this machine share the jobs.
+    If the executor of the engine is None, `jobs.run_jobs` starts the processes itself.
     """
     if word is None:
         return Engine(executor=None, num_workers=jobs.num_cores())
@@ -184,7 +189,10 @@ def for_jobs(word: Word | None, stack: ExitStack) -> Engine:
 
 
 def for_search(word: Word, seconds: float, stack: ExitStack) -> Engine:
-    """Return the engine that evaluates populations, with a time limit in seconds."""
+    """Return the engine that evaluates populations.
+
+    If no slice of a population comes back for `seconds` seconds, the missing slices are sent again.
+    """
     if word.engine == "processes":
         engine = Engine(partial(processes, int(word.place)), int(word.place))
         stack.callback(executors.close, engine.executor)

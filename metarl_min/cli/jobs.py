@@ -1,7 +1,7 @@
-"""Jobs: independent pieces of work, run in this process, in several, or on several machines.
+"""Jobs: independent pieces of work, in this process, in several processes, or on several machines.
 
-Jobs share nothing, so they run in any order and in any number of processes, with the same bits.
-A job for another machine is sent as bytes, `Sender`.
+No job uses the result of another job. So the bits of a result depend neither on the order of the
+jobs nor on the number of processes. A `Sender` sends jobs to other machines as bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from metarl_min.basics.arguments import require
 from metarl_min.evolution import workers
 
 Row = dict[str, Any]
-SECONDS = 86_400.0  # the default time limit of a job; a job that trains many seeds takes hours
+SECONDS = 86_400.0  # default time limit of a job: a job that trains many seeds may take hours
 
 
 def num_cores() -> int:
@@ -38,7 +38,7 @@ def num_cores() -> int:
 
 
 def to_plain(value: Any) -> Any:
-    """Return a nested value as JSON has it: lists for arrays, null for a number that is not finite.
+    """Return a nested value for JSON: arrays become lists, and numbers that are not finite None.
 
     >>> to_plain({"a": np.array([1.0, np.nan]), "b": (np.int64(2), None)})
     {'a': [1.0, None], 'b': [2, None]}
@@ -52,24 +52,24 @@ def to_plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-WORK: list[Callable[[], Row]] = []  # in a worker: every job of the command
-ONE_AT_A_TIME = threading.RLock()  # reentrant: sent work may itself contain sent work
+WORK: list[Callable[[], Row]] = []  # all jobs of the command; empty unless this is a worker
+ONE_AT_A_TIME = threading.RLock()  # reentrant, because sent work may contain sent work
 SIGNALS = {getattr(signal, x) for x in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, x)}
 
 
 @contextlib.contextmanager
 def signals_wait() -> Iterator[None]:
-    """Let signals to this thread wait until the end of the block.
+    """Delay the signals to this thread until the end of the block.
 
-    Threads and processes that start inside let them wait too. A thread that the caller started
-    before still receives them. On Windows signals do not wait.
+    Threads and processes that start in the block also delay signals. Threads that have started
+    before the block still receive them. On Windows, no signal is delayed.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        resource_tracker.ensure_running()  # older versions of Python end the waiting here
+        resource_tracker.ensure_running()  # older versions of Python end the delay here
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         yield
     finally:
@@ -77,10 +77,11 @@ def signals_wait() -> Iterator[None]:
 
 
 def _begin(path: Path) -> None:
-    """Read all jobs from a file, and remove the file, in a new worker.
+    """Start a worker: read all jobs from a file, and remove the file.
 
-    Only numbers and rows go through pipes: a large object in a pipe blocks for ever if the process
-    at the other end has died. Plug-ins are loaded first, because jobs refer to their functions.
+    The jobs do not go through a pipe. A process that writes a large object into a pipe would wait
+    for ever if the process at the other end has died. Only job numbers and rows go through pipes.
+    `plugins.loads` loads the plug-ins before the jobs, because jobs refer to their functions.
     """
     content = path.read_bytes()
     path.unlink()
@@ -102,33 +103,36 @@ def _run_numbered(number: int) -> Row:
 
 
 def _make_worker(content: bytes, made: dict[Path, ProcessPoolExecutor]) -> ProcessPoolExecutor:
-    """Return a pool of one process, which reads `content`; `made` holds it from its start on."""
-    number, name = tempfile.mkstemp(prefix="metarl_min_")
-    with open(number, "wb") as file:
+    """Return a pool of one process that reads `content` from a file, and add the pool to `made`.
+
+    The pool is in `made` before its process starts, so that the caller can always stop the process.
+    """
+    descriptor, name = tempfile.mkstemp(prefix="metarl_min_")
+    with open(descriptor, "wb") as file:
         file.write(content)
     context = multiprocessing.get_context("spawn")
     with signals_wait():
         pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(Path(name),))
         made[Path(name)] = pool
-        pool.submit(int)  # the first piece of work starts the process
+        pool.submit(int)  # the pool starts its process when it gets work
     return pool
 
 
 def perform(content: bytes) -> Any:
     """Perform work that a `Sender` has sent.
 
-    A process performs one piece of work at a time, also if an engine gives it several threads. If
-    two threads use nested gradients of autograd at the same time, the gradients are wrong.
+    A process performs one piece of work at a time, even if an engine uses several threads. If two
+    threads compute nested gradients with autograd at the same time, the gradients are wrong.
     """
     with ONE_AT_A_TIME:
         return plugins.loads(content)()
 
 
 class Sender(NamedTuple):
-    """An Executor that sends work to the workers of another Executor, with the plug-ins it uses.
+    """An Executor that sends work to the workers of another Executor, as bytes.
 
-    A machine that performs the work needs no file of a plug-in. The owner of the other Executor
-    shuts it down.
+    The bytes contain the plug-ins of the work. So the machines of the workers do not need the files
+    of the plug-ins. `shutdown` leaves the other Executor open, because its owner closes it.
     """
 
     executor: Any
@@ -141,7 +145,7 @@ class Sender(NamedTuple):
         return future
 
     def shutdown(self, wait: bool = True) -> None:
-        """Do nothing."""
+        """Do nothing: the other Executor stays open."""
 
 
 def run_jobs(
@@ -151,12 +155,13 @@ def run_jobs(
     seconds: float = SECONDS,
     executor: Any = None,
 ) -> Iterator[tuple[int, Row]]:
-    """Yield the number and the result of each job, in the order in which they finish.
+    """Yield the number and the result of each job, in the order in which the jobs end.
 
-    At most `processes` jobs run at the same time, each in a process of its own. If there is an
-    `executor`, an Executor of `concurrent.futures`, they run on its workers instead. A worker that
-    is killed costs its job again and nothing else. So does a worker whose job takes more than
-    `seconds` seconds. Jobs that run in this process have no time limit.
+    At most `processes` jobs run at the same time, each in a process of its own. If `executor` is
+    given, an Executor of `concurrent.futures`, the jobs run on its workers instead. If a worker is
+    killed, or if its job takes more than `seconds` seconds, only this job is performed again. A job
+    that has lost three workers raises a RuntimeError. If `processes` is 1 or if there is only one
+    job, and there is no `executor`, the jobs run in this process, without a time limit.
     """
     seconds = workers.time_limit("seconds", seconds)
     fits = executor is None or callable(getattr(executor, "submit", None))

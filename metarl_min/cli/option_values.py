@@ -1,6 +1,7 @@
-"""The values of options: each reader turns one word of the command line into a value.
+"""The values of options, which readers read from the words of the command line.
 
-A reader raises an `argparse.ArgumentTypeError` for a word that it cannot read.
+A reader is a function that returns the value of one word. It raises an
+`argparse.ArgumentTypeError` if the word has no such value.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from metarl_min.cli import engines
 from metarl_min.evolution import workers
 
-COUNT_DIGITS, SEED_DIGITS = 18, 100  # the most that a number may have
+COUNT_DIGITS, SEED_DIGITS = 18, 100  # largest number of digits of a count and of a seed
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -34,7 +35,7 @@ def number(low: int, most_digits: int = COUNT_DIGITS) -> Callable[[str], int]:
 
 
 def real(*names: str) -> Callable[[str], float | str]:
-    """Return the reader of a finite number, or of one of some names."""
+    """Return the reader of a finite number. The reader also accepts the `names`."""
 
     def read(word: str) -> float | str:
         if word in names:
@@ -49,7 +50,7 @@ def real(*names: str) -> Callable[[str], float | str]:
 
 
 def _by_rule(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a reader whose ValueError "it must .." becomes the error of an option."""
+    """Return a reader that turns a ValueError "it must .." of `read` into an error of an option."""
 
     def read_by_rule(word: Any) -> Any:
         try:
@@ -61,7 +62,7 @@ def _by_rule(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def seconds(word: str) -> float:
-    """Return the time limit that a word names."""
+    """Return the time limit of a word, in seconds."""
     return float(_by_rule(partial(workers.time_limit, "it"))(real()(word)))
 
 
@@ -72,5 +73,5 @@ def executor(word: str) -> engines.Word:
 
 
 def several(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
-    """Return the reader of a comma-separated list."""
+    """Return the reader of a comma-separated list, whose parts `read` reads."""
     return lambda words: [read(word) for word in words.split(",")]

@@ -2,10 +2,13 @@
 
 `curves` has a row of panels for each family, and a panel for each kind of learner. Learners that
 adapt take inner steps, learners that remember have a memory, and evolved learners are trained
-without a gradient. In grey are the Bayes-optimal player, the random player, and the untrained
-control: the same inner steps as those of the first learner that adapts, from a uniform policy.
+without a gradient. Grey lines show the Bayes-optimal player, the random player and an untrained
+control. This control belongs to the first learner that has one. It adapts in the same way as the
+learner, but starts from an untrained policy and has the best inner step size for this start.
 
-`scores` shows the score of every player. A bar is the range over the seeds of training.
+`scores` shows the players whose score is known, except the random and the Bayes-optimal player. If
+the `score_pdl` of a player is known, it takes the place of the score, because its error is smaller.
+A bar is the range over the seeds of training.
 """
 
 from __future__ import annotations
@@ -32,11 +35,13 @@ TITLES = {"adapt": "learners that adapt", "remember": "learners that remember",
           "evolved": "evolved learners", "others": "other learners"}  # fmt: skip
 KIND_COLOURS = dict(zip(TITLES, COLOURS[:4], strict=True))
 LINES = ("-", "--", ":", "-.")
-HEIGHT = 2.7  # inches of a panel of `curves`
+HEIGHT = 2.7  # height of a panel of `curves`, in inches
 
 
 def kinds_of(entry: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the learners of a family by their kind. Learners of your own are `others`."""
+    """Return the names of the learners of each kind. Learners that are no part of the package have
+    the kind `others`.
+    """
     known = [name for names in KINDS.values() for name in names]
     found = {kind: [x for x in names if x in entry["learners"]] for kind, names in KINDS.items()}
     found["others"] = [name for name in entry["learners"] if name not in known]
@@ -81,22 +86,26 @@ def _entries(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def curves(result: dict[str, Any]) -> Figure:
-    """Return the figure of the returns in each episode. ImportError without matplotlib."""
+    """Return the figure of the return in each episode. ImportError without matplotlib."""
     entries = _entries(result)
     kinds = [kind for kind in TITLES if any(kind in kinds_of(x) for x in entries.values())]
     figure = empty_figure(3.6 * max(1, len(kinds)), (HEIGHT + 0.4) * len(entries))
     rows = figure.subplots(len(entries), max(1, len(kinds)), squeeze=False, sharey="row")
     for row, (family, entry) in zip(rows, entries.items(), strict=True):
-        for axes, kind in zip(row, kinds or ["adapt"], strict=True):
+        for axes, kind in zip(row, kinds or ["none"], strict=True):
             _panel(axes, entry, kinds_of(entry).get(kind, []))
-            axes.set_title(f"{family}: {TITLES[kind]}", loc="left", fontsize="medium")
+            title = f"{family}: {TITLES.get(kind, 'no learners')}"
+            axes.set_title(title, loc="left", fontsize="medium")
             axes.set_xlabel("episode of the trial")
         row[0].set_ylabel("mean return of the episode")
     return figure
 
 
 def _scored(entry: dict[str, Any]) -> list[tuple[str, float, list[float], str]]:
-    """Return (name, score, scores of the seeds, colour) of every player, the lowest score first."""
+    """Return (name, score, scores of the seeds, colour) of each player that `scores` shows.
+
+    The player with the lowest score is first.
+    """
     kinds = kinds_of(entry).items()
     colours = {name: KIND_COLOURS[kind] for kind, names in kinds for name in names}
     rows = []
@@ -129,7 +138,7 @@ def scores(result: dict[str, Any]) -> Figure:
     """Return the figure of the scores. ImportError without matplotlib.
 
     A circle is a learner, and a diamond is a player that is not trained. A bar is the range over
-    the seeds. Colours say the kind of a learner, as `kinds_of` returns it.
+    the seeds of training. The colour of a learner shows its kind.
     """
     entries = _entries(result)
     most = max(len(_scored(entry)) for entry in entries.values())
@@ -140,13 +149,16 @@ def scores(result: dict[str, Any]) -> Figure:
         _chart(axes, family, entry)
     figure.suptitle(
         "blue: learners that adapt, orange: learners that remember, green: evolved learners, "
-        "grey: not trained; a bar is the range over seeds", fontsize="small",
+        "pink: other learners, grey: not trained; a bar is the range over seeds", fontsize="small",
     )  # fmt: skip
     return figure
 
 
 def pictures() -> dict[str, Callable[[Any], bytes]]:
-    """Return the pictures of `compare` by the names of their files."""
+    """Return the functions that draw the pictures of `compare`, by the names of the files.
+
+    Such a function takes the result of `compare`, and returns the bytes of a PNG file.
+    """
     return {
         "curves.png": lambda result: png(curves(result)),
         "scores.png": lambda result: png(scores(result)),

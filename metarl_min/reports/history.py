@@ -1,20 +1,30 @@
 """The record of a training: one line for each iteration, in `history.csv` of a run directory.
 
-A line holds the number of the iteration and every number of its Info:
+A line holds the number of the iteration and all numbers of its Info. A number that a step does not
+compute has no column. The columns depend on the learner:
 
-- all learners: `per_episode[n]`, the mean return of each episode of a trial.
-- maml, fomaml, reptile, meta_sgd: `before` and `after`, the mean return of an episode before the
-  first inner step and after the last one; `alpha`, where step sizes are learned. With update=trpo
-  or clipped: `improvement` of the surrogate, and `kl`, the divergence from the old policies in
-  nats. With trpo: `accepted`, which is 0 if the step was rejected.
-- rl2, mann: `gradient_norm` before long gradients are scaled down, `entropy` of the policy,
-  `value_loss`.
-- es, ga, es_maml, evolved_rule: mean, best and spread (standard deviation) of the `fitness`, which
-  is the return of a trial. For es_maml also `alpha`.
+all learners
+    per_episode[n]   mean return of each episode of a trial; for ga, of the best member
+maml, fomaml, reptile, meta_sgd
+    before, after    mean return of an episode before the first inner step, and after the last one
+    alpha            inner step size, if it is learned
+maml and fomaml with update=trpo or update=clipped
+    improvement      increase of the surrogate
+    kl               divergence between the old and the new policies, in nats
+    accepted         1 if trpo has accepted the step, otherwise 0; only with update=trpo
+rl2, mann
+    gradient_norm    length of the gradient, before a long gradient is scaled down
+    entropy          entropy of the policy in nats
+    value_loss       loss of the values
+es, ga, es_maml, evolved_rule
+    fitness.mean, fitness.best, fitness.spread
+                     mean, maximum and standard deviation of the return of a trial, over the members
+    alpha            inner step size, for es_maml
 
-A number that a step does not compute has no column. The file can be read while the run goes on. A
-run that is resumed keeps the lines up to its checkpoint. It writes the later lines again, with the
-same bits.
+With objective=exact, maml has only the column per_episode[0], for the mean return after adaptation.
+
+The file can be read during the run. A run that is resumed keeps the lines up to its checkpoint. It
+writes the later lines again, with the same bits.
 """
 
 from __future__ import annotations
@@ -38,7 +48,10 @@ FILE = "history.csv"
 
 
 def _numbers(info: Any) -> dict[str, Any]:
-    """Return every number of an Info by its place, such as `per_episode[0]`. True becomes 1."""
+    """Return the numbers of an Info by the names of their columns, such as `per_episode[0]`.
+
+    True becomes 1, and False becomes 0. TypeError if a number is complex.
+    """
     numbers: dict[str, Any] = {}
     for name, leaf in checkpoints.flatten(info).items():
         if leaf.dtype.kind == "c":
@@ -57,21 +70,24 @@ def _line(values: list[Any]) -> str:
 
 
 def _difference(old: str, new: str) -> str:
-    """Return the first name that only one of two titles has."""
+    """Return the first name that only one of two titles has, or an empty text."""
     names, others = (next(csv.reader([title])) for title in (old, new))
-    strange = [name for name in [*names, *others] if (name in names) != (name in others)]
-    return " ".join(strange[:1])
+    unshared = [name for name in [*names, *others] if (name in names) != (name in others)]
+    return " ".join(unshared[:1])
 
 
 def _kept(path: Path, iteration: int) -> list[str]:
-    """Return the title and the lines up to an iteration. An incomplete last line is left out."""
+    """Return the title and the lines up to an iteration, without an incomplete last line."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    whole = [line for line in lines if line.endswith("\n")]
-    return whole[:1] + [x for x in whole[1:] if int(x.partition(",")[0]) <= iteration]
+    complete = [line for line in lines if line.endswith("\n")]
+    return complete[:1] + [x for x in complete[1:] if int(x.partition(",")[0]) <= iteration]
 
 
 def _until_it_fails(write: OnIteration) -> OnIteration:
-    """Return a function that writes until the first error. An error does not stop the training."""
+    """Return a function that calls `write` until `write` raises an error.
+
+    The error is printed on standard error, and the training goes on.
+    """
     failed: list[Exception] = []
 
     def written(number: int, info: Any) -> None:
@@ -87,9 +103,9 @@ def _until_it_fails(write: OnIteration) -> OnIteration:
 
 @contextlib.contextmanager
 def record(directory: Path, iteration: int) -> Iterator[OnIteration]:
-    """Write the history of a run that continues after an iteration.
+    """Yield a function that writes one line of the history. (number of the iteration, Info) -> None
 
-    `record` yields a function that takes the number of an iteration and its Info. ValueError if the
+    The lines up to `iteration` stay in the file, and later lines are removed. ValueError if the
     file was edited.
     """
     path = as_path("directory", directory) / FILE
@@ -119,7 +135,7 @@ def record(directory: Path, iteration: int) -> Iterator[OnIteration]:
 
 
 def read(directory: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the columns of the history of a run. The run may still continue.
+    """Return the columns of the history of a run, by name. The run may still be going on.
 
     ValueError if the run has no history, or if the file was edited.
     """

@@ -1,10 +1,11 @@
 """The picture of a training: its returns, and below them the other numbers of its history.
 
-`draw(history.read(RUN_DIR))` is the picture of a run, which may still go on.
+`draw(history.read(RUN_DIR))` draws a run. The run may still be going on.
 
-The thick lines are moving means over a twentieth of the iterations. A thin line shows the values of
-single iterations. In the first panel, only the returns of whole trials have a thin line. A band has
-none. Columns whose names differ only after the first dot or bracket share a panel.
+A thick line is a moving mean over a twentieth of the iterations. A thin line shows the values of
+single iterations. If a panel has a curve "whole trial", only this curve has a thin line. A panel
+with a grey band has no thin line. Columns whose names differ only after the first dot or bracket
+share a panel.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Curves = dict[str, Array]  # label -> value of each iteration
-TRIAL = "whole trial"  # label of the mean over all episodes
+Curves = dict[str, Array]  # label -> value in each iteration
+TRIAL = "whole trial"  # label of the mean over all episodes of a trial
 LINES = ("-", "--", ":")
 LARGE, SMALL = 3.4, 1.25  # heights of the first panel and of the others, in inches
 TITLES = {
@@ -42,10 +43,10 @@ TITLES = {
 
 
 def moving_mean(values: Array, width: int) -> Array:
-    """Return the mean over `width` iterations around each iteration. [n] -> [n]
+    """Return the mean over the `width` iterations around each iteration. [n] -> [n]
 
-    There are fewer than `width` iterations near both ends. Entries that are not finite do not
-    count. This function trusts its arguments.
+    Near both ends, the mean is over fewer iterations. Entries that are not finite are left out.
+    This function trusts its arguments.
 
     >>> moving_mean(np.array([1.0, 2.0, 6.0]), width=3)
     array([1.5, 3. , 4. ])
@@ -64,7 +65,11 @@ def _width(iterations: Array) -> int:
 
 
 def _grouped(columns: Mapping[str, Array]) -> dict[str, Curves]:
-    """Return the columns of each group. `alpha.min` has the label min in the group alpha."""
+    """Return the curves of each group of columns.
+
+    The name of a group ends before the first dot or bracket, and the rest is the label of a curve.
+    For example, the column `alpha.min` is the curve `min` in the group `alpha`.
+    """
     groups: dict[str, Curves] = {}
     for name, values in columns.items():
         group, *rest = re.split(r"[.\[]", name, maxsplit=1)
@@ -73,9 +78,10 @@ def _grouped(columns: Mapping[str, Array]) -> dict[str, Curves]:
 
 
 def _returns(groups: dict[str, Curves]) -> Curves:
-    """Return the curves of the first panel: how well single episodes and whole trials are played.
+    """Return the curves of the first panel: returns of single episodes and of whole trials.
 
-    If there is one number for all episodes, as of the exact objective, there is one curve.
+    If the history has one number for all episodes, there is one curve. The exact objective has such
+    a history, and so has a trial of one episode.
     """
     episodes = list(groups["per_episode"].values())
     adapts = "after" in groups
@@ -88,7 +94,7 @@ def _returns(groups: dict[str, Curves]) -> Curves:
 
 
 def _shown(curves: Curves) -> Curves:
-    """Return at most three curves: of more curves, the largest, the middle and the smallest."""
+    """Return the curves, or if there are more than three, their maximum, median and minimum."""
     if len(curves) <= len(LINES):
         return curves
     values = np.array(list(curves.values()))
@@ -121,7 +127,7 @@ def _panel(
 
 
 def _band(axes: Axes, iterations: Array, curves: Curves) -> Curves:
-    """Draw mean - spread .. mean + spread in grey, and return the other curves."""
+    """Draw the band from mean - spread to mean + spread in grey. Return all curves but `spread`."""
     width = _width(iterations)
     mean, spread = (moving_mean(curves[name], width) for name in ("mean", "spread"))
     axes.fill_between(iterations, mean - spread, mean + spread, color="0.85", linewidth=0)
@@ -131,7 +137,10 @@ def _band(axes: Axes, iterations: Array, curves: Curves) -> Curves:
 def _checked(
     columns: Mapping[str, Array], references: Mapping[str, float]
 ) -> tuple[Array, dict[str, Curves]]:
-    """Return the iterations and the groups of the other columns; an error if there is none."""
+    """Return the iterations, and the groups of the other columns.
+
+    ValueError or TypeError if an argument is not as `draw` says.
+    """
     for label, value in instance("references", references, dict).items():
         real(f"reference {label!r}", value)
     found = instance("columns", columns, dict).get("iteration", np.zeros(0))
@@ -141,7 +150,7 @@ def _checked(
         array(f"column {name!r}", values, "fiu", "numbers")
         shaped(f"column {name!r}", values, (len(iterations),), "the iterations")
     groups = _grouped({name: x for name, x in columns.items() if name != "iteration"})
-    require(len(groups) > 0, "a history must have a number of each iteration", "none")
+    require(len(groups) > 0, "a history must have a column other than the iteration", "none")
     return iterations, groups
 
 
@@ -149,10 +158,10 @@ def draw(columns: Mapping[str, Array], references: Mapping[str, float] | None = 
     """Return the figure of a run. ImportError without matplotlib.
 
     columns     the columns of its history, as `history.read` returns them
-    references  label -> return of an episode, drawn as a grey line, such as {"random": 0.5}
+    references  label -> return of an episode, such as {"random": 0.5}; each one is a grey line
 
-    ValueError if there is no iteration, or no number but the iteration, or if the columns have
-    different lengths. TypeError if a column is no array of numbers.
+    ValueError if there is no iteration or no other column, or if the columns have different
+    lengths. TypeError if a column is no array of numbers.
     """
     references = references or {}
     iterations, groups = _checked(columns, references)

@@ -13,13 +13,15 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+LABEL_HEIGHT = 0.17  # inches, with the space between two labels
+
 
 def spread_out(heights: list[float], gap: float, low: float, top: float) -> list[float]:
-    """Return heights that are at least `gap` apart, in the same order, from `low` to `top`.
+    """Move heights apart: return heights from `low` to `top`, each two at least `gap` apart.
 
-    The sum of the squared changes is as small as possible, except near `low` and `top`. Heights
-    that are too near to each other form a group, and the mean of a group stays the same. If there
-    is no room for all gaps, `top` holds and `low` does not.
+    The order stays the same. The sum of the squared changes is as small as possible, if `low` and
+    `top` need no change. Heights that are too near to each other form a group, whose mean stays the
+    same. If the range is too small for all gaps, some of the heights are below `low`.
 
     >>> spread_out([1.0, 5.0, 1.0], gap=1.0, low=0.0, top=5.2)
     [0.5, 5.0, 1.5]
@@ -44,10 +46,10 @@ def write_labels(axes: Axes, height: float, ends: Mapping[str, tuple[float, str]
     A thin stroke connects a label with the end of its line.
 
     height  height of the panel in inches
-    ends    label -> (height of the end of the line in data, colour)
+    ends    label -> (y of the end of the line, colour)
     """
     low, high = axes.get_ylim()
-    gap = (high - low) * 0.17 / height
+    gap = (high - low) * LABEL_HEIGHT / height
     places = spread_out([y for y, _ in ends.values()], gap, low, high)
     for (label, (end, colour)), y in zip(ends.items(), places, strict=True):
         stroke = {"arrowstyle": "-", "color": colour, "linewidth": 0.6}

@@ -1,15 +1,17 @@
-"""Scores where the Bayes-optimal return is only known to lie between two bounds.
+"""Scores if the Bayes-optimal return is not known, but lies between two known bounds.
 
-The score (return - random) / (Bayes-optimal - random) is computed for each of the two bounds.
+The score (return - random) / (Bayes-optimal - random) is computed with each bound in the place of
+the Bayes-optimal return. The true score lies between the two results.
 """
 
 from __future__ import annotations
 
 
 def score_interval(value: float, random: float, bounds: dict[str, float]) -> str:
-    """Return the scores of a return for the two bounds of the ceiling, as text.
+    """Return the interval that contains the score of a return, as text.
 
-    The score for the lower bound has no limit if this bound is not above the random return.
+    If the lower bound is at most the random return, only the upper bound gives a score. This score
+    is then one end of the interval. The text is empty if no bound is above the random return.
 
     >>> score_interval(3.0, 1.0, {"lower": 5.0, "upper": 6.0})
     '0.400 .. 0.500'
@@ -27,7 +29,7 @@ def score_interval(value: float, random: float, bounds: dict[str, float]) -> str
 
 
 def bound_rows(bounds: dict[str, float] | None) -> list[list[str]]:
-    """Return the rows of the bounds of the ceiling, or no rows."""
+    """Return the two rows of a table for the bounds of the ceiling, or no rows without bounds."""
     if not bounds:
         return []
     upper, lower = f"{bounds['upper']:.3f}", f"{bounds['lower']:.3f}"

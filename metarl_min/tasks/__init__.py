@@ -11,9 +11,9 @@ A `Family` holds a function that draws tasks, and a prior for the baselines and 
 the tasks are drawn from this prior. Learners do not read the prior. Learners draw tasks, and read
 the unit and the noise of the rewards, the horizon and the number of episodes.
 
-A task does not change during a trial, and a player sees the state. So if rewards change during a
-trial, the whole change is the task, and the state tells the time, as in `restless_arms`. The change
-must not depend on the actions.
+A task does not change during a trial. A family in which rewards change can still be written if the
+changes do not depend on the actions. Then all changes of a trial are drawn at once. They are a part
+of the task, and the state tells the time. An example is `restless_arms`.
 
 A family is made by a function with keyword-only parameters. The annotation of a parameter says how
 the command line reads a word `key=value`. For example, the annotation
@@ -64,7 +64,7 @@ def _check_family(
     name: Any, parameters: Any, prior: Any, sample: Any, horizon: Any, num_episodes: Any,
     reward_noise: Any, unit: Any,
 ) -> tuple[Any, ...]:  # fmt: skip
-    """Return the fields of a family; TypeError or ValueError unless they are valid."""
+    """Return the fields of a family. TypeError or ValueError unless they are valid."""
     instance("name", name, str)
     instance("parameters", parameters, dict)
     if unit is not None:
@@ -79,8 +79,7 @@ def _check_family(
 @checked(_check_family)
 class _Fields(NamedTuple):
     name: str  # the name on the command line
-    parameters: dict[str, Any]
-    # the arguments from which the family was made, as written on the command line
+    parameters: dict[str, Any]  # the arguments of the family, as written on the command line
     prior: Any  # BetaArms, GaussianArms, CorrelatedArms, Hypotheses or DirichletMDP
     sample: Callable[[Rng, int], MDP]  # (rng, num_tasks) -> MDP with leading axis [M]
     horizon: int  # T, steps of an episode
@@ -108,7 +107,7 @@ class Family(_Fields):
 
 
 def sample_hypotheses(rng: Rng, num_tasks: int, prior: Hypotheses) -> MDP:
-    """Draw each task from the candidate tasks, with the prior probabilities of the candidates."""
+    """Draw tasks from the candidate tasks with their prior probabilities. [M]"""
     size = whole("num_tasks", num_tasks, high=MAX_COUNT)
     mdps, weights = instance("prior", prior, Hypotheses)
     return take_tasks(mdps, generator("rng", rng).choice(len(weights), size, p=weights))
@@ -123,9 +122,9 @@ def family_of_candidates(
     num_episodes: int,
     noise: Noise,
 ) -> Family:
-    """Return the family of finitely many candidate tasks.
+    """Return the family of a finite set of candidate tasks.
 
-    `mdps` are the candidates [G], and `weights` [G] are their prior probabilities.
+    `mdps` holds the candidates [G], and `weights` [G] holds their prior probabilities.
 
     >>> arms = np.array([[0.9, 0.1], [0.1, 0.9]])[:, None, :, None]  # [G, S, A, 1]
     >>> mdps = MDP(np.ones((1, 1)), np.ones((1, 1, 2, 1)), arms)
@@ -161,8 +160,8 @@ def reward_unit(family: Family) -> float:
         another prior, or no prior  the largest absolute mean reward of UNIT_TASKS tasks, which are
                                     drawn with a fixed generator
 
-    If the rule gives zero, the unit is 1. Except for the first row, the unit is multiplied by c if
-    all rewards of a family are multiplied by c.
+    If the rule gives zero, the unit is 1. If all rewards of a family are multiplied by c > 0, its
+    unit is multiplied by c too, except in the first row.
 
     >>> small = MDP(np.ones(1), np.ones((1, 2, 1)), np.array([[[0.0], [-0.01]]]))
     >>> mine = Family("mine", {}, None, lambda rng, n: small, 1, 10, rollouts.deterministic)

@@ -1,4 +1,4 @@
-"""Goal search and navigation: one cell of a grid is the goal; the agent does not know which.
+"""Goal search and navigation: one cell of a grid is the goal, and the player does not know which.
 
 A state is a cell. Cells are numbered row by row, from 0 in the upper left corner:
 
@@ -6,24 +6,25 @@ A state is a cell. Cells are numbered row by row, from 0 in the upper left corne
      5   6   7   8   9          size 5; the centre is cell 12
     10  11  12  13  14
 
-The actions are up, down, left, right and, with stay=1, a fifth that stays. A move into a wall or
-across the border keeps the position. `move(s,a)` is the cell in which action a ends. With
-probability `slip`, one of the four directions is drawn at random and replaces the action:
+The actions are up, down, left and right. With stay=1, a fifth action stays in the cell. A move into
+a wall or across the border also stays in the cell. `move(s,a)` is the cell in which action a ends,
+if nothing replaces the action. With the probability `slip`, one of the four directions is drawn at
+random and replaces the action:
 
     (1)  P(s'|s,a) = (1 - slip) 1{s' = move(s,a)}
                      + slip / 4 sum_{a' = up, down, left, right} 1{s' = move(s,a')}  [definition]
     (2)  r(s,a,s') = goal_reward if s' is the goal, else step_reward               [definition]
 
-In goal search, (2), only the goal tells where it is. In navigation, each step pays minus the
-squared distance from the cell in which it ends to the goal, and an episode ends at the goal:
+In goal search, the reward (2) says only whether s' is the goal. In navigation, the reward is minus
+the squared distance between s' and the goal, and an episode ends at the goal:
 
     (3)  r(s,a,s') = -(number of rows from s' to the goal)^2
                      - (number of columns from s' to the goal)^2        [Finn et al. 2017, sec. 5.3]
 
-Finn et al. move a point in the unit square, for at most 100 steps, and end an episode if the point
-is within 0.01 of the goal. Here a grid takes the place of the square, and the unit of (3) is a
-cell. So a step does not choose its direction and length freely, but moves by one cell in one of
-four directions.
+Finn et al. move a point in the unit square, for at most 100 steps. Their episode ends if the
+distance to the goal is at most 0.01. Here a grid takes the place of the square, and distances in
+(3) are in cells. The point of Finn et al. moves in any direction, but here a step moves by one cell
+in one of four directions.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MAX_REWARD, MDP, plain
 from metarl_min.tasks import Family, family_of_candidates
 
-MAX_NUMBERS = 100_000_000  # of 8 bytes, in all arrays of a family
+MAX_NUMBERS = 100_000_000  # numbers of 8 bytes in the transitions of a family
 MOVES = np.array([[-1, 0], [1, 0], [0, -1], [0, 1], [0, 0]])  # up, down, left, right, stay
 
 
 def transitions(size: int, num_actions: int, walls: Cells, slip: float) -> Array:
     """Return the probability of each arrival, eq. (1). [S, A, S]
 
-    `num_actions` is 4 or, with an action that stays, 5. `walls` are cells.
+    `num_actions` is 4, or 5 with the action that stays. `walls` are cells.
     """
     size, slip = _size(size), real("slip", slip, 0, 1)
     num_actions = whole("num_actions", num_actions, 4, 5)
@@ -74,7 +75,7 @@ def goal_mdps(
 
 
 def end_at_goals(mdps: MDP, goals: Cells) -> MDP:
-    """Return the tasks [G] with absorbing goals: there every action stays and pays 0."""
+    """Return the tasks [G] with absorbing goals. In a goal, every action stays and pays 0."""
     S = plain("mdps", mdps).shape[0]
     goals = _cells("goals", goals, S)
     require(mdps.leading == (len(goals),), "goals must be one cell for each of mdps", goals)
@@ -100,13 +101,13 @@ def _cells(name: str, cells: Cells, num_cells: float = np.inf) -> Cells:
 
 
 def _require_cells(name: str, cells: Cells, allowed: set[int], rule: str) -> None:
-    """Raise a ValueError unless the cells are different and all of them allowed."""
+    """Raise a ValueError unless the cells are different and all of them are allowed."""
     valid = set(cells) <= allowed and len(set(cells)) == len(cells)
     require(valid, f"{name} must be different cells from 0 to {rule}", cells)
 
 
 def _candidates(size: int, start: int, goals: Cells, walls: Cells, terminate: int) -> Cells:
-    """Return the cells that may be the goal, after a check of all cells and of the size."""
+    """Return the cells that may be the goal. ValueError if a cell or the size is not allowed."""
     S = size**2
     numbers = 5 * S**2 * ((len(goals) or S) if terminate else 1)
     rule = f"a grid may be described by at most {MAX_NUMBERS:,} numbers"
@@ -151,8 +152,8 @@ def gridworld(
     """Return goal search on a grid, eqs. (1) and (2). The goal is drawn once for each trial, each
     candidate with the same probability. Cells are numbered row by row, from 0 in the upper left
     corner, so that cell 12 is the centre of the default grid. The actions are up, down, left,
-    right and stay. A move into a wall or across the border keeps the position. The reward of a
-    step belongs to the cell in which it ends.
+    right and stay. A move into a wall or across the border stays in the cell. The reward of a step
+    belongs to the cell in which the step ends.
 
     size         number of cells in a row and in a column
     start        cell in which each episode starts, by default the centre
@@ -163,8 +164,8 @@ def gridworld(
     step_reward  reward of every other step
     terminate    1: after the arrival on the goal nothing is paid until the next episode; 0: the
                  episode goes on
-    goals        cells that may be the goal, as in 4,9,14; with none, all cells but the start and
-                 the walls
+    goals        cells that may be the goal, as in 4,9,14; none: all cells but the start
+                 and the walls
     walls        cells that cannot be entered, as in 6,7
     slip         probability that a random direction replaces the action
 
@@ -215,7 +216,7 @@ def navigation(
     start     cell in which each episode starts, by default the centre
     horizon   steps of an episode
     episodes  episodes of a trial
-    goals     cells that may be the goal, as in 4,9,14; with none, all cells but the start
+    goals     cells that may be the goal, as in 4,9,14; none: all cells but the start
 
     >>> mdps = navigation(size=3, goals=(2, 8)).prior.mdps
     >>> [int(mdps.reward[0, 4, 0, s]) for s in (4, 5, 2)]  # arrivals, if the goal is cell 2

@@ -113,7 +113,8 @@ def test_many_arms_leave_a_small_gap():
 
 def test_only_beta_arms_normal_rewards_and_candidate_tasks_have_bounds():
     assert all(bounds.applies_to(family) for family in (bandit(), gaussian(), gridworld()))
-    others = (correlated(), bandit()._replace(reward_noise=rollouts.deterministic))
+    no_chances = gridworld(size=2)._replace(reward_noise=rollouts.bernoulli)
+    others = (correlated(), bandit()._replace(reward_noise=rollouts.deterministic), no_chances)
     for family in others:
         assert not bounds.applies_to(family)
         with pytest.raises(Unsupported, match="bounds are known for Beta arms, for nor"):

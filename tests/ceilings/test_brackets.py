@@ -162,10 +162,15 @@ def test_what_is_refused(monkeypatch):
         brackets.bracket(bandit())
     with pytest.raises(ValueError, match="std of the noise must be finite, from 0 to inf, got -1"):
         brackets.bracket(small_family(0, partial(rollouts.gaussian, std=-1.0)))
-    with pytest.raises(Unsupported, match=r"Bernoulli rewards need means in \[0, 1\], got others"):
+    rule = r"Bernoulli rewards need means in \[0, 1\], got means from -1.0 to 0.5"
+    with pytest.raises(Unsupported, match=rule):
         brackets.bracket(small_family(0)._replace(reward_noise=rollouts.bernoulli))
     monkeypatch.setattr(brackets, "MAX_VALUES", 10)
     with pytest.raises(TooLarge, match="may take at most 10 numbers for one policy, got 36"):
+        brackets.bracket(small_family(0))
+    monkeypatch.setattr(brackets, "MAX_VALUES", 100)
+    monkeypatch.setattr(brackets, "MAX_PRODUCTS", 10)
+    with pytest.raises(TooLarge, match="at most 10 multiplications for one policy, got 24"):
         brackets.bracket(small_family(0))
 
 
