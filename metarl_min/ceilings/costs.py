@@ -6,10 +6,10 @@ before step t, and t counts from 1. Later values are estimated from the beliefs 
 
     (1)  B_t = B_n (t / n)^k,  k = log(B_n / B_m) / log(n / m)                  [definition]
 
-Here m is about 3 n / 4. The estimate is exact if B_t is a multiple of t^k. It is
-too small if the number of beliefs grows faster. For example, in `restless_arms` each step has hints
-of its own. The estimate has two uses: it is reported to the user, and a solution that would be far
-too large is refused. The values of a solution do not depend on the estimate.
+Here m is about 3 n / 4. The estimate is exact if B_t is a multiple of t^k. It is too small if the
+number of beliefs grows faster. For example, in `restless_arms` each step has hints of its own. The
+estimate has two uses: it is reported to the user, and a solution that would be far too large is
+refused. The values of a solution do not depend on the estimate.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ are Bernoulli:
     (1)  p_g(o) = P_g(s'|s,a) 1{r_g(s,a,s') = r}                                [definition]
     (2)  p_g(o) = P_g(s'|s,a) (r_g(s,a,s') 1{r = 1} + (1 - r_g(s,a,s')) 1{r = 0})  [definition]
 
-In this module, O is the number of outcomes that some candidate allows. The different rewards are
-called levels, and R is their number.
+In this module, O is the number of outcomes that some candidate allows, and R is the number of
+different rewards, which are called levels.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ N(0, 1). The letters q_k, l_j, B_j and M_k stand for the numbers that (2) define
     Bayes' rule gives P(c_k | d) = q_k (M_k / 2) / (1/2).
 
 If all candidates have the same mean for an arrival, the reward says nothing about the task. If they
-have three or more means, (2) does not hold. Then the hint that says more is the mean itself.
+have three or more means, (2) does not apply. Then the hint that says more is the mean itself.
 """
 
 from __future__ import annotations
