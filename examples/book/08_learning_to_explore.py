@@ -71,9 +71,10 @@ print({name: round(float(x), 6) for name, x in slopes.items()})
 assert np.allclose([slopes["plain"], slopes["emaml"]], [-0.026248, 0.021351], atol=5e-7)
 
 # %% [markdown]
-# Both numbers are derivatives of the return in the logit of arm 1, the informative arm. They have
-# different signs. The mean of emaml is the exact gradient of the return after the step, so a player
-# should pull this arm more often. A learner with plain learns to avoid it.
+# Both numbers are means of an estimator: they estimate the derivative of the return after the step
+# in the logit of arm 1, the informative arm. They have different signs. The mean of emaml is the
+# exact derivative, so a player should pull this arm more often. A learner with plain learns to
+# avoid it.
 #
 # ## A policy with a memory can become deterministic too early
 #

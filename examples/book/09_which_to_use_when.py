@@ -61,8 +61,8 @@ for name, scores in rows.items():
 # ## What the table says
 #
 # **If you know the prior or the candidate tasks, you often need no meta-learning.** In eight of the
-# ten rows the best player that is not trained is first or second. In most of these rows, it is
-# given the prior or the candidate tasks, so it need not learn them. In the two exceptions,
+# ten rows the best player that is not trained is first or second. In seven of these
+# rows, it is given the prior or the candidate tasks, so it need not learn them. In the two exceptions,
 # `gaussian` and `correlated`, this player is Thompson sampling or UCB1.
 
 # %%

@@ -4,7 +4,7 @@
     python examples/book/families.py runs/families
 
 with FAMILIES = bandit,gaussian,correlated,contextual,gridworld,mdp. The first command takes about
-ten minutes on two cores. Several directories may be given, one for some of the families each. The
+ten minutes on two cores. Several directories may be given, each with some of the families. The
 second command writes families.json beside this file.
 """
 
