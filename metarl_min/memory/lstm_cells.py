@@ -44,7 +44,7 @@ parameters, so each gradient in a parameter is a sum over the steps t and over t
     Steps of (3): the arguments of s and tanh are x W + b + h U, and their gradient is d_t.
     The rows of x_t, h_t and d_t are tasks. So dF/db also is a sum over the rows of d_t.
     g of step t is the gradient from the outputs of this step, plus dF/dh of step t + 1.
-    k of step t is dF/dc of step t + 1. At the last step there is no step t + 1, and both are 0.
+    k of step t is dF/dc of step t + 1. After the last step, dF/dh and dF/dc are 0.
 
 All arrays have the dtype of the parameters. If the parameters have a leading axis [P], the states
 and the inputs have this axis too.
