@@ -124,6 +124,42 @@ assert learned > uniform + 0.2
 # A start can hold only what the tasks have in common. If every arm could be the good one, the
 # uniform start would be the best start, and there would be nothing to learn.
 #
+# With three arms all policies fit into a triangle: a corner is the policy that always pulls one
+# arm. The picture shows five inner steps of both tasks, if arm 0 or arm 1 is the good one. From the
+# uniform start, the steps also have to lead away from arm 2. From the start that MAML has learned,
+# all steps go along the edge between the two candidates.
+
+# %% mystnb={"image": {"alt": "Two triangles of policies. From the uniform start in the centre, the paths of two tasks bend towards arm 0 and arm 1, and after five steps both are still away from their corner. From MAML's start, which is the middle of the edge between arm 0 and arm 1, both paths run along this edge and end nearer to their corners."}}
+from metarl_min.reports import simplex_pictures
+
+two_of_three = np.full((2, 3), 0.1) + 0.8 * np.eye(3)[:2]
+tasks = expected_return_objective(bandit_mdps(two_of_three), horizon=1)
+
+
+def policies_of_path(start):
+    """Return the policies of both tasks after 0 .. 5 inner steps. [K + 1, M, A]"""
+    path = adaptation.inner_loop(tabular, start, 2.0, [tasks] * 5)
+    return np.stack([softmax(phi["logits"] + np.zeros((2, 1, 3)))[:, 0] for phi in path])
+
+
+uniform = {"logits": np.zeros((1, 3))}
+start = uniform
+for _ in range(200):
+    g = adaptation.meta_gradient_by_hessian_products(tabular, start, 2.0, 5, tasks)
+    start = {"logits": start["logits"] + 2.0 * g["logits"]}
+paths = {
+    "from the uniform start": policies_of_path(uniform),
+    "from MAML's start": policies_of_path(start),
+}
+last = [path[-1, [0, 1], [0, 1]].mean() for path in paths.values()]
+print(f"probability of the good arm after five steps: {last[0]:.3f} and {last[1]:.3f}")
+assert last[1] > last[0] + 0.02
+simplex_pictures.draw(paths, ["arm 0 is good", "arm 1 is good"])
+
+# %% [markdown]
+# On the [page with sliders](simplex.md) you can move the start and the step size yourself. It shows
+# the adapted policies and the gradient of F.
+#
 # One thing was too easy in this chapter. The step used the exact gradient of J, which no player
 # knows. A player has only the rewards of a few episodes. In the next chapter, the gradient of the
 # step is estimated from these rewards.

@@ -64,7 +64,75 @@ assert stays[paid].mean() > stays[~paid].mean() + 0.1
 # %% [markdown]
 # The Bayes-optimal player stays after a win, because the posterior mean 2/3 is above 1/2, and it
 # leaves after a loss, because 1/3 is below 1/2 (chapter 1). To do this, the memory must contain
-# something of the posterior. `examples/looking_inside.py` measures how much it contains.
+# something of the posterior. A recording agent keeps the memory from which each pull was chosen. In
+# the first picture, a row is a hidden unit, and a column is the memory at one pull.
+
+# %% mystnb={"image": {"alt": "The 16 hidden units of RL^2 at the five pulls of one trial. Below each column stand the arm and the reward of the pull before. Many units keep their sign through the trial, and some change after a reward."}}
+from metarl_min.memory import recurrent_agents, recurrent_policies
+from metarl_min.reports import memory_pictures
+from metarl_min.tasks import play_trial
+
+
+def trials_and_memories(state):
+    """Play 500 trials, and return them with the memory at each pull. -> [M, N], [M, N], [N, M, H]"""
+    policy = recurrent_policies.gru(16)
+    agent = recurrent_agents.recording_agent(policy, state.theta, (1, 2))
+    few = family.sample(np.random.default_rng(1), 500)
+    trials, memory = play_trial(np.random.default_rng(2), family, few, agent)
+    steps = recurrent_agents.record(memory).policy_memories[1:]
+    return trials.actions[..., 0], trials.rewards[..., 0], np.stack([x.h_after for x in steps])
+
+
+actions, rewards, memories = trials_and_memories(state)
+mixed = int(np.argmin(abs(rewards.mean(1) - 0.5)))  # a trial with wins and losses
+memory_pictures.units(memories[:, mixed], actions[mixed], rewards[mixed])
+
+# %% [markdown]
+# How does the memory depend on the posterior? A memory has 16 numbers. The next cell computes two
+# coordinates of each memory, in the two directions in which the memories differ most,
+# memory_pictures (1). Then it fits a linear function of the two coordinates to a number of the exact
+# posterior: the posterior mean of arm 1, minus that of arm 0. The result is the share of the
+# variance that the fit explains. The untrained network is the control. Its memory also depends on
+# the history.
+
+# %%
+
+
+def posterior_differences(actions, rewards):
+    """Return the posterior mean of arm 1 minus that of arm 0, before pulls 2, 3, .. [N - 1, M]"""
+    means = []
+    for arm in (0, 1):
+        wins = np.cumsum((actions == arm) * rewards, axis=1)
+        means.append((1 + wins) / (2 + np.cumsum(actions == arm, axis=1)))
+    return (means[1] - means[0])[:, :-1].T
+
+
+def explained_share(actions, rewards, memories):
+    """Return the share of the variance of the posterior that two components explain."""
+    points, _ = memory_pictures.principal_components(memories[1:].reshape(-1, 16))
+    target = posterior_differences(actions, rewards).ravel()
+    columns = np.column_stack([points, np.ones(len(points))])
+    errors = target - columns @ np.linalg.lstsq(columns, target, rcond=None)[0]
+    return 1 - errors.var() / target.var()
+
+
+trained = explained_share(actions, rewards, memories)
+untrained = explained_share(*trials_and_memories(learner.init(np.random.default_rng(0))))
+print(f"explained by two components: trained {trained:.0%}, untrained {untrained:.0%}")
+assert trained > 0.5 and untrained < 0.1
+
+# %% [markdown]
+# After training, the main directions of the memory contain most of this number. Before training,
+# they contain nearly nothing of it. In the second picture a point is a memory of the trained
+# network, and its shade is the number of the posterior.
+
+# %% mystnb={"image": {"alt": "The memories of 500 trials as points of a plane. The shade of the points changes from one side to the other: dark points, after which arm 0 is better according to the posterior, lie on one side, and light points, after which arm 1 is better, lie on the other side."}}
+difference = posterior_differences(actions, rewards).ravel()
+label = "posterior mean of arm 1, minus that of arm 0"
+memory_pictures.components(memories[1:].reshape(-1, 16), difference, label)
+
+# %% [markdown]
+# `examples/looking_inside.py` measures how much of the posterior all 16 numbers contain.
 #
 # ## A learning curve that proves nothing
 #

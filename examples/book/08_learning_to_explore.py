@@ -5,6 +5,55 @@
 # exploration leads to larger returns later. Does it learn to explore? Each kind of learner has a
 # limit of its own. This chapter shows four limits, three of them with exact numbers.
 #
+# This is a trial of a learner that adapts, with ten pulls and two inner steps. All ten rewards
+# count, also the rewards of stage 0, in which the learner knows nothing about its task. So the start
+# should earn rewards, and it should also give the inner step data that tell the task.
+
+# %% mystnb={"image": {"alt": "The time line of a trial of ten pulls. Pulls 1 to 3 are stage 0, played with the parameters phi 0. Inner step 1 leads to stage 1, pulls 4 to 6. Inner step 2 leads to stage 2, pulls 7 to 10."}}
+from metarl_min.gradients.adaptation_settings import adaptation as settings_of_adaptation
+from metarl_min.reports import trial_stages
+from metarl_min.tasks.bandits import bandit
+
+stages = settings_of_adaptation(bandit(arms=2, pulls=10), inner_steps=2, inner_episodes=3).sizes
+assert stages == (3, 3, 4)
+trial_stages.draw(stages)
+
+# %% [markdown]
+# ## A start visits the places where the tasks differ
+#
+# On a 5 x 5 grid, the goal is in one of two corners, and the player does not know in which. MAML
+# ascends the return after three exact inner steps. In the picture on the left, the policy of the
+# learned start visits both corners equally often. In the picture on the right, the policy after the
+# inner steps visits only the corner of its task.
+
+# %% mystnb={"image": {"alt": "A grid of 25 cells, twice. Before adapting, the policy goes from the centre to the right, and then up or down with the same probability, so that both right corners are visited. After three steps it goes only to the upper right corner, where the goal of this task is."}}
+import numpy as np
+
+from metarl_min.gradients import adaptation
+from metarl_min.gradients.objectives import expected_return_objective
+from metarl_min.mdps import values
+from metarl_min.mdps.mdp import take_tasks
+from metarl_min.mdps.policies import softmax, tabular
+from metarl_min.reports import grid_policies
+from metarl_min.tasks.gridworlds import gridworld
+
+both = gridworld(size=5, start=12, goals=(4, 24), horizon=8).prior.mdps
+J, start = expected_return_objective(both, 8), {"logits": np.zeros((25, 5))}
+for _ in range(150):
+    g = adaptation.meta_gradient_by_hessian_products(tabular, start, 4.0, 3, J)
+    start = {"logits": start["logits"] + 4.0 * g["logits"]}
+path = adaptation.inner_loop(tabular, start, 4.0, [J] * 3)
+upper, walks = take_tasks(both, np.array([0])), {}
+for title, logits in (("before adapting", start["logits"]), ("after", path[-1]["logits"][0])):
+    policy = softmax(logits)
+    visits = values.occupancy(upper, policy[None], 8)[0].sum(0)
+    walks[title] = grid_policies.Walk(policy=policy, visits=visits)
+    print(f"{title}: {visits[4]:.2f} visits of the upper corner, {visits[24]:.2f} of the lower")
+assert abs(walks["before adapting"].visits[4] - walks["before adapting"].visits[24]) < 1e-9
+assert walks["after"].visits[4] > 3
+grid_policies.draw(5, walks, start=12, goal=4)
+
+# %% [markdown]
 # ## A start holds only what the tasks have in common
 #
 # MAML learns one start for all tasks. Arms are *exchangeable* if every arm is equally likely to be
@@ -13,11 +62,6 @@
 # the four may be good.
 
 # %%
-import numpy as np
-
-from metarl_min.gradients import adaptation
-from metarl_min.gradients.objectives import expected_return_objective
-from metarl_min.mdps.policies import tabular
 from metarl_min.tasks.bandits import bandit_mdps
 
 

@@ -51,7 +51,7 @@ def principal_components(x: Array) -> tuple[Array, Array]:
 def order_of_units(memories: Array) -> Array:
     """Return the numbers of the units, from the largest to the smallest value at the last step.
 
-    memories [.., steps, H] of one trial. The function trusts its arguments.
+    memories [steps, H] of one trial. The function trusts its arguments.
 
     >>> order_of_units(np.array([[9.0, 9.0, 9.0], [0.1, 0.9, 0.5]])).tolist()
     [1, 2, 0]
@@ -62,9 +62,9 @@ def order_of_units(memories: Array) -> Array:
 def _checked_trial(memories: Any, actions: Any, rewards: Any) -> int:
     """Return the number of steps; an error unless the three arrays belong to one trial."""
     shape = floats("memories", memories).shape
-    rule = "memories must have the axes [steps + 1, H], with at least one step and one unit"
-    require(len(shape) == 2 and shape[0] > 1 and shape[1] > 0, rule, shape)
-    steps = shape[0] - 1
+    rule = "memories must have the axes [steps, H], with at least one step and one unit"
+    require(len(shape) == 2 and min(shape) > 0, rule, shape)
+    steps = shape[0]
     require(steps <= MOST_STEPS, f"a trial must have at most {MOST_STEPS} steps", steps)
     shaped("actions", indices("actions", actions, 10**6), (steps,), "the steps")
     shaped("rewards", floats("rewards", rewards), (steps,), "the steps")
@@ -74,13 +74,14 @@ def _checked_trial(memories: Any, actions: Any, rewards: Any) -> int:
 def units(memories: Array, actions: Array, rewards: Array) -> Figure:
     """Return the figure of the hidden units of one trial. ImportError without matplotlib.
 
-    memories  the memory before each step, and after the last step [steps + 1, H]
+    memories  the memory with which the action of each step was chosen [steps, H]
     actions   the action of each step [steps]
     rewards   the reward of each step [steps]
 
-    A row is a unit, in the order of `order_of_units`. A column is the memory after a step, and the
-    first column is the memory before the trial. TypeError or ValueError unless the arrays have
-    these shapes, and there are at most 40 steps.
+    For the record of `memory/recurrent_agents`, these memories are `policy_memories[1:]`. A row is
+    a unit, in the order of `order_of_units`. A column is the memory at a step. Its label is the
+    action and the reward of the step before, which this memory is the first to contain. TypeError
+    or ValueError unless the arrays have these shapes, and there are at most 40 steps.
     """
     steps = _checked_trial(memories, actions, rewards)
     order = order_of_units(memories)
@@ -88,9 +89,13 @@ def units(memories: Array, actions: Array, rewards: Array) -> Figure:
     axes = figure.subplots()
     most = float(np.abs(memories).max()) or 1.0
     image = axes.imshow(memories[:, order].T, cmap=SHADES, vmin=-most, vmax=most, aspect="auto")
-    pairs = zip(actions.tolist(), rewards.tolist(), strict=True)
-    axes.set_xticks(range(steps + 1), ["start", *(f"{a}\n{r:.3g}" for a, r in pairs)])
-    axes.set(yticks=[], ylabel="hidden units, sorted", xlabel="after each step: action, reward")
+    pairs = zip(actions[:-1].tolist(), rewards[:-1].tolist(), strict=True)
+    axes.set_xticks(range(steps), ["start", *(f"{a}\n{r:.3g}" for a, r in pairs)])
+    axes.set(
+        yticks=[],
+        ylabel="hidden units, sorted",
+        xlabel="at each step; below: action and reward of the step before",
+    )
     axes.set_title("memory in one trial", loc="left", fontsize="medium")
     figure.colorbar(image, ax=axes, label="value of a unit")
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,12 +22,16 @@ ROUND_OFF = 1e-12  # a bias or deviation below this is round-off
 
 
 def empty_figure(width: float, height: float = 4.8) -> Figure:
-    """Return an empty figure. Without pyplot the backend of the caller stays as it is."""
+    """Return an empty figure, which shows itself as the last line of a cell of a notebook.
+
+    The figure is made without pyplot, so the backend of the caller stays as it is.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
+    vars(figure)["_repr_png_"] = partial(png, figure)  # Jupyter calls it
     return figure
 
 

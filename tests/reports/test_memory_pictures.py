@@ -9,8 +9,8 @@ from metarl_min.memory import recurrent_agents, recurrent_policies
 from metarl_min.reports import memory_pictures as pictures
 from metarl_min.tasks import play_trial
 
-MEMORIES = np.array([[0.0, 0.0, 0.0], [0.3, 0.1, -0.2], [0.1, 0.5, -0.4]])  # [steps + 1, H]
-ACTIONS, REWARDS = np.array([0, 1]), np.array([1.0, 0.5])
+MEMORIES = np.array([[0.1, 0.0, 0.0], [0.3, 0.1, -0.2], [0.1, 0.5, -0.4]])  # [steps, H]
+ACTIONS, REWARDS = np.array([0, 1, 1]), np.array([1.0, 0.5, 0.25])
 
 
 @pytest.fixture(autouse=True)
@@ -54,13 +54,14 @@ def test_the_record_of_an_agent_can_be_drawn():
     theta = policy.init(rng(), sum(tasks.shape) + 2, tasks.shape[1])
     agent = recurrent_agents.recording_agent(policy, theta, tasks.shape)
     trials, memory = play_trial(rng(), family, tasks, agent)
-    hidden = np.stack([x.h_after for x in recurrent_agents.record(memory).policy_memories])
+    steps = recurrent_agents.record(memory).policy_memories[1:]
+    hidden = np.stack([x.h_after for x in steps])
     first = pictures.units(hidden[:, 0], trials.actions[0, :, 0], trials.rewards[0, :, 0])
-    assert first.axes[0].images[0].get_array().shape == (4, family.num_episodes + 1)
-    means = np.arange(hidden[1:, :, 0].size) / 10
-    axes, bar = pictures.components(hidden[1:].reshape(-1, 4), means, "posterior mean").axes
+    assert first.axes[0].images[0].get_array().shape == (4, family.num_episodes)
+    means = np.arange(hidden[..., 0].size) / 10
+    axes, bar = pictures.components(hidden.reshape(-1, 4), means, "posterior mean").axes
     dots = axes.collections[0]
-    c, share = pictures.principal_components(hidden[1:].reshape(-1, 4))
+    c, share = pictures.principal_components(hidden.reshape(-1, 4))
     np.testing.assert_allclose(dots.get_offsets(), c)
     np.testing.assert_allclose(dots.get_array(), means)
     assert bar.get_ylabel() == "posterior mean" and f"{share[0]:.0%}" in axes.get_xlabel()
@@ -69,13 +70,13 @@ def test_the_record_of_an_agent_can_be_drawn():
 @pytest.mark.parametrize(
     ("memories", "actions", "rewards", "error", "rule"),
     [
-        (MEMORIES[:1], ACTIONS, REWARDS, ValueError, r"\[steps \+ 1, H\], with at least one step"),
+        (MEMORIES[:0], ACTIONS, REWARDS, ValueError, r"\[steps, H\], with at least one step"),
         (MEMORIES[None], ACTIONS, REWARDS, ValueError, r"got \(1, 3, 3\)"),
         (MEMORIES, ACTIONS[:1], REWARDS, ValueError, r"actions must have the shape of the steps"),
-        (MEMORIES, ACTIONS, np.ones(3), ValueError, r"rewards must have the shape of the steps"),
+        (MEMORIES, ACTIONS, np.ones(2), ValueError, r"rewards must have the shape of the steps"),
         (MEMORIES, REWARDS, REWARDS, TypeError, "actions must be an array of whole numbers"),
         (MEMORIES * np.nan, ACTIONS, REWARDS, ValueError, "memories must be finite"),
-        (np.zeros((42, 3)), ACTIONS, REWARDS, ValueError, "at most 40 steps, got 41"),
+        (np.zeros((41, 3)), ACTIONS, REWARDS, ValueError, "at most 40 steps, got 41"),
     ],
 )
 def test_what_is_no_trial_is_refused(memories, actions, rewards, error, rule):

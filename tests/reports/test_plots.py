@@ -25,6 +25,12 @@ def drawn(monkeypatch):
     return recorded(monkeypatch)
 
 
+def test_a_figure_shows_itself_in_a_notebook():
+    pytest.importorskip("matplotlib")
+    figure = plots.empty_figure(1.0, 1.0)
+    assert figure._repr_png_() == plots.png(figure) and plots.png(figure).startswith(b"\x89PNG")
+
+
 def measured(**points):
     """A result of `estimators` from (bias, variance) at N = 1 and 8."""
     rows = {
