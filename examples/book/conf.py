@@ -18,6 +18,7 @@ html_css_files = ["book.css"]
 html_js_files: list[str] = []
 html_copy_source = False
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}  # light or dark, as the reader has set the browser
 html_theme_options = {
     "use_download_button": False,
     "use_fullscreen_button": False,
