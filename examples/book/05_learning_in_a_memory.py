@@ -32,7 +32,7 @@ print({name: leaf.shape for name, leaf in state.theta.items()})
 
 
 def score(state):
-    return evaluation.evaluate(learner, state, num_tasks=4000, seed=0, ceiling=ceiling).score_pdl
+    return evaluation.evaluate(learner, state, num_tasks=2000, seed=0, ceiling=ceiling).score_pdl
 
 
 curve = [score(state)]
