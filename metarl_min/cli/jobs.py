@@ -38,7 +38,7 @@ def num_cores() -> int:
 
 
 def to_plain(value: Any) -> Any:
-    """Return a nested value for JSON: arrays become lists, and numbers that are not finite None.
+    """Return a nested value for JSON. Arrays become lists; infinite numbers and NaN become None.
 
     >>> to_plain({"a": np.array([1.0, np.nan]), "b": (np.int64(2), None)})
     {'a': [1.0, None], 'b': [2, None]}

@@ -7,8 +7,8 @@ control. This control belongs to the first learner that has one. It adapts in th
 learner, but starts from an untrained policy and has the best inner step size for this start.
 
 `scores` shows the players whose score is known, except the random and the Bayes-optimal player. If
-the `score_pdl` of a player is known, it takes the place of the score, because its error is smaller.
-A bar is the range over the seeds of training.
+the `score_pdl` of a player is known, it takes the place of the score, because its standard error is
+smaller. A bar is the range over the seeds of training.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ HEIGHT = 2.7  # height of a panel of `curves`, in inches
 
 
 def kinds_of(entry: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the names of the learners of each kind. Learners that are no part of the package have
-    the kind `others`.
+    """Return the names of the learners of each kind.
+
+    A learner that is no part of the package has the kind `others`.
     """
     known = [name for names in KINDS.values() for name in names]
     found = {kind: [x for x in names if x in entry["learners"]] for kind, names in KINDS.items()}

@@ -7,8 +7,9 @@ all learners
     per_episode[n]   mean return of each episode of a trial; for ga, of the best member
 maml, fomaml, reptile, meta_sgd
     before, after    mean return of an episode before the first inner step, and after the last one
-    alpha            inner step size, if it is learned
-maml and fomaml with update=trpo or update=clipped
+    alpha            inner step size, if it is learned; meta_sgd has many step sizes, and alpha.min,
+                     alpha.median and alpha.max
+maml with update=trpo or update=clipped
     improvement      increase of the surrogate
     kl               divergence between the old and the new policies, in nats
     accepted         1 if trpo has accepted the step, otherwise 0; only with update=trpo
@@ -21,7 +22,8 @@ es, ga, es_maml, evolved_rule
                      mean, maximum and standard deviation of the return of a trial, over the members
     alpha            inner step size, for es_maml
 
-With objective=exact, maml has only the column per_episode[0], for the mean return after adaptation.
+With objective=exact, per_episode[0] and after are both the mean return of an episode after the last
+inner step, and there is no column before.
 
 The file can be read during the run. A run that is resumed keeps the lines up to its checkpoint. It
 writes the later lines again, with the same bits.

@@ -17,7 +17,7 @@ LABEL_HEIGHT = 0.17  # inches, with the space between two labels
 
 
 def spread_out(heights: list[float], gap: float, low: float, top: float) -> list[float]:
-    """Move heights apart: return heights from `low` to `top`, each two at least `gap` apart.
+    """Move heights apart: return heights from `low` to `top`, any two at least `gap` apart.
 
     The order stays the same. The sum of the squared changes is as small as possible, if `low` and
     `top` need no change. Heights that are too near to each other form a group, whose mean stays the

@@ -14,7 +14,7 @@ state is the number t of pulls so far. So a trial is one episode, and each step 
 module, S is the number of pulls of a trial.
 
 The candidate tasks are all 2^S paths, so only short trials are possible. A belief depends on the
-rewards and on their order. So the number of beliefs doubles with each pull.
+rewards and on their order, so the number of beliefs doubles with each pull.
 """
 
 from __future__ import annotations
