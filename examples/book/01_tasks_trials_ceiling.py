@@ -89,6 +89,7 @@ assert np.allclose(shares, [0.984, 0.689, 0.591], atol=0.01)
 from matplotlib import pyplot as plt
 
 from metarl_min.ceilings.bayes_optimal import bayes_optimal
+from metarl_min.reports.line_labels import write_labels
 
 best = bayes_optimal(family, ceiling)
 best_scores = evaluation.evaluate(
@@ -98,8 +99,8 @@ figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
 lines = {"Bayes-optimal": best_scores, "greedy": scores["greedy"], "Thompson": scores["thompson"]}
 for (name, x), style in zip(lines.items(), ["k-", "k--", "k:"], strict=True):
     axes.plot(range(1, 11), x.per_episode, style)
-    axes.annotate(name, (10, x.per_episode[-1]), (5, -3), textcoords="offset points")
 axes.axhline(0.5, color="0.6")
-axes.annotate("random", (10, 0.5), (5, -3), textcoords="offset points", color="0.5")
-axes.set(xlabel="pull", ylabel="mean reward of this pull", xlim=(1, 12))
+axes.set(xlabel="pull", ylabel="mean reward of this pull", xlim=(1, 10))
+ends = {name: (x.per_episode[-1], "black") for name, x in lines.items()}
+write_labels(axes, 2.6, ends | {"random": (0.5, "0.4")})
 plt.show()

@@ -3,6 +3,9 @@
 The default of DIR is build/book. The build needs `pip install -e '.[book,run]'`. Every chapter is
 executed. If a number of a chapter is not the number that the chapter asserts, the build ends with
 an error. The pages load nothing from another host.
+
+`METARL_BOOK=DIR python -m pytest tests/test_built_book.py` then opens every page in Chromium. It
+checks the links, the texts of the pictures, the page with sliders, and the width on a telephone.
 """
 
 import shutil

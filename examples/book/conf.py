@@ -9,6 +9,7 @@ nb_execution_mode = "force"
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
+nb_merge_streams = True  # all lines that a cell prints stand in one box
 myst_heading_anchors = 0
 myst_enable_extensions = ["colon_fence"]
 exclude_patterns = ["_build", "conf.py"]
