@@ -97,7 +97,7 @@ best_scores = evaluation.evaluate(
 )
 figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
 lines = {"Bayes-optimal": best_scores, "greedy": scores["greedy"], "Thompson": scores["thompson"]}
-for (name, x), style in zip(lines.items(), ["k-", "k--", "k:"], strict=True):
+for x, style in zip(lines.values(), ["k-", "k--", "k:"], strict=True):
     axes.plot(range(1, 11), x.per_episode, style)
 axes.axhline(0.5, color="0.6")
 axes.set(xlabel="pull", ylabel="mean reward of this pull", xlim=(1, 10))
