@@ -49,7 +49,8 @@ def require_all(condition: Any, rule: str, values: Any) -> None:
     """
     if not condition.all():
         place = np.unravel_index(np.argmin(condition), condition.shape)
-        raise ValueError(f"{rule}, got {values[place]} at {[int(i) for i in place]}")
+        at = f" at {[int(i) for i in place]}" if place else ""  # a number has no place
+        raise ValueError(f"{rule}, got {values[place]}{at}")
 
 
 def instance(name: str, value: Any, kind: type) -> Any:
@@ -164,7 +165,7 @@ def floats(name: str, value: Any, low: float = -np.inf, high: float = np.inf) ->
     if not math.isfinite(np.vdot(value, value)):  # the sum of the squares; it may overflow
         finite = np.isfinite(value)
         if not finite.all():
-            raise ValueError(f"{name} must be finite, got {value[~finite][:1]}")
+            require_all(finite, f"{name} must be finite", value)
     bounded = low > -np.inf or high < np.inf
     # A bound may be too large for the dtype of the value, so Python numbers are compared.
     if bounded and value.size and (float(value.min()) < low or float(value.max()) > high):

@@ -17,6 +17,7 @@ import importlib
 import importlib.util
 import inspect
 import pickle
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -96,11 +97,19 @@ def loads(content: bytes) -> Any:
     return pickle.loads(pickled)
 
 
-def place(error: Exception) -> str:
-    """Return the line of a plug-in at which an error was raised, or an empty text."""
-    files = loaded_files().values()
-    lines = [x for x in traceback.extract_tb(error.__traceback__) if x.filename in files]
-    return f" ({Path(lines[-1].filename).name}, line {lines[-1].lineno})" if lines else ""
+def place(error: BaseException) -> str:
+    """Return the line of a plug-in at which an error was raised, or an empty text.
+
+    An error from a worker process has as its cause a text with the lines of the worker.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [(x.filename, str(x.lineno)) for x in frames]
+    if error.__cause__ is not None:
+        lines += re.findall(r'File "(.+)", line ([0-9]+)', str(error.__cause__))
+    own = [line for line in lines if line[0] in loaded_files().values()]
+    if own:
+        return f" ({Path(own[-1][0]).name}, line {own[-1][1]})"
+    return "" if error.__cause__ is None else place(error.__cause__)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ engines           who performs the work: processes, Dask or MPI
 runs              run directories
 budgets           the length of training of each learner in the comparison
 best_returns      the Bayes-optimal return of a family, or its bounds
+score_rows        the scores of a learner, of its start and of its control
 comparison        every learner and every baseline on the same fresh tasks
 estimation        the work of `estimators`
 baseline_columns  the columns of the published tables

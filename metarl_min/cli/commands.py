@@ -27,9 +27,12 @@ from metarl_min.cli import (
 from metarl_min.cli.console import Work, draw, log, names, parameters, to_json, write
 from metarl_min.gradients import vector_files
 from metarl_min.learners import Learner
+from metarl_min.learners import registry as learner_registry
 from metarl_min.reports import comparison_pictures, equations, plots, tables
 from metarl_min.tasks import Family, Unsupported
 from metarl_min.tasks import registry as family_registry
+
+Makers = Mapping[str, Callable[[Family], Learner]]  # name of a learner -> function of a family
 
 
 def _families(names: list[str]) -> dict[str, Family]:
@@ -37,16 +40,27 @@ def _families(names: list[str]) -> dict[str, Family]:
     return {name: family_registry.make(name, budgets.FAMILIES.get(name, {})) for name in names}
 
 
-def _start_once(
-    makers: Mapping[str, Callable[[Family], Learner]], families: Mapping[str, Family], seed: int
-) -> None:
+def _makers(words: str | None) -> Makers:
+    """Return the makers of the learners that `--learners` names, or those of all learners."""
+    chosen = learner_registry.LEARNERS if words is None else names(words)
+    return comparison.learner_makers(chosen)
+
+
+def _start_once(makers: Makers, families: Mapping[str, Family], seed: int) -> None:
     """Start every learner on every family, so that an error comes before the work."""
-    for name, maker in makers.items():
-        for family in families.values():
-            learner = maker(family)
+    for family in families.values():
+        for name, learner in learner_registry.learners_for(family, makers)[0].items():
             if ":" in name:
                 learners.check(learner)
             training.initial_checkpoint(learner, seed)
+
+
+def _require_all(makers: Makers, families: Mapping[str, Family]) -> None:
+    """Raise a ValueError if a learner does not support a family."""
+    for task, family in families.items():
+        for name, reason in learner_registry.learners_for(family, makers)[1].items():
+            rule = f"--learners must name learners that support {task}"
+            raise ValueError(f"{rule}, got {name}: {reason}")
 
 
 def _comfort(
@@ -60,24 +74,19 @@ def _comfort(
 
 def compare(args: argparse.Namespace) -> Work:
     """Train, score and show every learner on every family."""
-    makers = comparison.learner_makers(names(args.learners))
-    families = _families(names(args.tasks))
+    makers, families = _makers(args.learners), _families(names(args.tasks))
+    if args.learners is not None:  # without --learners, learners are left out instead
+        _require_all(makers, families)
     _start_once(makers, families, args.seed)
     engine = engines.for_jobs(args.executor, args.stack)
     directory = runs.new_run_directory(args.out, args.stack)
 
     def work() -> str:
         result = comparison.compare(
-            families,
-            makers,
-            seed=args.seed,
-            num_seeds=args.seeds,
-            num_tasks=comparison.NUM_TASKS,
-            processes=engine.num_workers,
-            report=log,
-            time_limit=args.time_limit,
-            executor=engine.executor,
-        )
+            families, makers, seed=args.seed, num_seeds=args.seeds,
+            num_tasks=comparison.NUM_TASKS, processes=engine.num_workers, report=log,
+            time_limit=args.time_limit, executor=engine.executor,
+        )  # fmt: skip
         write(directory, result)
         entries = result["tasks"].values()
         for alarm in (line for entry in entries for line in tables.alarms(entry)):

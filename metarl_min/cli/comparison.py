@@ -9,8 +9,7 @@ first `NUM_CONTROL_TASKS` of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,12 +19,11 @@ from metarl_min.baselines import registry as baselines
 from metarl_min.basics.arguments import function, instance, whole
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.ceilings.bayes_optimal import Ceiling
-from metarl_min.cli import best_returns, budgets, environment, runs
+from metarl_min.cli import best_returns, budgets, environment, runs, score_rows
 from metarl_min.cli.best_returns import BestReturn, best_return
 from metarl_min.cli.jobs import SECONDS, Row, run_jobs, to_plain
-from metarl_min.evaluation import Scores
 from metarl_min.evolution import workers
-from metarl_min.learners import Learner
+from metarl_min.learners import Learner, registry
 from metarl_min.tasks import Family
 
 NUM_TASKS = 10_000
@@ -48,38 +46,6 @@ class Job(NamedTuple):
     num_seeds: int  # 0 for a baseline
 
 
-def _fields(scores: Scores) -> Row:
-    fields = scores._asdict()
-    return {"return": fields.pop("value"), **fields}
-
-
-def score_row(
-    learner: Learner,
-    state: Any,
-    ceiling: Ceiling | None,
-    *,
-    num_tasks: int,
-    num_control_tasks: int,
-    seed: int,
-    control_seed: int,
-    greedy: bool = False,
-) -> Row:
-    """Return the scores of a learner, of its unadapted start and of its untrained control.
-
-    The last two are scored on `num_control_tasks` tasks.
-    """
-    score = partial(evaluation.evaluate, learner, seed=seed, ceiling=ceiling, greedy=greedy)
-    row = {**_fields(score(state, num_tasks=num_tasks)), "before": None, "control": None}
-    if learner.without_adaptation is not None:
-        start = learner.without_adaptation(state)
-        row["before"] = _fields(score(start, num_tasks=num_control_tasks))
-    if learner.untrained_control is not None:
-        control = learner.untrained_control(np.random.default_rng([control_seed, 0, 2]))
-        scores = _fields(score(control.state, num_tasks=num_control_tasks))
-        row["control"] = {**scores, "alpha": control.alpha}
-    return row
-
-
 def median_index(values: Sequence[float]) -> int:
     """Return the index of the median; of an even number, of the lower one of the two.
 
@@ -93,7 +59,7 @@ def _seed_row(job: Job, seed: int, state: Any) -> Row:
     scores = evaluation.evaluate(
         job.learner, state, num_tasks=job.num_seed_tasks, seed=job.seed, ceiling=job.ceiling
     )
-    row = _fields(scores)
+    row = score_rows.fields(scores)
     return {"seed": seed, **{key: row[key] for key in ("return", "score", "score_pdl")}}
 
 
@@ -111,14 +77,14 @@ def run_job(job: Job) -> Row:
     seconds = time.perf_counter() - started
     if not seeds:
         state = training.train(job.learner, 0, seed=job.seed)
-        return score_row(
+        return score_rows.score_row(
             job.learner, state, job.ceiling,
             num_tasks=job.num_tasks, num_control_tasks=job.num_control_tasks, seed=job.seed,
             control_seed=job.seed,
         )  # fmt: skip
     rows = [_seed_row(job, seed, state) for seed, state in zip(seeds, states, strict=True)]
     median = median_index([_rank(row) for row in rows])
-    row = score_row(
+    row = score_rows.score_row(
         job.learner, states[median], job.ceiling,
         num_tasks=job.num_tasks, num_control_tasks=job.num_control_tasks, seed=job.seed,
         control_seed=seeds[median],
@@ -152,6 +118,21 @@ def _jobs_of(
     ]
 
 
+def _all_jobs(
+    families: Mapping[str, Family], learners: Mapping[str, Callable[[Family], Learner]],
+    known: Mapping[str, BestReturn], num_tasks: int, seeds: range,
+) -> tuple[list[Job], dict[str, list[str]]]:  # fmt: skip
+    """Return the jobs of all families, and for each family a note on each learner without a job."""
+    jobs: list[Job] = []
+    notes: dict[str, list[str]] = {}
+    for task, family in families.items():
+        made, reasons = registry.learners_for(family, learners)
+        notes[task] = [f"{name} is left out: {reason}" for name, reason in reasons.items()]
+        jobs += _jobs_of(task, family, known[task].ceiling, made, num_tasks, seeds)
+    jobs.sort(key=lambda job: job.num_seeds == 0)  # learners first: they take longest
+    return jobs, notes
+
+
 def _remaining(jobs: Sequence[Job], rows: Mapping[int, Row]) -> float:
     """Return the work that remains in units of the work that is done; a seed costs one unit."""
     costs = [1 + job.num_seeds for job in jobs]
@@ -166,8 +147,8 @@ def _progress(jobs: Sequence[Job], rows: Mapping[int, Row], last: int, seconds: 
     return f"{place}: {jobs[last].name} on {jobs[last].task}"
 
 
-def _entry(jobs: Sequence[Job], rows: Sequence[Row], known: BestReturn) -> Row:
-    """Return the entry of one family in the result, from its jobs and their rows."""
+def _entry(jobs: Sequence[Job], rows: Sequence[Row], known: BestReturn, notes: list[str]) -> Row:
+    """Return the entry of one family in the result, from its jobs, their rows and its notes."""
     family, ceiling = jobs[0].learner.family, known.ceiling
     best = None if ceiling is None else {"return": ceiling.value, "exact": True}
     pairs = list(zip(jobs, rows, strict=True))
@@ -178,7 +159,7 @@ def _entry(jobs: Sequence[Job], rows: Sequence[Row], known: BestReturn) -> Row:
         "random": {"return": bayes_optimal.expected_random(family), "exact": True},
         "bayes_optimal": best,
         "bounds": best_returns.interval(known),
-        "notes": best_returns.notes(known, rows),
+        "notes": [*best_returns.notes(known, rows), *notes],
         "learners": {job.name: row for job, row in pairs if job.num_seeds},
         "baselines": {job.name: row for job, row in pairs if not job.num_seeds},
     }
@@ -210,7 +191,8 @@ def compare(
     """Train every learner on every family, score all players, and return the result.
 
     `families` and `learners` map names to families and to functions that make a learner for a
-    family. A learner is trained for `learner.iterations` with each of the seeds `seed`,
+    family. A learner that does not support a family, `tasks.Unsupported`, is left out, and a line
+    says why. A learner is trained for `learner.iterations` with each of the seeds `seed`,
     `seed + 1`, .. The result is the object that `compare --json` prints; `report` receives one
     line per finished job. `jobs.run_jobs` explains `processes`, `time_limit` and `executor`.
 
@@ -220,15 +202,10 @@ def compare(
     whole("num_tasks", num_tasks, low=2)
     _check(families, learners, processes, report, time_limit)
     started, seeds = time.perf_counter(), range(whole("seed", seed, 0, np.inf), seed + num_seeds)
-    jobs: list[Job] = []
     known = {task: best_return(family, report) for task, family in families.items()}
-    for task, family in families.items():
-        made = {
-            name: instance(f"learner {name!r}", maker(family), Learner)
-            for name, maker in learners.items()
-        }
-        jobs += _jobs_of(task, family, known[task].ceiling, made, num_tasks, seeds)
-    jobs.sort(key=lambda job: job.num_seeds == 0)  # learners first: they take longest
+    jobs, notes = _all_jobs(families, learners, known, num_tasks, seeds)
+    for line in (f"{task}: {note}" for task, lines in notes.items() for note in lines):
+        report(line)
     rows: dict[int, Row] = {}
     for i, row in run_jobs(jobs, processes, run_job, time_limit, executor):
         rows[i] = row
@@ -236,11 +213,12 @@ def compare(
     entries = {}
     for task in families:
         own = [i for i, job in enumerate(jobs) if job.task == task]
-        entries[task] = _entry([jobs[i] for i in own], [rows[i] for i in own], known[task])
+        own_rows = [rows[i] for i in own]
+        entries[task] = _entry([jobs[i] for i in own], own_rows, known[task], notes[task])
     head = {"seed": seed, "seconds": time.perf_counter() - started}
     return dict(to_plain({**head, "versions": environment.versions(), "tasks": entries}))
 
 
-def learner_makers(names: Sequence[str]) -> dict[str, Callable[[Family], Learner]]:
+def learner_makers(names: Iterable[str]) -> dict[str, Callable[[Family], Learner]]:
     """Return the makers of learners by their names, each with the budget of the comparison."""
     return {name: budgets.maker(name) for name in names}

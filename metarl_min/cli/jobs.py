@@ -11,6 +11,7 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -90,7 +91,11 @@ def _begin(path: Path) -> None:
 
 
 def begin_worker() -> None:
-    """Prepare a new process: it ends with its parent, and Ctrl-C ends it without a message."""
+    """Prepare a new process: it ends with its parent, and Ctrl-C ends it without a message.
+
+    What plug-ins print goes to standard error.
+    """
+    sys.stdout = sys.stderr
     workers.end_with_parent()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,7 +1,8 @@
 """The command line: it reads words, and prints one table or one JSON object.
 
 If the words are wrong, the exit status is 2; if the work fails, it is 1. In both cases one line on
-standard error says why, and standard output stays empty.
+standard error says why, and standard output stays empty. What plug-ins print goes to standard
+error.
 """
 
 from __future__ import annotations
@@ -36,18 +37,31 @@ def _help(argv: Sequence[str]) -> str | None:
     return settings_help.run_help(given[0], given[1]) if command == "train" else None
 
 
+@contextlib.contextmanager
+def _guarded() -> Iterator[None]:
+    """Let plug-ins print to standard error. ValueError if a plug-in would end the command."""
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            yield
+        except SystemExit as end:
+            rule = "a plug-in must not end the command"
+            raise ValueError(f"{rule}, got SystemExit {end.code}") from end
+
+
 def prepare(argv: Sequence[str], stack: ExitStack) -> Work:
     """Return the work that the words name; an error if they are wrong.
 
     The work receives `stack` as `args.stack`: what must be done at the end of the command.
     """
     words = [*argv[1:], "--help"] if argv[0] == "help" else list(argv)
-    text = _help(words)
+    with _guarded():
+        text = _help(words)
     if text is not None:
         return lambda: text
     args = parser.parse(words)
     args.stack = stack
-    work: Work = args.read(args)
+    with _guarded():
+        work: Work = args.read(args)
     return work
 
 
@@ -74,7 +88,8 @@ def _run(argv: Sequence[str], stack: ExitStack) -> int:
     except (MemoryError, OverflowError) as error:
         return exit_with(f"the request must fit into memory, got {str(error) or 'too much'}", 2)
     require(sys.stdout is not None, "standard output must be open", "none")
-    with np.errstate(all="ignore"):  # a number that is not finite ends in one line, below
+    # A number that is not finite ends in one line, below.
+    with np.errstate(all="ignore"), _guarded():
         try:
             text = work()
         except WordsAtFault as error:

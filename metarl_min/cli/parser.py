@@ -72,9 +72,10 @@ def _add_family(added: Parser) -> None:
 
 
 def _add_compare(added: Parser) -> None:
-    for option, known in (("tasks", budgets.FAMILIES), ("learners", LEARNERS)):
-        about = f"names, {PLUG_IN}; default {', '.join(known)}"
-        added.add_argument(f"--{option}", default=",".join(known), metavar="NAME,..", help=about)
+    tasks = f"names, {PLUG_IN}; default {', '.join(budgets.FAMILIES)}"
+    added.add_argument("--tasks", default=",".join(budgets.FAMILIES), metavar="NAME,..", help=tasks)
+    learners = f"names, {PLUG_IN}; default, where they support a task, {', '.join(LEARNERS)}"
+    added.add_argument("--learners", metavar="NAME,..", help=learners)
     seeds = f"number of times that each learner is trained; default {comparison.NUM_SEEDS}"
     added.add_argument(
         "--seeds", type=number(1), default=comparison.NUM_SEEDS, metavar="S", help=seeds

@@ -14,7 +14,7 @@ from metarl_min.basics import words
 from metarl_min.basics.arguments import require
 from metarl_min.ceilings import bayes_optimal
 from metarl_min.checkpoints import Checkpoint
-from metarl_min.cli import best_returns, comparison, engines, environment, runs
+from metarl_min.cli import best_returns, engines, environment, runs, score_rows
 from metarl_min.cli.console import Work, draw, log, parameters, to_json
 from metarl_min.evolution import executors
 from metarl_min.learners import Learner
@@ -216,7 +216,7 @@ def _evaluate(args: argparse.Namespace, run: runs.Run, learner: Learner, last: C
     if last.iteration < run.iterations:
         log(f"{args.directory} has done {last.iteration} of {run.iterations} iterations")
     known = best_returns.best_return(learner.family, log)
-    row = comparison.score_row(
+    row = score_rows.score_row(
         learner, last.state, known.ceiling, num_tasks=args.num_tasks,
         num_control_tasks=args.num_tasks, seed=args.seed, control_seed=run.seed,
         greedy=args.greedy,

@@ -11,6 +11,7 @@ from typing import Any
 from metarl_min.basics.arguments import require
 from metarl_min.gradients.outer_updates import Settings
 from metarl_min.gradients.traced_trials import TRACED, UNTRACED
+from metarl_min.tasks import require_support
 
 
 def _check_exact(estimator: str | None) -> None:
@@ -22,12 +23,19 @@ def _check_exact(estimator: str | None) -> None:
 
 
 def _check_one_stage(settings: Settings, words: dict[str, Any]) -> None:
-    """Raise a ValueError if a setting of the inner steps is given and there is no inner step."""
-    rule = "a trial must have an inner step where {} is {}"
+    """Raise a ValueError if a setting of the inner steps is given and there is no inner step.
+
+    It is an `Unsupported` if no setting can change that, because a trial has a single episode.
+    """
+    needed, got, demand = "an inner step", "inner_steps 0", require
+    if settings.adaptation.family.num_episodes == 1:
+        needed, got = "at least two episodes, with an inner step between them,", "one"
+        demand = require_support
     for name, values in (("estimator", ("emaml", None)), ("learn_alpha", ("no",))):
         word = words.get(name)
-        require(word in values, rule.format(name, word), "inner_steps 0")
-    require(words["objective"] != "adapted", rule.format("objective", "adapted"), "inner_steps 0")
+        demand(word in values, f"a trial must have {needed} where {name} is {word}", got)
+    rule = f"a trial must have {needed} where objective is adapted"
+    demand(words["objective"] != "adapted", rule, got)
 
 
 def check(settings: Settings, words: dict[str, Any]) -> None:

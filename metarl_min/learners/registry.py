@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from metarl_min.basics import plugins, words
-from metarl_min.basics.arguments import require
+from metarl_min.basics.arguments import function as require_function
+from metarl_min.basics.arguments import instance, require
 from metarl_min.learners import Learner
 from metarl_min.learners.es import es
 from metarl_min.learners.es_maml import es_maml
@@ -17,7 +18,7 @@ from metarl_min.learners.mann import mann
 from metarl_min.learners.meta_sgd import meta_sgd
 from metarl_min.learners.reptile import reptile
 from metarl_min.learners.rl2 import rl2
-from metarl_min.tasks import Family
+from metarl_min.tasks import Family, Unsupported
 
 LEARNERS: dict[str, Callable[..., Learner]] = {
     "maml": maml,
@@ -74,3 +75,22 @@ def make(
     if not isinstance(learner, Learner):
         raise TypeError(f"{name} must return a Learner, got {type(learner).__name__}")
     return learner._replace(settings=plugins.resolved_words(maker, arguments, learner.settings))
+
+
+def learners_for(
+    family: Family, makers: Mapping[str, Callable[[Family], Learner]]
+) -> tuple[dict[str, Learner], dict[str, str]]:
+    """Return the learners that support `family`, and the reasons why the others do not, by name.
+
+    `makers` maps names to functions of a family. A function raises `tasks.Unsupported` if its
+    learner does not support the family.
+    """
+    made, reasons = {}, {}
+    for name, maker in instance("makers", makers, Mapping).items():
+        try:
+            learner = require_function(f"learner {name!r}", maker)(family)
+        except Unsupported as error:
+            reasons[name] = str(error)
+        else:
+            made[name] = instance(f"learner {name!r}", learner, Learner)
+    return made, reasons

@@ -1,9 +1,11 @@
 """Plug-ins: functions of files outside the package."""
 
+import multiprocessing
 import pickle
 import re
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -81,6 +83,19 @@ def test_an_error_of_a_plug_in_names_its_line(file):
         double(None)
     with pytest.raises(KeyError), plugins.errors_by_rule("it must run", KeyError):
         {}["x"]
+
+
+def test_an_error_of_a_worker_names_its_line(file):
+    double = plugins.load(f"{file}:double")
+    context = multiprocessing.get_context("spawn")
+    sources = (plugins.loaded_sources(),)
+    with ProcessPoolExecutor(1, context, plugins.load_sources, sources) as pool:
+        error = pool.submit(double, None).exception()
+    assert plugins.place(error) == " (mine.py, line 2)"
+    outer = RuntimeError("the work has failed")
+    outer.__cause__ = error
+    assert plugins.place(outer) == " (mine.py, line 2)"
+    assert plugins.place(RuntimeError("of nobody")) == ""
 
 
 def test_resolved_words_make_the_value_again():

@@ -138,6 +138,10 @@ CALLS = {
     ),
     "registry.function": call(registry.function, name="maml"),
     "registry.searches": call(registry.searches, name="es"),
+    "registry.learners_for": call(
+        registry.learners_for, None, lambda pair: one_step(pair[0]["maml"]), family=FAMILY,
+        makers={"maml": maml},
+    ),
     **_protocol("maml.maml", maml(FAMILY, num_tasks=3)),
     **_protocol("rl2.rl2", rl2(FAMILY, **RL2)),
     **_protocol("es.es", es(FAMILY, hidden=2, **SEARCH)),

@@ -12,7 +12,8 @@ from command_line import SCORES, strict
 from metarl_min import evaluation, training
 from metarl_min.baselines import bandits
 from metarl_min.ceilings import bayes_optimal
-from metarl_min.cli import comparison
+from metarl_min.cli import budgets, comparison
+from metarl_min.learners import registry
 from metarl_min.tasks.bandits import bandit
 
 
@@ -82,6 +83,32 @@ def test_a_player_that_reads_the_task_raises_the_alarm(run, monkeypatch):
     alarms = [line for line in err.splitlines() if line.startswith("alarm: ")]
     assert status == 0 and len(alarms) == 1
     assert "peek on bandit" in alarms[0] and "does it see the task?" in alarms[0]
+
+
+def test_without_a_list_of_learners_compare_leaves_out_those_that_a_family_cannot_have(
+    run, monkeypatch
+):
+    both = {name: registry.LEARNERS[name] for name in ("toy", "reptile")}
+    monkeypatch.setattr(registry, "LEARNERS", both)
+    monkeypatch.setitem(budgets.FAMILIES, "bandit", {"arms": "2", "pulls": "1"})
+    monkeypatch.setitem(budgets.BUDGETS, "reptile", (budgets.Budget(2, {"num_tasks": "3"}),) * 2)
+    status, out, err = run("compare", "--json")
+    entries = strict(out)["tasks"]
+    left_out = [line for line in err.splitlines() if "left out" in line]
+    assert status == 0 and len(left_out) == 1
+    assert left_out[0].startswith("bandit: reptile is left out: a trial must have at least two")
+    assert list(entries["bandit"]["learners"]) == ["toy"]
+    assert list(entries["gridworld"]["learners"]) == ["toy", "reptile"]
+    assert entries["bandit"]["notes"][-1] == left_out[0].removeprefix("bandit: ")
+    assert "reptile is left out" not in " ".join(entries["gridworld"]["notes"])
+    assert "\nreptile is left out: " in run("compare", "--tasks", "bandit")[1]
+
+
+def test_a_learner_that_is_named_is_not_left_out(run, monkeypatch):
+    monkeypatch.setitem(budgets.FAMILIES, "bandit", {"arms": "2", "pulls": "1"})
+    status, out, err = run("compare", "--tasks", "gridworld,bandit", "--learners", "toy,reptile")
+    assert (status, out, len(err.splitlines())) == (2, "", 1) and not os.path.exists("runs")
+    assert "--learners must name learners that support bandit, got reptile: a trial must" in err
 
 
 def test_without_matplotlib_the_results_are_there_and_one_line_says_so(run, pictures, monkeypatch):

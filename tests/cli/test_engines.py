@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from command_line import SMALL
 
+from metarl_min.basics import plugins
 from metarl_min.cli import comparison, engines, environment, jobs, published_tables, runs
 from metarl_min.cli.engines import Word
 from metarl_min.learners import registry
@@ -73,6 +74,15 @@ def test_a_search_has_the_same_bytes_in_two_processes_and_a_run_may_change_its_e
     for place in ("one", "two"):
         assert run(*words[:-1], "5", "--resume", "--out", place)[0] == 0
     assert Path("one/checkpoint.npz").read_bytes() == Path("two/checkpoint.npz").read_bytes()
+
+
+def test_what_a_plug_in_prints_in_a_worker_is_not_on_standard_output(tmp_path, capfd):
+    (tmp_path / "talks.py").write_text("print('the file runs')\n")
+    plugins.load_file(tmp_path / "talks.py")
+    assert capfd.readouterr().out == "the file runs\n"  # here only the command line prevents it
+    with engines.processes(1) as pool:
+        pool.submit(int).result()
+    assert capfd.readouterr() == ("", "the file runs\n")
 
 
 def test_every_learner_that_searches_takes_an_executor_and_no_other_one(run):

@@ -274,6 +274,27 @@ def test_a_learner_of_a_file_that_is_at_fault_is_one_line_and_status_2(run, code
     assert not Path("runs").exists()
 
 
+TALKS = """
+from metarl_min.tasks.bandits import bandit
+def talks(*, arms: int = 2):
+    print("the family is made")
+    return bandit(arms=arms)
+"""
+
+
+def test_what_a_plug_in_prints_is_not_on_standard_output(run):
+    Path("talks.py").write_text(TALKS)
+    status, out, err = run("ceiling", "talks.py:talks", "--json")
+    assert status == 0 and strict(out)["random"] == 5.0 and "the family is made" in err
+
+
+def test_a_plug_in_does_not_end_the_command(run):
+    Path("ends.py").write_text("def ends(family):\n    raise SystemExit(0)\n")
+    status, out, err = run("train", "ends.py:ends", *SMALL)
+    rule = "metarl_min: a plug-in must not end the command, got SystemExit 0\n"
+    assert (status, out, err) == (2, "", rule)
+
+
 def test_an_error_of_a_plug_in_during_the_work_is_one_line_and_status_1(run, page):
     late = "    [0][int(state.logits.max() > 1)]\n    return State(logits=state"
     source = Path("averages.py").read_text().replace("    return State(logits=state", late)

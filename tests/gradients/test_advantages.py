@@ -409,7 +409,7 @@ REFUSED = {
     ),
     "returns NaN": (
         lambda: linear_baseline(episodes_and_returns(8)[0], BROKEN, 3),
-        "returns must be finite, got [nan]",
+        "returns must be finite, got nan at [0, 0, 2]",
     ),
     "returns of one step": (
         lambda: linear_baseline(episodes_and_returns(8)[0], BROKEN[..., :1], 3),
@@ -421,7 +421,7 @@ REFUSED = {
     ),
     "the others, NaN": (
         lambda: advantages.leave_one_out_baseline(BROKEN),
-        "returns must be finite, got [nan]",
+        "returns must be finite, got nan at [0, 0, 2]",
     ),
     "no other episode": (
         lambda: advantages.leave_one_out_baseline(np.ones((3, 1, 4))),

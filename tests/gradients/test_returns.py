@@ -88,7 +88,10 @@ REFUSED = {
         lambda: discounted_returns(rewards, -0.5),
         "gamma must be finite, from 0 to 1, got -0.5",
     ),
-    "rewards NaN": (lambda: discounted_returns(broken, 1.0), "rewards must be finite, got [nan]"),
+    "rewards NaN": (
+        lambda: discounted_returns(broken, 1.0),
+        "rewards must be finite, got nan at [0, 1]",
+    ),
     "whole rewards": (
         lambda: discounted_returns(np.ones(3, np.int64), 1.0),
         "rewards must be an array of floats, got int64",
@@ -101,7 +104,10 @@ REFUSED = {
         lambda: discounted_returns(np.array(2.0), 1.0),
         "rewards must have an axis of steps, got 2.0",
     ),
-    "returns NaN": (lambda: batch_mean_baseline(broken), "returns must be finite, got [nan]"),
+    "returns NaN": (
+        lambda: batch_mean_baseline(broken),
+        "returns must be finite, got nan at [0, 1]",
+    ),
     "returns of one step": (
         lambda: batch_mean_baseline(np.ones(3)),
         "returns must have the axes [.., N, T], got (3,)",

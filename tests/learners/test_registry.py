@@ -1,6 +1,7 @@
 """The learners of the command line, by name."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from problems import small_bandit, small_grid
 
 from metarl_min import learners
 from metarl_min.learners import registry
+from metarl_min.tasks.bandits import bandit
 
 FAMILIES = {"bandit": small_bandit(), "gridworld": small_grid()}
 
@@ -64,6 +66,21 @@ def test_an_unknown_learner_or_setting_is_answered_with_the_nearest_name():
         registry.make("mamml", FAMILIES["bandit"], {})
     with pytest.raises(ValueError, match=r"maml knows the keys .* did you mean alpha\?"):
         registry.make("maml", FAMILIES["bandit"], {"alhpa": "1"})
+
+
+def test_a_family_of_one_episode_leaves_out_exactly_the_learners_that_need_an_inner_step():
+    makers = {name: partial(registry.make, name, settings={}) for name in registry.LEARNERS}
+    made, reasons = registry.learners_for(bandit(pulls=1), makers)
+    assert set(reasons) == {"fomaml", "reptile", "meta_sgd"}
+    assert set(made) == set(registry.LEARNERS) - set(reasons)
+    assert all("at least two episodes" in reason for reason in reasons.values())
+    assert registry.learners_for(FAMILIES["bandit"], makers)[1] == {}
+
+
+def test_an_error_that_is_not_unsupported_leaves_nobody_out():
+    wrong = {"maml": partial(registry.make, "maml", settings={"alpha": "-1"})}
+    with pytest.raises(ValueError, match="alpha must be finite, from 0 to inf"):
+        registry.learners_for(FAMILIES["bandit"], wrong)
 
 
 PLUG_IN = """

@@ -111,7 +111,7 @@ def test_the_last_layer_is_the_reward_and_the_first_has_all_the_steps_to_go():
         (
             {"initial": onp.array([onp.nan, 1.0])},
             ValueError,
-            r"initial must be finite, got \[nan\]",
+            r"initial must be finite, got nan at \[0\]",
         ),
         (
             {"initial": onp.array([0, 1])},
@@ -136,7 +136,7 @@ def test_the_last_layer_is_the_reward_and_the_first_has_all_the_steps_to_go():
         (
             {"reward": onp.full((2, 3, 2), onp.inf)},
             ValueError,
-            r"reward must be finite, got \[inf\]",
+            r"reward must be finite, got inf at \[0, 0, 0\]",
         ),
         (
             {"reward": onp.zeros((2, 3, 2), int)},
