@@ -95,7 +95,7 @@ def browser():
 
 
 WIDE_PARTS = """
-Array.from(document.querySelectorAll("main *, article *"))
+Array.from(document.querySelectorAll("article *"))
   .filter((x) => x.getBoundingClientRect().right > innerWidth + 1
     && !x.closest("pre, .simplex-table, .pst-scrollable-table-container, .math, table"))
   .slice(0, 3).map((x) => x.outerHTML.slice(0, 80))
