@@ -167,8 +167,9 @@ def _walk(
         rows[t] = row
         arrivals[t] = arrive(rng, tables, row * A + _invert(policy, to_column + row, u[t]))
         row = tables.arrivals.take(arrivals[t])  # `take` counts in the flattened table
-    actions = arrivals // Z - rows * A  # arrival // Z is the pair, row * A + action
-    return rows - task * S, actions, arrivals, row - task * S
+    actions = rows * A  # the pair of an arrival is arrival // Z = row * A + action
+    np.subtract(arrivals if Z == 1 else arrivals // Z, actions, out=actions)
+    return np.subtract(rows, task * S, out=rows), actions, arrivals, row - task * S
 
 
 def sample(
