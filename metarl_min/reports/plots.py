@@ -138,9 +138,12 @@ def regret(result: dict[str, Any]) -> bytes:
             axes.plot(part["times"], values, line, color=colour, label=name)
             ends[name] = (float(values[-1]), colour)
         best = _least_losses(result["cells"], part.get("k"))
-        axes.plot(*best, "k*-", markersize=9, zorder=3)
-        for n, loss in best[:, :1].T:
-            axes.annotate("Bayes-optimal", (n, loss), (4, -11), textcoords="offset points")
+        axes.plot(*best, "k*-", markersize=9, zorder=3, clip_on=False)
+        for n, loss in best[:, -1:].T:
+            if n == part["times"][-1]:
+                ends["Bayes-optimal"] = (float(loss), "black")
+            else:
+                axes.annotate("Bayes-optimal", (n, loss), (4, -11), textcoords="offset points")
         family = f"{part['k']} arms" if "k" in part else "random MDPs"
         title = f"{family}: total reward that is lost against a player that knows the task"
         axes.set_title(title, loc="left", fontsize="medium")

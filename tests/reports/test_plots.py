@@ -99,7 +99,10 @@ def test_the_bayes_optimal_loss_is_drawn_where_it_is_known(drawn):
     plots.regret({"regret": [{"k": 5, **part}, {"k": 7, **part}], "cells": cells})
     known, unknown = drawn[0].axes
     assert known.get_lines()[-1].get_xydata().tolist() == [[4.0, 0.25], [10.0, 1.0]]
-    label = next(x for x in known.texts if x.get_text() == "Bayes-optimal")
-    assert label.xy == (4.0, 0.25)
+    labels = [(x.get_text(), x.xy) for x in known.texts]
+    assert labels == [("greedy", (1, 2.0)), ("Bayes-optimal", (1, 1.0))]  # at the right border
     assert unknown.get_lines()[-1].get_xydata().size == 0
     assert [x.get_text() for x in unknown.texts] == ["greedy"]
+    plots.regret({"regret": [{"k": 5, **part}], "cells": cells[1:]})
+    inside = drawn[1].axes[0].texts[0]
+    assert (inside.get_text(), inside.xy) == ("Bayes-optimal", (4.0, 0.25))
