@@ -156,4 +156,5 @@ def join_stages(stages: list[Episodes]) -> Episodes:
 
 def per_episode(stages: list[Episodes]) -> Array:
     """Return the return of each episode of a trial, averaged over the tasks. [N]"""
-    return np.concatenate([stage.rewards.sum(-1) for stage in stages], axis=-1).mean(axis=0)
+    rewards = np.concatenate([stage.rewards for stage in stages], axis=-2)  # [M, N, T]
+    return rewards.sum(-1).mean(axis=0)
