@@ -104,3 +104,9 @@ axes.set(xlabel="pull", ylabel="mean reward of this pull", xlim=(1, 10))
 ends = {name: (x.per_episode[-1], "black") for name, x in lines.items()}
 write_labels(axes, 2.6, ends | {"random": (0.5, "0.4")})
 plt.show()
+
+# %% [markdown]
+# ## Modules, assignments, case files
+#
+# `ceilings/bayes_optimal` and `evaluation` are the modules of this chapter. `examples/own_family.py`
+# defines a family of its own, with an exact ceiling.

@@ -106,3 +106,9 @@ plt.show()
 # %% [markdown]
 # Sixty steps are many. A player that meets a new task has no time for sixty steps: it has a
 # handful of episodes. The next chapter asks from which logits *one* step leads far.
+#
+# ## Modules, assignments, case files
+#
+# `mdps/values` and `gradients/objectives` derive these gradients. The assignments `hw2` and `hw3` of
+# `examples/coursework` ask for them. The case file `bandit_does_not_learn.py` shows a program in which
+# only one of six parameter arrays has a gradient.

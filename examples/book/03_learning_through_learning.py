@@ -163,3 +163,10 @@ simplex_pictures.draw(paths, ["arm 0 is good", "arm 1 is good"])
 # One thing was too easy in this chapter. The step used the exact gradient of J, which no player
 # knows. A player has only the rewards of a few episodes. In the next chapter, the gradient of the
 # step is estimated from these rewards.
+#
+# ## Modules, assignments, case files
+#
+# `gradients/adaptation` derives the gradient through the inner steps. The assignments `hw4` and `hw5`
+# ask for it. These case files belong to this chapter: `second_derivatives.py`,
+# `several_inner_steps.py`, `before_or_after.py`, `reptile_and_fomaml.py` and
+# `first_order_meta_sgd.py`.

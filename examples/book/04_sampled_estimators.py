@@ -104,3 +104,9 @@ assert not report and "plain + 1/N times the score term" in str(report)
 # In chapters 3 and 4, the player learns a task by a gradient step. In the next chapter there is no
 # gradient step in a trial: a network remembers what happened, and what it remembers changes its
 # actions.
+#
+# ## Modules, assignments, case files
+#
+# `gradients/estimators` and `gradients/trial_gradients` are the modules of this chapter, and the
+# assignment `hw6` belongs to it. The case files `maml_and_emaml.py`, `which_emaml.py` and
+# `second_order_does_not_help.py` measure published programs.

@@ -155,3 +155,8 @@ plt.show()
 # %% [markdown]
 # A memory of 16 numbers is enough for two arms. In the next chapter, the player must remember
 # several records at once, and find the right one again.
+#
+# ## Modules, assignments, case files
+#
+# `memory/recurrent_policies` and `memory/actor_critic` derive the gradients of this chapter. The
+# assignment `hw7` asks for a small RL^2.

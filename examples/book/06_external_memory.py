@@ -99,3 +99,7 @@ print({name: np.shape(x) for name, x in memory._asdict().items()})
 
 # %% [markdown]
 # Chapters 5 and 6 trained by a policy gradient. The next chapter trains without any derivative.
+#
+# ## Modules, assignments, case files
+#
+# `memory/addressing` and `memory/external_memory` derive every operation and its gradient.

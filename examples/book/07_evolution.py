@@ -87,3 +87,9 @@ assert scores[100] > scores[1] + 0.2 and scores[100] > 0.8
 # The result is a formula that one can read. Q is the posterior mean of an arm under a Beta prior,
 # evolved_rule (3). The factor of Q grows with t, so the rule becomes greedier during the trial. By
 # chapter 1, Thompson sampling scores 0.69 on this family, and greedy 0.98.
+#
+# ## Modules, assignments, case files
+#
+# `evolution/search_gradients` and `learners/evolved_rule` are the modules of this chapter, and the
+# assignment `hw8` belongs to it. The case file `es_and_sigma.py` asks whether the estimate must be
+# divided by sigma.

@@ -153,3 +153,8 @@ assert slope[1] < 1e-6
 # | RL^2, MANN | a learning rule in a memory | training can end in a deterministic local optimum |
 # | evolution | any parameters with a fitness | its error grows with the number of parameters |
 # | classical players | nothing: they are given the prior | the prior must be known |
+#
+# ## Modules, assignments, case files
+#
+# `examples/what_a_start_is_worth.py` and `examples/which_estimator_learns_best.py` measure trained
+# learners instead of small exact problems.

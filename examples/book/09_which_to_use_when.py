@@ -130,3 +130,7 @@ assert rows["gridworld"]["evolved_rule"] < 0.1 and rows["actuator_fault"]["evolv
 #    control.
 # 4. Must a person understand the result? Evolve a rule (chapter 7).
 # 5. Is the player not differentiable? Evolution needs only the fitness (chapter 7).
+#
+# ## Modules, assignments, case files
+#
+# The pages in `examples/applications` explain each application, and say which learner to choose.
