@@ -2,14 +2,14 @@
 # # 10. The luck of the seed
 #
 # Two trainings that differ in nothing but the seed of their random numbers can end in different
-# places. How often do they? This chapter trains every learner with many seeds, on the two families
-# of `compare` and on two arms with ten pulls. The budgets are those of `compare`, about a second for
-# each training. The trained player plays 2,000 fresh trials. No seed is left out, and no checkpoint
-# is picked.
+# places. How often do they? This chapter trains every learner with many seeds, on the two
+# families of `compare` and on two arms with ten pulls. The budgets are those of `compare`, about
+# a second for each training. The trained player plays 2,000 fresh trials. No seed is left out,
+# and no checkpoint is picked.
 #
-# The trainings take longer than a chapter may take, so their results lie in `luck.json` beside this
-# file. This command makes the file. A run that was stopped goes on where it was, and a larger number
-# of seeds adds seeds to the same lines:
+# The trainings take longer than a chapter may take, so their results lie in `luck.json` beside
+# this file. This command makes the file. A run that was stopped goes on where it was, and a
+# larger number of seeds adds seeds to the same lines:
 #
 # ```
 # python examples/benchmarks/luck.py runs/luck.jsonl --seeds 50 --summary examples/book/luck.json
@@ -40,13 +40,14 @@ for family in short:
         print(f"  {learner:14s}{len(entry['scores']):5d}  {median:6.2f} {low:6.2f} {worst:6.2f}")
 
 # %% [markdown]
-# The score is `score_pdl` of chapter 1: 0 is the random player, and 1 is the Bayes-optimal player.
-# In the picture, each mark is a seed. At the right of each row stands what its players do.
+# The score is `score_pdl` of chapter 1: 0 is the random player, and 1 is the Bayes-optimal
+# player. In the picture, each mark is a seed. At the right of each row stands what its players
+# do.
 #
 # ## A name for each end
 #
-# A low score does not say what went wrong. So each trained player gets a name, by what it plays in
-# its trials and not by what it earns. On a bandit, the first name that fits counts:
+# A low score does not say what went wrong. So each trained player gets a name, by what it plays
+# in its trials and not by what it earns. On a bandit, the first name that fits counts:
 #
 # | name | what the player does |
 # |---|---|
@@ -64,7 +65,7 @@ for family in short:
 # | it wanders | it spends most of its time outside of this column |
 # | one goal only | in the last episode it reaches one goal, and the others in less than 10 % of their trials |
 # | some goals only | it reaches some goal in less than 10 % of the trials with this goal |
-# | it forgets the goal | in 10 % or more, the last episode misses the goal that the first one found |
+# | it forgets the goal | in 10 % or more of the trials in which the first episode found the goal, the last one misses it |
 # | it returns | none of these |
 #
 # The limits are conventions, and some seeds lie near them. The names were made after reading the
@@ -123,20 +124,20 @@ plt.show()
 # ## What keeps a player at a fixed order: the exact gradient
 #
 # There are two arms with uniform priors. A player pulls arm 0 with the chance q at every pull,
-# whatever the rewards are. Its return does not depend on q: every pull pays 1/2 on average. So the
-# gradient in q is zero, and "one arm" is as good as any mixture. The only way up is to use the
-# rewards. Let w be a number that is added to the logit of the last arm after a win, and subtracted
-# after a loss. A win says that the mean of this arm is 2/3, and a loss says 1/3, so the arm is
-# better or worse by 1/6 than the other arm. The softmax has the slope q (1 - q). This holds for
-# both arms, and for each pull after the first. Therefore the slope of the return of N pulls at w = 0
-# is
+# whatever the rewards are. Its return does not depend on q: every pull pays 1/2 on average. So
+# the gradient in q is zero, and "one arm" is as good as any mixture. The only way up is to use
+# the rewards. Let w be a number that is added to the logit of the last arm after a win, and
+# subtracted after a loss. A win says that the mean of this arm is 2/3, and a loss says 1/3, so
+# the arm is better or worse by 1/6 than the other arm. The softmax has the slope q (1 - q). This
+# holds for both arms, and for each pull after the first. Therefore the slope of the return of N
+# pulls at w = 0 is
 #
 # ```
 # dJ/dw = (N - 1)/6 q (1 - q)
 # ```
 #
-# `examples/local_optimum.py` lists all trials of five pulls, and computes the exact gradient of the
-# return in the logits of every history. It gives the same slope.
+# `examples/local_optimum.py` lists all trials of five pulls, and computes the exact gradient of
+# the return in the logits of every history. It gives the same slope.
 
 # %%
 import sys
@@ -165,16 +166,17 @@ for q in (0.5, 0.9, 0.99, 0.999):
     assert in_logit < 1e-14 and np.isclose(in_w, (N - 1) / 6 * q * (1 - q), rtol=1e-9)
 
 # %% [markdown]
-# So this is no peak but a plain: along it the gradient is zero, and the way up gets flatter as the
-# player gets more certain. The order may also change from pull to pull; then q (1 - q) of each
-# later pull counts. Noise of sampled gradients moves q along the plain, and nothing moves it back.
-# An entropy bonus does: it holds q near 1/2, where the slope in w is largest.
+# So the players with a fixed order form a plateau. Along it the gradient is zero, and the slope
+# that leads away from it gets smaller as the player gets more certain. The order may also change
+# from pull to pull; then q (1 - q) of each later pull counts. Noise of sampled gradients moves q
+# along the plateau, and nothing moves it back. An entropy bonus does: it holds q near 1/2, where
+# the slope in w is largest.
 #
 # ## What keeps an arm dropped
 #
-# With five arms there is a second trap, in which the player does learn. The priors of the first
-# three arms have the mean 1/2. The Bayes-optimal player uses these three. A player that uses two of
-# them can still score well, and this is its ceiling:
+# With five arms there is a local optimum in which the player does learn. The priors of the first
+# three arms have the mean 1/2. The Bayes-optimal player uses these three. A player that uses two
+# of them can still score well, and this is its ceiling:
 
 # %%
 from metarl_min.ceilings.bayes_optimal import solve
@@ -191,11 +193,12 @@ for dropped in range(3):
 assert np.allclose(list(caps.values()), [0.762, 0.885, 0.908], atol=5e-4)
 
 # %% [markdown]
-# Let a player use arms 0 and 1 in the best way, and let it pull arm 2 with a small chance p. It has
-# never learned what to do with a reward of arm 2, so it goes on as if the pull had not happened.
-# Such a pull earns 1/2 on average, and costs one pull of a player that knows more. The gradient of
-# the return in a logit of arm 2 is p times the advantage of arm 2, weighted by the probability of
-# the history, policies (3). The next lines walk over all histories and compute this advantage.
+# Let a player use arms 0 and 1 in the best way, and let it pull arm 2 with a small chance p. It
+# has never learned what to do with a reward of arm 2, so it goes on as if the pull had not
+# happened. Such a pull earns 1/2 on average, and costs one pull of a player that knows more. The
+# gradient of the return in a logit of arm 2 is p times the advantage of arm 2, weighted by the
+# probability of the history, policies (3). The next lines walk over all histories and compute
+# this advantage.
 
 # %%
 from functools import cache
@@ -241,19 +244,18 @@ assert max(advantages) < -0.11 and np.isclose(sum(advantages), -1.147, atol=5e-4
 
 # %% [markdown]
 # On average a pull of arm 2 loses 0.11 at every pull. So the exact gradient in a logit that all
-# histories share is -1.15 p: ascent makes p smaller still. In a quarter of the trials a pull of arm 2
-# would be better, namely after losses of both arms. But the gradient in the logits of these
-# histories has the factor p too, and p goes to zero. This is a local optimum in the sense of
-# chapter 8.
+# histories share is -1.15 p: ascent makes p smaller still. In a quarter of the trials a pull of
+# arm 2 would be better, namely after losses of both arms. But the gradient in the logits of these
+# histories has the factor p too. At p = 0 the gradient is zero in all logits of arm 2, as in the
+# local optimum of chapter 8.
 
 # %% [markdown]
 # ## How often it happens
 #
-# **Learners with inner steps have little bad luck.** On the five arms and on the grid, every seed of
-# them uses the record, or returns to the goal, and one seed of twenty scores at most 0.12 less than
-# the median. On two equal arms their tail is longer: the best start prefers no arm (chapter 8), and
-# a start that prefers one pulls this arm
-# more often than it should.
+# **Learners with inner steps have little bad luck.** On the five arms and on the grid, every seed
+# of them uses the record, or returns to the goal. 95 % of the seeds score at most 0.12 less than
+# the median. On two equal arms, some seeds score much less: the best start prefers no arm
+# (chapter 8), and a start that prefers one arm pulls it more often than it should.
 
 
 # %%
@@ -272,12 +274,12 @@ for learner in WITH_INNER_STEPS:
 assert quantiles("two_arms", "maml")[2] < 0.65 and quantiles("two_arms", "meta_sgd")[2] < 0.5
 
 # %% [markdown]
-# **Learners with a memory are still on the plain.** With the budgets of `compare`, most seeds of rl2
-# and mann play one arm or a fixed order on both bandits. On five arms, a seed of rl2 can score as much
-# as MAML or as little as the best arm alone. **Evolution stays where all members play alike.** About
-# one seed of seven of es ends at one arm. Where all members of the population pull only this arm, they
-# all have the same fitness, because they play the same tasks with the same random numbers. Then the
-# estimate of the gradient is exactly zero.
+# **Learners with a memory are still on the plateau.** With the budgets of `compare`, most seeds
+# of rl2 and mann play one arm or a fixed order on both bandits. On five arms, a seed of rl2 can
+# score as much as MAML or as little as the best arm alone. **Evolution stays where all members
+# play alike.** About one seed of seven of es ends at one arm. Where all members of the population
+# pull only this arm, they all have the same fitness, because they play the same tasks with the
+# same random numbers. Then the estimate of the gradient is exactly zero.
 
 # %%
 for family in ("two_arms", "bandit"):
@@ -290,8 +292,9 @@ assert all(0.1 < share(x, "es", "one arm") < 0.3 for x in ("two_arms", "bandit")
 assert max(luck["bandit"]["rl2"]["scores"]) > 0.8 and quantiles("bandit", "rl2")[2] < 0.52
 
 # %% [markdown]
-# **Evolution drops arms.** On five arms, a third or more of the seeds of es and ga have dropped an
-# arm that the Bayes-optimal player uses. None of these seeds scores more than the ceiling of 0.908.
+# **Evolution drops arms.** On five arms, a third or more of the seeds of es and ga have dropped
+# an arm that the Bayes-optimal player uses. None of these seeds scores more than the ceiling of
+# 0.908.
 
 # %%
 for learner in ("es", "ga"):
@@ -301,9 +304,9 @@ for learner in ("es", "ga"):
     assert share("bandit", learner, "an arm is dropped") > 0.3 and highest < max(caps.values())
 
 # %% [markdown]
-# **A rule with six numbers can fail too.** Some seeds of evolved_rule pull each of two arms once, also
-# if the first arm has paid. This is the highest score with this habit, if the player plays in the best
-# way from pull 3 on:
+# **A rule with six numbers can fail too.** Some seeds of evolved_rule pull each of two arms once,
+# also if the first arm has paid. This is the highest score with this habit, if the player plays
+# in the best way from pull 3 on:
 
 # %%
 two_arms = solve(bandit(arms=2))
@@ -319,22 +322,24 @@ print(f"at most {each_once:.4f}; the seeds score {sorted(found)}")
 assert np.isclose(each_once, 0.9310, atol=1e-4) and max(found) < each_once
 
 # %% [markdown]
-# **On the grid, some trainings have only begun.** All seeds of evolved_rule and mann wander after 6
-# and 10 iterations. No seed of rl2, es or ga has learned to return to every goal.
+# **On the grid, some trainings have only begun.** All seeds of evolved_rule and mann wander after
+# 6 and 10 iterations. No seed of rl2, es or ga has learned to return to every goal.
 
 # %%
 assert all(share("gridworld", x, "it wanders") > 0.9 for x in ("evolved_rule", "mann"))
 assert all(share("gridworld", x, "it returns") == 0 for x in ("rl2", "es", "ga"))
 
 # %% [markdown]
-# ## A plain or a trap? Train longer
+# ## Plateau or local optimum? Train longer
 #
-# A name does not say whether more training would help. So some seeds were trained again on two arms,
-# with the lengths and the other defaults of `train`: 2,000 iterations of rl2 and not 200, 1,600 of es
-# and not 90, 600 of evolved_rule and not 40. This is the command:
+# A name does not say whether more training would help. So some seeds were trained again on two
+# arms, with the lengths and the other defaults of `train`: 2,000 iterations of rl2 and not 200,
+# 1,600 of es and not 90, 600 of evolved_rule and not 40. This command adds such seeds to the
+# lines and to the summary. A seed of these three learners takes half a minute.
 #
 # ```
-# python examples/benchmarks/luck.py runs/luck.jsonl --seeds 50 --families two_arms_long
+# python examples/benchmarks/luck.py runs/luck.jsonl --seeds 20 --families two_arms_long \
+#     --learners rl2 es evolved_rule --summary examples/book/luck.json
 # ```
 
 # %%
@@ -353,16 +358,16 @@ rule = luck["two_arms_long"]["evolved_rule"]["scores"]
 assert np.median(rule) > 0.97 and min(rule) < 0.91
 
 # %% [markdown]
-# All of these seeds of rl2 and es now use the record, and score more than 0.95. Among them are seeds of
-# es that ended at one arm after the short training. So with enough training and large batches, the plain
-# is no trap for most seeds. `evolved_rule` gains nothing by more iterations: its median was near 1
-# before, and some seeds still score 0.9.
+# All of these seeds of rl2 and es now use the record, and score more than 0.95. Among them are
+# seeds of es that ended at one arm after the short training. So with enough training and large
+# batches, most seeds leave the plateau. `evolved_rule` gains nothing by more iterations: its
+# median was near 1 before, and some seeds still score 0.9.
 #
 # ## Are five seeds enough?
 #
-# Five seeds show the median of a learner, and hide its worst cases. How often do five seeds of es on
-# five arms contain no seed that ends at one arm? And how much does the median of five seeds vary? The
-# next lines draw five of the seeds many times.
+# Five seeds show the median of a learner, and hide its worst cases. How often do five seeds of es
+# on five arms contain no seed that ends at one arm? And how much does the median of five seeds
+# vary? The next lines draw five of the seeds many times.
 
 # %%
 missed = (1 - share("bandit", "es", "one arm")) ** 5
@@ -381,6 +386,6 @@ assert max(widths[x, y] for x in short for y in WITH_INNER_STEPS) < 0.1
 assert min(widths["bandit", x] for x in ("rl2", "es", "ga")) > 0.15
 
 # %% [markdown]
-# For learners with inner steps, the median of five seeds varies by less than 0.1. For rl2, es and ga
-# on five arms, it varies by more than 0.15. To compare such learners, use more seeds, and report how
-# many of them failed and where.
+# For learners with inner steps, the median of five seeds varies by less than 0.1. For rl2, es and
+# ga on five arms, it varies by more than 0.15. To compare such learners, use more seeds, and
+# report how many of them failed and where.
