@@ -354,14 +354,21 @@ for learner in ("rl2", "es"):
     assert min(luck["two_arms_long"][learner]["scores"]) > 0.95
 left = len(luck["two_arms_long"]["es"]["scores"])
 assert sum(seed < left for seed in luck["two_arms"]["es"]["names"]["one arm"]) >= 2
-rule = luck["two_arms_long"]["evolved_rule"]["scores"]
-assert np.median(rule) > 0.97 and min(rule) < 0.91
+low = {
+    family: [
+        i for i, score in enumerate(luck[family]["evolved_rule"]["scores"][:20]) if score < 0.905
+    ]
+    for family in ("two_arms", "two_arms_long")
+}
+print(f"seeds of evolved_rule at 0.9 or below: {low}")
+assert len(low["two_arms"]) == 4 and len(low["two_arms_long"]) == 1
+assert not set(low["two_arms"]) & set(low["two_arms_long"])
 
 # %% [markdown]
 # All of these seeds of rl2 and es now use the record, and score more than 0.95. Among them are
 # seeds of es that ended at one arm after the short training. So with enough training and large
-# batches, most seeds leave the plateau. `evolved_rule` gains nothing by more iterations: its
-# median was near 1 before, and some seeds still score 0.9.
+# batches, most seeds leave the plateau. Of the first twenty seeds of evolved_rule, four scored at
+# most 0.9 after the short training. After the long training it is one seed, and another one.
 #
 # ## Are five seeds enough?
 #
