@@ -87,6 +87,7 @@ def learners_for(
     """
     made, reasons = {}, {}
     for name, maker in instance("makers", makers, Mapping).items():
+        instance("a name of makers", name, str)
         try:
             learner = require_function(f"learner {name!r}", maker)(family)
         except Unsupported as error:

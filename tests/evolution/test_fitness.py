@@ -67,7 +67,7 @@ def test_indices_of_few_bits_are_converted():
         ([[1.0]], TypeError, "x must be an array of floats, got list"),
         (np.ones((2, 2), int), TypeError, "x must be an array of floats, got int64"),
         (np.ones(2), ValueError, r"x must be \[n, D\], got \(2,\)"),
-        (np.array([[1.0, NAN]]), ValueError, r"x must be finite, got \[nan\]"),
+        (np.array([[1.0, NAN]]), ValueError, r"x must be finite, got nan at \[0, 1\]"),
     ],
 )
 def test_members_are_rows_of_finite_floats(value, error, rule):

@@ -91,8 +91,8 @@ NAN = onp.full((3, 2), onp.nan)
     [
         ({"rewards": steps((3, 1))}, r"rewards must have the shape of alive, \(3, 2\), got \(3, 1"),
         ({"values": steps((4, 2))}, r"values must have the shape of alive, \(3, 2\), got \(4, 2\)"),
-        ({"rewards": NAN}, "rewards must be finite, got .nan"),
-        ({"values": NAN}, "values must be finite, got .nan"),
+        ({"rewards": NAN}, "rewards must be finite, got nan at"),
+        ({"values": NAN}, "values must be finite, got nan at"),
         ({"rewards": [[1.0, 2.0]] * 3}, "rewards must be an array of floats, got list"),
         ({"alive": steps()}, "alive must be an array of bool, got float64"),
         ({"alive": None}, "alive must be an array of bool, got NoneType"),
@@ -114,7 +114,7 @@ def test_advantages_of_what_is_no_trial_are_refused(changes, rule):
     [
         ({"logits": steps((3, 1, 4))}, "onehot must have the shape of the logits"),
         ({"onehot": onp.ones((3, 2, 1))}, "onehot must have the shape of the logits"),
-        ({"logits": onp.full((3, 2, 4), onp.inf)}, "logits must be finite, got .inf"),
+        ({"logits": onp.full((3, 2, 4), onp.inf)}, "logits must be finite, got inf at"),
         ({"old_log_probs": steps((1, 2))}, "old_log_probs must have the shape of alive"),
         ({"old_log_probs": NAN}, "old_log_probs must be finite"),
         ({"adv": steps((3, 1))}, "adv must have the shape of alive"),

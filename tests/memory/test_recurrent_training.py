@@ -190,7 +190,7 @@ def test_a_batch_that_does_not_fit_is_refused():
     infinite = onp.full_like(record.logits, onp.inf)
     for changes, error, rule in (
         ({"rewards": episodes.rewards[:1]}, ValueError, "rewards must have the shape of the epis"),
-        ({"rewards": episodes.rewards * onp.nan}, ValueError, "rewards must be finite, got .nan"),
+        ({"rewards": episodes.rewards * onp.nan}, ValueError, "rewards must be finite, got nan at"),
         ({"record": record._replace(values=record.values[1:])}, ValueError, "values must have the"),
         ({"settings": None}, TypeError, "settings must be of type Settings, got NoneType"),
         ({"state": theta}, TypeError, "state must be of type State, got dict"),
