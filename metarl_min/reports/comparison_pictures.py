@@ -20,7 +20,7 @@ import numpy as np
 
 from metarl_min.basics.arguments import instance, require
 from metarl_min.reports.line_labels import write_labels
-from metarl_min.reports.plots import COLOURS, empty_figure, png
+from metarl_min.reports.plots import COLOURS, MARKERS, empty_figure, png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,7 +64,7 @@ def _references(entry: dict[str, Any]) -> dict[str, list[float]]:
     return lines
 
 
-def _panel(axes: Axes, entry: dict[str, Any], names: list[str]) -> None:
+def _panel(axes: Axes, entry: dict[str, Any], names: list[str], colour: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     episodes, ends = np.arange(1, entry["num_episodes"] + 1), {}
@@ -72,8 +72,9 @@ def _panel(axes: Axes, entry: dict[str, Any], names: list[str]) -> None:
         axes.plot(episodes, values, color="0.6", linewidth=1.2, zorder=1)
         ends[name] = (values[-1], "0.4")
     for i, name in enumerate(names):
-        values, colour = entry["learners"][name]["per_episode"], COLOURS[i % len(COLOURS)]
-        axes.plot(episodes, values, LINES[i % len(LINES)], color=colour, linewidth=2)
+        values, marker = entry["learners"][name]["per_episode"], MARKERS[i % len(MARKERS)]
+        line = LINES[i % len(LINES)]
+        axes.plot(episodes, values, line, marker=marker, color=colour, linewidth=2, markersize=4)
         ends[name] = (values[-1], colour)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
@@ -94,11 +95,17 @@ def curves(result: dict[str, Any]) -> Figure:
     rows = figure.subplots(len(entries), max(1, len(kinds)), squeeze=False, sharey="row")
     for row, (family, entry) in zip(rows, entries.items(), strict=True):
         for axes, kind in zip(row, kinds or ["none"], strict=True):
-            _panel(axes, entry, kinds_of(entry).get(kind, []))
+            names = kinds_of(entry).get(kind, [])
+            _panel(axes, entry, names, KIND_COLOURS.get(kind, COLOURS[0]))
             title = f"{family}: {TITLES.get(kind, 'no learners')}"
             axes.set_title(title, loc="left", fontsize="medium")
             axes.set_xlabel("episode of the trial")
         row[0].set_ylabel("mean return of the episode")
+    figure.suptitle(
+        "a line is the seed with the median score; grey lines: the Bayes-optimal player, the "
+        "random player, and the inner steps without meta-training (untrained control)",
+        fontsize="small",
+    )  # fmt: skip
     return figure
 
 
@@ -149,8 +156,9 @@ def scores(result: dict[str, Any]) -> Figure:
     ):
         _chart(axes, family, entry)
     figure.suptitle(
-        "blue: learners that adapt, orange: learners that remember, green: evolved learners, "
-        "pink: other learners, grey: not trained; a bar is the range over seeds", fontsize="small",
+        "circle: the seed with the median score, bar: the range over the seeds, diamond: a player "
+        "that is not trained\nblue: learners that adapt, orange: that remember, green: evolved, "
+        "pink: others", fontsize="small",
     )  # fmt: skip
     return figure
 
