@@ -1,6 +1,7 @@
 """Files that are replaced in one step, and directories with one writer."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -90,11 +91,12 @@ def test_an_error_inside_the_block_ends_the_lock(tmp_path):
 @pytest.mark.parametrize("worker", [False, True])
 def test_a_lock_ends_with_its_process_even_by_sigkill(tmp_path, worker):
     """Also if a forked worker outlives the process."""
-    code = HOLD.replace("print", "child = os.fork() or time.sleep(60); print(child), print")
-    code = code if worker else HOLD
+    # The worker writes a line too: before this line, it may still hold the lock file open.
+    fork = "child = os.fork() or (print('forked', flush=True), time.sleep(60)); print(child), print"
+    code = HOLD.replace("print", fork) if worker else HOLD
     with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=-1) as process:
-        child = int(process.stdout.readline() or 0) if worker else 0
-        process.stdout.readline()
+        lines = b"".join(process.stdout.readline() for _ in range(3 if worker else 1))
+        child = int(re.search(rb"\d+", lines)[0]) if worker else 0  # both write at once
         with pytest.raises(ValueError, match=f"in which process {process.pid} of"):
             files.one_writer(tmp_path).__enter__()
         process.send_signal(signal.SIGKILL)
