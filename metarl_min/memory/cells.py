@@ -21,8 +21,8 @@ is a second bias:
 In (3), h U_r, h U_u and h U_n are computed by one matrix product, h U. The gradient of (3) is
 written by hand, because autograd takes many times as long. `examples/benchmarks/recurrent.py`
 measures the two times. Let f be the number to differentiate, and let g = df/dh' for one step. In
-this module, d_r, d_u and d_n are the gradients of f in the arguments of s, s and tanh in (3), and
-d_q is the gradient of f in q:
+(3), each of r, u and n is s or tanh of an argument. In this module, d_r, d_u and d_n are the
+gradients of f in these three arguments, and d_q is the gradient of f in q:
 
     (4)  d_n = g * (1 - u) * (1 - n^2),  d_q = d_n * r,
          d_u = g * (h - n) * u * (1 - u),
@@ -37,15 +37,18 @@ d_q is the gradient of f in q:
     h also stands in h U, whose gradient is (d_r, d_u, d_q):        (d_r, d_u, d_q) U^T
 
 All steps and tasks share the parameters, so each gradient in a parameter is a sum over the steps t
-and over the tasks. In this module, T is the number of all steps of a sequence. If the sequence is a
-trial with N episodes of T steps, the T of this module is N times the T of the other modules.
+and over the tasks. In this module, T is the number of all steps of a sequence. So for a trial, T of
+this module is N times the T of the other modules. Let x_t be the input of step t, and let h_t be
+the hidden state before step t:
 
     (5)  df/dW = sum_t x_t^T (d_r, d_u, d_n)_t,  df/db = sum_t (d_r, d_u, d_n)_t,
          df/dU = sum_t h_t^T (d_r, d_u, d_q)_t,  df/dc = sum_t d_q,t   [Werbos 1990; derivation]
 
     the rows of x_t and h_t are tasks, so the products in df/dW and df/dU sum over the tasks
     df/db and df/dc also need a sum over the tasks, which (5) does not show
-    x W has the derivative x in W, h U has h in U, and b and c are added: so (4) gives (5)
+    x W + b has the gradient (d_r, d_u, d_n) and the derivative x in W:     df/dW and df/db
+    h U has the gradient (d_r, d_u, d_q) and the derivative h in U:         df/dU
+    q has the gradient d_q, and c is added in q:                            df/dc
     f depends on h' of step t through the outputs of step t, such as logits and values,
     and through step t + 1: so g is the gradient from the outputs plus df/dh of step t + 1
 
@@ -116,7 +119,7 @@ def gru_pullback(U: Array, h: Array, step: GRUStep, g: Array) -> GRUGradient:
     """Return the gradients of one step from g = df/dh', eq. (4). U [H, 3 H], h, g [M, H]"""
     _, r, u, n, q = step
     df_dn = g * (1 - u)  # gradient in n; d_n is the gradient in the argument of tanh
-    d_n, d_u = df_dn * (1 - n * n), df_dn * (h - n) * u
+    d_n, d_u = df_dn * (1 - n * n), df_dn * (h - n) * u  # both contain g * (1 - u)
     d_q = d_n * r
     d_r = d_q * q * (1 - r)  # eq. (4), because d_q = d_n * r
     recurrent = onp.concatenate([d_r, d_u, d_q], axis=-1)

@@ -85,7 +85,7 @@ def lstm_step(params: Tree, h: Any, c: Any, x: Any) -> LSTMStep:
 class LSTMGradient(NamedTuple):
     """The gradients of one step, eq. (2)."""
 
-    sums: Array  # [M, 4 H] gradient (d_i, d_f, d_o, d_n) in x W + b + h U
+    sums: Array  # [M, 4 H] gradient (d_i, d_f, d_o, d_n) in the sums x W + b + h U
     hidden: Array  # [M, H] gradient in h, the hidden state before the step
     cell: Array  # [M, H] gradient in c, the cell state before the step
 
@@ -99,7 +99,7 @@ def lstm_pullback(U: Array, c: Array, step: LSTMStep, g: Array, k: Array) -> LST
     g_o = g * o
     e = k + g_o * (1 - tanh_c * tanh_c)
     e_i, e_f = e * i, e * f
-    sums = onp.concatenate(
+    sums = onp.concatenate(  # the columns are d_i, d_f, d_o and d_n
         [e_i * n * (1 - i), e_f * c * (1 - f), g_o * tanh_c * (1 - o), e_i * (1 - n * n)], axis=-1
     )
     return LSTMGradient(sums=sums, hidden=sums @ U.T, cell=e_f)
@@ -110,9 +110,9 @@ def backpropagate_through_time(
 ) -> Tree:
     """Return the gradient in W, b and U of a sequence of steps, by eqs. (2) and (3).
 
-    x is [T, M, I]. `steps` lists the T steps. `before` lists the step before each of them. Its h'
-    and c' are the states before the step. `hidden_gradients` [T, M, H] is the part of g that comes
-    from the outputs of each step. The plain form, with loops over the units, is in
+    x is [T, M, I]. `steps` lists the T steps, and `before[t]` is the step before `steps[t]`. So the
+    states before step t are h' and c' of `before[t]`. `hidden_gradients` [T, M, H] is the part of g
+    that comes from the outputs of each step. The plain form, with loops over the units, is in
     tests/memory/test_lstm_cells.py.
     """
     gradient = {name: onp.zeros_like(params[name]) for name in ("W", "b", "U")}

@@ -44,8 +44,9 @@ class RecurrentPolicy(NamedTuple):
     step: Callable[[Tree, Any, Any], tuple[Any, Any, Any]]
     # parameters, memory, observations [..., M, I] -> memory, logits [..., M, A], values [..., M]
     gradient: Callable[[Tree, Array, Any, Array, Array], Tree] | None = None
-    # parameters, x [T, M, I], memories [T + 1], gradients in logits [T, M, A] and in values [T, M]
-    # -> gradient in the parameters. If `gradient` is None, autograd computes the gradient.
+    # parameters, x [T, M, I], memories [T + 1], the gradients of a function f in the logits
+    # [T, M, A] and in the values [T, M] -> the gradient of f in the parameters. If the field
+    # `gradient` is None, autograd computes the gradient.
 
 
 Cell = Callable[[int], RecurrentPolicy]  # number of hidden units -> policy with this cell
@@ -72,8 +73,8 @@ def require_parameters(
 
     All leaves may have the same further axes before these shapes, such as [P].
     """
-    # Each generation of a search makes a new policy, but its `init` is the same, so `_shapes` is
-    # cached by `init`.
+    # In evolution, each generation makes a new policy with the same `init`. `_shapes` is cached by
+    # `init`, so it draws no new parameters.
     shapes = _shapes(policy.init, num_inputs, num_actions)
     require(theta.keys() == shapes.keys(), f"theta must have the names {sorted(shapes)}", [*theta])
     leading = {onp.shape(theta[x])[: onp.ndim(theta[x]) - len(shapes[x])] for x in shapes}
@@ -83,6 +84,7 @@ def require_parameters(
             raise ValueError(f"parameter {name!r} must have the shape {shape}, got {got}")
 
 
+# `errors_by_rule` turns each error of a policy into a ValueError that begins with this rule.
 FITS = "the functions of the policy must accept the parameters, the memories and x"
 
 
@@ -102,8 +104,8 @@ def unroll(policy: RecurrentPolicy, params: Tree, x: Any) -> tuple[list[Any], An
     """
     instance("policy", policy, RecurrentPolicy)
     require(onp.ndim(x) == 3 and len(x) > 0, "x must have the axes [T, M, I]", onp.shape(x))
-    # The checks are skipped for arrays that autograd traces, and for complex parameters, with which
-    # a check of a gradient differentiates.
+    # Arrays that autograd traces are not checked. Complex parameters are not checked either: the
+    # module `complex_steps` computes derivatives with them.
     traced = isbox(params) or isbox(x)
     if traced or any(map(onp.iscomplexobj, instance("params", params, dict).values())):
         return _unroll(policy, params, x)
@@ -170,9 +172,9 @@ def _traced_gradient(
 ) -> Tree:
     """Return the gradient of f in the parameters by autograd.
 
-    `gradients` are the gradients of f in the logits and in the values. In the sum that
-    `linear_function` returns, they are constant factors. So by the chain rule, this sum and f have
-    the same gradient in the parameters.
+    `gradients` are the gradients of f in the logits and in the values. `linear_function` multiplies
+    the logits and the values by these constant arrays, and adds up the products. So by the chain
+    rule, its gradient in the parameters is the gradient of f.
     """
 
     def linear_function(params: Tree) -> Any:

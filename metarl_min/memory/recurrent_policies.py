@@ -21,11 +21,12 @@ decomposition. The initial parameters are:
          sign of R_jj                                     [Saxe et al. 2014; Mezzadri 2007]
     (3)  uniform on (-l, l), l = sqrt(6 / (rows + columns))      [Glorot and Bengio 2010]
 
-The columns of (2) are orthonormal. If there are fewer rows than columns, (2) makes the transpose,
-so the rows are orthonormal. The signs in (2) make all orthogonal matrices equally likely. The
-variance of (3) is l^2 / 3 = 2 / (rows + columns), which lies between 1 / rows and 1 / columns. With
-the variance 1 / rows, x W would be about as large as x. With the variance 1 / columns, the gradient
-in x would be about as large as the gradient in x W.
+The columns of (2) are orthonormal. A matrix with fewer rows than columns is the transpose of a
+matrix by (2), so its rows are orthonormal. The signs in (2) make all orthogonal matrices equally
+likely. The variance of (3) is l^2 / 3 = 2 / (rows + columns), which lies between 1 / rows and
+1 / columns. Each entry of x W is a sum over the rows of W. So with the variance 1 / rows, the
+entries of x W would be about as large as the entries of x. Each entry of the gradient in x is a sum
+over the columns of W. So with the variance 1 / columns, the gradient would keep its size too.
 
 In this module, T is the number of all steps of a trial. So T of this module is N times the T of the
 other modules.
@@ -159,8 +160,8 @@ def _head_gradients(
 ) -> tuple[Array, Tree]:
     """Return the gradient in h' of each step [T, M, H], and the gradient in the heads, by eq. (1).
 
-    h' U_heads has the derivative h' in U_heads, and the derivative U_heads in h'. `steps` lists the
-    T memories after the steps, which have the field `h_after`.
+    The derivative of h' U_heads in U_heads is h', and the derivative in h' is U_heads. `steps`
+    lists the T memories after the steps, which have the field `h_after`.
     """
     g = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
     head_gradient = {
