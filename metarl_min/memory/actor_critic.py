@@ -4,10 +4,11 @@ The steps of a trial form one sequence of N T steps for each of M tasks. Time is
 all arrays. A step that is not alive comes after the end of its episode. The formulas skip such a
 step, and its advantage and its gradients are 0. So in (1), t + 1 is the next step that is alive.
 
-The policy pi_old played the trial, and V_old are its values. In the module `returns`, an advantage
-is W - b, a return minus a baseline. In this module, Adv_t is a discounted sum of the errors delta
-of V_old at step t and later. If lambda = 0, the sum is delta_t. If lambda = 1, only gamma discounts
-the later errors:
+The policy pi_old played the trial, and V_old are its values. The error delta_t compares V_old,t
+with the reward r_t and the value of the next step. In this module, Adv_t is the sum of delta_t and
+all later errors, where gamma lambda is the discount of one step. If lambda = 0, Adv_t is delta_t.
+If lambda = 1, Adv_t is W - b as in the module `returns`: W is the discounted return from step t on,
+and b is V_old,t:
 
     (1)  Adv_t = delta_t + gamma lambda Adv_{t+1},  delta_t = r_t + gamma V_old,{t+1} - V_old,t,
          with Adv = V_old = 0 after the last step          [Schulman et al. 2016, eqs. 11, 16]
@@ -15,18 +16,19 @@ the later errors:
 The sequence is not cut between episodes, because exploration in one episode earns reward in the
 next.
 
-The training changes pi so that a function f of its logits z and its values V grows. An ascent
-changes theta once, along the gradient of f. Several ascents may use the same trials, so pi may
-differ from pi_old. Let ratio_t = pi(a_t) / pi_old(a_t). Let Ent_t = -sum_a pi_t log pi_t be the
-entropy of pi at step t. The target of V_t is the constant target_t = Adv_t + V_old,t. In this
-module, eps limits the distance of a ratio from 1:
+The training increases a function f of the logits z and the values V of the present policy pi. An
+ascent is one change of theta that uses the gradient of f. Several ascents may use the same trials,
+so pi may differ from pi_old. Let ratio_t = pi(a_t) / pi_old(a_t). Let Ent_t = -sum_a pi_t log pi_t
+be the entropy of pi at step t. The target of V_t is the constant target_t = Adv_t + V_old,t. In
+this module, eps limits the distance of a ratio from 1:
 
     (2)  f = sum_t ( min(ratio_t Adv_t, clip(ratio_t, 1 - eps, 1 + eps) Adv_t)
                      + eta Ent_t - (target_t - V_t)^2 / 4 )
                                            [Schulman et al. 2017, eqs. 7, 9; Mnih et al. 2016]
 
-Suppose that the distance of a ratio from 1 is more than eps. Because of the min, f does not grow if
-this distance grows. The factor 1/4 is a product: 1/2 is the usual factor of a squared error, and
+In (2), the second argument of the min is called the clip term. The clip term is constant if the
+ratio is more than eps away from 1. Because of the min, f then does not grow if the ratio moves
+farther away from 1. The factor 1/4 is a product: 1/2 is the usual factor of a squared error, and
 another 1/2 is the weight of the values. The gradients of f are:
 
     (3)  df/dz_t = k_t ratio_t Adv_t (1{a_t} - pi_t) + eta dEnt_t/dz_t,
@@ -71,7 +73,7 @@ def _check_steps(alive: Array, **arrays: Array) -> None:
 
 
 def _check_actions(logits: Array, onehot: Array) -> tuple[int, ...]:
-    """Return the axes [N T, M] of logits and actions [N T, M, A]; an error unless they fit."""
+    """Return the axes [N T, M]. Raise an error unless both arguments are [N T, M, A]."""
     shape = floats("logits", logits).shape
     require(len(shape) == 3, "logits must have the axes [N T, M, A]", shape)
     floats("onehot", shaped("onehot", onehot, shape, "the logits"), 0, 1)
@@ -91,7 +93,7 @@ def advantages(
     _check_steps(alive, rewards=rewards, values=values)
     gamma, gae_lambda = real("gamma", gamma, 0, 1), real("gae_lambda", gae_lambda, 0, 1)
     next_values, result = np.zeros_like(values), np.zeros_like(values)
-    for t in range(len(values) - 2, -1, -1):
+    for t in range(len(values) - 2, -1, -1):  # find the value of the next step that is alive
         next_values[t] = np.where(alive[t + 1], values[t + 1], next_values[t + 1])
     delta, advantage = rewards + gamma * next_values - values, 0.0 * values[0]
     for t in range(len(values) - 1, -1, -1):
@@ -164,6 +166,7 @@ def clip_norm(g: Tree, limit: float) -> tuple[Tree, float]:
     largest = float(np.max([np.abs(leaf).max(initial=0.0) for leaf in g.values()]))
     if not np.isfinite(largest):
         raise FloatingPointError(f"a gradient must be finite, got an entry {largest}")
-    g_short = trees.scale(g, 1 / largest)  # the squares of g are too large for a float
+    # The squares of g are too large for a float. The squares of g / largest are at most 1.
+    g_short = trees.scale(g, 1 / largest)
     norm = _norm(g_short)
     return (trees.scale(g_short, limit / norm) if norm > limit / largest else g), norm * largest

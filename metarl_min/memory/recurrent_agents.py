@@ -20,10 +20,10 @@ step of an episode. Time t runs over all N T steps of the trial. `tasks.reward_u
 of the rewards of a family. If all rewards and their unit are multiplied by the same positive
 number, x_t changes only by rounding.
 
-Duan et al. use another bit: it is 1 if the previous step ended its episode. If each episode lasts T
-steps, their bit is equal to start_t, except at the first step of the trial, where their bit is 0
-and start_0 is 1. If an episode ends early, their bit is 1 at once, but start_t is 1 only when the
-next episode begins.
+Duan et al. use another bit: it is 1 if the previous step ended its episode. At the first step of
+the trial, their bit is 0 and start_0 is 1. At all later steps their bit is equal to start_t, unless
+an episode ends early. If it does, their bit is 1 at once, but start_t is 1 only when the next
+episode begins.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Step(NamedTuple):
 class Memory(NamedTuple):
     """The memory of the agent, which it carries from step to step of a trial."""
 
-    policy_memory: Any  # h_t, for all B rows
+    policy_memory: Any  # h_t of all B rows; a row is a task, or a pair (member, task)
     last_action_reward: Array  # [B, A + 1] previous action (one-hot), previous reward
     episode_starts: bool  # whether the next step is the first step of an episode
     steps: tuple[Step, ...] | None  # all steps of the trial so far; None if they are not recorded
@@ -111,7 +111,8 @@ def _require_logits(logits: Array) -> None:
 
 def _require_numbers(largest: Array) -> None:
     """Raise a FloatingPointError unless the largest logit of each row is a finite number."""
-    # If an entry is not finite, the sum of the squares is not finite. One sum is a faster test.
+    # One sum of squares is faster to test than all entries. If the sum is not finite, an entry is
+    # not finite, or its square is too large for a float.
     if math.isfinite(np.vdot(largest, largest)):
         return
     finite = np.isfinite(largest)
@@ -167,7 +168,7 @@ def begin_episode(rng: Rng, memory: Memory) -> Memory:
 def observe(
     memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array, *, unit: float
 ) -> Memory:
-    """Put the action and the reward into the memory, for the next observation of eq. (1)."""
+    """Put the actions and the rewards into the memory, for eq. (1). Other arrays are not used."""
     last_action_reward = np.zeros_like(memory.last_action_reward)
     last_action_reward[np.arange(len(actions)), actions] = 1
     last_action_reward[:, -1] = rewards / unit

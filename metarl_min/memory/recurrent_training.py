@@ -7,13 +7,13 @@ n iterations, the step size is beta_i, and the weight is eta_i:
                                               [Mnih et al. 2016 for beta; definition for eta]
 
 The entropy of the policy, times eta_i, is called the bonus. Without a bonus, training on bandits
-can stop too early: an arm gets the probability 0, and then its gradient is 0 too. If the bonus
-never falls to 0, the policy stays random in those states where random actions cost little reward.
-So eta_i falls twice as fast as beta_i, and in the second half of the training there is no bonus.
-The example `examples/local_optimum.py` trains with a bonus and without a bonus.
+can stop too early: the probability of an arm falls to 0, and then the gradient in the logit of this
+arm is 0 too. If the bonus never falls to 0, the policy stays random in those states where random
+actions cost little reward. So eta_i falls twice as fast as beta_i, and in the second half of the
+training there is no bonus. `examples/local_optimum.py` trains with a bonus and without a bonus.
 
-Let f be the function of actor_critic (2) for one task. The objective F is the sum of f over the M
-tasks, divided by the number M N T of steps:
+Let f be the function of actor_critic (2) for one task. A batch is one trial on each of M tasks, so
+it has M N T steps. The objective F is:
 
     (2)  F = sum over the M tasks of f / (M N T)                                  [definition]
 
@@ -124,8 +124,8 @@ class Settings(NamedTuple):
     iterations  length n of the training; the step size falls to 0 at n, the entropy weight at n / 2
     gamma       discount of the rewards
     gae_lambda  lambda of the advantages, from 0 (one step) to 1 (the whole trial)
-    scale       factor of the rewards in the advantages, after their division by the unit of the
-                family; a larger factor gives the entropy less influence
+    scale       factor of the rewards in the advantages; the rewards are first divided by the unit
+                of the family; a larger factor gives the entropy less influence
     entropy     weight eta of the entropy at the start
     beta        step size at the start
     max_norm    length to which longer gradients are scaled down
@@ -214,7 +214,7 @@ def ascend(
     episodes: Episodes,
     rewards: Array,
 ) -> tuple[State, Report]:
-    """Return the state after the ascents of F by eqs. (1) and (2) on one batch, and a report.
+    """Make all ascents on one batch, eqs. (1) and (2). Return the new state and a report.
 
     `record` and `episodes` describe the trials of the batch. `rewards` [M, N, T] are the rewards
     that enter the advantages. They may differ from `episodes.rewards`: rl2 passes the
