@@ -15,21 +15,19 @@ One step of the training is:
         g      = g, scaled down to max_norm if it is longer    by actor_critic (6)
         theta  = theta + the step of Adam for g
 
-The gradient in theta is written by hand for `gru`, by cells (4) and (5), for `lstm`, by
-lstm_cells (2) and (3), and for `external_memory.policy`. Autograd computes the gradient for the
-other cells. The policy observes
-its previous action and its previous reward, by recurrent_agents (1). Within a trial, the memory of
-the policy changes, and theta stays fixed. `tasks.reward_unit` gives the unit of the rewards of the
-family. If all rewards and their unit are multiplied by the same positive number, the training
-changes only by rounding.
+The gradient in theta is written by hand for `gru`, `lstm` and `external_memory.policy`. Autograd
+computes the gradient for the other cells. The policy observes its previous action and its previous
+reward, by recurrent_agents (1). Within a trial, the memory of the policy changes, and theta stays
+fixed. `tasks.reward_unit` gives the unit of the rewards of the family. If all rewards and their
+unit are multiplied by the same positive number, the training changes only by rounding.
 
 By default, the training uses the sampled rewards r_t. If the setting `rewards` is "expected", the
 training replaces r_t by
 
     (1)  r(s_t,a_t) - b, where b is a function of the task                [derivation]
 
-    Let score_t = dlog pi(a_t|history)/dtheta. The gradient of the expected return is the
-    expectation of the sum of score_t r_k over all t and all k >= t.
+    Let score_t = dlog pi(a_t|history)/dtheta. By the policy gradient theorem, the gradient of the
+    expected return is the expectation of sum_t score_t sum_{k>=t} r_k.
     First, fix the task and all states and actions up to a_k, and the rewards before r_k. Then
     score_t is constant, and r_k has the mean r(s_k,a_k). So r_k may be replaced by r(s_k,a_k).
     Second, fix the task and all states, actions and rewards before a_t. Then b is constant, and
@@ -40,8 +38,8 @@ k >= t, minus V_old,t, which is a baseline too. If gamma or lambda is less than 
 be biased, with and without (1).
 
 If the task has one state, b is the mean of r(s,a) over the actions. If the task has several states,
-b is 0, because an episode may end early. With another b, the actions would decide how often b is
-subtracted, and b would not be a baseline. The policy always observes the sampled rewards.
+an episode may end early. Then the number of steps, and the sum of b over the steps, depend on the
+actions. Such a sum is not a baseline, so b is 0. The policy always observes the sampled rewards.
 
 NumPy multiplies matrices with a BLAS library, often OpenBLAS. OpenBLAS uses several threads for a
 product of more than 2^19 multiplications. Then the last bits of the product can depend on the
@@ -111,10 +109,10 @@ BANDIT = Settings(
 # In a contextual bandit, each state is called a cue. For each cue, one arm always pays 1, and the
 # other arms always pay 0. Actions do not change the later cues. If an arm of the cue has paid, it
 # pays again, and no arm gives more information. If no arm has paid, all untried arms are equally
-# likely to pay, and give the same information; the other arms give nothing. So in both cases, the
-# arm that is most likely to pay now is also best for the rest of the trial. Therefore gamma is 0,
-# and later rewards add no noise to the advantages. The policy still learns to remember, because
-# gradients go back through the memory.
+# likely to pay, and give the same information. The tried arms pay nothing and give no information.
+# So in both cases, the arm that is most likely to pay now is also best for the rest of the trial.
+# Therefore gamma is 0, and later rewards add no noise to the advantages. The policy still learns to
+# remember, because gradients go back through the memory.
 CONTEXTUAL = Settings(
     hidden=32, num_tasks=128, iterations=1000, gamma=0.0, gae_lambda=0.0,
     scale=1.0, entropy=0.02, beta=0.01, max_norm=1.0,
@@ -151,7 +149,7 @@ def _resolved(default: Settings, given: dict[str, Any]) -> Settings:
 
 
 def _init(rng: Rng, family: Family, policy: RecurrentPolicy) -> State:
-    """Return random parameters, and an optimizer whose moments are 0."""
+    """Return random parameters, and the first state of Adam, which is the same for every beta."""
     S, A = family.sample(generator("rng", rng), 1).shape
     theta = policy.init(rng, S + A + 2, A)
     return State(theta=theta, optimizer=optimizers.adam(0.0).init(theta), iteration=0)
