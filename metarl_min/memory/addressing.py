@@ -2,10 +2,9 @@
 
 Row i of the memory has an address and a content, which are vectors. In this module, R is the number
 of rows, and W is the number of entries of a vector. At each step, a network gives a key, a vector
-to write, a gate in (0, 1) and a strength of at least 1. Let f be the number to differentiate. (1),
-(3), (5), (8) and (10) define functions. The equation after each of them gives the gradients of f in
-the arguments of this function. In such an equation, g is the gradient of f in the result of the
-function.
+to write, a gate in (0, 1) and a strength of at least 1. Let f be the number to differentiate. Each
+of (1), (3), (5), (8) and (10) defines a function. The next equation gives the gradients of f in the
+arguments of the function, from the gradient g of f in the result of the function.
 
 The similarity of the key and an address is the cosine of the angle between these two vectors:
 
@@ -18,7 +17,8 @@ If a length is below 1e-3, it is replaced by 1e-3. So the similarity to an addre
                                                                       [derivation]
 
     key . address_i has the derivative address_i in the key:                     first term
-    |key| has the derivative key / |key|, so 1 / |key| has -key / |key|^3:       second term
+    |key| has the derivative key / |key|, so 1 / |key| has -key / |key|^3,
+    and the other factors of (1) are similarity_i |key|:                         second term
     a length that is replaced by 1e-3 is constant:                               no second term
     (1) does not change if key and address_i change places:                      df/daddress_i
 
@@ -37,8 +37,9 @@ linear in the weights and linear in the contents.
 The vector to write is added to two kinds of row: the least used row, and the rows that were read at
 the previous step. The vector last_reading holds the weights of the previous reading, and `writing`
 holds the weights of the write. If the gate is near 1, most of the weight of a write belongs to the
-rows that were read. If the gate is near 0, most of this weight belongs to the least used row. By
-(12), the usage of a row decays at each step, and grows if the row is read or written:
+rows that were read. If the gate is near 0, most of this weight belongs to the least used row. The
+usage of a row is updated by (12): it decays at each step, and grows if the row is read or written.
+The least used row has the smallest usage:
 
     (7)  least_i = 1 at the first row with the smallest usage, and 0 elsewhere
                                                                       [Santoro et al. 2016, eq. 6]
@@ -52,9 +53,9 @@ rows that were read. If the gate is near 0, most of this weight belongs to the l
 
 In (10), row_i is the address or the content of row i. The factor 1 - least_i erases the least used
 row before the write. The other rows are not erased. In (8) and (10), the vector `least` is computed
-from the usage before the step. Before the first step all arrays are zeros. A small change of the
-usage does not change `least`, so the gradient of `least` in the usage is 0. Apart from (12), only
-(7) depends on the usage. So df/dusage is 0 at every step.
+from the usage before the step. Before the first step all arrays are zeros. The usage acts on f only
+through `least`, and a small change of the usage does not change `least`. So df/dusage is 0 at every
+step.
 """
 
 from typing import Any
@@ -97,8 +98,8 @@ def similarity_pullback(
     address_divisors = onp.maximum(address_squares, SHORTEST**2)
     first = g / onp.sqrt(key_divisor * address_divisors)  # factor of the first terms
     second = g * similarities  # factor of the second terms, still without 1 / length^2
-    # If a length is replaced by 1e-3, its square is not equal to the divisor. Then `==` is False,
-    # which multiplies the second term by 0.
+    # If a length is replaced by 1e-3, its square is not equal to the divisor. Then `==` is False.
+    # False counts as 0, so there is no second term.
     second_key = second.sum(-1, keepdims=True) * (key_square == key_divisor) / key_divisor
     second_addresses = second * (address_squares == address_divisors) / address_divisors
     key_gradient = onp.einsum("...r,...rw->...w", first, addresses) - second_key * key
@@ -113,7 +114,7 @@ def reading_weights(strength: Any, similarities: Any) -> Any:
 def reading_weights_pullback(
     strength: Array, similarities: Array, reading: Array, g: Array
 ) -> GradientPair:
-    """Return the gradients in strength, similarities; g is the gradient in `reading`, eq. (4)."""
+    """Return the gradients in `strength` and `similarities`, eq. (4), from g in `reading`."""
     y = softmax_pullback(reading, g)
     return onp.sum(y * similarities, axis=-1), strength[..., None] * y
 

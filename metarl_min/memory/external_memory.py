@@ -2,8 +2,8 @@
 
 The module `addressing` defines the memory. In this module, R is the number of its rows, and W is
 the number of entries of an address or a content. The controller is a GRU. At each step, it receives
-the observation and the vector that was read at the previous step. A key, a vector, a gate and a
-strength control the memory, and are functions of the hidden state h of the GRU after the step:
+the observation and the vector that was read at the previous step. The interface to the memory is a
+key, a vector, a gate and a strength. They depend on the hidden state h of the GRU after the step:
 
     (1)  (y_key, y_vector, y_gate, y_strength) = h interface_weights + interface_bias,
          key = tanh(y_key),  vector = tanh(y_vector),  gate = s(y_gate),
@@ -11,10 +11,10 @@ strength control the memory, and are functions of the hidden state h of the GRU 
                                                         [Graves et al. 2014; Graves et al. 2016]
 
 Then the policy writes with the weights of addressing (7) and (8). It applies addressing (10) twice:
-`vector` is written to the contents, and the key of the PREVIOUS step to the addresses. The reason:
-a policy observes the outcome of an action one step after the state in which it acted. So the
-outcome is stored at the key of that state. When a similar state returns, its key is similar, and
-the policy reads the outcome. After the write, the policy reads with the key of the current step, by
+`vector` is written to the contents, and the key of the PREVIOUS step to the addresses. A policy
+acts in a state, and observes the outcome one step later. So the outcome is stored beside the key of
+this state. When a similar state returns, its key is similar, and the policy reads the outcome.
+After the write, the policy reads with the key of the current step, by
 addressing (1), (3) and (5). The logits and the value are linear in h and in the vector `read`.
 
 In Santoro et al. 2016, the content of a row is also its address. Separate addresses and contents
@@ -23,8 +23,8 @@ rows the network of this module writes and reads.
 
 The gradient is written by hand, because autograd takes many times as long
 (`examples/benchmarks/recurrent.py` measures both). It goes back through the steps. In each step, it
-applies the gradient of the heads, then the gradients of addressing in reverse order, then the
-gradient (2) of (1), and then the gradient of the GRU, cells (4):
+goes back through the heads, then through the memory by the gradients of addressing, then through
+(1) by the gradient (2), and then through the GRU by cells (4):
 
     (2)  df/dy_key = (1 - key^2) * df/dkey,  df/dy_vector = (1 - vector^2) * df/dvector,
          df/dy_gate = gate (1 - gate) df/dgate,
@@ -160,9 +160,9 @@ def _step(params: Tree, memory: Memory, x: Any) -> tuple[Memory, Any, Any]:
 def memory_pullback(before: Memory, after: Memory, g: Memory) -> tuple[Interface, Memory]:
     """Return the gradients in the interface and in the memory before a step, addressing (2)-(11).
 
-    g is the gradient in the memory after the step: the gradient from the later steps, and in g.read
-    also the gradient from the heads. This step uses the new key, reading, addresses and contents to
-    compute the new `read`. So the gradient from `read` is added to their gradients in g. The fields
+    g is the gradient in the memory after the step. It comes from the later steps, and g.read comes
+    from the heads too. The new key, reading, addresses and contents act on f in two ways: in the
+    later steps, and through the new `read`. So the gradients of the two ways are added. The fields
     `hidden` and `read` of the second result are not valid: they need the GRU, and `memory_gradient`
     replaces them. The field `usage` is zeros, because the gradient in the usage is 0.
     """
