@@ -16,11 +16,12 @@ derivative of F is needed. F_sigma is a smoothed F, and each g is an estimate of
 
 On the command line, (2) is called `vanilla`, (3) `antithetic` and (4) `forward`. These three
 estimates have the mean E g = grad F_sigma:
-- The vector x = theta + sigma e has the density N(x; theta, sigma^2 I).
-- The gradient of this density in theta is the density times (x - theta) / sigma^2 = e / sigma.
-- So grad F_sigma = E F(x) e / sigma. Each of the n terms of (2) has this mean.
-- e and -e have the same distribution. So -F(theta - sigma e) e / sigma has this mean too. A term of
-  (3) is the mean of two such terms.
+- The vector x = theta + sigma e has the density p(x) = N(x; theta, sigma^2 I).
+- F_sigma is the integral of F(x) p(x), and the gradient of p(x) in theta is
+  p(x) (x - theta) / sigma^2 = p(x) e / sigma. So grad F_sigma = E F(x) e / sigma.
+- Estimate (2) is the mean of n terms F(x) e / sigma.
+- e and -e have the same distribution, so the mean of -F(theta - sigma e) e / sigma is grad F_sigma
+  too. A term of (3) is the mean of two such terms.
 - E F(theta) e = F(theta) E e = 0. So a term of (4) has the same mean as a term of (2).
 
 Cov (3) is the covariance of the estimate (3). In (5)-(7), the directions are normal, and F, grad F
@@ -33,24 +34,26 @@ if F is linear. If F is linear, then Hess = 0, and (7) says Cov (4) = Cov (3).
                    + sigma^2 (((tr Hess)^2 + 2 tr Hess^2) I + 4 (tr Hess) Hess + 8 Hess^2) / (4 n)
                                                                                      [derivation]
 
-In the steps below, e is one direction and e_i is entry i of e. Each estimate is a mean of n
-independent terms, and y is one of these terms. The terms follow from
+In these steps, e is one direction, e_i is entry i of e, and y is one of the n independent terms of
+an estimate. The terms follow from
 F(theta + sigma e) = F + sigma e.grad F + (sigma^2 / 2) e^T Hess e, with Hess = 0 for (2):
 
     (3):  y = e (e.grad F)
     (2):  y = e (e.grad F) + e F / sigma
     (4):  y = e (e.grad F) + (sigma / 2) e (e^T Hess e)
 
-- Cov g = Cov y / n, and Cov y = E y y^T - grad F grad F^T, because E y = grad F.
-- Let F_i be entry i of grad F. As E e_i^2 = 1 and E e_i^4 = 3, entry ij of E e e^T (e.grad F)^2 is
-  2 F_i F_j, or 2 F_i^2 + |grad F|^2 if i = j. This is |grad F|^2 I + 2 grad F grad F^T: (5).
-- In (2), the second summand of y adds E e e^T (F / sigma)^2 = (F / sigma)^2 I: (6).
-- In (4), the second summand of y adds the matrix X = (sigma^2 / 4) E e e^T (e^T Hess e)^2: (7).
-- In (2) and (4), the product of the two summands is odd in e, so its mean is 0.
+- E y = grad F, because the second summand of y is odd in e and has the mean 0. So
+  Cov g = Cov y / n with Cov y = E y y^T - grad F grad F^T.
+- Let F_i be entry i of grad F. By E e_i^2 = 1 and E e_i^4 = 3, entry ij of E e e^T (e.grad F)^2 is
+  2 F_i F_j if i != j, and 2 F_i^2 + |grad F|^2 if i = j.
+- So (3) has E y y^T = |grad F|^2 I + 2 grad F grad F^T, and Cov y / n is (5).
+- In (2), the second summand of y adds E e e^T (F / sigma)^2 = (F / sigma)^2 I. This gives (6).
+- In (4), the second summand of y adds the matrix X = (sigma^2 / 4) E e e^T (e^T Hess e)^2.
+- In (2) and (4), the product of the two summands in y y^T is odd in e, so its mean is 0.
 
 Let h_i be eigenvalue i of Hess, and let tr = tr Hess = sum_j h_j. These steps compute X:
-- In the basis of the eigenvectors of Hess, e^T Hess e = sum_j h_j e_j^2. In this basis X is
-  diagonal: if i != j, then X_ij is the mean of a function that is odd in e_i, so X_ij = 0.
+- In the basis of the eigenvectors of Hess, e is normal too, and e^T Hess e = sum_j h_j e_j^2. If
+  i != j, then X_ij is the mean of a function that is odd in e_i, so X_ij = 0.
 - So X_ii / (sigma^2 / 4) = E e_i^2 (h_i e_i^2 + Y)^2 with Y = sum_{j != i} h_j e_j^2.
 - e_j^2 has the mean 1 and the variance 2. So E Y = tr - h_i, and
   E Y^2 = (tr - h_i)^2 + 2 (sum_j h_j^2 - h_i^2).
@@ -76,14 +79,13 @@ Ranks can replace the fitness. The smallest F has the rank 0, and the largest ha
     (10)  F <- rank / (P - 1) - 1/2; members with equal F have the mean of their ranks
                                                             [Salimans et al. 2017, sec. 2.1]
 
-An increasing function of F has the same ranks as F, and one outlier of F has little influence. If
-all members have equal fitness, (10) gives 0 for each of them. With ranks, (2)-(4) estimate the
-gradient of a smoothed rank, and (5)-(7) and (9) do not hold.
+One outlier of F has little influence on the ranks. If all F are equal, (10) gives 0 for each of
+them. With ranks, (2)-(4) estimate the gradient of a smoothed rank, and (5)-(7) and (9) do not hold.
 
 Each generation has a random whole number, its key, which seeds every draw of the generation.
 [key, 2, i] seeds normal direction i, and [key, 2, j] seeds orthogonal matrix j. The module
-`players` uses [key, 0] and [key, 1]. So each worker process can draw the directions itself, and no
-directions are sent.
+`players` uses [key, 0] and [key, 1]. So if several processes evaluate the members, each process can
+draw the directions that it needs.
 """
 
 from __future__ import annotations
@@ -109,8 +111,8 @@ DIRECTION_STREAM = 2  # directions are drawn by generators with seeds [key, 2, .
 def one_sided(F: Array, e: Array, sigma: float) -> Array:
     """Return the estimate of eq. (2). F [n], e [n, D] -> [D]
 
-    F holds the fitness at theta + sigma e_i. The covariance of the estimate is eq. (6) if F is
-    linear and the directions are normal.
+    F holds one fitness for each direction, at theta + sigma e_i. The covariance of the estimate is
+    eq. (6) if F is linear and the directions are normal.
     """
     F, sigma = fitness.of_directions(F, e, sigma, 1)
     return fitness.finite_gradient(F @ e / (len(e) * sigma), e)
@@ -196,14 +198,14 @@ def direction_and_sign(estimator: Estimator, members: Array) -> tuple[Array, Arr
     return np.maximum(place, 0) // members_per_direction, np.where(place < 0, 0, signs)
 
 
-def _of_generation(key: Any, indices: Any, D: Any) -> tuple[int, Array, int]:
+def _check_draw(key: Any, indices: Any, D: Any) -> tuple[int, Array, int]:
     """Check and convert the arguments of the two functions below."""
     return whole("key", key, 0), fitness.indices("indices", indices), whole("D", D, high=10**7)
 
 
 def gaussian_directions(key: int, indices: Array, D: int) -> Array:
     """Return the normal directions with these indices, eq. (1). indices [k] -> [k, D]"""
-    key, indices, D = _of_generation(key, indices, D)
+    key, indices, D = _check_draw(key, indices, D)
     streams = [np.random.default_rng([key, DIRECTION_STREAM, int(i)]) for i in indices]
     return np.reshape([rng.standard_normal(D) for rng in streams], (len(indices), D))
 
@@ -213,13 +215,13 @@ def orthogonal_directions(key: int, indices: Array, D: int) -> Array:
 
     Directions j D .. (j + 1) D - 1 are the rows of matrix j.
     """
-    key, indices, D = _of_generation(key, indices, D)
+    key, indices, D = _check_draw(key, indices, D)
     matrices = {}
     for j in {int(i) // D for i in indices}:
         rng = np.random.default_rng([key, DIRECTION_STREAM, j])
         Q, R = np.linalg.qr(rng.standard_normal((D, D)))
-        # With these signs, the diagonal of R is positive, and Q is unique. This Q is uniformly
-        # distributed over the orthogonal matrices, and so is its transpose.
+        # The signs make the diagonal of R positive, so that Q is unique. Then Q and its transpose
+        # are uniformly distributed over the orthogonal matrices.
         matrices[j] = np.sqrt(D) * (Q * np.sign(np.diag(R))).T
     return np.reshape([matrices[int(i) // D][int(i) % D] for i in indices], (len(indices), D))
 
