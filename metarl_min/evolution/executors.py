@@ -33,6 +33,7 @@ _OPEN: dict[Any, Any] = {}  # function -> the Executor that it made last
 
 
 def _is_executor(value: Any) -> bool:
+    # A class with the method `submit` is no Executor, but a function that makes one.
     return hasattr(value, "submit") and not isinstance(value, type)
 
 
@@ -101,7 +102,7 @@ def open_executor(executor: Any) -> Any:
 
 
 def close(executor: Any) -> None:
-    """Stop the Executor that the function `executor` made, and its processes, if it is open."""
+    """If the function `executor` has made an Executor, stop this Executor and its processes."""
     executor = executor.executor if isinstance(executor, TimeLimit) else executor
     if executor in _OPEN:
         workers.stop(_OPEN.pop(executor))
@@ -116,9 +117,10 @@ def _attempt(
 ) -> tuple[dict[Slice, Any], Exception | None, bool]:
     """Return the results of one attempt, an error or None, and whether the Executor is lost.
 
-    `executor` is an Executor, which is lost if it is broken or refuses work. `futures` holds each
-    future whose result was not read yet, also from earlier attempts, with its slice. If several
-    slices have failed, the returned error belongs to the failed slice with the last members.
+    `executor` is an Executor, which is lost if it is broken or refuses work. `futures` maps futures
+    to their slices. It also holds the futures of earlier attempts whose results were not read yet,
+    and a result of such a future counts too. If several slices have failed, the returned error
+    belongs to the failed slice with the last members.
     """
     results: dict[Slice, Any] = {}
     errors: dict[Slice, Exception] = {}
@@ -166,7 +168,7 @@ def _results(
         if lost and pool is executor:  # the user gave this Executor, so it cannot be replaced
             break
         if lost or (isinstance(error, _NoAnswerError) and pool is not executor):
-            _replace(executor, pool)
+            _replace(executor, pool)  # `pool` was made by a function
             futures.clear()
     if isinstance(error, _NoAnswerError) and len(results) < len(slices):
         # A pool waits for its processes at the end of its `with` block and at the end of Python.
@@ -185,8 +187,8 @@ def gather(executor: Any, job: Job, slices: list[Slice]) -> list[Any]:
     broken, refuses work or does not answer in time: the function is called again. An Executor that
     the user gave cannot be replaced. If this Executor is broken or refuses work, there is no
     further attempt. If it does not answer in the last attempt, its processes are killed. If slices
-    have no result, a RuntimeError names the members of the first of them. Its cause is the error
-    that the last attempt returned, which may belong to another slice.
+    have no result, a RuntimeError names the members of the first such slice. The cause of the
+    RuntimeError is the error of the last attempt, and may belong to a slice that is not named.
     """
     function("job", job), instance("slices", slices, list)
     if executor is None:

@@ -1,6 +1,6 @@
 """Checks of the numbers that a search learns from: fitness values, directions and members.
 
-`summary` is for the user of a search.
+`summary` describes the fitness of a generation to the user of a search.
 """
 
 from __future__ import annotations

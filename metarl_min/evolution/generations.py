@@ -13,9 +13,10 @@ only after this answer.
 The state of a search is a tuple. Its first field holds the parameters, and its field `last_update`
 is an `Update`, whose fitness has P entries. In the first state, no update has happened yet, and
 these entries are zeros (`no_update`). The digest of a state consists of two numbers, computed from
-the parameters and the key of the last update. Each generation has a new random key, so two
-generations with the same parameters have different digests. If a worker computes parameters with
-other bits, the digest is another one, and the worker answers None.
+the parameters and the key of the last update. Each generation has a new random key, so the states
+of two generations have different digests even if their parameters are the same. A worker on another
+machine may compute parameters that differ in the last bits. Then its digest is not the digest that
+it received, and it answers None.
 
 `_STATES` is a cache of a worker process: it holds the states that the worker evaluated last.
 """
@@ -47,8 +48,8 @@ class Update(NamedTuple):
     """The data with which another process can repeat the update that led to a state."""
 
     digest: Array  # [2] digest of the state before the update
-    key: int  # key of the generation that was evaluated
-    fitness: Array  # [P] fitness of its members
+    key: int  # key of the generation that began with the state before the update
+    fitness: Array  # [P] fitness of the members of this generation
 
 
 class Request(NamedTuple):
@@ -58,7 +59,7 @@ class Request(NamedTuple):
     apply_update: ApplyUpdate
     search_id: bytes  # a hash of `apply_update`; two searches may share workers, but not states
     key: int  # key of the generation to evaluate
-    target_digest: Array  # [2] digest of the state to evaluate
+    target_digest: Array  # [2] digest of the state with which this generation begins
     last_update: Update  # the update that led to that state
 
 

@@ -111,7 +111,7 @@ def play_population(
     """
     sampler = rollouts.sampler(tasks, instance("family", family, Family).reward_noise)
     episodes_and_steps = family.num_episodes, family.horizon
-    # In one task, all members use the same random numbers.
+    # In one task, all members use the same random numbers. [0] leaves out the last memory.
     return agents.play(rng, sampler, agent, *episodes_and_steps, population)[0]
 
 
@@ -119,8 +119,8 @@ def batched_over_population(policy: RecurrentPolicy, population: int) -> Recurre
     """Return a policy whose inputs are P M rows, ordered as in `play_population`.
 
     The returned policy reshapes the rows to [P, M, I] and calls the given `policy`, so row (p, m)
-    uses the weights of member p. NumPy multiplies the matrices of each member separately, and
-    their shapes do not depend on P. So the results of a member have the same bits for every P.
+    uses the weights of member p. Each member has matrix products of its own, whose shapes do not
+    depend on P. So the results of a member have the same bits for every P.
 
     `step(thetas, memory, x [P M, I])` returns the next memory, the logits [P M, A] and the values
     [P M].
@@ -156,7 +156,10 @@ def _recurrent_trial(
 
 
 def recurrent_player(family: Family, hidden: int) -> Player:
-    """Return the player that plays as RL^2 does; its parameters are the weights of a GRU."""
+    """Return the player that plays as RL^2 does; its parameters are the weights of a GRU.
+
+    The rewards in the inputs of the GRU are divided by `tasks.reward_unit`.
+    """
     policy = recurrent_policies.gru(whole("hidden", hidden))
     instance("family", family, Family)
     return Player(

@@ -30,6 +30,7 @@ ATTEMPTS = 3  # a job that has lost this number of workers is not performed agai
 
 
 def _end_after(sentinel: Any) -> None:
+    """Wait until the process to which `sentinel` belongs has ended, then end this process."""
     connection.wait([sentinel])
     os._exit(1)
 
@@ -100,7 +101,7 @@ class _Running(NamedTuple):
 
 
 def _submit(worker: Any, job: Callable[[Any], Any], argument: Any) -> Future[Any]:
-    """Return the future of a job; if the worker is lost, the future holds this error."""
+    """Return the future of a job; a lost worker gives a future with a BrokenExecutor error."""
     try:
         future: Future[Any] = worker.submit(job, argument)
     except BrokenExecutor as error:
@@ -110,7 +111,10 @@ def _submit(worker: Any, job: Callable[[Any], Any], argument: Any) -> Future[Any
 
 
 def _ended(running: dict[Future[Any], _Running], seconds: float | None) -> list[Future[Any]]:
-    """Wait, and return the futures that are done; if no future is done, return the late ones."""
+    """Wait, and return the futures that are done; if no future is done, return the late ones.
+
+    A job is late if it takes more than `seconds` seconds. The wait ends when the first job is late.
+    """
     first = min(current.started for current in running.values())
     limit = None if seconds is None else max(0.0, first + seconds - time.monotonic())
     done, _ = wait(running, limit, FIRST_COMPLETED)
