@@ -44,7 +44,7 @@ def _check_search(*fields: Any) -> tuple[Any, ...]:
     by_name = dict(zip(Search._fields, fields, strict=True))
     for name in ("population", "num_tasks"):
         by_name[name] = whole(name, by_name[name])
-    for name in ("sigma", "beta", "decay"):
+    for name in ("sigma", "beta", "decay"):  # the limit of sigma is checked below
         by_name[name] = real(name, by_name[name], -np.inf if name == "sigma" else 0)
     require(by_name["sigma"] > 0, "sigma must be positive", by_name["sigma"])
     if not isinstance(by_name["estimator"], Estimator):
@@ -77,7 +77,7 @@ class Search(NamedTuple):
     are evaluated in this process. ValueError or TypeError if a setting is out of range.
     """
 
-    # In `Annotated[.., table]`, the keys of the table are the words of the command line.
+    # In `Annotated[.., table]`, the keys of the table are the values of the command line.
     population: int = 64
     num_tasks: int = 32
     sigma: float = 0.3
@@ -103,8 +103,8 @@ class Info(NamedTuple):
     """A report on one step, for the user."""
 
     per_episode: Array  # [N] return of each episode, averaged over the population
-    fitness: Summary  # of the returns of a trial of all members, not divided by the unit
-    alpha: float | None = None  # for es_maml, the step size of theta
+    fitness: Summary  # summary of the returns of all members, which are not divided by the unit
+    alpha: float | None = None  # for es_maml, the step size of the adaptation
 
 
 @lru_cache(maxsize=1)
@@ -125,7 +125,7 @@ def members(search: Search, theta: Tree, key: int, start: int, stop: int) -> Tre
     first, last = indices[0], indices[-1]
     e = _directions(search.directions, key, first, last + 1, len(vector), vector.dtype)
     with np.errstate(over="ignore"):  # `trees.check` refuses a number that the dtype cannot hold
-        steps = (search.sigma * e.astype(float)).astype(e.dtype)  # one step for both signs
+        steps = (search.sigma * e.astype(float)).astype(e.dtype)  # computed once for both signs
         rows = steps.take(indices - first, axis=0)  # a copy, [stop - start, D]
         rows *= signs[:, None].astype(e.dtype)
         rows += vector  # theta + sigma s e_i

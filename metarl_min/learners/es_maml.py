@@ -20,8 +20,8 @@ Rule (2) is trials (1): stage k plays phi_k, and L is the surrogate of the episo
 In (3), e_k = 0 in the first and the last stage. So the first stage plays theta, and the last stage
 plays the best parameters so far. If several x_k have the largest return, the latest is chosen.
 
-The step size of a member is alpha 2^log2_alpha. Here alpha is a setting, and `log2_alpha` is one
-more parameter, which evolves together with theta.
+In (2) and (3), alpha is the step size of a member. It is the setting `alpha` times 2^log2_alpha.
+Here `log2_alpha` is one more parameter of the member, which evolves together with theta.
 """
 
 from __future__ import annotations
@@ -134,7 +134,10 @@ def adapting_player(
 def _step(
     rng: Rng, state: State, *, step: Callable[..., Any], first_alpha: float
 ) -> tuple[State, Info]:
-    """Take the step of `es`, and report the step size of theta before the step."""
+    """Take the step of `es`, and report the inner step size of the state before this step.
+
+    `first_alpha` is the setting `alpha`, the inner step size of a member with log2_alpha = 0.
+    """
     new, info = step(rng, state)
     return new, info._replace(alpha=first_alpha * 2.0 ** float(state.theta["log2_alpha"][0]))
 
@@ -149,8 +152,7 @@ def _untrained_control(
 ) -> Control:
     """Return a state with untrained initial parameters, and the step size that is best for them.
 
-    `best_untrained_alpha` tries a grid of step sizes. `first_alpha` is the step size of a member
-    with log2_alpha = 0.
+    `best_untrained_alpha` tries a grid of step sizes around `first_alpha`.
     """
     state = init(rng)
 
@@ -220,6 +222,7 @@ def es_maml(
     resolved = Search(**(SEARCH._asdict() | search))
     values = inner.words | {"policy": policy, "adaptation": adaptation} | resolved._asdict()
     settings = words.describe(es_maml, values)
+    # Hill climbing has no baseline and no gamma.
     for name in ("baseline", "gamma") if adaptation is by_hill_climbing else ():
         settings.pop(name)
     learner = evolve(player, resolved, 1000, settings)
@@ -227,5 +230,5 @@ def es_maml(
         return learner
     learner = learner._replace(step=partial(_step, step=learner.step, first_alpha=inner.alpha))
     control = partial(_untrained_control, player=player, first_alpha=inner.alpha, init=learner.init)
-    # With these two functions, a trained state is compared with no adaptation and with no training.
+    # A trained state is compared with two states: itself without adaptation, and an untrained one.
     return learner._replace(without_adaptation=_without_adaptation, untrained_control=control)

@@ -11,12 +11,13 @@ steps were played, and the pair (s, a) was visited n(s,a) times:
     (2)  pi(a|s) = softmax_a k (1 + g t / L) (Q(s,a) + c / sqrt(n(s,a) + 1))
                                                    [definition; after Auer et al. 2002]
     (3)  on a bandit, Q(a) = (m q + r_1 + .. + r_n) / (m + n) after n rewards of arm a; if rewards
-         are 0 or 1 and 0 < q < 1, it is the posterior mean under a Beta(m q, m (1 - q)) prior
+         are 0 or 1 and 0 < q < 1, Q(a) is the posterior mean of the probability of a 1 under a
+         Beta(m q, m (1 - q)) prior
                                                    [derivation]
 
 - On a bandit, every step is the last of its episode, so y = r.
-- Let Q_n be Q(a) after n rewards. Then (1) is (m + n) Q_n = (m + n - 1) Q_{n-1} + r_n, and the sum
-  over the n rewards is (m + n) Q_n = m q + r_1 + .. + r_n.
+- Let Q_n be Q(a) after n rewards. Then (1) is (m + n) Q_n = (m + n - 1) Q_{n-1} + r_n. So each
+  reward is added to m Q_0 = m q, and (m + n) Q_n = m q + r_1 + .. + r_n.
 - The prior Beta(m q, m (1 - q)) has the parameters m q and m (1 - q), with the sum m. In the
   posterior, the number of ones is added to m q, and the number of zeros to m (1 - q).
 - The mean of a Beta distribution is its first parameter divided by the sum of both parameters. So
@@ -26,10 +27,10 @@ If g > 0, the policy becomes greedier during the trial. The term c / sqrt(n(s,a)
 bonus of a pair. As in Auer et al., the size of the bonus falls with the visits of the pair, but
 here the factor sqrt(ln t) is left out. With n + 1, the bonus is finite before the first visit.
 
-Take a bandit with rewards 0 or 1, 0 < q < 1, and k to infinity. If c = 0, the rule is the greedy
-Bayesian player. If c > 0, it plays the arm with the largest upper bound, Q(a) plus the bonus. The
-rule does not know which states are absorbing, so (1) treats them like other states. Evolution
-changes six unbounded numbers: q, ln m, ln k, ln(1 + g), c and the logit of d.
+Let the rewards of a bandit be 0 or 1, let 0 < q < 1, and let k go to infinity. If c = 0, the rule
+is the greedy Bayesian player. If c > 0, it plays the arm with the largest upper bound, Q(a) plus
+the bonus. The rule does not know which states are absorbing: (1) treats them like other states.
+Evolution changes six unbounded numbers: q, ln m, ln k, ln(1 + g), c and the logit of d.
 """
 
 from __future__ import annotations
