@@ -45,15 +45,15 @@ random:
 If <y> has a similar direction in many generations, p_sigma is longer than chi, and (6) makes sigma
 larger. If the directions of <y> are opposite, p_sigma is shorter, and (6) makes sigma smaller.
 
-If |p_sigma| reaches the limit in (7), which is another default of Hansen, sigma is far too small.
+The limit of |p_sigma| in (7) is a default of Hansen too. Above this limit, sigma is far too small.
 Then h = 0, and <y> is not added to p_c. Otherwise C would grow along <y>, although only sigma is
 too small. With h = 0, the mean of p_c p_c^T is (1 - c_c)^2 C, which is less than C by
 c_c (2 - c_c) C. The term with (1 - h) in (8) adds c_1 c_c (2 - c_c) C, so that C keeps its mean.
 
-C learns from two terms of (8). The term with c_mu uses the steps y of one generation, but y y^T
-does not depend on the sign of y. The term with c_1 uses p_c, a sum over generations. In this sum,
-opposite steps cancel, and steps in the same direction add up. So the term with c_1 depends on the
-signs of the steps.
+C learns from two terms of (8). The term with c_mu uses the steps y of one generation. It does not
+depend on the signs of the steps, because -y has the same y y^T. The term with c_1 uses p_c, a sum
+over generations. In this sum, opposite steps cancel, and steps in the same direction add up. So the
+term with c_1 depends on the signs of the steps.
 
 Before C is used in (1), (5) and (8), its condition number is limited by covariances (1). A step
 that cannot have been drawn is shortened by covariances (2), and the scale of C is limited by

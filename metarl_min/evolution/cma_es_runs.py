@@ -1,8 +1,8 @@
 """Runs of CMA-ES: the best point so far, reasons to stop, and a loop.
 
 `begin` starts a run with a state of the module `cma_es`, and `advance` adds a generation. `stop`
-returns a reason to end the run, or None. `maximise` is the loop that calls these functions. After
-a reason to stop, the run can go on.
+returns a reason to end the run, or None. `maximise` calls these functions in a loop, and ends at
+the first reason. `advance` also accepts a run that has a reason to stop.
 
 In this module, m is the mean, l_i and b_i are the eigenvalues of C and its eigenvectors of length
 1, and l_max is the largest l_i. F is the fitness of a point, and g is the number of generations.
@@ -20,10 +20,13 @@ with plain names. A run stops:
                                                                     [Hansen 2016, sec. B.3]
     (6)  EqualFunValues: if the largest F of a generation has been the same in the last
          10 + ceil(30 D / P) generations                            [Hansen 2016, sec. B.3]
-    (7)  Stagnation: if the largest F of a generation and the median F of a generation have both not
-         become better in the last n generations, with n = max(0.2 g, 120 + 30 D / P), but at most
-         20,000                                                     [Hansen 2016, sec. B.3]
-    (8)  P = 4 + floor(3 ln D), if no population is given           [Hansen 2016, eq. 48]
+    (7)  Stagnation: if neither the largest F nor the median F of a generation has become better in
+         the last n generations, with n = max(0.2 g, 120 + 30 D / P), but at most 20,000
+                                                                    [Hansen 2016, sec. B.3]
+
+If no population is given, `maximise` uses this population:
+
+    (8)  P = 4 + floor(3 ln D)                                      [Hansen 2016, eq. 48]
 
 Hansen tests (4) with one axis in each generation. Here all axes are tested. In (7), a series of
 n numbers has become better if the median of its last 30 % is above the median of its first 30 %.
@@ -149,11 +152,11 @@ def _by_distribution(start: State, state: State) -> Stop | None:
 def _by_history(run: Run) -> Stop | None:
     """Return a reason of eqs. (6), (7), or None."""
     generations = len(run.largest)
-    entries_term = math.ceil(30 * len(run.best) / max(run.population, 1))  # ceil(30 D / P)
-    num_flat = 10 + entries_term
+    term = math.ceil(30 * len(run.best) / max(run.population, 1))  # ceil(30 D / P)
+    num_flat = 10 + term
     if generations >= num_flat and np.ptp(run.largest[-num_flat:]) == 0:
         return Stop.FLAT
-    n = min(max(math.ceil(0.2 * run.state.generation), 120 + entries_term), 20_000)
+    n = min(max(math.ceil(0.2 * run.state.generation), 120 + term), 20_000)
     if generations < n:
         return None
     share = int(0.3 * n)
@@ -185,7 +188,7 @@ def maximise(
     population: int | None = None,
     generations: int = 10_000,
 ) -> Result:
-    """Search the maximum of `fitness`, and return the best point and the reason to stop.
+    """Search for the maximum of `fitness`; return the best point and the reason to stop.
 
     `fitness` maps points [P, D] to their fitness [P]. The first distribution has the mean `mean`
     [D] and the covariance sigma^2 I. If `population` is None, eq. (8) gives P. FloatingPointError

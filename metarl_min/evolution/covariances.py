@@ -1,19 +1,20 @@
 """The covariance C of CMA-ES: its eigenvalues, and three rules that keep C and the steps in range.
 
-In this module, a step y is the difference of a point and the mean, divided by sigma. The smallest
-and the largest eigenvalue of C are l_min and l_max, and l_max / l_min is the condition number of C.
+CMA-ES draws points from a normal distribution with the mean m and the covariance sigma^2 C. In this
+module, the step to a point x is y = (x - m) / sigma, and p_c is a running sum of steps. The
+smallest and the largest eigenvalue of C are l_min and l_max. The condition number is l_max / l_min.
 
     (1)  C <- C + max(0, l_max / 1e14 - l_min) I                [Hansen 2016, sec. B.3; derivation]
     (2)  y <- min(1, c_y / |C^{-1/2} y|) y,  c_y = sqrt(D) + 2 D / (D + 2)
                                                                 [Hansen 2011, sec. 2]
     (3)  C <- 4^-k C,  sigma <- 2^k sigma,  p_c <- 2^-k p_c     [derivation]
 
-Equation (1) adds one number to all eigenvalues, and keeps the eigenvectors. If the condition number
-is above 1e14, then l_min becomes l_max / 1e14. By rounding, l_min can be negative, down to
--l_max / 1e14. So at most 2 l_max / 1e14 is added, and l_max grows by a factor of at most 1 + 2e-14.
-Without (1), the smallest eigenvalue of a search falls without end if the fitness is a slope or pure
-noise. The rounding error of an eigenvalue is about 1e-16 l_max, so in the end l_min would be
-negative. Hansen does not change C, but ends a search if its condition number is above 1e14.
+Equation (1) adds the same number to all eigenvalues, and keeps the eigenvectors. If the condition
+number is above 1e14, then l_min becomes l_max / 1e14. Without (1), l_min falls without end if the
+fitness is a slope or pure noise. The rounding error of an eigenvalue is about 1e-16 l_max, so in
+the end l_min would be negative. The code accepts a negative l_min only above -l_max / 1e14. So at
+most 2 l_max / 1e14 is added, and l_max grows by a factor of at most 1 + 2e-14. Hansen does not
+change C, but ends a search if the condition number is above 1e14.
 
 Equation (2) is for points that were not drawn from the distribution: a user has chosen them, or has
 moved them into bounds. A very long step would make sigma and C far too large. If y was drawn,
@@ -21,8 +22,7 @@ C^{-1/2} y is a normal vector. The mean of its length is at most sqrt(D), and th
 length above sqrt(D) + 8 is at most exp(-8^2 / 2) = 1.3e-14 [Boucheron et al. 2013, thm. 5.6]. So a
 search uses (2) only if |C^{-1/2} y| is above sqrt(D) + 8. The value of c_y is Hansen's default.
 
-In (3), p_c is an evolution path of `cma_es`, a running sum of steps. Equation (3) does not change
-sigma C^{1/2} and sigma p_c, so it does not change the search. It has
+Equation (3) does not change sigma C^{1/2} and sigma p_c, so it does not change the search. It has
 no rounding error, because all its factors are powers of 2. It is used if the largest entry of C is
 below 1e-90 or above 1e90, and k is chosen so that this entry becomes a number between 1 and 4.
 """
@@ -99,6 +99,7 @@ def shorten(y: Array, inverse_root: Array) -> Array:
     size = np.abs(y).max(axis=1, keepdims=True)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         unit = y / size  # the squares of the entries of y itself may be too large for a float
+        # If y = 0, `length` is NaN, no comparison with it is true, and y is returned.
         length = np.linalg.norm(unit @ inverse_root, axis=1, keepdims=True)
         longest = math.sqrt(D) + 2 * D / (D + 2)
         return np.where(size * length > longest, unit * (longest / length), y)
@@ -118,7 +119,8 @@ def shorten_rare(y: Array, inverse_root: Array) -> Array:
 
 def rescale(sigma: float, C: Array, p_c: Array) -> tuple[float, Array, Array]:
     """Return sigma, C [D, D] and p_c [D], changed by eq. (3) if C is very small or very large."""
-    k = (math.frexp(C.max())[1] - 1) // 2
+    j = math.frexp(C.max())[1]  # 2^(j-1) <= C.max() < 2^j
+    k = (j - 1) // 2
     if abs(k) < 150:
         return sigma, C, p_c
     return float(np.ldexp(sigma, k)), np.ldexp(C, -2 * k), np.ldexp(p_c, -k)

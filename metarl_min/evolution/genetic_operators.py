@@ -43,7 +43,7 @@ def _best_first(fitness: Array) -> Array:
 
 
 def truncation(rng: Rng, fitness: Array, num_draws: int, num_parents: int) -> Array:
-    """Return the indices of parents in the population, eq. (1). fitness [P] -> [num_draws]
+    """Draw parents, and return their indices in the population, eq. (1). [P] -> [num_draws]
 
     `num_parents` is K, the number of members that can be drawn.
     """
@@ -54,7 +54,7 @@ def truncation(rng: Rng, fitness: Array, num_draws: int, num_parents: int) -> Ar
 
 
 def tournament(rng: Rng, fitness: Array, num_draws: int, tournament_size: int) -> Array:
-    """Return the indices of parents in the population, eq. (2). fitness [P] -> [num_draws]
+    """Draw parents, and return their indices in the population, eq. (2). [P] -> [num_draws]
 
     `tournament_size` is K.
 

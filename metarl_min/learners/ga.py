@@ -3,8 +3,8 @@
 A population has P members with D entries each. The fitness of a member is the return of a trial,
 averaged over M tasks, which are the same for all members. The E best members are called the elite.
 The other members of the next generation are children, made by genetic_operators (1)-(5): selection
-of two parents, crossover and mutation. In this module, x is the exponent of a schedule, n is the
-number of generations of a run, and i = 0, 1, .. counts them:
+of two parents, crossover and mutation. In this module, a run has the generations i = 0 .. n - 1,
+and x is an exponent that grows from 0 to 1 during the run:
 
     (1)  elitism: the E best members live on unchanged     [De Jong 1975]
     (2)  in generation i, mutation by sigma / 10^x and fitness on M 16^x tasks, x = min(i / n, 1)
@@ -14,10 +14,11 @@ These are the reasons for the numbers 10 and 16 in (2):
 - Near an optimum only small mutations help, so sigma falls to a tenth during a run.
 - Away from an optimum, the differences of fitness between members are proportional to sigma, so
   they fall to a tenth too. Close to a smooth optimum they are proportional to sigma^2.
-- The standard error of a fitness is proportional to 1 / sqrt(M). With 100 M tasks at the end, it
-  would also fall to a tenth, but this is too expensive. With 16 M tasks, it falls to a quarter.
-- The mean of 16^x over a run is 15 / ln 16 = 5.4. So a run needs 5.4 times the tasks of a run with
-  constant M.
+- If the standard error of a fitness did not fall, it would hide these differences. It is
+  proportional to 1 / sqrt(M). With 100 M tasks at the end, it would also fall to a tenth, but this
+  is too expensive. With 16 M tasks, it falls to a quarter.
+- The mean of 16^x for x from 0 to 1 is 15 / ln 16 = 5.4. So a run needs 5.4 times the tasks of a
+  run with constant M.
 
 From the second generation on, the elite comes first in the population, and the best member comes
 first in the elite. The trained learner plays with the first member only. If `elites` is 0, the
@@ -107,7 +108,7 @@ class Info(NamedTuple):
     """A report on one step, for the user."""
 
     per_episode: Array  # [N] return of the best member in each episode
-    fitness: Summary  # of the returns of a trial of all members, not divided by the unit
+    fitness: Summary  # summary of the returns of all members, which are not divided by the unit
 
 
 def schedule(breeding: Breeding, generation: int, iterations: int) -> tuple[float, int]:
