@@ -1,14 +1,14 @@
 """Estimates of the Hessian of a smoothed fitness, and their bias.
 
-ES-MAML has no likelihood ratios. It takes the inner step with a gradient estimate of the module
-`search_gradients`. A first-order outer gradient leaves out the factor I + alpha Hess of the inner
-step. The code google-research/es_maml 0c1bbe5f can estimate this factor (`use_hess`, which is off
-by default), from the fitness F_i at n neighbours theta + sigma e_i. The mean fitness is subtracted:
+ES-MAML takes the inner step with a gradient estimate of the module `search_gradients`. An outer
+gradient of first order leaves out the factor I + alpha Hess of the inner step. The code
+google-research/es_maml 0c1bbe5f can estimate Hess, with the option `use_hess`, which is off by
+default. It uses the fitness F_i at n neighbours theta + sigma e_i, and subtracts the mean fitness:
 
     (1)  H = 1/n sum_i (F_i - F_mean) e_i e_i^T / sigma^2,  F_mean = 1/n sum_i F_i   [definition]
     (2)  E H = (1 - 1/n) Hess F_sigma                                                [derivation]
 
-The default division of the work counts theta itself as a further neighbour with e_0 = 0:
+By default, that code counts theta itself as a further neighbour with e_0 = 0:
 
     (3)  H = 1/(n+1) sum_{i=1..n} (F_i - F_mean) e_i e_i^T / sigma^2,
          F_mean = 1/(n+1) sum_{i=0..n} F_i                                           [definition]
@@ -17,19 +17,25 @@ The default division of the work counts theta itself as a further neighbour with
 
 F_sigma is the smoothed fitness search_gradients (1), with normal directions.
 
-    Steps of (2): the derivative of search_gradients (2) gives Hess F_sigma as the mean of
-    F_i (e_i e_i^T - I) / sigma^2.
-    E e_i e_i^T = I, so E F_i e_i e_i^T = sigma^2 Hess F_sigma + F_sigma I.
-    F_mean contains F_i with the weight 1/n. The other values are independent of e_i.
-    So E F_mean e_i e_i^T = (1/n) (sigma^2 Hess F_sigma + F_sigma I) + (1 - 1/n) F_sigma I.
-    The difference of the two means is (1 - 1/n) sigma^2 Hess F_sigma.
-    Steps of (4): now F_mean contains F(theta) / (n+1), and n - 1 independent values.
-    So E F_mean e_i e_i^T = (sigma^2 Hess F_sigma + n F_sigma I + F(theta) I) / (n+1).
-    Subtract it from E F_i e_i e_i^T, and multiply the n equal terms by 1/(n+1).
+These steps lead to (2):
+- The density of theta + sigma e_i has a Hessian in theta, which is the density times
+  (e_i e_i^T - I) / sigma^2. So Hess F_sigma = E F_i (e_i e_i^T - I) / sigma^2.
+- E F_i = F_sigma, so E F_i e_i e_i^T = sigma^2 Hess F_sigma + F_sigma I.
+- F_mean contains F_i with the weight 1/n. The other values are independent of e_i, and
+  E e_i e_i^T = I.
+- So E F_mean e_i e_i^T = (1/n) (sigma^2 Hess F_sigma + F_sigma I) + (1 - 1/n) F_sigma I.
+- E F_i e_i e_i^T minus this matrix is (1 - 1/n) sigma^2 Hess F_sigma.
 
-With n = 1 the estimate (1) is zero, and with n = 2 it has half of the right mean. To be unbiased,
-(1) is multiplied by n / (n - 1). With the hundreds of neighbours of the default settings, both
-biases are small.
+These steps lead to (4):
+- F_mean contains F_i, F(theta) and n - 1 values that are independent of e_i, each with the weight
+  1/(n+1).
+- So E F_mean e_i e_i^T = (sigma^2 Hess F_sigma + n F_sigma I + F(theta) I) / (n+1).
+- Let Z be E F_i e_i e_i^T minus this matrix. The n terms of (3) have the same mean, so
+  E H = n Z / ((n+1) sigma^2), which is (4).
+
+With n = 1 the estimate (1) is zero, and with n = 2 its mean is half of Hess F_sigma. The estimate
+(1) times n / (n - 1) is unbiased. With the hundreds of neighbours of the default settings of that
+code, both biases are small.
 """
 
 from metarl_min.basics.arguments import require
