@@ -176,7 +176,7 @@ def wait_for(condition, seconds):
 @pytest.mark.parametrize("sign", ["SIGINT", "SIGTERM", "SIGKILL"])
 def test_no_process_outlives_a_compare_that_is_killed(tmp_path, sign):
     """Nor does a temporary file, which each worker removes at its start."""
-    words = [sys.executable, "-m", "metarl_min", "compare"]
+    words = [sys.executable, "-m", "metarl_min", "compare", "--executor", "processes:2"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with contextlib.ExitStack() as stack:
         process = subprocess.Popen(
