@@ -26,9 +26,10 @@ Rewards are equal to their means, or they are Bernoulli rewards, 1 or 0. With Be
 mean reward of a step is the probability of the reward 1, and c_tau contains the probability of each
 reward.
 
-All data sets lie along the axis M, so a function for sampled episodes runs on all of them at once,
-if it multiplies each episode by its count. tests/estimators_by_hand.py lists these data sets with
-loops, without counts and without the two rules. In this module, U is the number of trajectories.
+All data sets lie along the axis M of tasks, so one call of a function treats all of them. In a sum
+over episodes, the function must multiply each term by the count of its episode.
+tests/estimators_by_hand.py lists these data sets with loops, without counts and without the two
+rules. In this module, U is the number of trajectories.
 
 `require_few` trusts its arguments.
 """
@@ -135,16 +136,16 @@ def _append_step(
     """
     P, stays = task.transition[0], absorbing(task)[0]
     chances = [(rewards, P * p) for rewards, p in _rewards(task, noise)]
-    of_the_end = [(np.zeros_like(P), P)]
+    chances_after_end = [(np.zeros_like(P), P)]
     longer: dict[Any, float] = {}
     for (steps, s, alive), chance in partial.items():
-        for rewards, p in chances if alive else of_the_end:
-            # An episode that is not alive takes action 0 and stays.
+        for rewards, p in chances if alive else chances_after_end:
+            # An episode that is not alive takes action 0, stays, and has the reward 0.
             for a, arrival in np.argwhere(p[s] > 0) if alive else [(0, s)]:
                 step = (s, a, rewards[s, a, arrival], alive)
-                # Every last arrival gets the same end. So trajectories that differ only in their
-                # last arrival, and have equal rewards, have the same key, and their numbers are
-                # added.
+                # After the last step, the key contains (0, False) in the place of state and alive.
+                # So trajectories that differ only in their last arrival, and have equal rewards,
+                # have the same key, and their numbers are added.
                 end = (0, False) if last else (arrival, alive and not stays[arrival])
                 key = ((*steps, step), *end)
                 longer[key] = longer.get(key, 0.0) + chance * p[s, a, arrival]
@@ -199,13 +200,13 @@ def num_data_sets(num_trajectories: int, num_episodes: int, num_steps: int) -> i
     """Return the number M of combinations of K data sets; ValueError if it exceeds LIMIT."""
     N, K = whole("num_episodes", num_episodes), whole("num_steps", num_steps, low=0)
     U = whole("num_trajectories", num_trajectories)
-    # num_sets is the number of data sets of one inner step. The binomial coefficient (n choose m)
-    # is at least 2^m if n >= 2 m. Here n is N + U - 1, and m is the smaller one of N and U - 1, so
-    # n >= 2 m. If m is above 333, num_sets is above 2^333, and 2^333 can replace it.
+    # require_few needs no exact number above 1e99. 2^333 is above 1e99, so it can replace every
+    # larger number, and the integers stay small.
+    # num_sets is the number of data sets of one inner step: (n choose m), where n is N + U - 1, and
+    # m is the smaller one of N and U - 1. Since n >= 2 m, num_sets is at least 2^m.
     small = min(N, U - 1) <= 333
     num_sets = math.comb(N + U - 1, N) if small else 2**333
-    # A K above 333 is replaced by 333, to keep the integer small. If num_sets is 1, its power is 1
-    # for every K. Otherwise its power is at least 2^333 for every such K, which is above 1e99.
+    # 333 can replace a larger K: M is 1 for every K if num_sets is 1, and at least 2^K otherwise.
     M = num_sets ** min(K, 333)
     require_few(M)
     return M

@@ -22,9 +22,8 @@ The derivative of the sums in (1) has two terms for each step:
     (3)  d(w_t g_t)/dphi = w_t Hess log pi_t + g_t (dw_t/dphi)^T                  [product rule]
 
 All weights of this module have the value Adv_t. So the first term of (3), summed over t, has the
-first term of (2) as its mean. The second term of (3), summed over t, has the second term of (2) as
-its mean only if dw_t/dphi is right. To change this derivative, w_t may contain two factors, which
-have the value 1:
+first term of (2) as its mean. The second term depends on dw_t/dphi. To change dw_t/dphi, w_t may
+contain two factors, which have the value 1:
 
     ratio_t = pi(a_t|s_t; phi) / pi(a_t|s_t; reference),  box_t = ratio_0 ratio_1 .. ratio_t
 
@@ -44,7 +43,7 @@ and the derivative of box_t is g_0 + g_1 + .. + g_t.
 - (5): dw_t/dphi is Adv_t g_t. So (3) has the products g_t g_t^T, but no products of different
   steps. The mean of (3), summed over t, is (2) only at horizon 1.
 - (8): dw_t/dphi is Adv_t sum_l g_l, because the derivative of log ratio_l is g_l. So (3), summed
-  over t, is the number inside the expectation of (2).
+  over t, is the matrix inside the expectation of (2).
 - (6) and (7) leave out terms of (2) that have mean zero. Given all that happens before the action
   a_m, the mean of g_m is zero. So every product of g_m with quantities that are fixed before a_m
   has mean zero.
@@ -56,8 +55,8 @@ and the derivative of box_t is g_0 + g_1 + .. + g_t.
   and g_t is the derivative of ratio_t.
 - (7), l <= t: all products Adv_t g_t g_l^T remain. The sum of these g_l is the derivative of box_t.
 - (7), l > t: Adv_t is Adv_l + r_t + .. + r_{l-1} - b_t + b_l. The rewards r_t .. r_{l-1} and both
-  baselines are fixed before a_l, so they may be left out. Then Adv_l g_t g_l^T remains of
-  Adv_t g_t g_l^T. Here g_l is the derivative of box_l - box_{l-1}.
+  baselines are fixed before a_l, so their products with g_t g_l^T have mean zero. The product
+  Adv_l g_t g_l^T remains, and g_l is the derivative of box_l - box_{l-1}.
 
 DiCE is published as an objective:
 
@@ -71,10 +70,11 @@ DiCE is published as an objective:
 - Loaded DiCE has the objective sum_l gamma^l (box_l - box_{l-1}) Adv_l with box_{-1} = 1. Its
   gradient follows in the same way, with w_t of (7).
 - The derivative of box_l contains g_t if l >= t. The derivative of box_{l-1} contains g_t only if
-  l > t. So w_t has the factor box_t at l = t, and the factor box_l - box_{l-1} at l > t.
+  l > t. So in w_t, Adv_t has the factor box_t, and every later Adv_l has the factor
+  box_l - box_{l-1}.
 
-The weights are used inside of inner steps: `plain_weights`, `lvc_weights`, `dice_weights`,
-`loaded_dice_weights` and `linearised_weights` trust their arguments.
+`plain_weights`, `lvc_weights`, `dice_weights`, `loaded_dice_weights` and `linearised_weights` are
+called by inner steps, and trust their arguments.
 """
 
 from collections.abc import Callable
@@ -105,6 +105,7 @@ def lvc_weights(log_ratio: Any, rewards: Array, b: Array, gamma: float = 1.0) ->
 def _sums_to_go(x: Any, gamma: float) -> Any:
     """Return sum_{l>=t} gamma^(l-t) x_l for every t. Traceable in x. [..., T]"""
     steps = onp.arange(np.shape(x)[-1])
+    # Entry [l, t] of the matrix is gamma^(l-t) if l >= t, and 0 otherwise.
     return np.matmul(x, onp.tril(gamma ** (steps[:, None] - steps).clip(0)))
 
 

@@ -20,12 +20,12 @@ number c can reduce the variance of g:
     (3)  g = (dphi_K/dtheta)^T v + (R - c) d/dtheta sum_k sum_i log P(tau_i|phi_k(theta))
                                                               [Stadie et al. 2018, eq. 7]
 
-The two terms of (3) are the two terms of the derivative of F_N = sum_D P(D) J(phi_K(D)). Here D
+The mean of (3) is the derivative of F_N = sum_D P(D) J(phi_K(D)), which has two terms. Here D
 stands for all data sets together:
 
 - The derivative of J(phi_K(D)) is (dphi_K/dtheta)^T v, by the chain rule.
-- The derivative of P(D) is P(D) d log P(D)/dtheta. Its product with J is the second term, the score
-  term.
+- The derivative of P(D) is P(D) d log P(D)/dtheta. So the second term of (3) is J(phi_K(D)) times
+  d log P(D)/dtheta. It is called the score term.
 - log P(D) is a constant plus sum_k sum_i log P(tau_i|phi_k), by enumeration (2) and (3).
 - phi_k depends on theta through the earlier inner steps, so log P is differentiated through them.
 - c changes no mean: sum_D P(D) d log P(D)/dtheta is the derivative of sum_D P(D) = 1, so it is 0.
@@ -45,15 +45,15 @@ The bias of an estimator is the mean of g minus the gradient of F_N or F_inf, wi
 - plain and fomaml are biased for F_N and F_inf, and their bias does not vanish as N grows.
 
     Reasons for O(1/N): the factor dphi_{k+1}/dphi_k of these estimators has the mean
-    I + alpha Hess J(phi_k), as with exact gradients. (Given the other episodes, leave_one_out is
-    constant too.)
-    So every phi_k, and every factor of (dphi_K/dtheta)^T v, is its value with exact gradients plus
-    noise. The mean and the variance of the noise are O(1/N).
+    I + alpha Hess J(phi_k), as with exact gradients. (The leave_one_out baseline of an episode
+    depends only on the other episodes. Given these episodes, it is constant too.)
+    Let noise be the difference between phi_k and its value with exact gradients. Each factor of
+    (dphi_K/dtheta)^T v also has noise. The mean and the variance of all noise are O(1/N).
     Therefore the mean of the product is grad F_inf + O(1/N). In the same way F_N, which is the mean
     of J(phi_K), is F_inf + O(1/N). F_N - F_inf is smooth in theta, so its gradient is O(1/N) too.
 
-The estimators are called with inputs that `meta_gradients` and `monte_carlo` make: `plain`,
-`emaml`, `fomaml`, `through_inner_steps` and `without_score_term` trust their arguments, and
+The modules `meta_gradients` and `monte_carlo` make the inputs of the estimators. So `plain`,
+`emaml`, `fomaml`, `through_inner_steps` and `without_score_term` trust their arguments.
 `with_five_arguments` trusts the argument `name`.
 
 tests/estimators_by_hand.py computes the same estimates with loops and full matrices. The module
@@ -149,8 +149,9 @@ def emaml(
 
     c is a control variate, and must not depend on the data. J(theta) is a good control variate.
 
-    An example: theta = (0, 0), v = (-1, 1), and a pull of arm 2 pays 0.9. Hess log pi, times v, is
-    -0.5 v. So the first term is (1 - 0.7 0.9 0.5) v = 0.685 v. The score term is 0.5 (-0.5, 0.5).
+    An example: theta = (0, 0), v = (-1, 1), R = 0.5, and a pull of arm 2 pays 0.9. Hess log pi,
+    times v, is -0.5 v. So the first term is (1 - 0.7 * 0.9 * 0.5) v = 0.685 v. The score of arm 2
+    is (-0.5, 0.5), so the score term is 0.5 * (-0.5, 0.5).
 
     >>> import numpy as onp
     >>> from metarl_min.gradients.inner_steps import inner_step
@@ -210,17 +211,19 @@ ESTIMATORS: dict[str, Estimator] = {
     "fomaml": fomaml,
 }
 
-# The objective that each estimator was made for; plain and fomaml were made for neither. dice,
+# The objective that each estimator was made for. plain and fomaml were made for neither. dice,
 # loaded_dice and lvc estimate the Hessian of J, which the gradient of F_inf needs. linearised_score
-# was made from emaml. It changes the score term of each step k in two ways:
-# - v_{k+1} is the derivative of J(phi_K) in phi_{k+1}, adaptation (3). R is replaced by its
-#   first-order change in step k, which is v_{k+1}.(phi_{k+1} - phi_k).
+# was made from emaml, by two changes in the score term of each step k:
+# - R is replaced by its first-order change in step k, which is v_{k+1}.(phi_{k+1} - phi_k). Here
+#   v_{k+1} is the derivative of J(phi_K) in phi_{k+1}, adaptation (3).
 # - This change is a sum over episodes i, and the score is a sum over episodes j. In the product of
 #   both sums, the terms with i != j are left out: their mean is zero if v_{k+1} is constant.
 # The terms with i = j remain: alpha/N sum_i (v_{k+1}.sum_t Adv_t g_t) sum_l g_l, where g_t is the
-# score of step t of episode i. With estimator_weights (8), dw_t/dphi is Adv_t sum_l g_l.
-# So by estimator_weights (3), dphi_{k+1}/dphi_k contains alpha/N sum_i sum_t g_t (dw_t/dphi)^T. The
-# transpose of this matrix, times v_{k+1}, is the sum of the terms with i = j.
+# score of step t of episode i. The first term of (3) contains this sum if w_t is
+# estimator_weights (8):
+# - dw_t/dphi is Adv_t sum_l g_l.
+# - So by estimator_weights (3), dphi_{k+1}/dphi_k contains alpha/N sum_i sum_t g_t (dw_t/dphi)^T.
+# - The transpose of this matrix, times v_{k+1}, is the sum of the terms with i = j.
 MEANT_FOR: dict[str, str] = {
     "emaml": "F_N",
     "dice": "F_inf",

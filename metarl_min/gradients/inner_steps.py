@@ -12,8 +12,8 @@ Three settings of `InnerStep` may be functions of your own:
   functions of `estimator_weights` do. Autograd may trace log_ratio. `full_returns` and
   `discounted_from_start` are two examples.
 - `update(inner, phis, gradient)` returns the next iterate, from the iterates phi_0 .. phi_k and the
-  estimated gradient. Autograd may trace the iterates and the gradient. An example of four lines is
-  `momentum` in the README.
+  estimated gradient. Autograd may trace the iterates and the gradient. An example is `momentum` in
+  examples/book/meta_gradients.md.
 
 Other modules of the package call `ascend`, `episode_weights`, `baseline_per_step`,
 `scale_per_task`, `estimated_gradient`, `next_iterate`, `updated`, `inner_step`,
@@ -127,7 +127,10 @@ def baseline_per_step(inner: InnerStep, data: Data) -> Array:
 
 
 def scale_per_task(inner: InnerStep, data: Data, b: Array) -> Array:
-    """Return s of each data set, the root mean square of W - b in advantages (3). [M, 1, 1]"""
+    """Return s of each data set: the root mean square of W - b, advantages (3). [M, 1, 1]
+
+    With the baseline `standardised`, the advantages are (W - b) / s.
+    """
     W = returns.discounted_returns(data.episodes.rewards, inner.gamma)
     counts = data.counts[..., None]
     largest = onp.max(onp.abs(W) * (counts > 0), axis=(-1, -2), keepdims=True)

@@ -1,7 +1,7 @@
 """The data sets of a problem, listed as if they were sampled.
 
-`enumeration` lists data sets by the counts of their trajectories. Here a data set is a list of N
-episodes, so an estimator that was written for sampled data runs on listed data unchanged.
+`enumeration` lists a data set as counts of trajectories. An estimator that was written for sampled
+data does not expect counts. For such an estimator, this module lists a data set as N episodes.
 
 Stage k is the stage in which phi_k samples D_k. A combination consists of one data set of each
 stage. The M combinations are numbered from 0 to M - 1, and lie along the axis M of tasks. A long
@@ -41,18 +41,18 @@ from metarl_min.gradients.problems import Problem
 from metarl_min.mdps.episodes import map_fields
 
 BLOCK = 100_000  # steps of all episodes of one block
-SAMPLE = 200  # data sets on which the order of episodes is tried, and known estimators are compared
+SAMPLE = 200  # data sets in a comparison of two orders, or of an estimator with known ones
 
 
 class AllDataSets(NamedTuple):
-    """Combinations of the data sets of all stages, along the axis M."""
+    """All combinations, or a block of them, along the axis M."""
 
     data: list[Data]  # D_0 .. D_{K-1} of each combination, and D_K if there are outer episodes
     log_constant: Array  # [M] log of enumeration (3) without the factors pi(a_t|s_t)
 
 
 class Listing(NamedTuple):
-    """All M combinations of the data sets of the stages of a problem."""
+    """The data sets of each stage. Each of the M combinations has one data set of each stage."""
 
     stages: list[Data]  # the L data sets of each stage, along the axis M
     log_factors: list[Array]  # for each stage [L]: log P(D|phi) without the factors pi(a_t|s_t)
@@ -82,7 +82,7 @@ def _in_every_order(trajectories: Trajectories, num_episodes: int) -> tuple[Data
     num_sets = U ** min(num_episodes, 333)
     enumeration.require_few(num_sets)
     enumeration.require_few_steps(num_sets, num_episodes, horizon)
-    members = np.indices((U,) * num_episodes).reshape(num_episodes, -1).T
+    members = np.indices((U,) * num_episodes).reshape(num_episodes, -1).T  # [U^N, N]
     episodes = map_fields(lambda field: field[members], trajectories.episodes)
     data = Data(episodes=episodes, counts=np.ones(members.shape))
     return data, trajectories.log_chance[members].sum(-1)
@@ -94,7 +94,7 @@ def _listing(problem: Problem, form: Callable[[Trajectories, int], tuple[Data, A
     sizes = [problem.num_episodes] * problem.num_steps
     sizes += [problem.num_outer_episodes] * (problem.num_outer_episodes > 0)
     of_size = {n: form(trajectories, n) for n in set(sizes)}
-    listing = Listing._make([[of_size[n][i] for n in sizes] for i in (0, 1)])
+    listing = Listing._make([[of_size[n][i] for n in sizes] for i in (0, 1)])  # data, log factors
     enumeration.require_few(listing.size)
     return listing
 
@@ -121,10 +121,10 @@ def sampled_choices(size: int) -> Array:
 
 
 def reorders(num_episodes: int) -> list[list[int]]:
-    """Return two changes of order, whose products are all orders. [] for one episode.
+    """Return two changes of order, or [] for one episode.
 
-    The first two episodes are exchanged, or the first episode moves to the end. So a function that
-    ignores both changes ignores every order.
+    One change exchanges the first two episodes, the other moves the first episode to the end. The
+    two changes, repeated, lead to every order. So a function that ignores both ignores the order.
     """
     N = num_episodes
     return [[1, 0, *range(2, N)], [*range(1, N), 0]] if N > 1 else []
@@ -138,9 +138,9 @@ def reordered(data: list[Data], order: list[int]) -> list[Data]:
 
 
 def has_own_functions(problem: Problem) -> bool:
-    """Return whether a part of the inner step may be a function of your own."""
-    known = (plain_weights, inner_steps.ascend)
-    return callable(problem.inner.baseline) or problem.inner[-2:] != known
+    """Return whether the baseline is a function, or the weights or update are not the default."""
+    defaults = (plain_weights, inner_steps.ascend)
+    return callable(problem.inner.baseline) or problem.inner[-2:] != defaults
 
 
 def as_sampled(problem: Problem) -> Listing:
@@ -149,7 +149,7 @@ def as_sampled(problem: Problem) -> Listing:
     if not has_own_functions(problem) or problem.num_steps == 0:
         return listing
     some = block(listing, sampled_choices(listing.size))
-    last = trees.flatten_tasks(adapt(problem, problem.theta, some)[0][-1])
+    last = trees.flatten_tasks(adapt(problem, problem.theta, some)[0][-1])  # phi_K
     for order in reorders(problem.num_episodes):
         K = problem.num_steps
         data = reordered(some.data[:K], order) + some.data[K:]
@@ -217,7 +217,7 @@ def _outer_estimates(problem: Problem, phi: Tree, data: Data) -> tuple[Tree, Arr
 
 
 def inputs_at(problem: Problem, path: list[Tree], data: list[Data]) -> EstimatorInputs:
-    """Return the inputs of an estimator on given data, the outer episodes included."""
+    """Return the inputs of an estimator. `data` contains D_K if there are outer episodes."""
     inner, K = problem.inner, problem.num_steps
     if problem.num_outer_episodes > 0:
         v, R = _outer_estimates(problem, path[-1], data[K])
@@ -229,7 +229,7 @@ def inputs_at(problem: Problem, path: list[Tree], data: list[Data]) -> Estimator
 
 
 def sampled_form(data: Data) -> Data:
-    """Return data sets of whole counts as N episodes with the count 1."""
+    """Return data sets as N episodes with the count 1. The counts must be whole numbers."""
     M, U = data.counts.shape
     taken = np.repeat(np.tile(np.arange(U), M), data.counts.astype(int).ravel()).reshape(M, -1)
     rows = np.arange(M)[:, None]
