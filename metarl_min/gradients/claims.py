@@ -1,4 +1,4 @@
-"""What an estimator of the meta-gradient claims, and its estimates on all data sets.
+"""The claim of an estimator of the meta-gradient, and its estimates on all data sets.
 
 An estimator can claim to be unbiased for one of three quantities, its estimand:
 
@@ -100,6 +100,7 @@ def coordinate(one: Evidence, estimand: str, index: int) -> str:
     """Return the name of an entry of the gradient, or of a row and a column of the Hessian."""
     if estimand != "hessian":
         return entry_name(one.problem.theta, index)
+    # The columns of the Hessian stand one after the other, and each has D = len(estimates) rows.
     column, row = divmod(index, len(one.estimates))
     name = sorted(one.estimates)[column]
     return f"row {entry_name(one.problem.theta, row)}, column {name} of the Hessian"
@@ -108,15 +109,15 @@ def coordinate(one: Evidence, estimand: str, index: int) -> str:
 def round_off(one: Evidence, estimand: str) -> float:
     """Return how much round-off may change a mean of estimates or an exact value.
 
-    Every term of an exact value is a product of a return and scores of actions. A score is a
-    difference of two numbers of at most 1. So its error is EPS, also if the score is small.
+    Every term of an exact value is a product of a return and scores of actions. A score in the
+    logits is 1 or 0, minus a probability. So its error is EPS, even if the score is small.
     """
     problem, EPS_g = one.problem, _resolution(one.dtype)
     b = problem.inner.baseline if isinstance(problem.inner.baseline, float) else 0.0
     largest = problem.horizon * float(abs(problem.task.reward).max()) + abs(b)
     num_scores = problem.horizon * (1 + problem.num_steps * problem.num_episodes)
     error = 8 * EPS * num_scores * largest
-    # In (1), the number 1 in g and in e_j has the round-off of the dtype of g.
+    # In (1), e_j has an entry 1, so g has an entry near 1, which is rounded in the dtype of g.
     return error + (8 * max(EPS, EPS_g) / _smallest_alpha(problem) if estimand == "hessian" else 0)
 
 
@@ -125,7 +126,7 @@ def _resolution(dtype: np.dtype[Any]) -> float:
 
 
 class Answer(NamedTuple):
-    """What an estimator answers on some data sets."""
+    """The answer of an estimator on some data sets."""
 
     values: Tree  # leaves [M, ...]
     dtype: np.dtype[Any]
@@ -133,7 +134,7 @@ class Answer(NamedTuple):
 
 
 def _estimate(estimator: Estimator, inputs: EstimatorInputs) -> Answer:
-    """Call the estimator with copies of its inputs, and check what it returns."""
+    """Call the estimator with copies of its inputs, and check the result."""
     g, changed = call_with_copy(lambda copies: estimator(*copies), inputs)
     check_leaves(g, inputs.path[0])
     return Answer(values=g, dtype=coarsest_dtype(g), changed=changed)

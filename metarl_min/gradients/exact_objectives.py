@@ -45,9 +45,9 @@ def _F_N_and_gradient(problem: Problem) -> tuple[float, Tree]:
 
     def part(theta: Tree, sets: AllDataSets) -> Any:
         path, log_p = adapt(problem, theta, sets)
-        return np.sum(np.exp(log_p) * (J.value(policy.logits(path[-1])) - before))
+        return np.sum(np.exp(log_p) * (J.value(policy.logits(path[-1])) - J_of_theta))
 
-    before, gradient = value, trees.map_leaves(onp.zeros_like, problem.theta)
+    J_of_theta, gradient = value, trees.map_leaves(onp.zeros_like, problem.theta)
     for sets in listed_data.blocks(listed_data.shortest(problem)):
         term, slope = value_and_grad(part)(problem.theta, sets)
         value, gradient = value + float(term), trees.add_scaled(gradient, 1.0, slope)

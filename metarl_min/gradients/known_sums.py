@@ -1,15 +1,17 @@
-"""Known vectors whose sum is an unknown one: how a check finds the name of a mistake.
+"""A search for known vectors whose sum is an unknown vector.
 
-On each of several problems there are an unknown vector x and known vectors y with names. The
-factors c_1, c_2 solve a least-squares problem:
+A check uses this search to name a mistake. The unknown vector x is the result of the code under
+test, and the known vectors y are results of code with a name. Each of several problems has its own
+x and y. The factors c_1, c_2 solve a least-squares problem:
 
     (1)  x = c_1 y_1,  or  x = c_1 y_1 + c_2 y_2,  up to round-off                      [definition]
 
-Each problem has a table of named factors, such as 1/N. A factor has a name if it has this name in
-the table of every problem. In a sum of two vectors, simple fractions such as 2/3 have names too,
-and equal factors have equal names. A sum is found only if all its factors have names. In this
-module, x is the unknown vector, y a known vector, and c a factor. `mistakes` and `exact_checks`
-call `fitted`, `equal_multiples` and `equal_sums`, which trust their arguments.
+Each problem has a table of named factors. For example, 1/N has the value 0.25 on a problem with
+N = 4. A name belongs to a factor if, on every problem, it has the value of the factor there. In a
+sum of two vectors, a factor may also be a simple fraction, such as 2/3, that is the same on all
+problems. If both factors are equal, both get the same name. A sum is found only if all its factors
+have names. In this module, x is the unknown vector, y is a known vector, and c is a factor.
+`fitted`, `equal_multiples` and `equal_sums` trust their arguments.
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ def _distinct(of: Comparison) -> list[str]:
 def equal_multiples(of: Comparison) -> list[Sum]:
     """Return the known vectors whose product with a named factor is the unknown vector.
 
-    The results with the fewest factors other than 1 come first, also in `equal_sums`.
+    A result whose factor is 1 comes before the others.
     """
     found = [s for name in of.known for s in _named(of, (name,))]
     return sorted(found, key=lambda s: s.simple)
@@ -102,7 +104,8 @@ def equal_multiples(of: Comparison) -> list[Sum]:
 def equal_sums(of: Comparison) -> list[Sum]:
     """Return at most three sums with named factors that equal the unknown vector, eq. (1).
 
-    A sum of two vectors is looked for only if no multiple of one vector is equal.
+    A sum of two vectors is looked for only if no multiple of one vector is equal. The sums with the
+    fewest factors other than 1 come first.
 
     >>> y = {"a": [np.array([1.0, 0, 0, 2])], "b": [np.array([0.0, 3, 1, 0])]}
     >>> x = [np.array([0.5, 6, 2, 1])]
@@ -120,10 +123,13 @@ def _named(of: Comparison, names: tuple[str, ...]) -> list[Sum]:
     c = fitted(of, names)
     if c is None:
         return []
+    # `factors` lists for each vector all names of its factor. The factor 1 has the name "".
     factors = [_names_of_factor(c[:, i], of.tables) for i in range(len(names))]
     if len(names) == 2:
         factors = [found or _fraction(c[:, i]) for i, found in enumerate(factors)]
     equal = len(names) == 2 and _close(c[:, 0], c[:, 1])
+    # `chosen` is one name for each factor. Equal factors have equal lists, and `zip` pairs equal
+    # names. Otherwise `product` makes all pairs.
     return [
         Sum(names, " + ".join(map(add, chosen, names)), sum(text != "" for text in chosen))
         for chosen in (zip(*factors, strict=True) if equal else product(*factors))

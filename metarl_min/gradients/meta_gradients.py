@@ -14,10 +14,9 @@ If (2) holds, the mean of n biased estimates has a smaller error than the mean o
   distance is tr Cov_unbiased / n.
 - The biased mean is nearer if |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n, which is (2).
 
-`monte_carlo` calls the same estimators with sampled data. In the module `traced_trials`, learners
-use the same inner step, with the weights of `estimator_weights`. A mistake in the inner step or in
-the weights, such as a sum instead of a mean, changes E[g], so the mistake is visible here.
-tests/estimators_by_hand.py computes the moments with loops.
+A mistake in an inner step or in its weights, such as a sum instead of a mean, changes E[g]. So a
+comparison of E[g] with grad F finds the mistake. `monte_carlo` calls the same estimators with
+sampled data. tests/estimators_by_hand.py computes the moments with loops.
 """
 
 from functools import partial
@@ -225,7 +224,8 @@ def check_meta_gradient(
     returns leaves [M, ...], and is called several times, with copies of its inputs. The estimand is
     `F_N`, `F_inf` or `hessian` (see `claims`). The problems are your `problem`, or the two
     `standard_problems`. The report is on the problem with the largest error. If the estimates equal
-    a known estimator, or a sum of two known parts with simple factors, the remark says so.
+    a known estimator, or a sum of two known parts with simple factors, the remark says so. In the
+    second example, c = R, so emaml has no score term.
 
     >>> from metarl_min.gradients import estimators
     >>> check_meta_gradient(estimators.emaml, "F_N").agrees

@@ -4,7 +4,7 @@ A wrong estimator is often a sum of few known parts, each with a simple factor:
 
 - an estimator of `estimators`, times a factor that was forgotten or applied twice;
 - an estimator that should have no score term, plus a score term;
-- such a sum whose score term has a wrong factor, or contains only the first inner step;
+- an estimator plus a score term that has a wrong factor, or that contains only the score of D_0;
 - a mixture of two estimators, such as half of each.
 
 The known parts are computed on the data sets with which the unknown estimator was called.
@@ -12,8 +12,8 @@ The known parts are computed on the data sets with which the unknown estimator w
 and -1, the numbers 2, N, K, alpha and M (the number of data sets), and the inverses of these
 numbers. In a sum of two parts, simple fractions that are the same on all problems have names too.
 
-`meta_gradients` calls these functions: `transposed`, `score_term`, `detached_score_term`,
-`known_parts`, `multiples`, `factors` and `explain` trust their arguments.
+`transposed`, `score_term`, `detached_score_term`, `known_parts`, `multiples`, `factors` and
+`explain` trust their arguments.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def transposed(inputs: EstimatorInputs) -> Tree:
     Here the first inner step is applied to v first. With K = 1 there is no difference.
     """
     v = inputs.v
+    # Each call goes through step k alone, so it returns (I + alpha Hess_k) v.
     for k, D in enumerate(inputs.data):
         v = through_inner_steps(inputs.inner, inputs.path[k : k + 2], [D], v, inputs.inner.weights)
     return v
@@ -77,8 +78,8 @@ def detached_score_term(inputs: EstimatorInputs) -> Tree:
 def known_parts(problem: Problem, estimand: str) -> dict[str, Estimator]:
     """Return estimators and score terms by name, the simplest first.
 
-    If the weights of the inner step are your own, only plain, emaml and fomaml of the estimators
-    are known parts. If K = 1, parts that are then equal to another part are left out.
+    If the weights of the inner step are your own, the only estimators among the known parts are
+    plain, emaml and fomaml. If K = 1, parts that are then equal to another part are left out.
     """
     inner, K = problem.inner, problem.num_steps
     own = inner.weights is not plain_weights
@@ -98,7 +99,7 @@ def known_parts(problem: Problem, estimand: str) -> dict[str, Estimator]:
 
 
 def _part(function: Callable[[EstimatorInputs], Tree], *fields: Any) -> Tree:
-    """Call a function of an `EstimatorInputs` with its fields, as an estimator is called."""
+    """Call a function of one `EstimatorInputs` with the five arguments of an estimator."""
     return function(EstimatorInputs(*fields))
 
 
@@ -209,16 +210,17 @@ def explain(report: Report, found: list[Evidence], estimand: str, truth: str) ->
     - Otherwise, the means are compared. If a known part with a factor has the mean of the
       estimates, the remark names this part. If only a sum of two parts has this mean, the remark
       names the sum, unless `_common_factor` finds a number with mean = number * truth.
-    - Otherwise, the factor of the report is this number, or None.
+    - If no sum is named, the factor of the report is the number of `_common_factor`, or None.
 
     If a problem has more than MOST_SETS data sets, only SAMPLE of them are compared, and no means.
-    A report that already has a remark is not changed.
+    No means are compared for estimates in float16. A report with a remark is not changed.
     """
     if report.remark:
         return report
     few = all(one.listing.size <= MOST_SETS for one in found)
     samples = _on_samples(found, estimand)
-    # The tolerance of names is larger than that of verdicts, so the truth needs no name if wrong.
+    # The truth is a known part. Names have a larger tolerance than the verdict, so the search may
+    # find the truth although the verdict is WRONG. This result is left out.
     not_it = truth if report.verdict == "WRONG" else ""
     sums = [s for s in equal_sums(samples) if s.text != not_it]
     if sums and (not few or _holds_everywhere(found, estimand, sums[0].names)):

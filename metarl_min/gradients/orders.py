@@ -6,9 +6,9 @@ beta(N) be the bias of an estimator at N. This bias is a power series in 1/N:
 
     (1)  beta(N) = beta_inf + c_1/N + c_2/N^2 + ..              [expansion of F_N in 1/N]
 
-The bias is O(1/N) if beta_inf = 0. `check_order` computes beta(N) exactly at a few N. One
-polynomial in 1/N passes through all these biases. Neville's scheme of extrapolation finds the value
-of this polynomial at 1/N = 0:
+The bias is O(1/N) if beta_inf = 0. `check_order` computes beta(N) exactly at a few numbers
+N_0 < .. < N_n. One polynomial in 1/N passes through all these biases. Neville's scheme of
+extrapolation finds the value of this polynomial at 1/N = 0:
 
     (2)  P_i^0 = beta(N_i),
          P_i^m = (N_i P_i^(m-1) - N_(i-m) P_(i-1)^(m-1)) / (N_i - N_(i-m)),
@@ -16,7 +16,8 @@ of this polynomial at 1/N = 0:
 
     Steps of (2): let P be a line in x = 1/N through (1/N_a, p) and (1/N_b, q).
     Its value at x = 0 is (N_b q - N_a p) / (N_b - N_a). Neville's scheme repeats this step, and
-    each step removes one more power of 1/N.
+    each step removes one more power of 1/N. P_i^m belongs to the polynomial through the biases at
+    N_(i-m), .., N_i.
 
 The difference between the last two values P_n^n and P_n^(n-1) is taken as the error of beta_inf.
 The verdict compares the length of beta_inf with the length of the bias at the largest N. The
@@ -27,9 +28,9 @@ If a quantity is proportional to N^slope, its slope follows from the last two nu
 
     (3)  slope = log(|beta(N_n)| / |beta(N_(n-1))|) / log(N_n / N_(n-1))             [definition]
 
-The trace of the covariance also has a slope. This slope is about 1 for emaml, because of its score
-term, and about -1 for the other estimators. In this module, beta is a bias, and P_i^m is an
-extrapolated bias.
+The trace of the covariance also has a slope. This slope is about 1 for emaml, because its score
+term is a sum over N episodes. It is about -1 for the other estimators. In this module, beta is a
+bias, and P_i^m is an extrapolated bias.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from metarl_min.gradients import claims
 from metarl_min.gradients.estimators import Estimator, with_five_arguments
 from metarl_min.gradients.problems import Problem, standard_problems
 
-ROUND_OFF = 1e-11  # a relative bias below this is zero, also if the round-off is smaller
+ROUND_OFF = 1e-11  # a smaller relative bias counts as zero
 
 
 class Order(NamedTuple):
@@ -74,7 +75,7 @@ class Order(NamedTuple):
 
 
 def extrapolate(num_episodes: Sequence[int], values: Array) -> tuple[Array, Array]:
-    """Return the value at 1/N = 0 and its error, eq. (2). [n, D] -> [D], [D]
+    """Return the value at 1/N = 0 and its error, eq. (2). [numbers, D] -> [D], [D]
 
     The function trusts its arguments.
 
@@ -85,6 +86,7 @@ def extrapolate(num_episodes: Sequence[int], values: Array) -> tuple[Array, Arra
     row, last = list(values), values[-1]
     for m in range(1, len(values)):
         last = row[-1]
+        # `row` contains P_i^(m-1) for i = m-1 .. n. So row[i - m + 1] is P_i^(m-1).
         row = [
             (num_episodes[i] * row[i - m + 1] - num_episodes[i - m] * row[i - m])
             / (num_episodes[i] - num_episodes[i - m])
@@ -131,7 +133,7 @@ def _order(numbers: tuple[int, ...], measured: list[tuple[Any, ...]]) -> Order:
     limit, error = (float(np.linalg.norm(x)) / scale for x in extrapolate(numbers, biases))
     sizes = np.linalg.norm(biases, axis=-1) / scale
     sizes = np.where(sizes > max(ROUND_OFF, lost.max() / scale), sizes, 0.0)
-    # The limit is a sum of the biases. The sizes of its factors add up to `growth`.
+    # The limit is a weighted sum of the biases. `growth` is the sum of the absolute weights.
     growth = float(abs(extrapolate(numbers, np.eye(len(numbers)))[0]).sum())
     smallest = max(ROUND_OFF, 2 * growth * lost.max() / scale)
     return Order(
