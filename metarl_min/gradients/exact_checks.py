@@ -98,10 +98,11 @@ def check_exact_meta_gradient(
     """Check that a program returns the gradient of F_inf, which is the mean of J(phi_K) over tasks.
 
     The program is called once with each problem: your `problem`, or the two
-    `standard_exact_problems`. Each coordinate may differ by `tolerance` times the largest true one;
-    for float32 the tolerance is at least 1.2e-5. The report is on the problem with the largest
-    error. If a program of `named_mistakes` has the same results on every problem, the remark names
-    this program. TypeError or ValueError unless the result has the names and shapes of theta.
+    `standard_exact_problems`. Each coordinate may differ by `tolerance` times the largest entry of
+    the true gradient. For float32 the tolerance is at least 1.2e-5. The report is on the problem
+    with the largest error. If a program of `named_mistakes` has the same results on every problem,
+    the remark names this program. TypeError or ValueError unless the result has the names and
+    shapes of theta.
 
     >>> from metarl_min.gradients.adaptation import first_order_meta_gradient
     >>> def program(p):

@@ -114,8 +114,8 @@ def _path(problem: ExactProblem) -> list[Tree]:
 def _chain(problem: ExactProblem, at: Tree, points: Sequence[Tree], scales: Sequence[Any]) -> Tree:
     """Return the mean over tasks of a product like eq. (1).
 
-    grad J(at) is multiplied by a factor I + Hess J(point) diag(scale) for each of the points, the
-    first point first.
+    The product starts with v = grad J(at). Then v is multiplied by I + Hess J(point) diag(scale),
+    for one point after the other.
     """
     policy, J = problem.policy, problem.J
     v = gradient(policy, at, J)
@@ -128,7 +128,7 @@ def _chain(problem: ExactProblem, at: Tree, points: Sequence[Tree], scales: Sequ
 
 
 def right(problem: ExactProblem) -> Tree:
-    """Return the gradient of F_inf, eq. (1)."""
+    """Return the gradient of F_inf, eq. (1). The points are phi_{K-1}, .., phi_0."""
     path = _path(problem)
     return _chain(problem, path[-1], path[-2::-1], [problem.alpha] * problem.num_steps)
 
@@ -154,6 +154,7 @@ def _with_scale(problem: ExactProblem, scale_of: Callable[[Any], Any]) -> Tree:
 
 
 def _transposed(problem: ExactProblem) -> Tree:
+    """Return eq. (1) with the factors in reverse order: the points are phi_0, .., phi_{K-1}."""
     path = _path(problem)
     return _chain(problem, path[-1], path[:-1], [problem.alpha] * problem.num_steps)
 
@@ -185,7 +186,7 @@ def _one_task(problem: ExactProblem, task: int) -> Tree:
 
 
 def _shared_steps(problem: ExactProblem) -> Tree:
-    """Return the gradient in theta of the mean of J(phi_K) over the tasks, if they share phi_k.
+    """Return the gradient in theta of the mean of J(phi_K), if all tasks share the iterates phi_k.
 
     Each inner step is along the mean gradient of all tasks.
     """

@@ -85,10 +85,10 @@ def compare_by_sampling(
 ) -> dict[str, SampledMoments]:
     """Measure every estimator on the same M sampled data sets. {name: SampledMoments}
 
-    emaml is unbiased for F_N. So the estimate of another estimator minus the estimate of emaml from
-    the same data set has the bias for F_N as its mean. If the data sets have many episodes, most
-    noise of this difference comes from the score term of emaml. The control variate c = J(theta)
-    makes the noise smaller.
+    The estimate of emaml is subtracted from the estimate of each estimator on the same data set.
+    The mean of this difference is the bias for F_N, because emaml is unbiased for F_N. If the data
+    sets have many episodes, most noise of the difference comes from the score term of emaml. The
+    control variate c = J(theta) makes the noise smaller.
 
     If an entry of the bias exceeds 5 standard errors (`in_stderrs`), the estimator is biased. A
     small entry does not show that there is no bias: M may be too small to see it.
