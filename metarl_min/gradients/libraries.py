@@ -68,9 +68,9 @@ class Library(NamedTuple):
     source: str  # repository, commit, file and lines
     estimator: Estimator  # library_estimators (2), for (1) with rate = alpha / share_in
     share_in: Callable[[int, int], float] = computed.mean_of_steps  # (T, B) -> share_in
-    weights: Weights = plain_weights  # w_t of its inner step, without their derivatives
+    weights: Weights = plain_weights  # w_t of its inner step; only the values matter
     result: Callable[[Problem, Tree], Array] = computed.total_return  # (problem, phi) -> R or x
-    setting: Callable[[Problem], Problem] = unchanged  # what it changes in a problem
+    setting: Callable[[Problem], Problem] = unchanged  # problem -> the problem with the setting
 
 
 def of_sums(name: str, source: str, estimator: Estimator) -> Library:

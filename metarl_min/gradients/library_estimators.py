@@ -4,11 +4,11 @@ The formulas were found in 2026, by running the loss functions of each library o
 two small problems. Here the formulas are weights w_t of sampled actions and a score term, as in
 `estimators`. No code of a library is copied. The module `libraries` gives the lines of the code.
 
-Most libraries do not add the steps of an episode, as estimators (1) does. They take the mean over
-the T steps, in the loss of the inner step and in the loss of the outer step. Some also take the
-mean of the inner loss over the B tasks of a batch, though each task has its own parameters. In this
-module, B is the number of tasks, x the number that a library calls the result of adaptation, and
-`rate` the step size that a user sets:
+Estimators (1) adds the steps of an episode. Most libraries take the mean over the T steps instead,
+in the loss of the inner step and in the loss of the outer step. Some also take the mean of the
+inner loss over the B tasks of a batch, though each task has its own parameters. The numbers
+share_in and share_out are the factors that come from these means. In this module, B is the number
+of tasks, and `rate` is the step size that a user sets:
 
     (1)  phi = theta + rate share_in 1/N sum_i sum_t w_t grad log pi(a_t|s_t; theta),
          share_in = 1, 1/T or 1/(B T)                                                [definition]
@@ -17,15 +17,15 @@ module, B is the number of tasks, x the number that a library calls the result o
 
 If rate = alpha / share_in, then (1) is estimators (1). So the same rate leads to different steps in
 different libraries. The factor f is zero in most libraries. For an unbiased estimate, f must be R,
-by estimators (3). Two libraries multiply a mean of the rewards after adaptation by the mean
-log-probability of the inner data:
+by estimators (3). In two libraries, a number x measures the result of adaptation. They multiply x
+by the mean of the N T log-probabilities of the inner data:
 
     (3)  share_out f = x / (N T)                                                     [definition]
 
 Both libraries have share_out = 1/T, so f = x/N. If x is the mean reward of a step, which is R/T,
 then f is R/(N T): too small by the factor N T. If x is the mean return-to-go, x is
-E[1/T sum_t W_t], which is R only if T = 1. If a library first subtracts from x its mean over a
-batch of tasks, x is zero for a batch of one task.
+E[1/T sum_t W_t], which is R only if T = 1. One library has a setting that subtracts the mean over
+a batch of tasks from x. So in a batch of one task, x is zero.
 
 Three kinds of weights occur only in libraries. In (5), lambda is a number from 0 to 1:
 
@@ -44,9 +44,9 @@ Three kinds of weights occur only in libraries. In (5), lambda is a number from 
 - In (6), i and j count all N T steps of a data set from 0, episode by episode. Y makes a running
   sum of the log ratios, which starts anew with every episode. At each step, the sum so far is
   multiplied by 1/N, and the log ratio of the step is added. So Y_ij = N^-(i-j) if j is step i or an
-  earlier step of the same episode, and 0 otherwise. But the sum of the first episode starts with
-  the last log ratio of the data set. So if i is in the first episode and j is the last step,
-  N^-(i+1) is added to Y_ij.
+  earlier step of the same episode, and 0 otherwise. Only the first episode differs: its sum starts
+  with the last log ratio of the data set, and not with 0. So if i is in the first episode and j is
+  the last step of the data set, N^-(i+1) is added to Y_ij.
 - In (6), the value of w_j is not Adv_j, because the sum also contains Adv_i of later steps i. So
   the mean of this inner step is not along grad J. For N > 1 this mean is
 
@@ -55,8 +55,8 @@ Three kinds of weights occur only in libraries. In (5), lambda is a number from 
 
     Steps of (7): box_i has the value 1, so by (6) w_j is the sum of Y_ij Adv_i over i.
     Within an episode, Y_ij is N^-(i-j) for the steps i >= j. These are the terms of (7).
-    The numbers that are added to Y multiply the last score of another episode by Adv_i. The
-    episodes are independent, and the mean of a score is zero, so these products have mean zero.
+    The terms N^-(i+1) multiply Adv_i of the first episode by the last score of the last episode.
+    Two episodes are independent, and the mean of a score is zero, so the products have mean zero.
 
 The functions of `library_estimators` trust their arguments, which the package makes.
 """
@@ -93,7 +93,7 @@ def clipped_weights(
 ) -> Any:
     """Return the weights of the clipped surrogate, eq. (4)."""
     adv, ratio = plain_weights(log_ratio, rewards, b, gamma), np.exp(log_ratio)
-    # The clipped product can be the smaller one only at 1 + eps if adv > 0, else only at 1 - eps.
+    # The clipped product is smaller if ratio > 1 + eps and adv > 0, or ratio < 1 - eps and adv < 0.
     limit = onp.where(adv > 0, 1 + eps, 1 - eps)
     return np.where(limit * adv < ratio * adv, 0.0, ratio * adv)
 
@@ -142,17 +142,17 @@ def decayed_dice_weights(log_ratio: Any, rewards: Array, b: Array, gamma: float 
 
 
 def mean_of_steps(horizon: int, num_tasks: int) -> float:
-    """Return the share of a loss that is a mean over the steps, eqs. (1) and (2): 1/T."""
+    """Return share_in of eq. (1) if the loss is a mean over the steps: 1/T."""
     return 1 / horizon
 
 
 def mean_of_steps_and_tasks(horizon: int, num_tasks: int) -> float:
-    """Return the share of a loss that is a mean over tasks and steps, eq. (1): 1/(B T)."""
+    """Return share_in of eq. (1) if the loss is a mean over tasks and steps: 1/(B T)."""
     return 1 / horizon / num_tasks
 
 
 def sum_of_steps(horizon: int, num_tasks: int) -> float:
-    """Return the share of a loss that adds the steps, eqs. (1) and (2): 1."""
+    """Return share_in of eq. (1) if the loss adds the steps: 1."""
     return 1.0
 
 
@@ -176,9 +176,9 @@ def mean_times_mean(inner: InnerStep, path: list[Tree], data: StageData, v: Tree
 
 
 def without_a_path(inner: InnerStep, path: list[Tree], data: StageData, v: Tree, R: Array) -> Tree:
-    """Return the derivative in theta of an outer loss that theta does not reach: it is zero.
+    """Return zero, the derivative in theta of an outer loss that does not depend on theta.
 
-    The library copies theta into a second network, and adapts the copy outside of the graph.
+    The library copies theta into a second network, and adapts the copy outside of the trace.
     """
     return trees.map_leaves(onp.zeros_like, path[0])
 
@@ -193,7 +193,7 @@ def traced(trace: float) -> Estimator:
     return partial(without_score_term, weights=partial(traced_dice_weights, trace=trace))
 
 
-# ---- what a library calls the result of adaptation, x of eq. (3) ----
+# ---- the result of adaptation, x of eq. (3) ----
 
 
 def total_return(problem: Problem, phi: Tree) -> Array:
@@ -214,7 +214,7 @@ def centred_mean_reward(problem: Problem, phi: Tree) -> Array:
 
 
 def mean_return_to_go(problem: Problem, phi: Tree) -> Array:
-    """Return the expected mean over the steps of the return-to-go after adaptation. [M]"""
+    """Return E[1/T sum_t W_t] after adaptation, the mean return-to-go of a step. [M]"""
     listed, z = trajectories(problem.task, problem.horizon), problem.inner.policy.logits(phi)
     W = returns.discounted_returns(listed.episodes.rewards, 1.0).mean(-1)  # of each trajectory
     episodes = map_fields(lambda x: onp.broadcast_to(x, (len(z), *x.shape)), listed.episodes)

@@ -5,8 +5,8 @@ and y are estimators:
 
     (1)  share_out = g(D) / v  at alpha = 0 and R = 0                               [definition]
     (2)  x equals y if |x(D) - y(D)| <= 1e-9 max over D' of |y(D')| for every D     [definition]
-    (3)  the verdict is the first known estimator that g / share_out equals on each problem and
-         for each N, and `none` if there is no such estimator                       [definition]
+    (3)  the verdict is the name of the first known estimator that equals g / share_out on each
+         problem and for each N, and `none` if there is no such estimator           [definition]
     (4)  an addition makes a library unbiased if g / share_out + addition equals emaml
                                                                                     [definition]
 
@@ -16,8 +16,8 @@ and y are estimators:
   a first-order library, the second derivatives of plain are added too. For a meta-gradient that is
   always zero, the addition is emaml itself.
 
-The bias for F_N is the bias for the F_N of the library, in which phi is the result of the inner
-step of the library. Only `learn2learn maml_dice` has another inner step than estimators (1).
+F_N depends on the inner step. So the bias of a library for F_N is measured with the inner step of
+this library. Only `learn2learn maml_dice` has another inner step than estimators (1).
 
 `measure_all` checks its arguments. The other functions of `library_verdicts` trust their arguments.
 """
@@ -143,7 +143,10 @@ def measure_all(libraries: list[Library], problems: list[Problem]) -> dict[str, 
 
 
 def verdict(cells: list[Measured]) -> str:
-    """Return the name of the known estimator, eq. (3), or none."""
+    """Return the name of the known estimator, eq. (3), or none.
+
+    `cells` has one entry for each problem, as in the functions below.
+    """
     names = cells[0].known.rows
     found = (x for x in names if all(equal(c.estimates, c.known.rows[x]) for c in cells))
     return next(found, "none")
@@ -154,6 +157,7 @@ def _parallel(x: Array, y: Array) -> Array:
     return (x * y).sum(-1, keepdims=True) / (y * y).sum(-1, keepdims=True) * y
 
 
+# An addition is a function of the known estimators, and of emaml minus g / share_out (`missing`).
 ADDITIONS: dict[str, Callable[[Known, Array], Array]] = {
     "nothing": lambda on, missing: 0 * missing,
     "score term": lambda on, missing: on.rows["emaml"] - on.rows["plain"],
@@ -169,8 +173,8 @@ ADDITIONS: dict[str, Callable[[Known, Array], Array]] = {
 def addition(cells: list[Measured]) -> str:
     """Return the name of the first addition that makes a library unbiased for F_N, eq. (4).
 
-    If no entry of ADDITIONS does so, the name says that the inner loss must be replaced by the loss
-    of plain, and the score term must be added.
+    If no entry of ADDITIONS does so, the result is `score term, plain loss`: the loss of plain must
+    replace the inner loss, and the score term must be added.
     """
     for name, term in ADDITIONS.items():
         sums = []

@@ -9,9 +9,10 @@ lists:
     (2)  grad F_N = sum_D P(D) ((dphi/dtheta)^T v + R sum_i grad log P(tau_i|theta))
                                                        [derivative of F_N = sum_D P(D) J(phi(D))]
 
-In (2), phi is the result of one inner step. The weights w_t of this step may be any function of the
-data. (2) holds even if the mean of the inner step is not along grad J. In dphi/dtheta the weights
-are constants, because they depend on theta only through the episodes.
+(2) is the mean of estimators (3) with K = 1 and c = 0, and phi is phi_1. The weights w_t of the
+inner step may be any function of the data. (2) holds even if the mean of the inner step is not
+along grad J. In dphi/dtheta the weights are constants, because they depend on theta only through
+the episodes.
 
 The functions of `ordered_data` trust their arguments.
 """
@@ -59,7 +60,10 @@ def ordered_inputs(problem: Problem, weights: Weights) -> tuple[EstimatorInputs,
 
 
 def held(weights: Weights) -> Weights:
-    """Return weights with the same values, which autograd treats as constants."""
+    """Return weights with the same values, which are constants for autograd.
+
+    The log ratios, whose value is 0, are replaced by zeros that do not depend on theta.
+    """
     return lambda log_ratio, rewards, *others: weights(np.zeros_like(rewards), rewards, *others)
 
 
