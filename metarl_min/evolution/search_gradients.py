@@ -34,8 +34,8 @@ if F is linear. If F is linear, then Hess = 0, and (7) says Cov (4) = Cov (3).
                    + sigma^2 (((tr Hess)^2 + 2 tr Hess^2) I + 4 (tr Hess) Hess + 8 Hess^2) / (4 n)
                                                                                      [derivation]
 
-In these steps, e is one direction, e_i is entry i of e, and y is one of the n independent terms of
-an estimate. The terms follow from
+In the steps below, e is one direction and e_i is entry i of e. An estimate is the mean of n
+independent terms y. The terms follow from
 F(theta + sigma e) = F + sigma e.grad F + (sigma^2 / 2) e^T Hess e, with Hess = 0 for (2):
 
     (3):  y = e (e.grad F)

@@ -113,7 +113,7 @@ def _submit(worker: Any, job: Callable[[Any], Any], argument: Any) -> Future[Any
 def _ended(running: dict[Future[Any], _Running], seconds: float | None) -> list[Future[Any]]:
     """Wait, and return the futures that are done; if no future is done, return the late ones.
 
-    A job is late if it takes more than `seconds` seconds. The wait ends when the first job is late.
+    A job is late if it takes more than `seconds` seconds. As soon as a job is late, the wait ends.
     """
     first = min(current.started for current in running.values())
     limit = None if seconds is None else max(0.0, first + seconds - time.monotonic())
