@@ -52,14 +52,15 @@ T steps. This return is (3) for a finite set of candidate tasks, and (4) for arm
 
 Each solver computes (2) for one kind of family. `bayes_optimal` chooses the solver.
 
-The functions of `arm_records`, the functions of `belief_layers`, the functions of `belief_vectors`,
-the functions of `costs`, the functions of `goal_search`, the functions of `goal_tables`, the
-functions of `hypotheses`, the functions of `outcomes`, the functions of `reward_hints`, the
-functions of `walks` and these functions are used inside, and trust their arguments: `format_count`,
-`require_table_fits`, `suffix_ranks`, `successor`, `backward_induction`, `optimal_value`,
-`beta_bounds`, `policy_returns`, `candidate_returns`, `truncated`, `fewest_beliefs`,
-`candidate_layers`, `correlated_layers`, `action_values`, `trial_shape`, `require_possible`,
-`checked_ceiling`, `supported_prior` and, in each file but `bayes_optimal`, `solve`.
+Many functions are used inside the package, and trust their arguments. These are the functions of
+`arm_records`, functions of `belief_layers`, functions of `belief_vectors`, functions of `costs`,
+functions of `goal_search`, functions of `goal_tables`, functions of `hypotheses`, functions of
+`outcomes`, functions of `reward_hints`, functions of `walks`, and the function `solve` of each file
+except `bayes_optimal`. In the other files these are `format_count`, `require_table_fits`,
+`suffix_ranks`, `successor`, `backward_induction`, `optimal_value`, `beta_bounds`,
+`policy_returns`, `candidate_returns`, `truncated`, `fewest_beliefs`, `candidate_layers`,
+`correlated_layers`, `action_values`, `trial_shape`, `require_possible`, `checked_ceiling` and
+`supported_prior`.
 """
 
 from __future__ import annotations
@@ -89,8 +90,9 @@ class Ceiling(NamedTuple):
     A `belief` holds the histories of M tasks up to the same time of the trial. `observe` returns a
     new belief and changes nothing. Its argument `arrivals` is None if the arrivals are not known.
     The last arrival of an episode is not known if `last_arrivals` of the Episodes is None.
-    `needs_arrivals` is True if the values (2) along some history depend on such arrivals.
-    `every_history` is False if the values are known along the best walk only.
+    `needs_arrivals` is True if some values (2) depend on the last arrival of an earlier episode.
+    `every_history` is False if the values are known along one sequence of actions only, the best
+    walk of `goal_search`.
 
     `states`, `actions` and `arrivals` are whole numbers [M], and `rewards` are real numbers [M].
     `states` may be None if a task has one state. `observe` and `action_values` raise a ValueError
@@ -148,6 +150,7 @@ def require_ceiling_of(family: Family, ceiling: Any) -> None:
     own = instance("ceiling", ceiling, Ceiling).family
     instance("family", family, Family)
     lengths = (own.num_episodes, own.horizon) == (family.num_episodes, family.horizon)
+    # A partial and its function count as the same noise.
     noises = [getattr(noise, "func", noise) for noise in (own.reward_noise, family.reward_noise)]
     same = lengths and noises[0] is noises[1] and _equal(own.prior, family.prior)
     got = f"one of {own.name} {own.parameters}"

@@ -9,11 +9,11 @@ So records with fewer pulls have smaller integers, and an arm that was never pul
 this module, x and y are records, t(y) is the number of pulls of record y, and z is the variable
 of a power series.
 
-Arms with equal priors are exchangeable: the value of a bandit does not change when two of them
-swap their records. The arms are therefore numbered so that arms with equal priors, a group, are
-neighbours. A sequence x_1 .. x_A of records is sorted if x_i >= x_{i+1} within each group. One
-sorted sequence represents all orders of the same records. r_i is the number of pulls of the arms
-i .. A together.
+Arms with equal priors are exchangeable: the value of a bandit does not change when two of them swap
+their records. All arms with the same prior are called a group. The arms are numbered so that the
+arms of a group are neighbours. A sequence x_1 .. x_A of records is sorted if x_i >= x_{i+1} within
+each group. One sorted sequence represents all orders of the same records. r_i is the number of
+pulls of the arms i .. A together.
 
     (2)  F_i(x,r) = sum_{y <= x, t(y) <= r} F_{i+1}(y', r - t(y)),  F_{A+1}(x,r) = 1{r = 0},
          y' = y if arm i + 1 has the prior of arm i, else y' = infinity      [derivation]
@@ -21,10 +21,10 @@ i .. A together.
     (4)  number of sorted sequences with t pulls = F_1(infinity,t) = coefficient of z^t in
          prod over groups of [q^m] prod_{n >= 0} (1 - q z^n)^-(n+1)          [derivation]
 
-F_i(x,r) counts the sorted sequences of the arms i .. A with r pulls in which arm i has a record
-of at most x; x = infinity is no restriction. The rank of a sequence is the number of sorted
-sequences with as many pulls that come earlier in lexicographic order. [q^m] takes the coefficient
-of q^m, and m is the number of arms in a group.
+F_i(x,r) counts the sorted sequences of the arms i .. A with r pulls in which arm i has a record of
+at most x; x = infinity is no restriction. Consider all sorted sequences with the same number of
+pulls, in lexicographic order. The rank of a sequence is the number of sequences before it. [q^m]
+takes the coefficient of q^m, and m is the number of arms in a group.
 
     Steps of (2). No arm remains after arm A, so one empty sequence exists, and it has 0 pulls.
     Arm i may have any record y <= x with at most r pulls. The other arms share r - t(y) pulls.
@@ -32,10 +32,10 @@ of q^m, and m is the number of arms in a group.
     If it has another prior, its record is not restricted.
     Sequences with different y are different, so their numbers add.
 
-    Steps of (3). A sequence comes earlier if it is smaller at the first place i of difference.
-    It agrees with x_1 .. x_{i-1} before place i, so r_i pulls remain for the arms i .. A.
-    F_i(x_i - 1, r_i) sequences are smaller at place i. The numbers of all places add up,
-    because each sequence has only one first place of difference.
+    Steps of (3). Let i be the first place at which an earlier sequence differs from x_1 .. x_A.
+    Both have x_1 .. x_{i-1} before place i, so r_i pulls remain for the arms i .. A.
+    The earlier sequence has a smaller record at place i, so there are F_i(x_i - 1, r_i) of them.
+    Each earlier sequence has only one such place, so the numbers of all places add up.
 
     Steps of (4). An arm with n pulls has one of n + 1 records: 0 .. n wins.
     A sorted group is a multiset of records. One record with n pulls, used any number of times,
@@ -59,7 +59,7 @@ from metarl_min.tasks import BetaArms
 
 
 class Numbering(NamedTuple):
-    """The table of F, eq. (2), for up to n pulls. A place is the number of an arm in a sequence.
+    """The table of F, eq. (2), for up to n pulls. Record x_i of a sequence stands at place i.
 
     In the shapes, X is the number of records of one arm with at most n pulls.
     """
@@ -123,10 +123,12 @@ def rank(table: Numbering, places: list[Array], total: int) -> Array:
 def unrank(table: Numbering, start: int, stop: int, total: int) -> list[Array]:
     """Return the sequences with the ranks start .. stop - 1, eq. (3). -> one array [B] a place
 
-    At each place, x is the largest record with F_i(x - 1, r) <= the part of the rank that the
-    earlier places do not explain. The middle places have a different r in each row. There, one
-    array `line` holds the columns of F one after another. A multiple of `step` is added to each
-    column so that `line` increases, and one search in it serves all rows.
+    The rank (3) is a sum over the places, and `number` is the sum from the present place on. The
+    record at this place is the largest x for which F_i(x - 1, r) is at most `number`. At the first
+    place, r is the same in all rows. At the places between the first and the last, r differs. For
+    such a place, one array `line` holds the columns of F_i one after another. A multiple of `step`
+    is added to each column so that `line` increases. So one search in `line` finds the records of
+    all rows.
     """
     number, remaining, places = np.arange(start, stop), np.full(stop - start, total), []
     X, width = len(table.pulls_of), table.count_below.shape[-1]
@@ -152,7 +154,8 @@ def _group_counts(num_arms: int, pulls: int) -> list[int]:
     counts[0, 0] = 1
     for n in range(1, pulls + 1):
         for m in range(num_arms, 0, -1):
-            for c in range(1, min(m, pulls // n) + 1):  # c arms with n pulls each
+            # c arms with n pulls each have comb(n + c, c) multisets of records.
+            for c in range(1, min(m, pulls // n) + 1):
                 counts[m, c * n :] += math.comb(n + c, c) * counts[m - c, : pulls + 1 - c * n]
     return [int(number) for number in counts.sum(0)]  # other arms have no pull
 

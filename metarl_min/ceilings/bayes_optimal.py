@@ -10,7 +10,8 @@ action. In this module, b_t is a belief.
     Steps of (1). Along one history, V_t - Q_t(a_t) is the loss by the action of step t.
     Q_t(a_t) is the expectation of the reward r_t plus V_{t+1}, by ceilings (2).
     So the expected loss of step t is E[V_t] - E[r_t] - E[V_{t+1}].
-    The sum over t is a telescope: V at the start, minus the expected return, minus 0 at the end.
+    In the sum over t, each E[V_{t+1}] is added once and subtracted once, and V is 0 at the end.
+    So V at the start, minus the expected return, remains.
 
 The regret of one history is the sum inside the expectation. V minus the mean regret estimates
 the expected return of pi, with a much smaller standard error than the mean return has.
@@ -48,7 +49,7 @@ from metarl_min.tasks import BetaArms, CorrelatedArms, Family, Hypotheses, Unsup
 
 __all__ = ["Ceiling", "bayes_optimal", "expected_random", "regret", "solve"]
 
-SUBSET_LIMIT = 4_000_000  # table entries up to which a goal search is solved by `hypotheses`
+SUBSET_LIMIT = 4_000_000  # largest table with which `hypotheses` solves a goal search
 TOLERANCE = 1e-9  # in the unit of rewards: values that differ by less count as equal
 
 
@@ -56,7 +57,8 @@ def _solve_candidates(family: Family, report: Report | None) -> Ceiling:
     """Solve candidate tasks with noise-free rewards by subsets, by beliefs, or by the best walk.
 
     If a goal search has few subsets, it is solved by subsets, because this solution has values for
-    every history. Subsets do not describe hints with noise, so such families need beliefs.
+    every history. A subset of the candidates cannot describe a belief after hints (belief_layers),
+    so families with hints are solved by beliefs.
     """
     goals = goal_search.recognise(family)
     if goals is None:
@@ -74,12 +76,12 @@ def solve(family: Family, report: Report | None = None) -> Ceiling:
     A family has an exact optimum here in these cases:
 
     - Bernoulli arms with independent Beta priors, correlated arms, or finitely many sets of means;
-    - finitely many candidate tasks with noise-free or Bernoulli rewards. Their transitions, their
-      rewards and their first states may be hints with noise.
+    - finitely many candidate tasks with noise-free or Bernoulli rewards. The candidates may differ
+      in the probabilities of transitions, rewards and first states.
 
-    `Unsupported` for any other family. `TooLarge`, with the size, if the tables would not fit. If
-    noisy hints make the solution long, `report` is called with a line that says what it takes,
-    before most of the work is done.
+    `Unsupported` for any other family. `TooLarge`, with the size, if the tables would not fit. If a
+    solution by beliefs takes long, `report` is called early, with a line that states the estimated
+    time and memory.
 
     >>> from metarl_min.tasks.bandits import bandit
     >>> round(solve(bandit(arms=2, pulls=2)).value, 12)  # 1/2, then 7/12 with the better arm

@@ -8,9 +8,9 @@ b_o is the belief after the outcome o:
     (1)  b_o(g) = b(g) p_g(o) / sum_g' b(g') p_g'(o)                         [ceilings (1)]
 
 The outcome o of a step is (s, a, s', r), and p_g(o) is its probability in candidate g. The reward r
-is noise-free or Bernoulli, or a hint of `reward_hints` takes its place. The first state s of an
-episode is an outcome too, with the probability rho_g(s). In this module, B is a number of beliefs
-and O is the number of outcomes.
+is noise-free or Bernoulli. For other rewards, `reward_hints` puts a label with finitely many values
+in the place of r. The first state s of an episode is an outcome too, with the probability rho_g(s).
+In this module, B is a number of beliefs and O is the number of outcomes.
 
 The beliefs are listed step after step. A belief does not depend on the order of the outcomes, and
 hints in opposite directions cancel. So many histories lead to the same belief, which is kept only
@@ -33,8 +33,8 @@ from metarl_min.tasks import Family
 
 LIMIT = 100_000_000  # numbers of at most 8 bytes in all layers
 GROUP = 4_000_000  # probabilities of outcomes that are computed at once
-UNITS = 1e9  # logarithms of beliefs are compared as whole numbers of 1 / UNITS
-NEVER = -4_000_000_000_000_000_037  # the whole number for the logarithm of 0
+UNITS = 1e9  # logarithms of beliefs are rounded to multiples of 1 / UNITS
+NEVER = -4_000_000_000_000_000_037  # stands for the logarithm of 0, below all other numbers
 
 
 class Hints(NamedTuple):
@@ -46,7 +46,7 @@ class Hints(NamedTuple):
 
     listed: Outcomes
     kind: Array  # [O] number of the kind of each outcome
-    log_likelihood: Array  # [kinds, G] log p_g(o), less its maximum over g
+    log_likelihood: Array  # [kinds, G] log p_g(o) minus its maximum over g
 
 
 class Layer(NamedTuple):
@@ -166,9 +166,9 @@ class Step(NamedTuple):
 def each_step(family: Family, of: Hints, limit: int = LIMIT) -> Iterator[Step]:
     """Yield the steps of a trial with their beliefs.
 
-    `TooLarge` in the place of a step if the layers up to this step need more than `limit` numbers.
-    `TooLarge` also if the beliefs after this step have more than `limit` entries before they are
-    merged.
+    Before a step is yielded, `TooLarge` is raised in two cases: the layers up to this step need
+    more than `limit` numbers, or the beliefs after this step have more than `limit` entries before
+    they are merged.
     """
     mdps, weights = family.prior.mdps, family.prior.weights
     G, (S, A), numbers = len(weights), mdps.shape, 0

@@ -77,7 +77,9 @@ def backward_induction(
 class Belief(NamedTuple):
     """The beliefs of M tasks after `time` steps of the trial."""
 
-    number: Array  # [M] rows of the belief: in the `Layer`, or before an episode in the `Start`
+    number: (
+        Array  # [M] row of each belief in the next Layer, or in the next Start before an episode
+    )
     time: int
 
 

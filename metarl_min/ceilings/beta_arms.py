@@ -43,7 +43,7 @@ from metarl_min.ceilings.beta_integrals import expected_best_mean
 from metarl_min.ceilings.histories import checked_ceiling, require_possible
 from metarl_min.tasks import BetaArms, Family
 
-LIMIT = 100_000_000  # table entries of 8 bytes, A for each record
+LIMIT = 100_000_000  # table entries of 8 bytes; each sequence of records counts as A entries
 MAX_ARMS = 1000  # each step of the solver visits every arm
 ROWS = 2**17  # records computed at once: a bound on the memory, and few enough for the cache
 
@@ -60,7 +60,7 @@ def suffix_ranks(table: Numbering, places: list[Array]) -> list[Array]:
 def successor(
     table: Numbering, places: list[Array], suffix: list[Array], total: int, i: int, x: Array
 ) -> Array:
-    """Return the rank among `total` pulls after the record at place i has become x. -> [B]
+    """Return the rank after the record at place i has become x, with `total` pulls in all. -> [B]
 
     The new record moves towards the start of its group until the group is sorted again. The places
     after i do not change, and `suffix` holds their part of the rank.
@@ -80,14 +80,16 @@ def successor(
 def _values_of_rows(
     prior: BetaArms, table: Numbering, next_values: Array, rows: slice, total: int
 ) -> Array:
-    """Return V of the sequences `rows` of those with `total` pulls, eqs. (1) and (2). -> [B]"""
+    """Return V of the sequences with `total` pulls and the ranks `rows`, eqs. (1), (2). -> [B]"""
     places = unrank(table, rows.start, rows.stop, total)
     suffix, best = suffix_ranks(table, places), np.full(len(places[0]), -np.inf)
     for i, (arm, x) in enumerate(zip(table.order, places, strict=True)):
+        # At most `total` arms of a group have a pull.
         if i - table.group_start[i] > total:
-            continue  # the arm at the place before has the same prior, and no pull either
+            continue  # this arm is like the arm before it: it has the same prior and no pull
         t = table.pulls_of[x]
         p = (prior.a[arm] + x - t * (t + 1) // 2) / (prior.a[arm] + prior.b[arm] + t)
+        # By arm_records (1), a win adds t + 2 to x, and a loss adds t + 1.
         won = next_values[successor(table, places, suffix, total + 1, i, x + t + 2)]
         lost = next_values[successor(table, places, suffix, total + 1, i, x + t + 1)]
         best = np.maximum(best, p * (1 + won) + (1 - p) * lost)

@@ -40,7 +40,8 @@ def _continued_fraction(a: Array, b: Array, x: Array) -> Array:
 
     The method of Lentz updates c, the ratio of successive numerators of the fraction, and d, the
     inverse ratio of successive denominators. It needs about sqrt(max(a, b)) steps. If a or b is
-    large, each further step still changes the value by a rounding error of up to 1e-12.
+    large, each further step changes the value by a rounding error of up to 1e-12. Then the loop
+    ends after `num_steps` steps.
     """
     num_steps = 100 + 2 * math.isqrt(int(np.maximum(a, b).max(initial=0.0)))
     c, d = np.ones_like(x), 1 / (1 - (a + b) * x / (a + 1))
@@ -70,10 +71,10 @@ def beta_cdf(a: float, b: float, logit: Array) -> Array:
     require(floats("logit", logit).ndim > 0, "logit must have an axis", logit)
     log_x, log_y = -np.logaddexp(0, -logit), -np.logaddexp(0, logit)  # y = 1 - x
     direct = log_x <= math.log((a + 1) / (a + b + 2))  # elsewhere by eq. (2)
-    p, q = np.where(direct, a, b), np.where(direct, b, a)
+    p, q = np.where(direct, a, b), np.where(direct, b, a)  # eq. (2) exchanges a and b
     log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
     cdf = np.exp(a * log_x + b * log_y - log_beta) / p
-    large = cdf > 1e-40  # elsewhere the distribution function is 0 or 1, also after the fraction
+    large = cdf > 1e-40  # elsewhere I_x is 0 or 1 up to rounding, with any fraction
     fraction = _continued_fraction(
         p[large], q[large], np.exp(np.where(direct, log_x, log_y)[large])
     )
@@ -90,6 +91,7 @@ def expected_best_mean(prior: BetaArms) -> float:
     0.833333333
     """
     instance("prior", prior, BetaArms)
+    # A complex number a + b i stands for the prior of an arm, and equal arms are computed once.
     pairs, counts = np.unique(prior.a + 1j * prior.b, return_counts=True)
     previous, num_nodes = np.nan, 128
     rounding = 1e-16 * float((prior.a + prior.b).max())  # relative error of eq. (1)

@@ -24,8 +24,8 @@ far, and 0 is the state without a pull. An arm in state x pays 1 with probabilit
     each pull and receives n l in advance. A player with n pulls in all pays this back exactly,
     so the best player with these rules earns at least V, for every l.
     With these rules the arms do not interact, so the optimum is a sum of one term for each arm.
-    W_i(x) is this term: stop for good, which is worth 0, or pull at the price l. A pull that is
-    worth making later is worth making now, so W_i does not depend on the time.
+    W_i(x) is this term: stop for good, which is worth 0, or pull at the price l. An arm does not
+    change while the player waits, so waiting gains nothing, and W_i does not depend on the time.
 
     Steps of (3). The right side is the return of a player, and no player earns more than V.
     The player takes the arms in a fixed order and never returns to an arm. U_i(m) is its optimum
@@ -136,7 +136,7 @@ def never_return_value(prior: BetaArms, pulls: int) -> float:
         p = np.minimum(p, 1.0)  # entries with more wins than pulls never occur
         won, lost = worth[:, one_more, one_more], worth[:, one_more, same]
         pulled = p * (1 + won) + (1 - p) * lost
-        # U_{i+1}(m) is the largest value of a first pull of one of the later arms.
+        # By (3), U_{i+1}(m) is the maximum over the later arms of the value of a first pull.
         leave[:-1] = np.maximum.accumulate(pulled[:0:-1, 0, 0])[::-1]
         worth[:, same, same] = np.maximum(pulled, leave[:, None, None])
     return float(worth[0, 0, 0])

@@ -169,8 +169,8 @@ Make = Callable[[], Outcomes]
 def _lists(family: Family) -> tuple[list[Make], list[Make]]:
     """Return functions that list the outcomes of players that are told less or more, eq. (4).
 
-    The first list belongs to the players that are told less than the rewards, or the rewards. The
-    second list belongs to the players that are told more, or the rewards.
+    The players of the first list are told the rewards themselves, or less. The players of the
+    second list are told the rewards themselves, or more.
     """
     std = conditions.reward_std(family.reward_noise)
     free = family._replace(reward_noise=rollouts.deterministic)

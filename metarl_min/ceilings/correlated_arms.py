@@ -27,10 +27,10 @@ of the first arm or a loss of the second arm. I_x is the distribution function o
     So the first term is a / (a + b) times the probability of Beta(a + 1, b) above 1/2.
     Likewise, the second term is b / (a + b) times the probability of Beta(a, b + 1) up to 1/2.
 
-A layer lists the beliefs that can occur after some number of pulls, and for each the places of
-its successors in the next layer. The order of the pulls does not change the belief (1), so most
-histories lead to the same beliefs. Beliefs whose logarithms agree to 1e-9 are merged; merging
-equal beliefs changes the values by rounding only.
+A layer lists the beliefs that can occur after some number of pulls. For each belief, it holds the
+places of the next beliefs in the next layer. The order of the pulls does not change the belief (1),
+so most histories lead to the same beliefs. Beliefs whose logarithms agree to 1e-9 are merged;
+merging equal beliefs changes the values by rounding only.
 """
 
 from __future__ import annotations
@@ -75,8 +75,9 @@ class Belief(NamedTuple):
 def _merge(beliefs: Array) -> tuple[Array, Array]:
     """Keep one of equal beliefs. [B, G] -> [B', G], and the new place of each of the B
 
-    Rows are sorted by one whole number for each, a sum modulo 2^64 with fixed weights. Different
-    rows with the same number are as good as impossible; then whole rows are sorted.
+    Each row gets one whole number, a weighted sum modulo 2^64, and rows are compared by their
+    numbers. If different rows have the same number, which is very unlikely, whole rows are
+    compared.
     """
     key = np.round(np.log(np.maximum(beliefs, LEAST)) * 1e9).astype(np.int64)
     weights = np.random.default_rng(0).integers(2**63, size=key.shape[1], dtype=np.uint64) * 2 + 1
@@ -90,10 +91,11 @@ def _merge(beliefs: Array) -> tuple[Array, Array]:
 def fewest_beliefs(p: Array, weights: Array, pulls: int) -> int:
     """Return a lower bound of the number of beliefs after 0 .. pulls - 1 pulls. p [G, A]
 
-    If an arm tells two candidates apart, n pulls of this arm lead to 0 .. n wins, and so to n + 1
-    different beliefs, as long as no probability is below `LEAST`. Each pull changes the logarithm
-    of the ratio of two beliefs by at most `step`, so at least `most` pulls keep this condition.
-    Each later pull has at least `most` beliefs with two candidates, and at least 1 otherwise.
+    Suppose that an arm has different means in two candidates. After n pulls of this arm there can
+    be 0 .. n wins. These are n + 1 different beliefs, unless a probability is below `LEAST`. A pull
+    changes the logarithm of a ratio of two probabilities by at most `step`. So no probability is
+    below `LEAST` after 0 .. most - 1 pulls. For more pulls, `most` beliefs are counted if there are
+    two candidates, and 1 belief otherwise.
     """
     p, weights = p[weights > 0], weights[weights > 0]
     low, high = p.min(0), p.max(0)
@@ -142,6 +144,7 @@ def correlated_layers(family: Family) -> list[BeliefLayer]:
     for n in range(pulls):
         k = np.arange(n + 1)
         win = np.stack([prior.a + k, prior.b + n - k], axis=-1) / (prior.a + prior.b + n)
+        # A win of the first arm or a loss of the second arm adds 1 to k.
         layers.append(BeliefLayer(win, k[:, None, None] + np.array([[0, 1], [1, 0]])))
     return layers
 

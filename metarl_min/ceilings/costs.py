@@ -25,10 +25,10 @@ from metarl_min.ceilings import require_table_fits
 from metarl_min.ceilings.belief_layers import Hints, Step, each_step
 from metarl_min.tasks import Family
 
-FREE = 3_000_000  # a list of at most so many numbers is not reported; it takes half a second
-ENOUGH = 6  # an estimate needs at least so many listed steps
+FREE = 3_000_000  # a list of at most FREE numbers takes half a second, and is not reported
+ENOUGH = 6  # least number of listed steps from which a cost is estimated
 FAR = 10  # a solution is refused if its estimated size is more than FAR times the limit
-NUMBERS_OF_PAIR = 5  # while beliefs are merged, each of their numbers takes the memory of so many
+NUMBERS_OF_PAIR = 5  # memory for each number of a belief while beliefs are merged, in numbers
 BACKWARDS = 1.5  # time of the whole solution divided by the time of the list
 
 Report = Callable[[str], None]
@@ -59,8 +59,8 @@ def extrapolated(counts: Array, num_steps: int) -> Array:
 def expected_cost(steps: list[Step], horizon: int, num_steps: int, seconds: float) -> Cost:
     """Return the estimated cost of a trial from its first steps, which took `seconds` seconds.
 
-    A belief of a later step is assumed to need as many numbers as a belief of the last known steps,
-    which are averaged over at most one episode.
+    The estimate assumes that a belief of a later step needs as many numbers as a known belief needs
+    on average. The average is over the last known steps, at most one episode.
     """
     counts = np.array([float(len(step.layer.occurs)) for step in steps])
     sizes = np.array([float(step.size) for step in steps])
@@ -94,8 +94,8 @@ def list_steps(family: Family, of: Hints, limit: int, report: Report | None) -> 
     for step in each_step(family, of, limit):
         if first is not None:
             first.append(step)
-            known = len(first) >= ENOUGH and sum(one.size for one in first) > FREE
-            if known and len(first) < num_steps:
+            enough = len(first) >= ENOUGH and sum(one.size for one in first) > FREE
+            if enough and len(first) < num_steps:
                 cost = expected_cost(
                     first, family.horizon, num_steps, time.perf_counter() - started
                 )

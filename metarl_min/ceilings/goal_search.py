@@ -1,7 +1,7 @@
-"""The ceiling of goal search with many candidate goals, as the best walk.
+"""The ceiling of goal search with many candidate goals, computed from the best walk.
 
-Every step moves from s to m(s,a) and pays r_0. Only the goal differs between the candidate tasks:
-in candidate g, of prior weight w_g, the goal is the cell c_g, and a step that ends there pays r_g,
+Every step moves from s to m(s,a) and pays r_0. Only the goal differs between the candidate tasks.
+Candidate g has the prior weight w_g, and its goal is the cell c_g. A step that ends there pays r_g,
 which is not r_0. So the first arrival at the goal tells the task. Before this arrival, the history
 only tells which cells are not the goal. Two optima of the known task g are needed:
 
@@ -15,9 +15,9 @@ Step t of the trial is step i of episode e (both from 0), t = e T + i.
     (3)  V_t = (N T - t) r_0 + sum_g w_g B_g(t_g) / sum_g w_g,  both sums over the goals that the
          best walk does not see before step t                                [derivation]
 
-B_g(t) is the gain by a first arrival at c_g in step t, over a player that never arrives. t_g is
-the step in which the walk first arrives at c_g; a goal that it never sees adds 0 to the sums of
-B_g. V_t is the optimum after t steps along the best walk, if the goal is not found yet.
+B_g(t) is the gain by a first arrival at c_g in step t, in comparison with a player that never
+arrives. t_g is the step in which the walk first arrives at c_g; a goal that it never sees adds 0 to
+the sums of B_g. V_t is the optimum after t steps along the best walk, if the goal is not found yet.
 
     Steps of (1). The arrival pays r_g. From then on the task is known.
     T - 1 - i steps remain in the episode, from the cell c_g, and N - 1 - e whole episodes follow.
@@ -26,8 +26,8 @@ B_g. V_t is the optimum after t steps along the best walk, if the goal is not fo
     Steps of (2). Until the goal is found, each step pays r_0 and moves without chance.
     So there is only one history without the goal, and a player follows one walk, fixed in advance.
     If the goal is c_g, the return is N T r_0 + B_g(t_g), or N T r_0 if the walk never arrives.
-    The prior weighs these returns, and the player chooses the walk. Chance in the choice of the
-    walk gives an average over walks, which is at most the best of them.
+    The prior weighs these returns, and the player chooses the walk. A player that draws its walk
+    at random earns an average over walks, which is at most the return of the best walk.
 
     Steps of (3). If the goal is not found before step t, the possible goals are the unseen ones.
     Their belief is w_g divided by the sum of these weights (hypotheses (2)).
@@ -74,7 +74,7 @@ class Walk(NamedTuple):
 class Belief(NamedTuple):
     """The belief of M tasks."""
 
-    goal: Array  # [M] number of the goal; NOT_FOUND, or OFF_WALK if also off the best walk
+    goal: Array  # [M] number of a found goal; else NOT_FOUND on the best walk, OFF_WALK off it
     seen: Array  # [M] goals whose cells were seen before the goal is found, one bit for each
     time: int  # number of steps since the start of the trial
 
@@ -152,7 +152,7 @@ def _observe(
     new = bit & ~belief.seen != 0  # the cell may be the goal
     seen = np.where(belief.goal < 0, belief.seen | bit, belief.seen)
     some_left = seen != (1 << len(goals.weights)) - 1
-    known = np.where(belief.goal < 0, arrived_at, belief.goal)  # if the goal is known now
+    known = np.where(belief.goal < 0, arrived_at, belief.goal)  # read only if is_known
     is_known, known = (belief.goal >= 0) | (shown & new), np.maximum(known, 0)
     possible = np.where(is_known, rewards == steps.rewards[known, states, actions], ~shown)
     cell = np.where(is_known, steps.moves[known, states, actions], cell)

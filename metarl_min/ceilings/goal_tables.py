@@ -1,7 +1,8 @@
 """Tables from which a family is recognised as goal search.
 
 In the candidate tasks of a goal search, every step moves without chance. All steps pay the reward
-r_0, except the steps that end in the goal. The moves of two candidates differ only in their goals.
+r_0, except the steps that end in the goal. The moves of two candidates can differ only in the steps
+that begin at a goal.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def without_chance(family: Family) -> StepTables | None:
 
 
 def common_step(steps: StepTables) -> tuple[Array, float]:
-    """Return the most frequent move of each state and action, and reward. [S, A], r_0"""
+    """Return the most frequent move of each state and action, and r_0, the most frequent reward."""
     G, S, A = steps.moves.shape
     moves = np.array([_most_frequent(x) for x in steps.moves.reshape(G, -1).T]).reshape(S, A)
     return moves, float(_most_frequent(steps.rewards))
@@ -67,9 +68,10 @@ def common_step(steps: StepTables) -> tuple[Array, float]:
 def locate(steps: StepTables, moves: Array, step_reward: float) -> tuple[Array, Array] | None:
     """Return the goal of each candidate and its reward, c_g and r_g [G], or None.
 
-    Cell c explains candidate g if, outside of c, the moves are the common ones and exactly the
-    steps that end in c do not pay r_0. Steps from c may differ: a found goal may be absorbing.
-    The steps from the start never may, as the walk begins there.
+    Cell c explains candidate g if two conditions hold. All moves are the common ones, and a step
+    pays another reward than r_0 if it ends in c, and only then. The conditions need not hold for
+    steps from c, because a found goal may be absorbing. But if c is the start, they must hold there
+    too, because the walk begins there.
     """
     G, cells = len(steps.moves), np.arange(len(moves))
     arrives = moves == cells[:, None, None]  # [S goals, S, A]

@@ -22,7 +22,7 @@ IMPOSSIBLE = "history must be possible under the prior"
 
 
 class TrialShape(NamedTuple):
-    """What every history of a family has."""
+    """The sizes of all histories of a family, and the states in which an episode may start."""
 
     num_states: int
     num_actions: int
@@ -32,7 +32,7 @@ class TrialShape(NamedTuple):
 
 
 class History(NamedTuple):
-    """The belief of M tasks, and what else is known of their histories."""
+    """The belief of M tasks, the time, and the present states."""
 
     belief: Any  # the belief of the solver
     num_tasks: int  # M
@@ -41,7 +41,7 @@ class History(NamedTuple):
 
 
 def trial_shape(family: Family) -> TrialShape:
-    """Return what every history of a family has, from the prior of the family."""
+    """Return the `TrialShape` of a family, from its prior."""
     prior: Any = family.prior
     may_start: Any = np.ones(1, bool)
     if isinstance(prior, Hypotheses):

@@ -70,9 +70,10 @@ def _predict(
 
     p(o|b) is set to 0 in states in which the subset cannot occur.
 
-    `visited` holds the states in which the subset begins. Steps that contradict no possible
-    candidate keep the subset, and their arrivals are visited too. `Unsupported` if the candidates
-    disagree on the probability of an outcome that can occur, so that eq. (2) does not hold.
+    `visited` holds the states in which the player can be when the subset becomes the belief, or
+    when an episode starts with it. A step that contradicts no possible candidate keeps the subset,
+    so its arrival is visited too. `Unsupported` if the candidates disagree on the probability of an
+    outcome that can occur, so that eq. (2) does not hold.
     """
     probs = listed.probs @ (weights * subset) / weights[subset].sum()
     keeps_subset = (((listed.probs > 0) & subset) == subset).all(-1)
@@ -90,12 +91,13 @@ def _predict(
 
 
 def beliefs(family: Family, listed: Outcomes, limit: int = LIMIT) -> Beliefs:
-    """List the subsets that can occur, eq. (1), larger subsets before smaller subsets.
+    """List the subsets that can occur, eq. (1).
 
-    After an outcome, only the candidates that allow it remain. A subset is expanded after all
-    larger subsets, because a larger subset may lead to it and add states in which it begins.
+    After an outcome, only the candidates that allow it remain. Larger subsets are expanded first,
+    because an outcome can lead from a larger subset to a smaller one, and so add visited states.
     """
     weights, first_states = family.prior.weights, shared_initial(family.prior) > 0
+    # If another episode follows, it can start with any subset.
     restarts = first_states if family.num_episodes > 1 else np.zeros_like(first_states)
     allowed, kind = np.unique(listed.probs > 0, axis=0, return_inverse=True)
     kind = kind.reshape(-1)  # outcomes of one kind are allowed by the same candidates

@@ -72,8 +72,9 @@ class NormalBounds(NamedTuple):
 def expected_max(mean: Array, std: Array) -> float:
     """Return the expected maximum of independent normals, eq. (1). A std of 0 is a constant.
 
-    k is the largest constant, or without constants the smallest mean - 10 std. The integral is a
-    Gauss-Legendre sum over the pieces between the points mean - 10 std and mean + 10 std.
+    k is the largest constant. If there is no constant, k is the smallest value of mean - 10 std.
+    The integral is a Gauss-Legendre sum over the pieces between the points mean - 10 std and
+    mean + 10 std.
 
     >>> round(expected_max(np.zeros(2), np.ones(2)), 9)  # 1 / sqrt(pi)
     0.564189584
@@ -120,7 +121,7 @@ def explore_then_commit(prior: GaussianArms, pulls: int) -> float:
 
 
 def _require_one_start(rule: str, family: Family) -> None:
-    """Raise `Unsupported` unless the episodes of two tasks all start in one state, as (5) needs."""
+    """Raise `Unsupported` unless two drawn tasks have one first state: (4) and (5) need it."""
     if getattr(family.sample, "func", None) is sample_dirichlet:
         return
     initial = family.sample(np.random.default_rng(0), 2).initial

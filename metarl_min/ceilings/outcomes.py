@@ -120,7 +120,7 @@ def find(
 
 
 def without_arrival(listed: Outcomes) -> tuple[Array, Array]:
-    """Return an order of the outcomes in which equal (s, a, r) stand together, as a group. [O]
+    """Return an order in which the outcomes with the same (s, a, r) are neighbours, a group. [O]
 
     The second result holds the place of the first outcome of each group in this order.
     """

@@ -27,16 +27,16 @@ N(0, 1). The letters q_k, l_j, B_j and M_k stand for the numbers that (2) define
     gives the posterior of d after x: q(x) = 1 / (1 + exp(-2 d x)). So q(c_k) = q_k.
     Draw x from the mixture of both normal distributions. If x is in bin j, draw c_{j+1} with the
     probability (q(x) - q_j) / (q_{j+1} - q_j), and otherwise c_j. Then draw d with the probability
-    q_k of the drawn c_k, and otherwise -d. Given x, the mean of q_k is q(x).
-    So x and the task have their true joint distribution.
-    Given c_k, x does not depend on the task. So a player that is told c_k can draw x itself, and
-    c_k is worth at least as much as x, for every prior of the task.
+    q_k of the drawn c_k, and otherwise -d. Given x, the mean of q_k is q(x), so d is drawn with its
+    posterior probability. So x and the drawn mean have their true joint distribution.
+    Given c_k, x does not depend on the mean, which is drawn from c_k alone. So a player that is
+    told c_k can draw x itself, and c_k is worth at least as much as x, for every prior.
     The probability of bin j is B_j / 2, and the mean of q(x) over bin j is P(bin j | d) / B_j.
     So l_j is the probability of c_{j+1} given bin j, and M_k / 2 is the probability of c_k.
     Bayes' rule gives P(c_k | d) = q_k (M_k / 2) / (1/2).
 
 If all candidates have the same mean for an arrival, the reward says nothing about the task. If they
-have three or more means, (2) does not apply. Then the hint that says more is the mean itself.
+have three or more means, (2) does not apply. Then `more` tells the mean itself.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from metarl_min.ceilings.outcomes import Arrivals, Outcomes, arrivals, list_outc
 from metarl_min.tasks import Family
 
 CUTS_OF_LESS = ((0.0,), (-1.0, 0.0, 1.0), (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5))
-# Neighbours have equal distances, so opposite hints cancel, and many histories have one belief.
+# Neighbouring cuts have equal distances. So opposite hints cancel, and fewer beliefs occur.
 CUTS_OF_MORE = tuple(0.5 * k for k in range(-8, 9))
 _erf = np.vectorize(math.erf, otypes=[float])
 

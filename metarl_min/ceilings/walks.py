@@ -1,8 +1,9 @@
 """The best walk in search of a goal, by branch and bound.
 
 A walk is a fixed sequence of actions in a grid without chance. A walk has seen a goal if it has
-arrived at the goal. A first arrival at goal g in step t is worth w_g B_g(t) (goal_search (1)).
-After t steps of a walk, the goals that it has not seen can add at most the right side of
+arrived at the goal. A first arrival at goal g in step t is worth w_g B_g(t): w_g is the prior
+weight of the goal, and B_g(t) is the gain that goal_search (1) computes. After t steps of a walk,
+the goals that it has not seen can add at most the right side of
 
     (1)  sum over unseen g of w_g B_g(t_g)
          <= sum_{j >= t} l_j + sum over unseen g of max(0, max_j (w_g B_g(j) - l_j)),  l >= 0,
@@ -11,7 +12,7 @@ After t steps of a walk, the goals that it has not seen can add at most the righ
     Steps of (1). t_g is the step of the first arrival at goal g, and each goal has at most one.
     A step ends in one cell, so at most one goal belongs to each step.
     So the first arrivals are an assignment of goals to steps, and assignment (1) bounds its worth.
-    A step that cannot end at goal g is worth 0 for it, which adds nothing on either side.
+    If step j cannot end at goal g, the pair (g, j) is worth 0, so it adds nothing to (1).
 
 Walks that are in the same cell at the same time and have seen the same goals are one state of the
 search, and only the best of them is kept. A first pass keeps at most `BEAM` states after each
@@ -20,8 +21,9 @@ does not exceed the worth of the incumbent. The second pass finds a better walk,
 incumbent is best.
 
 Two choices of l give two bounds for each state, and the smaller bound is used. Each l holds the
-dual variables of a best assignment (assignment (2)). One assignment begins at the start of the
-trial, the other begins in the state of the incumbent at the time of the bounded state.
+dual variables of a best assignment (assignment (2)). One assignment has all goals and all steps of
+the trial. The other assignment is made for each time t. It has the goals that the incumbent has not
+seen before step t, and the steps from t on, which begin in the cell of the incumbent.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ class BoundTable(NamedTuple):
     """The right side of (1) at one time, for one choice of l."""
 
     sum_of_duals: float  # sum_{j >= t} l_j
-    byte_sums: Array  # [ceil(G / 8), S, 256] the other sum, over the bits that are 0 in a byte
+    byte_sums: Array  # [ceil(G / 8), S, 256] the other sum, by byte of `seen`, cell and value
 
 
 def reachability(problem: WalkProblem) -> Array:
@@ -71,6 +73,7 @@ def reachability(problem: WalkProblem) -> Array:
     S = len(problem.moves)
     one_step = np.zeros((S, S), bool)
     one_step[np.arange(S)[:, None], problem.moves] = True
+    # `cells` holds the cell of each goal.
     reach, cells = [one_step], np.argsort(problem.goal_at)[(problem.goal_at < 0).sum() :]
     for _ in range(problem.horizon - 1):
         reach.append(one_step.astype(int) @ reach[-1] > 0)
@@ -91,7 +94,7 @@ def reachable_worth(problem: WalkProblem, reach: Array, t: int) -> Array:
 
 
 def _byte_sums(terms: Array) -> Array:
-    """Sum the terms of the goals whose bit is 0, for each byte. [S, G] -> [ceil(G / 8), S, 256]"""
+    """Sum the terms of unseen goals for each value of each byte. [S, G] -> [ceil(G / 8), S, 256]"""
     S, G = terms.shape
     padded = np.concatenate([terms, np.zeros((S, -G % 8))], axis=1).reshape(S, -1, 8)
     unseen = 1 - (np.arange(256)[:, None] >> np.arange(8) & 1)  # [256, 8]
