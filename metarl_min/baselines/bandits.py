@@ -18,8 +18,8 @@ the standard deviation `noise`.
 The distribution in (1) and (2) is the posterior of the mean reward, so Thompson sampling pulls an
 arm with the probability that this arm is the best one. In (2), w_i is the weight of the observed
 average, and 1 - w_i is the weight of the prior. The paper states (3) for rewards in [0, 1]. Here
-rewards are in [0, u]. So (3) is the bound of the paper for the rewards divided by u, multiplied by
-u. The expectation in (4) is over the prior. If several arms are equally good, one of them is drawn
+rewards are in [0, u]. So (3) is u times the bound of the paper for rewards that are divided by u.
+The expectation in (4) is over the prior. If several arms are equally good, one of them is drawn
 uniformly at random.
 """
 
@@ -75,6 +75,7 @@ def normal_update(
     weight = np.where(varies & pulled, pulls / total, 0.0)
     average = sums / np.where(pulled, pulls, 1.0)
     root = np.where(pulled, np.hypot(np.sqrt(pulls), ratio), 1.0)  # the square root of `total`
+    # (1 - w_i) s_i^2 = noise^2 / total, so the standard deviation is noise / root.
     spread = np.where(varies & pulled, np.minimum(noise / root, std), std)
     return mean + weight * (average - mean), spread
 
@@ -138,7 +139,7 @@ def choose_by_bounds(rng: Rng, record: Record, largest: float = 1.0) -> Array:
 
 
 def ucb1(family: Family) -> Learner:
-    """Return UCB1, eq. (3). It uses only the largest possible reward of the prior.
+    """Return UCB1, eq. (3). From the prior, UCB1 uses only the largest possible reward.
 
     `Unsupported` unless the family is a bandit whose rewards are Bernoulli, or have no noise and
     are known not to be negative.

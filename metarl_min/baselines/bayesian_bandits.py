@@ -18,8 +18,9 @@ of the mean reward of arm i, and eps is a probability.
 
 m_i is the posterior mean of arm i. If several arms are equally good, one of them is drawn uniformly
 at random. Only `greedy_first_arm` and `eps_greedy_first_arm` pull the first of these arms, as the
-players of the published table seem to do. If the present arm has the posterior mean 1/2, and an
-untried arm has it too, these two players may stay with the present arm. So they explore less.
+players of the published table seem to do. Suppose that an untried arm and the arm of the last pull
+have the same posterior mean. If the arm of the last pull has the lower number, these two players
+pull it again, but a player that draws may pull the untried arm. So these two players explore less.
 
 The constants of (3), (4) and (7) are tuned: `CONSTANTS` holds the values that are tried.
 """

@@ -80,7 +80,11 @@ def require_rewards_of_prior(rule: str, family: Family) -> None:
 
 
 def require_arms(rule: str, family: Family, *kinds: type) -> Any:
-    """Return the prior of a bandit. `Unsupported` unless all three conditions above hold."""
+    """Return the prior of a bandit.
+
+    `Unsupported` unless the prior is of one of the kinds, the episodes have one step, and the
+    rewards are drawn as the prior says.
+    """
     prior = require_prior(rule, family, *kinds)
     require_one_step(rule, family)
     require_rewards_of_prior(rule, family)

@@ -1,6 +1,6 @@
 """Plans for a random MDP, from the posterior of its transitions and rewards.
 
-The pair (s, a) has been visited n(s,a) times, n(s,a,s') of the visits arrived in s', and the
+The pair (s, a) has been visited n(s,a) times. Of these visits, n(s,a,s') have arrived in s'. The
 rewards of the pair sum to x(s,a). The prior of P(.|s,a) is a Dirichlet distribution. In this
 module, alpha(s,a,s') are the parameters of this prior, beta is the weight of a bonus, u is the unit
 of rewards, and k is the number of steps to go. P_mean and r_mean are posterior means. Every planner
@@ -30,14 +30,14 @@ solves (2) with its own P and r:
     The differences V_i - V_{i+1} are not negative, so the largest sums p_1 + .. + p_i are best.
     |p - P|_1 <= d lets the arrivals 1 .. i gain at most d / 2, because the others lose as much.
     So p_1 + .. + p_i <= min(1, c_i + d / 2).
-    All these bounds are reached at once: the best arrival gains d / 2, or all that the others
-    have, and the worst arrivals lose it.
+    One p reaches all these bounds: the probability of the best arrival grows by d / 2, but at
+    most to 1, and the worst arrivals lose as much.
 
 The posterior of the mean reward r(s,a) is the posterior of a normal arm (bandits (2)). In (7) the
 best r is r_mean + c u d_r, and (8) with d = c d_P is the mean of V under the best P.
 
-The papers of (6) and (7) have rewards in [0, 1] and no factor u. Here all terms in the unit of
-rewards have the factor u, so a plan does not depend on this unit.
+The papers of (6) and (7) have rewards in [0, 1] and no factor u. Here the bonus of (6) and the
+radius of r in (7) have the factor u, so a plan does not depend on the unit of rewards.
 
 (7) uses the confidence sets of Jaksch et al. with delta = 1 and a scale c. The centre of a set is
 the posterior mean, because this mean exists before the first visit. Jaksch et al. plan at the start

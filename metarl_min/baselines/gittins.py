@@ -1,11 +1,11 @@
 """Gittins indices of Bernoulli arms, between two proven bounds.
 
 An arm pays 1 with an unknown probability, whose prior is Beta(a, b). A standard arm always pays l.
-A player pulls one of the two arms in each step, for ever. V(a,b;l) is the largest expectation of
-the sum of the rewards, discounted by gamma. Pulls of the standard arm teach nothing. So if the
-standard arm is the better choice once, it stays the better choice, and the player earns
-l / (1 - gamma). In this module, a and b are the parameters of a Beta distribution, p is the mean of
-this distribution, and l is the reward of the standard arm.
+A player pulls one of the two arms in each step, for ever. V(a,b;l) is the largest expected return,
+discounted by gamma. Pulls of the standard arm teach nothing. So if the standard arm is the better
+choice once, it stays the better choice, and the player earns l / (1 - gamma). In this module, a and
+b are the parameters of a Beta distribution, p is the mean of this distribution, and l is the reward
+of the standard arm.
 
     (1)  V(a,b;l) = max(l / (1 - gamma), p + gamma (p V(a+1,b;l) + (1 - p) V(a,b+1;l))),
          p = a / (a + b)                                        [Gittins et al. 2011, sec. 1.3]
@@ -24,8 +24,8 @@ values at the end give a larger V at the start. So the lower bound leads to an i
 low, and the upper bound to an index that is too high. The distance of the two indices falls like
 gamma^depth.
 
-No module of the package imports this one. It is the plain form of the tables of `index_policies`:
-the tests hold the discounted tables between these bounds.
+No module of the package imports this one. It is the plain form of the discounted tables of
+`index_policies`: a test checks that their entries lie between these bounds.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class IndexBounds(NamedTuple):
 
 
 def advantage(a: float, b: float, level: float, gamma: float, depth: int, end: End) -> float:
-    """Return the gain of a first pull of the arm over the standard arm, eq. (1).
+    """Return the value of a first pull of the arm minus the value of the standard arm, eq. (1).
 
-    The gain is in the unit of (1 - gamma) V. `level` is l, and `end` is the bound of
-    (1 - gamma) V that takes its place after `depth` pulls.
+    All values are multiplied by 1 - gamma. `level` is l. After `depth` pulls, the bound `end` of
+    (2) takes the place of (1 - gamma) V.
     """
     a, b, level = real("a", a, 0, LARGEST), real("b", b, 0, LARGEST), real("level", level, 0, 1)
     require(a + b > 0, "a and b must be above 0", (a, b))
@@ -111,14 +111,14 @@ def index(a: float, b: float, gamma: float, *, error: float = 1e-6) -> IndexBoun
     while True:
         rule = f"a Gittins index may look at most {MAX_DEPTH:,} pulls ahead"
         require(depth <= MAX_DEPTH, rule, f"at least {depth:,} for an error of {error:g}")
-        least, most = (
+        low_gain, high_gain = (
             partial(advantage, a, b, gamma=gamma, depth=depth, end=end)
             for end in (lower_end, upper_end)
         )
-        low, _ = _bracket(least, a / (a + b), 1.0, error / 4)
+        low, _ = _bracket(low_gain, a / (a + b), 1.0, error / 4)
         top = min(low + error, 1.0)
-        if most(top) <= 0:  # so the bounds of the index are at most about `error` apart
-            _, high = _bracket(most, low, top, error / 4)
+        if high_gain(top) <= 0:  # the upper index is at most `top`
+            _, high = _bracket(high_gain, low, top, error / 4)
             if high - low <= error:
                 return IndexBounds(low, high)
         depth = math.ceil(1.3 * depth)

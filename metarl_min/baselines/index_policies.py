@@ -1,11 +1,11 @@
 """Players of Bernoulli arms that follow a table of Gittins indices.
 
 An arm has the prior Beta(a, b). After n pulls with x wins, its posterior mean is
-p = (a + x) / (a + b + n). A standard arm always pays l. In each step a player pulls the arm, or it
-turns to the standard arm. Then it never returns to the arm, because the standard arm teaches
-nothing. V is the value of the best player, and Q is the value of this player if it pulls the arm
-now. All rewards are multiplied by `unit`. In the discounted case `unit` is 1 - gamma; then the
-standard arm is worth l.
+p = (a + x) / (a + b + n). A standard arm always pays l. In each step a player pulls one of the two
+arms. After a pull of the standard arm it never returns to the other arm, because the standard arm
+teaches nothing. V is the value of the best player, and Q is the value of this player if it pulls
+the other arm now. All rewards are multiplied by `unit`. In the discounted case `unit` is 1 - gamma;
+then the standard arm is worth l.
 
 In this module, a and b are the parameters of a Beta distribution, n and x are numbers of pulls and
 wins, l is the reward of the standard arm, k is the number of pulls to go, L is the number of values
@@ -25,8 +25,9 @@ of l, and X is the number of values of x.
 
     Steps of (3). The return of one plan of the player is a straight line in l.
     V is the largest return of all plans, so V is convex in l. Then Q and D are convex too.
-    No plan plays the standard arm for more than the remaining time. So Q rises more slowly in l
-    than the value of the standard arm, which is l in (4) and l k in (5), and D has one root.
+    The value of the standard arm is l in (4) and l k in (5). A plan that begins with a pull of
+    the arm plays the standard arm for less time. So Q rises more slowly in l than this value.
+    So D decreases, and it has one root.
     The middle term of (3) is the root of the straight line through D(l_i) and D(l_{i+1}).
     A convex D is not above this line between l_i and l_{i+1}. So where the line is 0, D is not
     positive, and the root of D is not above that place.
@@ -38,8 +39,8 @@ tables of (5) depend on k too, and take half a minute.
 
 With several arms, the policy of (4) is optimal only for the discounted sum of an endless trial
 [Gittins 1979]. The policy of (5) is not optimal even for its own horizon. So both can be below the
-ceiling. `gittins` is the plain form of (4), for one arm and with proven bounds: the tests hold
-these tables against it. The plain form of (5), in rational numbers, is
+ceiling. `gittins` is the plain form of (4), for one arm and with proven bounds. The tests compare
+these tables with it. The plain form of (5), in rational numbers, is
 tests/baselines/test_index_policies.py.
 """
 
@@ -60,12 +61,12 @@ from metarl_min.tasks import BetaArms, Family
 
 NUM_LEVELS = 129
 MAX_PULLS = 600  # largest number of pulls of the finite-horizon tables
-MAX_NUMBERS = 10_000_000_000  # most numbers that are computed for one discounted table
+MAX_NUMBERS = 10_000_000_000  # largest number of values that are computed for one table
 DISCOUNTS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995)  # the values of gamma that are tried
 LEVELS = np.linspace(0.0, 1.0, NUM_LEVELS)[:, None]  # [L, 1] values of l
 
 MakeTables = Callable[[float, float, int], list[Array]]
-# (a, b, number of pulls) -> a table [n, x] for k = 1, 2, ..; or one table for every k
+# (a, b, number of pulls) -> a table [n, x] for k = 1, 2, ..; or a single table for all k
 
 
 def pull_values(
@@ -158,9 +159,9 @@ def look_up(
 ) -> Array:
     """Return the index of each arm with the posterior Beta(a, b), bayesian_bandits (6). [M, A]
 
-    `tables` has one entry for each different prior, and `group` [A] is the entry of each arm. An
-    entry is a list of tables by the number of remaining pulls; the last one serves all larger
-    numbers.
+    `tables` has one list of tables for each different prior, and `group` [A] is the number of the
+    list of each arm. Table k - 1 of a list is for k remaining pulls. For a larger number of
+    remaining pulls, the last table is used.
     """
     wins = np.rint(a - prior.a).astype(int)
     pulls = np.rint(b - prior.b).astype(int) + wins

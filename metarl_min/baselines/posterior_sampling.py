@@ -10,10 +10,11 @@ this module, b is the posterior, a belief over the candidates.
     (3)  psrl: draw g from b at the start of each episode, then a_t = argmax_a Q*_{g,t}(s_t,a)
          for the whole episode                                [Osband et al. 2013, alg. 1]
 
-The product in (2) is over all steps of the trial so far. p(r|mean) is the probability of a reward
-with this mean: 1 if r = mean, else 0, for rewards without noise; r mean + (1 - r) (1 - mean) for
-Bernoulli rewards. If only the task is random, b is the prior restricted to the candidates that the
-history allows. If several actions are equally good, one of them is drawn uniformly at random.
+The product in (2) is over all steps of the trial so far. p(r|mean) is the probability of the reward
+r if its mean is `mean`. For rewards without noise it is 1 if r = mean, else 0. For Bernoulli
+rewards it is r mean + (1 - r) (1 - mean). If transitions and rewards do not depend on chance, b is
+proportional to w on the candidates that the history allows, and 0 on the others. If several actions
+are equally good, one of them is drawn uniformly at random.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ The numbers are tables 1 and 2 of Duan et al. 2016, copied from the README of
 lucaslingle/pytorch_rl2. The column `snail` is from Mishra et al. 2018, copied from the same README.
 Compare them with the papers before you quote them.
 
-The numbers are printed to one digit, so a number is right to 0.05. The numbers of snail in the
-MDPs come from ratios of three digits (1953.1 is .941 / .922 times the number of rl2), so they are
-right to one part in a thousand. A published mean of 1,000 tasks has a standard error too: it is
-0.07 for ten pulls.
+The numbers have one digit after the point, so their rounding error is at most 0.05. The numbers of
+snail in the MDPs come from ratios of three digits. For example, 1953.1 is .941 / .922 times the
+number of rl2. So their relative error is about one in a thousand. A published mean of 1,000 tasks
+has a standard error too: it is 0.07 for ten pulls.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Table(NamedTuple):
     title: str
     cells: dict[Cell, dict[str, float]]  # total reward of each column
     tolerance: float  # the largest relative difference that needs no remark
-    aliases: dict[str, str]  # algorithm -> the column of another name that it is compared with
+    aliases: dict[str, str]  # algorithm -> its column, if the column has another name
     explanations: dict[str, str]  # algorithm -> the reason of its difference
 
 
@@ -130,8 +130,8 @@ def out_of_reach(published: float, best: float | None, upper: float) -> str:
 def difference(table: Table, algorithm: str, published: float, value: float, stderr: float) -> str:
     """Return a remark if a computed value differs from a published number, else "".
 
-    A difference counts if it is above the tolerance of the table, and above the rounding error
-    and 3 standard errors of the value.
+    A difference counts if it is above the tolerance of the table, and above the sum of the rounding
+    error and 3 standard errors of the value.
     """
     relative = value / published - 1
     error = ROUNDING + 3 * stderr
