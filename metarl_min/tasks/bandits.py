@@ -43,7 +43,7 @@ def bandit_mdps(means: Array) -> MDP:
 
 
 def _bandit_mdps(means: Array) -> MDP:
-    """Return `bandit_mdps` of means that are finite and not too large."""
+    """Return bandits without a check of the means, which must be finite and not too large."""
     A, shared = means.shape[-1], (1,) * (means.ndim - 1)
     initial, transition = np.ones((*shared, 1)), np.ones((*shared, 1, A, 1))
     return MDP._make([initial, transition, means[..., None, :, None]])
@@ -175,7 +175,7 @@ def contextual(*, cues: int = 4, arms: int = 2, pulls: int = 16) -> Family:
     rule = f"arms ** cues, the candidate tasks, must be at most {MAX_TASKS}"
     require(S <= 12 and A**S <= MAX_TASKS, rule, f"{A} ** {S}")
     paying_arm = np.stack(np.unravel_index(np.arange(A**S), (A,) * S), axis=-1)  # [G, S]
-    stays = np.broadcast_to(np.eye(S)[:, None], (1, S, A, S))  # the next cue is never used
+    stays = np.broadcast_to(np.eye(S)[:, None], (1, S, A, S))  # never used: an episode has one step
     mdps = MDP(
         initial=np.full((1, S), 1 / S),
         transition=stays,

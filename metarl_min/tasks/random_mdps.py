@@ -20,15 +20,15 @@ from metarl_min.mdps import rollouts
 from metarl_min.mdps.mdp import MAX_COUNT, MDP
 from metarl_min.tasks import DirichletMDP, Family
 
-MAX_NUMBERS = 100_000_000  # of 8 bytes, in the transitions of one task
+MAX_NUMBERS = 100_000_000  # numbers of 8 bytes in the transitions of one task
 
 
 def draw_gamma(rng: Rng, shape: tuple[int, ...], concentration: Array) -> Array:
-    """Draw Gamma variables, each row in a unit of its own. -> [*shape]
+    """Draw rows of Gamma variables, up to a common factor of each row. -> [*shape]
 
-    A Gamma variable of parameter a has the distribution of a Gamma variable of parameter a + 1
-    times u^(1/a), with u uniform on [0, 1). Where a is small, most variables are too small for a
-    float. There the logarithms are drawn, and the largest variable of a row is its unit.
+    Let g be a Gamma variable of parameter a + 1, and let u be uniform on (0, 1]. Then g u^(1/a) is
+    a Gamma variable of parameter a. If a is small, most variables are too small for a float. Then
+    their logarithms are computed, and each row is divided by its largest variable.
     """
     if concentration.min() >= 0.1:
         return rng.standard_gamma(concentration, shape)

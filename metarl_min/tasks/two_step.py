@@ -24,8 +24,8 @@ part of the task, as in `restless_arms`. But then a trial of 100 episodes would 
 tasks.
 
 Two kinds of players differ in their choice after a rare transition that was followed by a reward. A
-player that knows the transitions prefers the other action, because this action leads more often to
-the state that pays. A player that only repeats rewarded actions stays with its action.
+player that knows the transitions prefers the other action, because the other action leads more
+often to the state that has paid. A player that only repeats rewarded actions stays with its action.
 `examples/two_step_stays.py` computes the choices of both.
 """
 
