@@ -61,7 +61,7 @@ def take_step(
     """
     # The module rollouts defines the index of a pair and the index of an arrival.
     arrival_index = arrive(rng, tables, table_rows * tables.shape[1] + actions)
-    next_rows = tables.arrivals.take(arrival_index)  # `take` counts in the flattened table
+    next_rows = tables.arrivals.take(arrival_index)  # `take` reads the flattened table
     rewards = tables.noise(rng, tables.rewards.take(arrival_index))
     if not tables.may_end:
         return rewards, next_rows, alive

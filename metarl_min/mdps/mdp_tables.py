@@ -7,8 +7,8 @@ of Gymnasium (`env.unwrapped.P`). An entry of the list is (probability, s', rewa
     (2)  r(s,a,s') = sum of probability times reward over these entries, divided by P(s'|s,a)
                                                               [definition of a conditional mean]
 
-The table is not always the environment. In Gymnasium 1.4.0, the table of `Taxi-v4` with
-`fickle_passenger=True` is that of an ordinary taxi, but the steps change the destination.
+Some environments do not follow their tables. In Gymnasium 1.4.0, the steps of `Taxi-v4` with
+`fickle_passenger=True` change the destination, and its table does not contain this.
 
 The second form is an array of transitions [S, A, S] or [A, S, S], and an array of rewards [S],
 [S, A], [S, A, S] or [A, S, S], as in toolboxes for dynamic programming.
@@ -51,9 +51,9 @@ ROUND_OFF = 1e-9  # largest difference from 1 of the sum of the probabilities of
 class _Table(NamedTuple):
     """Probabilities of arrivals, and probability times reward. each [S, A, S]"""
 
-    going_on: Array  # probabilities of the other arrivals
+    going_on: Array  # probabilities of the arrivals that are not terminated
     ended: Array  # probabilities of the terminated arrivals
-    paid: Array  # probability times reward of the other arrivals
+    paid: Array  # probability times reward of the arrivals that are not terminated
     paid_at_end: Array  # probability times reward of the terminated arrivals
 
 
@@ -111,7 +111,7 @@ def _availability(available: Any, given: Array) -> Array:
 
 
 def _repeated(x: Array, available: Array) -> Array:
-    """Return rows [S, A, ..]; an unavailable action gets that of the first available one."""
+    """Return rows [S, A, ..], with the first available row in place of each unavailable row."""
     chosen = np.where(available, np.arange(available.shape[1]), available.argmax(-1)[:, None])
     return np.asarray(x[np.arange(len(x))[:, None], chosen])
 
@@ -127,17 +127,18 @@ def _assembled(table: _Table, initial: Array) -> MDP:
     """Return the MDP of a table, eqs. (1) and (2)."""
     S, A, _ = table.going_on.shape
     ends = table.ended.any((0, 1))  # states in which an arrival is terminated
-    inside = ends & ~table.going_on.any((0, 1)) & (initial == 0)
-    # The additional state has the number S. It gets the terminated arrivals in states not `inside`.
+    # These states become absorbing.
+    absorbed = ends & ~table.going_on.any((0, 1)) & (initial == 0)
+    # The other terminated arrivals lead to an additional state, which has the number S.
     P, paid = np.zeros((S + 1, A, S + 1)), np.zeros((S + 1, A, S + 1))
-    P[:S, :, :S] = table.going_on + table.ended * inside
-    paid[:S, :, :S] = table.paid + table.paid_at_end * inside
-    P[:S, :, S] = (table.ended * ~inside).sum(-1)
-    paid[:S, :, S] = (table.paid_at_end * ~inside).sum(-1)
-    stays = np.append(inside, True)
+    P[:S, :, :S] = table.going_on + table.ended * absorbed
+    paid[:S, :, :S] = table.paid + table.paid_at_end * absorbed
+    P[:S, :, S] = (table.ended * ~absorbed).sum(-1)
+    paid[:S, :, S] = (table.paid_at_end * ~absorbed).sum(-1)
+    stays = np.append(absorbed, True)
     P[stays], paid[stays] = np.eye(S + 1)[stays][:, None], 0.0
     reward = np.divide(paid, P, out=np.zeros_like(P), where=P > 0)
-    kept = slice(S + 1 if (ends & ~inside).any() else S)
+    kept = slice(S + 1 if (ends & ~absorbed).any() else S)
     rho = np.append(initial, 0.0)
     return MDP(initial=rho[kept], transition=P[kept, :, kept], reward=reward[kept, :, kept])
 

@@ -17,13 +17,13 @@ ends.
 Without a horizon and a discount, a return can be infinite. So gamma = 1 is accepted only if three
 conditions hold. `optimum` checks them on the arrays:
 
-- Every state can reach an absorbing state. The first policy of the iteration can come nearer to an
-  absorbing state from every state. So it reaches one with probability 1.
+- From every state, an absorbing state can be reached. The first policy of the iteration takes
+  actions that can come nearer to one. So it reaches one with probability 1.
 - A set of states that are not absorbing is *closed* if a player can visit each of them again and
-  again, with actions that never lead out of the set. None of these actions has a positive reward.
-  So the return of a player that stays in the set for ever cannot grow without limit.
-- If the rewards of all these actions are 0, no value V* in the set is negative. A player that stays
-  there for ever earns 0 from then on, so it is not better than the result.
+  again, with actions that never lead out of the set. No such action may have a positive reward.
+  Then the return of a player that stays in the set for ever cannot grow without limit.
+- If the rewards of all these actions are 0, no value V* in the set may be negative. Otherwise a
+  player that stays in the set for ever, and earns 0, would earn more than V*.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from metarl_min.basics.arguments import real, require
 from metarl_min.basics.trees import Array
 from metarl_min.mdps.mdp import MDP, absorbing, expected_rewards, optimal_action_values, plain
 
-ROUND_OFF = 1e-12  # by which an action must be better, relative to the largest value
+ROUND_OFF = 1e-12  # least advantage of a better action, relative to the largest value
 
 
 class Optimum(NamedTuple):
@@ -83,7 +83,7 @@ def _towards_the_end(mdp: MDP, ends: Array) -> Array:
 
 
 def _closed(mdp: MDP, pairs: Array) -> Array:
-    """Return a mask of the pairs (s, a) of the closed sets that consist of given pairs. [S, A]
+    """Return a mask of those of the given pairs (s, a) that form closed sets. [S, A]
 
     A pair is removed if it can leave the remaining states, or if its state cannot be reached again
     from each of its arrivals. The pairs that remain form the closed sets.
