@@ -200,8 +200,7 @@ def num_data_sets(num_trajectories: int, num_episodes: int, num_steps: int) -> i
     """Return the number M of combinations of K data sets; ValueError if it exceeds LIMIT."""
     N, K = whole("num_episodes", num_episodes), whole("num_steps", num_steps, low=0)
     U = whole("num_trajectories", num_trajectories)
-    # require_few needs no exact number above 1e99. 2^333 is above 1e99, so it can replace every
-    # larger number, and the integers stay small.
+    # require_few needs no exact number above 1e99. So 2^333 can replace every larger number.
     # num_sets is the number of data sets of one inner step: (n choose m), where n is N + U - 1, and
     # m is the smaller one of N and U - 1. Since n >= 2 m, num_sets is at least 2^m.
     small = min(N, U - 1) <= 333

@@ -128,8 +128,7 @@ def _named(of: Comparison, names: tuple[str, ...]) -> list[Sum]:
     if len(names) == 2:
         factors = [found or _fraction(c[:, i]) for i, found in enumerate(factors)]
     equal = len(names) == 2 and _close(c[:, 0], c[:, 1])
-    # `chosen` is one name for each factor. Equal factors have equal lists, and `zip` pairs equal
-    # names. Otherwise `product` makes all pairs.
+    # `chosen` is one name for each factor. `zip` gives equal factors the same name.
     return [
         Sum(names, " + ".join(map(add, chosen, names)), sum(text != "" for text in chosen))
         for chosen in (zip(*factors, strict=True) if equal else product(*factors))

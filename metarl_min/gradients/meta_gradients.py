@@ -14,9 +14,8 @@ If (2) holds, the mean of n biased estimates has a smaller error than the mean o
   distance is tr Cov_unbiased / n.
 - The biased mean is nearer if |bias|^2 < (tr Cov_unbiased - tr Cov_biased) / n, which is (2).
 
-A mistake in an inner step or in its weights, such as a sum instead of a mean, changes E[g]. So a
-comparison of E[g] with grad F finds the mistake. `monte_carlo` calls the same estimators with
-sampled data. tests/estimators_by_hand.py computes the moments with loops.
+`monte_carlo` calls the same estimators with sampled data. tests/estimators_by_hand.py computes the
+moments with loops.
 """
 
 from functools import partial

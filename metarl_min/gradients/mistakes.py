@@ -10,7 +10,7 @@ A wrong estimator is often a sum of few known parts, each with a simple factor:
 The known parts are computed on the data sets with which the unknown estimator was called.
 `known_sums` then finds sums of known parts that are equal to the estimates. The named factors are 1
 and -1, the numbers 2, N, K, alpha and M (the number of data sets), and the inverses of these
-numbers. In a sum of two parts, simple fractions that are the same on all problems have names too.
+numbers.
 
 `transposed`, `score_term`, `detached_score_term`, `known_parts`, `multiples`, `factors` and
 `explain` trust their arguments.

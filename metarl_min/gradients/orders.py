@@ -17,7 +17,7 @@ extrapolation finds the value of this polynomial at 1/N = 0:
     Steps of (2): let P be a line in x = 1/N through (1/N_a, p) and (1/N_b, q).
     Its value at x = 0 is (N_b q - N_a p) / (N_b - N_a). Neville's scheme repeats this step, and
     each step removes one more power of 1/N. P_i^m belongs to the polynomial through the biases at
-    N_(i-m), .., N_i.
+    N_(i-m) .. N_i.
 
 The difference between the last two values P_n^n and P_n^(n-1) is taken as the error of beta_inf.
 The verdict compares the length of beta_inf with the length of the bias at the largest N. The
