@@ -141,9 +141,10 @@ def _observe(
     goals: Goals,
     walk: Walk,
 ) -> Belief:
-    """Return the belief after one step. A reward other than r_0 shows the goal.
+    """Return the belief after one step.
 
-    ValueError if no candidate allows the step.
+    A known goal stays known. The goal becomes known if the arrival in a cell that may be the goal
+    pays another reward than r_0. ValueError if no candidate allows the step.
     """
     problem, steps, t = goals.problem, goals.steps, belief.time
     cell = problem.moves[states, actions]
@@ -151,7 +152,7 @@ def _observe(
     bit = np.where(arrived_at >= 0, 1 << np.maximum(arrived_at, 0), 0)
     new = bit & ~belief.seen != 0  # the cell may be the goal
     seen = np.where(belief.goal < 0, belief.seen | bit, belief.seen)
-    some_left = seen != (1 << len(goals.weights)) - 1
+    some_left = seen != (1 << len(goals.weights)) - 1  # whether a cell that may be the goal remains
     known = np.where(belief.goal < 0, arrived_at, belief.goal)  # read only if is_known
     is_known, known = (belief.goal >= 0) | (shown & new), np.maximum(known, 0)
     possible = np.where(is_known, rewards == steps.rewards[known, states, actions], ~shown)

@@ -39,7 +39,7 @@ def paths(pulls: int, swap: float) -> tuple[Array, Array]:
     """
     pulls, swap = whole("pulls", pulls), real("swap", swap, 0, 1)
     require(pulls <= MAX_PULLS, f"pulls of restless arms must be at most {MAX_PULLS}", pulls)
-    which = np.arange(2**pulls)[:, None] >> np.arange(pulls)[::-1] & 1
+    which = np.arange(2**pulls)[:, None] >> np.arange(pulls)[::-1] & 1  # the bits of each number
     changes = which[:, 1:] != which[:, :-1]
     return which, np.where(changes, swap, 1 - swap).prod(-1) / 2
 
