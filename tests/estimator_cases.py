@@ -21,7 +21,7 @@ from metarl_min.gradients.enumeration import Data
 from metarl_min.gradients.estimator_weights import WEIGHTS
 from metarl_min.gradients.inner_steps import InnerStep
 from metarl_min.gradients.meta_gradients import Problem
-from metarl_min.mdps import policies
+from metarl_min.mdps import networks, policies
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks.bandits import bandit_mdps
@@ -39,7 +39,7 @@ TRAP = MDP(  # state 1 is absorbing
     np.array([[[[1.0, 2.0], [-0.5, 0.4]], [[0.0, 0.0], [0.0, 0.0]]]]),
 )
 ALPHA = 0.7
-NETWORK = policies.mlp(2)
+NETWORK = networks.mlp(2)
 PROBLEMS = {  # task, horizon, policy, episodes and number of inner steps
     "bandit": (BANDIT, 1, policies.tabular, 2, 1),
     "bandit, two steps": (THREE_ARMS, 1, policies.tabular, 1, 2),

@@ -15,8 +15,9 @@ from metarl_min.gradients.meta_gradients import check_meta_gradient
 from metarl_min.learners.maml import maml
 from metarl_min.learners.rl2 import rl2
 from metarl_min.mdps.mdp import MDP
+from metarl_min.mdps.networks import mlp
 from metarl_min.mdps.optimum import optimum
-from metarl_min.mdps.policies import mlp, softmax, tabular
+from metarl_min.mdps.policies import softmax, tabular
 from metarl_min.tasks.bandits import bandit, bandit_mdps
 from metarl_min.tasks.gridworlds import gridworld
 

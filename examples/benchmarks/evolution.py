@@ -17,7 +17,7 @@ from metarl_min.learners.es import es
 from metarl_min.learners.es_maml import es_maml
 from metarl_min.learners.evolved_rule import evolved_rule
 from metarl_min.learners.ga import ga
-from metarl_min.mdps.policies import mlp
+from metarl_min.mdps.networks import mlp
 from metarl_min.tasks.bandits import bandit
 from metarl_min.tasks.gridworlds import gridworld
 

@@ -14,7 +14,7 @@ from timing import cpu_ms
 
 from metarl_min.gradients import adaptation, objectives, returns
 from metarl_min.gradients.forward_passes import forward_passes
-from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps import networks, policies, rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import softmax
 from metarl_min.tasks.bandits import bandit_mdps
@@ -91,7 +91,7 @@ def sampled_iteration(rng, policy, theta, tables, alpha):
 
 
 def sampled_workload():
-    rng, policy = np.random.default_rng(0), policies.mlp(64)
+    rng, policy = np.random.default_rng(0), networks.mlp(64)
     task = grids(rng)
     task = MDP(np.eye(25)[None, 12], task.transition, task.reward)
     theta = policy.init(rng, 25, 4)

@@ -14,7 +14,7 @@ import numpy as np
 from metarl_min.basics.arguments import instance, real, require, whole
 from metarl_min.basics.records import checked
 from metarl_min.gradients import advantages
-from metarl_min.mdps import policies
+from metarl_min.mdps import networks
 from metarl_min.mdps.policies import Policy, tabular
 from metarl_min.tasks import Family, reward_unit, shape_of
 
@@ -140,7 +140,7 @@ def default_steps(num_episodes: int, inner_episodes: int | None) -> int:
 def adaptation(
     family: Family,
     *,
-    policy: Annotated[Policy, policies.parse] = tabular,
+    policy: Annotated[Policy, networks.parse] = tabular,
     alpha: float | None = None,
     inner_steps: int | None = None,
     inner_episodes: int | None = None,

@@ -82,8 +82,7 @@ from metarl_min.gradients.inner_steps import InnerStep
 from metarl_min.gradients.objectives import at_visits, expected_return_objective
 from metarl_min.gradients.problems import Problem
 from metarl_min.mdps.episodes import map_fields
-from metarl_min.mdps.policies import log_softmax
-from metarl_min.mdps.policy import Policy
+from metarl_min.mdps.policies import Policy, log_softmax
 
 # ---- weights ----
 

@@ -47,7 +47,6 @@ from metarl_min.basics.arguments import floats, indices, instance, require, shap
 from metarl_min.basics.trees import Array
 from metarl_min.gradients.objective import Derivatives, Objective
 from metarl_min.mdps import prepared_mdps, rollouts, values
-from metarl_min.mdps.action_sums import sum_over_actions
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import (
     log_softmax,
@@ -55,6 +54,7 @@ from metarl_min.mdps.policies import (
     log_softmax_pullback,
     softmax,
     softmax_pullback,
+    sum_over_actions,
 )
 from metarl_min.mdps.prepared_mdps import PreparedMDP
 from metarl_min.mdps.rollouts import Episodes

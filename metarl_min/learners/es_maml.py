@@ -42,7 +42,7 @@ from metarl_min.gradients.adaptation_settings import Adaptation
 from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.learners import Control, Learner
 from metarl_min.learners.es import Info, Search, State, evolve
-from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps import networks, policies, rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import Policy, tabular
 from metarl_min.mdps.rollouts import Episodes, Sampler
@@ -186,7 +186,7 @@ def es_maml(
     family: Family,
     *,
     adaptation: Annotated[Callable[..., Episodes], ADAPTATIONS] = by_gradient,
-    policy: Annotated[Policy, policies.parse] = tabular,
+    policy: Annotated[Policy, networks.parse] = tabular,
     alpha: float | None = None,
     inner_steps: int | None = None,
     inner_episodes: int | None = None,

@@ -3,9 +3,8 @@
 mdp            the three arrays of a finite MDP, and the optimum of a known task
 mdp_tables     MDPs from the tables of other libraries
 environment_tables  MDPs of environments of Gymnasium that have a table
-policy         the record of a policy
-action_sums    sums and maxima over the actions
-policies       softmax policies: a table of logits or a network
+policies       the softmax, the record of a policy, and the policy of a table of logits
+networks       the policy of a network with one hidden layer
 prepared_mdps  the record of a checked MDP with its horizon and discount
 linear_recursions  the recursions of values, forward and backward in time
 values         the exact return of a policy, its gradient and its Hessian
@@ -16,8 +15,8 @@ rollouts       sampled episodes of a memoryless policy, many tasks at once
 agents         players with a memory, and how they play a trial
 priors         distributions over MDPs, as records
 
-The functions of `action_sums`, the functions of `linear_recursions` and these functions are used
-inside the package, and trust their arguments: `log_softmax_curvature`,
-`check_noise`, `broadcast`, `prepare_with_policy`, `prepared_return`, `prepared_gradient`,
-`prepared_derivatives`, `sampled_episodes`, `first_states`, `arrive`, `take_step` and `visit_sums`.
+The functions of `linear_recursions` and these functions are used inside the package, and trust
+their arguments: `over_actions`, `sum_over_actions`, `log_softmax_curvature`, `check_noise`,
+`broadcast`, `prepare_with_policy`, `prepared_return`, `prepared_gradient`, `prepared_derivatives`,
+`sampled_episodes`, `first_states`, `arrive`, `take_step` and `visit_sums`.
 """

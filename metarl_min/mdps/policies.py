@@ -1,4 +1,4 @@
-"""Memoryless policies: a table of logits, or a network with one hidden layer.
+"""Memoryless policies: the softmax, and a table of logits as parameters.
 
 A policy takes action a in state s with probability pi(a|s). The parameters of the policy determine
 a logit z(s,a) for each state and action. The softmax makes probabilities of the logits of a state:
@@ -22,42 +22,14 @@ The entropy of a policy pi, and the divergence of pi from a policy mu, have a va
     (5)  entropy(s) = - sum_a pi(a|s) log pi(a|s)                              [Shannon 1948]
     (6)  KL(pi || mu)(s) = sum_a pi(a|s) (log pi(a|s) - log mu(a|s))  [Kullback and Leibler 1951]
 
-In this module, W1 [S, H], b1 [H], W2 [H, A] and b2 [A] are the parameters of the network. The input
-of the network is a one-hot vector of state s, and this vector times W1 is row s of W1. So (7)
-evaluates all states at once: row s of h [S, H] and of z [S, A] belongs to state s. At first W2 is
-small, so that the policy is nearly uniform. h W2 is a matrix product, and `*` is elementwise. In
-(8) and (9), f is any function of the logits of all states, and j counts the hidden units:
-
-    (7)  h = tanh(W1 + b1),  z = h W2 + b2                    [definition; Finn et al. 2017]
-    (8)  df/dW1 = g,  df/db1 = sum_s g(s),  df/dW2 = h^T u,  df/db2 = sum_s u(s),
-         with u = df/dz and g = (u W2^T) * (1 - h^2)                  [Rumelhart et al. 1986]
-
-    Steps of (8): z depends on h through W2, so df/dh = u W2^T.
-    The derivative of tanh is 1 - h^2, so g is the gradient in the argument W1 + b1.
-    z(s,a) contains W2(j,a) with the factor h(s,j), so df/dW2(j,a) = sum_s h(s,j) u(s,a).
-    b1 and b2 are added to every state, so their gradients are sums over the states.
-
-Skip (9) at first reading: only second-order meta-gradients need (9). The parameters move along
-v = (V1, c1, V2, c2). `delta x` is the derivative of a quantity x along v:
-
-    (9)  delta h = (1 - h^2) * (V1 + c1),  delta z = delta h W2 + h V2 + c2,
-         delta u = (d2f/dz2) delta z,
-         delta g = (delta u W2^T + u V2^T) * (1 - h^2) - 2 (u W2^T) * h * delta h,
-         and the Hessian of f times v is, for W1, b1, W2 and b2:  delta g,  sum_s delta g(s),
-         delta h^T u + h^T delta u,  sum_s delta u(s)                      [Pearlmutter 1994]
-
-    Steps of (9): differentiate the formulas of h, z and g in (7) and (8) along v, by the chain rule
-    and the product rule. The derivative of 1 - h^2 along v is - 2 h * delta h.
-    u = df/dz is a function of z alone, so delta u is the second derivative of f times delta z.
-    The Hessian times v is the derivative of (8) along v, by the product rule.
-
-`softmax_pullback` and `log_softmax_pullback` trust their arguments.
+The module `networks` has a policy whose parameters are a network. `over_actions`,
+`sum_over_actions`, `softmax_pullback` and `log_softmax_pullback` trust their arguments.
 """
 
 import math
-import re
-from functools import partial
-from typing import Any
+from collections.abc import Callable
+from functools import partial, reduce
+from typing import Any, NamedTuple
 
 import autograd.numpy as np
 import numpy as onp
@@ -65,9 +37,34 @@ from autograd.extend import defvjp, primitive
 from autograd.tracer import isbox
 
 from metarl_min.basics import arguments
+from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.mdps.action_sums import over_actions, sum_over_actions
-from metarl_min.mdps.policy import Policy
+
+SMALL = 400  # entries of an array that NumPy reduces faster than a loop over the actions
+
+
+def over_actions(ufunc: Any, x: Array) -> Array:
+    """Reduce the last axis with a ufunc, and keep this axis with length 1. [..., A] -> [..., 1]
+
+    With at most 8 actions, a loop combines the arrays x[..., 0], x[..., 1], .. one after the other.
+    In large arrays this is 2 to 40 times faster than the reduction of NumPy. A small array with
+    fewer than 8 actions is reduced by NumPy, which adds these numbers in the same order. So the
+    bits of a result do not depend on the size of the array. NumPy adds 8 numbers in another order,
+    so 8 actions always use the loop.
+    """
+    A = x.shape[-1]
+    if A > 8 or (A < 8 and x.size <= SMALL):
+        return onp.asarray(ufunc.reduce(x, axis=-1, keepdims=True))
+    return onp.asarray(reduce(ufunc, [x[..., a] for a in range(A)]))[..., None]
+
+
+_sum_node = primitive(partial(over_actions, onp.add))
+defvjp(_sum_node, lambda ans, x: lambda g: np.broadcast_to(g, np.shape(x)))
+
+
+def sum_over_actions(x: Any) -> Any:
+    """Return the sum over the actions, as one node of a trace. [..., A] -> [..., 1]"""
+    return _sum_node(x) if isbox(x) else over_actions(onp.add, x)
 
 
 def _of_actions(name: str, x: Array) -> Array:
@@ -154,6 +151,40 @@ def uniform(shape: tuple[int, int]) -> Array:
     return onp.full(arguments.pair("shape", shape), 1 / shape[1])
 
 
+def _check(*fields: Any) -> tuple[Any, ...]:
+    """Return the fields of a policy; TypeError unless they are four functions and a word."""
+    for name, value in zip(Policy._fields, fields[:-1], strict=False):
+        arguments.function(name, value)
+    arguments.instance("word", fields[-1], str)
+    return fields
+
+
+@checked(_check)
+class Policy(NamedTuple):
+    """A policy: a function that makes parameters, and three functions of these parameters.
+
+    If the parameters have leading axes, the logits z have these leading axes too. f is any function
+    of z, and u = df/dz. `forward` returns z and the values `hidden`, which the derivatives use
+    again. The argument `curvature` of `hessian_product` is a function: it multiplies the second
+    derivative d2f/dz2 by delta_z, the derivative of z along v. Only `init` checks its arguments.
+    """
+
+    init: Callable[[Rng, int, int], Tree]  # (rng, S, A) -> parameters
+    forward: Callable[[Tree], tuple[Any, Any]]  # parameters -> (z [..., S, A], hidden)
+    backward: Callable[[Tree, Any, Any], Tree]  # (parameters, hidden, u) -> df/dparameters
+    hessian_product: Callable[[Tree, Any, Tree, Array, Callable[[Array], Array]], Tree]
+    # (parameters, hidden, v, u, curvature) -> the Hessian of f in the parameters, times v
+    word: str  # the word that `parse` turns into this policy
+
+    def logits(self, params: Tree) -> Any:
+        """Return the logits z. [..., S, A]"""
+        return self.forward(params)[0]
+
+    def pullback(self, params: Tree, u: Any) -> Tree:
+        """Return the gradient of f in the parameters from u = df/dz [..., S, A]."""
+        return self.backward(params, self.forward(params)[1], u)
+
+
 def _table_init(rng: Rng, num_states: int, num_actions: int) -> Tree:
     arguments.generator("rng", rng)
     return {"logits": onp.zeros(arguments.pair("shape", (num_states, num_actions)))}
@@ -178,64 +209,3 @@ tabular = Policy(
     hessian_product=_table_hessian_product,
     word="table",
 )
-
-
-def _network_init(rng: Rng, num_states: int, num_actions: int, hidden: int) -> Tree:
-    S, A = arguments.whole("S", num_states), arguments.whole("A", num_actions)
-    W1 = arguments.generator("rng", rng).standard_normal((S, hidden))
-    W2 = 0.01 * rng.standard_normal((hidden, A)) / onp.sqrt(hidden)
-    return {"W1": W1, "b1": onp.zeros(hidden), "W2": W2, "b2": onp.zeros(A)}
-
-
-def _network_forward(params: Tree) -> tuple[Any, Any]:
-    """Return the logits and the activations h of all states, eq. (7). [..., S, A], [..., S, H]"""
-    h = np.tanh(params["W1"] + params["b1"][..., None, :])
-    return np.matmul(h, params["W2"]) + params["b2"][..., None, :], h
-
-
-def _network_backward(params: Tree, h: Any, u: Any) -> Tree:
-    """Return the gradient of f in the parameters from u = df/dz, eq. (8)."""
-    g = np.matmul(u, np.swapaxes(params["W2"], -1, -2)) * (1 - h * h)
-    dW2 = np.matmul(np.swapaxes(h, -1, -2), u)
-    return {"W1": g, "b1": np.sum(g, axis=-2), "W2": dW2, "b2": np.sum(u, axis=-2)}
-
-
-def _network_hessian_product(params: Tree, h: Array, v: Tree, u: Array, curvature: Any) -> Tree:
-    """Return the Hessian of f in the parameters, times v, eq. (9)."""
-    W2_T, V2_T = params["W2"].swapaxes(-1, -2), v["W2"].swapaxes(-1, -2)
-    slope = 1 - h * h
-    delta_h = slope * (v["W1"] + v["b1"][..., None, :])
-    delta_z = delta_h @ params["W2"] + h @ v["W2"] + v["b2"][..., None, :]
-    delta_u = curvature(delta_z)
-    # The arrays [M, S, H] are large, and a new one costs more than its arithmetic.
-    delta_g, last = delta_u @ W2_T, 2 * (u @ W2_T) * h * delta_h
-    delta_g += u @ V2_T
-    delta_g *= slope
-    delta_g -= last
-    dW2 = onp.swapaxes(delta_h, -1, -2) @ u + onp.swapaxes(h, -1, -2) @ delta_u
-    return {"W1": delta_g, "b1": delta_g.sum(-2), "W2": dW2, "b2": delta_u.sum(-2)}
-
-
-def mlp(hidden: int = 64) -> Policy:
-    """Return the network with `hidden` tanh units, eqs. (7)-(9)."""
-    hidden = arguments.whole("hidden", hidden)
-    return Policy(
-        init=partial(_network_init, hidden=hidden),
-        forward=_network_forward,
-        backward=_network_backward,
-        hessian_product=_network_hessian_product,
-        word=f"network:{hidden}",
-    )
-
-
-def parse(word: str) -> Policy:
-    """Return the policy of a word: `table`, `network`, or `network:16` with 16 hidden units.
-
-    >>> parse("network").word
-    'network:64'
-    """
-    kind, _, hidden = arguments.instance("policy", word, str).partition(":")
-    rule = "policy must be table, network or network:H with H hidden units"
-    digits = kind == "network" and re.fullmatch("[0-9]{1,9}", hidden) is not None
-    arguments.require(word in ("table", "network") or digits, rule, repr(word))
-    return tabular if kind == "table" else mlp(int(hidden)) if hidden else mlp()

@@ -58,8 +58,7 @@ import numpy as np
 from metarl_min.basics import trees
 from metarl_min.basics.arguments import array, floats, instance, real, require, shaped, truths
 from metarl_min.basics.trees import Array, Tree
-from metarl_min.mdps.action_sums import sum_over_actions
-from metarl_min.mdps.policies import log_softmax
+from metarl_min.mdps.policies import log_softmax, sum_over_actions
 
 CLIP_RULE = "clip must be positive"
 

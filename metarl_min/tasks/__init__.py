@@ -17,7 +17,7 @@ of the task, and the state tells the time. An example is `restless_arms`.
 
 A family is made by a function with keyword-only parameters. The annotation of a parameter says how
 the command line reads a word `key=value`. For example, the annotation
-`Annotated[Policy, policies.parse]` says that `policies.parse` reads the value. The docstring says
+`Annotated[Policy, networks.parse]` says that `networks.parse` reads the value. The docstring says
 what each parameter means. To add a family, write such a function in a file of this folder, and add
 the function to `registry.FAMILIES`. A function in a file outside the package has the name
 `path/to/file.py:function` on the command line. The functions in a Family are functions of a module,

@@ -13,6 +13,7 @@ from metarl_min.mdps import (
     environment_tables,
     mdp,
     mdp_tables,
+    networks,
     optimum,
     policies,
     prepared_mdps,
@@ -43,7 +44,7 @@ PROBS = policies.softmax(Z)
 V = np.array([[0.5, -1.5], [1.0, 0.25], [-0.75, 2.0]])
 TABLES = rollouts.sampler(BATCH, rollouts.deterministic)
 EPISODES = rollouts.sample(rng(), TABLES, PROBS, 2, 4)
-NETWORK = policies.mlp(3)
+NETWORK = networks.mlp(3)
 AGENT = table_agent(PROBS)
 BETA = priors.BetaArms(np.array([1.0, 2.0]), np.array([1.0, 3.0]))
 NORMAL = priors.GaussianArms(np.array([0.5, -1.0]), np.array([1.0, 2.0]), 0.5)
@@ -136,17 +137,17 @@ CALLS = {
     ),
     "priors.prior_means": call(priors.prior_means, prior=BETA),
     "priors.prior_means:normal": call(priors.prior_means, prior=NORMAL),
-    "policy.Policy": call(policies.Policy, {"word": "*"}, _start, **NETWORK._asdict()),
+    "policies.Policy": call(policies.Policy, {"word": "*"}, _start, **NETWORK._asdict()),
     "policies.softmax": call(policies.softmax, {"logits": "shape"}, logits=Z),
     "policies.log_softmax": call(policies.log_softmax, {"logits": "shape"}, logits=Z),
     "policies.entropy": call(policies.entropy, {"logits": "shape"}, logits=Z),
     "policies.kl": call(policies.kl, logits=Z, other=V),
     "policies.greedy": call(policies.greedy, {"probs": "shape sign"}, probs=PROBS),
     "policies.uniform": call(policies.uniform, shape=(3, 2)),
-    "policies.mlp": call(policies.mlp, None, lambda p: p.init(rng(), 3, 2), hidden=3),
-    "policies.parse": call(policies.parse, word="network:3"),
+    "networks.mlp": call(networks.mlp, None, lambda p: p.init(rng(), 3, 2), hidden=3),
+    "networks.parse": call(networks.parse, word="network:3"),
     **_policy("policies.tabular", policies.tabular),
-    **_policy("policies.mlp", NETWORK),
+    **_policy("networks.mlp", NETWORK),
     "prepared_mdps.prepare_traced": call(prepared_mdps.prepare_traced, LONG, mdp=BATCH, **exact),
     "prepared_mdps.prepare": call(prepared_mdps.prepare, LONG, mdp=BATCH, **exact),
     "prepared_mdps.fitted": call(

@@ -8,7 +8,7 @@ from autograd import grad
 
 from metarl_min.basics import trees
 from metarl_min.gradients import adaptation, objectives
-from metarl_min.mdps import mdp, policies
+from metarl_min.mdps import mdp, networks, policies
 from metarl_min.tasks.bandits import bandit
 from metarl_min.tasks.gridworlds import gridworld
 
@@ -22,7 +22,7 @@ FAMILIES = {
     "gridworld": gridworld(size=2, start=0, horizon=2),
     "slippery, ending at the goal": gridworld(size=2, start=0, horizon=2, slip=0.3, terminate=1),
 }
-POLICIES = {"table": policies.tabular, "network": policies.mlp(3)}
+POLICIES = {"table": policies.tabular, "network": networks.mlp(3)}
 
 
 def problem(family, policy, num_tasks=3, seed=0):

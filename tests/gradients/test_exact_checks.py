@@ -9,7 +9,7 @@ from metarl_min.basics import trees
 from metarl_min.gradients import adaptation, exact_mistakes
 from metarl_min.gradients.exact_checks import check_exact_meta_gradient
 from metarl_min.gradients.exact_mistakes import ExactProblem, standard_exact_problems
-from metarl_min.mdps import policies
+from metarl_min.mdps import networks
 from metarl_min.mdps.mdp import take_tasks
 
 BANDITS, MDPS = standard_exact_problems()
@@ -215,7 +215,7 @@ def test_a_field_out_of_range_is_refused_also_where_it_is_replaced(field, value,
 
 
 def test_a_network_and_step_sizes_of_each_parameter_are_checked_too():
-    policy = policies.mlp(2)
+    policy = networks.mlp(2)
     rng = np.random.default_rng(0)
     theta = policy.init(rng, 2, 2)
     theta = trees.map_leaves(lambda x: 0.5 * rng.standard_normal(x.shape), theta)

@@ -5,7 +5,8 @@ import pytest
 
 from metarl_min.gradients.forward_passes import forward_passes, passes_of_path, take_steps
 from metarl_min.gradients.objectives import expected_return_objective
-from metarl_min.mdps.policies import mlp, tabular
+from metarl_min.mdps.networks import mlp
+from metarl_min.mdps.policies import tabular
 from metarl_min.tasks.gridworlds import gridworld
 
 

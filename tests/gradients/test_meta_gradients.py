@@ -25,7 +25,7 @@ from metarl_min.gradients.meta_gradients import (
     Moments,
     Problem,
 )
-from metarl_min.mdps import policies
+from metarl_min.mdps import networks, policies
 from metarl_min.mdps.mdp import MDP
 from metarl_min.tasks.bandits import bandit_mdps
 
@@ -118,7 +118,7 @@ def gap(x, y):
 
 # ---- the truth, against loops and complex steps ----
 
-NETWORK = policies.mlp(2)
+NETWORK = networks.mlp(2)
 ORACLES = [  # task, policy, N, K, baseline, gamma
     *[("bandit", policies.tabular, N, K, 0.0, 1.0) for N in (1, 2, 3) for K in (0, 1, 2)],
     *[

@@ -10,7 +10,7 @@ from metarl_min.gradients import inner_steps, meta_gradients
 from metarl_min.gradients.estimators import ESTIMATORS, InnerStep, emaml, plain
 from metarl_min.gradients.meta_gradients import Problem, standard_problems
 from metarl_min.gradients.monte_carlo import compare_by_sampling
-from metarl_min.mdps import noises, policies
+from metarl_min.mdps import networks, noises, policies
 from metarl_min.tasks import gridworlds
 
 PROBLEMS = {
@@ -72,7 +72,7 @@ def test_a_bias_on_common_data_sets_has_a_smaller_error_than_a_mean():
 
 def test_a_task_too_large_to_enumerate_with_a_network():
     grid = gridworlds.gridworld(size=3, start=4, goals=(8,), horizon=6)
-    policy = policies.mlp(4)
+    policy = networks.mlp(4)
     problem = Problem(
         inner=InnerStep(policy=policy, alpha=0.3, baseline=0.0),
         theta=policy.init(rng(1), 9, 5),

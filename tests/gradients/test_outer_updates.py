@@ -20,7 +20,7 @@ from metarl_min.gradients import (
 from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.gradients.outer_updates import Settings, ascent, clipped, trpo
 from metarl_min.gradients.step_sizes import LEARN_ALPHA
-from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps import networks, policies, rollouts
 from metarl_min.tasks.bandits import bandit
 
 FAMILY = bandit(arms=3, pulls=5)
@@ -96,7 +96,7 @@ def test_theta_and_alpha_ascend_as_one_vector_would(learn_alpha, optimizer):
 
 
 def test_step_sizes_of_parameters_that_do_not_adapt_are_not_learned():
-    policy = policies.mlp(3)
+    policy = networks.mlp(3)
     settings = settings_for(ascent(sgd(0.2)), "each", policy=policy, adapt=("W2", "b2"))
     theta = trees.map_leaves(lambda x: x + 0.3, policy.init(rng(0), 1, 3))
     state = outer_updates.init(settings, theta)

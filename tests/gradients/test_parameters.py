@@ -5,9 +5,9 @@ import pytest
 from autograd import grad
 
 from metarl_min.gradients.parameters import check_parameters, check_step_sizes
-from metarl_min.mdps import policies
+from metarl_min.mdps import networks, policies
 
-NETWORK = policies.mlp(2)
+NETWORK = networks.mlp(2)
 THETA = NETWORK.init(np.random.default_rng(0), 3, 4)
 EACH = {name: np.zeros((5, *leaf.shape)) for name, leaf in THETA.items()}
 

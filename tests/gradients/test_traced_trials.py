@@ -16,7 +16,7 @@ from metarl_min.gradients import (
 from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.gradients.forward_passes import gradient
 from metarl_min.gradients.traced_trials import META_GRADIENTS, TRACED
-from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps import networks, policies, rollouts
 from metarl_min.tasks.bandits import bandit
 
 FAMILIES = {"bandit": bandit(arms=3, pulls=5), "gridworld": small_grid()}
@@ -35,7 +35,7 @@ def sampled(family, policy=policies.tabular, inner_episodes=2):
     return how, trial, trial_gradients.outer_surrogates(trial.stages, advantages, sampler.shape)
 
 
-@pytest.mark.parametrize("policy", [policies.tabular, policies.mlp(3)], ids=["table", "network"])
+@pytest.mark.parametrize("policy", [policies.tabular, networks.mlp(3)], ids=["table", "network"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_trace_with_plain_weights_is_the_chain(family, policy):
     how, trial, outer = sampled(FAMILIES[family], policy)
@@ -92,7 +92,7 @@ def test_the_gradient_in_alpha_of_the_last_step_is_that_of_plain_for_every_estim
 
 
 def test_reptile_has_no_outer_objective_and_sums_the_inner_gradients_that_adapt():
-    how, trial, _ = sampled(FAMILIES["gridworld"], policies.mlp(3))
+    how, trial, _ = sampled(FAMILIES["gridworld"], networks.mlp(3))
     reptile = META_GRADIENTS["reptile"]
     advantages = reptile.advantages(trial.stages, [1.0] * len(trial.stages))
     outer = trial_gradients.outer_surrogates(trial.stages, advantages, (9, 5))

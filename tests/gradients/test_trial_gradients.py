@@ -12,7 +12,7 @@ from metarl_min.basics import trees
 from metarl_min.gradients import adaptation, objectives, trial_gradients, trials
 from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.gradients.forward_passes import gradient
-from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps import networks, policies, rollouts
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks import family_of_candidates
 from metarl_min.tasks.bandits import bandit
@@ -73,7 +73,7 @@ def expectation(estimator, name, policy, weights):
 
 @pytest.mark.verifies("trial_gradients.1", "trial_gradients.2", "trials.1", "trials.2")
 @pytest.mark.parametrize("early_weight", [1.0, 0.0])
-@pytest.mark.parametrize("policy", [policies.tabular, policies.mlp(2)], ids=["table", "network"])
+@pytest.mark.parametrize("policy", [policies.tabular, networks.mlp(2)], ids=["table", "network"])
 @pytest.mark.parametrize("name", CASES)
 def test_second_order_with_score_term_is_unbiased_for_the_return_of_the_trial(
     name, policy, early_weight
@@ -217,7 +217,7 @@ def test_the_gradient_in_one_step_size_is_the_sum_over_the_parameters(name):
     assert in_alpha["logits"].sum() == pytest.approx(slope, rel=1e-6)
 
 
-@pytest.mark.parametrize("policy", [policies.tabular, policies.mlp(3)], ids=["table", "network"])
+@pytest.mark.parametrize("policy", [policies.tabular, networks.mlp(3)], ids=["table", "network"])
 def test_the_gradient_of_first_order_in_alpha_holds_the_inner_gradients_fixed(policy):
     how, trial, outer = sampled(small_grid(), trial_gradients.fomaml, policy=policy)
     in_theta, in_alpha = trial_gradients.fomaml.gradients(how, trial, outer)
@@ -235,7 +235,7 @@ def test_the_gradient_of_first_order_in_alpha_holds_the_inner_gradients_fixed(po
     assert by_hand.relative_error(in_theta, truth) < 1e-12
 
 
-@pytest.mark.parametrize("policy", [policies.tabular, policies.mlp(3)], ids=["table", "network"])
+@pytest.mark.parametrize("policy", [policies.tabular, networks.mlp(3)], ids=["table", "network"])
 @pytest.mark.parametrize("name", ALL)
 def test_the_forward_passes_that_a_trial_keeps_change_no_bit_of_the_gradients(name, policy):
     how, trial, outer = sampled(small_grid(), ALL[name], policy=policy)

@@ -8,7 +8,7 @@ from problems import small_grid
 
 from metarl_min.gradients import adaptation, objectives, trials
 from metarl_min.gradients.adaptation_settings import adaptation as resolve
-from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps import networks, policies, rollouts
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks.bandits import bandit
 from metarl_min.tasks.gridworlds import gridworld
@@ -33,7 +33,7 @@ def handed_out(stages, seen):
 
 
 @pytest.mark.verifies("trials.1", "trials.2")
-@pytest.mark.parametrize("policy", [policies.tabular, policies.mlp(2)])
+@pytest.mark.parametrize("policy", [policies.tabular, networks.mlp(2)])
 @pytest.mark.parametrize(("inner_steps", "inner_episodes"), [(2, 1), (1, 2), (0, None)])
 def test_a_trial_adapts_to_whatever_episodes_it_is_given_as_by_loops(
     policy, inner_steps, inner_episodes
@@ -124,7 +124,7 @@ def test_greedy_sampling_takes_a_most_probable_action():
 
 
 def test_only_parameters_that_are_named_adapt():
-    family, policy = bandit(arms=3), policies.mlp(2)
+    family, policy = bandit(arms=3), networks.mlp(2)
     theta = policy.init(rng(0), 1, 3)
     how = resolve(family, policy=policy, adapt=("W2", "b2"))
     sizes = trials.step_sizes(how, theta, 0.5)

@@ -17,13 +17,13 @@ from metarl_min.gradients import adaptation, objectives, stage_tables, trials
 from metarl_min.gradients import trust_region as tr
 from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.gradients.trials import Trial
-from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps import networks, policies, rollouts
 from metarl_min.mdps.episodes import map_fields
 from metarl_min.mdps.rollouts import Episodes
 from metarl_min.tasks.bandits import bandit
 
 seeds = st.integers(0, 10**6)
-POLICIES = {"table": policies.tabular, "network": policies.mlp(3)}
+POLICIES = {"table": policies.tabular, "network": networks.mlp(3)}
 
 
 def definite(rng, D):

@@ -14,7 +14,8 @@ from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.learners import es_maml as module
 from metarl_min.learners.es_maml import by_hill_climbing, es_maml
 from metarl_min.mdps import policies, rollouts
-from metarl_min.mdps.policies import mlp, tabular
+from metarl_min.mdps.networks import mlp
+from metarl_min.mdps.policies import tabular
 from metarl_min.tasks.gridworlds import gridworld
 
 GRID = gridworld(size=3, start=4, horizon=4, episodes=4)

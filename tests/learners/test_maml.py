@@ -31,7 +31,7 @@ from metarl_min.learners.maml import (
     maml,
     whole_trial,
 )
-from metarl_min.mdps import policies, rollouts
+from metarl_min.mdps import networks, policies, rollouts
 from metarl_min.tasks import Unsupported
 from metarl_min.tasks.bandits import bandit
 from metarl_min.tasks.random_mdps import mdp
@@ -44,7 +44,7 @@ def started(learner, seed=0):
 
 
 @pytest.mark.parametrize("make", [maml, fomaml])
-@pytest.mark.parametrize("policy", [policies.tabular, policies.mlp(4)], ids=["table", "network"])
+@pytest.mark.parametrize("policy", [policies.tabular, networks.mlp(4)], ids=["table", "network"])
 @pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)
 def test_a_step_is_a_function_of_its_seed_and_survives_pickling(make, policy, objective):
     made = make(small_grid(horizon=5), policy=policy, objective=objective, num_tasks=8)
@@ -94,7 +94,7 @@ def test_info_has_the_returns_before_and_after_the_inner_steps_and_what_was_upda
 
 
 def test_info_has_the_learned_step_sizes_with_which_the_trials_were_played():
-    for name, policy in (("scalar", policies.tabular), ("each", policies.mlp(3))):
+    for name, policy in (("scalar", policies.tabular), ("each", networks.mlp(3))):
         rule = LEARN_ALPHA[name]
         learner = maml(bandit(pulls=3), policy=policy, learn_alpha=rule, alpha=2.0, num_tasks=9)
         state, info = learner.step(rng(1), started(learner))
@@ -184,7 +184,7 @@ OUTERS = {"trpo": trpo(max_kl=0.05), "clipped": clipped(0.3, adam(0.05))}
 @pytest.mark.parametrize(("update", "policy"), [("trpo", "network:8"), ("clipped", "table")])
 def test_a_trust_region_and_a_clipped_surrogate_learn_too(update, policy):
     family = bandit(arms=3, pulls=4, prior=((1, 1), (1, 4), (1, 4)))
-    learner = maml(family, outer=OUTERS[update], policy=policies.parse(policy), num_tasks=100)
+    learner = maml(family, outer=OUTERS[update], policy=networks.parse(policy), num_tasks=100)
     first = state = started(learner)
     num_refused = 0
     for i in range(10 if policy == "table" else 15):
@@ -243,7 +243,7 @@ def test_a_sampled_step_of_every_estimator_moves_and_stays_finite(estimator, pol
         learner = maml(
             GRID,
             estimator=META_GRADIENTS[estimator],
-            policy=policies.parse(policy),
+            policy=networks.parse(policy),
             learn_alpha=LEARN_ALPHA[learn_alpha],
             num_tasks=8,
         )
@@ -286,7 +286,7 @@ def test_the_settings_are_words_with_every_default_filled_in():
         estimator=META_GRADIENTS["dice"],
         objective=after_adaptation,
         learn_alpha=one_alpha,
-        policy=policies.mlp(16),
+        policy=networks.mlp(16),
         adapt=("W2", "b2"),
     )
     changed = {"estimator": "dice", "objective": "adapted", "learn_alpha": "scalar"}
@@ -400,7 +400,7 @@ def test_an_estimator_of_your_own_takes_part():
 def test_to_name_every_parameter_is_to_name_none():
     thetas = []
     for adapt in ((), ("W1", "b1", "W2", "b2")):
-        learner = maml(bandit(arms=2), adapt=adapt, policy=policies.mlp(3), num_tasks=2)
+        learner = maml(bandit(arms=2), adapt=adapt, policy=networks.mlp(3), num_tasks=2)
         thetas.append(learner.step(rng(1), started(learner))[0].theta)
     assert trees_equal(*thetas)
 
@@ -434,7 +434,7 @@ def test_every_baseline_adapts(baseline):
 
 def one_step(family=GRID, **settings):
     """A step of sgd with a network whose last layer alone adapts."""
-    some = {"policy": policies.mlp(3), "adapt": ("W2", "b2"), "outer": ascent(sgd(0.05))}
+    some = {"policy": networks.mlp(3), "adapt": ("W2", "b2"), "outer": ascent(sgd(0.05))}
     learner = maml(family, num_tasks=6, **(some | settings))
     state = started(learner)
     state = state._replace(theta=trees.map_leaves(lambda x: x + 0.3, state.theta))
@@ -445,7 +445,7 @@ def test_only_what_is_named_adapts_towards_the_exact_objective():
     state, _, info = one_step(objective=exact_return)
     J = objectives.expected_return_objective(GRID.sample(rng(1), 6), 4)
     alpha = {name: np.full_like(x, 8.0 * (name in ("W2", "b2"))) for name, x in state.theta.items()}
-    truth = adaptation.adapted_return(policies.mlp(3), state.theta, alpha, 2, J)
+    truth = adaptation.adapted_return(networks.mlp(3), state.theta, alpha, 2, J)
     assert info.per_episode[0] == pytest.approx(truth, rel=1e-12)
 
 

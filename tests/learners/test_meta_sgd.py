@@ -9,7 +9,7 @@ from metarl_min.basics import trees
 from metarl_min.gradients import adaptation, objectives
 from metarl_min.gradients.forward_passes import gradient
 from metarl_min.learners.meta_sgd import meta_sgd
-from metarl_min.mdps import policies
+from metarl_min.mdps import networks, policies
 from metarl_min.tasks.bandits import bandit
 from metarl_min.tasks.gridworlds import gridworld
 
@@ -34,7 +34,7 @@ def test_each_parameter_moves_by_its_own_step_size():
 
 
 @pytest.mark.verifies("adaptation.6")
-@pytest.mark.parametrize("policy", [policies.tabular, policies.mlp(3)])
+@pytest.mark.parametrize("policy", [policies.tabular, networks.mlp(3)])
 @pytest.mark.parametrize("num_steps", [1, 2, 3])
 def test_the_gradient_in_alpha_is_that_of_the_enumerated_objective(policy, num_steps):
     theta, alpha, J = problem(policy, 1)

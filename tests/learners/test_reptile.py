@@ -10,7 +10,7 @@ from metarl_min.gradients.adaptation_settings import adaptation as resolve
 from metarl_min.gradients.outer_updates import ascent
 from metarl_min.learners.maml import exact_return
 from metarl_min.learners.reptile import reptile
-from metarl_min.mdps import policies
+from metarl_min.mdps import networks, policies
 from metarl_min.tasks.bandits import bandit, bandit_mdps
 
 BANDIT = bandit(arms=3, pulls=6)
@@ -139,7 +139,7 @@ def test_one_step_of_sgd_is_beta_times_the_direction():
 
 
 def test_only_parameters_that_adapt_move():
-    policy = policies.mlp(3)
+    policy = networks.mlp(3)
     learner = reptile(BANDIT, policy=policy, adapt=("W2", "b2"), num_tasks=6)
     state = learner.init(np.random.default_rng(0))
     after, _ = learner.step(np.random.default_rng(1), state)
