@@ -46,9 +46,9 @@ the hidden state before step t:
 
     the rows of x_t and h_t are tasks, so the products in df/dW and df/dU sum over the tasks
     df/db and df/dc also need a sum over the tasks, which (5) does not show
-    x W + b has the gradient (d_r, d_u, d_n) and the derivative x in W:     df/dW and df/db
-    h U has the gradient (d_r, d_u, d_q) and the derivative h in U:         df/dU
-    q has the gradient d_q, and c is added in q:                            df/dc
+    f has the gradient (d_r, d_u, d_n) in x W + b, and x W has the derivative x in W:   df/dW, df/db
+    f has the gradient (d_r, d_u, d_q) in h U, and h U has the derivative h in U:       df/dU
+    f has the gradient d_q in q, and c is added in q:                                   df/dc
     f depends on h' of step t through the outputs of step t, such as logits and values,
     and through step t + 1: so g is the gradient from the outputs plus df/dh of step t + 1
 

@@ -71,7 +71,7 @@ def require_parameters(
 ) -> None:
     """Raise a ValueError unless theta has the names and shapes that `policy.init` gives.
 
-    All leaves may have the same further axes before these shapes, such as [P].
+    A leaf may have leading axes before its shape, such as [P]. They are the same for all leaves.
     """
     # In evolution, each generation makes a new policy with the same `init`. `_shapes` is cached by
     # `init`, so it draws no new parameters.

@@ -21,12 +21,12 @@ decomposition. The initial parameters are:
          sign of R_jj                                     [Saxe et al. 2014; Mezzadri 2007]
     (3)  uniform on (-l, l), l = sqrt(6 / (rows + columns))      [Glorot and Bengio 2010]
 
-The columns of (2) are orthonormal. A matrix with fewer rows than columns is the transpose of a
-matrix by (2), so its rows are orthonormal. The signs in (2) make all orthogonal matrices equally
-likely. The variance of (3) is l^2 / 3 = 2 / (rows + columns), which lies between 1 / rows and
-1 / columns. Each entry of x W is a sum over the rows of W. So with the variance 1 / rows, the
-entries of x W would be about as large as the entries of x. Each entry of the gradient in x is a sum
-over the columns of W. So with the variance 1 / columns, the gradient would keep its size too.
+The columns of Q are orthonormal. If a matrix has fewer rows than columns, (2) gives its transpose,
+so its rows are orthonormal. The signs in (2) make all orthogonal matrices equally likely. The
+variance of (3) is l^2 / 3 = 2 / (rows + columns), which lies between 1 / rows and 1 / columns. Each
+entry of x W is a sum over the rows of W. So with the variance 1 / rows, the entries of x W would be
+about as large as the entries of x. Each entry of the gradient in x is a sum over the columns of W.
+So with the variance 1 / columns, the gradient would keep its size too.
 
 In this module, T is the number of all steps of a trial. So T of this module is N times the T of the
 other modules.
@@ -165,7 +165,7 @@ def _head_gradients(
     """
     g = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
     head_gradient = {
-        "U_heads": sum(step.h_after.T @ row for step, row in zip(steps, g, strict=True)),
+        "U_heads": sum(step.h_after.T @ g_t for step, g_t in zip(steps, g, strict=True)),
         "c_heads": g.sum((0, 1)),
     }
     return g @ params["U_heads"].T, head_gradient
@@ -174,7 +174,7 @@ def _head_gradients(
 def gru_gradient(
     params: Tree, x: Array, memories: Any, logit_gradients: Array, value_gradients: Array
 ) -> Tree:
-    """Return the gradient of the GRU in all parameters, by eq. (1), cells (4) and cells (5).
+    """Return the gradient of f in all parameters, by eq. (1), cells (4) and cells (5).
 
     The arguments are the arguments of `protocol.gradient` without `policy`.
     """
@@ -217,7 +217,7 @@ def _lstm_step(params: Tree, memory: LSTMStep, x: Any) -> tuple[LSTMStep, Any, A
 def lstm_gradient(
     params: Tree, x: Array, memories: Any, logit_gradients: Array, value_gradients: Array
 ) -> Tree:
-    """Return the gradient of the LSTM in all parameters, by eq. (1), lstm_cells (2) and (3).
+    """Return the gradient of f in all parameters, by eq. (1), lstm_cells (2) and (3).
 
     The arguments are the arguments of `protocol.gradient` without `policy`.
     """
