@@ -26,10 +26,10 @@ this module, eps limits the distance of a ratio from 1:
                      + eta Ent_t - (target_t - V_t)^2 / 4 )
                                            [Schulman et al. 2017, eqs. 7, 9; Mnih et al. 2016]
 
-In (2), the second argument of the min is called the clip term. The clip term is constant if the
-ratio is more than eps away from 1. Because of the min, f then does not grow if the ratio moves
-farther away from 1. The factor 1/4 is a product: 1/2 is the usual factor of a squared error, and
-another 1/2 is the weight of the values. The gradients of f are:
+In (2), the second argument of the min is called the clip term. It is constant if the ratio is more
+than eps away from 1. If such a ratio moves farther away from 1, the min does not grow: either it is
+the constant clip term, or it falls. The factor 1/4 is a product: 1/2 is the usual factor of a
+squared error, and another 1/2 is the weight of the values. The gradients of f are:
 
     (3)  df/dz_t = k_t ratio_t Adv_t (1{a_t} - pi_t) + eta dEnt_t/dz_t,
          k_t = 0 if the clip term of (2) is less than ratio_t Adv_t, else 1   [derivative of (2)]
@@ -129,6 +129,7 @@ def logit_gradient(
     _check_steps(alive, old_log_probs=old_log_probs, adv=adv)
     shaped("logits", alive, _check_actions(logits, onehot), "alive")
     real("entropy_weight", entropy_weight, 0)
+    # A float may be infinite, which `real` does not accept.
     require((clip if isinstance(clip, float) else real("clip", clip)) > 0, CLIP_RULE, clip)
     log_probs = log_softmax(logits)
     probs = np.exp(log_probs)
@@ -165,7 +166,8 @@ def clip_norm(g: Tree, limit: float) -> tuple[Tree, float]:
     largest = float(np.max([np.abs(leaf).max(initial=0.0) for leaf in g.values()]))
     if not np.isfinite(largest):
         raise FloatingPointError(f"a gradient must be finite, got an entry {largest}")
-    # The squares of g are too large for a float. The squares of g / largest are at most 1.
+    # The sum of the squares of g is too large for a float. The squares of g_short are at most 1.
+    # The length of g_short is |g| / largest.
     g_short = trees.scale(g, 1 / largest)
     norm = _norm(g_short)
     return (trees.scale(g_short, limit / norm) if norm > limit / largest else g), norm * largest

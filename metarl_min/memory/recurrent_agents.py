@@ -112,7 +112,7 @@ def _require_logits(logits: Array) -> None:
 def _require_numbers(largest: Array) -> None:
     """Raise a FloatingPointError unless the largest logit of each row is a finite number."""
     # One sum of squares is faster to test than all entries. If the sum is not finite, an entry is
-    # not finite, or its square is too large for a float.
+    # not finite, or the sum is too large for a float.
     if math.isfinite(np.vdot(largest, largest)):
         return
     finite = np.isfinite(largest)
@@ -136,8 +136,8 @@ def _sample(rng: Rng, logits: Array) -> Array:
     largest = columns.max(0)  # NaN if a logit is NaN
     _require_numbers(largest)
     sums = np.exp(columns - largest).cumsum(0)  # sums[-1] is the normaliser
-    drawn = rng.random(sums.shape[1:]) * sums[-1]
-    return np.asarray((drawn >= sums).sum(0))
+    threshold = rng.random(sums.shape[1:]) * sums[-1]
+    return np.asarray((threshold >= sums).sum(0))
 
 
 def greedy_actions(rng: Rng, logits: Array) -> Array:

@@ -96,7 +96,7 @@ def update_of_words(
 def _check_settings(*fields: Any) -> tuple[Any, ...]:
     """Return the fields of `Settings`. Each number becomes an int or a float of Python."""
     *numbers, update = fields
-    by_name = dict(zip(Settings._fields, numbers, strict=False))
+    by_name = dict(zip(Settings._fields, numbers, strict=False))  # all fields except `update`
     for name, value in by_name.items():
         if name in ("hidden", "num_tasks", "iterations"):
             by_name[name] = whole(name, value)
