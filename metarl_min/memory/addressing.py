@@ -3,8 +3,9 @@
 Row i of the memory has an address and a content, which are vectors. In this module, R is the number
 of rows, and W is the number of entries of a vector. At each step, a network gives a key, a vector
 to write, a gate in (0, 1) and a strength of at least 1. Let f be the number to differentiate. Each
-of (1), (3), (5), (8) and (10) defines a function. The next equation gives the gradients of f in the
-arguments of the function, from the gradient g of f in the result of the function.
+of (1), (3), (5), (8) and (10) defines a function. Each of (2), (4), (6), (9) and (11) gives the
+gradients of f in the arguments of the function before it. There, g is the gradient of f in the
+result of this function.
 
 The similarity of the key and an address is the cosine of the angle between these two vectors:
 
@@ -17,8 +18,8 @@ If a length is below 1e-3, it is replaced by 1e-3. So the similarity to an addre
                                                                       [derivation]
 
     key . address_i has the derivative address_i in the key:                     first term
-    |key| has the derivative key / |key|, so 1 / |key| has -key / |key|^3,
-    and the other factors of (1) are similarity_i |key|:                         second term
+    1 / |key| has the derivative -key / |key|^3, and in (1) it is multiplied by
+    key . address_i / |address_i| = similarity_i |key|:                          second term
     a length that is replaced by 1e-3 is constant:                               no second term
     (1) does not change if key and address_i change places:                      df/daddress_i
 

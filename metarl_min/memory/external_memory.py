@@ -211,7 +211,7 @@ def memory_gradient(
     feature_gradients = head_gradients @ params["U_heads"].T  # H columns for h, W for `read`
     weights_of_read = params["W"][x.shape[-1] :]  # the rows that multiply the previous `read`
     ones = onp.ones_like(x[0, :, 0])  # ones @ y is the sum over the tasks, faster than y.sum(0)
-    # g_after is the gradient in the memory after step t. Its field `cache` stays None.
+    # g_after is the gradient in the memory after step t. `[:-1]` leaves out the field `cache`.
     H, g_after = len(params["U"]), Memory(*map(onp.zeros_like, memories[0][:-1]))
     for t in range(len(x) - 1, -1, -1):
         before, after, head_gradient = memories[t], memories[t + 1], head_gradients[t]
