@@ -9,8 +9,8 @@ In this module, e is the unit vector of a coordinate, and h is the length of a s
 
 The Taylor series exists only if f is analytic. `abs`, `conj`, `real`, `round` and `np.linalg.norm`
 are not analytic: they lose the imaginary part of their argument, or change its sign, without an
-error. So the result is compared with finite differences along two lines, which need only real
-numbers.
+error. So the result is compared with finite differences along two lines. For these differences, f
+is called with real numbers only.
 """
 
 from functools import partial

@@ -34,7 +34,7 @@ class Claim(NamedTuple):
     vector: Array  # [D], x
     slopes: Array  # [lines]
     tolerance: float
-    expect_zero: bool
+    expect_zero: bool  # if True, the claim can agree although all slopes are zero
 
 
 class Lines(NamedTuple):
@@ -113,6 +113,7 @@ def _fits_short_steps(claim: Claim, measured: Measured, line: Callable[[int], Ar
         return False
     wrong = wrong_entries(claim.slopes, truth, measured.error, claim.tolerance)
     for i in map(int, np.flatnonzero(wrong)):
+        # Over 2 t, the rises of the measured and of the claimed slope differ by 2e-3 of the noise.
         t = 1e-3 * noise.size / abs(truth[i] - claim.slopes[i])
         rise = claim.f(x + t * line(i)) - claim.f(x - t * line(i))
         if not abs(rise - 2 * t * claim.slopes[i]) <= 1e-4 * noise.size + 8 * noise.round_off:

@@ -121,9 +121,10 @@ def moments(estimates: Array, p: Array) -> tuple[Array, Array]:
 
 
 def exact_moments(estimator: Estimator, outcomes: Any) -> tuple[Array, Array]:
-    """Return the mean [D] and covariance [D, D] of an estimator, as one vector, eq. (1).
+    """Return the mean [D] and covariance [D, D] of an estimator, eq. (1).
 
-    `outcomes` has one of the forms of `exact_expectation`.
+    An estimate, an array or a tree, becomes one vector [D]. `outcomes` has one of the forms of
+    `exact_expectation`.
     """
     found = _estimates(estimator, outcomes)
     return moments(found.rows, found.p)
@@ -153,9 +154,9 @@ def compare_mean(
     """Return the report on the mean of estimates, `rows` [outcomes, D].
 
     `p` [outcomes] are their probabilities, and `dtype` is the one in which they were computed.
-    `name` gives the name of a coordinate, and `error` is added to the round-off of the mean. If the
-    sum is more than 1e-3 of the truth, the verdict is "not checked", or WRONG if a coordinate is
-    wrong nevertheless. `zero` is a reason for doubt, if every estimate is zero.
+    `name` gives the name of a coordinate. The uncertainty is `error` plus the round-off.
+    If it is more than 1e-3 of the truth, the verdict is "not checked", or WRONG if a coordinate is
+    wrong nevertheless. If every estimate is zero, `zero` holds the reason for doubt, or "".
     """
     uncertainty = round_off(p, rows, dtype) + error
     lost = truth.any() and not uncertainty.max() <= 1e-3 * abs(truth).max()

@@ -22,15 +22,17 @@ A long step has a large truncation error, and a short step enlarges the noise:
     Reason of (3): the two slopes that (2) combines are less exact than the result, so the larger
     difference bounds the truncation error. The noise term is large enough for rounded values: if
     values are rounded to multiples of q, they differ from f by at most q/2, so their slope differs
-    by at most q / (2 h_j). Such values jump by q. By noise (1), a jump by q has the roughness
-    10 q / sqrt(924), so 2 noise / h_j is at least 0.66 q / h_j.
+    by at most q / (2 h_j). Such values jump by q. The largest sixth difference of a jump by q is
+    10 q, because 10 is the largest partial sum of 1, -6, 15, -20, 15, -6, 1. By noise (1), the
+    roughness is then 10 q / sqrt(924), so 2 noise / h_j is about 0.66 q / h_j.
 
-    (4)  slope = the slope_{j,k} of least error in levels J, J - 1, .., j: level J has the shortest
-         step, and j is the last level for which the intervals slope +- error of the levels J .. j
-         have a common point                                                     [Lepski 1991]
+    (4)  slope = the slope_{j,k} of least error_{j,k} in the levels j = i, .., J   [Lepski 1991]
 
+    In (4), J is the level of the shortest step. The interval of a level is slope +- error, for the
+    k of least error. Longer steps are added one by one, from level J on, while all intervals have a
+    common point. Level i is the last level that is added.
     Reason of (4): a long step can cross a kink or a pole, where (1) does not hold. Its error (3)
-    can be small by accident. The interval of a shorter step then does not meet its interval.
+    can be small by accident. But then its interval does not meet the intervals of shorter steps.
 
 At a kink of f there is no derivative, and the slope (1) is the mean of two one-sided slopes. The
 slope after x minus the slope before x is the limit h -> 0 of
@@ -39,9 +41,10 @@ slope after x minus the slope before x is the limit h -> 0 of
          if f is smooth; the limit is zero unless f has a kink at x                  [derivation]
 
     Steps of (5): with the Taylor series of (1), the odd powers and f(x) cancel in the sum.
-    The limit is found by (2) and (4) with 4^(2k-1) in the place of 16^k, and its error by (3) with
-    8 noise / h_j. If the limit is larger than its error, there may be a kink. Then half of the
-    limit is added to the error of the slope, so that this error covers both one-sided slopes.
+    The limit is found by (2) and (4). The powers of h_j are 1, 3, .., so 4^(2k-1) takes the place
+    of 16^k in (2). In the error (3), 8 noise / h_j takes the place of 2 noise / h_j. If the limit
+    is larger than its error, there may be a kink. Then half of the limit and half of its error are
+    added to the error of the slope. So this error covers both one-sided slopes.
 """
 
 from collections.abc import Callable
@@ -138,8 +141,8 @@ def slope(
 ) -> Slope:
     """Return the derivative of f(t) at t = 0, eqs. (1)-(5). f may return NaN.
 
-    Steps at which f is not finite on both sides of 0 are not used. To have at least num_steps other
-    steps, shorter steps than `shortest` are tried.
+    Steps at which f is not finite on both sides of 0 are not used. If fewer than num_steps steps
+    remain, steps shorter than `shortest` are tried.
     """
     centre, h = f(0.0), longest
     slopes: list[float] = []
@@ -160,7 +163,10 @@ def slope(
 
 
 def sizes(vector: Array) -> Array:
-    """Return the size of each coordinate: |x|, but at least 1 % of the largest |x|, or of 1."""
+    """Return the size of each coordinate: |x|, but at least 1 % of the largest |x|. [D]
+
+    If all coordinates are 0, each size is 0.01.
+    """
     return np.maximum(abs(vector), (abs(vector).max() or 1.0) / 100)
 
 
@@ -172,11 +178,11 @@ def two_lines(vector: Array) -> list[Array]:
 
 
 def noise_near(f: VectorFunction, vector: Array, reach: float = 0.25) -> Noise:
-    """Return the noise of f near x: the larger noise of two lines, with the smaller smooth length.
+    """Return the noise of f near x: the larger of two lines, with half of the smaller `smooth`.
 
     The lines reach twice as far from x as the longest step. The reason is a function that seldom
-    jumps, such as a solver that stops early. Between two jumps, its values are already off by about
-    the size of the next jump, so this jump must lie on the lines.
+    jumps, such as a solver that stops early. Its values have an error of about the size of a jump,
+    even where it does not jump. So the lines must be long enough to contain a jump.
     """
     found = [noise(partial(on_line, f, vector, line), 2 * reach) for line in two_lines(vector)]
     smooth = min(one.smooth for one in found) / 2

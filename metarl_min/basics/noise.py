@@ -1,4 +1,4 @@
-"""Noise of a function: by how much its values are off, through round-off, rounding or jumps.
+"""Noise of a function: the errors of its values, from round-off, rounding or jumps.
 
 A slope is a difference of values, divided by a short step. The division makes errors of the values
 large, so these errors must be known. They are estimated from values of f on a line x + t d, at
@@ -28,10 +28,10 @@ search goes to the place where f is roughest, takes a narrower spacing there, an
     (3)  noise = largest roughness among the last levels that do not fall        [derivation]
 
     Reason of (3): by (2), if the roughness no longer falls from level to level, it comes only from
-    errors. It varies between levels, because it is computed from few values. An error that is the
-    sum of many jumps, as in a sampled return, is larger over longer steps: at each level it is
-    divided by about 2. So a level counts as falling only if its roughness is below 1/8 of the
-    roughness of the level before.
+    errors. It varies between levels, because it is computed from few values. An error can also be
+    the sum of many independent jumps, as in a sampled return. A step of the next level crosses 1/4
+    of the jumps, so this error is divided by about 2. So a level counts as falling only if its
+    roughness is below 1/8 of the roughness of the level before.
 """
 
 from collections.abc import Callable
@@ -77,7 +77,8 @@ def _levels(
 ) -> tuple[list[Level], float]:
     """Return the levels of eq. (2) at |t - centre| <= reach, and the last place.
 
-    The search ends early if the roughness is round-off. If f is not finite at a point, the search
+    The search ends early if the roughness is round-off: at most 2 eps |f|, or at most 400 eps |f|
+    if the roughness has not fallen at this level. If f is not finite at a point, the search
     begins again at the centre with a narrower spacing.
     """
     offsets = np.arange(NUM_POINTS) - NUM_POINTS // 2
@@ -100,7 +101,10 @@ def _levels(
 
 
 def _tail(sizes: list[float]) -> tuple[float, int]:
-    """Return eq. (3) for the roughness of all levels, and the index of the first level in it."""
+    """Return eq. (3) for the roughness of all levels, and the index of the first level in it.
+
+    A level that is more than 64 times as rough as the last level is not in it either.
+    """
     start = len(sizes) - 1
     while start > 0 and sizes[start - 1] <= min(8 * sizes[start], 64 * sizes[-1]):
         start -= 1
@@ -124,7 +128,7 @@ def noise(f: Callable[[float], float], reach: float = 0.25) -> Noise:
         return Noise(size=np.inf, round_off=np.inf, place=0.0, smooth=reach)
     sizes, round_off = [level.roughness for level in levels], EPS * levels[-1].largest
     size, tail = _tail(sizes)
-    smooth = tail
+    smooth = tail  # becomes the level from which the roughness falls up to the tail
     while smooth > 0 and sizes[smooth - 1] > 8 * sizes[smooth]:
         smooth -= 1
     widest = levels[0].spacing

@@ -22,7 +22,7 @@ ScalarFunction = Callable[[Any], Any]  # (number, array or tree) -> number
 
 
 class Point(NamedTuple):
-    """The argument of a function as a vector, and the function that turns a vector back."""
+    """The argument of a function as a vector, and the way back from a vector to an argument."""
 
     given: Any  # the number, array or tree itself; a list has become an array
     vector: Array  # [D], float64
@@ -118,7 +118,10 @@ def call_with_copy(function: Callable[[Any], Any], x: Any) -> tuple[Any, bool]:
 
 
 def _same(x: Any, y: Any) -> bool:
-    """Return whether two nests of dicts, sequences and arrays hold the same values."""
+    """Return whether two nests of dicts, sequences and arrays hold the same values.
+
+    NaN is equal to NaN. Values of all other types are not compared.
+    """
     if isinstance(x, dict):
         return x.keys() == y.keys() and all(_same(x[name], y[name]) for name in x)
     if isinstance(x, list | tuple):
@@ -129,7 +132,7 @@ def _same(x: Any, y: Any) -> bool:
 
 
 def entry_name(x: Any, index: int) -> str:
-    """Return coordinate `index` of the flat vector as it is written in Python.
+    """Return the place in x of entry `index` of its vector [D], in the syntax of Python.
 
     >>> entry_name({"w": np.zeros((2, 3))}, 4)
     "['w'][1, 1]"

@@ -1,4 +1,4 @@
-"""What a check says: agrees, WRONG or not checked.
+"""The report of a check: agrees, WRONG or not checked.
 
 In this module, v is the true derivative, and y is a claimed derivative. Often y is wrong because a
 factor k was forgotten, so y = k v. Then <y, v> = k <v, v>:
@@ -19,7 +19,7 @@ class Report(NamedTuple):
 
     verdict: str  # "agrees", "WRONG", or "not checked" if nothing can be concluded
     relative_error: float  # |claimed - truth|, divided by the largest true value (1 if that is 0)
-    coordinate: str  # the coordinate with the largest error, as in "['w'][0, 1]"
+    coordinate: str  # the coordinate that `compare` chooses, as in "['w'][0, 1]"
     claimed: float  # value under test at this coordinate
     truth: float  # true value at this coordinate
     uncertainty: float  # error of the true value, in the same unit as relative_error
@@ -85,7 +85,9 @@ def compare(
     """Return the report on claimed values, which may differ by tolerance * max |truth| + error.
 
     `claimed`, `truth` and `error` are vectors [D], and `name` returns the name of a coordinate. If
-    no value is wrong and `doubt` is not empty, the verdict is "not checked".
+    no value is wrong and `doubt` is not empty, the verdict is "not checked". The report shows
+    the coordinate whose difference exceeds `error` most. If the verdict is "not checked", it shows
+    the coordinate with the largest `error`.
     """
     if not doubt and not np.isfinite(truth).all():
         doubt = "the true value is not a finite number: nothing was checked"
