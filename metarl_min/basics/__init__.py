@@ -9,23 +9,23 @@ plugins             functions in files outside the package, by name
 trees               parameters as flat dicts of float arrays, each treated as one vector
 optimizers          gradient ascent, momentum and Adam
 vectors             numbers, arrays and trees as vectors; functions that are called with copies
-noise               by how much the values of a function are off
+noise               the size of the errors in the values of a function
 finite_differences  derivatives from values of a function, each with its error
 complex_steps       derivatives from functions of complex numbers
 verdicts            the report of a check: agrees, WRONG or not checked
-conclusions         what measured slopes say about claimed ones
+conclusions         the comparison of claimed slopes with measured slopes
 checks              checks of a gradient, in every coordinate or along random directions
 expectations        exact means and covariances of estimators, and a check that one is unbiased
 
-The functions that a check is made of are used inside, and trust their arguments: `as_vector`,
+Only the package calls these parts of the checks, and they trust their arguments: `as_vector`,
 `point`, `as_array`, `real_numbers`, `check_numbers`, `matching_vector`, `coarsest_dtype`,
 `call_with_copy`, `entry_name`, `roughness`, `noise`, `number`, `vector_function`, `extrapolate`,
 `slope`, `sizes`, `two_lines`, `noise_near`, `on_line`, `slope_along`, `measure`,
 `imaginary_slopes`, `contradiction`, `wrong_entries`, `compare`, `coordinates`, `along_directions`,
 `conclude`, `checked_tolerance` and `tolerance_for`.
 
-The functions of `words`, the functions of `plugins` and these functions are used inside too, and
-trust their arguments: `whole_number`, `is_leftover`, `one_writer`, `checked`, `check_like`,
+Only the package calls the functions of `words`, the functions of `plugins` and these functions, and
+they trust their arguments: `whole_number`, `is_leftover`, `one_writer`, `checked`, `check_like`,
 `map_leaves`, `scale`, `add_scaled`, `total`, `dot`, `sum_tasks`, `broadcast_to_tasks`, `ravel` and
 `flatten_tasks`.
 """

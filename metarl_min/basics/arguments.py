@@ -41,7 +41,7 @@ def require(condition: bool, rule: str, got: object) -> None:
 def require_all(condition: Any, rule: str, values: Any) -> None:
     """Raise a ValueError with the rule, the first value that breaks it, and its place.
 
-    `condition` says for each entry of the array `values` whether it holds.
+    `condition` has a bool for each entry of the array `values`: False if the entry breaks the rule.
 
     >>> require_all(np.array([True, False]), "means must be at most 1", np.array([0.5, 1.7]))
     Traceback (most recent call last):
@@ -77,8 +77,8 @@ def sequence(name: str, value: Any) -> tuple[Any, ...]:
 def generator(name: str, value: Any) -> Any:
     """Return the value, a `numpy.random.Generator`; TypeError for anything else.
 
-    An object whose class has a method `random` may stand in for a generator. Older generators may
-    not, and the module `numpy.random` may not: their draws depend on a state that others change.
+    An object whose class has a method `random` may stand in for a generator. A `RandomState`, a
+    `random.Random` and the module `numpy.random` are refused, because other code may share them.
     """
     if isinstance(value, np.random.Generator):
         return value
@@ -90,7 +90,7 @@ def generator(name: str, value: Any) -> Any:
 
 
 def shaped(name: str, value: Any, shape: tuple[int, ...], owner: str) -> Any:
-    """Return an array; ValueError unless it has this shape, which is the shape of the `owner`."""
+    """Return an array; ValueError unless it has this shape. `owner` names the array to match."""
     got = value.shape if hasattr(value, "shape") else np.shape(value)
     if got != shape:
         raise ValueError(f"{name} must have the shape of {owner}, {shape}, got {got}")
@@ -100,8 +100,8 @@ def shaped(name: str, value: Any, shape: tuple[int, ...], owner: str) -> Any:
 def whole(name: str, value: Any, low: int = 1, high: float = sys.maxsize) -> int:
     """Return the value as an int.
 
-    TypeError unless it is a whole number, ValueError unless it is in [low, high]. No array has an
-    axis of more than `sys.maxsize` entries. A seed may be larger, so its `high` is infinite.
+    TypeError unless it is a whole number, ValueError unless it is in [low, high]. The default of
+    `high` is the largest length of an axis. A seed may be larger, so its `high` is infinite.
     """
     if isinstance(value, bool) or not isinstance(value, (int, numbers.Integral)):
         raise TypeError(f"{name} must be a whole number, got {shown(repr(value))}")
@@ -145,7 +145,7 @@ def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> f
 
 
 def array(name: str, value: Any, kinds: str = "f", noun: str = "floats") -> np.ndarray:
-    """Return a plain array; TypeError unless its dtype has one of these kinds of NumPy."""
+    """Return a plain array; TypeError unless `kinds` holds the letter `dtype.kind` of NumPy."""
     if type(value) is not np.ndarray:
         other = (np.ma.MaskedArray, np.matrix)  # Their arithmetic differs from plain arrays.
         if not isinstance(value, np.ndarray) or isinstance(value, other):
@@ -177,8 +177,8 @@ def floats(name: str, value: Any, low: float = -np.inf, high: float = np.inf) ->
 def indices(name: str, value: Any, size: int) -> np.ndarray:
     """Return the value, an array of whole numbers from 0 to size - 1.
 
-    TypeError for another dtype, also for floats, and for uint64, which becomes a float when a whole
-    number is added; ValueError for a number that is out of range.
+    TypeError for any other dtype, and also for uint64: the sum of uint64 and int64 is a float.
+    ValueError for a number that is out of range.
     """
     array(name, value, "iu", "whole numbers")
     if value.dtype == np.uint64:

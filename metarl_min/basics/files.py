@@ -22,7 +22,7 @@ try:
 except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
-LOCK = ".lock"  # in a directory while a process writes there, and after a SIGKILL
+LOCK = ".lock"  # a file that exists while a process writes; a SIGKILL leaves it behind
 _TEMPORARY = re.compile(r".+\.\d+\.[0-9a-f]{16}\.tmp")
 _LOCKS: set[int] = set()
 

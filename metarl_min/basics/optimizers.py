@@ -14,8 +14,9 @@ m and v start at zero. In (3), after t steps, the weights of the gradients in m 
 the division by 1 - b1^t makes m a weighted mean; the division of v has the same reason. As in
 algorithm 1 of the paper, eps is added after the square root.
 
-An optimizer is a pair of functions. They mutate nothing: a step returns the new theta and state.
-A step refuses a gradient that has not the names and shapes of theta, or that is not finite.
+An optimizer holds the functions `init` and `update`. They mutate nothing: `update` is one step, and
+returns the new theta and state. It refuses a gradient that has not the names and shapes of theta,
+or that is not finite.
 """
 
 import inspect
@@ -77,7 +78,7 @@ def _zeros(theta: Tree) -> Tree:
 
 def _check_step(theta: Tree, g: Tree, *means: Tree) -> None:
     """Raise a TypeError or ValueError unless all trees have the names and shapes of theta."""
-    # NumPy turns the sum of two arrays without axes into a number, so both may be a leaf.
+    # NumPy turns the sum of two arrays without axes into a number. So a leaf may be a number.
     for name, leaf in instance("theta", theta, dict).items():
         floats(f"parameter {name!r}", np.array(leaf) if isinstance(leaf, np.floating) else leaf)
     trees.check_like("gradient", g, theta, "theta")

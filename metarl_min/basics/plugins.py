@@ -1,4 +1,4 @@
-"""Plug-ins: functions of files outside the package, by the word `path/to/file.py:function`.
+"""Plug-ins: functions outside the package, named by a word `path/to/file.py:function`.
 
 The word `package.module:function` names a function of a module that can be imported.
 
@@ -100,7 +100,7 @@ def loads(content: bytes) -> Any:
 def place(error: BaseException) -> str:
     """Return the line of a plug-in at which an error was raised, or an empty text.
 
-    An error from a worker process has as its cause a text with the lines of the worker.
+    The cause of an error from a worker process is a text that holds the lines of the worker.
     """
     frames = traceback.extract_tb(error.__traceback__)
     lines = [(x.filename, str(x.lineno)) for x in frames]
@@ -181,8 +181,9 @@ def resolved_words(
 ) -> dict[str, Any]:
     """Return the words that make the value of a plug-in again.
 
-    The words are the defaults of `function`, then the words of its `arguments`, then the words that
-    the value has `given` itself. Later words replace earlier words.
+    `function` has made the value from `arguments`, and the value holds the settings `given`. The
+    result has the words of `function` with their defaults. The words of `arguments` replace the
+    defaults, and then the words in `given` replace both.
     """
     keys = words.keys(function)
     defaults = {name: key.default for name, key in keys.items() if key.default is not None}

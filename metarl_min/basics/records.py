@@ -10,8 +10,8 @@ Record = TypeVar("Record", bound=tuple[Any, ...])
 def checked(check: Callable[..., Any]) -> Callable[[type[Record]], type[Record]]:
     """Return a decorator of a NamedTuple that calls `check` with the fields of each new record.
 
-    `check(*fields)` returns the fields, or raises an error. `_replace` makes a new record, and so
-    does a pickle that is read. Only `_make` does not check: it is for code that has just made or
+    `check(*fields)` returns the fields, or raises an error. `_replace` also calls `check`, and so
+    does the reading of a pickle. Only `_make` does not check: it is for code that has just made or
     checked the fields.
 
     >>> from typing import NamedTuple
@@ -24,17 +24,17 @@ def checked(check: Callable[..., Any]) -> Callable[[type[Record]], type[Record]]
     ValueError: length must be finite, from 0 to inf, got -1.0
     """
 
-    def decorate(fields: Any) -> Any:
-        @wraps(fields.__new__)
+    def decorate(unchecked: Any) -> Any:
+        @wraps(unchecked.__new__)
         def new(cls: Any, *given: Any, **named: Any) -> Any:
-            return tuple.__new__(cls, check(*fields.__new__(cls, *given, **named)))
+            return tuple.__new__(cls, check(*unchecked.__new__(cls, *given, **named)))
 
         def replace(self: Any, **changes: Any) -> Any:
             return type(self)(**{**self._asdict(), **changes})
 
         names = ("__module__", "__qualname__", "__doc__")
-        body = {name: getattr(fields, name) for name in names}
+        body = {name: getattr(unchecked, name) for name in names}
         body |= {"__slots__": (), "__new__": new, "_replace": replace, "__replace__": replace}
-        return type(fields.__name__, (fields,), body)
+        return type(unchecked.__name__, (unchecked,), body)
 
     return decorate

@@ -1,14 +1,14 @@
 """Words: settings that are written as name=value, on the command line and in files.
 
-A function that makes a family or a learner has keyword-only parameters. Their annotations say how
-a word is read; `typing.get_type_hints` resolves them. There are four kinds:
+A function that makes a family or a learner has keyword-only parameters. The text after `name=` is
+the word of the parameter. The annotation says how the word is read. There are four kinds:
 
 - `int`, `float`, `str`, `Cells`, `Pairs`: the word is the value. `| None` after the type means that
   the default depends on the family.
 - `Annotated[T, names]` with a dict: the word is a name, the value is the object of that name.
 - `Annotated[T, maker]`: the function `maker` makes the value from several words, one for each of
-  its keyword-only parameters. For a `**parameter`, these words are passed on as they are.
-  `maker` may also be a NamedTuple: its fields are the words, its values the defaults.
+  its keyword-only parameters. For a `**parameter`, `maker` is not called: the values of the words
+  become keywords. Here `maker` may also be a NamedTuple that holds the default of each word.
 - `Annotated[T, parse]` with a function of one word: `parse(word)` is the value.
 
 A parameter of another kind, such as an executor, has no word. A value that was made by `maker` or
@@ -38,7 +38,7 @@ class Key(NamedTuple):
     """One word of a function: how it is read, its default and its meaning."""
 
     read: Callable[[str], Any]  # word -> value; ValueError if the word cannot be read
-    choices: tuple[str, ...]  # the names that the word may be; empty if it is no name
+    choices: tuple[str, ...]  # the word must be one of these names, if there are any
     default: Any  # the word of the default; None if the default depends on the family
     meaning: str
 
@@ -92,7 +92,7 @@ def _choose(word: str, *, name: str, names: Mapping[str, Any]) -> Any:
 
 
 def format_word(value: Any) -> Any:
-    """Return a value as the word that reads back to it; numbers stay numbers.
+    """Return the word from which a value can be read again. A number stays a number.
 
     >>> format_word(((1.0, 2.0), (3.0, 4.0))), format_word((4, 9)), format_word(5)
     ('1,2/3,4', '4,9', 5)
@@ -165,7 +165,7 @@ def _parameters(function: Any) -> dict[str, _Parameter]:
 
 
 def _is_maker(metadata: Any) -> bool:
-    """Return whether metadata stands for several words: a parser has a positional parameter."""
+    """Return whether metadata is a maker. A parser has a positional parameter for its word."""
     if isinstance(metadata, tuple) or not callable(metadata):
         return isinstance(metadata, tuple)
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -219,7 +219,7 @@ def parse_words(name: str, function: Any, words: Mapping[str, str]) -> dict[str,
 
 
 def _gather(function: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `function`: makers make theirs from the values of their words."""
+    """Return the arguments of `function`. A maker turns the values of its words into its own."""
     arguments: dict[str, Any] = {}
     for name, x in _parameters(function).items():
         if not _is_maker(x.metadata):
@@ -235,7 +235,7 @@ def _gather(function: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 def describe(function: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the words that make `values` again: the resolved settings of `function`.
 
-    `values` maps each parameter of `function` (for a `**parameter`, its keywords) to its value.
+    `values` maps each parameter of `function` and each keyword of its `**parameter` to the value.
     A value that no word can make is left out.
     """
     result: dict[str, Any] = {}
