@@ -91,7 +91,7 @@ def citations(docstring: str, module: str, modules: set[str]) -> list[str]:
 
 
 def module_names(paths: list[Path], root: Path) -> dict[str, Path]:
-    """Return the modules by their short names: the last part, or two parts if that is shared."""
+    """Return the modules by the last part of their names, or by two parts if some share it."""
     dotted = {path: path.relative_to(root).with_suffix("").parts for path in paths}
     parts = {p: name[:-1] if name[-1] == "__init__" else name for p, name in dotted.items()}
     shared = Counter(name[-1] for name in parts.values() if name)

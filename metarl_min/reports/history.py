@@ -1,14 +1,15 @@
 """The record of a training: one line for each iteration, in `history.csv` of a run directory.
 
-A line holds the number of the iteration and all numbers of its Info. A number that a step does not
-compute has no column. The columns depend on the learner:
+The first line, the title, holds the names of the columns. Each other line holds the number of the
+iteration and all numbers of its Info. A number that a step does not compute has no column. The
+columns depend on the learner:
 
 all learners
     per_episode[n]   mean return of each episode of a trial; for ga, of the best member
 maml, fomaml, reptile, meta_sgd
     before, after    mean return of an episode before the first inner step, and after the last one
-    alpha            inner step size, if it is learned; meta_sgd has many step sizes, and alpha.min,
-                     alpha.median and alpha.max
+    alpha            inner step size, if it is learned; meta_sgd has many step sizes, and the
+                     columns alpha.min, alpha.median and alpha.max
 maml with update=trpo or update=clipped
     improvement      increase of the surrogate
     kl               divergence between the old and the new policies, in nats

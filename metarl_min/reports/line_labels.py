@@ -19,9 +19,9 @@ LABEL_HEIGHT = 0.17  # inches, with the space between two labels
 def spread_out(heights: list[float], gap: float, low: float, top: float) -> list[float]:
     """Move heights apart: return heights from `low` to `top`, any two at least `gap` apart.
 
-    The order stays the same. The sum of the squared changes is as small as possible, if `low` and
-    `top` need no change. Heights that are too near to each other form a group, whose mean stays the
-    same. If the range is too small for all gaps, some of the heights are below `low`.
+    The order stays the same. Heights that are too near to each other form a group, whose mean stays
+    the same. Then the sum of the squared changes is as small as possible, unless `low` or `top`
+    moves a height. If the range is too small for all gaps, some of the heights are below `low`.
 
     >>> spread_out([1.0, 5.0, 1.0], gap=1.0, low=0.0, top=5.2)
     [0.5, 5.0, 1.5]
@@ -30,7 +30,7 @@ def spread_out(heights: list[float], gap: float, low: float, top: float) -> list
     """
     order = np.argsort(heights, kind="stable")
     steps = gap * np.arange(len(heights))
-    groups: list[list[float]] = []  # the heights of each group, minus the gaps below them
+    groups: list[list[float]] = []  # heights of each group, each without the gaps below it
     for value in np.array(heights, dtype=float)[order] - steps:
         groups.append([value])
         while len(groups) > 1 and np.mean(groups[-2]) > np.mean(groups[-1]):

@@ -1,13 +1,13 @@
 """The memory of a recurrent policy during a trial.
 
 `units` shows the hidden units of one trial, a row for each unit. `components` shows the memories of
-many trials in two coordinates, with the posterior as the shade of a point. The coordinates of x are
-the first two principal components:
+many trials in two coordinates, with the posterior as the shade of a point. The rows of x are the
+memories, and their coordinates are the first two principal components:
 
     (1)  c = V_2^T (x - mean of x),  x - mean of x = U S V^T           [Jolliffe 2002, sec. 3.5]
 
-In this module, the rows of x are the memories, U S V^T is the singular value decomposition, S is
-its diagonal matrix, and V_2 holds the first two columns of V. The largest entry of each of these
+In this module, U S V^T is the singular value decomposition, S is its diagonal matrix, and V_2 holds
+the first two columns of V. The largest entry of each of these
 columns is positive. The share of the variance of component i is S_ii^2 divided by the sum of all
 S_jj^2.
 """
@@ -80,8 +80,8 @@ def units(memories: Array, actions: Array, rewards: Array) -> Figure:
 
     For the record of `memory/recurrent_agents`, these memories are `policy_memories[1:]`. A row is
     a unit, in the order of `order_of_units`. A column is the memory at a step. Its label is the
-    action and the reward of the step before, which this memory is the first to contain. TypeError
-    or ValueError unless the arrays have these shapes, and there are at most 40 steps.
+    action and the reward of the step before, because they have just come into this memory.
+    TypeError or ValueError unless the arrays have these shapes, and there are at most 40 steps.
     """
     steps = _checked_trial(memories, actions, rewards)
     order = order_of_units(memories)
@@ -106,8 +106,8 @@ def components(memories: Array, posterior: Array, label: Any) -> Figure:
     matplotlib.
 
     memories   a memory in each row [n, H]
-    posterior  a number of the posterior after the same history [n]
-    label      what the posterior says, in words
+    posterior  a number after the same history, such as the probability of one task [n]
+    label      the meaning of this number, in words
 
     TypeError or ValueError unless the arrays have these shapes and `label` is a text.
     """

@@ -75,7 +75,7 @@ def _plot_points(axes: Any, curves: Curves, numbers: list[str]) -> None:
 
 
 def _write_names(axes: Any, curves: Curves) -> None:
-    """Write each name above the highest point of its curve; near a border, inside of it."""
+    """Write each name above the highest point of its curve, inside the borders of the panel."""
     (left, right), (low, high) = np.log10(axes.get_xlim()), np.log10(axes.get_ylim())
     tops = {name: (x[np.argmax(y)], y.max()) for name, (x, y) in curves.items()}
     heights = [float(np.log10(y)) for _, y in tops.values()]
@@ -116,9 +116,9 @@ def bias_variance(result: dict[str, Any]) -> bytes:
 
 
 def _least_losses(cells: list[dict[str, Any]], arms: int | None) -> Array:
-    """Return the number of pulls and the loss of the Bayes-optimal player, where it is known.
+    """Return numbers of pulls, and the loss of the Bayes-optimal player of each. [2, numbers]
 
-    Each number of pulls has a Bayes-optimal player of its own. [2, numbers of pulls]
+    A number of pulls is left out if its Bayes-optimal return is not known.
     """
     own = [cell for cell in cells if cell.get("k") == arms]
     ceilings = {cell["n"]: cell["ceiling"] for cell in own if cell["ceiling"]["value"] is not None}

@@ -24,7 +24,7 @@ def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
     except (OSError, ValueError):  # the reader has left, the disk is full, or the file is closed
         with contextlib.suppress(OSError, ValueError):
-            # What is still in the buffer would fail again when Python ends.
+            # Otherwise Python would write the rest of the buffer at its end, and fail again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
@@ -51,7 +51,7 @@ def _bar(iterations: int) -> Any:
 
 
 def _advance(bar: Any, iteration: int, info: Any) -> None:
-    # The iterations before a resumed run took no time.
+    # The bar does not count the iterations before a resumed run as work of this run.
     bar.initial = bar.initial or iteration - 1
     bar.set_postfix_str(_summary(info), refresh=False)
     bar.update(iteration - bar.n)

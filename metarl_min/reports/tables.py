@@ -79,7 +79,7 @@ def _seed_range(scores: dict[str, Any]) -> str:
 def _rows(name: str, scores: dict[str, Any], known: dict[str, Any]) -> Iterator[Row]:
     """Yield the row of a player; if it adapts, also its unadapted start and untrained control.
 
-    `known` holds the exact `random` return, and the `bounds` of the ceiling if it is not known.
+    `known` holds the exact `random` return, and the `bounds` if the ceiling is not known.
     """
     yield _row(name, scores, known)
     if scores.get("before"):
@@ -144,7 +144,7 @@ def alarms(entry: dict[str, Any]) -> list[str]:
 
 
 def evaluation(result: dict[str, Any]) -> str:
-    """Return the table of `evaluate`, with the reasons why a score is not known below it."""
+    """Return the table of `evaluate`. Lines below it say why a score is not known."""
     rows = [
         HEAD,
         *_exact("bayes_optimal", result["bayes_optimal"], 1),
