@@ -3,7 +3,7 @@
 jobs              independent pieces of work, spread over processes
 console           messages, JSON and words that all commands share
 environment       the versions and the machine on which the bits of a result depend
-engines           who performs the work: processes, Dask or MPI
+engines           the processes that perform the work: of this machine, of Dask or of MPI
 runs              run directories
 budgets           the length of training of each learner in the comparison
 best_returns      the Bayes-optimal return of a family, or its bounds

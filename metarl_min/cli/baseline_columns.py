@@ -129,9 +129,10 @@ def tuned_constants(job: Job) -> list[Any]:
 
 
 def play_column(job: Job, constants: Sequence[Any]) -> dict[str, Any]:
-    """Return `cells`, the numbers of a column, for one constant per length.
+    """Return a dict of the results of a column; `constants` holds one constant for each length.
 
-    `over_time` is the mean total reward after each episode of the longest trial.
+    `cells` maps each cell to its number. `over_time` is the mean total reward after each episode of
+    the longest trial.
     """
     cells: dict[Cell, CellValue] = {}
     over_time = np.zeros(0)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from metarl_min.learners import Learner, registry
 from metarl_min.tasks import Family
 
-FAMILIES = {  # the parameters of a family in the comparison: its starts have something to learn
+FAMILIES = {  # parameters for which there is something to learn before a trial begins
     "bandit": {"arms": "5", "pulls": "10", "prior": "1,1/2,2/4,4/1,3/1,5"},
     "gridworld": {"goals": "4,9,14,19,24"},
 }
@@ -26,10 +26,10 @@ class Budget(NamedTuple):
     settings: Mapping[str, str] = {}
 
 
-# For each learner the budgets of families with episodes of one step, and of all other families.
 FEWER_TASKS = {"num_tasks": "100", "beta": "0.15"}
 SMALL_BATCHES = {"num_tasks": "64", "beta": "0.15"}
 SMALL_BONUS = {"num_tasks": "64", "entropy": "0.1"}
+# The first budget is for families whose episodes have one step, the second for all other families.
 BUDGETS: dict[str, tuple[Budget, Budget]] = {
     "maml": (Budget(60, FEWER_TASKS), Budget(60, FEWER_TASKS)),
     "fomaml": (Budget(60, FEWER_TASKS), Budget(60, FEWER_TASKS)),

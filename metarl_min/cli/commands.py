@@ -1,9 +1,9 @@
-"""What each command does: it reads its words, then it works.
+"""The commands: each one reads its words, and then does its work.
 
 A command raises a ValueError or a TypeError at once if its words are wrong. Otherwise it returns
 its work: a function without arguments that returns the text for standard output. The functions in
-`args.stack` run at the end, also after an error. They end the lock of the run directory. After a
-success, the picture is drawn by one of them. So the text is printed before the picture is drawn.
+`args.stack` run at the end, also after an error. One of them ends the lock of the run directory.
+After a success, another one draws the pictures. So the text is printed before that.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _require_all(makers: Makers, families: Mapping[str, Family]) -> None:
             raise ValueError(f"{rule}, got {name}: {reason}")
 
 
-def _comfort(
+def _draw_all(
     directory: Path, pictures: dict[str, Callable[[Any], bytes]], result: Any, seconds: str
 ) -> None:
     """Draw the pictures of a result, and say where the result is."""
@@ -92,7 +92,7 @@ def compare(args: argparse.Namespace) -> Work:
         for alarm in (line for entry in entries for line in tables.alarms(entry)):
             log(alarm)
         seconds = f"{result['seconds']:.0f} seconds; "
-        args.stack.callback(_comfort, directory, comparison_pictures.pictures(), result, seconds)
+        args.stack.callback(_draw_all, directory, comparison_pictures.pictures(), result, seconds)
         return to_json(result) if args.json else "\n\n".join(map(tables.comparison, entries))
 
     return work
@@ -127,7 +127,7 @@ def estimators(args: argparse.Namespace) -> Work:
         result = estimation.measure(args, problem)
         write(directory, result)
         args.stack.callback(
-            _comfort, directory, {"bias_variance.png": plots.bias_variance}, result, ""
+            _draw_all, directory, {"bias_variance.png": plots.bias_variance}, result, ""
         )
         return to_json(result) if args.json else tables.estimators(result)
 
@@ -151,7 +151,7 @@ def show_tables(args: argparse.Namespace) -> Work:
             log(f"left out: {line}")
         seconds = f"{result['seconds']:.0f} seconds; "
         pictures = {"regret.png": plots.regret}
-        args.stack.callback(_comfort, directory, pictures, result, seconds)
+        args.stack.callback(_draw_all, directory, pictures, result, seconds)
         return to_json(result) if args.json else tables.published(result)
 
     return work

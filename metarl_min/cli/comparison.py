@@ -47,7 +47,7 @@ class Job(NamedTuple):
 
 
 def median_index(values: Sequence[float]) -> int:
-    """Return the index of the median; of an even number, of the lower one of the two.
+    """Return the index of the median. If two values are in the middle, take the lower one.
 
     >>> median_index([3.0, 1.0, 2.0])
     2
@@ -64,7 +64,7 @@ def _seed_row(job: Job, seed: int, state: Any) -> Row:
 
 
 def _rank(row: Row) -> float:
-    """Return the number by which seeds are ordered: the score of least error that is known."""
+    """Return score_pdl, or else the score, or else the return. Seeds are ordered by this number."""
     keys = [key for key in ("score_pdl", "score", "return") if row[key] is not None]
     return float(row[keys[0]])
 
@@ -134,7 +134,7 @@ def _all_jobs(
 
 
 def _remaining(jobs: Sequence[Job], rows: Mapping[int, Row]) -> float:
-    """Return the work that remains in units of the work that is done; a seed costs one unit."""
+    """Return the remaining work divided by the work that is done; a job costs 1 + num_seeds."""
     costs = [1 + job.num_seeds for job in jobs]
     done = sum(costs[i] for i in rows)
     return (sum(costs) - done) / done
@@ -166,7 +166,7 @@ def _entry(jobs: Sequence[Job], rows: Sequence[Row], known: BestReturn, notes: l
 
 
 def _check(families: Any, learners: Any, processes: Any, report: Any, time_limit: Any) -> None:
-    """Raise a TypeError or a ValueError for what cannot be compared."""
+    """Raise a TypeError or a ValueError unless the arguments of `compare` are valid."""
     for name, maker in instance("learners", learners, Mapping).items():
         function(f"learner {name!r}", maker)
     for name, family in instance("families", families, Mapping).items():
@@ -191,8 +191,8 @@ def compare(
     """Train every learner on every family, score all players, and return the result.
 
     `families` and `learners` map names to families and to functions that make a learner for a
-    family. A learner that does not support a family, `tasks.Unsupported`, is left out, and a line
-    says why. A learner is trained for `learner.iterations` with each of the seeds `seed`,
+    family. If such a function raises `tasks.Unsupported`, its learner is left out, and a line says
+    why. A learner is trained for `learner.iterations` with each of the seeds `seed`,
     `seed + 1`, .. The result is the object that `compare --json` prints; `report` receives one
     line per finished job. `jobs.run_jobs` explains `processes`, `time_limit` and `executor`.
 

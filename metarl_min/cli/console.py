@@ -17,7 +17,7 @@ LONGEST_WORD, LONGEST_LINE = 300, 2000  # of a message, in characters
 
 
 class WordsAtFault(ValueError):
-    """The words are wrong, which was found only during the work."""
+    """An error in the words that was found only during the work."""
 
 
 def one_line(message: object) -> str:
@@ -66,7 +66,7 @@ def draw(path: Path, picture: Callable[[Any], bytes], result: dict[str, Any]) ->
         write_atomically(path, picture(result))
     except ImportError as error:
         log(one_line(f"no {path.name}: matplotlib is not there ({error})"))
-    except (Exception, KeyboardInterrupt) as error:  # a comfort: the result is already written
+    except (Exception, KeyboardInterrupt) as error:  # the result is already written
         log(one_line(f"no {path.name}: {type(error).__name__} {error}"))
 
 

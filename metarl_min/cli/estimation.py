@@ -47,7 +47,10 @@ def problem(args: Namespace) -> Problem:
 
 
 def estimators(control_variate: float | str, on: Problem) -> dict[str, Estimator]:
-    """Return all estimators; emaml has the control variate: a number, `none` or `J`."""
+    """Return all estimators, for the problem `on`.
+
+    The control variate of emaml is a number, `none` for 0, or `J` for the return of theta.
+    """
     J = expected_return_objective(on.task, on.horizon)
     return_of_theta = float(J.value(on.theta["logits"])[0])
     c = control_variate if isinstance(control_variate, float) else 0.0

@@ -93,7 +93,7 @@ def _begin(path: Path) -> None:
 def begin_worker() -> None:
     """Prepare a new process: it ends with its parent, and Ctrl-C ends it without a message.
 
-    What plug-ins print goes to standard error.
+    The text that plug-ins print goes to standard error.
     """
     sys.stdout = sys.stderr
     workers.end_with_parent()
@@ -162,11 +162,11 @@ def run_jobs(
 ) -> Iterator[tuple[int, Row]]:
     """Yield the number and the result of each job, in the order in which the jobs end.
 
-    At most `processes` jobs run at the same time, each in a process of its own. If `executor` is
-    given, an Executor of `concurrent.futures`, the jobs run on its workers instead. If a worker is
+    At most `processes` jobs run at the same time, each in a process of its own. `executor` may be
+    an Executor of `concurrent.futures`. Then the jobs run on its workers instead. If a worker is
     killed, or if its job takes more than `seconds` seconds, only this job is performed again. A job
-    that has lost three workers raises a RuntimeError. If `processes` is 1 or if there is only one
-    job, and there is no `executor`, the jobs run in this process, without a time limit.
+    that has lost three workers raises a RuntimeError. Without an executor, one job alone runs in
+    this process, and so do all jobs if `processes` is 1. Then there is no time limit.
     """
     seconds = workers.time_limit("seconds", seconds)
     fits = executor is None or callable(getattr(executor, "submit", None))

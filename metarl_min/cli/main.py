@@ -1,8 +1,8 @@
 """The command line: it reads words, and prints one table or one JSON object.
 
 If the words are wrong, the exit status is 2; if the work fails, it is 1. In both cases one line on
-standard error says why, and standard output stays empty. What plug-ins print goes to standard
-error.
+standard error says why, and standard output stays empty. The text that plug-ins print goes to
+standard error.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HELP = ("-h", "--help")
 
 
 def _help(argv: Sequence[str]) -> str | None:
-    """Return the settings of the learner or family that is named before --help, if one is."""
+    """Return the help for the learner or the family that stands before --help, or None."""
     command, *given = [word for word in argv if not word.startswith("-")] or [""]
     if not given or not set(argv) & set(HELP):
         return None
@@ -51,7 +51,7 @@ def _guarded() -> Iterator[None]:
 def prepare(argv: Sequence[str], stack: ExitStack) -> Work:
     """Return the work that the words name; an error if they are wrong.
 
-    The work receives `stack` as `args.stack`: what must be done at the end of the command.
+    The command adds functions to `stack`, which run at its end.
     """
     words = [*argv[1:], "--help"] if argv[0] == "help" else list(argv)
     with _guarded():
@@ -88,7 +88,7 @@ def _run(argv: Sequence[str], stack: ExitStack) -> int:
     except (MemoryError, OverflowError) as error:
         return exit_with(f"the request must fit into memory, got {str(error) or 'too much'}", 2)
     require(sys.stdout is not None, "standard output must be open", "none")
-    # A number that is not finite ends in one line, below.
+    # NumPy gives no warnings: an error of one line reports a number that is not finite.
     with np.errstate(all="ignore"), _guarded():
         try:
             text = work()

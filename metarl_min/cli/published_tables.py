@@ -1,7 +1,8 @@
 """The work of `tables`: a published table of baselines, computed again.
 
 Each computed number stands beside the published one, with the Bayes-optimal value or its bounds
-and with a remark where numbers disagree. A number above the ceiling raises an alarm.
+and with a remark where numbers disagree. A number above the ceiling raises an alarm. A cell is
+(n, k) for n pulls of k arms, or (n,) for n episodes in random MDPs.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ Curves = dict[str, Array]  # algorithm -> mean total reward after each episode [
 
 
 def choose(table: str, words: Sequence[str] | None, full: bool) -> list[Cell]:
-    """Return the cells that `words` name; without words all cells if `full`, else the short ones.
+    """Return the cells that `words` name.
 
+    Without words, return all cells if `full` is True, and otherwise the cells of n <= LONGEST.
     ValueError for a cell that is not in the table.
 
     >>> choose("bandits", ["500,5", "10,50"], False)

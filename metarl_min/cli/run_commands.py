@@ -85,7 +85,7 @@ def _new_run(args: argparse.Namespace, previous: runs.Run | None) -> tuple[Learn
     family = family_registry.make(args.family, parameters(args.words))
     settings = parameters(args.set)
     if args.executor:
-        settings.pop("num_slices", "")  # it does not change the result: no setting of the run
+        settings.pop("num_slices", "")  # it does not change the result, so it is not in the run
     learner = learner_registry.make(args.learner, family, settings, schedule)
     run = runs.Run(
         format=runs.FORMAT,
@@ -111,8 +111,8 @@ def _first_checkpoint(args: argparse.Namespace, learner: Learner) -> Checkpoint:
 def _require_within_schedule(learner: Learner, run: runs.Run, previous: runs.Run | None) -> None:
     """Raise a ValueError if the run is longer than the schedule of its learner.
 
-    A learner from a file may have a setting `iterations` and no `schedule_end`. A run of this
-    learner is not made longer than the setting.
+    A learner from a file may have a setting `iterations` and no `schedule_end`. Then a run that is
+    resumed cannot be made longer than this setting.
     """
     length = learner.settings.get("iterations")
     if previous and learner.schedule_end is None and isinstance(length, int):

@@ -1,10 +1,10 @@
 """Run directories: what a run is, and how far it has come.
 
-A run directory holds `run.json` and one `checkpoint.npz`, the state of the learner, which is
-replaced during the run. `run.json` holds the learner and its resolved settings, the family with
-all its parameters, the seed, the number of iterations, and the environment in which the run began.
-If the run was resumed in another environment, it holds that one too. Only one process may write in
-a run directory.
+A run directory holds `run.json` and one checkpoint. The checkpoint, `checkpoint.npz`, is the state
+of the learner, and each new checkpoint replaces the file. `run.json` holds the learner and its
+resolved settings, the family with all its parameters, the seed, the number of iterations, and the
+environment in which the run began. If the run was resumed in another environment, it holds that one
+too. Only one process may write in a run directory.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from metarl_min.tasks import Family
 from metarl_min.tasks import registry as families
 
 WRITABLE = "--out must be a directory that can be written"
-FORMAT = 3  # of run.json; format 2 did not hold the machine, format 1 no resolved settings
+FORMAT = 3  # of run.json; format 2 had no machine, and format 1 had no resolved settings
 
 
 class Run(NamedTuple):
@@ -121,7 +121,7 @@ def _fresh_directory() -> Path:
 
 
 def require_empty(directory: Path, out: str | None) -> None:
-    """Raise a ValueError if a directory holds anything, except what killed writers have left."""
+    """Raise a ValueError if a directory holds a file that no killed writer has left."""
     found = directory.iterdir() if directory.exists() else ()
     names = sorted(path.name for path in found if not files.is_leftover(path.name))
     rule = "--out must be new or empty, or come with --resume"
@@ -195,10 +195,10 @@ def _require_setting(run: Run, previous: Run, key: str) -> None:
 
 
 def continued(run: Run, previous: Run, iterations: int | None) -> Run:
-    """Return the run that continues `previous`, if `run` is the same run.
+    """Return `previous` with the number of iterations that was typed, if there is one.
 
-    `iterations` is the number that was typed. ValueError if the learner, the family, the seed or a
-    setting is another one.
+    `run` is the run that the words name. ValueError if its learner, its family, its seed or a
+    setting differs from `previous`.
     """
     rule = "--resume must come with the"
     require(run.learner == previous.learner, f"{rule} learner {previous.learner}", run.learner)
@@ -213,9 +213,9 @@ def continued(run: Run, previous: Run, iterations: int | None) -> Run:
 
 
 def in_this_environment(run: Run, iteration: int) -> tuple[Run, str]:
-    """Return the run that goes on here after an iteration, and what has changed since then.
+    """Return the run that goes on here after an iteration, and a text of what has changed.
 
-    The text is empty if the environment is the same.
+    The text compares this environment with the last one of the run. It is empty if they are equal.
     """
     here = environment.here()
     if iteration == 0:  # nothing was computed elsewhere
