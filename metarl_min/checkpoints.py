@@ -3,9 +3,9 @@
 A state is a nested value: NamedTuples, tuples, lists and dicts that hold arrays, numbers and None.
 Each array becomes one entry of an `.npz` file; its name is the path to it, such as
 `state.theta.logits`. One more entry, `made_by`, says what made the state. The file is replaced in
-one step, so a reader never meets half a file. A run reads only a checkpoint that was made by the
-same learner, family, settings and seed, and whose state has the parts, the shapes and the dtypes of
-its own state.
+one step, so a reader never meets half a file. A run reads a checkpoint only if it was made by the
+same learner, family, settings and seed. The state must also have the parts, shapes and dtypes of
+the first state of the run.
 
 `rebuild`, `shapes`, `leaves_of`, `with_leaves`, `not_finite` and `require_finite` trust their
 arguments.
@@ -63,7 +63,7 @@ def flatten(value: Any, path: str = "") -> dict[str, Array]:
     flat: dict[str, Array] = {}
     for name, part in parts.items():
         new = flatten(part, f"{path}.{name}" if path else str(name))
-        if not flat.keys().isdisjoint(new):  # as of the keys 1 and "1", or "a.b" and "a"
+        if not flat.keys().isdisjoint(new):  # such as those of {1: 0, "1": 0}
             twice = sorted(flat.keys() & new.keys())[:1]
             raise ValueError(f"parts of a state must have different names, got {twice} twice")
         flat |= new
@@ -152,8 +152,8 @@ def _require_made_by(path: Path, text: Array | None, made_by: Mapping[str, Any])
 def load(path: Path, first: Checkpoint) -> Checkpoint:
     """Read a checkpoint of the run that began with `first`.
 
-    ValueError for any other file, and for a state that training would not have written because it
-    holds NaN or infinity.
+    ValueError for any other file, and for a state that holds NaN or infinity, because training
+    never writes such a state.
     """
     instance("first", first, Checkpoint)
     leaves = _read(as_path("path", path))

@@ -10,9 +10,9 @@ R is the undiscounted sum of all rewards of one trial, exploration included. `ba
 
 In (2) b_t is the belief of the Bayes filter after the history up to step t, and V*, Q* are the
 optimal values of that belief. The difference V* - Q* is the expected loss of one action. By the
-performance-difference lemma the losses of a trial sum to bayes_optimal - E[R]. So (1) and (2)
-have the same expectation, for every player that meets the task through its history alone. The
-standard error of (2) is much smaller, because the luck of the rewards cancels in V* - Q*.
+performance-difference lemma, the mean sum of the losses of a trial is bayes_optimal - E[R]. So (1)
+and (2) have the same expectation, for every player that meets the task through its history alone.
+The standard error of (2) is much smaller, because the luck of the rewards cancels in V* - Q*.
 
 A player that reads the task can have a score above 1, but its score_pdl is at most 1. The alarm
 for such players therefore uses the score.
@@ -38,7 +38,8 @@ class Scores(NamedTuple):
     """Means over tasks with standard errors, eq. (3). A score is None where it is not known.
 
     No score is known without a ceiling, or if the random player is Bayes-optimal. `score_pdl` also
-    needs the values of every history, and the last arrivals of the trials if they matter.
+    needs a ceiling with the values of every history. If `Ceiling.needs_arrivals` is true, it needs
+    trials with their last arrivals too.
     """
 
     value: float  # expected return of one trial
@@ -96,7 +97,7 @@ def _checked(episodes: Any, family: Family, num_tasks: int) -> Episodes:
 
 
 def _has_losses(ceiling: Ceiling, episodes: Episodes) -> bool:
-    """Return whether the trials tell the losses of eq. (2)."""
+    """Return whether the losses of eq. (2) can be computed from the trials."""
     arrivals_known = episodes.last_arrivals is not None or not ceiling.needs_arrivals
     return ceiling.every_history and arrivals_known
 

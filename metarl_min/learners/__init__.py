@@ -87,15 +87,13 @@ class Learner(NamedTuple):
 
     family: Family
     init: Callable[[Rng], Any]  # rng -> state
-    step: Callable[[Rng, Any], tuple[Any, Any]]
-    # (rng, state) -> (next state, Info); Info is a report for the user
+    step: Callable[[Rng, Any], tuple[Any, Any]]  # -> next state, and Info: a report for the user
     trial: Callable[..., Episodes]  # (rng, state, tasks, greedy=False) -> episodes [M, N, T]
     iterations: int = 1000  # default length of a training; 0 if the player is not trained
     settings: dict[str, Any] = {}  # noqa: RUF012  # name -> value, as on the command line
     without_adaptation: Callable[[Any], Any] | None = None  # state -> state that does not adapt
     untrained_control: Callable[[Rng], Control] | None = None  # rng -> control
-    schedule_end: int | None = None
-    # the iteration at which the schedules of `step` end; None if `step` follows no schedule
+    schedule_end: int | None = None  # iteration at which the schedules of `step` end, or None
     schedule: str = "a schedule runs"  # what happens up to then, such as "the step size falls to 0"
 
 

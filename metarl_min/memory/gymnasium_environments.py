@@ -10,7 +10,8 @@ So it keeps its memory through the N episodes of a trial, as RL^2 does.
   episodes. After the last step of the trial, the observation is the arrival of this step.
 - The reward is drawn with the noise of the family, and is not divided by the unit.
 - `terminated` is true after step N T, because nothing is paid after a trial. `truncated` is never
-  true: it tells a learner to add an estimated value of the last observation, but this value is 0.
+  true. If it were true, a learner would add an estimated value of the last observation to the
+  return, but this value is 0.
 - An episode that reaches an absorbing state goes on until its step T. In the steps after the
   arrival, `infos["alive"]` is False, and the reward is 0. So all trials of a family have the same
   number of steps.
@@ -22,7 +23,7 @@ So it keeps its memory through the N episodes of a trial, as RL^2 does.
 autoreset mode `SAME_STEP`: the step that ends the trials also begins the next ones. This step
 returns the first observations of the next trials, and `infos["final_obs"]` and
 `infos["final_info"]` contain the last observations and infos. One generator draws the random
-numbers of all trials. For another mode, or for processes, use
+numbers of all trials. For another autoreset mode, or to use several processes, use
 `gymnasium.vector.SyncVectorEnv([partial(environment, family)] * n)` or `AsyncVectorEnv`.
 
 `predicting_agents.agent` makes a player from a policy that was trained in these environments.

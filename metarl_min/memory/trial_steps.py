@@ -44,7 +44,7 @@ class Trials(NamedTuple):
 
     family: Family
     unit: float  # an observed reward is divided by this number
-    tables: Sampler  # of the M tasks
+    tables: Sampler  # the probabilities and rewards of the M tasks, as rollouts looks them up
     table_rows: Array  # [M] task * S + s for the present state s
     alive: Array  # [M] whether the next step is alive
     memory: Memory  # the last action and reward, for recurrent_agents (1); no memory of a policy
