@@ -20,16 +20,16 @@ with plain names. A run stops:
                                                                     [Hansen 2016, sec. B.3]
     (6)  EqualFunValues: if the largest F of a generation has been the same in the last
          10 + ceil(30 D / P) generations                            [Hansen 2016, sec. B.3]
-    (7)  Stagnation: if neither the largest F nor the median F of a generation has become better in
-         the last n generations, with n = max(0.2 g, 120 + 30 D / P), but at most 20,000
+    (7)  Stagnation: if neither the largest F nor the median F of a generation has risen in the last
+         n = max(0.2 g, 120 + 30 D / P) generations, but at most 20,000; a series of n numbers has
+         risen if the median of its last 30 % is above the median of its first 30 %
                                                                     [Hansen 2016, sec. B.3]
 
 If no population is given, `maximise` uses this population:
 
     (8)  P = 4 + floor(3 ln D)                                      [Hansen 2016, eq. 48]
 
-Hansen tests (4) with one axis in each generation. Here all axes are tested. In (7), a series of
-n numbers has become better if the median of its last 30 % is above the median of its first 30 %.
+Hansen tests (4) with one axis in each generation. Here all axes are tested.
 
 The reasons have these causes:
 - (1): the fitness is a slope, or so noisy that the search learns nothing.

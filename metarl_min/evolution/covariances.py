@@ -24,7 +24,7 @@ search uses (2) only if |C^{-1/2} y| is above sqrt(D) + 8. The value of c_y is H
 
 Equation (3) does not change sigma C^{1/2} and sigma p_c, so it does not change the search. It has
 no rounding error, because all its factors are powers of 2. It is used if the largest entry of C is
-below 1e-90 or above 1e90, and k is chosen so that this entry becomes a number between 1 and 4.
+below 2e-90 or above 2e90, and k is chosen so that this entry becomes a number between 1 and 4.
 """
 
 from __future__ import annotations

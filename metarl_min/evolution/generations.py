@@ -48,7 +48,7 @@ class Update(NamedTuple):
     """The data with which another process can repeat the update that led to a state."""
 
     digest: Array  # [2] digest of the state before the update
-    key: int  # key of the generation that began with the state before the update
+    key: int  # key of the generation that ended with the update
     fitness: Array  # [P] fitness of the members of this generation
 
 

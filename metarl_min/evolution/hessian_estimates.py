@@ -1,9 +1,10 @@
 """Estimates of the Hessian of a smoothed fitness, and their bias.
 
-ES-MAML takes the inner step with a gradient estimate of the module `search_gradients`. An outer
-gradient of first order leaves out the factor I + alpha Hess of the inner step. The code
-google-research/es_maml 0c1bbe5f can estimate Hess, with the option `use_hess`, which is off by
-default. It uses the fitness F_i at n neighbours theta + sigma e_i, and subtracts the mean fitness:
+The ES-MAML of Song et al. 2020 takes the inner step with a gradient estimate of the module
+`search_gradients`. The outer gradient has a factor I + alpha Hess, which belongs to the inner step.
+A gradient of first order leaves it out. The code google-research/es_maml 0c1bbe5f can estimate
+Hess, with the option `use_hess`, which is off by default. It uses the fitness F_i at n neighbours
+theta + sigma e_i, and subtracts the mean fitness:
 
     (1)  H = 1/n sum_i (F_i - F_mean) e_i e_i^T / sigma^2,  F_mean = 1/n sum_i F_i   [definition]
     (2)  E H = (1 - 1/n) Hess F_sigma                                                [derivation]

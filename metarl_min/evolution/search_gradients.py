@@ -34,7 +34,7 @@ if F is linear. If F is linear, then Hess = 0, and (7) says Cov (4) = Cov (3).
                    + sigma^2 (((tr Hess)^2 + 2 tr Hess^2) I + 4 (tr Hess) Hess + 8 Hess^2) / (4 n)
                                                                                      [derivation]
 
-In the steps below, e is one direction and e_i is entry i of e. An estimate is the mean of n
+In the steps of (5)-(7), e is one direction and e_i is entry i of e. An estimate is the mean of n
 independent terms y. The terms follow from
 F(theta + sigma e) = F + sigma e.grad F + (sigma^2 / 2) e^T Hess e, with Hess = 0 for (2):
 
@@ -42,14 +42,14 @@ F(theta + sigma e) = F + sigma e.grad F + (sigma^2 / 2) e^T Hess e, with Hess = 
     (2):  y = e (e.grad F) + e F / sigma
     (4):  y = e (e.grad F) + (sigma / 2) e (e^T Hess e)
 
-- E y = grad F, because the second summand of y is odd in e and has the mean 0. So
+- E y = grad F, because E e e^T = I, and the second summand of y is odd in e and has the mean 0. So
   Cov g = Cov y / n with Cov y = E y y^T - grad F grad F^T.
 - Let F_i be entry i of grad F. By E e_i^2 = 1 and E e_i^4 = 3, entry ij of E e e^T (e.grad F)^2 is
   2 F_i F_j if i != j, and 2 F_i^2 + |grad F|^2 if i = j.
 - So (3) has E y y^T = |grad F|^2 I + 2 grad F grad F^T, and Cov y / n is (5).
+- In (2) and (4), the product of the two summands in y y^T is odd in e, so its mean is 0.
 - In (2), the second summand of y adds E e e^T (F / sigma)^2 = (F / sigma)^2 I. This gives (6).
 - In (4), the second summand of y adds the matrix X = (sigma^2 / 4) E e e^T (e^T Hess e)^2.
-- In (2) and (4), the product of the two summands in y y^T is odd in e, so its mean is 0.
 
 Let h_i be eigenvalue i of Hess, and let tr = tr Hess = sum_j h_j. These steps compute X:
 - In the basis of the eigenvectors of Hess, e is normal too, and e^T Hess e = sum_j h_j e_j^2. If
@@ -70,8 +70,8 @@ Directions of equal length are an alternative to normal directions:
 
 - D rows of (8) have sum_i e_i e_i^T = D I. All rows have the same distribution, so for one row e,
   E e e^T = (1 / D) D I = I. Also E e = 0. A normal direction has the same two means.
-- For a quadratic F, F_sigma = F + sigma grad F.E e + (sigma^2 / 2) E e^T Hess e. So the two means
-  determine F_sigma, and F_sigma = F + (sigma^2 / 2) tr Hess.
+- For a quadratic F, F_sigma = E F(theta + sigma e) is
+  F + sigma grad F.E e + (sigma^2 / 2) E e^T Hess e. With the two means, this is the F_sigma of (9).
 - A difference in (3) is 2 sigma e_i.grad F, so g = (1 / D) sum_i e_i e_i^T grad F = grad F.
 
 Ranks can replace the fitness. The smallest F has the rank 0, and the largest has the rank P - 1:

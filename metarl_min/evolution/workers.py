@@ -76,7 +76,7 @@ def stop(executor: Any) -> None:
 
 
 def explained(error: Exception) -> Exception:
-    """Return the error; a `CancelledError`, which has no message, gets one."""
+    """Return the error. A `CancelledError` has no message, so one with a message replaces it."""
     if not isinstance(error, CancelledError):
         return error
     return CancelledError("the Executor has cancelled the work, as Dask does without a scheduler")
@@ -125,7 +125,7 @@ def _ended(running: dict[Future[Any], _Running], seconds: float | None) -> list[
 
 
 def _loss(future: Future[Any], seconds: float | None) -> Exception | None:
-    """Return the error of a job whose worker is lost or late, else None."""
+    """Return an error if the worker of a job is lost or the job is late, else None."""
     if not future.done():
         return TimeoutError(f"no result after {seconds} seconds")
     if future.cancelled():
