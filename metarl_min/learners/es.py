@@ -68,7 +68,7 @@ class Search(NamedTuple):
     estimator   vanilla (one-sided), antithetic or forward (forward difference)
     directions  gaussian or orthogonal
     shaping     ranks (they replace the fitness) or none
-    decay       factor of theta in (1); decay theta is subtracted from the gradient
+    decay       this number times theta is subtracted from the gradient
     num_slices  largest number of slices of the population, by default 8; for an executor only
 
     If there are fewer slices than workers, some workers are idle.
@@ -77,7 +77,7 @@ class Search(NamedTuple):
     are evaluated in this process. ValueError or TypeError if a setting is out of range.
     """
 
-    # In `Annotated[.., table]`, the keys of the table are the values of the command line.
+    # In `Annotated[.., table]`, the command line accepts the keys of the table.
     population: int = 64
     num_tasks: int = 32
     sigma: float = 0.3

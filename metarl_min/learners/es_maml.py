@@ -143,7 +143,7 @@ def _step(
 
 
 def _without_adaptation(state: State) -> State:
-    """Return the state whose step size is zero."""
+    """Return the state with a step size of zero."""
     return state._replace(theta=state.theta | {"log2_alpha": np.full(1, NO_STEP)})
 
 
@@ -198,13 +198,14 @@ def es_maml(
 
     adaptation      gradient or hill_climbing
     policy          table, network or network:H with H hidden units
-    alpha           step size before evolution changes it, positive; the default is 1 for
-                    hill_climbing, and the default of `maml` for gradient
+    alpha           step size before evolution changes it, positive; the default is the default of
+                    `maml`, but 1 for hill_climbing
     inner_steps     number K of adaptations in a trial; the default is the default of `maml`
     inner_episodes  number of episodes before each adaptation, by default 1
-    baseline        mean, leave_one_out, standardised, linear or a number, for gradient; the default
-                    is the default of `maml`
-    gamma           discount of the return-to-go, for gradient; the default is the default of `maml`
+    baseline        mean, leave_one_out, standardised, linear or a number; only if adaptation
+                    is gradient; the default is the default of `maml`
+    gamma           discount of the return-to-go; only if adaptation is gradient; the default is the
+                    default of `maml`
 
     `search` holds fields of `es.Search`. TypeError or ValueError if a setting is out of range, or
     if it has no effect because of the other settings.

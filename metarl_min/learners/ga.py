@@ -7,7 +7,8 @@ of two parents, crossover and mutation. In this module, a run has the generation
 and x is an exponent that grows from 0 to 1 during the run:
 
     (1)  elitism: the E best members live on unchanged     [De Jong 1975]
-    (2)  in generation i, mutation by sigma / 10^x and fitness on M 16^x tasks, x = min(i / n, 1)
+    (2)  generation i uses sigma / 10^x instead of sigma, and M 16^x tasks instead of M tasks;
+         x = min(i / n, 1)
                                                            [definition]
 
 These are the reasons for the numbers 10 and 16 in (2):
