@@ -205,7 +205,8 @@ def num_data_sets(num_trajectories: int, num_episodes: int, num_steps: int) -> i
     # m is the smaller one of N and U - 1. Since n >= 2 m, num_sets is at least 2^m.
     small = min(N, U - 1) <= 333
     num_sets = math.comb(N + U - 1, N) if small else 2**333
-    # 333 can replace a larger K: M is 1 for every K if num_sets is 1, and at least 2^K otherwise.
+    # If num_sets is 1, M is 1 for every K. Otherwise M is at least 2^K, so 333 can replace every
+    # larger K.
     M = num_sets ** min(K, 333)
     require_few(M)
     return M

@@ -213,11 +213,11 @@ ESTIMATORS: dict[str, Estimator] = {
 
 # The objective that each estimator was made for. plain and fomaml were made for neither. dice,
 # loaded_dice and lvc estimate the Hessian of J, which the gradient of F_inf needs. linearised_score
-# was made from emaml, by two changes in the score term of each step k:
-# - R is replaced by its first-order change in step k, which is v_{k+1}.(phi_{k+1} - phi_k). Here
-#   v_{k+1} is the derivative of J(phi_K) in phi_{k+1}, adaptation (3).
-# - This change is a sum over episodes i, and the score is a sum over episodes j. In the product of
-#   both sums, the terms with i != j are left out: their mean is zero if v_{k+1} is constant.
+# is emaml with two approximations in the score term of each step k:
+# - R is replaced by v_{k+1}.(phi_{k+1} - phi_k), its first-order change in step k. Here v_{k+1} is
+#   the derivative of J(phi_K) in phi_{k+1}, adaptation (3).
+# - v_{k+1}.(phi_{k+1} - phi_k) is a sum over episodes i, and the score is a sum over episodes j. In
+#   their product, the terms with i != j are left out: their mean is zero if v_{k+1} is constant.
 # The terms with i = j remain: alpha/N sum_i (v_{k+1}.sum_t Adv_t g_t) sum_l g_l, where g_t is the
 # score of step t of episode i. The first term of (3) contains this sum if w_t is
 # estimator_weights (8):

@@ -133,6 +133,7 @@ def scale_per_task(inner: InnerStep, data: Data, b: Array) -> Array:
     """
     W = returns.discounted_returns(data.episodes.rewards, inner.gamma)
     counts = data.counts[..., None]
+    # The function `standard_deviation` divides by the largest |W|, so that no square overflows.
     largest = onp.max(onp.abs(W) * (counts > 0), axis=(-1, -2), keepdims=True)
     return advantages.standard_deviation(W - b, counts * data.episodes.alive, largest)
 

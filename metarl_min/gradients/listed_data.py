@@ -41,7 +41,7 @@ from metarl_min.gradients.problems import Problem
 from metarl_min.mdps.episodes import map_fields
 
 BLOCK = 100_000  # steps of all episodes of one block
-SAMPLE = 200  # data sets in a comparison of two orders, or of an estimator with known ones
+SAMPLE = 200  # the largest number of data sets that `sampled_choices` chooses
 
 
 class AllDataSets(NamedTuple):
@@ -54,7 +54,7 @@ class AllDataSets(NamedTuple):
 class Listing(NamedTuple):
     """The data sets of each stage. Each of the M combinations has one data set of each stage."""
 
-    stages: list[Data]  # the L data sets of each stage, along the axis M
+    stages: list[Data]  # for each stage: its L data sets, along the leading axis
     log_factors: list[Array]  # for each stage [L]: log P(D|phi) without the factors pi(a_t|s_t)
 
     @property
@@ -162,7 +162,7 @@ def as_sampled(problem: Problem) -> Listing:
 def shortest(problem: Problem) -> Listing:
     """List every data set in the form that has the fewest episodes.
 
-    A function of your own may ignore counts, so it is called with single episodes.
+    A function of your own may ignore counts. If there is one, every count is therefore 1.
     """
     if has_own_functions(problem):
         return as_sampled(problem)

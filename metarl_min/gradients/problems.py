@@ -69,10 +69,11 @@ class Problem(NamedTuple):
 def standard_problems() -> list[Problem]:
     """Return a bandit and an MDP.
 
-    Any two estimators differ on at least one of them, except dice and loaded_dice. In
-    estimator_weights (7), the factor of box_l is gamma^(l-t) (Adv_l - gamma Adv_{l+1}). With b = 0
-    it is gamma^(l-t) r_l, as in estimator_weights (6). On the bandit, N, K and 2 are different, so
-    a wrong factor N is not mistaken for a wrong factor K or 2.
+    Any two estimators differ on at least one of them, except dice and loaded_dice. These two are
+    equal if b = 0: the factor of box_l in estimator_weights (7) is
+    gamma^(l-t) (Adv_l - gamma Adv_{l+1}). This is then gamma^(l-t) r_l, the factor of box_l in
+    estimator_weights (6). On the bandit, N, K and 2 are different, so a wrong factor N is not
+    mistaken for a wrong factor K or 2.
     """
     inner = InnerStep(policy=policies.tabular, alpha=0.7, baseline=0.0)
     theta = {"logits": np.array([[0.3, -0.2, 0.1]])}
