@@ -4,7 +4,7 @@ An estimator can claim to be unbiased for one of three quantities, its estimand:
 
     F_N      the gradient of F_N
     F_inf    the gradient of F_inf
-    hessian  the Hessian of J at theta, inside of one inner step
+    hessian  the Hessian of J at theta, found from the derivative of one inner step
 
 DiCE and its relatives claim the Hessian. To isolate the Hessian, call the estimator with one inner
 step, with a unit vector e_j in the place of v, and with R = 0. The estimate is then

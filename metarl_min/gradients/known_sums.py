@@ -7,10 +7,10 @@ x and y. The factors c_1, c_2 solve a least-squares problem:
     (1)  x = c_1 y_1,  or  x = c_1 y_1 + c_2 y_2,  up to round-off                      [definition]
 
 Each problem has a table of named factors. For example, 1/N has the value 0.25 on a problem with
-N = 4. A name belongs to a factor if, on every problem, it has the value of the factor there. In a
-sum of two vectors, a factor may also be a simple fraction, such as 2/3, that is the same on all
-problems. If both factors are equal, both get the same name. A sum is found only if all its factors
-have names. In this module, x is the unknown vector, y is a known vector, and c is a factor.
+N = 4. A factor gets a name if, on every problem, the value of the factor equals the value of the
+name. In a sum of two vectors, a factor may also be a simple fraction, such as 2/3, that is the same
+on all problems. If both factors are equal, both get the same name. A sum is found only if all its
+factors have names. In this module, x is the unknown vector, y is a known vector, and c is a factor.
 `fitted`, `equal_multiples` and `equal_sums` trust their arguments.
 """
 
@@ -59,7 +59,7 @@ class Sum(NamedTuple):
 
     names: tuple[str, ...]  # of the known vectors that are added
     text: str  # the sum in words, such as "plain + 1/N times the score term"
-    simple: int  # number of factors that are not 1
+    simple: int  # number of factors that are not 1: it is 0 in the simplest sums
 
 
 def fitted(of: Comparison, names: tuple[str, ...]) -> Array | None:

@@ -219,7 +219,7 @@ def explain(report: Report, found: list[Evidence], estimand: str, truth: str) ->
         return report
     few = all(one.listing.size <= MOST_SETS for one in found)
     samples = _on_samples(found, estimand)
-    # The truth is a known part. Names have a larger tolerance than the verdict, so the search may
+    # The truth is a known part. The search may have a larger tolerance than the verdict. So it may
     # find the truth although the verdict is WRONG. This result is left out.
     not_it = truth if report.verdict == "WRONG" else ""
     sums = [s for s in equal_sums(samples) if s.text != not_it]
