@@ -66,7 +66,7 @@ class Library(NamedTuple):
 
     name: str
     source: str  # repository, commit, file and lines
-    estimator: Estimator  # library_estimators (2), for (1) with rate = alpha / share_in
+    estimator: Estimator  # g of library_estimators (2), if the rate is alpha / share_in
     share_in: Callable[[int, int], float] = computed.mean_of_steps  # (T, B) -> share_in
     weights: Weights = plain_weights  # w_t of its inner step; only the values matter
     result: Callable[[Problem, Tree], Array] = computed.total_return  # (problem, phi) -> R or x
@@ -186,7 +186,7 @@ MEANS = [
     Library(
         "e-maml, first_order",
         "episodeyang/e-maml 336291d6 e_maml_tf/e_maml_ge.py:164-167",
-        computed.log_likelihood,  # the flag only fixes the inner rate; second derivatives stay
+        computed.log_likelihood,  # only the rate is held fixed; second derivatives stay
     ),
     Library(
         "e-maml, run_mode e-maml",

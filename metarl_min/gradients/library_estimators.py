@@ -4,9 +4,9 @@ The formulas were found in 2026, by running the loss functions of each library o
 two small problems. Here the formulas are weights w_t of sampled actions and a score term, as in
 `estimators`. No code of a library is copied. The module `libraries` gives the lines of the code.
 
-Estimators (1) adds the steps of an episode. Most libraries take the mean over the T steps instead,
-in the loss of the inner step and in the loss of the outer step. Some also take the mean of the
-inner loss over the B tasks of a batch, though each task has its own parameters. The numbers
+In estimators (1), the steps of an episode are added. Most libraries take the mean over the T steps
+instead, in the loss of the inner step and in the loss of the outer step. Some also take the mean of
+the inner loss over the B tasks of a batch, though each task has its own parameters. The numbers
 share_in and share_out are the factors that come from these means. In this module, B is the number
 of tasks, and `rate` is the step size that a user sets:
 
