@@ -1,10 +1,14 @@
 """The package as a whole: what it needs, what it imports, what the README promises."""
 
 import configparser
+import os
+import platform
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import metarl_min
 
@@ -74,3 +78,28 @@ def test_continuous_integration_runs_the_commands_of_the_readme():
 def test_the_source_distribution_holds_what_its_tests_need():
     lines = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").splitlines()
     assert {"graft tests", "graft examples"} <= set(lines)
+
+
+FAULTS = """
+import resource
+import metarl_min
+import numpy as np
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        arrays = [np.ones(40_000) for _ in range(4)]
+        del arrays
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="counts the pages that glibc fetches")
+def test_freed_memory_is_used_again():
+    """The arrays of one round have 312 pages. NumPy alone fetches most of them in every round."""
+    environment = {k: x for k, x in os.environ.items() if not k.startswith("MALLOC_")}
+    out = subprocess.check_output([sys.executable, "-c", FAULTS], env=environment, cwd=ROOT)
+    assert int(out) < 312

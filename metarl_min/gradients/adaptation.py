@@ -80,7 +80,8 @@ logits are (0.3, -0.2), and one inner step has alpha = 0.7.
 [[[-0.18155, 0.18155]], [[-0.18155, 0.18155]], [[-0.18155, 0.18155]]]
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import autograd.numpy as np
@@ -88,7 +89,7 @@ import numpy as onp
 from autograd import grad
 
 from metarl_min.basics import arguments, trees
-from metarl_min.basics.trees import Tree, sum_tasks
+from metarl_min.basics.trees import Array, Tree, sum_tasks
 from metarl_min.gradients.forward_passes import (
     Objectives,
     Passes,
@@ -131,6 +132,10 @@ def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> li
     return take_steps(policy, theta, check_step_sizes(alpha, theta, num_tasks), inner)
 
 
+def _sum_of(curvature: Callable[[Array], Array], u: Any, delta_z: Array) -> Array:
+    return curvature(delta_z) + u
+
+
 def adjoints(
     policy: Policy,
     path: Iterates,
@@ -149,17 +154,17 @@ def adjoints(
     result: list[Tree] = []
     for k in reversed(range(len(path))):
         phi, (hidden, pi, derivatives), parts = path[k], passes[k], result[-1:]
+        u = 0.0 if outer[k] is None else outer[k].gradient_at(pi)  # grad L_k in the logits
         if k < len(inner) and inner[k] is not None:
-            at = phi, hidden, trees.scale(result[-1], alpha)
-            parts = [*parts, policy.hessian_product(*at, *derivatives)]
-        # If the tasks share phi_0, `backward` is called once for all of them. It is linear in u, so
-        # the sum of u over the tasks gives the sum of the gradients.
-        parts = [sum_tasks(part, phi) for part in parts] if k == 0 else parts
-        if outer[k] is not None:
-            u = outer[k].gradient_at(pi)
-            u = u.sum(axis=tuple(range(u.ndim - pi.ndim))) if k == 0 else u
+            # Both terms of (3) end with the same linear map from the logits to phi. So u is added
+            # before this map, to the second derivative of J_k in the logits.
+            curvature = partial(_sum_of, derivatives.hessian_product, u)
+            at = phi, hidden, trees.scale(result[-1], alpha), derivatives.gradient
+            parts = [*parts, policy.hessian_product(*at, curvature)]
+        elif outer[k] is not None:
             parts = [*parts, policy.backward(phi, hidden, u)]
-        result.append(trees.total(parts) if parts else trees.map_leaves(onp.zeros_like, phi))
+        v = trees.total(parts) if parts else trees.map_leaves(onp.zeros_like, phi)
+        result.append(sum_tasks(v, phi) if k == 0 else v)
     return result[::-1]
 
 

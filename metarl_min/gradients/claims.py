@@ -36,7 +36,7 @@ from metarl_min.basics.trees import Array, Tree
 from metarl_min.basics.vectors import EPS, call_with_copy, coarsest_dtype, entry_name
 from metarl_min.gradients import exact_objectives, inner_steps, listed_data
 from metarl_min.gradients.estimators import Estimator, EstimatorInputs
-from metarl_min.gradients.forward_passes import forward_pass, with_objective
+from metarl_min.gradients.forward_passes import forward_pass
 from metarl_min.gradients.listed_data import AllDataSets, Listing
 from metarl_min.gradients.problems import Problem
 
@@ -164,7 +164,7 @@ def truths(problem: Problem, estimand: str) -> dict[str, Tree]:
     columns = {}
     for name, e in _unit_vectors(theta):
         one, direction = trees.broadcast_to_tasks(theta, 1), trees.broadcast_to_tasks(e, 1)
-        there = with_objective(forward_pass(policy, one), J)
+        there = forward_pass(policy, one, J)
         product = policy.hessian_product(one, there.hidden, direction, *there.derivatives)
         columns[name] = trees.flatten_tasks(product)[0]
     return {"Hess J": columns}

@@ -30,7 +30,6 @@ from metarl_min.gradients.forward_passes import (
     forward_pass,
     gradient,
     take_steps,
-    with_objective,
 )
 from metarl_min.gradients.objectives import Objective, expected_return_objective
 from metarl_min.gradients.parameters import check_parameters, check_step_sizes
@@ -120,7 +119,7 @@ def _chain(problem: ExactProblem, at: Tree, points: Sequence[Tree], scales: Sequ
     policy, J = problem.policy, problem.J
     v = gradient(policy, at, J)
     for point, scale in zip(points, scales, strict=True):
-        there = with_objective(forward_pass(policy, point), J)
+        there = forward_pass(policy, point, J)
         scaled = trees.scale(v, scale)
         product = policy.hessian_product(point, there.hidden, scaled, *there.derivatives)
         v = trees.add_scaled(v, 1.0, product)
@@ -198,7 +197,7 @@ def _shared_steps(problem: ExactProblem) -> Tree:
         path.append(trees.add_scaled(path[-1], alpha, trees.scale(total, 1 / M)))
     v = trees.scale(trees.sum_tasks(gradient(policy, path[-1], J), theta), 1 / M)
     for phi in path[-2::-1]:
-        there = with_objective(forward_pass(policy, phi), J)
+        there = forward_pass(policy, phi, J)
         scaled = trees.scale(v, alpha)
         each = policy.hessian_product(phi, there.hidden, scaled, *there.derivatives)
         v = trees.add_scaled(v, 1 / M, trees.sum_tasks(each, theta))

@@ -43,37 +43,39 @@ def take_steps(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> li
     return path
 
 
-def forward_pass(policy: Policy, phi: Tree) -> ForwardPass:
-    """Return the forward pass at phi, without an inner objective."""
+def forward_pass(policy: Policy, phi: Tree, objective: Objective | None = None) -> ForwardPass:
+    """Return the forward pass at phi, with the derivatives of an objective if there is one."""
     z, hidden = policy.forward(phi)
-    return ForwardPass(hidden=hidden, probs=softmax(z))
+    probs = softmax(z)
+    derivatives = None if objective is None else objective.derivatives_at(probs)
+    return ForwardPass(hidden=hidden, probs=probs, derivatives=derivatives)
 
 
-def with_objective(forward: ForwardPass, objective: Objective | None) -> ForwardPass:
-    """Return the forward pass with the derivatives of an inner objective, if there is one."""
-    if objective is None:
-        return forward
-    return forward._replace(derivatives=objective.derivatives_at(forward.probs))
+def step_from(
+    policy: Policy, phi: Tree, forward: ForwardPass, alpha: Any, objective: Objective
+) -> tuple[ForwardPass, Tree, ForwardPass]:
+    """Take an inner step from phi, whose forward pass is `forward`.
 
-
-def next_iterate_of(policy: Policy, phi: Tree, alpha: Any, forward: ForwardPass) -> Tree:
-    """Return the iterate after an inner step from phi. Its forward pass must have an objective."""
-    g = policy.backward(phi, forward.hidden, forward.derivatives.gradient)
-    return trees.add_scaled(phi, alpha, g)
+    -> the forward pass at phi with the derivatives of the objective, the next iterate, and the
+    forward pass at the next iterate
+    """
+    derivatives = objective.derivatives_at(forward.probs)
+    g = policy.backward(phi, forward.hidden, derivatives.gradient)
+    following = trees.add_scaled(phi, alpha, g)
+    return forward._replace(derivatives=derivatives), following, forward_pass(policy, following)
 
 
 def forward_passes(
     policy: Policy, theta: Tree, alpha: Any, inner: Objectives
 ) -> tuple[list[Tree], list[ForwardPass]]:
     """Return the iterates phi_0 .. phi_K, as `take_steps` does, and the forward pass at each."""
-    path, passes = [theta], []
+    path, passes = [theta], [forward_pass(policy, theta)]
     for objective in inner:
-        passes.append(with_objective(forward_pass(policy, path[-1]), objective))
-        path.append(next_iterate_of(policy, path[-1], alpha, passes[-1]))
-    return path, [*passes, forward_pass(policy, path[-1])]
+        passes[-1], phi, following = step_from(policy, path[-1], passes[-1], alpha, objective)
+        path, passes = [*path, phi], [*passes, following]
+    return path, passes
 
 
 def passes_of_path(policy: Policy, path: Sequence[Tree], inner: Objectives) -> Passes:
     """Return the forward pass at each iterate of a path, whose iterates are already known."""
-    pairs = zip(path, [*inner, None], strict=True)
-    return [with_objective(forward_pass(policy, phi), J) for phi, J in pairs]
+    return [forward_pass(policy, phi, J) for phi, J in zip(path, [*inner, None], strict=True)]

@@ -40,12 +40,7 @@ from metarl_min.basics import trees
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.gradients import advantages, objectives, returns
 from metarl_min.gradients.adaptation_settings import Adaptation
-from metarl_min.gradients.forward_passes import (
-    ForwardPass,
-    forward_pass,
-    next_iterate_of,
-    with_objective,
-)
+from metarl_min.gradients.forward_passes import ForwardPass, forward_pass, step_from
 from metarl_min.gradients.objectives import Objective
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.episodes import map_fields
@@ -138,9 +133,8 @@ def play(
         if stages:  # an inner step is taken between two stages
             C = inner_table(adaptation, stages[-1], sampler.shape, dtype)
             inner.append(objectives.surrogate_objective(C))
-            passes[-1] = with_objective(passes[-1], inner[-1])
-            path.append(next_iterate_of(policy, path[-1], alpha, passes[-1]))
-            passes.append(forward_pass(policy, path[-1]))
+            passes[-1], phi, following = step_from(policy, path[-1], passes[-1], alpha, inner[-1])
+            path, passes = [*path, phi], [*passes, following]
         probs, horizon = passes[-1].probs, adaptation.family.horizon
         stages.append(sample(rng, sampler, probs, size, horizon, population))
     return Trial(alpha=alpha, path=path, inner=inner, stages=stages, passes=passes)

@@ -52,28 +52,31 @@ def _network_init(rng: Rng, num_states: int, num_actions: int, hidden: int) -> T
 def _network_forward(params: Tree) -> tuple[Any, Any]:
     """Return the logits and the activations h of all states, eq. (1). [..., S, A], [..., S, H]"""
     h = np.tanh(params["W1"] + params["b1"][..., None, :])
-    return np.matmul(h, params["W2"]) + params["b2"][..., None, :], h
+    return h @ params["W2"] + params["b2"][..., None, :], h
 
 
 def _network_backward(params: Tree, h: Any, u: Any) -> Tree:
     """Return the gradient of f in the parameters from u = df/dz, eq. (2)."""
-    g = np.matmul(u, np.swapaxes(params["W2"], -1, -2)) * (1 - h * h)
-    dW2 = np.matmul(np.swapaxes(h, -1, -2), u)
-    return {"W1": g, "b1": np.sum(g, axis=-2), "W2": dW2, "b2": np.sum(u, axis=-2)}
+    g = (u @ params["W2"].swapaxes(-1, -2)) * (1 - h * h)
+    dW2 = h.swapaxes(-1, -2) @ u
+    return {"W1": g, "b1": g.sum(-2), "W2": dW2, "b2": u.sum(-2)}
 
 
 def _network_hessian_product(params: Tree, h: Array, v: Tree, u: Array, curvature: Any) -> Tree:
     """Return the Hessian of f in the parameters, times v, eq. (3)."""
     W2_T, V2_T = params["W2"].swapaxes(-1, -2), v["W2"].swapaxes(-1, -2)
-    slope = 1 - h * h
-    delta_h = slope * (v["W1"] + v["b1"][..., None, :])
+    slope, moved = 1 - h * h, v["W1"] + v["b1"][..., None, :]  # V1 + c1
+    delta_h = slope * moved
     delta_z = delta_h @ params["W2"] + h @ v["W2"] + v["b2"][..., None, :]
     delta_u = curvature(delta_z)
-    # The arrays [M, S, H] are large, and a new one costs more than its arithmetic.
-    delta_g, last = delta_u @ W2_T, 2 * (u @ W2_T) * h * delta_h
+    # The arrays [M, S, H] are large, so the sums of delta g are computed in place. All terms of
+    # delta g have the factor 1 - h^2, because delta h has it.
+    delta_g, last = delta_u @ W2_T, u @ W2_T
     delta_g += u @ V2_T
-    delta_g *= slope
+    last *= moved
+    last *= 2 * h
     delta_g -= last
+    delta_g *= slope
     dW2 = onp.swapaxes(delta_h, -1, -2) @ u + onp.swapaxes(h, -1, -2) @ delta_u
     return {"W1": delta_g, "b1": delta_g.sum(-2), "W2": dW2, "b2": delta_u.sum(-2)}
 
