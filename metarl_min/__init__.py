@@ -98,14 +98,4 @@ source [derivation] refers to the steps below the equation. `python -m metarl_mi
 the tests of each equation.
 """
 
-import numpy
-
 __version__ = "0.1.0"
-
-# The C library of Linux, glibc, gives freed memory back to the system, and the next array fetches it
-# again, page by page. This took a third of the time of a training step. How much freed memory glibc
-# keeps depends on the largest array that the process has freed so far. So an array of 16 MB is
-# made and freed here, 64 MB are kept from now on, and the steps reuse them. Nothing is written to
-# the array, so it takes no memory. If the variable MALLOC_MMAP_THRESHOLD_ is set, glibc obeys it
-# alone. Other C libraries ignore this line.
-numpy.empty(2**21)

@@ -82,7 +82,7 @@ def test_the_source_distribution_holds_what_its_tests_need():
 
 FAULTS = """
 import resource
-import metarl_min
+import metarl_min.basics
 import numpy as np
 
 def faults():

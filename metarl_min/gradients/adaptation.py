@@ -56,9 +56,8 @@ alpha is a number, the product in (6) is the inner product:
 (3), (4) and (6) hold for one task. All tasks share theta and alpha, so the gradients in theta and
 alpha are sums over the tasks, and for (5) this sum is divided by M.
 
-A Tree is a dict of arrays, which are called leaves. `sum_tasks(tree, like)` sums each leaf of
-`tree` over the tasks, if the leaves of `like` have no axis M. `adjoints`, `first_order_adjoints`
-and `alpha_gradient` trust their arguments.
+`sum_tasks(tree, like)` sums each leaf of `tree` over the tasks, if the leaves of `like` have no
+axis M. `adjoints`, `first_order_adjoints` and `alpha_gradient` trust their arguments.
 
 Three functions compute the gradient of (5). In `meta_gradient_reverse_over_reverse`, autograd
 computes the inner gradient, and then differentiates this computation. In `meta_gradient`, the inner
@@ -80,8 +79,7 @@ logits are (0.3, -0.2), and one inner step has alpha = 0.7.
 [[[-0.18155, 0.18155]], [[-0.18155, 0.18155]], [[-0.18155, 0.18155]]]
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import autograd.numpy as np
@@ -89,8 +87,9 @@ import numpy as onp
 from autograd import grad
 
 from metarl_min.basics import arguments, trees
-from metarl_min.basics.trees import Array, Tree, sum_tasks
+from metarl_min.basics.trees import Tree, sum_tasks
 from metarl_min.gradients.forward_passes import (
+    ForwardPass,
     Objectives,
     Passes,
     forward_passes,
@@ -105,24 +104,16 @@ MOST_STEPS = 100_000  # limit of K, because the parameters of all steps are stor
 Iterates = Sequence[Tree]  # phi_0 .. phi_K, or the adjoints v_0 .. v_K
 
 
-def inner_step(policy: Policy, phi: Tree, alpha: Any, objective: Objective) -> Tree:
-    """Return the parameters of every task after one inner step, eq. (1). -> leaves [M, ..]
-
-    Leaves of phi are [M, ..], or have no axis M if the tasks share phi.
-
-    >>> from metarl_min.gradients.objectives import reinforce_objective
-    >>> from metarl_min.mdps.policies import tabular
-    >>> L = reinforce_objective(onp.array([[[0.5, 0.0]], [[0.0, 0.5]]]))  # C of two tasks
-    >>> inner_step(tabular, {"logits": onp.zeros((1, 2))}, 2.0, L)["logits"].tolist()
-    [[[0.5, -0.5]], [[-0.5, 0.5]]]
-    """
-    return inner_loop(policy, phi, alpha, [objective])[1]
-
-
 def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> list[Tree]:
     """Return the list of all iterates of eq. (1). The first iterate is theta.
 
     Leaves of theta are [M, ..], or have no axis M if the tasks share theta.
+
+    >>> from metarl_min.gradients.objectives import reinforce_objective
+    >>> from metarl_min.mdps.policies import tabular
+    >>> inner = [reinforce_objective(onp.array([[[0.5, 0.0]], [[0.0, 0.5]]]))]  # C of two tasks
+    >>> inner_loop(tabular, {"logits": onp.zeros((1, 2))}, 2.0, inner)[1]["logits"].tolist()
+    [[[0.5, -0.5]], [[-0.5, 0.5]]]
     """
     num_tasks = None
     for objective in arguments.sequence("inner", inner):
@@ -132,8 +123,15 @@ def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> li
     return take_steps(policy, theta, check_step_sizes(alpha, theta, num_tasks), inner)
 
 
-def _sum_of(curvature: Callable[[Array], Array], u: Any, delta_z: Array) -> Array:
-    return curvature(delta_z) + u
+def _last_terms(policy: Policy, phi: Tree, passed: ForwardPass, direction: Tree, u: Any) -> Tree:
+    """Return Hess J_k direction + grad L_k, the last two terms of eq. (3), with u = dL_k/dz.
+
+    One linear map leads from the logits z to the parameters, so both terms are added before it.
+    """
+    g, curvature = passed.derivatives
+    return policy.hessian_product(
+        phi, passed.hidden, direction, g, lambda delta_z: curvature(delta_z) + u
+    )
 
 
 def adjoints(
@@ -153,16 +151,13 @@ def adjoints(
     passes = passes or passes_of_path(policy, path, inner)
     result: list[Tree] = []
     for k in reversed(range(len(path))):
-        phi, (hidden, pi, derivatives), parts = path[k], passes[k], result[-1:]
-        u = 0.0 if outer[k] is None else outer[k].gradient_at(pi)  # grad L_k in the logits
+        phi, passed, parts = path[k], passes[k], result[-1:]
+        u = 0.0 if outer[k] is None else outer[k].gradient_at(passed.probs)
         if k < len(inner) and inner[k] is not None:
-            # Both terms of (3) end with the same linear map from the logits to phi. So u is added
-            # before this map, to the second derivative of J_k in the logits.
-            curvature = partial(_sum_of, derivatives.hessian_product, u)
-            at = phi, hidden, trees.scale(result[-1], alpha), derivatives.gradient
-            parts = [*parts, policy.hessian_product(*at, curvature)]
+            direction = trees.scale(result[-1], alpha)
+            parts = [*parts, _last_terms(policy, phi, passed, direction, u)]
         elif outer[k] is not None:
-            parts = [*parts, policy.backward(phi, hidden, u)]
+            parts = [*parts, policy.backward(phi, passed.hidden, u)]
         v = trees.total(parts) if parts else trees.map_leaves(onp.zeros_like, phi)
         result.append(sum_tasks(v, phi) if k == 0 else v)
     return result[::-1]

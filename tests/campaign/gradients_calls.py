@@ -120,9 +120,6 @@ CALLS = {
     "objectives.reinforce_objective.hessian_product": call(
         L.hessian_product, {"logits": B, "v": B}, logits=Z, v=V
     ),
-    "adaptation.inner_step": call(
-        adaptation.inner_step, policy=tabular, phi=THETA, alpha=0.5, objective=J
-    ),
     "adaptation.inner_loop": call(
         adaptation.inner_loop, {"inner": "wrong-shape"}, policy=tabular, theta=THETA, alpha=0.5,
         inner=[J, L]

@@ -290,12 +290,12 @@ def test_the_names_of_step_sizes_are_those_of_the_parameters_in_a_single_step_to
     wrong = {"z": np.ones((1, 3))}, {"logits": np.ones((1, 3)), "z": np.ones(1)}
     for alpha in (*wrong, {"logits": np.ones((1, 1))}, {"logits": np.ones(3)}):
         with pytest.raises(ValueError, match=f"alpha {SHAPES}"):
-            adaptation.inner_step(policies.tabular, theta, alpha, J)
+            adaptation.inner_loop(policies.tabular, theta, alpha, [J])
         with pytest.raises(ValueError, match=f"alpha {SHAPES}"):
             adaptation.inner_loop(policies.tabular, theta, alpha, [J, J])
     each = {"logits": np.array([[0.5, 1.0, -2.0]])}
     path = adaptation.inner_loop(policies.tabular, theta, each, [J, J])
-    again = adaptation.inner_step(policies.tabular, path[1], each, J)
+    again = adaptation.inner_loop(policies.tabular, path[1], each, [J])[1]
     np.testing.assert_array_equal(again["logits"], path[2]["logits"])
 
 
