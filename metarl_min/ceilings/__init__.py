@@ -55,12 +55,12 @@ Each solver computes (2) for one kind of family. `bayes_optimal` chooses the sol
 Many functions are used inside the package, and trust their arguments. These are the functions of
 `arm_records`, functions of `belief_layers`, functions of `belief_vectors`, functions of `costs`,
 functions of `goal_search`, functions of `goal_tables`, functions of `hypotheses`, functions of
-`outcomes`, functions of `reward_hints`, functions of `walks`, and the function `solve` of each file
-except `bayes_optimal`. In the other files these are `format_count`, `require_table_fits`,
-`suffix_ranks`, `successor`, `backward_induction`, `optimal_value`, `beta_bounds`,
-`policy_returns`, `candidate_returns`, `truncated`, `fewest_beliefs`, `candidate_layers`,
-`correlated_layers`, `action_values`, `trial_shape`, `require_possible`, `checked_ceiling` and
-`supported_prior`.
+`outcomes`, functions of `reward_hints` and functions of `walks`. The function `solve` of each file
+except `bayes_optimal` trusts its arguments too, and so do the functions `format_count`,
+`require_table_fits`, `suffix_ranks`, `successor`, `backward_induction`, `optimal_value`,
+`beta_bounds`, `policy_returns`, `candidate_returns`, `truncated`, `fewest_beliefs`,
+`candidate_layers`, `correlated_layers`, `action_values`, `trial_shape`, `require_possible`,
+`checked_ceiling` and `supported_prior`.
 """
 
 from __future__ import annotations

@@ -125,17 +125,17 @@ def unrank(table: Numbering, start: int, stop: int, total: int) -> list[Array]:
 
     The rank (3) is a sum over the places, and `number` is the sum from the present place on. The
     record at this place is the largest x for which F_i(x - 1, r) is at most `number`. At the first
-    place, r is the same in all rows. At the places between the first and the last, r differs. For
-    such a place, one array `line` holds the columns of F_i one after another. A multiple of `step`
-    is added to each column so that `line` increases. So one search in `line` finds the records of
-    all rows.
+    place, all sequences have the same r. At the places between the first and the last, r differs.
+    For such a place, one array `line` holds the columns of F_i one after another. A multiple of
+    `step` is added to each column so that `line` increases. So one search in `line` finds the
+    records of all sequences.
     """
     number, remaining, places = np.arange(start, stop), np.full(stop - start, total), []
     X, width = len(table.pulls_of), table.count_below.shape[-1]
     for i, count_below in enumerate(table.count_below):
         if i + 1 == len(table.count_below):  # the last arm has all pulls that remain
             x = remaining * (remaining + 1) // 2 + number
-        elif i == 0:  # all rows have the same r
+        elif i == 0:  # all sequences have the same r
             x = np.searchsorted(count_below[:, total], number, side="right") - 1
         else:
             step = int(count_below[-1].max()) + 1

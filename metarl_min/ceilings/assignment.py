@@ -15,9 +15,11 @@ step at most one goal. For every choice of numbers l_j >= 0, one for each step:
     A goal without a step adds 0 on the left and at least 0 on the right.
 
     Steps of (2). The cost of a pair is -c(g,j). The algorithm below keeps u_g + v_j <= -c(g,j)
-    for all pairs, with equality for the assigned pairs. A goal without a step has u_g = 0.
+    for all pairs, with equality for the assigned pairs.
     A step without a goal has v_j = 0. No v_j is positive, because v_j begins at 0 and never rises.
-    No u_g is positive, because a goal may stay without a step at the cost 0.
+    For each goal there is also a column of cost 0, which means "no step". One of these columns has
+    v = 0: it has no goal, or it was the last one that got a goal. So no u_g is positive.
+    A goal without a step has u_g = -v >= 0 with the v of its column, so u_g = 0.
     Set l_j = -v_j. Then c(g,j) - l_j <= -u_g, with equality for the step of goal g.
     So the right side of (1) is -sum_j v_j - sum_g u_g, which is the sum of c(g,j_g).
 

@@ -38,7 +38,7 @@ NEVER = -4_000_000_000_000_000_037  # stands for the logarithm of 0, below all o
 
 
 class Hints(NamedTuple):
-    """The outcomes and their kinds.
+    """All outcomes of a family and their kinds: the parameter `of` of the functions below.
 
     Two outcomes are of the same kind if their vectors p_g(o) over g are multiples of each other.
     Then both outcomes lead from a belief to the same belief.

@@ -77,9 +77,8 @@ def backward_induction(
 class Belief(NamedTuple):
     """The beliefs of M tasks after `time` steps of the trial."""
 
-    number: (
-        Array  # [M] row of each belief in the next Layer, or in the next Start before an episode
-    )
+    # Before the first step of an episode it is the row in a Start, otherwise the row in a Layer.
+    number: Array  # [M] row of each belief
     time: int
 
 

@@ -74,7 +74,7 @@ def beta_cdf(a: float, b: float, logit: Array) -> Array:
     p, q = np.where(direct, a, b), np.where(direct, b, a)  # eq. (2) exchanges a and b
     log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
     cdf = np.exp(a * log_x + b * log_y - log_beta) / p
-    large = cdf > 1e-40  # elsewhere I_x is 0 or 1 up to rounding, with any fraction
+    large = cdf > 1e-40  # elsewhere the fraction does not matter: I_x is 0 or 1 up to rounding
     fraction = _continued_fraction(
         p[large], q[large], np.exp(np.where(direct, log_x, log_y)[large])
     )

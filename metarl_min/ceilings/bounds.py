@@ -1,8 +1,8 @@
 """Bounds of the ceiling, if its exact value is not known.
 
 `bounds` chooses the bounds that fit a family. `brackets` has the bounds of candidate tasks, and
-`normal_bounds` those of normal rewards. The equations of this module hold for Bernoulli arms with
-Beta priors whose tables are too large.
+`normal_bounds` those of normal rewards. The equations of this module are for Bernoulli arms with
+Beta priors. They are needed where the tables of `beta_arms` are too large.
 
 A arms are pulled n times in all. The state x of an arm is its prior with its wins and losses so
 far, and 0 is the state without a pull. An arm in state x pays 1 with probability p(x) (beta_arms

@@ -163,7 +163,7 @@ def truncated(
     return lower, upper
 
 
-Make = Callable[[], Outcomes]
+Make = Callable[[], Outcomes]  # lists the outcomes of one player
 
 
 def _lists(family: Family) -> tuple[list[Make], list[Make]]:

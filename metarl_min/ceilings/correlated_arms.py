@@ -1,8 +1,8 @@
 """The ceiling of Bernoulli arms whose means depend on each other.
 
-In the first case, the means are one of finitely many sets, the candidate tasks g. Arm i pays 1
-with probability p_g(i) in candidate g. b is the belief before a pull of arm i. The belief is b_i1
-after a reward of 1 and b_i0 after a reward of 0:
+In the first case, there are finitely many candidate tasks. Arm i pays 1 with probability p_g(i) in
+candidate g. b is the belief before a pull of arm i. The belief is b_i1 after a reward of 1 and b_i0
+after a reward of 0:
 
     (1)  b_i1(g) = b(g) p_g(i) / p(1|i),  b_i0(g) = b(g) (1 - p_g(i)) / (1 - p(1|i)),
          p(1|i) = sum_g b(g) p_g(i)                            [Bayes' rule, ceilings (1)]
@@ -94,8 +94,9 @@ def fewest_beliefs(p: Array, weights: Array, pulls: int) -> int:
     Suppose that an arm has different means in two candidates. After n pulls of this arm there can
     be 0 .. n wins. These are n + 1 different beliefs, unless a probability is below `LEAST`. A pull
     changes the logarithm of a ratio of two probabilities by at most `step`. So no probability is
-    below `LEAST` after 0 .. most - 1 pulls. For more pulls, `most` beliefs are counted if there are
-    two candidates, and 1 belief otherwise.
+    below `LEAST` after 0 .. most - 1 pulls. After more pulls, two candidates still have `most`
+    beliefs in which no probability is below `LEAST`. With more candidates, this need not be true,
+    so 1 belief is counted.
     """
     p, weights = p[weights > 0], weights[weights > 0]
     low, high = p.min(0), p.max(0)

@@ -28,7 +28,7 @@ from metarl_min.tasks import Family
 FREE = 3_000_000  # a list of at most FREE numbers takes half a second, and is not reported
 ENOUGH = 6  # least number of listed steps from which a cost is estimated
 FAR = 10  # a solution is refused if its estimated size is more than FAR times the limit
-NUMBERS_OF_PAIR = 5  # memory for each number of a belief while beliefs are merged, in numbers
+NUMBERS_OF_PAIR = 5  # while beliefs are merged, each of their numbers needs the memory of five
 BACKWARDS = 1.5  # time of the whole solution divided by the time of the list
 
 Report = Callable[[str], None]

@@ -75,7 +75,7 @@ class Belief(NamedTuple):
     """The belief of M tasks."""
 
     goal: Array  # [M] number of a found goal; else NOT_FOUND on the best walk, OFF_WALK off it
-    seen: Array  # [M] goals whose cells were seen before the goal is found, one bit for each
+    seen: Array  # [M] candidates whose goal cells were entered before the goal was known, as bits
     time: int  # number of steps since the start of the trial
 
 

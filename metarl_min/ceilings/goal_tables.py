@@ -75,6 +75,7 @@ def locate(steps: StepTables, moves: Array, step_reward: float) -> tuple[Array, 
     """
     G, cells = len(steps.moves), np.arange(len(moves))
     arrives = moves == cells[:, None, None]  # [S goals, S, A]
+    # The steps from cell c, which need not be explained.
     from_goal = ((cells[:, None] == cells) & (cells != steps.start))[..., None]
     paid = steps.rewards != step_reward
     explained = (steps.moves == moves)[:, None] & (paid[:, None] == arrives)

@@ -93,8 +93,9 @@ def _predict(
 def beliefs(family: Family, listed: Outcomes, limit: int = LIMIT) -> Beliefs:
     """List the subsets that can occur, eq. (1).
 
-    After an outcome, only the candidates that allow it remain. Larger subsets are expanded first,
-    because an outcome can lead from a larger subset to a smaller one, and so add visited states.
+    After an outcome, only the candidates that allow it remain. If they are fewer than before, the
+    arrival of the outcome is a visited state of the smaller subset. So larger subsets are expanded
+    first.
     """
     weights, first_states = family.prior.weights, shared_initial(family.prior) > 0
     # If another episode follows, it can start with any subset.

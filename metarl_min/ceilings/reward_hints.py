@@ -66,6 +66,7 @@ def _means(family: Family, listed: Arrivals) -> tuple[Array, Array, Array]:
     low, high = np.full(size, np.inf), np.full(size, -np.inf)
     np.minimum.at(low, cell, listed.mean)
     np.maximum.at(high, cell, listed.mean)
+    # One entry for each different mean: the cell to which it belongs.
     cells = np.unique(np.stack([cell, listed.mean]), axis=1)[0].astype(int)
     return low[cell], high[cell], np.bincount(cells, minlength=size)[cell]
 

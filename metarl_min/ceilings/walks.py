@@ -22,8 +22,8 @@ incumbent is best.
 
 Two choices of l give two bounds for each state, and the smaller bound is used. Each l holds the
 dual variables of a best assignment (assignment (2)). One assignment has all goals and all steps of
-the trial. The other assignment is made for each time t. It has the goals that the incumbent has not
-seen before step t, and the steps from t on, which begin in the cell of the incumbent.
+the trial. The other assignment is made for each time t, and begins in the cell of the incumbent
+before step t. It has the goals that the incumbent has not seen yet, and the steps from t on.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class BoundTable(NamedTuple):
     """The right side of (1) at one time, for one choice of l."""
 
     sum_of_duals: float  # sum_{j >= t} l_j
-    byte_sums: Array  # [ceil(G / 8), S, 256] the other sum, by byte of `seen`, cell and value
+    # The sum over unseen goals is split into parts of 8 goals, which are one byte of `seen`.
+    byte_sums: Array  # [ceil(G / 8), S, 256] each part, for each cell and each value of the byte
 
 
 def reachability(problem: WalkProblem) -> Array:
