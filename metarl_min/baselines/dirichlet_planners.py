@@ -89,7 +89,7 @@ class Counts(NamedTuple):
     sums: Array  # [M, S, A] x(s,a)
 
 
-Backup = Callable[[Array], Array]  # max_a Q_{k-1} [M, S] -> Q_k [M, S, A], eq. (2) of one model
+Backup = Callable[[Array], Array]  # max_a Q_{k-1} [M, S] -> Q_k [M, S, A], eq. (2) or (4)
 Planner = Callable[..., Backup]  # (rng, counts, prior) -> Backup; not every planner uses the rng
 
 

@@ -107,6 +107,7 @@ def index(a: float, b: float, gamma: float, *, error: float = 1e-6) -> IndexBoun
     require(a > 0 and b > 0, "a and b must be above 0", (a, b))
     gamma, error = real("gamma", gamma, 0), real("error", error, 1e-12, 1)
     require(gamma < 1, "gamma must be below 1", gamma)
+    # At the first depth, gamma^depth is below error / 100. The loop can make the depth larger.
     depth = 1 + (math.ceil(math.log(error / 100) / math.log(gamma)) if gamma > 0 else 0)
     while True:
         rule = f"a Gittins index may look at most {MAX_DEPTH:,} pulls ahead"

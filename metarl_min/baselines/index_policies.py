@@ -159,8 +159,8 @@ def look_up(
 ) -> Array:
     """Return the index of each arm with the posterior Beta(a, b), bayesian_bandits (6). [M, A]
 
-    `tables` has one list of tables for each different prior, and `group` [A] is the number of the
-    list of each arm. Table k - 1 of a list is for k remaining pulls. For a larger number of
+    `tables` has one list of tables for each different prior. The list of arm i is
+    `tables[group[i]]`. Table k - 1 of a list is for k remaining pulls. For a larger number of
     remaining pulls, the last table is used.
     """
     wins = np.rint(a - prior.a).astype(int)

@@ -51,7 +51,7 @@ from metarl_min.tasks import (
     shared_initial,
 )
 
-MAX_NUMBERS = 100_000_000  # most entries of the transitions or the values of all candidates
+MAX_NUMBERS = 100_000_000  # largest size of a table of all candidates
 TOLERANCE = 1e-9  # in the unit of rewards: values that differ by less count as equal
 
 
