@@ -16,7 +16,7 @@ The second form is an array of transitions [S, A, S] or [A, S, S], and an array 
 A terminated arrival pays its reward, and nothing is paid after it. A state becomes absorbing if all
 arrivals in it are terminated and no episode starts in it. Its own rows in the table are then not
 used. The other terminated arrivals lead to an additional absorbing state, which is the last one. A
-step from one of the `last_states` pays its reward, and its arrival is terminated.
+caller can name `last_states`: a step from such a state pays its reward, and ends the episode.
 
 An action that is not available in a state has the effect of the first available action. So the best
 return is that of the available actions. But the return of a player that draws actions at random can
@@ -207,7 +207,7 @@ def _arranged(transition: Array, arrangement: str | None) -> str:
 
 
 def _rewards(reward: Array, arrangement: str, shape: tuple[int, ...]) -> Array:
-    """Return rewards [S], [S, A] or of the shape of the transitions as [S, A, S]."""
+    """Return the rewards as [S, A, S]. Their shape is [S], [S, A] or that of the transitions."""
     S, A, _ = shape
     if reward.shape == (S,):
         reward = reward[:, None, None]

@@ -22,8 +22,8 @@ conditions hold. `optimum` checks them on the arrays:
 - A set of states that are not absorbing is *closed* if a player can visit each of them again and
   again, with actions that never lead out of the set. No such action may have a positive reward.
   Then the return of a player that stays in the set for ever cannot grow without limit.
-- If the rewards of all these actions are 0, no value V* in the set may be negative. Otherwise a
-  player that stays in the set for ever, and earns 0, would earn more than V*.
+- A set can be closed with actions of reward 0 alone. Then no value V* in the set may be negative.
+  Otherwise a player that stays in the set for ever, and earns 0, would earn more than V*.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _towards_the_end(mdp: MDP, ends: Array) -> Array:
 
 
 def _closed(mdp: MDP, pairs: Array) -> Array:
-    """Return a mask of those of the given pairs (s, a) that form closed sets. [S, A]
+    """Return which of the given pairs (s, a) form closed sets, as a mask. [S, A]
 
     A pair is removed if it can leave the remaining states, or if its state cannot be reached again
     from each of its arrivals. The pairs that remain form the closed sets.
