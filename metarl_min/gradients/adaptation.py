@@ -89,7 +89,6 @@ from autograd import grad
 from metarl_min.basics import arguments, trees
 from metarl_min.basics.trees import Tree, sum_tasks
 from metarl_min.gradients.forward_passes import (
-    ForwardPass,
     Objectives,
     Passes,
     forward_passes,
@@ -123,17 +122,6 @@ def inner_loop(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> li
     return take_steps(policy, theta, check_step_sizes(alpha, theta, num_tasks), inner)
 
 
-def _last_terms(policy: Policy, phi: Tree, passed: ForwardPass, direction: Tree, u: Any) -> Tree:
-    """Return Hess J_k direction + grad L_k, the last two terms of eq. (3), with u = dL_k/dz.
-
-    One linear map leads from the logits z to the parameters, so both terms are added before it.
-    """
-    g, curvature = passed.derivatives
-    return policy.hessian_product(
-        phi, passed.hidden, direction, g, lambda delta_z: curvature(delta_z) + u
-    )
-
-
 def adjoints(
     policy: Policy,
     path: Iterates,
@@ -151,13 +139,14 @@ def adjoints(
     passes = passes or passes_of_path(policy, path, inner)
     result: list[Tree] = []
     for k in reversed(range(len(path))):
-        phi, passed, parts = path[k], passes[k], result[-1:]
-        u = 0.0 if outer[k] is None else outer[k].gradient_at(passed.probs)
-        if k < len(inner) and inner[k] is not None:
-            direction = trees.scale(result[-1], alpha)
-            parts = [*parts, _last_terms(policy, phi, passed, direction, u)]
+        phi, (hidden, pi, derivatives), parts = path[k], passes[k], result[-1:]
+        has_hessian = k < len(inner) and inner[k] is not None
+        direction: Tree = trees.scale(result[-1], alpha) if has_hessian else {}
+        w = 0.0 if outer[k] is None else outer[k].gradient_at(pi)  # grad L_k in the logits
+        if has_hessian:  # the last two terms of (3) are computed together
+            parts = [*parts, policy.hessian_product(phi, hidden, direction, derivatives, w)]
         elif outer[k] is not None:
-            parts = [*parts, policy.backward(phi, passed.hidden, u)]
+            parts = [*parts, policy.backward(phi, hidden, w)]
         v = trees.total(parts) if parts else trees.map_leaves(onp.zeros_like, phi)
         result.append(sum_tasks(v, phi) if k == 0 else v)
     return result[::-1]

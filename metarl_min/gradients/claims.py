@@ -36,9 +36,9 @@ from metarl_min.basics.trees import Array, Tree
 from metarl_min.basics.vectors import EPS, call_with_copy, coarsest_dtype, entry_name
 from metarl_min.gradients import exact_objectives, inner_steps, listed_data
 from metarl_min.gradients.estimators import Estimator, EstimatorInputs
-from metarl_min.gradients.forward_passes import forward_pass
 from metarl_min.gradients.listed_data import AllDataSets, Listing
 from metarl_min.gradients.problems import Problem
+from metarl_min.mdps.policies import forward_pass
 
 SECONDS = 3.0  # a check that takes longer says so
 SMALLEST_ALPHA = 1e-100  # of the check of the Hessian, which divides by alpha
@@ -164,8 +164,9 @@ def truths(problem: Problem, estimand: str) -> dict[str, Tree]:
     columns = {}
     for name, e in _unit_vectors(theta):
         one, direction = trees.broadcast_to_tasks(theta, 1), trees.broadcast_to_tasks(e, 1)
-        there = forward_pass(policy, one, J)
-        product = policy.hessian_product(one, there.hidden, direction, *there.derivatives)
+        hidden, probs, _ = forward_pass(policy, one)
+        at = one, hidden, direction, J.derivatives_at(probs)
+        product = policy.hessian_product(*at, 0.0)
         columns[name] = trees.flatten_tasks(product)[0]
     return {"Hess J": columns}
 

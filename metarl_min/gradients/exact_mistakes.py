@@ -26,16 +26,12 @@ from metarl_min.basics.arguments import instance, real, require, whole
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Tree
 from metarl_min.gradients import adaptation
-from metarl_min.gradients.forward_passes import (
-    forward_pass,
-    gradient,
-    take_steps,
-)
+from metarl_min.gradients.forward_passes import gradient, take_steps
 from metarl_min.gradients.objectives import Objective, expected_return_objective
 from metarl_min.gradients.parameters import check_parameters, check_step_sizes
 from metarl_min.mdps import policies
 from metarl_min.mdps.mdp import MDP, take_tasks
-from metarl_min.mdps.policies import Policy
+from metarl_min.mdps.policies import Policy, forward_pass
 from metarl_min.tasks.bandits import bandit_mdps
 
 
@@ -110,6 +106,13 @@ def _path(problem: ExactProblem) -> list[Tree]:
     return take_steps(problem.policy, theta, problem.alpha, inner)
 
 
+def _hessian_product(problem: ExactProblem, phi: Tree, v: Tree) -> Tree:
+    """Return the Hessian of the expected return of each task at phi, times v."""
+    hidden, probs, _ = forward_pass(problem.policy, phi)
+    derivatives = problem.J.derivatives_at(probs)
+    return problem.policy.hessian_product(phi, hidden, v, derivatives, 0.0)
+
+
 def _chain(problem: ExactProblem, at: Tree, points: Sequence[Tree], scales: Sequence[Any]) -> Tree:
     """Return the mean over tasks of a product like eq. (1).
 
@@ -119,10 +122,7 @@ def _chain(problem: ExactProblem, at: Tree, points: Sequence[Tree], scales: Sequ
     policy, J = problem.policy, problem.J
     v = gradient(policy, at, J)
     for point, scale in zip(points, scales, strict=True):
-        there = forward_pass(policy, point, J)
-        scaled = trees.scale(v, scale)
-        product = policy.hessian_product(point, there.hidden, scaled, *there.derivatives)
-        v = trees.add_scaled(v, 1.0, product)
+        v = trees.add_scaled(v, 1.0, _hessian_product(problem, point, trees.scale(v, scale)))
     return trees.scale(trees.sum_tasks(v, problem.theta), 1 / J.num_tasks)
 
 
@@ -197,9 +197,7 @@ def _shared_steps(problem: ExactProblem) -> Tree:
         path.append(trees.add_scaled(path[-1], alpha, trees.scale(total, 1 / M)))
     v = trees.scale(trees.sum_tasks(gradient(policy, path[-1], J), theta), 1 / M)
     for phi in path[-2::-1]:
-        there = forward_pass(policy, phi, J)
-        scaled = trees.scale(v, alpha)
-        each = policy.hessian_product(phi, there.hidden, scaled, *there.derivatives)
+        each = _hessian_product(problem, phi, trees.scale(v, alpha))
         v = trees.add_scaled(v, 1 / M, trees.sum_tasks(each, theta))
     return v
 

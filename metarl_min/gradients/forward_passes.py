@@ -8,22 +8,14 @@ can trace. Both forms return the same iterates. The functions trust their argume
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from metarl_min.basics import trees
-from metarl_min.basics.trees import Array, Tree
+from metarl_min.basics.trees import Tree
 from metarl_min.gradients.objective import Objective
-from metarl_min.mdps.policies import Policy, softmax
+from metarl_min.mdps.policies import ForwardPass, Policy, forward_pass, softmax
 
 Objectives = Sequence[Any]  # an Objective or None for each iterate, or for each inner step
-
-
-class ForwardPass(NamedTuple):
-    """What was computed at one iterate phi."""
-
-    hidden: Any  # the values that the derivatives of the policy use again
-    probs: Array  # pi [M, S, A]; without the axis M if the tasks share phi
-    derivatives: Any = None  # the `Derivatives` of the inner objective, if there is one
 
 
 Passes = Sequence[ForwardPass]  # at phi_0 .. phi_K; empty if not yet computed
@@ -41,14 +33,6 @@ def take_steps(policy: Policy, theta: Tree, alpha: Any, inner: Objectives) -> li
     for objective in inner:
         path.append(trees.add_scaled(path[-1], alpha, gradient(policy, path[-1], objective)))
     return path
-
-
-def forward_pass(policy: Policy, phi: Tree, objective: Objective | None = None) -> ForwardPass:
-    """Return the forward pass at phi, with the derivatives of an objective if there is one."""
-    z, hidden = policy.forward(phi)
-    probs = softmax(z)
-    derivatives = None if objective is None else objective.derivatives_at(probs)
-    return ForwardPass(hidden=hidden, probs=probs, derivatives=derivatives)
 
 
 def step_from(
@@ -78,4 +62,8 @@ def forward_passes(
 
 def passes_of_path(policy: Policy, path: Sequence[Tree], inner: Objectives) -> Passes:
     """Return the forward pass at each iterate of a path, whose iterates are already known."""
-    return [forward_pass(policy, phi, J) for phi, J in zip(path, [*inner, None], strict=True)]
+    passes = [forward_pass(policy, phi) for phi in path]
+    return [
+        passed if J is None else passed._replace(derivatives=J.derivatives_at(passed.probs))
+        for passed, J in zip(passes, [*inner, None], strict=True)
+    ]

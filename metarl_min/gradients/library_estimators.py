@@ -82,7 +82,7 @@ from metarl_min.gradients.inner_steps import InnerStep
 from metarl_min.gradients.objectives import at_visits, expected_return_objective
 from metarl_min.gradients.problems import Problem
 from metarl_min.mdps.episodes import map_fields
-from metarl_min.mdps.policies import Policy, log_softmax
+from metarl_min.mdps.policies import Derivatives, Policy, log_softmax
 
 # ---- weights ----
 
@@ -236,8 +236,8 @@ def _context_init(rng: Rng, num_states: int, num_actions: int) -> Tree:
     return {"logits": onp.zeros((num_states, num_actions)), "context": onp.zeros(num_actions)}
 
 
-def _context_hessian_product(params: Tree, hidden: None, v: Tree, u: Any, curvature: Any) -> Tree:
-    return _context_backward(params, hidden, curvature(_context_forward(v)[0]))
+def _context_hessian_product(params: Tree, hidden: None, v: Tree, f: Derivatives, w: Any) -> Tree:
+    return _context_backward(params, hidden, f.hessian_product(_context_forward(v)[0]) + w)
 
 
 context_policy = Policy(  # z(s,a) = logits(s,a) + context(a); an inner step moves the context only

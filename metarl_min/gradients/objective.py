@@ -9,17 +9,7 @@ from autograd.tracer import isbox
 from metarl_min.basics.arguments import floats, function, pair, require, whole
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array
-from metarl_min.mdps.policies import softmax
-
-
-class Derivatives(NamedTuple):
-    """The derivatives of an objective in the logits z at one point.
-
-    `hessian_product` uses the results again from which the gradient was computed.
-    """
-
-    gradient: Array  # [M, S, A]
-    hessian_product: Callable[[Array], Array]  # v -> Hess v [M, S, A]
+from metarl_min.mdps.policies import Derivatives, softmax
 
 
 def _check(num_tasks: Any, shape: Any, *functions: Any) -> tuple[Any, ...]:

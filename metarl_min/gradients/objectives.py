@@ -45,12 +45,14 @@ from autograd.extend import defvjp, primitive
 
 from metarl_min.basics.arguments import floats, indices, instance, require, shaped
 from metarl_min.basics.trees import Array
-from metarl_min.gradients.objective import Derivatives, Objective
+from metarl_min.gradients.objective import Objective
 from metarl_min.mdps import prepared_mdps, rollouts, values
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.policies import (
+    Derivatives,
     log_softmax,
     log_softmax_curvature,
+    log_softmax_derivatives,
     log_softmax_pullback,
     softmax,
     softmax_pullback,
@@ -159,19 +161,12 @@ def reinforce_hessian_product(logits: Array, v: Array, C: Array) -> Array:
     return log_softmax_curvature(softmax(logits), v, C)
 
 
-def _surrogate_derivatives_at(probs: Array, C: Array) -> Derivatives:
-    return Derivatives(
-        gradient=log_softmax_pullback(probs, C),
-        hessian_product=partial(log_softmax_curvature, probs, u=C),
-    )
-
-
 def surrogate_objective(C: Array) -> Objective:
     """Return `reinforce_objective(C)`, without a check of C."""
     functions = (
         partial(_surrogate, C=C),
         partial(log_softmax_pullback, u=C),
-        partial(_surrogate_derivatives_at, C=C),
+        partial(log_softmax_derivatives, u=C),
     )
     return Objective._make((C.shape[-3], C.shape[-2:], *functions))
 

@@ -40,10 +40,11 @@ from metarl_min.basics import trees
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.gradients import advantages, objectives, returns
 from metarl_min.gradients.adaptation_settings import Adaptation
-from metarl_min.gradients.forward_passes import ForwardPass, forward_pass, step_from
+from metarl_min.gradients.forward_passes import step_from
 from metarl_min.gradients.objectives import Objective
 from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.episodes import map_fields
+from metarl_min.mdps.policies import ForwardPass, forward_pass
 from metarl_min.mdps.rollouts import Episodes, Sampler
 
 

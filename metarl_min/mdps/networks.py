@@ -39,7 +39,7 @@ import numpy as onp
 
 from metarl_min.basics import arguments
 from metarl_min.basics.trees import Array, Rng, Tree
-from metarl_min.mdps.policies import Policy, tabular
+from metarl_min.mdps.policies import Derivatives, Policy, tabular
 
 
 def _network_init(rng: Rng, num_states: int, num_actions: int, hidden: int) -> Tree:
@@ -62,13 +62,17 @@ def _network_backward(params: Tree, h: Any, u: Any) -> Tree:
     return {"W1": g, "b1": g.sum(-2), "W2": dW2, "b2": u.sum(-2)}
 
 
-def _network_hessian_product(params: Tree, h: Array, v: Tree, u: Array, curvature: Any) -> Tree:
-    """Return the Hessian of f in the parameters, times v, eq. (3)."""
+def _network_hessian_product(params: Tree, h: Array, v: Tree, f: Derivatives, w: Any) -> Tree:
+    """Return the Hessian of f times v, eq. (3), plus a gradient, eq. (2).
+
+    Both begin with a gradient in z, delta u or w. Only the sum delta u + w is sent back.
+    """
+    u = f.gradient
     W2_T, V2_T = params["W2"].swapaxes(-1, -2), v["W2"].swapaxes(-1, -2)
     slope, moved = 1 - h * h, v["W1"] + v["b1"][..., None, :]  # V1 + c1
     delta_h = slope * moved
     delta_z = delta_h @ params["W2"] + h @ v["W2"] + v["b2"][..., None, :]
-    delta_u = curvature(delta_z)
+    delta_u = f.hessian_product(delta_z) + w
     # The arrays [M, S, H] are large, so the sums of delta g are computed in place. All terms of
     # delta g have the factor 1 - h^2, because delta h has it.
     delta_g, last = delta_u @ W2_T, u @ W2_T

@@ -119,9 +119,25 @@ def log_softmax_pullback(probs: Any, u: Any) -> Any:
     return u - probs * sum_over_actions(u)
 
 
+class Derivatives(NamedTuple):
+    """The derivatives of a function f in the logits z at one point.
+
+    `hessian_product` uses the results again from which the gradient was computed.
+    """
+
+    gradient: Array  # [..., S, A]
+    hessian_product: Callable[[Array], Array]  # v -> Hess f v [..., S, A]
+
+
 def log_softmax_curvature(probs: Array, v: Array, u: Array) -> Array:
     """Return the derivative of eq. (4) if z moves along v and u is constant. [..., S, A]"""
     return -softmax_pullback(probs, v) * sum_over_actions(u)
+
+
+def log_softmax_derivatives(probs: Array, u: Array) -> Derivatives:
+    """Return the derivatives of f if u = df/dlog pi is constant. probs, u [..., S, A]"""
+    curvature = partial(log_softmax_curvature, probs, u=u)
+    return Derivatives(gradient=log_softmax_pullback(probs, u), hessian_product=curvature)
 
 
 defvjp(_softmax_node, lambda probs, z: partial(softmax_pullback, probs))
@@ -165,15 +181,15 @@ class Policy(NamedTuple):
 
     If the parameters have leading axes, the logits z have these leading axes too. f is any function
     of z, and u = df/dz. `forward` returns z and the values `hidden`, which the derivatives use
-    again. The argument `curvature` of `hessian_product` is a function: it multiplies the second
-    derivative d2f/dz2 by delta_z, the derivative of z along v. Only `init` checks its arguments.
+    again. `hessian_product` returns the Hessian of f times v, plus the gradient of any function
+    with the gradient w in z. Only `init` checks its arguments.
     """
 
     init: Callable[[Rng, int, int], Tree]  # (rng, S, A) -> parameters
     forward: Callable[[Tree], tuple[Any, Any]]  # parameters -> (z [..., S, A], hidden)
     backward: Callable[[Tree, Any, Any], Tree]  # (parameters, hidden, u) -> df/dparameters
-    hessian_product: Callable[[Tree, Any, Tree, Array, Callable[[Array], Array]], Tree]
-    # (parameters, hidden, v, u, curvature) -> the Hessian of f in the parameters, times v
+    hessian_product: Callable[[Tree, Any, Tree, Derivatives, Any], Tree]
+    # (parameters, hidden, v, derivatives of f, w) -> Hess f v + gradient, in the parameters
     word: str  # the word that `parse` turns into this policy
 
     def logits(self, params: Tree) -> Any:
@@ -183,6 +199,20 @@ class Policy(NamedTuple):
     def pullback(self, params: Tree, u: Any) -> Tree:
         """Return the gradient of f in the parameters from u = df/dz [..., S, A]."""
         return self.backward(params, self.forward(params)[1], u)
+
+
+class ForwardPass(NamedTuple):
+    """What was computed at parameters phi."""
+
+    hidden: Any  # the values that the derivatives of the policy use again
+    probs: Array  # pi [M, S, A]; without the axis M if the tasks share phi
+    derivatives: Any = None  # the `Derivatives` of a function of the logits, if there is one
+
+
+def forward_pass(policy: Policy, phi: Tree) -> ForwardPass:
+    """Return the forward pass at phi."""
+    z, hidden = policy.forward(phi)
+    return ForwardPass(hidden=hidden, probs=softmax(z))
 
 
 def _table_init(rng: Rng, num_states: int, num_actions: int) -> Tree:
@@ -198,8 +228,8 @@ def _table_backward(params: Tree, hidden: None, u: Any) -> Tree:
     return {"logits": u}
 
 
-def _table_hessian_product(params: Tree, hidden: None, v: Tree, u: Any, curvature: Any) -> Tree:
-    return {"logits": curvature(v["logits"])}
+def _table_hessian_product(params: Tree, hidden: None, v: Tree, f: Derivatives, w: Any) -> Tree:
+    return {"logits": f.hessian_product(v["logits"]) + w}
 
 
 tabular = Policy(

@@ -200,6 +200,8 @@ CALLS = {
 }  # fmt: skip
 
 RESULTS = (
+    "policies.Derivatives",
+    "policies.ForwardPass",
     "environment_tables.TabularEnvironment",
     "optimum.Optimum",
     "prepared_mdps.PreparedMDP",

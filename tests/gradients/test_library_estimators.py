@@ -19,7 +19,7 @@ from metarl_min.gradients.estimator_weights import (
     plain_weights,
 )
 from metarl_min.gradients.listed_data import in_every_order
-from metarl_min.mdps.policies import log_softmax
+from metarl_min.mdps.policies import Derivatives, log_softmax
 
 BANDIT, PAIR, FOUR, MDP, MDP_PAIR = ordered_data.measured_problems()
 both = pytest.mark.parametrize("problem", [PAIR, MDP_PAIR], ids=["bandit", "mdp"])
@@ -364,6 +364,7 @@ def test_a_context_moves_alone_and_its_policy_has_the_right_derivatives():
         return anp.sum(anp.sin(policy.logits(x)))
 
     v = {"logits": u, "context": np.array([1.0, 2.0])}
-    product = policy.hessian_product(params, None, v, np.cos(z), lambda dz: -np.sin(z) * dz)
+    derivatives = Derivatives(np.cos(z), lambda dz: -np.sin(z) * dz)
+    product = policy.hessian_product(params, None, v, derivatives, 0.0)
     truth = grad(lambda x: sum(anp.sum(grad(f)(x)[name] * v[name]) for name in v))(params)
     assert all(close(product[name], truth[name]) for name in v)

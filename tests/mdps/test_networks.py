@@ -19,7 +19,7 @@ from metarl_min.gradients import objectives
 from metarl_min.mdps.episodes import map_fields
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.networks import mlp, parse
-from metarl_min.mdps.policies import Policy, softmax, tabular
+from metarl_min.mdps.policies import Derivatives, Policy, softmax, tabular
 from metarl_min.mdps.rollouts import Episodes
 
 M, S, A, H = 2, 3, 4, 5
@@ -175,7 +175,8 @@ def test_pullback_gives_every_coordinate_of_the_gradient_of_each_task(objective,
 def product_of(policy, J, params, v):
     """The Hessian of an objective in the parameters of a policy, times v."""
     z, hidden = policy.forward(params)
-    return policy.hessian_product(params, hidden, v, J.gradient(z), partial(J.hessian_product, z))
+    derivatives = Derivatives(J.gradient(z), partial(J.hessian_product, z))
+    return policy.hessian_product(params, hidden, v, derivatives, 0.0)
 
 
 @pytest.mark.verifies("networks.3")
@@ -213,6 +214,21 @@ def test_shared_parameters_take_one_direction_per_task(policy):
         for name in params:
             assert together[name].shape == (M, *params[name].shape)
             assert_allclose(together[name][m], alone[name][m], rtol=1e-12, atol=1e-14)
+
+
+@every_policy
+@shared_or_not
+def test_a_hessian_product_adds_the_gradient_of_another_function(policy, shared):
+    J, _ = sampled()
+    ours = POLICIES[policy][0]
+    params, v = parameters(ours, 21, () if shared else (M,)), parameters(ours, 22, (M,))
+    z, hidden = ours.forward(params)
+    derivatives = Derivatives(J.gradient(z), partial(J.hessian_product, z))
+    w = draw(23, M, S, A)
+    together = ours.hessian_product(params, hidden, v, derivatives, w)
+    parts = product_of(ours, J, params, v), ours.backward(params, hidden, w)
+    for name in params:
+        assert_allclose(together[name], parts[0][name] + parts[1][name], atol=1e-13)
 
 
 @pytest.mark.verifies("networks.2", "networks.3")
