@@ -37,6 +37,9 @@ import speed_tables
 
 FOLDER = Path(__file__).parent
 TOLERANCE = 1e-10  # of the largest entry of a gradient
+# W4 computes in float32, where two builds differ by rounding. The first step of Adam has nearly the
+# same length for every entry of the gradient, so rounding can change the step of a small entry.
+TOLERANCES = {"W4": 1e-3}
 EXACT = ("W1", "W2", "W2 solve", "W3")  # all programs compute the same gradient
 
 
@@ -115,9 +118,10 @@ def difference(result, expected):
 
 def require_equal(name, measured):
     """Raise an error unless all programs that compute the same gradient agree."""
+    tolerance = TOLERANCES.get(name, TOLERANCE)
     for key, found in measured.items():
         same = key == "earlier" or name in EXACT
-        if same and not (found["difference"] is not None and found["difference"] <= TOLERANCE):
+        if same and not (found["difference"] is not None and found["difference"] <= tolerance):
             raise AssertionError(f"{name}: {key} differs by {found['difference']}")
 
 

@@ -97,14 +97,19 @@ class GRUStep(NamedTuple):
 
 
 def gru_step(params: Tree, h: Any, x: Any) -> GRUStep:
-    """Return the arrays of one step of eq. (3). h [..., M, H], x [..., M, I]"""
-    H = h.shape[-1]
-    y = x @ params["W"] + params["b"][..., None, :]
-    hU = h @ params["U"]
-    gates = sigmoid(y[..., : 2 * H] + hU[..., : 2 * H])
-    r, u, q = gates[..., :H], gates[..., H:], hU[..., 2 * H :] + params["c"][..., None, :]
-    n = np.tanh(y[..., 2 * H :] + r * q)
-    return GRUStep(h_after=n + u * (h - n), r=r, u=u, n=n, q=q)
+    """Return the arrays of one step of eq. (3). h [..., M, H], x [..., M, I]
+
+    The code computes the transpose of eq. (3): the rows are the units, and the columns are the
+    tasks. So each block of columns in eq. (3) is a block of rows here. Such a block lies in one
+    piece in memory, so NumPy is faster.
+    """
+    H, h = h.shape[-1], h.swapaxes(-1, -2)
+    y = params["W"].swapaxes(-1, -2) @ x.swapaxes(-1, -2) + params["b"][..., None]
+    hU = params["U"].swapaxes(-1, -2) @ h
+    gates = sigmoid(y[..., : 2 * H, :] + hU[..., : 2 * H, :])
+    r, u, q = gates[..., :H, :], gates[..., H:, :], hU[..., 2 * H :, :] + params["c"][..., None]
+    n = np.tanh(y[..., 2 * H :, :] + r * q)
+    return GRUStep._make([z.swapaxes(-1, -2) for z in (n + u * (h - n), r, u, n, q)])
 
 
 class GRUGradient(NamedTuple):
@@ -115,18 +120,31 @@ class GRUGradient(NamedTuple):
     hidden: Array  # [M, H] gradient in h, the hidden state before the step
 
 
-def gru_pullback(U: Array, h: Array, step: GRUStep, g: Array) -> GRUGradient:
-    """Return the gradients of one step from g = df/dh', eq. (4). U [H, 3 H], h, g [M, H]"""
-    _, r, u, n, q = step
-    df_dn = g * (1 - u)  # gradient in n; d_n is the gradient in the argument of tanh
-    d_n, d_u = df_dn * (1 - n * n), df_dn * (h - n) * u  # both contain g * (1 - u)
-    d_q = d_n * r
-    d_r = d_q * q * (1 - r)  # eq. (4), because d_q = d_n * r
-    recurrent = onp.concatenate([d_r, d_u, d_q], axis=-1)
+def _pull_back(U: Array, step: GRUStep, g: Array, d: Array) -> Array:
+    """Write d_n, d_r, d_u and d_q of eq. (4) to the four blocks of d. Return the gradient in h.
+
+    All arrays are transposed, as in `gru_step`: g = df/dh' and the result are [H, M], d is
+    [4, H, M].
+    """
+    (h_after, r, u, n, q), (d_n, d_r, d_u, d_q) = (z.T for z in step), d
+    gu = g * u
+    df_dn = g - gu  # this is g * (1 - u), the gradient in n
+    onp.multiply(df_dn, 1 - n * n, out=d_n)
+    onp.multiply(df_dn, h_after - n, out=d_u)  # by eq. (3), h' - n = u * (h - n)
+    onp.multiply(d_n, r, out=d_q)
+    onp.multiply(d_q * q, 1 - r, out=d_r)  # eq. (4), because d_q = d_n * r
+    return gu + U @ d[1:].reshape(-1, d.shape[-1])
+
+
+def gru_pullback(U: Array, step: GRUStep, g: Array) -> GRUGradient:
+    """Return the gradients of one step from g = df/dh', eq. (4). U [H, 3 H], g [M, H]"""
+    d = onp.empty((4, *g.T.shape), g.dtype)
+    hidden = _pull_back(U, step, g.T, d)
+    d_n, d_r, d_u, d_q = d
     return GRUGradient(
-        input=onp.concatenate([d_r, d_u, d_n], axis=-1),
-        recurrent=recurrent,
-        hidden=g * u + recurrent @ U.T,
+        input=onp.concatenate([d_r, d_u, d_n]).T,
+        recurrent=onp.concatenate([d_r, d_u, d_q]).T,
+        hidden=hidden.T,
     )
 
 
@@ -139,16 +157,18 @@ def backpropagate_through_time(
     the T steps. `hidden_gradients` [T, M, H] is the part of g that comes from the outputs of each
     step. The plain form, with loops over the units, is in tests/memory/test_cells.py.
     """
-    U = params["U"]
-    gradient = {name: onp.zeros_like(params[name]) for name in ("W", "b", "U", "c")}
-    from_later_steps, H = onp.zeros_like(hidden[0]), len(U)
-    ones = onp.ones_like(x[0, :, 0])  # ones @ y is the sum over the tasks, faster than y.sum(0)
-    for t in range(len(x) - 1, -1, -1):
-        g = hidden_gradients[t] + from_later_steps
-        gradients = gru_pullback(U, hidden[t], steps[t], g)
-        from_later_steps = gradients.hidden
-        gradient["W"] += x[t].T @ gradients.input
-        gradient["U"] += hidden[t].T @ gradients.recurrent
-        gradient["b"] += ones @ gradients.input
-        gradient["c"] += ones @ gradients.recurrent[:, 2 * H :]
-    return gradient
+    U, (T, M, _) = params["U"], x.shape
+    H, inputs = len(U), onp.concatenate([x, onp.ones((T, M, 1), U.dtype)], axis=-1)
+    # The sums of eq. (5), transposed. b is the row of W for an input that is always 1. The rows of
+    # d are d_n, d_r, d_u and d_q, so the gradients of both products are rows without a gap.
+    W_sum, U_sum = onp.zeros((3 * H, inputs.shape[-1]), U.dtype), onp.zeros((3 * H, H), U.dtype)
+    c_sum, d = onp.zeros((H, M), U.dtype), onp.empty((4, H, M), U.dtype)
+    rows, from_later_steps = d.reshape(4 * H, M), onp.zeros_like(c_sum)
+    for t in range(T - 1, -1, -1):
+        g = hidden_gradients[t].T + from_later_steps
+        from_later_steps = _pull_back(U, steps[t], g, d)
+        W_sum += rows[: 3 * H] @ inputs[t]
+        U_sum += rows[H:] @ hidden[t]
+        c_sum += d[3]
+    W_and_b = onp.roll(W_sum, -H, axis=0).T  # the columns are in the order r, u, n again
+    return {"W": W_and_b[:-1], "b": W_and_b[-1], "U": U_sum.T, "c": c_sum.sum(1)}

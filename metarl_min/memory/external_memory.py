@@ -220,7 +220,7 @@ def memory_gradient(
         y_gradient = interface_pullback(after.cache.interface, interface_gradient)
         hidden_gradient = g_after.hidden + feature_gradients[t, :, :H]
         hidden_gradient = hidden_gradient + y_gradient @ params["interface_weights"].T
-        gru = cells.gru_pullback(params["U"], before.hidden, after.cache.gru, hidden_gradient)
+        gru = cells.gru_pullback(params["U"], after.cache.gru, hidden_gradient)
         gradient["W"] += onp.concatenate([x[t], before.read], axis=-1).T @ gru.input
         gradient["U"] += before.hidden.T @ gru.recurrent
         features = onp.concatenate([after.hidden, after.read], axis=-1)

@@ -72,14 +72,19 @@ class LSTMStep(NamedTuple):
 
 
 def lstm_step(params: Tree, h: Any, c: Any, x: Any) -> LSTMStep:
-    """Return the arrays of one step of eq. (1). h, c [..., M, H], x [..., M, I]"""
-    H = h.shape[-1]
-    y = x @ params["W"] + params["b"][..., None, :] + h @ params["U"]
-    gates, n = sigmoid(y[..., : 3 * H]), np.tanh(y[..., 3 * H :])
-    i, f, o = gates[..., :H], gates[..., H : 2 * H], gates[..., 2 * H :]
+    """Return the arrays of one step of eq. (1). h, c [..., M, H], x [..., M, I]
+
+    The code computes the transpose of eq. (1), as `cells.gru_step` does for its equation.
+    """
+    H, W, U = h.shape[-1], params["W"], params["U"]
+    W, U, h, c, x = (z.swapaxes(-1, -2) for z in (W, U, h, c, x))
+    y = W @ x + params["b"][..., None] + U @ h
+    gates, n = sigmoid(y[..., : 3 * H, :]), np.tanh(y[..., 3 * H :, :])
+    i, f, o = gates[..., :H, :], gates[..., H : 2 * H, :], gates[..., 2 * H :, :]
     c_after = f * c + i * n
     tanh_c = np.tanh(c_after)
-    return LSTMStep(h_after=o * tanh_c, c_after=c_after, i=i, f=f, o=o, n=n, tanh_c=tanh_c)
+    fields = o * tanh_c, c_after, i, f, o, n, tanh_c
+    return LSTMStep._make([z.swapaxes(-1, -2) for z in fields])
 
 
 class LSTMGradient(NamedTuple):
@@ -95,14 +100,14 @@ def lstm_pullback(U: Array, c: Array, step: LSTMStep, g: Array, k: Array) -> LST
 
     c is the cell state before the step.
     """
-    _, _, i, f, o, n, tanh_c = step
+    c, g, k, _, _, i, f, o, n, tanh_c = (z.T for z in (c, g, k, *step))  # as in `lstm_step`
     g_o = g * o
     e = k + g_o * (1 - tanh_c * tanh_c)
     e_i, e_f = e * i, e * f
-    sums = onp.concatenate(  # the columns are d_i, d_f, d_o and d_n
-        [e_i * n * (1 - i), e_f * c * (1 - f), g_o * tanh_c * (1 - o), e_i * (1 - n * n)], axis=-1
+    sums = onp.concatenate(  # the rows are d_i, d_f, d_o and d_n
+        [e_i * n * (1 - i), e_f * c * (1 - f), g_o * tanh_c * (1 - o), e_i * (1 - n * n)]
     )
-    return LSTMGradient(sums=sums, hidden=sums @ U.T, cell=e_f)
+    return LSTMGradient(sums=sums.T, hidden=(U @ sums).T, cell=e_f.T)
 
 
 def backpropagate_through_time(

@@ -38,12 +38,7 @@ from typing import Any
 
 import numpy as onp
 
-from metarl_min.basics.arguments import (
-    generator,
-    instance,
-    require,
-    whole,
-)
+from metarl_min.basics.arguments import generator, instance, require, whole
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.memory import cells, lstm_cells
 from metarl_min.memory.cells import GRUStep
@@ -82,8 +77,10 @@ def require_float(dtype: str) -> str:
 
 def heads(params: Tree, h: Any) -> tuple[Any, Any]:
     """Return logits [..., M, A] and values [..., M] from the hidden states [..., M, H], eq. (1)."""
-    z_and_v = h @ params["U_heads"] + params["c_heads"][..., None, :]
-    return z_and_v[..., :-1], z_and_v[..., -1]
+    # The code computes the transpose of eq. (1), as `cells.gru_step` does for its equation.
+    U, c = params["U_heads"].swapaxes(-1, -2), params["c_heads"][..., None]
+    z_and_v = U @ h.swapaxes(-1, -2) + c  # [..., A + 1, M]
+    return z_and_v[..., :-1, :].swapaxes(-1, -2), z_and_v[..., -1, :]
 
 
 def _initial_hidden(params: Tree, num_tasks: int) -> Array:
@@ -168,7 +165,8 @@ def _head_gradients(
         "U_heads": sum(step.h_after.T @ g_t for step, g_t in zip(steps, g, strict=True)),
         "c_heads": g.sum((0, 1)),
     }
-    return g @ params["U_heads"].T, head_gradient
+    hidden = params["U_heads"] @ g.swapaxes(-1, -2)
+    return hidden.swapaxes(-1, -2), head_gradient
 
 
 def gru_gradient(

@@ -73,7 +73,7 @@ def test_the_pullback_of_a_step_is_its_derivative_in_every_coordinate():
     _, params, x, rng = made("gru")
     h, direction = rng.normal(size=(M, H)), rng.normal(size=(M, H))
     step = cells.gru_step(params, h, x[0])
-    found = cells.gru_pullback(params["U"], h, step, direction)
+    found = cells.gru_pullback(params["U"], step, direction)
 
     def f(h=h, **shifts):  # what is added to x W + b, to the blocks r, u of h U and to q
         y, w = x[0] @ params["W"] + params["b"], h @ params["U"]
