@@ -34,6 +34,10 @@ def number(low: int, most_digits: int = COUNT_DIGITS) -> Callable[[str], int]:
     return read
 
 
+seed = number(0, SEED_DIGITS)
+count, count_from_0, count_from_2 = number(1), number(0), number(2)
+
+
 def real(*names: str) -> Callable[[str], float | str]:
     """Return the reader of a finite number. The reader also accepts the `names`."""
 

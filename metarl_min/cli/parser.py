@@ -20,7 +20,16 @@ from metarl_min.cli import (
     run_commands,
 )
 from metarl_min.cli.console import Work, log, one_line
-from metarl_min.cli.option_values import SEED_DIGITS, executor, number, real, seconds, several
+from metarl_min.cli.option_values import (
+    count,
+    count_from_0,
+    count_from_2,
+    executor,
+    real,
+    seconds,
+    seed,
+    several,
+)
 from metarl_min.evolution import executors
 from metarl_min.learners.registry import LEARNERS
 from metarl_min.tasks.registry import FAMILIES
@@ -45,22 +54,19 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
+COMMON: dict[str, dict[str, Any]] = {
+    "--seed": {"type": seed, "default": 0, "metavar": "S", "help": SEED},
+    "--time-limit": {"type": seconds, "default": jobs.SECONDS, "metavar": "S", "help": LIMIT},
+    "--executor": {"type": executor, "metavar": "WORD", "help": WORKERS},
+    "--out": {"metavar": "DIR", "help": "new or empty; default a numbered one under runs/"},
+    "--json": {"action": "store_true", "help": "print one JSON object"},
+}
+
+
 def _add_common(added: Parser, *options: str) -> None:
     """Add options that several commands share."""
-    known: dict[str, dict[str, Any]] = {
-        "--seed": {"type": number(0, SEED_DIGITS), "default": 0, "metavar": "S", "help": SEED},
-        "--time-limit": {
-            "type": seconds,
-            "default": jobs.SECONDS,
-            "metavar": "S",
-            "help": LIMIT,
-        },
-        "--executor": {"type": executor, "metavar": "WORD", "help": WORKERS},
-        "--out": {"metavar": "DIR", "help": "new or empty; default a numbered one under runs/"},
-        "--json": {"action": "store_true", "help": "print one JSON object"},
-    }
     for option in options:
-        added.add_argument(option, **known[option])
+        added.add_argument(option, **COMMON[option])
 
 
 def _add_family(added: Parser) -> None:
@@ -77,9 +83,7 @@ def _add_compare(added: Parser) -> None:
     learners = f"names, {PLUG_IN}; default, where they support a task, {', '.join(LEARNERS)}"
     added.add_argument("--learners", metavar="NAME,..", help=learners)
     seeds = f"number of times that each learner is trained; default {comparison.NUM_SEEDS}"
-    added.add_argument(
-        "--seeds", type=number(1), default=comparison.NUM_SEEDS, metavar="S", help=seeds
-    )
+    added.add_argument("--seeds", type=count, default=comparison.NUM_SEEDS, metavar="S", help=seeds)
     _add_common(added, "--seed", "--executor", "--time-limit", "--out", "--json")
 
 
@@ -92,7 +96,7 @@ def _add_train(added: Parser) -> None:
         "--set", action="extend", nargs="+", default=[], metavar="name=value", help=about
     )
     iterations = "length of the training; default: the learner has its own"
-    added.add_argument("--iterations", type=number(1), metavar="N", help=iterations)
+    added.add_argument("--iterations", type=count, metavar="N", help=iterations)
     _add_common(added, "--seed", "--out")
     added.add_argument("--executor", type=executor, metavar="WORD", help=SEARCHERS)
     limit = f"{LIMIT.partition(';')[0]}; default {executors.SECONDS:.0f}; for --executor only"
@@ -107,7 +111,7 @@ def _add_evaluate(added: Parser) -> None:
     parameter = "a parameter of this family"
     added.add_argument("words", metavar="key=value", nargs="*", default=[], help=parameter)
     about = "fresh tasks; default 20000"
-    added.add_argument("--num-tasks", type=number(2), default=20_000, metavar="N", help=about)
+    added.add_argument("--num-tasks", type=count_from_2, default=20_000, metavar="N", help=about)
     added.add_argument("--greedy", action="store_true", help="play the most probable action")
     _add_common(added, "--seed", "--json")
 
@@ -117,17 +121,19 @@ def _add_ceiling(added: Parser) -> None:
     _add_common(added, "--json")
 
 
+ESTIMATORS: list[tuple[str, Callable[[str], Any], str, str]] = [
+    ("--arms", several(real()), "0.2,0.9", "M,M,..: the reward of each arm"),
+    ("--theta", several(real()), "0.3,-0.2", "T,T,..: the logits before adapting"),
+    ("--alpha", real(), "0.7", "A: the inner step size"),
+    ("--inner-steps", count_from_0, "1", "K: the number of inner steps"),
+    ("--num-episodes", several(count), "1,2,8,64", "N,N,..: episodes per inner step"),
+    ("--baseline", real(*BASELINES), "0", f"B: a number, {' or '.join(BASELINES)}"),
+    ("--control-variate", real("none", "J"), "none", "C: of emaml, a number, none or J"),
+]
+
+
 def _add_estimators(added: Parser) -> None:
-    options: list[tuple[str, Callable[[str], Any], str, str]] = [
-        ("--arms", several(real()), "0.2,0.9", "M,M,..: the reward of each arm"),
-        ("--theta", several(real()), "0.3,-0.2", "T,T,..: the logits before adapting"),
-        ("--alpha", real(), "0.7", "A: the inner step size"),
-        ("--inner-steps", number(0), "1", "K: the number of inner steps"),
-        ("--num-episodes", several(number(1)), "1,2,8,64", "N,N,..: episodes per inner step"),
-        ("--baseline", real(*BASELINES), "0", f"B: a number, {' or '.join(BASELINES)}"),
-        ("--control-variate", real("none", "J"), "none", "C: of emaml, a number, none or J"),
-    ]
-    for option, read, default, about in options:
+    for option, read, default, about in ESTIMATORS:
         metavar, _, meaning = about.partition(": ")
         text = f"{meaning}; default {default}"
         added.add_argument(option, type=read, default=default, metavar=metavar, help=text)
@@ -139,7 +145,9 @@ def _add_tables(added: Parser) -> None:
     add("table", choices=names, metavar="TABLE", help=", ".join(names))
     add("--cells", nargs="+", metavar="n,k", help="cells to compute; of mdps n alone")
     default = ", ".join(f"{trials} of {name}" for name, trials in published_tables.TRIALS.items())
-    add("--trials", type=number(2), metavar="N", help=f"fresh tasks of a cell; default {default}")
+    add(
+        "--trials", type=count_from_2, metavar="N", help=f"fresh tasks of a cell; default {default}"
+    )
     add("--full", action="store_true", help="compute every cell, which takes longer")
     _add_common(added, "--seed", "--executor", "--time-limit", "--out", "--json")
 
