@@ -102,8 +102,8 @@ def sum_tasks(tree: Tree, like: Tree | None = None) -> Tree:
     If the tree `like` is given, sum over the leading axes that leaves of `like` do not have.
     """
     if like is None:
-        return map_leaves(lambda x: np.sum(x, axis=0), tree)
-    return map_leaves(lambda x, y: np.sum(x, axis=tuple(range(x.ndim - y.ndim))), tree, like)
+        return map_leaves(lambda x: x.sum(axis=0), tree)
+    return map_leaves(lambda x, y: x.sum(axis=tuple(range(x.ndim - y.ndim))), tree, like)
 
 
 def broadcast_to_tasks(tree: Tree, num_tasks: int) -> Tree:

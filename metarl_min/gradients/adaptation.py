@@ -226,7 +226,7 @@ def meta_gradient_by_hessian_products(
     inner, outer = [J] * num_steps, [None] * num_steps + [J]
     path, passes = forward_passes(policy, theta, alpha, inner)
     v = adjoints(policy, path, alpha, inner, outer, passes)
-    return trees.scale(sum_tasks(v[0], theta), 1 / J.num_tasks)
+    return trees.scale(v[0], 1 / J.num_tasks)
 
 
 def first_order_meta_gradient(
@@ -236,4 +236,4 @@ def first_order_meta_gradient(
     alpha, num_steps = _checked(policy, theta, alpha, num_steps, J)
     path, passes = forward_passes(policy, theta, alpha, [J] * num_steps)
     v = first_order_adjoints(policy, path, [None] * num_steps + [J], passes)
-    return trees.scale(sum_tasks(v[0], theta), 1 / J.num_tasks)
+    return trees.scale(v[0], 1 / J.num_tasks)

@@ -27,12 +27,14 @@ u = v gives delta pi(a|s) = pi(a|s) (v(s,a) - sum_a' pi(a'|s) v(s,a')).
 Let g = dJ/dpi be the gradient of the expected return J in the probabilities, values (4):
 
     (5)  dJ/dz(s,a) = pi(a|s) (g(s,a) - sum_a' pi(a'|s) g(s,a'))  [Sutton et al. 2000, th. 1]
-    (6)  (Hess J v)(s,a) = delta pi(a|s) (g(s,a) - sum_a' pi(a'|s) g(s,a')) + pi(a|s) (delta g(s,a)
-         - sum_a' (delta pi(a'|s) g(s,a') + pi(a'|s) delta g(s,a')))          [derivative of (5)]
+    (6)  (Hess J v)(s,a) = q(s,a) - pi(a|s) sum_a' q(s,a'),  q = delta pi y + pi delta g,
+         y(s,a) = g(s,a) - sum_a' pi(a'|s) g(s,a')                            [derivative of (5)]
 
     Steps of (5): policies (3) with u = g.
-    Steps of (6): (5) is a product. The derivative of the first factor pi along v is delta pi.
-    The derivative of the second factor is delta g minus the derivative of the sum over a'.
+    Steps of (6): (5) is pi y, so the derivative of (5) along v is delta pi y + pi delta y.
+    The sum in y has the derivative x = sum_a' (delta pi g + pi delta g). So delta y = delta g - x,
+    and the derivative of (5) is q - pi x.
+    sum_a' delta pi = 0, so y in the place of g does not change x. Therefore x = sum_a' q.
     g is the gradient of J in pi, so delta g is the Hessian of J in pi times delta pi, values (5).
 """
 
@@ -191,26 +193,24 @@ def _return_gradient_at(probs: Any, problem: PreparedMDP) -> Any:
 def _return_derivatives_at(probs: Array, problem: PreparedMDP) -> Derivatives:
     """Return the derivatives of eqs. (5) and (6)."""
     g, product_in_probs = values.prepared_derivatives(probs, problem)
-    advantage = g - sum_over_actions(probs * g)
+    y = g - sum_over_actions(probs * g)
 
     def hessian_product(v: Array) -> Array:
         delta_probs = softmax_pullback(probs, v)
         delta_g = product_in_probs(delta_probs)
-        delta_mean = sum_over_actions(delta_probs * g + probs * delta_g)
-        return delta_probs * advantage + probs * (delta_g - delta_mean)
+        return log_softmax_pullback(probs, delta_probs * y + probs * delta_g)
 
-    return Derivatives(gradient=probs * advantage, hessian_product=hessian_product)
+    return Derivatives(gradient=probs * y, hessian_product=hessian_product)
 
 
 def _one_step_derivatives_at(probs: Array, g: Array) -> Derivatives:
     """Return the derivatives of eqs. (5) and (6) for T = 1: g is constant, and delta g = 0."""
-    advantage = g - sum_over_actions(probs * g)
+    y = g - sum_over_actions(probs * g)
 
     def hessian_product(v: Array) -> Array:
-        delta_probs = softmax_pullback(probs, v)
-        return delta_probs * advantage - probs * sum_over_actions(delta_probs * g)
+        return log_softmax_pullback(probs, softmax_pullback(probs, v) * y)
 
-    return Derivatives(gradient=probs * advantage, hessian_product=hessian_product)
+    return Derivatives(gradient=probs * y, hessian_product=hessian_product)
 
 
 def expected_return_gradient(logits: Any, problem: PreparedMDP) -> Any:
