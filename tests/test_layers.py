@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import metarl_min
@@ -58,16 +59,19 @@ def listed(name):
 MAP = [file for room in listed("") for file in [room, *(listed(room) if room in ROOMS else [])]]
 
 
+@cache
 def imports(name):
-    """Yield every module that the module `name` imports, at the top or inside a function."""
+    """Return every module that the module `name` imports, at the top or inside a function."""
+    found = []
     for node in ast.walk(TREES[name]):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name} imports relatively"
             for alias in node.names:
                 inside = f"{node.module}.{alias.name}".removeprefix("metarl_min.")
-                yield f"metarl_min.{inside}" if inside in MODULES else node.module
+                found.append(f"metarl_min.{inside}" if inside in MODULES else node.module)
+    return found
 
 
 def imported_here(name):

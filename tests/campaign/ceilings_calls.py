@@ -23,7 +23,7 @@ from metarl_min.tasks import BetaArms, CorrelatedArms, DirichletMDP, GaussianArm
 from metarl_min.tasks.bandits import correlated, gaussian
 
 BETA, GRID = small_bandit(), small_grid()
-NOISY_GRID = GRID._replace(reward_noise=gaussian_noise)
+NOISY_GRID = small_grid(episodes=1, horizon=2)._replace(reward_noise=gaussian_noise)
 NORMAL, CORRELATED = gaussian(arms=2, pulls=3), correlated(pulls=3)
 PRIOR = BetaArms(np.array([1.0, 2.0]), np.array([1.0, 3.0]))
 GAUSS = GaussianArms(np.array([0.5, -1.0]), np.array([1.0, 2.0]), 0.5)

@@ -46,6 +46,8 @@ def test_equations_are_listed_and_in_full_with_json(run):
 @pytest.fixture
 def few_to_tune(monkeypatch):
     monkeypatch.setitem(baseline_columns.NUM_TUNING, "bandits", 20)
+    columns = baseline_columns.COLUMNS["bandits"]
+    monkeypatch.setitem(columns, "gittins", columns["gittins"]._replace(grid=(0.8, 0.9)))
 
 
 def test_tables_json_is_the_schema_and_nothing_else(run, pictures, few_to_tune):

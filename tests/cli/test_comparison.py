@@ -62,21 +62,6 @@ def test_compare_prints_one_table_per_family_with_the_ceiling_on_top(run):
     assert "bayes_optimal (exact)" in grid and "alarm" not in err
 
 
-def test_compare_has_the_same_bits_in_two_processes_as_in_one():
-    family = bandit(arms=2, pulls=4)
-    results = [
-        comparison.compare(
-            {"bandit": family}, {"toy": toy_learner.toy}, seed=1, num_seeds=2, num_tasks=50,
-            processes=processes, report=lambda line: None,
-        )
-        for processes in (1, 2)
-    ]  # fmt: skip
-    for result in results:
-        result.pop("seconds")
-        result["tasks"]["bandit"]["learners"]["toy"].pop("train_seconds")
-    assert results[0] == results[1]
-
-
 def test_a_player_that_reads_the_task_raises_the_alarm(run, monkeypatch):
     monkeypatch.setattr(comparison, "NUM_TASKS", 1000)
     status, _, err = run("compare", "--tasks", "bandit", "--learners", "toy,peek")

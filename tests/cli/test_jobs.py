@@ -35,7 +35,7 @@ def temporary_files(folder):
     return [name for name in os.listdir(folder) if name.startswith("metarl_min_")]
 
 
-def test_workers_are_sent_numbers_alone(monkeypatch):
+def test_compare_sends_numbers_alone_and_has_the_bits_of_one_process(monkeypatch):
     sent = []
 
     class Pool(ProcessPoolExecutor):
@@ -48,7 +48,7 @@ def test_workers_are_sent_numbers_alone(monkeypatch):
             return super().submit(function, *args)
 
     monkeypatch.setattr(jobs, "ProcessPoolExecutor", Pool)
-    compare(2, sent.append)
+    assert compare(2, sent.append) == compare(1)
     assert len(sent) > 10 and max(len(pickle.dumps(args)) for args in sent) < 400
 
 

@@ -187,7 +187,7 @@ def test_a_trust_region_and_a_clipped_surrogate_learn_too(update, policy):
     learner = maml(family, outer=OUTERS[update], policy=networks.parse(policy), num_tasks=100)
     first = state = started(learner)
     num_refused = 0
-    for i in range(10 if policy == "table" else 15):
+    for i in range(10 if policy == "table" else 8):
         after, _ = learner.step(rng([7, i]), state)
         num_refused += trees_equal(after.theta, state.theta)
         state = after
@@ -195,7 +195,7 @@ def test_a_trust_region_and_a_clipped_surrogate_learn_too(update, policy):
     trained, untrained = (
         learner.trial(rng(9), s, tasks).rewards.sum((1, 2)).mean() for s in (state, first)
     )
-    assert trained > untrained + 0.04  # 5 standard errors; of 20 seeds the worst gains 0.096
+    assert trained > untrained + 0.04  # 5 standard errors; of 20 seeds the worst gains 0.092
     assert num_refused <= 2
 
 

@@ -13,7 +13,7 @@ import pytest
 import toy_learner
 
 from metarl_min import training
-from metarl_min.cli import main
+from metarl_min.cli import main, run_commands
 from metarl_min.reports import progress
 from metarl_min.tasks.bandits import bandit
 
@@ -80,6 +80,7 @@ def test_a_run_whose_progress_cannot_be_written_ends_as_any_other(
     monkeypatch, tmp_path, capsys, loss, lines
 ):
     toy_learner.register(monkeypatch.setitem)
+    monkeypatch.setattr(run_commands, "_learning_curve", lambda run: b"a picture")
     words = ["train", "toy", "bandit", "--iterations", "20", "--out", str(tmp_path / "run")]
     monkeypatch.setattr(sys, "stderr", Gone(LOSSES[loss], lines))
     assert main.main(words) == 0

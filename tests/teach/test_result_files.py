@@ -75,7 +75,7 @@ def check_both(grade):
 
 @pytest.mark.parametrize("source", OUTCOMES, ids=lambda source: repr(source[:60]))
 def test_each_outcome_is_a_valid_result(source, monkeypatch):
-    seconds = 0.2 if "while True" in source else 60
+    seconds = 0.1 if "while True" in source else 60
     if not any(text in source for text in ALONE):
         grade_here(monkeypatch)
     grade = grading.grade(assignment(seconds), source.encode("utf-8", "surrogatepass"), 1)

@@ -50,7 +50,9 @@ def change(path, old, new):
     path.write_text(text.replace(old, new))
 
 
-def test_a_good_assignment_has_no_fault(folder):
+def test_a_good_assignment_has_no_fault(folder, monkeypatch):
+    """`tests/test_coursework.py` verifies an assignment in processes of their own."""
+    grade_here(monkeypatch)
     assert verify(folder) == []
 
 
