@@ -68,7 +68,7 @@ def checked_tolerance(tolerance: Any) -> float:
 
 
 def tolerance_for(tolerance: float, dtype: np.dtype[Any]) -> float:
-    """Return the tolerance, or 100 times the resolution of a float dtype that is below float64.
+    """Return the tolerance, but at least 100 eps if the eps of `dtype` is above that of float64.
 
     >>> tolerance_for(1e-8, np.dtype(np.float32))
     1.1920928955078125e-05

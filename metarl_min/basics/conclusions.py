@@ -105,15 +105,15 @@ def _is_constant(f: VectorFunction, vector: Array) -> bool:
 def _fits_short_steps(claim: Claim, measured: Measured, line: Callable[[int], Array]) -> bool:
     """Return whether each wrong slope is the slope of f over steps that do not reach a jump.
 
-    Examples are the zero gradient of a staircase, and the gradient of a solver that stops early,
-    between two jumps of its result.
+    An example is the zero gradient of a staircase. Another is the gradient of a solver that stops
+    early. The result of this solver jumps, and its gradient is its slope between two jumps.
     """
     truth, noise, x = measured.slopes, measured.noise, claim.vector
     if not _is_coarse(noise):
         return False
     wrong = wrong_entries(claim.slopes, truth, measured.error, claim.tolerance)
     for i in map(int, np.flatnonzero(wrong)):
-        # Over 2 t, the rises of the measured and of the claimed slope differ by 2e-3 of the noise.
+        # The two slopes predict rises of f from -t to t that differ by 2e-3 of the noise.
         t = 1e-3 * noise.size / abs(truth[i] - claim.slopes[i])
         rise = claim.f(x + t * line(i)) - claim.f(x - t * line(i))
         if not abs(rise - 2 * t * claim.slopes[i]) <= 1e-4 * noise.size + 8 * noise.round_off:

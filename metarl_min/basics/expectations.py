@@ -156,7 +156,8 @@ def compare_mean(
     `p` [outcomes] are their probabilities, and `dtype` is the one in which they were computed.
     `name` gives the name of a coordinate. The uncertainty is `error` plus the round-off.
     If it is more than 1e-3 of the truth, the verdict is "not checked", or WRONG if a coordinate is
-    wrong nevertheless. If every estimate is zero, `zero` holds the reason for doubt, or "".
+    wrong nevertheless. `zero` is a remark, such as ALL_ZERO, if every estimate is zero although
+    this is not expected. Otherwise `zero` is "".
     """
     uncertainty = round_off(p, rows, dtype) + error
     lost = truth.any() and not uncertainty.max() <= 1e-3 * abs(truth).max()

@@ -124,7 +124,7 @@ def extrapolate(estimates: list[float], noises: list[float], first: float) -> tu
         levels.append(best)
         previous = row
     low, high, result = -np.inf, np.inf, (np.inf, np.nan)
-    for error, value in levels[:0:-1]:
+    for error, value in levels[:0:-1]:  # level 0 has no error, because it has no k >= 1
         if value - error > high or value + error < low:
             break
         low, high = max(low, value - error), min(high, value + error)
@@ -178,11 +178,12 @@ def two_lines(vector: Array) -> list[Array]:
 
 
 def noise_near(f: VectorFunction, vector: Array, reach: float = 0.25) -> Noise:
-    """Return the noise of f near x: the larger of two lines, with half of the smaller `smooth`.
+    """Return the noise of f near x: the larger of the noises along two lines.
 
-    The lines reach twice as far from x as the longest step. The reason is a function that seldom
-    jumps, such as a solver that stops early. Its values have an error of about the size of a jump,
-    even where it does not jump. So the lines must be long enough to contain a jump.
+    Its `smooth` becomes half of the smaller `smooth` of the two lines. The lines reach twice as far
+    from x as the longest step. The reason is a function that seldom jumps, such as a solver that
+    stops early. Its values have an error of about the size of a jump, even where it does not jump.
+    So the lines must be long enough to contain a jump.
     """
     found = [noise(partial(on_line, f, vector, line), 2 * reach) for line in two_lines(vector)]
     smooth = min(one.smooth for one in found) / 2
@@ -208,8 +209,9 @@ def measure(f: VectorFunction, vector: Array, reach: float = 0.25) -> Measured:
     The memory in use is a few vectors [D].
     """
     around = noise_near(f, vector, reach)
-    longest, own = reach * sizes(vector), np.where(vector != 0, abs(vector), np.inf)
-    shortest = np.minimum(longest, around.smooth * own) / 4.0 ** (NUM_STEPS - 1)
+    longest = reach * sizes(vector)
+    size = np.where(vector != 0, abs(vector), np.inf)  # where x is 0, `smooth` sets no limit
+    shortest = np.minimum(longest, around.smooth * size) / 4.0 ** (NUM_STEPS - 1)
     moved, found = vector.copy(), np.empty((3, len(vector)))
 
     for i, x in enumerate(vector):

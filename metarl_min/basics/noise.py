@@ -25,13 +25,14 @@ search goes to the place where f is roughest, takes a narrower spacing there, an
     error of the values keeps its size. The points of the next level lie around the place of the
     largest sixth difference, so they still contain the jump that caused it.
 
-    (3)  noise = largest roughness among the last levels that do not fall        [derivation]
+    (3)  noise = largest roughness of the last levels, where it no longer falls     [derivation]
 
     Reason of (3): by (2), if the roughness no longer falls from level to level, it comes only from
     errors. It varies between levels, because it is computed from few values. An error can also be
-    the sum of many independent jumps, as in a sampled return. A step of the next level crosses 1/4
-    of the jumps, so this error is divided by about 2. So a level counts as falling only if its
-    roughness is below 1/8 of the roughness of the level before.
+    the sum of many independent jumps, as in a sampled return. A step of the next level is 1/4 as
+    long and crosses 1/4 of the jumps. The standard deviation of their sum is then divided by
+    sqrt(4) = 2. So the roughness counts as falling only if it is below 1/8 of the roughness of the
+    level before.
 """
 
 from collections.abc import Callable
@@ -101,9 +102,9 @@ def _levels(
 
 
 def _tail(sizes: list[float]) -> tuple[float, int]:
-    """Return eq. (3) for the roughness of all levels, and the index of the first level in it.
+    """Return eq. (3) from the roughness of all levels, and the index of the first level it uses.
 
-    A level that is more than 64 times as rough as the last level is not in it either.
+    A level that is more than 64 times as rough as the last level is not used.
     """
     start = len(sizes) - 1
     while start > 0 and sizes[start - 1] <= min(8 * sizes[start], 64 * sizes[-1]):
@@ -128,7 +129,8 @@ def noise(f: Callable[[float], float], reach: float = 0.25) -> Noise:
         return Noise(size=np.inf, round_off=np.inf, place=0.0, smooth=reach)
     sizes, round_off = [level.roughness for level in levels], EPS * levels[-1].largest
     size, tail = _tail(sizes)
-    smooth = tail  # becomes the level from which the roughness falls up to the tail
+    smooth = tail
+    # After the loop, the roughness falls at every level from level `smooth` to level `tail`.
     while smooth > 0 and sizes[smooth - 1] > 8 * sizes[smooth]:
         smooth -= 1
     widest = levels[0].spacing

@@ -100,7 +100,7 @@ def loads(content: bytes) -> Any:
 def place(error: BaseException) -> str:
     """Return the line of a plug-in at which an error was raised, or an empty text.
 
-    The cause of an error from a worker process is a text that holds the lines of the worker.
+    In an error from a worker process, `__cause__` holds the traceback of the worker as text.
     """
     frames = traceback.extract_tb(error.__traceback__)
     lines = [(x.filename, str(x.lineno)) for x in frames]
@@ -181,9 +181,9 @@ def resolved_words(
 ) -> dict[str, Any]:
     """Return the words that make the value of a plug-in again.
 
-    `function` has made the value from `arguments`, and the value holds the settings `given`. The
-    result has the words of `function` with their defaults. The words of `arguments` replace the
-    defaults, and then the words in `given` replace both.
+    `function` has made the value from `arguments`, and `given` holds the settings that are stored
+    in the value. The result has the words of `function` with their defaults. The words of
+    `arguments` replace the defaults, and then the words in `given` replace both.
     """
     keys = words.keys(function)
     defaults = {name: key.default for name, key in keys.items() if key.default is not None}

@@ -99,7 +99,7 @@ def matching_vector(name: str, x: Any, y: Any) -> Array:
 
 
 def coarsest_dtype(*values: Any) -> np.dtype[Any]:
-    """Return the float dtype of least resolution in some numbers, arrays and trees.
+    """Return the float dtype with the largest eps, among float64 and the dtypes of the values.
 
     >>> coarsest_dtype(np.ones(2, np.float32), {"w": np.ones(2)})
     dtype('float32')

@@ -65,7 +65,7 @@ def wrong_entries(claimed: Array, truth: Array, error: Array, tolerance: float) 
     """Return where a claimed value is wrong, bools [D].
 
     A claimed value may differ from the truth by tolerance * max |truth| + error, and must be
-    finite. If the truth is NaN, it is not known, and then only the claimed value NaN is wrong.
+    finite. If the truth is not finite, it is not known, and only the claimed value NaN is wrong.
     """
     known = np.isfinite(truth)
     scale = abs(truth[known]).max(initial=0.0)

@@ -7,8 +7,8 @@ the word of the parameter. The annotation says how the word is read. There are f
   the default depends on the family.
 - `Annotated[T, names]` with a dict: the word is a name, the value is the object of that name.
 - `Annotated[T, maker]`: the function `maker` makes the value from several words, one for each of
-  its keyword-only parameters. For a `**parameter`, `maker` is not called: the values of the words
-  become keywords. Here `maker` may also be a NamedTuple that holds the default of each word.
+  its keyword-only parameters. For a `**parameter`, each of these words is a keyword argument, and
+  `maker` is not called. Then a NamedTuple may replace `maker`: each field is a word's default.
 - `Annotated[T, parse]` with a function of one word: `parse(word)` is the value.
 
 A parameter of another kind, such as an executor, has no word. A value that was made by `maker` or
@@ -165,7 +165,7 @@ def _parameters(function: Any) -> dict[str, _Parameter]:
 
 
 def _is_maker(metadata: Any) -> bool:
-    """Return whether metadata is a maker. A parser has a positional parameter for its word."""
+    """Return whether metadata is a maker. A parser has a positional parameter, but not `family`."""
     if isinstance(metadata, tuple) or not callable(metadata):
         return isinstance(metadata, tuple)
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -205,7 +205,7 @@ def keys(function: Any) -> dict[str, Key]:
 
 
 def parse_words(name: str, function: Any, words: Mapping[str, str]) -> dict[str, Any]:
-    """Return the keyword arguments for `function`, the maker called `name`, from `words`.
+    """Return the keyword arguments that `words` give. `name` stands for `function` in errors.
 
     ValueError for a word that the function does not have, or that cannot be read.
     """
@@ -219,7 +219,7 @@ def parse_words(name: str, function: Any, words: Mapping[str, str]) -> dict[str,
 
 
 def _gather(function: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `function`. A maker turns the values of its words into its own."""
+    """Return the keyword arguments of `function`. `values` maps names of words to values."""
     arguments: dict[str, Any] = {}
     for name, x in _parameters(function).items():
         if not _is_maker(x.metadata):
