@@ -110,8 +110,8 @@ def _definitions(tree: Any) -> Iterator[Any]:
             yield from _definitions(node)
 
 
-def _pointing(name: str, *pointers: list[tuple[str, str]]) -> list[list[str]]:
-    """Return, for each list of (equation, user), the users of the equation `name`."""
+def _users_of(name: str, *pointers: list[tuple[str, str]]) -> list[list[str]]:
+    """Return the users of the equation `name` in each list of pairs (equation, user)."""
     return [list(dict.fromkeys(u for x, u in pairs if x == name)) for pairs in pointers]
 
 
@@ -145,7 +145,7 @@ def index(package: Path = PACKAGE, tests: Path | None = None) -> Index:
     for path in sorted(tests.rglob("test_*.py")) if tests else ():
         marks += [(equation, f"{path.stem}.{test}") for equation, test in _marks(_parse(path))]
     equations = [
-        Equation(f"{name}.{n}", formula, source, *_pointing(f"{name}.{n}", users, marks))
+        Equation(f"{name}.{n}", formula, source, *_users_of(f"{name}.{n}", users, marks))
         for name, tree in modules.items()
         for n, (formula, source) in formulas(ast.get_docstring(tree) or "").items()
     ]

@@ -23,8 +23,8 @@ es, ga, es_maml, evolved_rule
                      mean, maximum and standard deviation of the return of a trial, over the members
     alpha            inner step size, for es_maml
 
-With objective=exact, per_episode[0] and after are both the mean return of an episode after the last
-inner step, and there is no column before.
+With objective=exact, there is no column `before`, and the columns `per_episode[0]` and `after` are
+equal: both are the mean return of an episode after the last inner step.
 
 The file can be read during the run. A run that is resumed keeps the lines up to its checkpoint. It
 writes the later lines again, with the same bits.

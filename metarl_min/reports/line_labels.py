@@ -30,7 +30,7 @@ def spread_out(heights: list[float], gap: float, low: float, top: float) -> list
     """
     order = np.argsort(heights, kind="stable")
     steps = gap * np.arange(len(heights))
-    groups: list[list[float]] = []  # heights of each group, each without the gaps below it
+    groups: list[list[float]] = []  # the heights of each group, minus their `steps`
     for value in np.array(heights, dtype=float)[order] - steps:
         groups.append([value])
         while len(groups) > 1 and np.mean(groups[-2]) > np.mean(groups[-1]):

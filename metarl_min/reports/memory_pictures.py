@@ -1,15 +1,15 @@
 """The memory of a recurrent policy during a trial.
 
 `units` shows the hidden units of one trial, a row for each unit. `components` shows the memories of
-many trials in two coordinates, with the posterior as the shade of a point. The rows of x are the
-memories, and their coordinates are the first two principal components:
+many trials in two coordinates, with the posterior as the shade of a point. Each row of the matrix x
+is a memory. The same row of c holds its coordinates, the first two principal components:
 
-    (1)  c = V_2^T (x - mean of x),  x - mean of x = U S V^T           [Jolliffe 2002, sec. 3.5]
+    (1)  c = (x - mean of x) V_2,  x - mean of x = U S V^T             [Jolliffe 2002, sec. 3.5]
 
-In this module, U S V^T is the singular value decomposition, S is its diagonal matrix, and V_2 holds
-the first two columns of V. The largest entry of each of these
-columns is positive. The share of the variance of component i is S_ii^2 divided by the sum of all
-S_jj^2.
+In this module, the mean is taken over the rows, U S V^T is the singular value decomposition, S is
+its diagonal matrix, and V_2 holds the first two columns of V. In each of these columns, the entry
+of the largest size is positive. The share of the variance of component i is S_ii^2 divided by the
+sum of all S_jj^2.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def components(memories: Array, posterior: Array, label: Any) -> Figure:
     matplotlib.
 
     memories   a memory in each row [n, H]
-    posterior  a number after the same history, such as the probability of one task [n]
+    posterior  a number for each memory, such as the probability of a task after the same steps [n]
     label      the meaning of this number, in words
 
     TypeError or ValueError unless the arrays have these shapes and `label` is a text.

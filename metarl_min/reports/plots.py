@@ -116,9 +116,9 @@ def bias_variance(result: dict[str, Any]) -> bytes:
 
 
 def _least_losses(cells: list[dict[str, Any]], arms: int | None) -> Array:
-    """Return numbers of pulls, and the loss of the Bayes-optimal player of each. [2, numbers]
+    """Return numbers of episodes, and the Bayes-optimal player's loss for each. [2, numbers]
 
-    A number of pulls is left out if its Bayes-optimal return is not known.
+    A number of episodes is left out if its Bayes-optimal return is not known.
     """
     own = [cell for cell in cells if cell.get("k") == arms]
     ceilings = {cell["n"]: cell["ceiling"] for cell in own if cell["ceiling"]["value"] is not None}

@@ -51,7 +51,7 @@ def _bar(iterations: int) -> Any:
 
 
 def _advance(bar: Any, iteration: int, info: Any) -> None:
-    # The bar does not count the iterations before a resumed run as work of this run.
+    # If a run is resumed, the bar does not count the iterations that were done earlier as new work.
     bar.initial = bar.initial or iteration - 1
     bar.set_postfix_str(_summary(info), refresh=False)
     bar.update(iteration - bar.n)
