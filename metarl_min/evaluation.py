@@ -11,7 +11,7 @@ R is the undiscounted sum of all rewards of one trial, exploration included. `ba
 In (2) b_t is the belief of the Bayes filter after the history up to step t, and V*, Q* are the
 optimal values of that belief. The difference V* - Q* is the expected loss of one action. By the
 performance-difference lemma, the mean sum of the losses of a trial is bayes_optimal - E[R]. So (1)
-and (2) have the same expectation, for every player that meets the task through its history alone.
+and (2) have the same expectation for every player that learns about its task from the history only.
 The standard error of (2) is much smaller, because the luck of the rewards cancels in V* - Q*.
 
 A player that reads the task can have a score above 1, but its score_pdl is at most 1. The alarm

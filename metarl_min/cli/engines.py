@@ -145,7 +145,7 @@ def dask(address: str, stack: ExitStack) -> Engine:
         rule = "a scheduler of Dask must have a worker on which metarl_min is installed"
         raise ValueError(f"{rule}, got {address}: {error}") from None
     _report_differences(found)
-    # With pure=True, Dask would not perform work again that is sent a second time.
+    # With pure=True, Dask would not repeat work that is sent a second time.
     executor = DaskExecutor(client=client, executor=client.get_executor(pure=False))
     return Engine(executor=executor, num_workers=len(found))
 

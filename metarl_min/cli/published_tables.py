@@ -117,7 +117,7 @@ def remark(
     """
     target, value = published.TABLES[table], computed.value
     number = published.published_value(target, cell, algorithm)
-    stderr, upper = computed.stderr or 0.0, ceiling["upper"]  # upper is the value where it is exact
+    stderr, upper = computed.stderr or 0.0, ceiling["upper"]  # an exact ceiling is its own bound
     remarks = []
     if value is not None and value - upper > 4 * stderr:
         remarks.append("alarm: above the ceiling by more than 4 standard errors")

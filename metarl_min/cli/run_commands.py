@@ -183,7 +183,7 @@ def _train(directory: Path, learner: Learner, run: runs.Run, last: Checkpoint) -
 def _on_other_tasks(args: argparse.Namespace, run: runs.Run, first: Checkpoint) -> Learner:
     """Return the learner of a run for the family that the words name.
 
-    ValueError unless this learner continues from the same states as the learner of the run.
+    ValueError unless the states of this learner have the shapes of the states of the run.
     """
     family = family_registry.make(args.family, parameters(args.words))
     learner = runs.make(run, family)

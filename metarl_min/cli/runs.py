@@ -3,8 +3,8 @@
 A run directory holds `run.json` and one checkpoint. The checkpoint, `checkpoint.npz`, is the state
 of the learner, and each new checkpoint replaces the file. `run.json` holds the learner and its
 resolved settings, the family with all its parameters, the seed, the number of iterations, and the
-environment in which the run began. If the run was resumed in another environment, it holds that one
-too. Only one process may write in a run directory.
+environment in which the run began. If the run was resumed in another environment, `run.json` also
+holds that environment. Only one process may write in a run directory.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _fresh_directory() -> Path:
 
 
 def require_empty(directory: Path, out: str | None) -> None:
-    """Raise a ValueError if a directory holds a file that no killed writer has left."""
+    """Raise a ValueError if a directory holds files, except files that killed writers have left."""
     found = directory.iterdir() if directory.exists() else ()
     names = sorted(path.name for path in found if not files.is_leftover(path.name))
     rule = "--out must be new or empty, or come with --resume"
@@ -213,9 +213,10 @@ def continued(run: Run, previous: Run, iterations: int | None) -> Run:
 
 
 def in_this_environment(run: Run, iteration: int) -> tuple[Run, str]:
-    """Return the run that goes on here after an iteration, and a text of what has changed.
+    """Return the run as it continues in this environment, and a text of the changes.
 
-    The text compares this environment with the last one of the run. It is empty if they are equal.
+    `iteration` is the number of iterations that are done. The text compares this environment with
+    the last environment of the run. It is empty if they are equal, or if no iteration is done.
     """
     here = environment.here()
     if iteration == 0:  # nothing was computed elsewhere

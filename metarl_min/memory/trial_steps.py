@@ -47,7 +47,7 @@ class Trials(NamedTuple):
     tables: Sampler  # the probabilities and rewards of the M tasks, as rollouts looks them up
     table_rows: Array  # [M] task * S + s for the present state s
     alive: Array  # [M] whether the next step is alive
-    memory: Memory  # the last action and reward, for recurrent_agents (1); no memory of a policy
+    memory: Memory  # the last action and reward, for recurrent_agents (1); policy_memory is None
     history: tuple[Taken, ...]  # all steps of the trials so far
 
 
