@@ -18,6 +18,6 @@ priors         distributions over MDPs, as records
 The functions of `linear_recursions` and these functions are used inside the package, and trust
 their arguments: `over_actions`, `sum_over_actions`, `log_softmax_curvature`,
 `log_softmax_derivatives`, `forward_pass`, `check_noise`, `broadcast`, `prepare_with_policy`,
-`prepared_return`, `prepared_gradient`, `prepared_derivatives`, `sampled_episodes`, `first_states`,
-`arrive`, `take_step` and `visit_sums`.
+`matrix_and_rewards`, `next_values`, `prepared_return`, `prepared_gradient`, `prepared_derivatives`,
+`sampled_episodes`, `first_states`, `arrive`, `take_step` and `visit_sums`.
 """

@@ -1,41 +1,82 @@
-"""Linear recursions, many at once: y_0 = x_0 and y_t = M y_{t-1} + x_t for t = 1, .., T - 1.
+"""Linear recursions over the times t = 0, .., T: one backward, and one forward in time.
 
-In this module, M is a matrix, x_t is a vector, which is called the source at time t, and y_t is the
-result at time t. If the horizon is infinite, there is one source x, and y is the sum of M^t x over
-all t. This sum solves y = x + M y, so y = (I - M)^-1 x. The inverse is computed once, and all later
-calls use it again. The functions trust their arguments.
+In this module, M is a matrix, x and y are vectors, and p_t and q_t are the results at time t:
+
+    p_t = M p_{t+1} + x,  p_T = 0            q_{t+1} = M^T q_t,  q_0 = y
+
+If M moves along delta M, and x moves along delta x, then the product rule gives the derivatives:
+
+    delta p_t = M delta p_{t+1} + delta M p_{t+1} + delta x,  delta p_T = 0
+    delta q_{t+1} = M^T delta q_t + (delta M)^T q_t,          delta q_0 = 0
+
+Without a horizon, p and q have no index t, and solve the equations
+
+    p = M p + x,  p = (I - M)^-1 x           q = M^T q + y,  q = (I - M^T)^-1 y
+    delta p = (I - M)^-1 (delta M p + delta x)
+    delta q = (I - M^T)^-1 (delta M)^T q
+
+The inverse is computed once. Its transpose is (I - M^T)^-1. The functions trust their arguments.
 """
 
-from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
 from metarl_min.basics.trees import Array
 
-Run = Callable[[Array], Array]  # x [T, 2, ..., S] -> y [T, 2, ..., S]; it may overwrite x
+Paths = tuple[Array, Array]  # p and q, or their derivatives, each [T + 1, ..., S]
 
 
-def recursions(matrices: Array, horizon: int | None) -> Run:
-    """Return the function that runs two recursions, one with each matrix. matrices [2, ..., S, S]
-
-    matrices[1] must be the transpose of matrices[0].
-    """
-    if horizon is None:
-        inverse = np.linalg.inv(np.eye(matrices.shape[-1]) - matrices[0])
-        inverses = np.stack([inverse, np.swapaxes(inverse, -1, -2)])
-        return lambda x: np.matmul(inverses, x[..., None])[..., 0]
-
-    def run(y: Array) -> Array:
-        for t in range(1, len(y)):
-            y[t] += np.matmul(matrices, y[t - 1][..., None])[..., 0]
-        return y
-
-    return run
+def _transposed(M: Array) -> Array:
+    return np.swapaxes(M, -1, -2)
 
 
-def previous(y: Array, horizon: int | None) -> Array:
-    """Return y_{t-1} at each t, and 0 at t = 0. y [T, ..., S] -> [T, ..., S]
+def _times(M: Array, x: Array) -> Array:
+    """Return M x. M [..., S, S], x [..., S] -> [..., S]"""
+    return np.matmul(M, x[..., None])[..., 0]
 
-    If the horizon is infinite, y does not depend on t.
-    """
-    return y if horizon is None else np.concatenate([np.zeros_like(y[:1]), y[:-1]])
+
+def _add_earlier(M: Array, y: Array) -> None:
+    """Add M y_{t-1} to y_t, first for t = 1, then for t = 2, and so on. y [T + 1, ..., S]"""
+    for before, now in pairwise(y[..., None]):
+        now += np.matmul(M, before)
+
+
+def _run(M: Array, p: Array, q: Array) -> Paths:
+    """Return p and q. At first, they hold the terms of the recursions without p_{t+1} and q_t."""
+    _add_earlier(M, p[::-1])
+    _add_earlier(_transposed(M), q)
+    return p, q
+
+
+def paths(M: Array, x: Array, y: Array, horizon: int) -> Paths:
+    """Return p and q. M [..., S, S], x and y [..., S]"""
+    p, q = np.zeros((2, horizon + 1, *np.broadcast_shapes(M.shape[:-1], x.shape, y.shape)))
+    p[:-1], q[0] = x, y
+    return _run(M, p, q)
+
+
+def path_derivatives(M: Array, p: Array, q: Array, delta_M: Array, delta_x: Array) -> Paths:
+    """Return delta p and delta q. delta_M [..., S, S], delta_x [..., S]"""
+    shape = np.broadcast_shapes(p.shape[1:], delta_M.shape[:-1], delta_x.shape)
+    delta_p, delta_q = np.zeros((2, len(p), *shape))
+    # A product with the matrix of the rows p_t is faster than a product for each t.
+    rows_p, rows_q = np.moveaxis(p[1:], 0, -2), np.moveaxis(q[:-1], 0, -2)
+    np.matmul(rows_p, _transposed(delta_M), out=np.moveaxis(delta_p[:-1], 0, -2))
+    np.matmul(rows_q, delta_M, out=np.moveaxis(delta_q[1:], 0, -2))
+    delta_p[:-1] += delta_x
+    return _run(M, delta_p, delta_q)
+
+
+def solutions(M: Array, x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Return (I - M)^-1, and p and q without a horizon. M [..., S, S], x and y [..., S]"""
+    inverse = np.linalg.inv(np.eye(M.shape[-1]) - M)
+    return inverse, _times(inverse, x), _times(_transposed(inverse), y)
+
+
+def solution_derivatives(
+    inverse: Array, p: Array, q: Array, delta_M: Array, delta_x: Array
+) -> tuple[Array, Array]:
+    """Return delta p and delta q without a horizon. delta_M [..., S, S], delta_x [..., S]"""
+    delta_p = _times(inverse, _times(delta_M, p) + delta_x)
+    return delta_p, _times(_transposed(inverse), _times(_transposed(delta_M), q))

@@ -90,3 +90,20 @@ def prepare_with_policy(
     """
     prepared = prepare(mdp, horizon, gamma)
     return fitted(probs, prepared), prepared
+
+
+def matrix_and_rewards(probs: Array, prepared: PreparedMDP) -> tuple[Array, Array]:
+    """Return gamma P_pi [..., S, S], and r_pi(s) = sum_a pi(a|s) r(s,a) [..., S].
+
+    Both are linear in pi. `probs` [..., S, A] can be any array, such as a direction of derivatives.
+    """
+    matrix = onp.matmul(prepared.gamma * probs[..., None, :], prepared.transition)[..., 0, :]
+    return matrix, onp.einsum("...a,...a", probs, prepared.rewards)
+
+
+def next_values(V: Array, prepared: PreparedMDP) -> Array:
+    """Return gamma sum_s' P(s'|s,a) V(s'). V [..., S] -> [..., S, A]"""
+    P = prepared.transition
+    rows = P.reshape(*P.shape[:-3], -1, P.shape[-1])  # a row for each pair of a state and an action
+    future = prepared.gamma * onp.matmul(rows, V[..., None])[..., 0]
+    return future.reshape(*future.shape[:-1], *P.shape[-3:-1])

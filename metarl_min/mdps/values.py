@@ -42,15 +42,16 @@ If the horizon T is infinite and gamma < 1, then V and d = sum_t d_t solve linea
 
     Steps of (6): V_k and V_{k-1} in (1) are the same V, so V = r_pi + gamma P_pi V. The sum of
     (3) over t is d - rho = gamma P_pi^T d. In (4), every Q_{T-t} is the same Q, so the d_t can be
-    summed. The same steps turn (5) into delta V = (I - gamma P_pi)^-1 (gamma P_v V + r_v), and
-    delta d = (I - gamma P_pi^T)^-1 gamma P_v^T d.
+    summed. The same steps turn (5) into delta V = (I - gamma P_pi)^-1 (gamma P_v V + r_v),
+    delta d = (I - gamma P_pi^T)^-1 gamma P_v^T d, and Hess J v = delta d Q + d delta Q.
 
-One matrix product X gives the sum over t in (4). If T is infinite, X(s,s') is d(s) V(s'):
+If T is finite, one matrix product X gives the sum over t in (4):
 
     (7)  sum_{t<T} d_t(s) Q_{T-t}(s,a) = (sum_{t<T} d_t(s)) r(s,a)
          + gamma sum_s' P(s'|s,a) X(s,s'),  X(s,s') = sum_{t<T} d_t(s) V_{T-1-t}(s')   [(1) in (4)]
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import autograd.numpy as np
@@ -61,9 +62,18 @@ from autograd.tracer import isbox
 
 from metarl_min.basics.arguments import floats, shaped
 from metarl_min.basics.trees import Array
-from metarl_min.mdps.linear_recursions import Run, previous, recursions
+from metarl_min.mdps import linear_recursions
 from metarl_min.mdps.mdp import MDP
-from metarl_min.mdps.prepared_mdps import PreparedMDP, fitted, prepare_traced, prepare_with_policy
+from metarl_min.mdps.prepared_mdps import (
+    PreparedMDP,
+    fitted,
+    matrix_and_rewards,
+    next_values,
+    prepare_traced,
+    prepare_with_policy,
+)
+
+HessianProduct = Callable[[Array], Array]  # v -> Hess J v [..., S, A]
 
 
 def _recursion(probs: Any, prepared: PreparedMDP) -> Any:
@@ -90,53 +100,61 @@ def expected_return_by_recursion(
     return _recursion(fitted(probs, prepared), prepared)
 
 
-# The fast form runs the recursions of V and of d, y_t = matrix y_{t-1} + source_t, in one loop. The
-# results are Vd [T, 2, ..., S]: Vd[t, 0] is V_{t+1}, and Vd[t, 1] is d_t.
-#     V_{t+1} = gamma P_pi V_t + r_pi          source_t = r_pi for every t
-#     d_t = gamma P_pi^T d_{t-1}               source_0 = rho, and the other sources are 0
-# If the horizon is infinite, Vd [1, 2, ..., S] holds V and d of eq. (6).
-def _matrices(probs: Array, prepared: PreparedMDP) -> Array:
-    """Return the matrix gamma P_pi and its transpose. probs [..., S, A] -> [2, ..., S, S]"""
-    matrix = prepared.gamma * onp.matmul(probs[..., None, :], prepared.transition)[..., 0, :]
-    return onp.stack([matrix, onp.swapaxes(matrix, -1, -2)])
+# The fast form stores V and d of all times t = 0, .., T, in two arrays [T + 1, ..., S]:
+#     V[t] = V_{T-t}        V[t] = gamma P_pi V[t+1] + r_pi,  V[T] = 0
+#     d[t] = d_t            d[t+1] = gamma P_pi^T d[t],       d[0] = rho
+# If the horizon is infinite, V and d [..., S] are those of eq. (6).
+def _values_and_occupancy(probs: Array, prepared: PreparedMDP) -> tuple[Array, Array, Array]:
+    """Return gamma P_pi [..., S, S], V and d by eqs. (1) and (3).
+
+    If the horizon is infinite, return (I - gamma P_pi)^-1, V and d by eq. (6).
+    """
+    matrix, r_pi = matrix_and_rewards(probs, prepared)
+    if prepared.horizon is None:
+        return linear_recursions.solutions(matrix, r_pi, prepared.initial)
+    return matrix, *linear_recursions.paths(matrix, r_pi, prepared.initial, prepared.horizon)
 
 
-def _sources(probs: Array, prepared: PreparedMDP) -> Array:
-    """Return the sources: r_pi and 0 for every t, but r_pi and rho for t = 0. -> [T, 2, ..., S]"""
-    leading = onp.broadcast_shapes(probs.shape[:-2], prepared.leading)
-    sources = onp.zeros((prepared.horizon or 1, 2, *leading, probs.shape[-2]))
-    sources[:, 0] = onp.sum(probs * prepared.rewards, axis=-1)
-    sources[0, 1] = prepared.initial
-    return sources
+def _X(d: Array, V: Array) -> Array:
+    """Return X of eq. (7), in which V_{T-1-t} is V[t+1]. d, V [T + 1, ..., S] -> [..., S, S]"""
+    return onp.matmul(onp.moveaxis(d[:-1], 0, -1), onp.moveaxis(V[1:], 0, -2))
 
 
-def _values_and_occupancy(probs: Array, prepared: PreparedMDP) -> tuple[Run, Array]:
-    """Return the function that runs both recursions, and Vd [T, 2, ..., S], eqs. (1), (3), (6)."""
-    run = recursions(_matrices(probs, prepared), prepared.horizon)
-    return run, run(_sources(probs, prepared))
+def _gradient(prepared: PreparedMDP, d: Array, X: Array) -> Array:
+    """Return the right side of eq. (7). d [T + 1, ..., S], X [..., S, S] -> [..., S, A]"""
+    future = prepared.gamma * onp.matmul(prepared.transition, X[..., None])[..., 0]  # sum over s'
+    return onp.sum(d[:-1], 0)[..., None] * prepared.rewards + future
 
 
-def _values_to_go(Vd: Array, horizon: int | None) -> Array:
-    """Return V_{T-1-t} for each t. Vd [T, 2, ..., S] -> [T, ..., S]"""
-    return previous(Vd[:, 0], horizon)[::-1]  # Vd[t-1, 0] is V_t; [::-1] replaces t by T-1-t
+def _finite_derivatives(probs: Array, prepared: PreparedMDP) -> tuple[Array, HessianProduct]:
+    matrix, V, d = _values_and_occupancy(probs, prepared)
+
+    def hessian_product(v: Array) -> Array:
+        changes = matrix_and_rewards(v, prepared)  # gamma P_v and r_v
+        delta_V, delta_d = linear_recursions.path_derivatives(matrix, V, d, *changes)
+        # Line 1 of (5) has two sums of the form (7): of delta d and V, and of d and delta V.
+        return _gradient(prepared, delta_d, _X(delta_d, V) + _X(d, delta_V))
+
+    return _gradient(prepared, d, _X(d, V)), hessian_product
 
 
-def _future_part(prepared: PreparedMDP, d: Array, V: Array) -> Array:
-    """Return the second term of eq. (7). d_t and V_{T-1-t} [T, ..., S] -> [..., S, A]"""
-    X = onp.matmul(onp.moveaxis(d, 0, -1), onp.moveaxis(V, 0, -2))  # [..., S, S], sum over t
-    return prepared.gamma * onp.matmul(prepared.transition, X[..., None])[..., 0]  # sum over s'
+def _infinite_derivatives(probs: Array, prepared: PreparedMDP) -> tuple[Array, HessianProduct]:
+    inverse, V, d = _values_and_occupancy(probs, prepared)
+    Q = prepared.rewards + next_values(V, prepared)
 
+    def hessian_product(v: Array) -> Array:
+        changes = matrix_and_rewards(v, prepared)  # gamma P_v and r_v
+        delta_V, delta_d = linear_recursions.solution_derivatives(inverse, V, d, *changes)
+        return delta_d[..., None] * Q + d[..., None] * next_values(delta_V, prepared)
 
-def _gradient(prepared: PreparedMDP, d: Array, V: Array) -> Array:
-    """Return the right side of eq. (7). d, V as in `_future_part` -> [..., S, A]"""
-    return onp.sum(d, 0)[..., None] * prepared.rewards + _future_part(prepared, d, V)
+    return d[..., None] * Q, hessian_product
 
 
 @primitive
 def prepared_return(probs: Array, prepared: PreparedMDP) -> Array:
     """Return J, eqs. (2) and (6). probs [..., S, A] -> [...]"""
-    _, Vd = _values_and_occupancy(probs, prepared)
-    return onp.sum(prepared.initial * Vd[-1, 0], axis=-1)
+    _, V, _ = _values_and_occupancy(probs, prepared)
+    return onp.sum(prepared.initial * (V if prepared.horizon is None else V[0]), axis=-1)
 
 
 @primitive
@@ -144,33 +162,16 @@ def prepared_gradient(probs: Array, prepared: PreparedMDP) -> Array:
     """Return dJ/dpi, eqs. (4), (6), (7). [..., S, A]; `broadcast` gives probs all leading axes."""
     if prepared.horizon == 1:
         return prepared.initial[..., None] * prepared.rewards + onp.zeros(probs.shape)
-    _, Vd = _values_and_occupancy(probs, prepared)
-    return _gradient(prepared, Vd[:, 1], _values_to_go(Vd, prepared.horizon))
+    return prepared_derivatives(probs, prepared)[0]
 
 
-def prepared_derivatives(probs: Array, prepared: PreparedMDP) -> tuple[Array, Run]:
-    """Return dJ/dpi, and the function that multiplies the Hessian of J by v: eqs. (4), (5), (7).
+def prepared_derivatives(probs: Array, prepared: PreparedMDP) -> tuple[Array, HessianProduct]:
+    """Return dJ/dpi, and the function that multiplies the Hessian of J by v: eqs. (4) to (7).
 
     The function v -> Hess J v uses V and d again, so each product runs the recursions once.
     """
-    run, Vd = _values_and_occupancy(probs, prepared)
-    d, V = Vd[:, 1], _values_to_go(Vd, prepared.horizon)
-    # The rows of earlier[0] are V_t, and the rows of earlier[1] are d_{t-1}. [2, ..., T, S]
-    earlier = onp.moveaxis(previous(Vd, prepared.horizon), 0, -2)
-
-    def hessian_product(v: Array) -> Array:
-        # Sources by (5): gamma P_v V_t + r_v for delta V_{t+1}, gamma P_v^T d_{t-1} for delta d_t.
-        rows = onp.matmul(earlier, onp.swapaxes(_matrices(v, prepared), -1, -2))
-        sources = onp.ascontiguousarray(onp.moveaxis(rows, -2, 0))
-        sources[:, 0] += onp.sum(v * prepared.rewards, axis=-1)  # r_v
-        delta_Vd = run(sources)
-        delta_d, delta_V = delta_Vd[:, 1], _values_to_go(delta_Vd, prepared.horizon)
-        # By (7), line 1 of (5) needs two X: of delta d and V, and of d and delta V. Each X is a sum
-        # over t, so one product of the arrays, joined along t, gives the sum of both.
-        together = onp.concatenate([delta_d, d]), onp.concatenate([V, delta_V])
-        return delta_d.sum(0)[..., None] * prepared.rewards + _future_part(prepared, *together)
-
-    return _gradient(prepared, d, V), hessian_product
+    function = _infinite_derivatives if prepared.horizon is None else _finite_derivatives
+    return function(probs, prepared)
 
 
 def _gradient_vjp(ans: Any, probs: Any, prepared: PreparedMDP) -> Any:
@@ -216,10 +217,9 @@ def action_values(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.
     array([[1.75, 1.75], [1.5 , 1.5 ], [1.  , 1.  ]])
     """
     probs, prepared = prepare_with_policy(mdp, probs, horizon, gamma)
-    _, Vd = _values_and_occupancy(probs, prepared)
-    V = onp.moveaxis(_values_to_go(Vd, prepared.horizon), 0, -2)  # [..., T, S]
-    future = onp.matmul(prepared.transition[..., None, :, :, :], V[..., None, :, None])[..., 0]
-    return prepared.rewards[..., None, :, :] + prepared.gamma * future
+    _, V, _ = _values_and_occupancy(probs, prepared)
+    V = V[None] if horizon is None else V[1:]  # V_{T-1}, .., V_0
+    return prepared.rewards[..., None, :, :] + onp.moveaxis(next_values(V, prepared), 0, -3)
 
 
 def occupancy(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -> Array:
@@ -231,8 +231,9 @@ def occupancy(mdp: MDP, probs: Array, horizon: int | None, gamma: float = 1.0) -
     >>> occupancy(chain, onp.ones((2, 1)), horizon=3, gamma=0.5)
     array([[1.  , 0.  ], [0.  , 0.5 ], [0.  , 0.25]])
     """
-    _, Vd = _values_and_occupancy(*prepare_with_policy(mdp, probs, horizon, gamma))
-    return onp.moveaxis(Vd[:, 1], 0, -2)
+    probs, prepared = prepare_with_policy(mdp, probs, horizon, gamma)
+    _, _, d = _values_and_occupancy(probs, prepared)
+    return onp.moveaxis(d[None] if horizon is None else d[:-1], 0, -2)
 
 
 def policy_gradient(mdp: MDP, probs: Any, horizon: int | None, gamma: float = 1.0) -> Any:

@@ -47,6 +47,21 @@ def test_both_are_prepared_together_and_the_policy_is_checked():
         prepared_mdps.prepare_with_policy(batch, probs + 0.1, 2, 0.9)
 
 
+def test_the_matrix_and_rewards_of_a_policy_and_the_next_values_are_the_sums_over_all_steps():
+    task, probs = random_mdp(3, 3, 2)
+    prepared, V = prepared_mdps.prepare(task, 2, 0.5), onp.array([1.0, -2.0, 0.5])
+    matrix, rewards = prepared_mdps.matrix_and_rewards(probs, prepared)
+    future = prepared_mdps.next_values(V, prepared)
+    for s in range(3):
+        for arrival in range(3):
+            exact = sum(probs[s, a] * task.transition[s, a, arrival] for a in range(2))
+            assert close(matrix[s, arrival], 0.5 * exact)
+        assert close(rewards[s], sum(probs[s, a] * prepared.rewards[s, a] for a in range(2)))
+        for a in range(2):
+            exact = sum(task.transition[s, a, arrival] * V[arrival] for arrival in range(3))
+            assert close(future[s, a], 0.5 * exact)
+
+
 def test_arrays_under_a_trace_are_prepared_only_where_that_is_meant():
     task, _ = random_mdp(16)
 

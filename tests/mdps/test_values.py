@@ -273,6 +273,24 @@ def test_derivatives_have_the_leading_axes_of_the_policies(horizon):
         assert all(close(row, gradient(task, probs, horizon)) for row in slope)
 
 
+@pytest.mark.parametrize(("horizon", "gamma"), [(1, 1.0), (3, 0.8), (None, 0.6)])
+def test_tasks_that_share_the_policy_and_the_transitions_have_derivatives_of_their_own(
+    horizon, gamma
+):
+    task, probs = random_mdp(6)
+    rewards = onp.random.default_rng(0).random((2, *task.reward.shape))
+    tasks = task._replace(reward=rewards)
+    slopes, product = values.prepared_derivatives(
+        probs, prepared_mdps.prepare(tasks, horizon, gamma)
+    )
+    directions = onp.random.default_rng(1).normal(size=(2, *probs.shape))
+    for m, curve in enumerate(product(directions)):
+        setting = task._replace(reward=rewards[m]), probs
+        assert close(slopes[m], values.policy_gradient(*setting, horizon, gamma))
+        exact = values.hessian_product(*setting, directions[m], horizon, gamma)
+        assert close(curve, exact)
+
+
 def test_a_single_mdp_takes_a_population_of_policies_and_two_leading_axes_work():
     task, _ = random_mdp(6)
     probs = onp.random.default_rng(0).dirichlet(onp.ones(2), (3, 4, 2))
