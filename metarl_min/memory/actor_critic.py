@@ -91,14 +91,17 @@ def advantages(
     """
     _check_steps(alive, rewards=rewards, values=values)
     gamma, gae_lambda = real("gamma", gamma, 0, 1), real("gae_lambda", gae_lambda, 0, 1)
-    next_values, result = np.zeros_like(values), np.zeros_like(values)
-    for t in range(len(values) - 2, -1, -1):  # find the value of the next step that is alive
-        next_values[t] = np.where(alive[t + 1], values[t + 1], next_values[t + 1])
-    delta, advantage = rewards + gamma * next_values - values, 0.0 * values[0]
-    for t in range(len(values) - 1, -1, -1):
-        advantage = np.where(alive[t], delta[t] + gamma * gae_lambda * advantage, advantage)
-        result[t] = advantage
-    result[~alive] = 0
+    next_values = np.zeros_like(values)
+    next_values[:-1] = values[1:]
+    if not alive.all():  # take the value of the next step that is alive
+        for t in range(len(values) - 2, -1, -1):
+            next_values[t] = np.where(alive[t + 1], values[t + 1], next_values[t + 1])
+    # A step that is not alive passes the advantage of the next step on: delta = 0, discount = 1.
+    result = np.where(alive, rewards + gamma * next_values - values, 0)
+    discount = np.where(alive, gamma * gae_lambda, 1).astype(result.dtype)
+    for t in range(len(values) - 2, -1, -1):
+        result[t] += discount[t] * result[t + 1]
+    result = np.where(alive, result, 0).astype(values.dtype, copy=False)
     if not np.isfinite(result).all():
         raise FloatingPointError("advantages must be finite, got sums that are too large")
     return result
