@@ -119,7 +119,8 @@ def _invert(cumulative: Array, index: Array, u: Array) -> Array:
 
 def first_states(rng: Rng, tables: Sampler, task: Array) -> Array:
     """Draw a first state for each entry of `task`, and return the rows. [B] -> [B]"""
-    return task * tables.shape[0] + _invert(tables.initial, task, rng.random(task.shape))
+    S, u = tables.shape[0], rng.random(task.shape)
+    return task if S == 1 else task * S + _invert(tables.initial, task, u)
 
 
 def arrive(rng: Rng, tables: Sampler, pair: Array) -> Array:
@@ -226,9 +227,7 @@ def visit_index(episodes: Episodes, shape: tuple[int, int]) -> Array:
 
 
 def sum_over_visits(episodes: Episodes, weights: Array, shape: tuple[int, int]) -> Array:
-    """Return the table C of the weights c, eq. (2).
-
-    weights [..., N, T], shape (S, A) -> [..., S, A]
+    """Return the table C [..., S, A] of the weights c [..., N, T], eq. (2). `shape` is (S, A).
 
     >>> pulls = (0, 0), (1, 1), (0.0, 1.0), (True, True)
     >>> two_pulls = Episodes(*[np.array(pair)[:, None] for pair in pulls])

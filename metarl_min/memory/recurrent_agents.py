@@ -29,24 +29,13 @@ episode begins.
 from __future__ import annotations
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics import trees
-from metarl_min.basics.arguments import (
-    array,
-    flag,
-    floats,
-    generator,
-    indices,
-    instance,
-    pair,
-    real,
-    require,
-    whole,
-)
+from metarl_min.basics import arguments, trees
+from metarl_min.basics.arguments import instance, real, require
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.mdps.agents import Agent
 from metarl_min.memory.protocol import RecurrentPolicy, require_outputs, require_parameters
@@ -87,11 +76,11 @@ def observation(states: Array, last_action_reward: Array, starts: bool, num_stat
     >>> observation(np.array([1]), np.array([[0.0, 1.0, 0.5]]), True, num_states=2)
     array([[0. , 1. , 0. , 1. , 0.5, 1. ]])
     """
-    indices("states", states, whole("num_states", num_states))
-    shape = floats("last_action_reward", last_action_reward).shape
+    arguments.indices("states", states, arguments.whole("num_states", num_states))
+    shape = arguments.floats("last_action_reward", last_action_reward).shape
     fits = len(shape) == 2 and states.shape == shape[:1]
     require(fits, "last_action_reward must have the axes [B, A + 1], one row for each state", shape)
-    return _observation(states, last_action_reward, flag("starts", starts), num_states)
+    return _observation(states, last_action_reward, arguments.flag("starts", starts), num_states)
 
 
 def _observation(states: Array, last_action_reward: Array, starts: bool, num_states: int) -> Array:
@@ -104,7 +93,7 @@ def _observation(states: Array, last_action_reward: Array, starts: bool, num_sta
 
 
 def _require_logits(logits: Array) -> None:
-    shape = array("logits", logits, noun="floats [B, A]").shape
+    shape = arguments.array("logits", logits, noun="floats [B, A]").shape
     if len(shape) != 2 or not shape[1]:
         raise TypeError(f"logits must be an array of floats [B, A], got {shape}")
 
@@ -128,16 +117,17 @@ def sample_actions(rng: Rng, logits: Array) -> Array:
     infinity.
     """
     _require_logits(logits)
-    return _sample(generator("rng", rng), logits)
+    return _sample(arguments.generator("rng", rng), logits)
 
 
 def _sample(rng: Rng, logits: Array) -> Array:
     columns = np.ascontiguousarray(logits.T)  # [A, B]; this order is faster
-    largest = columns.max(0)  # NaN if a logit is NaN
+    largest = np.maximum.reduce(columns, axis=0)  # NaN if a logit is NaN
     _require_numbers(largest)
-    sums = np.exp(columns - largest).cumsum(0)  # sums[-1] is the normaliser
-    threshold = rng.random(sums.shape[1:]) * sums[-1]
-    return np.asarray((threshold >= sums).sum(0))
+    sums = np.exp(columns - largest).cumsum(0)
+    threshold = rng.random(sums.shape[1:]) * sums[-1]  # sums[-1] is the normaliser
+    # The threshold is at most sums[-1], so the number of passed sums is at most A - 1.
+    return np.asarray(np.add.reduce(threshold >= sums[:-1], axis=0, dtype=np.intp))
 
 
 def greedy_actions(rng: Rng, logits: Array) -> Array:
@@ -165,12 +155,18 @@ def begin_episode(rng: Rng, memory: Memory) -> Memory:
     return memory._replace(episode_starts=True)
 
 
+@lru_cache(maxsize=64)
+def _one_hot(num_columns: int, dtype: Any) -> Array:
+    """Return the identity matrix. Its rows are the one-hot vectors."""
+    return np.eye(num_columns, dtype=dtype)
+
+
 def observe(
     memory: Memory, states: Array, actions: Array, rewards: Array, arrivals: Array, *, unit: float
 ) -> Memory:
     """Put the actions and the rewards into the memory, for eq. (1). Other arrays are not used."""
-    last_action_reward = np.zeros_like(memory.last_action_reward)
-    last_action_reward[np.arange(len(actions)), actions] = 1
+    num_columns, dtype = memory.last_action_reward.shape[1], memory.last_action_reward.dtype
+    last_action_reward = _one_hot(num_columns, dtype).take(actions, axis=0)
     last_action_reward[:, -1] = rewards / unit
     return memory._replace(last_action_reward=last_action_reward, episode_starts=False)
 
@@ -189,11 +185,11 @@ def agent(
     floats. ValueError if the logits of a step do not have A columns.
     """
     instance("policy", policy, RecurrentPolicy)
-    S, A = pair("shape", shape)
+    S, A = arguments.pair("shape", shape)
     require_parameters(policy, trees.check(theta), S + A + 2, A)  # I = S + A + 2 inputs
     dtype = next(iter(theta.values())).dtype
     require(real("unit", unit) > 0, "unit must be positive", unit)
-    choose = greedy_actions if flag("greedy", greedy) else _sample
+    choose = greedy_actions if arguments.flag("greedy", greedy) else _sample
 
     def start(num_rows: int) -> Memory:
         return empty_memory(policy.initial_memory(theta, num_rows), num_rows, A, dtype)
