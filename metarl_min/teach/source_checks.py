@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from metarl_min.teach.faults import Fault
@@ -67,7 +67,7 @@ def _names(node: ast.FunctionDef) -> set[str]:
     }
 
 
-@lru_cache
+@cache
 def _library() -> dict[str, str]:
     """Return the source texts of this library by the names of the modules, such as `mdps.mdp`."""
     files = sorted(Path(PACKAGE).rglob("*.py"))
@@ -75,14 +75,20 @@ def _library() -> dict[str, str]:
     return {n: path.read_text(encoding="utf-8") for n, path in zip(names, files, strict=True)}
 
 
+@cache
+def _shapes(module: str) -> dict[str, str]:
+    """Return the names of the functions of a module of this library by their shapes."""
+    functions = list(_functions(ast.parse(_library()[module])))
+    return {_shape(node): node.name for node in reversed(functions)}  # the first of equal shapes
+
+
 def _original(node: ast.FunctionDef) -> str:
     """Return the name of the function of this library of which a function is a copy, or ""."""
     names, shape = _names(node), _shape(node)
     for module, text in _library().items() if shape else ():
-        if all(name in text for name in names):  # otherwise it does not hold the function
-            for other in _functions(ast.parse(text)):
-                if _shape(other) == shape:
-                    return f"{module}.{other.name}"
+        # A module without one of these names does not hold the function.
+        if all(name in text for name in names) and shape in _shapes(module):
+            return f"{module}.{_shapes(module)[shape]}"
     return ""
 
 

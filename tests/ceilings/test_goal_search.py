@@ -102,7 +102,7 @@ def test_eqs1_and_2_are_the_optimum_over_subsets_of_goals(grid):
         {**CORNER, "goals": (2, 5, 8)},
         {"size": 3, "start": 4, "horizon": 3, "episodes": 2, "step_reward": -0.125,
          "terminate": 1, "goals": (0, 1, 5, 8)},
-        {"size": 3, "start": 1, "horizon": 5, "episodes": 1, "walls": (4,), "stay": 0},
+        {"size": 3, "start": 1, "horizon": 4, "episodes": 1, "walls": (4,), "stay": 0},
         {"size": 2, "start": 0, "horizon": 3, "episodes": 2, "goals": (0, 1, 2, 3)},
     ],
 )  # fmt: skip

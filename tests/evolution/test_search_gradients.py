@@ -55,7 +55,7 @@ def test_the_expectation_is_the_gradient_of_the_smoothed_return(D, name):
         return softmax(z) @ means
 
     g, truth = np.zeros(D), np.zeros(D)
-    for e, weight in zip(*normal_points(D, 16), strict=True):
+    for e, weight in zip(*normal_points(D, 12), strict=True):
         fitness = fitness_of(F, theta, e[None], sigma, name)
         g += weight * ESTIMATORS[name].gradient(fitness, e[None], sigma)
         p = softmax(theta + sigma * e)
@@ -119,7 +119,7 @@ def test_curvature_adds_to_the_covariance_of_a_forward_difference(n):
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_sampled_directions_have_the_exact_covariance(name):
-    sigma, num_samples = 0.8, 5_000
+    sigma, num_samples = 0.8, 2_000
     e = search_gradients.gaussian_directions(5, np.arange(num_samples), 2)
     F = quadratic(HESSIAN)
     each = np.array(

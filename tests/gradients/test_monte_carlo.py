@@ -83,7 +83,7 @@ def test_a_task_too_large_to_enumerate_with_a_network():
     )
     with pytest.raises(ValueError, match="there may be at most"):
         meta_gradients.enumerate_data(problem)
-    sampled = compare_by_sampling(rng(2), ESTIMATORS, problem, 1000)
+    sampled = compare_by_sampling(rng(2), ESTIMATORS, problem, 300)
     for moments in sampled.values():
         for estimate in moments:
             assert np.isfinite(estimate.in_stderrs).all()
