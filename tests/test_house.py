@@ -4,6 +4,7 @@ import ast
 import io
 import re
 import tokenize
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,22 @@ TREES = {name: ast.parse(source) for name, source in SOURCES.items()}
 README = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
 
 
-def functions(tree):
+@cache
+def nodes(name):
+    """All nodes of the syntax tree of a module."""
+    return list(ast.walk(TREES[name]))
+
+
+@cache
+def docstrings(name):
+    """The docstrings of a module, and those of its functions and classes."""
+    kinds = (ast.Module, ast.FunctionDef, ast.ClassDef)
+    return [ast.get_docstring(node) or "" for node in nodes(name) if isinstance(node, kinds)]
+
+
+def functions(name):
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
+    return [node for node in nodes(name) if isinstance(node, kinds)]
 
 
 def code_lines(source, node):
@@ -49,8 +63,8 @@ def test_a_file_has_at_most_250_lines(name):
 def test_a_function_has_at_most_25_lines_of_code():
     long = [
         f"{name}: {node.name} has {code_lines(SOURCES[name], node)}"
-        for name, tree in TREES.items()
-        for node in functions(tree)
+        for name in FILES
+        for node in functions(name)
         if node.end_lineno - node.lineno >= 25 and code_lines(SOURCES[name], node) > 25
     ]
     assert long == []
@@ -59,8 +73,8 @@ def test_a_function_has_at_most_25_lines_of_code():
 def test_a_function_has_at_most_9_parameters_but_for_the_words_of_a_family():
     many = [
         f"{name}: {node.name}"
-        for name, tree in TREES.items()
-        for node in functions(tree)
+        for name in FILES
+        for node in functions(name)
         if len(node.args.posonlyargs + node.args.args + node.args.kwonlyargs) > 9
         and not name.startswith("tasks/")
     ]
@@ -73,9 +87,7 @@ AXES = set(re.findall(r"^    ([A-Z])  \S", metarl_min.__doc__, re.MULTILINE))
 def shape_letters(name):
     """Return the capital letters of the shapes [.., ..] in docstrings and comments."""
     comments = re.findall(r"#.*", SOURCES[name])
-    texts = [ast.get_docstring(node) or "" for node in ast.walk(TREES[name])
-             if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef))]  # fmt: skip
-    shapes = re.findall(r"(?<![A-Za-z])\[([^\[\]\n]{1,40})\]", "\n".join(comments + texts))
+    shapes = re.findall(r"(?<![A-Za-z])\[([^\[\]\n]{1,40})\]", "\n".join(comments + docstrings(name)))
     parts = [part.strip() for shape in shapes for part in shape.split(",")]
     return {part for part in parts if re.fullmatch("[A-Z]", part)}
 
@@ -115,7 +127,7 @@ def file_of(word):
 def imported(name):
     """Return the modules of the package that a module imports, as words of the README."""
     words = set()
-    for node in ast.walk(TREES[name]):
+    for node in nodes(name):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("metarl_min"):
             for alias in node.names:
                 path = f"{node.module}.{alias.name}".replace(".", "/").removeprefix("metarl_min/")
@@ -126,10 +138,8 @@ def imported(name):
 
 def cited(name):
     """Return the modules whose equations the docstrings of a module cite, by their last name."""
-    texts = [ast.get_docstring(node) or "" for node in ast.walk(TREES[name])
-             if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef))]  # fmt: skip
     names = {x.rpartition("/")[2]: x for x in FILES if not x.endswith("__init__")}
-    found = re.findall(r"\b([a-z_0-9]+) \(\d+\)", " ".join(" ".join(texts).split()))
+    found = re.findall(r"\b([a-z_0-9]+) \(\d+\)", " ".join(" ".join(docstrings(name)).split()))
     return {names[word] for word in found if word in names}
 
 
