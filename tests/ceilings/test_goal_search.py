@@ -144,17 +144,17 @@ def test_bandits_are_not_goal_search():
 def test_eq3_the_rest_of_the_return_has_the_values_as_its_mean(parameters):
     family, ceiling = solve(parameters)
     learner = pickle.loads(pickle.dumps(bayes_optimal.bayes_optimal(family, ceiling)))
-    tasks = family.sample(rng(1), 2000)
+    tasks = family.sample(rng(1), 1000)
     trial = learner.trial(rng(2), learner.init(rng()), tasks)
     returns = trial.rewards.sum((1, 2))
     assert_mean(returns, ceiling.value)
     assert np.abs(bayes_optimal.regret(ceiling, trial)).max() < 1e-9
-    belief, num_steps = ceiling.start(2000), family.num_episodes * family.horizon
-    states, actions, rewards = (x.reshape(2000, num_steps) for x in trial[:3])
+    belief, num_steps = ceiling.start(1000), family.num_episodes * family.horizon
+    states, actions, rewards = (x.reshape(1000, num_steps) for x in trial[:3])
     rest = returns.copy()
     for t in range(num_steps):
         values = ceiling.action_values(belief, states[:, t]).max(-1)
-        error = (rest - values).std() / math.sqrt(2000)
+        error = (rest - values).std() / math.sqrt(1000)
         assert abs((rest - values).mean()) < 5 * error + 1e-9
         found = belief.belief.goal >= 0
         np.testing.assert_allclose(values[found], rest[found], atol=1e-9)

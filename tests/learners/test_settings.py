@@ -102,7 +102,7 @@ def outcomes(learner):
 
 
 def once(seen, given, learner):
-    """The outcomes of the learner of these words. No outcome is computed twice."""
+    """The outcomes of the learner of these words. Each is computed once, and when it is needed."""
     key = frozenset(given.items())
     seen[key], found = tee(seen.get(key) or outcomes(learner))
     return found
@@ -130,7 +130,7 @@ def without_effect(name, family, given, seen):
     base = made(name, family, given)
     if base is None:
         return []
-    truth, silent = list(once(seen, given, base)), []
+    silent = []
     for setting, key in words.keys(registry.function(name)).items():
         default, tried = base.settings.get(setting, key.default), []
         for word in alternatives(setting, key, default) if setting not in given else ():
@@ -139,7 +139,8 @@ def without_effect(name, family, given, seen):
             learner = None if alike else made(name, family, both)
             if learner is None:
                 continue
-            tried.append((f"{setting}={word}", same(once(seen, both, learner), truth)))
+            truth, found = once(seen, given, base), once(seen, both, learner)
+            tried.append((f"{setting}={word}", same(found, truth)))
             if not (key.choices or setting in WORDS) and not tried[-1][1]:
                 break  # one number with an effect is enough
         each = tried if key.choices or setting in WORDS else tried[-1:]
