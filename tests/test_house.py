@@ -86,8 +86,8 @@ AXES = set(re.findall(r"^    ([A-Z])  \S", metarl_min.__doc__, re.MULTILINE))
 
 def shape_letters(name):
     """Return the capital letters of the shapes [.., ..] in docstrings and comments."""
-    comments = re.findall(r"#.*", SOURCES[name])
-    shapes = re.findall(r"(?<![A-Za-z])\[([^\[\]\n]{1,40})\]", "\n".join(comments + docstrings(name)))
+    text = "\n".join(re.findall(r"#.*", SOURCES[name]) + docstrings(name))
+    shapes = re.findall(r"(?<![A-Za-z])\[([^\[\]\n]{1,40})\]", text)
     parts = [part.strip() for shape in shapes for part in shape.split(",")]
     return {part for part in parts if re.fullmatch("[A-Z]", part)}
 
