@@ -143,7 +143,8 @@ def index(package: Path = PACKAGE, tests: Path | None = None) -> Index:
             cited = citations(ast.get_docstring(node) or "", name, set(modules))
             users += [(equation, f"{name}.{node.name}") for equation in cited]
     for path in sorted(tests.rglob("test_*.py")) if tests else ():
-        marks += [(equation, f"{path.stem}.{test}") for equation, test in _marks(_parse(path))]
+        if "verifies" in path.read_text(encoding="utf-8"):  # otherwise it has no marks
+            marks += [(equation, f"{path.stem}.{test}") for equation, test in _marks(_parse(path))]
     equations = [
         Equation(f"{name}.{n}", formula, source, *_users_of(f"{name}.{n}", users, marks))
         for name, tree in modules.items()

@@ -119,9 +119,9 @@ def test_bounds_of_normal_arms_hold_the_value_of_a_fine_grid():
 
 
 @pytest.mark.verifies("brackets.3", "brackets.4")
-@pytest.mark.parametrize("seed", range(4))
-def test_noise_costs_and_a_little_noise_costs_nothing(seed):
-    free = small_family(seed, T=1, N=3)
+@pytest.mark.parametrize(("seed", "N"), [(0, 3), (1, 2), (2, 2), (3, 2)])
+def test_noise_costs_and_a_little_noise_costs_nothing(seed, N):
+    free = small_family(seed, T=1, N=N)
     value = belief_vectors.solve(free).value
     tiny, huge, own = (
         brackets.bracket(free._replace(reward_noise=noise))

@@ -13,6 +13,7 @@ from metarl_min.gradients.monte_carlo import compare_by_sampling
 from metarl_min.mdps import networks, noises, policies
 from metarl_min.tasks import gridworlds
 
+NUM_SAMPLES = 10_000
 PROBLEMS = {
     "N=1": worked_problem(1),
     "N=8": worked_problem(8),
@@ -26,7 +27,7 @@ def measured(request):
     """The exact gradients, and the moments of every estimator: exact, and by sampling."""
     N = request.param.num_episodes
     truth, exact = meta_gradients.compare_estimators(ESTIMATORS, request.param, [N])[N]
-    sampled = compare_by_sampling(rng(7), ESTIMATORS, request.param, 20_000)
+    sampled = compare_by_sampling(rng(7), ESTIMATORS, request.param, NUM_SAMPLES)
     return truth, exact, sampled
 
 
@@ -43,7 +44,7 @@ def test_standard_errors_follow_from_the_exact_covariance(measured):
     _, exact, sampled = measured
     for name, moments in exact.items():
         deviation = np.sqrt(np.diag(moments.covariance))
-        assert np.allclose(sampled[name].mean.stderr * 20_000**0.5, deviation, rtol=0.05), name
+        assert np.allclose(sampled[name].mean.stderr * NUM_SAMPLES**0.5, deviation, rtol=0.05), name
 
 
 def test_biases_are_the_exact_ones_within_five_standard_errors(measured):
