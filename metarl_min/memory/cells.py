@@ -39,16 +39,19 @@ gradients of f in these three arguments, and d_q is the gradient of f in q:
 All steps and tasks share the parameters, so each gradient in a parameter is a sum over the steps t
 and over the tasks. In this module, T is the number of all steps of a sequence. So for a trial, T of
 this module is N times the T of the other modules. Let x_t be the input of step t, and let h_t be
-the hidden state before step t:
+the hidden state before step t. The outputs of a step, such as logits and values, are out = h' U_out
+with a further parameter U_out:
 
     (5)  df/dW = sum_t x_t^T (d_r, d_u, d_n)_t,  df/db = sum_t (d_r, d_u, d_n)_t,
-         df/dU = sum_t h_t^T (d_r, d_u, d_q)_t,  df/dc = sum_t d_q,t   [Werbos 1990; derivation]
+         df/dU = sum_t h_t^T (d_r, d_u, d_q)_t,  df/dc = sum_t d_q,t,
+         df/dU_out = sum_t h'_t^T (df/dout)_t                   [Werbos 1990; derivation]
 
     the rows of x_t and h_t are tasks, so the products in df/dW and df/dU sum over the tasks
     df/db and df/dc also need a sum over the tasks, which (5) does not show
     f has the gradient (d_r, d_u, d_n) in x W + b, and x W has the derivative x in W:   df/dW, df/db
     f has the gradient (d_r, d_u, d_q) in h U, and h U has the derivative h in U:       df/dU
     f has the gradient d_q in q, and c is added in q:                                   df/dc
+    f has the gradient df/dout in h' U_out, which has the derivative h' in U_out:       df/dU_out
     f depends on h' of step t through the outputs of step t, such as logits and values,
     and through step t + 1: so g is the gradient from the outputs plus df/dh of step t + 1
 
@@ -61,13 +64,22 @@ from typing import Any, NamedTuple
 
 import autograd.numpy as np
 import numpy as onp
+from autograd.tracer import isbox
 
 from metarl_min.basics.trees import Array, Tree
 
 
+def tanh(y: Any) -> Any:
+    """Return tanh(y). Plain arrays do not pass through autograd, which takes longer."""
+    return np.tanh(y) if isbox(y) else onp.tanh(y)
+
+
 def sigmoid(y: Any) -> Any:
     """Return the logistic function s(y) = (1 + tanh(y / 2)) / 2. This form does not overflow."""
-    return 0.5 * (np.tanh(0.5 * y) + 1)
+    s = tanh(0.5 * y)
+    s += 1  # in place, if s is a plain array
+    s *= 0.5
+    return s
 
 
 def rnn(params: Tree, h: Any, x: Any) -> Any:
@@ -108,7 +120,7 @@ def gru_step(params: Tree, h: Any, x: Any) -> GRUStep:
     hU = params["U"].swapaxes(-1, -2) @ h
     gates = sigmoid(y[..., : 2 * H, :] + hU[..., : 2 * H, :])
     r, u, q = gates[..., :H, :], gates[..., H:, :], hU[..., 2 * H :, :] + params["c"][..., None]
-    n = np.tanh(y[..., 2 * H :, :] + r * q)
+    n = tanh(y[..., 2 * H :, :] + r * q)
     return GRUStep._make([z.swapaxes(-1, -2) for z in (n + u * (h - n), r, u, n, q)])
 
 
@@ -120,11 +132,10 @@ class GRUGradient(NamedTuple):
     hidden: Array  # [M, H] gradient in h, the hidden state before the step
 
 
-def _pull_back(U: Array, step: GRUStep, g: Array, d: Array) -> Array:
-    """Write d_n, d_r, d_u and d_q of eq. (4) to the four blocks of d. Return the gradient in h.
+def _pull_back(step: GRUStep, g: Array, d: Array) -> Array:
+    """Write d_n, d_r, d_u and d_q of eq. (4) to the four blocks of d. Return g * u. [H, M]
 
-    All arrays are transposed, as in `gru_step`: g = df/dh' and the result are [H, M], d is
-    [4, H, M].
+    All arrays are transposed, as in `gru_step`: g = df/dh' is [H, M], and d is [4, H, M].
     """
     (h_after, r, u, n, q), (d_n, d_r, d_u, d_q) = (z.T for z in step), d
     gu = g * u
@@ -133,42 +144,50 @@ def _pull_back(U: Array, step: GRUStep, g: Array, d: Array) -> Array:
     onp.multiply(df_dn, h_after - n, out=d_u)  # by eq. (3), h' - n = u * (h - n)
     onp.multiply(d_n, r, out=d_q)
     onp.multiply(d_q * q, 1 - r, out=d_r)  # eq. (4), because d_q = d_n * r
-    return gu + U @ d[1:].reshape(-1, d.shape[-1])
+    return gu
 
 
 def gru_pullback(U: Array, step: GRUStep, g: Array) -> GRUGradient:
     """Return the gradients of one step from g = df/dh', eq. (4). U [H, 3 H], g [M, H]"""
     d = onp.empty((4, *g.T.shape), g.dtype)
-    hidden = _pull_back(U, step, g.T, d)
-    d_n, d_r, d_u, d_q = d
+    gu, (d_n, d_r, d_u, d_q) = _pull_back(step, g.T, d), d
+    recurrent = onp.concatenate([d_r, d_u, d_q])
     return GRUGradient(
         input=onp.concatenate([d_r, d_u, d_n]).T,
-        recurrent=onp.concatenate([d_r, d_u, d_q]).T,
-        hidden=hidden.T,
+        recurrent=recurrent.T,
+        hidden=(gu + U @ recurrent).T,
     )
 
 
 def backpropagate_through_time(
-    params: Tree, x: Array, hidden: list[Array], steps: list[GRUStep], hidden_gradients: Array
-) -> Tree:
-    """Return the gradient in W, b, U and c of a sequence of steps, by eqs. (4) and (5).
+    params: Tree, U_out: Array, x: Array, hidden: list[Array], steps: list[GRUStep], g: Array
+) -> tuple[Tree, Array]:
+    """Return the gradients in W, b, U and c, and the gradient in U_out, by eqs. (4) and (5).
 
-    x is [T, M, I]. `hidden` lists the hidden states [M, H] before the T steps, and `steps` lists
-    the T steps. `hidden_gradients` [T, M, H] is the part of g that comes from the outputs of each
-    step. The plain form, with loops over the units, is in tests/memory/test_cells.py.
+    The arguments describe a sequence of steps: x is [T, M, I], `hidden` lists the hidden states
+    [M, H] before the T steps, and `steps` lists the T steps. U_out is [H, A + 1], and g [T, M,
+    A + 1] is df/dout of each step. The plain form, with loops over the units, is in
+    tests/memory/test_cells.py.
     """
-    U, (T, M, _) = params["U"], x.shape
-    H, inputs = len(U), onp.concatenate([x, onp.ones((T, M, 1), U.dtype)], axis=-1)
-    # The sums of eq. (5), transposed. b is the row of W for an input that is always 1. The rows of
-    # d are d_n, d_r, d_u and d_q, so the gradients of both products are rows without a gap.
-    W_sum, U_sum = onp.zeros((3 * H, inputs.shape[-1]), U.dtype), onp.zeros((3 * H, H), U.dtype)
-    c_sum, d = onp.zeros((H, M), U.dtype), onp.empty((4, H, M), U.dtype)
-    rows, from_later_steps = d.reshape(4 * H, M), onp.zeros_like(c_sum)
+    (T, M, num_outputs), H, dtype = g.shape, len(U_out), U_out.dtype
+    # Step t multiplies h_t by U, and the outputs of step t - 1 multiply the same h_t by U_out. So
+    # one product with both matrices computes df/dh_t, and one product computes both sums of (5).
+    U_both = onp.concatenate([params["U"], U_out], axis=1)
+    inputs = onp.concatenate([x, onp.ones((T, M, 1), dtype)], axis=-1)  # b multiplies 1
+    # The rows are d_n, d_r, d_u, d_q and df/dout of step t - 1. The sums of (5) are transposed.
+    rows = onp.empty((4 * H + num_outputs, M), dtype)
+    d, output_rows = rows[: 4 * H].reshape(4, H, M), rows[4 * H :]
+    W_sum, c_sum = onp.zeros((3 * H, inputs.shape[-1]), dtype), onp.zeros((H, M), dtype)
+    U_sum = onp.zeros((3 * H + num_outputs, H), dtype)
+    U_sum[3 * H :] = g[-1].T @ steps[-1].h_after
+    hidden_gradient = U_out @ g[-1].T
     for t in range(T - 1, -1, -1):
-        g = hidden_gradients[t].T + from_later_steps
-        from_later_steps = _pull_back(U, steps[t], g, d)
+        gu = _pull_back(steps[t], hidden_gradient, d)
+        output_rows[:] = g[t - 1].T if t > 0 else 0  # no outputs come before step 0
+        hidden_gradient = gu + U_both @ rows[H:]
         W_sum += rows[: 3 * H] @ inputs[t]
         U_sum += rows[H:] @ hidden[t]
         c_sum += d[3]
     W_and_b = onp.roll(W_sum, -H, axis=0).T  # the columns are in the order r, u, n again
-    return {"W": W_and_b[:-1], "b": W_and_b[-1], "U": U_sum.T, "c": c_sum.sum(1)}
+    gradient = {"W": W_and_b[:-1], "b": W_and_b[-1], "U": U_sum[: 3 * H].T, "c": c_sum.sum(1)}
+    return gradient, U_sum[3 * H :].T

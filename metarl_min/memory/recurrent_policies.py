@@ -177,8 +177,10 @@ def gru_gradient(
     The arguments are the arguments of `protocol.gradient` without `policy`.
     """
     hidden, steps = [memory.h_after for memory in memories[:-1]], memories[1:]
-    g, head_gradient = _head_gradients(params, steps, logit_gradients, value_gradients)
-    return {**cells.backpropagate_through_time(params, x, hidden, steps, g), **head_gradient}
+    g = onp.concatenate([logit_gradients, value_gradients[..., None]], axis=-1)
+    U = params["U_heads"]
+    cell_gradient, U_gradient = cells.backpropagate_through_time(params, U, x, hidden, steps, g)
+    return {**cell_gradient, "U_heads": U_gradient, "c_heads": g.sum((0, 1))}
 
 
 def gru(hidden: int = 32, dtype: str = "float32") -> RecurrentPolicy:

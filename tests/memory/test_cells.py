@@ -91,17 +91,19 @@ def test_the_pullback_of_a_step_is_its_derivative_in_every_coordinate():
 def test_back_propagation_is_that_of_a_loop_over_units():
     _, params, x, rng = made("gru")
     W, b, U, c = (params[name] for name in "WbUc")
-    h, outside = rng.normal(size=(M, H)), rng.normal(size=(T, M, H))
+    h, U_out, g_out = (rng.normal(size=shape) for shape in ((M, H), (H, A), (T, M, A)))
     hidden, steps = [h], []
     for t in range(T):
         steps.append(cells.gru_step(params, hidden[t], x[t]))
         hidden.append(steps[t].h_after)
-    found = cells.backpropagate_through_time(params, x, hidden[:T], steps, outside)
+    found, found_out = cells.backpropagate_through_time(params, U_out, x, hidden[:T], steps, g_out)
     truth = {name: onp.zeros_like(params[name]) for name in "WbUc"}
+    truth_out = onp.zeros_like(U_out)
     for m in range(M):
         later = onp.zeros(H)  # df/dh_t from the steps after t
         for t in range(T - 1, -1, -1):
-            before, g = hidden[t][m], outside[t, m] + later
+            before, g = hidden[t][m], [U_out[k] @ g_out[t, m] + later[k] for k in range(H)]
+            truth_out += [[hidden[t + 1][m, k] * y for y in g_out[t, m]] for k in range(H)]
             y, w = x[t, m] @ W + b, before @ U
             later = onp.zeros(H)
             for k in range(H):
@@ -118,6 +120,7 @@ def test_back_propagation_is_that_of_a_loop_over_units():
                     truth["b"][j] += in_y
                     truth["U"][:, j] += in_w * before
                     later += in_w * U[:, j]
+    assert_allclose(found_out, truth_out, rtol=1e-12, atol=1e-13)
     assert found.keys() == truth.keys()
     for name in truth:
         assert_allclose(found[name], truth[name], rtol=1e-12, atol=1e-13)
