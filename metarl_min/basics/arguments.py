@@ -201,7 +201,7 @@ def _ones(size: int) -> np.ndarray:
 
 @lru_cache(64)
 def _tolerance(dtype: np.dtype[Any]) -> float:
-    """Return the square root of the resolution of a float dtype."""
+    """Return the square root of the eps of a float dtype."""
     return float(np.sqrt(np.finfo(dtype).eps))
 
 
@@ -209,7 +209,7 @@ def probabilities(name: str, value: Any) -> np.ndarray:
     """Return the value [..., n], an array whose rows are probabilities.
 
     ValueError if an entry is negative, or if the sum of a row differs from one by more than
-    1.5e-8 (3.5e-4 for float32), the square root of the resolution of the dtype.
+    1.5e-8 (3.5e-4 for float32), the square root of the eps of the dtype.
     """
     array(name, value)
     if value.ndim == 0:

@@ -138,9 +138,10 @@ def check_derivative(
 
     x is a float, a list of floats, an array or a tree, and the gradient has its shape. The truth is
     measured by `method`, finite_differences or complex_step. Each coordinate may differ by
-    `tolerance` times the largest coordinate, plus the error of the truth. With the default, an
-    error of 1 % is found in each coordinate above 1e-6 of the largest, if the truth is measured
-    well. If x or the gradient is float32, the tolerance is at least 1.2e-5.
+    `tolerance` times the largest coordinate, plus the error of the truth. The default tolerance is
+    small enough to find an error of 1 % in any coordinate that is above 1e-6 of the largest. For
+    this, the error of the truth must be small too. If x or the gradient is float32, the tolerance
+    is at least 1.2e-5.
 
     Functions are called with copies of x. The report is true only for the verdict "agrees". The
     verdict is "not checked" if the truth is known to less than 3 digits, or if it is zero (a

@@ -23,7 +23,7 @@ from metarl_min.basics.trees import Array
 from metarl_min.basics.vectors import Point, entry_name
 from metarl_min.basics.verdicts import Report, compare, wrong_entries
 
-DIGITS = 1e-3  # largest relative error of a measured slope with which a claim can agree
+DIGITS = 1e-3  # a measured slope with a larger relative error confirms no claim
 NOTHING = "nothing was checked"
 
 
@@ -113,7 +113,8 @@ def _fits_short_steps(claim: Claim, measured: Measured, line: Callable[[int], Ar
         return False
     wrong = wrong_entries(claim.slopes, truth, measured.error, claim.tolerance)
     for i in map(int, np.flatnonzero(wrong)):
-        # The two slopes predict rises of f from -t to t that differ by 2e-3 of the noise.
+        # From -t to t, f rises by 2 t times its slope. The rises that the claimed and the measured
+        # slope predict differ by 2e-3 of the noise.
         t = 1e-3 * noise.size / abs(truth[i] - claim.slopes[i])
         rise = claim.f(x + t * line(i)) - claim.f(x - t * line(i))
         if not abs(rise - 2 * t * claim.slopes[i]) <= 1e-4 * noise.size + 8 * noise.round_off:

@@ -71,6 +71,7 @@ def _estimates_in_one_call(estimator: Estimator, p: Array, data: Any) -> _Estima
     estimates = check_numbers("the estimates", estimates)
     leaves = list(estimates.values()) if isinstance(estimates, dict) else [estimates]
     axes = {np.shape(leaf)[:1] for leaf in leaves}
+    # Every leaf has the axis [outcomes], and there is at least one outcome.
     require(axes == {p.shape} != {(0,)}, f"estimates must have a first axis {p.shape}", axes)
     if isinstance(estimates, dict):
         first = trees.map_leaves(lambda leaf: leaf[0], estimates)

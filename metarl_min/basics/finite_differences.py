@@ -42,9 +42,10 @@ slope after x minus the slope before x is the limit h -> 0 of
 
     Steps of (5): with the Taylor series of (1), the odd powers and f(x) cancel in the sum.
     The limit is found by (2) and (4). The powers of h_j are 1, 3, .., so 4^(2k-1) takes the place
-    of 16^k in (2). In the error (3), 8 noise / h_j takes the place of 2 noise / h_j. If the limit
-    is larger than its error, there may be a kink. Then half of the limit and half of its error are
-    added to the error of the slope. So this error covers both one-sided slopes.
+    of 16^k in (2). In the error (3), 8 noise / h_j takes the place of 2 noise / h_j, because (5)
+    enlarges the errors of the values 4 times as much as (1). If the limit is larger than its error,
+    there may be a kink. Then half of the limit and half of its error are added to the error of the
+    slope. So this error covers both one-sided slopes.
 """
 
 from collections.abc import Callable
@@ -83,7 +84,7 @@ class Measured(NamedTuple):
 
 
 def number(value: Any) -> float:
-    """Return what a function has returned as a float. TypeError unless it is one real number."""
+    """Return the value of a function as a float. TypeError unless it is one real number."""
     if isinstance(value, float):  # as most functions return
         return float(value)
     array = real_numbers("function(x)", value)
@@ -180,10 +181,10 @@ def two_lines(vector: Array) -> list[Array]:
 def noise_near(f: VectorFunction, vector: Array, reach: float = 0.25) -> Noise:
     """Return the noise of f near x: the larger of the noises along two lines.
 
-    Its `smooth` becomes half of the smaller `smooth` of the two lines. The lines reach twice as far
-    from x as the longest step. The reason is a function that seldom jumps, such as a solver that
-    stops early. Its values have an error of about the size of a jump, even where it does not jump.
-    So the lines must be long enough to contain a jump.
+    The field `smooth` of the result is half of the smaller `smooth` of the two lines. The lines
+    reach twice as far from x as the longest step. Some functions jump at few places, such as a
+    solver that stops early. Their values have an error of about the size of a jump, even between
+    the jumps. So the lines must be long enough to contain a jump.
     """
     found = [noise(partial(on_line, f, vector, line), 2 * reach) for line in two_lines(vector)]
     smooth = min(one.smooth for one in found) / 2
@@ -198,15 +199,19 @@ def on_line(f: VectorFunction, vector: Array, line: Array, t: float) -> float:
 def slope_along(
     f: VectorFunction, vector: Array, line: Array, noise: Noise, reach: float = 0.25
 ) -> Slope:
-    """Return the derivative of f(x + t line) at t = 0, from steps |t| <= reach."""
+    """Return the derivative of f(x + t line) at t = 0, from steps |t| <= reach.
+
+    Below `noise.smooth`, f looks smooth, so NUM_STEPS steps from there down are enough.
+    """
     shortest = noise.smooth / 4.0 ** (NUM_STEPS - 1)
     return slope(partial(on_line, f, vector, line), reach, shortest, noise)
 
 
 def measure(f: VectorFunction, vector: Array, reach: float = 0.25) -> Measured:
-    """Return the gradient of f, one coordinate after the other. No step is longer than reach |x|.
+    """Return the gradient of f, one coordinate after the other.
 
-    The memory in use is a few vectors [D].
+    The longest step is reach times the size of the coordinate. The memory in use is a few
+    vectors [D].
     """
     around = noise_near(f, vector, reach)
     longest = reach * sizes(vector)

@@ -31,8 +31,8 @@ search goes to the place where f is roughest, takes a narrower spacing there, an
     errors. It varies between levels, because it is computed from few values. An error can also be
     the sum of many independent jumps, as in a sampled return. A step of the next level is 1/4 as
     long and crosses 1/4 of the jumps. The standard deviation of their sum is then divided by
-    sqrt(4) = 2. So the roughness counts as falling only if it is below 1/8 of the roughness of the
-    level before.
+    sqrt(4) = 2. Another factor of 4 is left for the variation between levels. So the roughness
+    counts as falling only if it is below 1/8 of the roughness of the level before.
 """
 
 from collections.abc import Callable
@@ -63,7 +63,7 @@ class Noise(NamedTuple):
     size: float  # eq. (3), infinite if f is not finite near x
     round_off: float  # the smallest possible error in float64: eps times the largest value
     place: float  # distance |t| of the roughest place
-    smooth: float  # |t| below which f looks smooth
+    smooth: float  # |t| below which f looks smooth; `reach` if the roughness never falls
 
 
 def roughness(values: Array) -> tuple[float, int]:

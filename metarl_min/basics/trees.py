@@ -72,7 +72,7 @@ def scale(tree: Tree, factor: Any) -> Tree:
 
 
 def add_scaled(tree: Tree, factor: Any, direction: Tree) -> Tree:
-    """Return tree + factor * direction, where `scale` multiplies by the factor.
+    """Return tree + factor * direction. The factor is a number or a tree, as in `scale`.
 
     >>> add_scaled({"w": np.array([1.0, 2.0])}, 0.5, {"w": np.array([2.0, 2.0])})
     {'w': array([2., 3.])}

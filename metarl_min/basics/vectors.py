@@ -68,7 +68,10 @@ def as_array(name: str, value: Any) -> Array:
 
 
 def real_numbers(name: str, value: Any) -> Array:
-    """Return the value as an array. TypeError unless it holds real numbers, and no mask."""
+    """Return the value as an array of real numbers.
+
+    TypeError for other numbers, and for masked arrays and matrices.
+    """
     result = as_array(name, value)
     if isinstance(value, np.ma.MaskedArray | np.matrix) or result.dtype.kind not in "iuf":
         got = f"{type(value).__name__} of {result.dtype}"
@@ -77,7 +80,10 @@ def real_numbers(name: str, value: Any) -> Array:
 
 
 def check_numbers(name: str, value: Any) -> Any:
-    """Return the value, a number, an array or a tree; TypeError unless it holds real numbers."""
+    """Return a tree with arrays as leaves, and any other value as an array.
+
+    TypeError unless the value holds real numbers.
+    """
     if isinstance(value, dict):
         return {key: real_numbers(f"{name}[{key!r}]", leaf) for key, leaf in value.items()}
     return real_numbers(name, value)
@@ -118,9 +124,9 @@ def call_with_copy(function: Callable[[Any], Any], x: Any) -> tuple[Any, bool]:
 
 
 def _same(x: Any, y: Any) -> bool:
-    """Return whether two nests of dicts, sequences and arrays hold the same values.
+    """Return whether two nests of dicts, sequences and arrays hold the same numbers and texts.
 
-    NaN is equal to NaN. Values of all other types are not compared.
+    NaN is equal to NaN. Other objects are not compared.
     """
     if isinstance(x, dict):
         return x.keys() == y.keys() and all(_same(x[name], y[name]) for name in x)
@@ -132,7 +138,9 @@ def _same(x: Any, y: Any) -> bool:
 
 
 def entry_name(x: Any, index: int) -> str:
-    """Return the place in x of entry `index` of its vector [D], in the syntax of Python.
+    """Return how Python writes the index of one entry of x.
+
+    `index` is the place of this entry in the vector [D] of x. A number has no index.
 
     >>> entry_name({"w": np.zeros((2, 3))}, 4)
     "['w'][1, 1]"

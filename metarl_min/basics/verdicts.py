@@ -1,7 +1,7 @@
 """The report of a check: agrees, WRONG or not checked.
 
-In this module, v is the true derivative, and y is a claimed derivative. Often y is wrong because a
-factor k was forgotten, so y = k v. Then <y, v> = k <v, v>:
+In this module, v is the true derivative, and y is a claimed derivative. Often y is wrong only by a
+factor k, so y = k v. Then <y, v> = k <v, v>:
 
     (1)  k = <y, v> / <v, v>                               [inner product of y = k v with v]
 """
@@ -96,6 +96,7 @@ def compare(
     scale = abs(truth[np.isfinite(truth)]).max(initial=0.0) or 1.0
     with np.errstate(invalid="ignore"):
         off = abs(claimed - truth)
+        # If the verdict is WRONG, only wrong values can be shown.
         excess = np.where(wrong | (verdict != "WRONG"), off - error, -np.inf)
     furthest = error if verdict == "not checked" else excess
     worst = int(np.argmax(np.nan_to_num(furthest, nan=np.inf)))

@@ -8,7 +8,7 @@ the word of the parameter. The annotation says how the word is read. There are f
 - `Annotated[T, names]` with a dict: the word is a name, the value is the object of that name.
 - `Annotated[T, maker]`: the function `maker` makes the value from several words, one for each of
   its keyword-only parameters. For a `**parameter`, each of these words is a keyword argument, and
-  `maker` is not called. Then a NamedTuple may replace `maker`: each field is a word's default.
+  `maker` is not called. There, a NamedTuple with the default of each word may replace `maker`.
 - `Annotated[T, parse]` with a function of one word: `parse(word)` is the value.
 
 A parameter of another kind, such as an executor, has no word. A value that was made by `maker` or
@@ -35,7 +35,7 @@ _hints = lru_cache(256)(partial(typing.get_type_hints, include_extras=True))
 
 
 class Key(NamedTuple):
-    """One word of a function: how it is read, its default and its meaning."""
+    """A word of a function, called a key: how it is read, its default and its meaning."""
 
     read: Callable[[str], Any]  # word -> value; ValueError if the word cannot be read
     choices: tuple[str, ...]  # the word must be one of these names, if there are any
@@ -165,7 +165,7 @@ def _parameters(function: Any) -> dict[str, _Parameter]:
 
 
 def _is_maker(metadata: Any) -> bool:
-    """Return whether metadata is a maker. A parser has a positional parameter, but not `family`."""
+    """Return whether metadata is a maker: its only positional parameter may be `family`."""
     if isinstance(metadata, tuple) or not callable(metadata):
         return isinstance(metadata, tuple)
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
