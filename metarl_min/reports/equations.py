@@ -8,7 +8,7 @@ source stands at the end:
 The docstring of a function cites "eq. (2)" or "eqs. (1)-(3), (5)" of its own module, and
 "values (4)" of another module. A test is marked @pytest.mark.verifies("values.4"). The name of a
 module is its last part, or "tasks.bandits" if two modules share the last part. The index parses
-the sources and imports none of them.
+the files of the modules and imports none of them.
 """
 
 from __future__ import annotations
@@ -110,9 +110,9 @@ def _definitions(tree: Any) -> Iterator[Any]:
             yield from _definitions(node)
 
 
-def _users_of(name: str, *pointers: list[tuple[str, str]]) -> list[list[str]]:
+def _users_of(name: str, *lists: list[tuple[str, str]]) -> list[list[str]]:
     """Return the users of the equation `name` in each list of pairs (equation, user)."""
-    return [list(dict.fromkeys(u for x, u in pairs if x == name)) for pairs in pointers]
+    return [list(dict.fromkeys(u for x, u in pairs if x == name)) for pairs in lists]
 
 
 def _marks(tests: ast.Module) -> Iterator[tuple[str, str]]:

@@ -20,8 +20,8 @@ def spread_out(heights: list[float], gap: float, low: float, top: float) -> list
     """Move heights apart: return heights from `low` to `top`, any two at least `gap` apart.
 
     The order stays the same. Heights that are too near to each other form a group, whose mean stays
-    the same. Then the sum of the squared changes is as small as possible, unless `low` or `top`
-    moves a height. If the range is too small for all gaps, some of the heights are below `low`.
+    the same. The sum of the squared changes is as small as possible, unless `low` or `top` moves a
+    height. If the range is too small for all gaps, some of the heights are below `low`.
 
     >>> spread_out([1.0, 5.0, 1.0], gap=1.0, low=0.0, top=5.2)
     [0.5, 5.0, 1.5]
@@ -32,6 +32,7 @@ def spread_out(heights: list[float], gap: float, low: float, top: float) -> list
     steps = gap * np.arange(len(heights))
     groups: list[list[float]] = []  # the heights of each group, minus their `steps`
     for value in np.array(heights, dtype=float)[order] - steps:
+        # Neighbours whose means are in the wrong order become one group: pool adjacent violators.
         groups.append([value])
         while len(groups) > 1 and np.mean(groups[-2]) > np.mean(groups[-1]):
             groups[-2:] = [groups[-2] + groups[-1]]

@@ -22,7 +22,7 @@ ROUND_OFF = 1e-12  # a bias or deviation below this is round-off
 
 
 def empty_figure(width: float, height: float = 4.8) -> Figure:
-    """Return an empty figure, which shows itself as the last line of a cell of a notebook.
+    """Return an empty figure. A notebook displays it if it is the value of the last line of a cell.
 
     The figure is made without pyplot, so the backend of the caller stays as it is.
     """

@@ -24,7 +24,7 @@ def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
     except (OSError, ValueError):  # the reader has left, the disk is full, or the file is closed
         with contextlib.suppress(OSError, ValueError):
-            # Otherwise Python would write the rest of the buffer at its end, and fail again.
+            # Otherwise Python would write the rest of the buffer when it exits, and fail again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 

@@ -174,7 +174,9 @@ def vector(values: Sequence[float]) -> str:
 
 
 def _wins(row: dict[str, Any]) -> str:
-    """Return the number of samples from which emaml has the smaller error for F_N.
+    """Return the least number of samples for which emaml has a smaller error than this estimator.
+
+    The error is for the gradient of F_N. The text is empty if this estimator has no bias.
 
     >>> _wins({"break_even": 376.4}), _wins({"break_even": 178301869926017.5})
     ('377', '1.8e+14')
