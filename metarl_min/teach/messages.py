@@ -2,7 +2,7 @@
 
 The grader and the program of a student run in two processes. Each process can call functions of
 the other one. A message consists of 8 bytes with a length, and of one JSON object of this length.
-There are three kinds:
+There are three kinds of message:
 
     {"call": function, "arguments": [..]}, {"value": ..} and {"error": [kind, text, line]}
 
@@ -62,8 +62,8 @@ class Channel(NamedTuple):
 def encode(value: Any, functions: list[Callable[..., Any]], depth: int = 0) -> Any:
     """Return a value as JSON. Functions in it are added to the list.
 
-    Unsendable for a value of another kind. An array must be a plain array, because matrices and
-    masked arrays have another arithmetic.
+    Unsendable for a value that is not made of SORTS. An array must be a plain array, because
+    matrices and masked arrays have another arithmetic.
     """
     if value is None or type(value) in (bool, int, float, str):
         return value
@@ -108,7 +108,7 @@ def _generator(state: dict[str, Any]) -> np.random.Generator:
 
 
 def decode(message: Any, remote: Callable[[int], Callable[..., Any]], depth: int = 0) -> Any:
-    """Return the value of a JSON message. `remote` makes the function with a number.
+    """Return the value of a JSON message. `remote` returns the function with a given number.
 
     An error of any type is raised if `encode` cannot have returned the message.
     """

@@ -66,11 +66,12 @@ def refuse(name: str, forbidden: list[str]) -> None:
 
 
 def guard(own: str, private: str, forbidden: list[str]) -> Callable[[str, tuple[Any, ...]], None]:
-    """Return the audit hook of this process.
+    """Return the audit hook of this process. Python calls it before an operation such as `open`.
 
-    The program may read files of the installation of Python and of its own directory, and it may
-    write files in its own directory. It may not read the directory `private`, import a forbidden
-    module, or start or reach other programs.
+    The hook raises an error for an operation that is not allowed. The program may read files of the
+    installation of Python, and it may read and write files in its own directory `own`. It may not
+    read the directory `private`, which is this library. It may not import a forbidden module, and
+    may not start or reach other programs.
     """
     realpath = os.path.realpath
     readable = [realpath(x) for x in (own, sys.prefix, sys.base_prefix, *sys.path) if x]
@@ -115,7 +116,7 @@ def hide(private: str) -> None:
 
 
 def refuse_programs() -> None:
-    """Replace the one function that starts programs without an audit event."""
+    """Replace `fork_exec`, which starts programs and does not call the audit hook."""
     try:
         import _posixsubprocess
     except ImportError:  # on Windows
@@ -128,6 +129,6 @@ def refuse_programs() -> None:
 
 
 def forbid_modules(forbidden: list[str]) -> None:
-    """Refuse modules that are imported with `importlib`, which has no audit event."""
+    """Refuse modules that are imported with `importlib`, which does not call the audit hook."""
     finder = types.SimpleNamespace(find_spec=lambda name, *_: refuse(name, forbidden))
     sys.meta_path.insert(0, finder)

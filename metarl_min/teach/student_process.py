@@ -34,14 +34,14 @@ class Missing(Exception):
     """The file of the student does not define a function."""
 
 
-KINDS = (  # an error of a subclass is reported by the name of the class in this list
+KINDS = (  # an error is reported as the first of these classes to which it belongs
     Missing, Unsendable, MemoryError, RecursionError, SystemExit, SyntaxError, ModuleNotFoundError,
     NotImplementedError, PermissionError, AssertionError,
 )  # fmt: skip
 
 
 def _kind_of(error: BaseException) -> str:
-    """Return the name of the kind of an error. A group of AssertionErrors counts as one."""
+    """Return the name of the kind of an error. A group of AssertionErrors is an AssertionError."""
     parts = getattr(error, "exceptions", ())
     if isinstance(parts, tuple) and parts and all(isinstance(x, AssertionError) for x in parts):
         return AssertionError.__name__

@@ -38,8 +38,8 @@ START_SECONDS = 120.0  # of real time, until the process is ready for the studen
 class Limits(NamedTuple):
     """The limits of a submission."""
 
-    seconds: float  # of processor time, for one test; `time_limits` adds one of real time
-    megabytes: int  # beyond what Python and NumPy take
+    seconds: float  # of processor time for one test; `time_limits` also limits the real time
+    megabytes: int  # in addition to the memory of Python and NumPy
     forbidden: tuple[str, ...]  # modules, each with its submodules
 
 
@@ -63,6 +63,7 @@ def _environment(home: str) -> dict[str, str]:
 
 def _start(file: Path, limits: Limits) -> subprocess.Popen[bytes]:
     main = ["-m", "metarl_min.teach.student_process", str(file), PACKAGE]
+    # The second number is in seconds. After this processor time, the system ends the process.
     numbers = [str(limits.megabytes), str(10 + 4 * math.ceil(limits.seconds))]
     return subprocess.Popen(
         [sys.executable, "-s", "-B", *main, *numbers, *limits.forbidden],
@@ -92,7 +93,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:
-    """Close the streams. A stream may hold data that an ended process cannot read."""
+    """Close the streams. An ended process may leave data unread, and this error is ignored."""
     for stream in (process.stdin, process.stdout, process.stderr):
         with contextlib.suppress(OSError):
             stream.close()  # type: ignore[union-attr]
@@ -122,7 +123,7 @@ def _channel(process: subprocess.Popen[bytes]) -> Channel:
 
 
 def _await_start(process: subprocess.Popen[bytes], channel: Channel) -> None:
-    """Wait until the process is ready. RuntimeError if it ends; no student has caused this."""
+    """Wait until the process is ready. RuntimeError if it ends before the student's file runs."""
     timer = threading.Timer(START_SECONDS, _end, (process,))
     timer.start()
     try:
@@ -169,7 +170,7 @@ def _watched(result: Any) -> Watched:
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
-    """Make a folder, and remove it with all that a student's program may have put there."""
+    """Make a folder, and remove it with all files that a student's program has put there."""
     folder = os.path.realpath(tempfile.mkdtemp())
     try:
         yield Path(folder)

@@ -1,9 +1,9 @@
 """The two limits of time of a running program.
 
-A program may take some seconds of processor time. A busy machine takes no processor time from a
-program, so a right program does not fail on it. A program that waits takes no processor time, so it
-also may run for `REAL` times as many seconds of real time. Systems other than Linux have the limit
-of real time alone.
+The first limit counts the processor time of a program. On a busy machine a program runs longer, but
+its processor time stays the same. So a right program does not fail there. The second limit counts
+real time, because a program that waits uses no processor time. It is `REAL` times as long as the
+first limit. Systems other than Linux have the second limit only.
 
 The functions of `time_limits` trust their arguments.
 """

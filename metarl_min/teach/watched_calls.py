@@ -31,6 +31,10 @@ class Watched(NamedTuple):
 
 
 def _same(x: Any, y: Any) -> bool:
+    """Return whether x and y are equal. NaN equals NaN.
+
+    Values of other types, such as functions, count as equal.
+    """
     if isinstance(x, np.ndarray):
         equal_nan = x.dtype.kind in "fc"
         return isinstance(y, np.ndarray) and np.array_equal(x, y, equal_nan=equal_nan)
@@ -42,7 +46,7 @@ def _same(x: Any, y: Any) -> bool:
 
 
 def _global_states() -> tuple[object, int]:
-    """Return the state of the global generator of NumPy, and a hash of that of Python."""
+    """Return the state of NumPy's global generator, and a hash of the state of Python's."""
     generator = np.random.mtrand.get_bit_generator()
     if isinstance(generator, np.random.MT19937):  # a copy of its memory is much faster than .state
         numpys: object = ctypes.string_at(generator.ctypes.state_address, STATE_BYTES)
