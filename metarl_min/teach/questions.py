@@ -42,18 +42,18 @@ class Verdict(NamedTuple):
     """The result of grading an answer."""
 
     score: float  # from 0 to 1
-    mistake: str  # its name, a kind of fault, "unknown", or "" for a right answer
+    mistake: str  # name of a mistake, kind of a fault, "unknown", or "" for a right answer
     text: str  # the explanation for the student
     equation: str = ""
     page: str = ""
 
 
 class Question(NamedTuple):
-    """A function that is asked for, and the way to grade it."""
+    """A function that the student writes, and the way to grade it."""
 
     function: str  # the name of the student's function
     grade: Callable[[Call, Rng], Verdict]
-    mistakes: dict[str, Mistake]  # by the names that verdicts give to them
+    mistakes: dict[str, Mistake]  # by name; a verdict contains such a name
 
 
 class CheckFailed(AssertionError):
@@ -65,7 +65,7 @@ class CheckFailed(AssertionError):
 
 
 def in_this_process(program: Program) -> Call:
-    """Return a function of this process as a call that ends in a Fault if the function fails.
+    """Return a `Call` of a function of this process. It raises a Fault if the function fails.
 
     A result is encoded and decoded, as if it came from another process. `in_this_process` trusts
     its arguments.
@@ -86,7 +86,7 @@ def in_this_process(program: Program) -> Call:
 
 
 def unwatched(program: Program) -> Call:
-    """Return a function of this process as a fast call that looks for no side effects.
+    """Return a fast `Call` of a function of this process, which looks for no side effects.
 
     The function receives the arguments themselves, and no copies. `unwatched` trusts its arguments.
     """

@@ -3,8 +3,7 @@
 A result is a number, an array, a tuple or a dict of these. It must have the type and the shapes of
 the exact result.
 
-A result of a student may be anything. The functions of `result_vectors` trust their arguments in
-all other respects.
+A student's result may be any value. The functions of `result_vectors` trust their other arguments.
 """
 
 from __future__ import annotations

@@ -46,9 +46,9 @@ from metarl_min.teach.wrong_results import (
 )
 
 TOLERANCE = 1e-7  # of an answer, relative to the largest entry of the truth in this case
-SMALL = 1e-3  # a truth counts as at least this share of the largest truth of all cases
+SMALL = 1e-3  # the least size of a truth in `_allowed`, relative to the largest of all cases
 APART = 1e-3  # the smallest difference of two mistakes, relative to the larger of the two
-CLEAR = 10.0  # the smallest difference of two mistakes, relative to that of a right result
+CLEAR = 10.0  # the same, relative to the difference from the truth that a right result may have
 MOST_DRAWS = 200
 MOST_KEPT = 4  # seeds whose cases a question remembers
 SHOWN_CASE = 1500  # characters of a counter-example
@@ -78,8 +78,8 @@ class ValueQuestion(NamedTuple):
     numbers: Callable[[Case], dict[str, float]] = lambda case: {}  # factors that may be forgotten
     tolerance: float = TOLERANCE
     first_wrong: Callable[[Any, Array], tuple[int, str]] = first_place  # the entry to show
-    hints: dict[str, str] = {}  # noqa: RUF012  what is added to the text of a kind of fault
-    look: Callable[[Call], str] = lambda call: ""  # reason why a program is not exact
+    hints: dict[str, str] = {}  # noqa: RUF012  kind of fault -> sentences to add to its text
+    look: Callable[[Call], str] = lambda call: ""  # calls a program, and says why it is not exact
 
 
 class _Drawn(NamedTuple):
@@ -203,6 +203,7 @@ def _explanation(
     """Return the verdict on results of which at least one is wrong."""
     wrong, tolerance = _wrong(drawn, results), question.tolerance
     triples = zip(results, drawn.truths, drawn.most, strict=True)
+    # most / tolerance is the size of the truth.
     agreeing = [digits(x, truth, most / tolerance) for x, truth, most in triples]
     few = few_digits(agreeing, wrong, tolerance)
     found = equal_mistake(results, drawn.known, drawn.most)

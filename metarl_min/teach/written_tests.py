@@ -6,8 +6,8 @@ called with right implementations and with mutants, in random order. It must acc
 implementation, and it should refuse every mutant.
 
 The score is the share of the mutants that the test refuses. It is 0 if the test refuses a right
-implementation. A test refuses an implementation with an AssertionError alone. If it raises another
-error, the test itself is wrong. The implementations stay in the process of the grader, so a test
+implementation. Only an AssertionError refuses an implementation. If a test raises another error,
+the test itself is wrong. The implementations stay in the process of the grader, so a test
 cannot read their source. They raise `TooLarge` for large arguments, because no limit of time can
 end a call in this process.
 
@@ -27,7 +27,7 @@ from metarl_min.teach.faults import Fault
 from metarl_min.teach.questions import Call, Mistake, Program, Question, Verdict
 
 MOST = 1000  # entries of the arrays in an argument, and the largest whole number in it
-SURVIVOR = "accepts the mutant: "  # the beginning of the name of a weak test
+SURVIVOR = "accepts the mutant: "  # begins the name of a test that does not refuse a mutant
 ONLY = "A test refuses an implementation with an AssertionError, and with no other error."
 HINTS = {  # kind of fault -> text to add
     "error": ONLY,
@@ -56,7 +56,7 @@ class _Outcome(NamedTuple):
 
 
 def _outcome(call: Call, implementation: Program) -> _Outcome:
-    """Call a test. A Fault of another kind than an error, such as "time", is raised again."""
+    """Call a test. A Fault of any other kind than "assertion" and "error" is raised again."""
     try:
         call(implementation)
     except Fault as fault:
@@ -139,7 +139,7 @@ def _weak_test(question: WrittenTest, mutant: Program, implementation: Program) 
 def written_test(question: WrittenTest) -> Question:
     """Return the question in the form that the grader and notebooks use.
 
-    Its mistakes are tests that accept one mutant.
+    Each of its mistakes is a test that accepts one mutant.
     """
     mistakes = {
         f"{SURVIVOR}{key}": one._replace(program=partial(_weak_test, question, one.program))

@@ -1,10 +1,10 @@
-"""What a student is told about wrong results.
+"""Explanations of wrong results for a student.
 
 The results of a student, the exact results and the results of the mistakes are lists of vectors,
-one for each case. Three findings have names: the results of a mistake, results that agree with the
-exact ones to a few digits only, and the results of a mistake times a factor. In this module, a
-factor is a text such as "1/N times ", and `most` holds the largest difference that a right result
-may have in each case.
+one for each case. Three kinds of wrong results have names: the results of a mistake, results that
+agree with the exact ones to a few digits only, and the results of a mistake times a factor. In this
+module, a factor is a text such as "1/N times ". `most` holds one number for each case: the largest
+difference from the truth that a right result may have.
 
 The functions of `wrong_results` trust their arguments.
 """
@@ -30,7 +30,7 @@ CLOSE = 1e-3  # the largest relative error of a result that agrees to a few digi
 
 
 class Found(NamedTuple):
-    """A mistake whose results are those of the student, up to a factor."""
+    """A mistake whose results are equal to the student's results, up to a factor."""
 
     mistake: str  # its name, or RIGHT
     factor: str  # or "" for the factor 1
@@ -43,7 +43,7 @@ def equal_in_all(x: Sequence[Array], y: Sequence[Array], most: Sequence[float]) 
 
 
 def _factors(numbers: dict[str, float]) -> dict[str, float]:
-    """Return the factors by name. A number that is 1 in one case may be another one elsewhere."""
+    """Return the factors by name. A number that is 1 is kept: it can differ in another case."""
     ones = [name for name, x in numbers.items() if x == 1]
     return multiples(numbers) | {
         f"{part}{name} times ": 1.0 for name in ones for part in ("", "1/")
@@ -66,7 +66,7 @@ def multiple_of_mistake(
 ) -> Found | None:
     """Return the mistake, or RIGHT, whose results are equal up to a factor with a name.
 
-    `numbers` holds the numbers of each case that a program may forget, by name.
+    `numbers` has one dict for each case, with the numbers that a program may forget as a factor.
     """
     tables = [_factors(one | {"2": 2.0}) for one in numbers]
     found = equal_multiples(Comparison(results, known, tables, tolerance))
