@@ -82,7 +82,10 @@ def _first_only(f: Function, x: Array, h: float) -> Array:
 
 
 def _not_restored(f: Function, x: Array, h: float, left: float, other: float) -> Array:
-    """Return differences after which coordinate i stays at x_i + left h, or + other h."""
+    """Return the differences if coordinate i of both copies y, z of x is not restored.
+
+    It stays at x_i + left h in y, and at x_i + other h in z.
+    """
     y, z, found = np.array(x, float), np.array(x, float), np.empty(len(x))
     for i in range(len(x)):
         found[i] = (float(f(moved(y, i, h))) - float(f(moved(z, i, -h)))) / (2 * h)

@@ -15,9 +15,10 @@ error of at most `noise`, and let the third derivative of f along e be at most `
     negative before h^3 = 3 noise / third, and positive after.
 
 `numerical_gradient` must be right to 1e-9 of the largest entry, at points x with entries of about
-1, 1e5 and 1e10. There the values of f have errors of about EPS |x|, and the third derivatives are
-about 1 / x^2. So by (2), a good step is a multiple of cbrt(EPS) |x|. It has an error of about
-5e-11. A step that does not depend on x fails at one of the points, and `FIXED` lists frequent ones.
+1, 1e5 and 1e10. There f is a wave of about the height and the length |x|. So its values have errors
+of about EPS |x|, and its third derivatives are about 1 / x^2. By (2), a good step is a multiple of
+cbrt(EPS) |x|, and the difference with this step has an error of about 5e-11. A step that does not
+depend on x fails at one of the points, and `FIXED` lists frequent steps of this kind.
 A forward difference has at best an error of 1e-8. If a program is not exact, `looked_at` calls it
 with a function that records its arguments. So the student is told the length of the step.
 
@@ -52,7 +53,7 @@ HINTS = {"not finite": "Look at the length of your step in a coordinate that is 
 
 
 def least_bound(noise: float, third: float) -> float:
-    """Return the step of eq. (2)."""
+    """Return the step of eq. (2), at which the bound is smallest."""
     return float(np.cbrt(3 * noise / third))
 
 
@@ -96,7 +97,7 @@ STEPS = {
 
 
 def _numbers(rng: Rng) -> list[Case]:
-    """Draw four pairs of numbers. The noise is far larger than that of float64."""
+    """Draw four pairs of numbers. The noise is far larger than the round-off of float64."""
     return [
         one_call(float(10 ** rng.uniform(-5, -3)), float(10 ** rng.uniform(-1, 1)))
         for _ in range(4)
@@ -157,7 +158,10 @@ def recorded_steps(call: Call, scale: float, x: Array) -> Array:
 
 
 def _judged(scale: float, steps: Array) -> str:
-    """Return in words which term of eq. (1) is too large for the steps of a program."""
+    """Return in words which term of eq. (1) is too large for the steps of a program.
+
+    The third derivatives of `waves` with weights 1 are at most 4 / scale^2.
+    """
     if not steps.size:
         return "your step has no effect, because x + h is rounded to x."
     shortest, longest = float(abs(steps).min()), float(abs(steps).max())
@@ -195,7 +199,7 @@ def _with_step(f: Function, x: Array, h: float) -> Array:
 def numerical_gradient() -> Question:
     """Ask for numerical_gradient(f, x [D]) -> gradient of f [D], right to 1e-9.
 
-    A right program has a step in each coordinate for which both terms of eq. (1) are small.
+    In each coordinate, the step of a right program makes both terms of eq. (1) small.
     """
     mistakes = {
         f"the same step at every x: {name}": Mistake(partial(_with_step, h=h), SAME_STEP, BOUND)

@@ -6,11 +6,10 @@ for some functions f, for some arrays x, or for some steps h. So a test with one
 point accepts several of them. In this module, f is a function of an array x with D entries, e_i is
 the unit vector of coordinate i, and h is the length of a step.
 
-The central difference with a step k h is a + b (k h)^2 + c (k h)^4 + .., where a, b and c hold the
-first, third and fifth derivative of f. The
-mutant "a polynomial is assumed" adds a sum of three such differences with the weights 5, -8 and 3.
-The weights times k^0 add to 0, and so do the weights times k^2. So the mutant is right for
-polynomials of degree 4.
+The central difference with a step k h is a + b (k h)^2 + c (k h)^4 + .., where a, b and c are
+multiples of the first, third and fifth derivative of f. The mutant "a polynomial is assumed" adds a
+sum of three such differences with k = 1, 2, 3 and the weights 5, -8, 3. The weights times k^0 add
+to 0, and so do the weights times k^2. So the mutant is right for polynomials of degree 4.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def _two_quotients(f: Function, x: Array, h: float) -> Array:
 
 
 def _equal(program: Program, other: Program) -> bool:
-    """Return whether two programs are equal on the cases of one seed."""
+    """Return whether two programs have equal results on all PROBES."""
     pairs = [(program(*case.arguments[0]), other(*case.arguments[0])) for case in PROBES]
     return all(np.allclose(x, y, rtol=1e-9, atol=1e-9) for x, y in pairs)
 

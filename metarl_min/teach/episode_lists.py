@@ -6,8 +6,8 @@ the mean of the expected returns of the tasks. If all tasks were equal, an estim
 one of the episodes would have the right expectation.
 
 The arguments of the student's function are theta [S, A], states, actions and rewards [N, T], gamma,
-and whatever else its question hands out. So one call is one list of episodes, and its probability
-is the product of the probabilities of the episodes, enumeration (1).
+and in some questions a table q. One call gets one list of episodes. The probability of the list is
+the product of the probabilities of the episodes, enumeration (1).
 
 The functions of `episode_lists` trust their arguments.
 """
@@ -58,22 +58,25 @@ def _setting(
 
 
 def corridor(rng: Rng, num_tasks: int, horizon: int) -> Setting:
-    """Draw tasks in a row of 3 cells. The actions are left and right, and arrivals are paid."""
+    """Draw tasks in a row of 3 cells. The actions are left and right.
+
+    A step pays the reward of the cell in which it ends.
+    """
     arrivals = np.clip(np.arange(3)[:, None] + [-1, 1], 0, 2)
     return _setting(rng, "a row of 3 cells", np.eye(3)[arrivals], (num_tasks, 1, 1, 3), horizon)
 
 
 def grid(rng: Rng, num_tasks: int) -> Setting:
-    """Draw tasks with 2 steps in a square of 4 cells. There are 4 moves, and arrivals are paid."""
+    """Draw tasks with 2 steps and 4 moves in a square of 4 cells, with rewards as in `corridor`."""
     moves = transitions(size=2, num_actions=4, walls=(), slip=0.0)
     return _setting(rng, "a square of 4 cells", moves, (num_tasks, 1, 1, 4), 2)
 
 
 def random_mdp(rng: Rng, num_tasks: int) -> Setting:
-    """Draw tasks with 2 steps, 2 states and 2 actions. A pair of state and action is paid.
+    """Draw tasks with 2 steps, 2 states and 2 actions. A step pays for its state and action.
 
-    The first action in the second state has a random arrival. All other actions lead to the first
-    state, so there are 6 episodes.
+    Episodes start in the second state, where the first action has a random arrival. All other
+    actions lead to the first state. So there are 3 first steps, and 6 episodes.
     """
     arrivals = np.eye(2)[np.zeros((2, 2), dtype=int)]
     arrivals[1, 0] = rng.dirichlet(np.full(2, 3.0))
@@ -89,7 +92,7 @@ def _episodes(setting: Setting, task: MDP) -> list[tuple[Array, Array, Array, fl
 
 
 def _text(setting: Setting, arguments: tuple[Any, ...]) -> str:
-    """Return the text of a case: the arguments of one call, and where the others come from."""
+    """Return the text of a case: the arguments of one call, and the name of the setting."""
     names = ("theta", "states", "actions", "rewards", "gamma", "q")
     shown = ", ".join(f"{name} = {x!r}" for name, x in zip(names, arguments, strict=False))
     return f"{shown}; and every other list in {setting.name}"

@@ -1,12 +1,12 @@
 """Assignment 3, second half: questions about two estimators with a baseline.
 
     reinforce(theta, states, actions, rewards, gamma, q)   b(s) = sum_a pi(a|s) q(s,a)
-    leave_one_out(theta, states, actions, rewards, gamma)  b is the baseline advantages (2)
+    leave_one_out(theta, states, actions, rewards, gamma)  b is the baseline of advantages (2)
 
 Both are graded by their exact expectation over all lists of episodes, see `episode_lists`. Every
 unbiased estimator has the right expectation, whatever its variance and its baseline. So a second
 question about each function also compares the mean of the squares of the entries of g. If both
-means are equal, each entry has the right variance. The exact mean of the squares is that of
+means are equal, each entry has the right variance. The exact mean of the squares is computed with
 reinforce_weights (1).
 """
 

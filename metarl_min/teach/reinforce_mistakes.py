@@ -1,6 +1,6 @@
 """Assignment 3, second half: all mistakes of REINFORCE with a baseline.
 
-A wrong estimator has wrong weights, see `reinforce_weights`, wrong scores, or a wrong baseline. A
+A wrong estimator has wrong scores, a wrong baseline, or wrong weights of `reinforce_weights`. A
 mistake is a program with the arguments of the student's function:
 
     theta [S, A], states, actions, rewards [N, T], gamma, and a table q [S, A] for a critic
@@ -35,7 +35,7 @@ from metarl_min.teach.reinforce_weights import (
     standardised,
 )
 
-Scores = Callable[[Batch, Array], Array]  # the counts of the weights -> a wrong gradient [S, A]
+Scores = Callable[[Batch, Array], Array]  # a batch, its `counts` C -> a wrong gradient [S, A]
 SCORES: dict[str, tuple[Scores, str]] = {
     "minus pi is missing": (
         lambda x, C: C,
@@ -64,7 +64,7 @@ def _wrong_scores(baseline: Baseline, scores: Scores, *arguments: Any) -> Array:
 
 
 def _common(baseline: Baseline, scores: Iterable[str]) -> dict[str, Mistake]:
-    """Return all mistakes with wrong weights, and those with the wrong scores of these names."""
+    """Return all mistakes with wrong weights, and the mistakes of SCORES that `scores` names."""
     found = {
         name: Mistake(partial(_wrong_weights, baseline, weights), say, equation)
         for name, (weights, say, equation) in WEIGHTS.items()
@@ -126,9 +126,8 @@ def of_critic_baseline() -> dict[str, Mistake]:
 def of_others_baseline() -> dict[str, Mistake]:
     """Return the mistakes of an estimator with the mean over the other episodes.
 
-    With this baseline the weights of each step have the sum 0, so every normaliser of the scores
-    that is the same in all episodes cancels. Therefore all mistakes of SCORES have the result of
-    the first.
+    With this baseline, the weights of each step sum to 0 over the episodes, so C.sum() is 0.
+    Therefore every program of SCORES returns C, and one of them is enough.
     """
     say = (
         "The expectation is 1 - 1/N times the gradient: the baseline of an episode contains the "
@@ -176,7 +175,7 @@ NO_BASELINE = (
 
 
 def noisy_with_others() -> dict[str, Mistake]:
-    """Return unbiased estimators whose variance is not that of the leave-one-out baseline."""
+    """Return unbiased estimators with another variance than the leave-one-out estimator."""
     program = partial(estimate, _no_baseline)
     found = {"no baseline": Mistake(program, NO_BASELINE, "advantages (2)")}
     say = "The expectation is right. But the baseline is a mean over N - 1 episodes, and not N."
@@ -192,7 +191,7 @@ def _mean_of_q(*arguments: Any) -> Array:
 
 
 def noisy_with_critic() -> dict[str, Mistake]:
-    """Return unbiased estimators whose variance is not that of the baseline of the critic."""
+    """Return unbiased estimators with another variance than the critic's baseline gives."""
     wrong = partial(_wrong_weights, critic_baseline)
     programs: dict[str, tuple[Program, str, str]] = {
         "no baseline": (partial(estimate, _no_baseline), NO_BASELINE, EQUATION),

@@ -7,8 +7,8 @@ subtracted from the return-to-go W, returns (1):
                                                        [Sutton and Barto 2018, sec. 13.4]
 
 The factor gamma^t belongs to the discounted J: it is in the occupancy d_t, values (3). The student
-writes (1) with two baselines. `critic_baseline` uses a table q [S, A], and `others_baseline` is the
-baseline advantages (2).
+writes one estimator for each of two baselines. `critic_baseline` uses a table q [S, A], and
+`others_baseline` computes advantages (2).
 
 Most mistakes have other weights in the place of gamma^t (W - b). Each entry of WEIGHTS holds such
 weights as a function of a `Batch`, what a student is told, and the equation.
@@ -30,7 +30,7 @@ EQUATION = "reinforce_weights (1)"
 
 
 class Batch(NamedTuple):
-    """The arguments of an estimator, and what it computes first."""
+    """The arguments of an estimator, and the arrays that it computes first."""
 
     theta: Array  # [S, A]
     states: Array  # [N, T]
@@ -111,7 +111,7 @@ def _undiscounted(x: Batch) -> Array:
 
 
 def standardised(x: Array) -> Array:
-    """Return the numbers with the mean 0 and the standard deviation 1, as many programs do."""
+    """Return the numbers, shifted and scaled to mean 0 and standard deviation 1."""
     return np.asarray((x - x.mean()) / (x.std() + 1e-8))
 
 

@@ -6,9 +6,9 @@ functions:
     log_pi(theta)          the log-probability of each arm [A]
     score(theta, action)   the gradient of log pi(action) in theta [A]
 
-The exact values are those of `policies`. In this module, z is theta, a is the action, and `largest`
-is added to some logits and subtracted from others. If it is 1000, a program overflows unless it
-subtracts the largest logit.
+The exact values are computed by `policies`. In this module, z is theta, a is the action, and
+`largest` is added to some logits and subtracted from others. If it is 1000, a program overflows
+unless it subtracts the largest logit.
 
 `one_hot`, `score_of` and `drawn_logits` trust their arguments.
 """
