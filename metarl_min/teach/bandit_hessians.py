@@ -30,7 +30,7 @@ from metarl_min.teach.questions import Mistake, Question
 from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, value_question
 
 EXACT = 1e-12  # tolerance of assignment 5, which central differences do not reach
-SMALLEST = 0.05  # of the largest entry of a result that is asked for
+SMALLEST = 0.05  # the largest entry of each exact result is at least this number
 
 Formula = Callable[[Array, Array, Array, Array], Array]
 
@@ -43,7 +43,7 @@ def return_hessian_product(theta: Array, rewards: Array, v: Array) -> Array:
 
 
 def _program(formula: Formula, theta: Array, rewards: Array, v: Array) -> Array:
-    """Return a formula in pi, r, g and v for the arguments of the student."""
+    """Return the value of a formula in pi, r, g and v for the student's arguments."""
     pi = softmax(theta)
     return np.asarray(formula(pi, rewards, softmax_pullback(pi, rewards), v))
 

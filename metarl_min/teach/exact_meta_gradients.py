@@ -23,7 +23,7 @@ from metarl_min.teach.meta_gradient_mistakes import bank, problem_of
 from metarl_min.teach.questions import Question
 from metarl_min.teach.value_questions import Case, ValueQuestion, one_call, value_question
 
-SIZES = ((2, 0), (3, 0), (4, 1), (5, 1))  # number of arms, and of tasks beside `num_tasks`
+SIZES = ((2, 0), (3, 0), (4, 1), (5, 1))  # arms; tasks in addition to `num_tasks`
 
 
 def _truth(case: Case) -> Array:

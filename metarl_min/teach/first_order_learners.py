@@ -57,7 +57,7 @@ def _mean_of_ends(theta: Array, tasks: Array, alpha: float, num_steps: int) -> A
 
 
 def _serial(theta: Array, tasks: Array, alpha: float, num_steps: int) -> Array:
-    """Return the way through all tasks, one after the other, divided by alpha."""
+    """Return the displacement by inner steps on one task after the other, divided by alpha."""
     phi = theta
     for task in tasks:
         phi = iterates(phi, task, alpha, num_steps)[-1]
@@ -139,8 +139,8 @@ OF_REPTILE = {
 def fomaml(num_steps: int = 2, num_tasks: int = 3) -> Question:
     """Ask for fomaml(theta [A], tasks [M, A], alpha, num_steps) -> the mean of grad J(phi_K) [A].
 
-    TypeError or ValueError unless num_steps is from 1 to 5 and num_tasks is another number from 2
-    to 10.
+    TypeError or ValueError unless num_steps is from 1 to 5 and num_tasks is from 2 to 10. The two
+    numbers must differ.
     """
     K, M = whole("num_steps", num_steps, 1, 5), whole("num_tasks", num_tasks, 2, 10)
     mistakes = OF_FOMAML | task_mistakes(last_gradient, MEAN)
@@ -154,8 +154,8 @@ def fomaml(num_steps: int = 2, num_tasks: int = 3) -> Question:
 def reptile(num_steps: int = 2, num_tasks: int = 3) -> Question:
     """Ask for reptile(theta [A], tasks [M, A], alpha, num_steps) -> mean of (phi_K-theta)/alpha.
 
-    TypeError or ValueError unless num_steps is from 2 to 5 and num_tasks is another number from 2
-    to 10.
+    TypeError or ValueError unless num_steps is from 2 to 5 and num_tasks is from 2 to 10. The two
+    numbers must differ.
     """
     K, M = whole("num_steps", num_steps, 2, 5), whole("num_tasks", num_tasks, 2, 10)
     mistakes = OF_REPTILE | task_mistakes(displacement, REPTILE)

@@ -2,7 +2,7 @@
 
 The student writes `meta_gradient(theta, tasks, alpha, num_steps)` for M bandits with A arms. theta
 holds the logits [A] of a softmax policy, and tasks [M, A] holds the mean reward of each arm. The
-mistakes of `exact_mistakes` have the same names here and there. `OF_BANDITS` and `OF_SEVERAL_STEPS`
+mistakes of `exact_mistakes` keep their names in this module. `OF_BANDITS` and `OF_SEVERAL_STEPS`
 hold further mistakes.
 
 `problem_of` and `bank` trust their arguments.
@@ -72,7 +72,7 @@ def _program(program: exact_mistakes.Program, *arguments: Any) -> Array:
 
 
 def _descending(*arguments: Any) -> Array:
-    """Return the meta-gradient of inner steps down the gradient."""
+    """Return the meta-gradient if the inner steps go down the gradient."""
     problem = problem_of(*arguments)
     descending = {"logits": np.full_like(problem.theta["logits"], -problem.alpha)}
     return np.asarray(exact_mistakes.right(problem._replace(alpha=descending))["logits"][0])
@@ -93,7 +93,7 @@ def _path(theta: Array, rewards: Array, alpha: float, num_steps: int) -> list[Ar
     return path
 
 
-Back = Callable[[list[Array], Array, float], Array]  # iterates, rewards, alpha -> a vector
+Back = Callable[[list[Array], Array, float], Array]  # iterates, rewards, alpha -> a wrong v_0
 
 
 def _identity_forgotten(path: list[Array], rewards: Array, alpha: float) -> Array:
@@ -235,7 +235,7 @@ OF_SEVERAL_STEPS = {  # with one step they are the right program, or the gradien
 
 
 def bank(num_steps: int) -> dict[str, Mistake]:
-    """Return the mistakes that differ from the right program for so many steps, and two tasks."""
+    """Return the mistakes that can be told apart with two tasks and this number of steps."""
     example = problem_of(np.zeros(2), np.zeros((2, 2)), 1.0, num_steps)
     listed = exact_mistakes.named_mistakes(example)
     found = {
@@ -244,5 +244,5 @@ def bank(num_steps: int) -> dict[str, Mistake]:
         if name in listed
     }
     if num_steps == 1:
-        del found["one step too few"]  # is the gradient at theta
+        del found["one step too few"]  # this is the gradient at theta
     return found | OF_BANDITS | (OF_SEVERAL_STEPS if num_steps > 1 else {})

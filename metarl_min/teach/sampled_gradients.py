@@ -46,10 +46,10 @@ def _case(rng: Rng, num_arms: int, num_pulls: int, num_outer: int) -> Case:
 
 
 def _cases(rng: Rng, num_pulls: int) -> list[Case]:
-    """Draw cases in which the number of outer pulls differs from that of the inner pulls.
+    """Draw cases. Those with two arms have different numbers of inner and outer pulls.
 
-    A factor that depends on the outer pulls then differs from a factor 2 or N. The case with three
-    arms has two inner and two outer pulls, because it has the most data sets.
+    So a forgotten number of outer pulls is not mistaken for N. The case with three arms has two
+    pulls of each kind, because it has the most data sets.
     """
     sizes = [(2, 2, 3), (3, 2, 2)] if num_pulls == 2 else [(2, 3, 2), (2, 2, 3), (3, 2, 2)]
     return [_case(rng, *size) for size in sizes]
@@ -58,7 +58,7 @@ def _cases(rng: Rng, num_pulls: int) -> list[Case]:
 def _numbers(case: Case, num_pulls: int) -> dict[str, float]:
     _, inner, _, outer, _, alpha, _ = case.arguments[0]
     found = {"alpha": alpha, "the number of outer pulls": len(outer)}
-    return found | ({"N": len(inner)} if num_pulls > 2 else {})
+    return found | ({"N": len(inner)} if num_pulls > 2 else {})  # 2 is tried anyway
 
 
 def _truth(case: Case) -> Array:

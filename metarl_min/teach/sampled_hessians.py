@@ -37,7 +37,7 @@ HESSIAN = "estimator_weights (2)"
 
 
 class Pulls(NamedTuple):
-    """What the right estimate and the mistakes compute from one data set."""
+    """The arrays from one data set that the right estimate and the mistakes use."""
 
     one_hot: Array  # [N, A]
     g: Array  # [N, A]
@@ -65,7 +65,7 @@ def outer(x: Array, g: Array) -> Array:
 
 
 def estimate(formula: Callable[[Pulls], Array], *arguments: Any) -> Array:
-    """Return what a formula makes of the student's arguments. [A, A]"""
+    """Return the value of a formula for the student's arguments. [A, A]"""
     return np.asarray(formula(pulls_of(*arguments)))
 
 
@@ -158,7 +158,8 @@ def _case(rng: Rng, num_arms: int, num_pulls: int) -> Case:
 def exact_hessian(theta: Array, arms: Array) -> Array:
     """Return Hess J(theta). theta, arms [A] -> [A, A]
 
-    The gradient is slope(a) = pi(a) (r(a) - J). The product rule gives its derivative in theta(c).
+    The gradient is slope(a) = pi(a) (r(a) - J). The derivative in theta(c) of pi(a) is
+    pi(a) (1{a = c} - pi(c)), and that of J is slope(c). The product rule gives the result.
     """
     pi = softmax(theta)
     slope = pi * (arms - pi @ arms)

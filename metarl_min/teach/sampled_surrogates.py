@@ -61,7 +61,7 @@ def arms_of(case: Case, actions_at: int, num_arms: int) -> Array:
 
 
 class Pulls(NamedTuple):
-    """What the right surrogate and the mistakes compute from one data set."""
+    """The arrays from one data set that the right surrogate and the mistakes use."""
 
     new: Array  # [N] the probability of each action with the logits phi
     old: Array  # [N] the probability of each action with the logits `reference`
@@ -84,7 +84,7 @@ def pulls_of(
 
 
 def value(formula: Callable[[Pulls], Any], *arguments: Any) -> float:
-    """Return what a formula makes of the student's arguments."""
+    """Return the value of a formula for the student's arguments."""
     return float(formula(pulls_of(*arguments)))
 
 

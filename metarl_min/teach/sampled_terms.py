@@ -61,7 +61,7 @@ def scores(logits: Array, pulls: Pulls) -> Array:
 
 
 def policy_gradient(logits: Array, pulls: Pulls, b: float = 0.0) -> Array:
-    """Return the mean over the pulls of r - b times the score. [A]"""
+    """Return the mean over the pulls of (r - b) g, where g is the score. [A]"""
     return np.asarray((pulls.rewards - b) @ scores(logits, pulls) / len(pulls.rewards))
 
 
@@ -71,7 +71,7 @@ def adapted(theta: Array, inner: Pulls, alpha: float, b: float) -> Array:
 
 
 def data_of(theta: Array, inner: Pulls, outer: Pulls, alpha: float, b: float) -> Data:
-    """Return the data of one estimate. All programs use the same scores."""
+    """Return the data of one estimate. The scores are computed once for all terms."""
     pi = probabilities(theta)
     g = np.eye(len(pi))[inner.actions] - pi
     phi = theta + alpha * (inner.rewards - b) @ g / len(g)
@@ -91,7 +91,7 @@ def curvature(x: Data, b: float) -> Array:
 def products(x: Data) -> Array:
     """Return the mean over the inner pulls of (r - b) g g^T. [A, A]
 
-    With this matrix, H is the estimate of Hess J of estimator_weights (2).
+    H plus this matrix is estimator_weights (2), an estimate of Hess J.
     """
     return np.asarray((x.g.T * (x.inner.rewards - x.b)) @ x.g / len(x.g))
 

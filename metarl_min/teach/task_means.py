@@ -1,10 +1,10 @@
-"""Assignment 4, means over tasks of what the inner loop gives.
+"""Assignment 4, means over tasks of vectors from the inner loop.
 
 A program adapts to each of M bandits, and computes one vector from the iterates of each task. The
 result is the mean of these vectors. First-order MAML and Reptile are two such programs: a vector is
-the gradient at the last iterate, or the displacement of the last iterate. Here are the right
-programs, and the mistakes that both can have: with the tasks, the number of inner steps, and the
-sign. The iterates are those of `inner_loops`.
+the gradient at the last iterate, or the displacement of the last iterate. This module holds both
+right programs. It also holds the mistakes that both can have: in the loop over the tasks, in the
+number of inner steps, and in the sign. The iterates are computed by `inner_loops`.
 
 The functions of `task_means` trust their arguments.
 """
