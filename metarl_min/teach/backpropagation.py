@@ -1,7 +1,8 @@
 """Assignment 7, last part: back-propagation through a trial.
 
-Time t runs over all N T steps of a trial. In this module, W is a matrix of the cell. The surrogate
-f of a trial is the sum of the log-probabilities of its actions, each with a given weight Adv_t:
+Time t runs over all N T steps of a trial. In this module, W is a matrix of the cell, and 1{a} is
+the one-hot vector of an arm. The surrogate f of a trial is the sum of the log-probabilities of its
+actions, each with a given weight Adv_t:
 
     (1)  f = sum_t Adv_t log pi_t(a_t), pi_t = softmax(z_t)                 [Williams 1992, th. 1]
 
@@ -20,7 +21,7 @@ gradient of f in the argument of tanh in step t:
     tanh has the derivative 1 - tanh^2 = 1 - h_{t+1}^2:                    d_t
     all steps share the parameters, so a gradient is a sum over the steps: (3)
 
-The program (2) and (3) consists of parts, and a mistake replaces one of them.
+The program of (2) and (3) consists of parts, and a mistake replaces one of them.
 
 `surrogate` and `backpropagate` trust their arguments.
 """
@@ -52,14 +53,15 @@ class Parts(NamedTuple):
     score: Callable[[float, Array, Array], Array]  # Adv_t, 1{a_t}, pi_t -> e_t
     own: Callable[[Array, bool], Array]  # e_t W_out^T, last step or not -> the first term of g_t
     slope: Callable[[Array, Array], Array]  # h_t, h_{t+1} -> derivative of tanh
-    # The second term of g_t. The arguments belong to step t + 1: the first term of g_{t+1} times
-    # the derivative of tanh, then g_{t+1}, d_{t+1}, and U.
+    # The second term of g_{t-1}, which is computed in step t. The first argument is the part of d_t
+    # that comes from the first term of g_t. The other arguments are g_t, d_t and U.
     carry: Callable[[Array, Array, Array, Array], Array]
     recurrent: Callable[[Array, Array, Array], Array]  # h_t, h_{t+1}, d_t -> the term of df/dU
     outgoing: Callable[[Array, Array, Array], Array]  # h_t, h_{t+1}, e_t -> the term of df/dW_out
-    kept: Callable[[float], float]  # flag of x_t -> the share of h_t that step t starts from
-    passed: Callable[[float], float]  # flag of x_t -> the share of d_t that goes to step t-1
-    received: Callable[[float], float]  # flag of x_t -> the share of d_{t+1} that reaches step t
+    # Each function of the next three returns a factor. Its argument is done_{t-1}, the flag in x_t.
+    kept: Callable[[float], float]  # the factor of h_t, in the cell and on the way back
+    passed: Callable[[float], float]  # the factor of the second term of g_{t-1}
+    received: Callable[[float], float]  # the factor of the second term of g_t
 
 
 RIGHT = Parts(

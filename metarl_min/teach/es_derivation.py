@@ -20,9 +20,9 @@ e ~ N(0, 1), and q is the density of x. F_sigma(theta) = E F(theta + sigma e) is
 
 Each side is a function of F, theta, sigma and e. F_sigma and F_sigma' are closed forms: the Taylor
 series of F ends with the third power of sigma e, and E e = E e^3 = 0, E e^2 = 1. dp/de and
-dq/dtheta are complex_steps (1). An integral is a sum over 81 points, which is exact up to round-off
-for a polynomial times a density. `BROKEN` holds wrong right sides. Some of them are right at
-sigma = 1, at theta = 0, at e = 0, or for e > 0.
+dq/dtheta are computed by complex_steps (1). An integral is a sum over 81 points, which is exact up
+to round-off for a polynomial times a density. `BROKEN` holds wrong right sides. Some of them are
+right at sigma = 1, at theta = 0, at e = 0, or for e > 0.
 
 The functions of `es_derivation` trust their arguments.
 """
@@ -78,17 +78,17 @@ def q_slope(x: Any, theta: float, sigma: float) -> Any:
 
 
 def at_e(g: Integrand) -> Side:
-    """Return the side g at one e."""
+    """Return a side that is the value of g at e."""
     return lambda F, theta, sigma, e: float(g(F, e, theta, sigma))
 
 
 def at_x(g: Integrand) -> Side:
-    """Return the side g at one x = theta + sigma e."""
+    """Return a side that is the value of g at x = theta + sigma e."""
     return lambda F, theta, sigma, e: float(g(F, theta + sigma * e, theta, sigma))
 
 
 def mean(g: Integrand) -> Side:
-    """Return the side E g = int g p de."""
+    """Return a side that is E g = int g p de."""
 
     def side(F: Cubic, theta: float, sigma: float, e: float) -> float:
         return float(np.sum(g(F, GRID, theta, sigma) * AT_GRID) * WIDTH)
@@ -97,7 +97,7 @@ def mean(g: Integrand) -> Side:
 
 
 def over_x(g: Integrand) -> Side:
-    """Return the side int g dx."""
+    """Return a side that is int g dx."""
 
     def side(F: Cubic, theta: float, sigma: float, e: float) -> float:
         return float(np.sum(g(F, theta + sigma * GRID, theta, sigma)) * WIDTH * sigma)
@@ -134,6 +134,7 @@ RIGHT = {
     11: (SLOPE, PAIRS),
     12: (PAIRS, SLOPE),
 }
+# The number of an equation, its wrong right side in words, and this side as a function.
 BROKEN: list[tuple[int, str, Side]] = [
     (1, "E F(theta + e)", mean(lambda F, e, theta, sigma: F(theta + e))),
     (3, "int p((x - theta) / sigma) dx", over_x(lambda F, x, theta, sigma: p((x - theta) / sigma))),
@@ -176,4 +177,4 @@ BROKEN: list[tuple[int, str, Side]] = [
         "F'(theta) + sigma / 2 F'''(theta)",
         at_e(lambda F, e, theta, sigma: F.slope(theta) + sigma / 2 * 6 * F.d),
     ),
-]  # the number of an equation, its wrong right side in words, and this side
+]

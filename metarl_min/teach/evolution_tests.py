@@ -30,7 +30,7 @@ def _looped(f: Function, theta: Array, sigma: float, noise: Array) -> Array:
     return total / len(noise) / 2
 
 
-def _half_far_points(f: Function, theta: Array, sigma: float, noise: Array) -> Array:
+def _unit_sigma(f: Function, theta: Array, sigma: float, noise: Array) -> Array:
     return antithetic(f, theta, 1.0, noise)
 
 
@@ -57,7 +57,7 @@ def _equal_lengths(f: Function, theta: Array, sigma: float, noise: Array) -> Arr
 
 
 def _equal(program: Program, other: Program) -> bool:
-    """Return whether two programs are equal on the cases of one seed."""
+    """Return whether two programs have equal results on all PROBES."""
     pairs = [(program(*case.arguments[0]), other(*case.arguments[0])) for case in PROBES]
     return all(np.allclose(x, y, rtol=1e-9, atol=1e-9) for x, y in pairs)
 
@@ -78,7 +78,7 @@ KNOWN = {  # mistakes of `evolution_strategies`, and what each of them does
 }
 MUTANTS = {name: MISTAKES[name]._replace(say=say) for name, say in KNOWN.items()} | {
     "sigma is 1": Mistake(
-        _half_far_points,
+        _unit_sigma,
         "It uses the definition with sigma = 1 for each sigma. It is right if f is quadratic.",
     ),
     "sigma is 0.001": Mistake(

@@ -4,8 +4,8 @@ The student writes two functions. `utilities(values)` returns the centred ranks 
 are search_gradients (10). `ranked_gradient(f, theta, sigma, noise)` is the antithetic estimate
 search_gradients (3) with the centred ranks of all 2 n values in the place of the values.
 
-The exact ranks are counted: the rank of a value is the number of smaller values, and half the
-number of other values that are equal. No value is sorted.
+The exact ranks are counted: the rank of a value is the number of smaller values, plus half of the
+number of other values that are equal to it. No value is sorted.
 
 `counted_ranks`, `both_sides` and `ranked` trust their arguments.
 """

@@ -1,10 +1,10 @@
 """Assignment 7, last part: the gradient of a trial.
 
 The student writes `trial_gradient(params, inputs, actions, weights)`. The exact result is computed
-by autograd from `backpropagation` (1). A mistake is the program `backpropagation` (2) and (3) with
-one part replaced.
+by autograd from `backpropagation` (1). A mistake is the program of `backpropagation` (2) and (3),
+with another part, or with other weights or actions.
 
-As in assignment 5, central differences shall not pass, so the tolerance is that of
+As in assignment 5, central differences shall not pass. So the tolerance is EXACT of
 `bandit_hessians`. Right programs err by 3e-15, and central differences by more than 1e-11.
 """
 

@@ -38,11 +38,11 @@ def rnn_step_of(params: Tree, hidden: Array, inputs: Array) -> tuple[Array, Arra
     return after, after @ params["W_out"] + params["b_out"]
 
 
-def _with_argument(argument: Callable[..., Any]) -> Program:
-    """Return a step whose hidden state is a function of params, h, x; the logits are right."""
+def _with_state(state: Callable[..., Any]) -> Program:
+    """Return a step with another formula for the new hidden state, and the right formula for z."""
 
     def program(params: Tree, h: Array, x: Array) -> tuple[Array, Array]:
-        after = argument(params, h, x)
+        after = state(params, h, x)
         return after, after @ params["W_out"] + params["b_out"]
 
     return program
@@ -62,22 +62,22 @@ def _probabilities(params: Tree, h: Array, x: Array) -> tuple[Array, Array]:
 
 
 MISTAKES: dict[str, tuple[Program, str]] = {
-    "no tanh": (_with_argument(_sum), "The hidden state has a nonlinearity."),
+    "no tanh": (_with_state(_sum), "The hidden state has a nonlinearity."),
     "the logistic function for tanh": (
-        _with_argument(lambda p, h, x: cells.sigmoid(_sum(p, h, x))),
+        _with_state(lambda p, h, x: cells.sigmoid(_sum(p, h, x))),
         "The entries of the hidden state lie between -1 and 1, and yours lie between 0 and 1.",
     ),
     "the bias forgotten": (
-        _with_argument(lambda p, h, x: np.tanh(_sum(p, h, x) - p["b"])),
+        _with_state(lambda p, h, x: np.tanh(_sum(p, h, x) - p["b"])),
         "Your hidden state does not depend on b.",
     ),
     "U transposed": (
-        _with_argument(lambda p, h, x: np.tanh(_sum(p, h, x) - h @ p["U"] + p["U"] @ h)),
+        _with_state(lambda p, h, x: np.tanh(_sum(p, h, x) - h @ p["U"] + p["U"] @ h)),
         "The hidden state is a row, and stands on the left of U. U has the shape [H, H], so no "
         "shape shows that it is transposed.",
     ),
     "the hidden state forgotten": (
-        _with_argument(lambda p, h, x: np.tanh(_sum(p, h, x) - h @ p["U"])),
+        _with_state(lambda p, h, x: np.tanh(_sum(p, h, x) - h @ p["U"])),
         "Your hidden state does not depend on the hidden state before.",
     ),
     "the logits of the old state": (

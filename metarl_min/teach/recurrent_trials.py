@@ -6,10 +6,10 @@ done_t is 1 if step t is the last step of its episode, else 0. The step of the p
 
     (1)  x_t = (1{a_{t-1}}, r_{t-1}, done_{t-1}),  x_0 = 0,  h_0 = 0             [Duan et al. 2016]
 
-So the memory h is kept when an episode ends, and is cleared when a trial ends. Action a_t is the
-first arm whose cumulative probability exceeds a uniform number. So everything that happens is a
-function of the parameters, the uniform numbers, and a table with the reward of each arm in each
-step.
+Here 1{a} is the one-hot vector of an arm. The memory h is kept when an episode ends, and is cleared
+when a trial ends. Action a_t is the first arm whose cumulative probability exceeds a uniform
+number. So everything that happens is a function of the parameters, the uniform numbers, and a table
+with the reward of each arm in each step.
 
 The student writes `play_trials(params, rewards, uniforms)`. A mistake is the right program with one
 of its parts replaced. A step that comes after a wrong step is often wrong too. So a counter-example
@@ -37,7 +37,7 @@ SIZES = ((1, 1, 2, 2, 2), (1, 2, 2, 2, 2), (2, 2, 3, 2, 2), (3, 3, 2, 3, 3))  # 
 
 
 class Memory(NamedTuple):
-    """What a program carries from step to step."""
+    """The data that a program keeps from step to step."""
 
     hidden: Array  # h_t [H]
     action: Array  # previous action, one-hot [A]
@@ -45,7 +45,7 @@ class Memory(NamedTuple):
     done: float  # whether the previous step was the last of its episode
     older_action: Array  # action before the previous one, one-hot [A]
     older_reward: float  # reward of this action
-    row: Array  # what each arm would have paid in the previous step [A]
+    row: Array  # the rewards of all arms in the previous step [A]
     first: float  # whether the previous step was the first of its episode
 
 
@@ -103,8 +103,8 @@ def play(
         x = np.asarray(parts.inputs(memory, paid, last))
         hidden, z = rnn_step_of(params, memory.hidden, x)
         a = parts.choose(z, uniforms[m, n, t])
-        older = memory.action, memory.reward, paid, float(t == 0)
-        memory = Memory(hidden, np.eye(A)[a], float(paid[a]), float(last), *older)
+        others = memory.action, memory.reward, paid, float(t == 0)  # the last four fields
+        memory = Memory(hidden, np.eye(A)[a], float(paid[a]), float(last), *others)
         actions[m, n, t], logits[m, n, t] = a, z
     return logits, actions
 
@@ -151,7 +151,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {"inputs": lambda m, rewards, last: (*m.action, m.reward, float(last))},
         "Your flag is 1 at the last step of an episode. Look at which step it describes.",
     ),
-    "the flag at the first step of a trial": (
+    "the flag at the first step of a trial": (  # where m.action is zero
         {"inputs": lambda m, rewards, last: (*m.action, m.reward, m.done + 1 - m.action.sum())},
         "No episode ended before the first step of a trial, and your flag is 1 there.",
     ),
