@@ -5,14 +5,14 @@ the package. They lie in `examples/coursework` of the repository.
 
     messages              values as JSON, and calls between two processes
     watched_calls         a call that notices side effects
-    student_limits        what the program of a student may do
+    student_limits        rules for the program of a student
     student_process       the process in which a student's program runs
     faults                why a submission gives no answer
     time_limits           the limits of time of a running program
-    submissions           the grader's side of this process: limits, and faults
+    submissions           a running submission, as the grader sees it
     questions             what a question is, and its check in a notebook
     result_vectors        results of a student's function as vectors
-    wrong_results         what a student is told about wrong results
+    wrong_results         explanations of wrong results for a student
     value_questions       questions about the values of a function
     written_tests         questions about tests that students write
     central_differences   assignment 1, central differences
@@ -29,7 +29,7 @@ the package. They lie in `examples/coursework` of the repository.
     meta_gradient_mistakes  assignment 5, mistakes in the meta-gradient
     exact_meta_gradients  assignment 5, the meta-gradient
     inner_loops           assignment 4, the inner loop
-    task_means            assignment 4, means over tasks of what the inner loop gives
+    task_means            assignment 4, means over tasks of vectors from the inner loop
     first_order_learners  assignment 4, first-order MAML and Reptile
     sampled_surrogates    assignment 6, a surrogate of pulls that another policy has drawn
     sampled_hessians      assignment 6, an estimate of the Hessian
@@ -48,11 +48,11 @@ the package. They lie in `examples/coursework` of the repository.
     es_derivation         assignment 8, a derivation as programs
     broken_derivation     assignment 8, the wrong equation
     registry              the questions by name
-    manifests             what an assignment consists of
-    source_checks         what is refused before a submission runs
+    manifests             the tests, points and limits of an assignment
+    source_checks         checks of a submission before it runs
     grading               a verdict for each test
     result_files          results in the formats of grading services
-    stripping             from a master to the student's version
+    stripping             the student's version of an assignment, without solutions
     verification          the check of an assignment by its instructor
     mistake_counts        how often a class has made each mistake
     wheels                packages that a grading service installs

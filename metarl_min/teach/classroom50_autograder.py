@@ -6,8 +6,8 @@ files in the checkout: `result.json` with the points, and `release-body.md`, whi
 the points and the texts of the visible tests.
 
 The exit status is 0 if the submission was graded, also if it is wrong. For any other status
-Classroom 50 records an error of the grader and no points. The script imports the standard library
-alone. The grader runs in isolated mode, so that no file of the student takes the place of a module.
+Classroom 50 records an error of the grader and no points. The script imports only the standard
+library. The grader runs in isolated mode, so no file of the student takes the place of a module.
 
 The functions of `classroom50_autograder` trust their arguments.
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-POINT = 100  # a point is so many whole numbers in result.json
+POINT = 100  # result.json counts in hundredths of a point
 
 
 def install() -> str:
@@ -36,7 +36,7 @@ def install() -> str:
 
 
 def release_body(result: dict[str, Any]) -> str:
-    """Return the feedback on a submission in Markdown. Texts are indented, so they stay texts."""
+    """Return the feedback in Markdown, which shows indented lines unchanged."""
     points, most = result["score"] / POINT, result["max-score"] / POINT
     lines = [f"### {result['assignment']}: {points:g} of {most:g} points"]
     for test in result["tests"]:

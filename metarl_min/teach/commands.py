@@ -112,7 +112,7 @@ def _submitted(assignment: Assignment, path: Path) -> bytes:
 
 
 def _graded(assignment: Assignment, path: Path, seed: int) -> tuple[Grade, int]:
-    """Return the grade and the status. If the grader itself fails, these are 0 points and 1."""
+    """Return the grade and the exit status. If the grader fails: 0 points, and the status 1."""
     try:
         return grading.grade(assignment, _submitted(assignment, path), seed), 0
     except Fault as fault:

@@ -108,7 +108,7 @@ def grade(assignment: Assignment, source: bytes, seed: int) -> Grade:
     for test in assignment.tests:
         with running(source, assignment.file, limits) as student:
             results.append(result_of(test, student, seed))
-        if test.visibility == "visible":  # the numbers of other tests stay secret
+        if test.visibility == "visible":  # other outputs could show inputs of hidden tests
             output = output or student.output()
         if student.failure:
             return not_graded(assignment, student.failure)._replace(output=output)

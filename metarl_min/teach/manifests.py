@@ -1,7 +1,7 @@
 """The manifest of an assignment: `assignment.json`.
 
 The manifest fixes the tests and their points before anything runs. A test that cannot run has 0 of
-its points, so the total never depends on the submission. An example:
+its points, so all submissions have the same largest total. An example:
 
     {"id": "hw5", "title": "The meta-gradient", "file": "hw5.py",
      "forbidden": ["autograd"], "seconds": 20, "megabytes": 400,
@@ -121,9 +121,9 @@ def _limits(given: dict[str, Any]) -> Limits:
 
 
 def parse(content: Any) -> Assignment:
-    """Return the assignment of the content of a manifest, which may be anything.
+    """Return the assignment from the content of a manifest.
 
-    TypeError or ValueError if the manifest is wrong. In all other respects it trusts its arguments.
+    The content may be any value. TypeError or ValueError if it is wrong.
     """
     given = _entries("the manifest", content, KEYS, {"id", "title", "file", "tests"})
     listed = given["tests"]

@@ -49,7 +49,10 @@ def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
 
 
 def _shape(node: ast.FunctionDef) -> str:
-    """Return the syntax tree of a function as text, or "" for a short function."""
+    """Return the text of a syntax tree, without the parts that a copy may change.
+
+    It is "" for a short function.
+    """
     body = node.body[1:] if ast.get_docstring(node) is not None else node.body
     for part in ast.walk(node.args):
         if isinstance(part, ast.arg):
@@ -83,7 +86,7 @@ def _shapes(module: str) -> dict[str, str]:
 
 
 def _original(node: ast.FunctionDef) -> str:
-    """Return the name of the function of this library of which a function is a copy, or ""."""
+    """Return the name of the library function that a function copies, or "" if it is no copy."""
     names, shape = _names(node), _shape(node)
     for module, text in _library().items() if shape else ():
         # A module without one of these names does not hold the function.

@@ -73,7 +73,7 @@ def _grade_in_one_process(assignment: Assignment, source: bytes) -> Grade:
 
 
 def of_stub(assignment: Assignment, master: str) -> Iterator[str]:
-    """Yield one sentence for each fault of the student's version, such as a solution in it.
+    """Yield one sentence for each fault of the student's version, which is called a stub.
 
     It trusts its arguments. ValueError for wrong markers.
     """
@@ -106,7 +106,7 @@ def of_right(assignment: Assignment, files: list[Path]) -> Iterator[str]:
 
 
 def _of_mistakes(test: AssignmentTest) -> Iterator[str]:
-    """Grade each mistake with two seeds. Only the calls of the first one look for side effects."""
+    """Grade each mistake with two seeds. Calls with the first one also look for side effects."""
     for name, mistake in test.question.mistakes.items():
         for seed, called in ((grading.PUBLIC_SEED, in_this_process), (SEED, unwatched)):
             verdict = test.question.grade(called(mistake.program), grading.rng_of(test, seed))

@@ -109,7 +109,7 @@ def project(name: str) -> str:
 
 
 def pinned(name: str) -> str:
-    """Return the requirement that allows the version of a wheel alone.
+    """Return the requirement that allows only the version of a wheel.
 
     >>> pinned("numpy-2.4.6-cp312-cp312-manylinux_2_28_x86_64.whl")
     'numpy==2.4.6'
@@ -128,8 +128,10 @@ def target(names: Sequence[str]) -> Target:
     platforms = {platform for _, _, tags in compiled for platform in tags.split(".")}
     foreign = sorted(x for x in platforms if "linux" not in x)
     require(not foreign, "wheels must be for Linux, on which grading services run", foreign)
+    # A wheel with the ABI abi3 fits all later versions of Python too, so it sets no limit.
     pythons = {x for python, abi, _ in compiled if abi != "abi3" for x in python.split(".")}
     versions = {f"{x[2]}.{x[3:]}" for x in pythons if re.fullmatch(r"cp3\d+", x)}
+    # The machine is the end of a platform: manylinux_2_28_x86_64 -> x86_64.
     machines = {re.sub(r"^[a-z]+(_\d+_\d+|\d+)?_", "", x) for x in platforms}
     newest_last = sorted(versions, key=lambda version: int(version.partition(".")[2]))
     return Target(pythons=tuple(newest_last), machines=tuple(sorted(machines)))
@@ -153,7 +155,7 @@ def _read(folder: Path) -> Files:
 
 
 def collect(requires: Sequence[str], folder: Path | None = None) -> Files:
-    """Return the wheel of this package, and wheels of all that it or an assignment requires.
+    """Return wheels of this package, and of all packages that it or an assignment requires.
 
     If `folder` is given, the wheels in it are used and nothing is downloaded. ValueError if one is
     missing. A wheel of this package in the folder is not used, because its version may differ.
