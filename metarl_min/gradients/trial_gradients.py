@@ -27,7 +27,8 @@ stages after stage k:
     not depend on a_t, the product of the reward and the score has mean zero.
     The rewards of earlier stages, of earlier steps of the episode, and of other episodes of stage k
     do not depend on a_t. R without these rewards is W_t + R_{>k}.
-    Steps that are not alive affect no reward and no later data, so their terms have mean zero.
+    Steps that are not alive affect no reward and no later data. So their terms have mean zero, and
+    are left out.
 
 The part of (2) with R_{>k} is called the score term. The score term makes an action more probable
 if the data with this action lead to a better adapted policy. Most programs have no score term.
@@ -89,7 +90,7 @@ class Gradients(NamedTuple):
     """Estimates of the gradients of F, summed over the tasks."""
 
     in_theta: Tree
-    in_alpha: Callable[[], Tree]  # in_alpha() is the gradient in the step size of each parameter
+    in_alpha: Callable[[], Tree]  # computes the gradient in each step size, if alpha is learned
 
 
 def _check(advantages: Any, gradients: Any) -> tuple[Any, Any]:

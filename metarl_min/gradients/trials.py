@@ -18,12 +18,14 @@ Each column is a stage, k = 0, .., K. The inner step after stage k ascends a sur
 
 In (2), i counts the episodes of the data set D, and t counts the steps that are alive. The
 return-to-go W and the baseline b are constants. At least one episode follows each inner step, so
-K N_inner < N. The module `advantages` has several baselines, and an advantage other than W - b.
-The record `Adaptation` of `adaptation_settings` holds the family, the policy, K, N_inner and the
-other settings of a trial. Its `sizes` are the numbers of episodes of the stages.
+K N_inner < N. The module `advantages` defines the baselines. With its baseline `standardised`,
+W - b is also divided by its root mean square. The record `Adaptation` of `adaptation_settings`
+holds the family, the policy, K, N_inner and the other settings of a trial. Its `sizes` are the
+numbers of episodes of the stages.
 
-A trial keeps the forward pass of each stage. Its probabilities pi_k draw the actions, and the
-derivatives of L at phi_k depend on phi_k only through pi_k, objectives (3) and (4).
+A trial keeps the forward pass of each stage k, which contains the probabilities pi_k of the
+actions. The actions of stage k are drawn with pi_k. In the logits, the derivatives of L at phi_k
+are functions of D_k and pi_k, objectives (3) and (4).
 
 `only_adapted`, `step_sizes`, `inner_table`, `sample_greedily`, `play`, `join_stages` and
 `per_episode` are used in training, and trust their arguments.
@@ -78,12 +80,11 @@ def step_sizes(adaptation: Adaptation, theta: Tree, alpha: Any) -> Any:
 def inner_table(
     adaptation: Adaptation, episodes: Episodes, shape: tuple[int, int], dtype: Any = float
 ) -> Array:
-    """Return the table of the surrogate of every task, eq. (2), by objectives (2). [M, S, A]
+    """Return the table C of objectives (2) for the surrogate L of every task, eq. (2). [M, S, A]
 
-    `dtype` is the dtype of the logits.
-
-    The example has two arms. Arm 1 was pulled once and paid 1, and the baseline is 0.5. If all
-    logits are 0, the gradient at arm a is (1 - 0.5) (1{a = 1} - pi(a)) with pi(a) = 1/2.
+    `dtype` is the dtype of the logits. The example has two arms. Arm 1 was pulled once and paid 1,
+    and the baseline is 0.5. If all logits are 0, the gradient at arm a is
+    (1 - 0.5) (1{a = 1} - pi(a)) with pi(a) = 1/2.
 
     >>> from metarl_min.gradients.adaptation_settings import adaptation
     >>> from metarl_min.tasks.bandits import bandit
@@ -106,7 +107,10 @@ def sample_greedily(
     horizon: int,
     population: int | None = None,
 ) -> Episodes:
-    """Sample episodes of the policy that takes the action with the largest entry of `probs`."""
+    """Sample episodes of the policy that takes the action with the largest entry of `probs`.
+
+    The arguments are those of `rollouts.sample`.
+    """
     probs = policies.greedy(probs)
     return rollouts.sampled_episodes(rng, sampler, probs, num_episodes, horizon, population)
 
@@ -134,6 +138,7 @@ def play(
         if stages:  # an inner step is taken between two stages
             C = inner_table(adaptation, stages[-1], sampler.shape, dtype)
             inner.append(objectives.surrogate_objective(C))
+            # `step_from` adds the derivatives of L to the forward pass of the last stage.
             passes[-1], phi, following = step_from(policy, path[-1], passes[-1], alpha, inner[-1])
             path, passes = [*path, phi], [*passes, following]
         probs, horizon = passes[-1].probs, adaptation.family.horizon

@@ -24,11 +24,10 @@ term. objective=adapted uses only the rewards of the episodes after the last inn
 experiments of Finn et al. also have inner_steps=1, inner_episodes=20, baseline=linear and
 update=trpo (in Python: outer=outer_updates.trpo()). In this library, baseline=linear is a
 least-squares fit with a feature for each state and features of time. The episodes of the data set
-are also the data of the fit, so the fit removes a part of the advantages, advantages (5). At least
-2 (S + min(T - 1, 3)) inner episodes are required. Then at most half of the length of the advantages
-is removed, on average over the episodes. The policy of Finn et al. is a ReLU network with two
-hidden layers of 100 units. In this library, policy=network:100 has one hidden layer of 100 tanh
-units.
+are also the data of the fit, so the fit removes a part of the advantages, advantages (5). To limit
+this part, at least 2 (S + min(T - 1, 3)) inner episodes are required. The policy of Finn et al. is
+a ReLU network with two hidden layers of 100 units. In this library, policy=network:100 has one
+hidden layer of 100 tanh units.
 """
 
 from __future__ import annotations
@@ -61,10 +60,10 @@ from metarl_min.tasks import Family, reward_unit
 
 # The module outer_updates defines the records Settings, State and Outer.
 class Info(NamedTuple):
-    """A report on one step, whose trials were played before the update of theta and alpha.
+    """A report on one step of training. Its returns and its alpha are those before the update.
 
-    A number is None if the settings do not compute it. The last three are the fields of
-    `trust_region.Info`.
+    A number is None if it is not computed with these settings. The last three fields are those of
+    `trust_region.Info`, and describe the update.
     """
 
     per_episode: Array
@@ -157,7 +156,7 @@ def _untrained_control(rng: Rng, *, settings: Settings) -> Control:
     def play_trial(rng: Rng, alpha: float, tasks: MDP) -> Episodes:
         return _trial(rng, untrained._replace(alpha=alpha), tasks, settings=settings)
 
-    start = settings.adaptation.alpha or 1 / settings.unit
+    start = settings.adaptation.alpha or 1 / settings.unit  # the search needs a positive start
     alpha = controls.best_untrained_alpha(rng, settings.adaptation.family, start, play_trial)
     return Control(state=untrained._replace(alpha=alpha), alpha=alpha)
 
@@ -165,11 +164,11 @@ def _untrained_control(rng: Rng, *, settings: Settings) -> Control:
 def _settings(
     family: Family, adaptation: dict[str, Any], outer: Outer, estimator: MetaGradient, **rest: Any
 ) -> Settings:
-    """Return the settings, with an outer update in the unit of the outer gradient.
+    """Return the settings, with defaults that fit the unit of the rewards.
 
-    The defaults of the outer update are scaled to this unit. It is the unit of the rewards, except
-    for `reptile`. The outer gradient of `reptile` is a sum of inner gradients, so it has the unit
-    of the inner gradient, `unit_of_alpha`.
+    The defaults of the outer update are scaled to the unit of the outer gradient. The outer
+    gradient has the unit of the rewards, except for `reptile`. There it is a sum of inner
+    gradients, so it has the unit of the inner gradient, which `unit_of_alpha` returns.
     """
     how = resolve(family, **adaptation)
     reward = reward_unit(family)
