@@ -1,8 +1,8 @@
 """The settings of adaptation, checked and resolved for a family.
 
 `tasks.reward_unit` returns the unit of the rewards of a family. The default baseline is a number
-times this unit, and the default step size is a number divided by this unit. So if the rewards and
-the unit of a family are multiplied by one number, the default inner steps do not change.
+times this unit, and the default step size is a number divided by this unit. So with both defaults,
+the change of the parameters in an inner step does not depend on the unit of the rewards.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DEFAULTS = {
 MAX_DEFAULT_STEPS = 9  # largest default of inner_steps
 
 
-# The settings that have an effect only if a trial has an inner step.
+# These settings have an effect only if a trial has an inner step.
 OF_STEPS = ("alpha", "inner_episodes", "baseline", "gamma", "adapt")
 
 

@@ -10,16 +10,17 @@ In this module, F is the matrix of features, and w holds the weight of each feat
 row in F: (1{s_t = 0}, .., 1{s_t = S - 1}, x, x^2, x^3, 1) with x = t / 100. The rows of steps that
 are not alive are zero, so these steps do not affect w. Duan et al. 2016b is arXiv 1604.06778.
 
-The baseline `leave_one_out` of an episode is the mean over the other episodes. With the word
-`standardised`, the baseline is `mean`, and W - b is divided by s. In this module, s_t is a state,
-but s without an index is the root mean square of W - b over the living steps of a task. Living
-steps are the steps that are alive:
+The baseline `leave_one_out` of an episode is (2), the mean over the other episodes. The steps of a
+task that are alive are called living steps. With the word `standardised`, the baseline is `mean`,
+and W - b is divided by its root mean square over the living steps, as in (3). In this module, s_t
+is a state, but s without an index is this root mean square:
 
     (2)  b_{n,t} = 1/(N - 1) sum_{n' != n} W_{n',t}                     [Kool et al. 2019, eq. 8]
     (3)  Adv_{n,t} = (W_{n,t} - b_t) / s,  s^2 = mean over living steps of (W_{n,t} - b_t)^2
                                                                                   [definition]
 
-Where all W_{n,t} are equal up to round-off, s has no meaning and the advantages of (3) are zero.
+If at each step t all episodes have the same W_{n,t} up to round-off, then s has no meaning and the
+advantages of (3) are zero.
 
 Let g = 1/N sum_n sum_t (W - b) grad log pi(a_t|s_t) be the gradient of an inner step. A baseline
 should not change E[g]. But if b_t depends on the action a_t, only a share of E[g] is left:
@@ -49,24 +50,25 @@ of H_nn:
     H, which is the sum of the traces of all H_nn, is at most rank F. The eigenvalues of H_nn are
     not negative, so |H_nn| is at most the trace of H_nn.
     The columns of the states have at most rank S. Their sum is the last column, so the last column
-    adds nothing. x, x^2 and x^3 are functions of T times that are zero at t = 0. So they add at
-    most T - 1 to the rank, and at most 3.
+    adds nothing. x, x^2 and x^3 depend only on t, and are zero at t = 0. Functions of t that are
+    zero at t = 0 have T - 1 free values. So the three columns add at most T - 1 to the rank, and at
+    most 3.
 
 The action a_t affects neither s_t nor another episode, so c_n does not change E[g]. The advantages
-W_n - c_n are multiplied by I - H_nn, so at most the part |H_nn| of their length is lost. If N is
-twice the bound of rank F, at most half is lost, on average over the episodes. (5) is a bound on
-advantages: E[g] at a state that few episodes visit can lose more than the average. If T = 1, then
-H_nn is a number that depends only on the states, and the share 1 - H_nn of the term of episode n in
-E[g] is left.
+W_n - c_n are a vector. In (5), I - H_nn multiplies this vector, which loses at most the share
+|H_nn| of its length. If N is twice the bound of rank F, at most half of the length is lost, on
+average over the episodes. (5) is a bound on advantages: E[g] at a state that few episodes visit can
+lose more than the average. If T = 1, H_nn is a number that depends only on the states. Given the
+states, the term of episode n in E[g] is then multiplied by 1 - H_nn.
 
-With `standardised`, the share of `mean` is left, and then g is divided by s. Since s depends on the
-actions too, E[g] changes its length, and in general also its direction. The advantage of s is that
-the length of a step does not depend on the unit of the rewards.
+With `standardised`, the baseline is `mean`, so the share 1 - 1/N is left. Then g is divided by s.
+Since s depends on the actions too, E[g] changes its length, and in general also its direction.
+Because of s, the length of a step does not depend on the unit of the rewards.
 
-With N = 1, the policy could not adapt: `mean` is W itself, `leave_one_out` is the mean of no
-episode, and, if T = 1, `linear` fits W almost exactly. `require_enough_data` refuses a data set if
-the share in (4) is below one half, if the bound of |H_nn| in (5) is above one half, or if
-`leave_one_out` has no other episode.
+With N = 1, a policy could not adapt with these baselines: `mean` is W itself, `leave_one_out` is
+the mean of no episode, and, if T = 1, `linear` fits W almost exactly. `require_enough_data` refuses
+a data set if the share in (4) is below one half, if the bound of |H_nn| in (5) is above one half,
+or if `leave_one_out` has no other episode.
 """
 
 from __future__ import annotations
@@ -123,7 +125,7 @@ def standard_deviation(differences: Array, weights: Array, largest: Array) -> Ar
     """Return s of eq. (3), or infinity if s is only round-off. [..., N, T] -> [..., 1, 1]
 
     After a division by infinity, the advantages are zero. The weight of a step is 0 if the step is
-    not alive. Otherwise it is 1, or the number of equal episodes that this episode stands for.
+    not alive. Otherwise it is 1, or the number of equal episodes that its episode stands for.
     `largest` [..., 1, 1] is the largest absolute return of a task. The function trusts its
     arguments.
     """
@@ -172,9 +174,9 @@ def parse(word: str) -> str | float:
 def require_enough_data(
     value: str | float, name: str, num_episodes: int, horizon: int, num_states: int
 ) -> None:
-    """Raise a ValueError if the share in eq. (4) or the bound in eq. (5) does not allow the data.
+    """Raise a ValueError if a data set has too few episodes for the baseline `value`.
 
-    The share of E[g] must be at least one half, and the bound of |H_nn| at most one half. `name` is
+    The share in eq. (4) must be at least 1/2, and the bound in eq. (5) at most 1/2. `name` is
     the name of the setting that holds the number of episodes. The function trusts its arguments.
     """
     if value == "linear":

@@ -23,9 +23,10 @@ def _check_exact(estimator: str | None) -> None:
 
 
 def _check_one_stage(settings: Settings, words: dict[str, Any]) -> None:
-    """Raise a ValueError if a setting of the inner steps is given and there is no inner step.
+    """Raise a ValueError if a setting needs an inner step, but a trial has no inner step.
 
-    It is an `Unsupported` if no setting can change that, because a trial has a single episode.
+    If a trial has a single episode, no setting can add an inner step. Then the error is
+    `Unsupported`, which is a ValueError.
     """
     needed, got, demand = "an inner step", "inner_steps 0", require
     if settings.adaptation.family.num_episodes == 1:

@@ -54,7 +54,7 @@ import numpy as np
 
 from metarl_min.basics.trees import Array
 
-CONTEXT = Context(prec=40, rounding=ROUND_HALF_EVEN)  # callers compute inside of it
+CONTEXT = Context(prec=40, rounding=ROUND_HALF_EVEN)  # callers compute in this context
 
 
 def decimals(numbers: Any) -> Array:
@@ -166,7 +166,7 @@ def weight_derivatives(rewards: Array, b: Decimal, scores: Array) -> dict[str, A
 
 
 class DifferentiatedStep(NamedTuple):
-    """What an inner step does, and how its result depends on its start."""
+    """The result phi_{k+1} of an inner step, and its derivatives in phi_k."""
 
     after: Array  # [S, A] phi_{k+1}
     jacobians: dict[str, Array]  # dphi_{k+1}/dphi_k [D, D] by the name of the weights
@@ -204,7 +204,7 @@ class Answers(NamedTuple):
     """Data sets D_0 .. D_{K-1}, and what the estimators answer on them."""
 
     data: list[DataSet]  # [K][N]
-    probability: Decimal  # enumeration (3) of these data sets, whose episodes have an order
+    probability: Decimal  # of D_0 .. D_{K-1}, if the order of the episodes counts
     path: list[Array]  # phi_0 .. phi_K
     R: Decimal
     v: Array  # [D] grad J(phi_K)

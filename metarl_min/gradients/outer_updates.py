@@ -58,7 +58,7 @@ class Outer(NamedTuple):
     update: Callable[[Settings, State, Trial, list[Any]], tuple[State, Info]]
     # (settings, state, trial, terms) -> (next state, report on the update)
     in_unit: Callable[[float], Outer] | None = None
-    # unit of the gradient -> the update for this unit; None if all units have the same update
+    # unit of the gradient -> the update for this unit; None if no default depends on the unit
 
 
 def _valid(
@@ -87,7 +87,7 @@ def _valid(
 
 @checked(_valid)
 class Settings(NamedTuple):
-    """The settings of `maml`, with functions in place of names, and without a missing default.
+    """The settings of `maml`, with functions in place of names, and with all defaults.
 
     TypeError or ValueError if a field has the wrong type or is out of range.
     """

@@ -21,9 +21,9 @@ USED = {  # the settings that have an effect on each update
 def _optimizer(maker: Callable[..., Optimizer], beta: float | None, unit: float) -> Optimizer:
     """Return the optimizer for rewards of this unit, with the default where beta is None.
 
-    Adam divides the gradient by the size of the gradient, so beta of Adam does not depend on the
-    unit. Only eps of Adam does. The other optimizers multiply the gradient by beta, so the default
-    of beta is divided by the unit.
+    Adam divides the gradient by its size plus eps. So beta of Adam does not depend on the unit, and
+    eps is a multiple of the unit. The other optimizers multiply the gradient by beta, so the
+    default of beta is divided by the unit.
     """
     if maker is adam:
         return adam(0.05 if beta is None else beta, eps=1e-8 * unit)
@@ -43,7 +43,7 @@ def _in_unit(
     if update is trpo:
         return trpo(0.01 if max_kl is None else max_kl)
     chosen = _optimizer(optimizer or adam, beta, unit)
-    # eps is computed from the unit. `outer_of_words` has no argument eps, so eps must be no word.
+    # `words` holds arguments of `outer_of_words`. eps is no such argument, so it is left out.
     made = ascent(chosen) if update is ascent else clipped(0.3 if clip is None else clip, chosen)
     return made._replace(words={name: x for name, x in made.words.items() if name != "eps"})
 

@@ -3,8 +3,8 @@
 The module trial_gradients has emaml, plain and fomaml. dice, loaded_dice, lvc and linearised_score
 differ from plain in the derivative of the weights of an inner step, estimator_weights (4)-(8).
 `traced` takes the inner steps of a trial with the weights of one estimator, and differentiates
-these steps with autograd. For plain no trace is needed: the chain of adjoints, adaptation (3), has
-the result that `traced` has with the weights of plain.
+these steps with autograd. The estimator plain needs no trace, because the chain of adjoints,
+adaptation (3), computes the same gradients.
 
 Reptile has no outer objectives. Its gradient is the sum of the inner gradients, reptile (1):
 
@@ -48,9 +48,10 @@ def traced(adaptation: Adaptation, trial: Trial, outer: Objectives, weights: Wei
     """
     M = len(trial.stages[0].rewards)
     stages = trial.stages[:-1]
+    # Each episode of a sampled data set has the count 1.
     data = [Data._make([stage, np.ones(stage.rewards.shape[:2])]) for stage in stages]
     # phi_0 = theta has no axis of tasks, but the inner step needs this axis. So phi_0 is copied for
-    # each task.
+    # each task. Autograd does not trace reference[k], which holds the values of phi_k.
     reference = [trees.broadcast_to_tasks(trial.path[0], M), *trial.path[1:]]
     ones = trees.map_leaves(np.ones_like, trial.path[0])
 

@@ -37,7 +37,7 @@ old probability. C(s,a) is the sum of the advantages over the visits of a pair, 
     Let clip be clip(ratio, 1 - eps, 1 + eps). If Adv > 0, the term of (5) is Adv min(ratio, clip),
     and min(ratio, clip) = min(ratio, 1 + eps). If Adv < 0, the term of (5) is Adv max(ratio, clip),
     and max(ratio, clip) = max(ratio, 1 - eps).
-    The ratio depends only on s and a, so the advantages of all visits are added first.
+    The ratio depends only on s and a, so the advantages of all visits can be added first.
 
 If pi = pi_old, the ratio is 1, and the gradient of the ratio is the gradient of log pi. So at the
 old theta, the gradient of (4) is the gradient of REINFORCE, objectives (3). (5) has the same
@@ -51,9 +51,9 @@ played stage k:
                                                              [Rothfuss et al. 2019, sec. 6]
     (8)  kl = mean over all visits of KL(pi_old || pi)(s)       [Schulman et al. 2015, eq. 14]
 
-If the terms of (7) are (4) with the advantages W_t + R_{>k}, then at the old theta, the gradient of
-(7) is the estimate of trial_gradients (2). ProMP (Rothfuss et al. 2019) differs from (5) in two
-ways: ProMP adds a penalty on the KL, and has ratios in the inner surrogates too.
+Let each term f_k be the surrogate (4) of stage k, with the advantages W_t + R_{>k}. Then at the old
+theta, the gradient of (7) is the estimate of trial_gradients (2). ProMP (Rothfuss et al. 2019)
+adds a penalty on the KL to (5), and has ratios in the inner surrogates too.
 """
 
 from collections.abc import Callable, Sequence
@@ -78,7 +78,7 @@ from metarl_min.mdps.policies import Policy, log_softmax
 class Info(NamedTuple):
     """A report on an update. A number is None if the update does not compute it."""
 
-    accepted: bool | None = None  # whether eq. (3) has found a new theta; if not, theta is the old
+    accepted: bool | None = None  # whether eq. (3) has found a new theta; if not, theta is kept
     improvement: float | None = None  # increase of the surrogate
     kl: float | None = None  # divergence between the old policies and the new policies, in nats
 
@@ -206,7 +206,7 @@ def _weighted_kl(logits: Any, reference: Array, weights: Array) -> Any:
 
 
 def _kl_terms(stages: Sequence[StageTables]) -> list[Callable[[Any, Array], Any]]:
-    """Return the term of each stage whose sum by eq. (7) is eq. (8)."""
+    """Return the term of each stage for kl. The sum of the terms, eq. (7), is then eq. (8)."""
     num_visits = sum(tables.visits.sum() for tables in stages)
     return [partial(_weighted_kl, weights=x.visits.sum(-1) / num_visits) for x in stages]
 
@@ -236,7 +236,7 @@ def clipped_update(
 ) -> tuple[Tree, Any, Info]:
     """Return theta, the state of the optimizer and a report after `num_epochs` ascents of eq. (5).
 
-    At the old theta all ratios are 1, so eq. (6) is there the sum of C+ and C-.
+    At the old theta all ratios are 1, so the value of eq. (6) is the sum of C+ and C-.
     """
     check_update(policy, trial, stages)
     instance("optimizer", optimizer, Optimizer)

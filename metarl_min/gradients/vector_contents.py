@@ -131,7 +131,7 @@ def _objectives(problem: SmallProblem, rows: list[Answers]) -> dict[str, Any]:
 
 
 def _data_sets(problem: SmallProblem, rows: list[Answers]) -> dict[str, Any]:
-    """Return what is known of every data set, each field with the leading axis [M]."""
+    """Return the fields of the M data sets, each field with the leading axis [M]."""
     shape = (len(rows), *problem.theta.shape)
 
     def field(name: str) -> list[Any]:

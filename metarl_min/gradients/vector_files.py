@@ -80,7 +80,7 @@ def _archive(arrays: dict[str, Array]) -> bytes:
 
 
 def _nested(arrays: dict[str, Array]) -> dict[str, Any]:
-    """Return the content of which `_arrays` made these arrays."""
+    """Return the content from which `_arrays` made these arrays."""
     content: dict[str, Any] = {}
     for name, array in arrays.items():
         *keys, last = name.split("/")
