@@ -2,7 +2,7 @@
 
 Iteration i = 1, 2, .. of a run draws its random numbers from `default_rng([seed, i])`, and `init`
 draws from `default_rng([seed, 0])`. A checkpoint therefore holds no generator. It holds the state,
-the number of iterations, and what made the state: the learner, its settings, its family and the
+the number of iterations, and the origin of the state: the learner, its settings, its family and the
 seed. A run that is resumed computes the same bits as a run that was never stopped, under one
 condition: the processor, the versions of the libraries and the number of threads of linear algebra
 (BLAS) are the same. Sums of rl2 and mann, for example, have other bits with another number of
@@ -46,7 +46,9 @@ def _to_json(value: Any) -> Any:
 
 
 def made_by(learner: Learner, seed: int) -> dict[str, Any]:
-    """Return what determines the states of a run, as JSON holds it.
+    """Return the learner, the settings, the family and the seed of a run, in types of JSON.
+
+    They determine all states of the run.
 
     >>> from metarl_min.learners.reptile import reptile
     >>> from metarl_min.tasks.bandits import bandit
@@ -69,7 +71,7 @@ def made_by(learner: Learner, seed: int) -> dict[str, Any]:
 
 
 def initial_checkpoint(learner: Learner, seed: int) -> Checkpoint:
-    """Return the learner before its first iteration. FloatingPointError if it is not finite."""
+    """Return the checkpoint before the first iteration. FloatingPointError if it is not finite."""
     instance("learner", learner, Learner)
     state = learner.init(np.random.default_rng([whole("seed", seed, 0, np.inf), 0]))
     first = Checkpoint(iteration=0, state=state, made_by=made_by(learner, seed))
@@ -127,7 +129,7 @@ def iterations(
 
 
 def no_report(iteration: int, info: Any) -> None:
-    """Do nothing: the `on_iteration` of a run that nobody watches."""
+    """Do nothing. This is the default of `on_iteration`."""
 
 
 def train(
@@ -170,9 +172,9 @@ def train_run(
     The directory receives about 20 checkpoints in all; each replaces the one before. Ctrl-C writes
     one more, of the last iteration that was completed.
 
-    ValueError if another process writes in the directory, if its checkpoint was made by another
-    learner, family, seed or other settings, if more than `num_iterations` are done, or if the
-    schedule of the learner is shorter.
+    ValueError if another process writes in the directory, or if its checkpoint was made by another
+    learner, family, seed or other settings. ValueError if more than `num_iterations` iterations are
+    done, or if the schedule of the learner is shorter.
     """
     instance("learner", learner, Learner)
     function("on_iteration", on_iteration)

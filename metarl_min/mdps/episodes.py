@@ -44,9 +44,10 @@ class Episodes(NamedTuple):
 
 
 def map_fields(function: Callable[..., Array], *records: Episodes) -> Episodes:
-    """Return the episodes whose fields are `function` of the same fields of the records.
+    """Apply `function` to each field of the records, and return the results as episodes.
 
-    `last_arrivals` are None if those of a record are None. The function trusts its arguments.
+    The arguments of `function` are the arrays of one field, one array for each record. The result
+    has `last_arrivals` only if all records have them. `map_fields` trusts its arguments.
     """
     fields = zip(*records, strict=True)
     return Episodes._make(None if any(x is None for x in xs) else function(*xs) for xs in fields)

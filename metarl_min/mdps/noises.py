@@ -54,9 +54,9 @@ def _checked_noise(rng: Rng, mean: Array, noise: Noise) -> Array:
 def check_noise(noise: Noise, mdp: MDP) -> Noise:
     """Return the function (rng, mean) -> rewards that a sampler calls for this noise.
 
-    For a noise of this file, the function checks nothing: the means of an MDP are finite, and for
-    `bernoulli` this call checks that they are in [0, 1]. For any other noise, the function checks
-    the rewards of each call.
+    For a noise of this file, the returned function checks nothing, because the means of an MDP are
+    finite. For `bernoulli`, `check_noise` itself checks that the means are in [0, 1]. For any other
+    noise, the returned function checks the rewards of each call.
     """
     require(callable(noise), "noise must be a function (rng, mean) -> rewards", noise)
     if noise is bernoulli and (mdp.reward.min() < 0 or mdp.reward.max() > 1):
