@@ -7,6 +7,7 @@ words               settings that are written as name=value
 files               files that are replaced in one step, and directories with one writer
 plugins             functions in files outside the package, by name
 trees               parameters as flat dicts of float arrays, each treated as one vector
+random_numbers      random numbers that all members of a population share
 optimizers          gradient ascent, momentum and Adam
 vectors             numbers, arrays and trees as vectors; functions that are called with copies
 noise               the size of the errors in the values of a function

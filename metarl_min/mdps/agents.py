@@ -21,11 +21,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metarl_min.basics.arguments import function, generator, indices, instance, shaped, whole
+from metarl_min.basics.random_numbers import CommonRandomNumbers
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps.episodes import Episodes
 from metarl_min.mdps.mdp import MAX_COUNT
-from metarl_min.mdps.rollouts import CommonRandomNumbers, Sampler, arrive, first_states
+from metarl_min.mdps.rollouts import Sampler, arrive, first_states
 
 
 def _check(*functions: Any) -> tuple[Any, ...]:

@@ -25,12 +25,12 @@ The plain form, with loops, is `sample` of tests/plain_forms.py.
 """
 
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from metarl_min.basics import arguments
+from metarl_min.basics.random_numbers import CommonRandomNumbers
 from metarl_min.basics.trees import Array, Rng
 from metarl_min.mdps.episodes import Episodes
 from metarl_min.mdps.mdp import MAX_COUNT, MDP, absorbing, plain
@@ -83,28 +83,6 @@ def sampler(mdp: MDP, noise: Noise) -> Sampler:
         may_end=bool(ends.any()),
         noise=noise,
     )
-
-
-class CommonRandomNumbers(NamedTuple):
-    """A generator that draws the numbers of one member, and repeats them for all P members."""
-
-    rng: Rng
-    population: int  # P
-    axis: int  # along this axis, entries of member 0 come first, then entries of member 1, ..
-
-    def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
-        axis, P = self.axis % len(shape), self.population
-        before, after = shape[:axis], (shape[axis] // P, *shape[axis + 1 :])
-        # [.., n, ..] -> [.., 1, n ..] -> [.., P, n ..] -> [.., P n, ..]
-        return draw((*before, *after)).reshape(*before, 1, -1).repeat(P, axis).reshape(shape)
-
-    def random(self, shape: tuple[int, ...]) -> Array:
-        """Return numbers that are uniform on [0, 1)."""
-        return self._repeated(self.rng.random, shape)
-
-    def standard_normal(self, shape: tuple[int, ...]) -> Array:
-        """Return numbers that are normal with mean 0 and standard deviation 1."""
-        return self._repeated(self.rng.standard_normal, shape)
 
 
 def _invert(cumulative: Array, index: Array, u: Array) -> Array:

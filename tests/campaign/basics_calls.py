@@ -177,4 +177,5 @@ RESULTS = (
     "optimizers.Momentum", "optimizers.Moments", "words.Key", "conclusions.Claim",
     "conclusions.Lines", "finite_differences.Slope", "finite_differences.Measured", "noise.Level",
     "noise.Noise", "vectors.Point", "verdicts.Report",
+    "random_numbers.CommonRandomNumbers",
 )  # fmt: skip  # fmt: skip

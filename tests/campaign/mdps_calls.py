@@ -206,5 +206,4 @@ RESULTS = (
     "optimum.Optimum",
     "prepared_mdps.PreparedMDP",
     "rollouts.Sampler",
-    "rollouts.CommonRandomNumbers",
 )

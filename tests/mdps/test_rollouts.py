@@ -245,15 +245,6 @@ def test_a_population_that_is_not_announced_is_refused():
             rollouts.sample(np.random.default_rng(0), prepared, probs, 1, 1, population)
 
 
-def test_common_draws_repeat_what_one_member_draws():
-    for axis, shape, own in ((0, (6, 1), (2, 1)), (-1, (4, 6), (4, 2)), (1, (4, 3, 2), (4, 1, 2))):
-        common, alone = (np.random.default_rng(5) for _ in range(2))
-        for draw in ("random", "standard_normal"):
-            repeated = getattr(rollouts.CommonRandomNumbers(common, 3, axis), draw)(shape)
-            one = getattr(alone, draw)(own)
-            assert np.array_equal(repeated, np.concatenate([one] * 3, axis=axis))
-
-
 def test_the_same_seed_gives_the_same_episodes_and_another_seed_others():
     mdp, probs = random_mdp(3, 3, 2)
     first, again, other = (sample(mdp, probs, 5, 5, seed=seed) for seed in (1, 1, 2))

@@ -1,0 +1,28 @@
+"""Random numbers that all members of a population share."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from metarl_min.basics.trees import Array, Rng
+
+
+class CommonRandomNumbers(NamedTuple):
+    """A generator that draws the numbers of one member, and repeats them for all P members."""
+
+    rng: Rng
+    population: int  # P
+    axis: int  # along this axis, entries of member 0 come first, then entries of member 1, ..
+
+    def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
+        axis, P = self.axis % len(shape), self.population
+        before, after = shape[:axis], (shape[axis] // P, *shape[axis + 1 :])
+        # [.., n, ..] -> [.., 1, n ..] -> [.., P, n ..] -> [.., P n, ..]
+        return draw((*before, *after)).reshape(*before, 1, -1).repeat(P, axis).reshape(shape)
+
+    def random(self, shape: tuple[int, ...]) -> Array:
+        """Return numbers that are uniform on [0, 1)."""
+        return self._repeated(self.rng.random, shape)
+
+    def standard_normal(self, shape: tuple[int, ...]) -> Array:
+        """Return numbers that are normal with mean 0 and standard deviation 1."""
+        return self._repeated(self.rng.standard_normal, shape)
