@@ -109,13 +109,13 @@ class Info(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _directions(draw: Any, key: int, start: int, stop: int, D: int, dtype: Any) -> Array:
-    """Return the directions start .. stop - 1.
+    """Return the directions start .. stop - 1, rounded to numbers of `dtype`, as float64.
 
     The last result is cached: if there is no executor, `apply_update` needs the directions that
-    `members` has just drawn.
+    `members` has just drawn. Both compute with them in float64.
     """
     e: Array = draw(key, np.arange(start, stop), D)
-    return e.astype(dtype)
+    return e.astype(dtype, copy=False).astype(float, copy=False)
 
 
 def members(search: Search, theta: Tree, key: int, start: int, stop: int) -> Tree:
@@ -125,9 +125,9 @@ def members(search: Search, theta: Tree, key: int, start: int, stop: int) -> Tre
     first, last = indices[0], indices[-1]
     e = _directions(search.directions, key, first, last + 1, len(vector), vector.dtype)
     with np.errstate(over="ignore"):  # `trees.check` refuses a number that the dtype cannot hold
-        steps = (search.sigma * e.astype(float)).astype(e.dtype)  # computed once for both signs
+        steps = (search.sigma * e).astype(vector.dtype)  # computed once for both signs
         rows = steps.take(indices - first, axis=0)  # a copy, [stop - start, D]
-        rows *= signs[:, None].astype(e.dtype)
+        rows *= signs[:, None].astype(rows.dtype)
         rows += vector  # theta + sigma s e_i
     # If the sum of the squares is finite, all entries are finite. One sum is a faster test.
     is_finite = math.isfinite(np.vdot(rows, rows))
