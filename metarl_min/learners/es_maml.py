@@ -100,21 +100,32 @@ def _init(rng: Rng, *, adaptation: Adaptation) -> Tree:
     return trees.map_leaves(np.float32, theta)
 
 
+def _with_axis_of_tasks(thetas: Tree) -> Tree:
+    """Return the parameters of the policy, each leaf [P, 1, ..]."""
+    return {name: x[:, None] for name, x in thetas.items() if name != "log2_alpha"}
+
+
 def _trial(
-    rng: Rng,
-    thetas: Tree,
-    tasks: MDP,
-    greedy: bool = False,
-    *,
-    adaptation: Adaptation,
+    rng: Rng, thetas: Tree, tasks: MDP, greedy: bool = False, *, adaptation: Adaptation,
     play_trial: Callable[..., Episodes],
-) -> Episodes:
+) -> Episodes:  # fmt: skip
     sampler = rollouts.sampler(tasks, adaptation.family.reward_noise)
-    theta = {name: x[:, None] for name, x in thetas.items() if name != "log2_alpha"}
+    theta = _with_axis_of_tasks(thetas)
     # The leaf log2_alpha is [P, 1], so alpha is [P, 1]: the axis of length 1 stands for the tasks.
     alpha = adaptation.alpha * 2.0 ** thetas["log2_alpha"]
     sample = trials.sample_greedily if flag("greedy", greedy) else rollouts.sampled_episodes
     return play_trial(generator("rng", rng), adaptation, sampler, theta, alpha, sample)
+
+
+def _returns_without_steps(
+    rng: Rng, thetas: Tree, tasks: MDP, unit: float, *, adaptation: Adaptation
+) -> Array:
+    """Return the returns of the episodes of `_trial` if K = 0: theta plays all of them."""
+    family, P = adaptation.family, players.num_members(thetas)
+    sampler = rollouts.sampler(tasks, family.reward_noise)
+    probs = policies.softmax(adaptation.policy.logits(_with_axis_of_tasks(thetas)))
+    N, T = family.num_episodes, family.horizon
+    return rollouts.sampled_returns(rng, sampler, probs, N, T, P, unit)
 
 
 def adapting_player(
@@ -124,10 +135,13 @@ def adapting_player(
 
     `play_trial` is `by_gradient` or `by_hill_climbing`.
     """
+    is_fixed = adaptation.inner_steps == 0
+    returns = partial(_returns_without_steps, adaptation=adaptation) if is_fixed else None
     return Player(
         family=adaptation.family,
         init=partial(_init, adaptation=adaptation),
         trial=partial(_trial, adaptation=adaptation, play_trial=play_trial),
+        returns=returns,
     )
 
 

@@ -96,6 +96,17 @@ def test_the_returns_of_a_key_are_means_over_its_tasks():
     assert players.num_members({"x": np.zeros((6, 2))}) == 6
 
 
+def test_a_player_may_return_its_returns_without_episodes():
+    def returns(rng, thetas, tasks, unit):
+        return thetas["x"][:, :1, None] * tasks.initial[:, :1] / unit + np.arange(3)
+
+    player = toy_players.toy_player(small_grid(), toy_players.flat_trial)._replace(returns=returns)
+    tasks = player.family.sample(np.random.default_rng([3, players.TASK_STREAM]), 5)
+    got = players.mean_returns(player, {"x": np.array([[2.0], [4.0]])}, 3, 5, unit=0.5)
+    mean = tasks.initial[:, 0].mean()
+    assert_allclose(got, [[4 * mean + n for n in range(3)], [8 * mean + n for n in range(3)]])
+
+
 TOY = toy_players.toy_player(small_grid(), toy_players.linear_trial)
 X = {"x": np.array([[1.0, 0.0], [0.0, 1.0]])}
 
@@ -151,6 +162,7 @@ def test_one_member_needs_parameters_and_a_generator(wrong, error, rule):
         ({"family": None}, "family must be of type Family, got NoneType"),
         ({"init": {}}, "init must be a function, got {}"),
         ({"trial": "rl2"}, "trial must be a function, got 'rl2'"),
+        ({"returns": 3.0}, "returns must be a function, got 3.0"),
     ],
 )
 def test_a_player_is_valid_from_the_moment_it_exists(wrong, rule):

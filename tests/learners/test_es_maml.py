@@ -52,11 +52,15 @@ def test_a_member_adapts_as_maml_does(name):
 
 
 @pytest.mark.verifies("es_maml.1")
-def test_the_fitness_is_the_return_of_all_stages():
-    player = module.adapting_player(resolve(GRID))
+@pytest.mark.parametrize("inner_steps", [None, 0])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_fitness_is_the_return_of_all_stages(name, inner_steps):
+    """Without inner steps, the player returns its returns, and makes no episodes."""
+    player = module.adapting_player(resolve(FAMILIES[name], inner_steps=inner_steps))
+    assert (player.returns is None) == (inner_steps is None)
     thetas = different_members(player)
     returns = players.mean_returns(player, thetas, 11, 3)
-    tasks = GRID.sample(rng([11, 0]), 3)
+    tasks = FAMILIES[name].sample(rng([11, 0]), 3)
     episodes = player.trial(rng([11, 1]), thetas, tasks)
     assert_allclose(returns.sum(-1), episodes.rewards.sum((2, 3)).mean(1), rtol=1e-13)
 

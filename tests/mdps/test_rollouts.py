@@ -11,9 +11,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from problems import RANDOM_START, REWARD_BY_ARRIVAL, SLIP, TRAP, always, corridor, one_state
 
-from metarl_min.mdps import rollouts
+from metarl_min.mdps import policies, rollouts
 from metarl_min.mdps.mdp import MDP
 from metarl_min.mdps.rollouts import Episodes
+from metarl_min.tasks.gridworlds import gridworld
 
 NEARLY_ONE = float(np.nextafter(1, 0))
 assert_mean = partial(within_five_errors, largest_error=0.03)
@@ -243,6 +244,52 @@ def test_a_population_that_is_not_announced_is_refused():
     for population in (0, -1):
         with pytest.raises(ValueError, match="population must be"):
             rollouts.sample(np.random.default_rng(0), prepared, probs, 1, 1, population)
+
+
+@pytest.mark.parametrize("population", [None, 4])
+@pytest.mark.parametrize(
+    ("noise", "ends"),
+    [
+        (rollouts.deterministic, False),
+        (rollouts.deterministic, True),
+        (rollouts.bernoulli, True),
+        (rollouts.gaussian, True),
+        (partial(rollouts.gaussian, std=0.5), False),
+        (lambda rng, mean: mean + rng.random(mean.shape), True),
+    ],
+)
+def test_returns_are_sums_of_the_rewards_of_the_episodes(noise, ends, population):
+    batch = random_batch(1, 3, 3, 2)[0]
+    batch = batch._replace(reward=np.abs(batch.reward) / np.abs(batch.reward).max())
+    if ends:
+        batch = MDP(*(np.broadcast_to(x, (3, *x.shape)).copy() for x in corridor()))
+    prepared, axes = rollouts.sampler(batch, noise), () if population is None else (population,)
+    probs = np.random.default_rng(0).dirichlet(np.ones(2), (*axes, 1, 3))
+    returns, episodes = (
+        play(np.random.default_rng(5), prepared, probs, 2, 6, population, *unit)
+        for play, unit in ((rollouts.sampled_returns, [4.0]), (rollouts.sampled_episodes, []))
+    )
+    assert returns.shape == (*axes, 3, 2) and len(np.unique(returns)) > 1
+    assert np.array_equal(4 * returns, episodes.rewards.sum(-1))  # 4 is a power of two
+    assert episodes.alive.all() != ends
+
+
+def test_returns_of_grids_equal_the_sums_of_episodes_greedily_and_not():
+    family = gridworld(size=3, horizon=9, terminate=1, episodes=2)
+    prepared = rollouts.sampler(family.sample(np.random.default_rng(0), 5), family.reward_noise)
+    probs = np.random.default_rng(1).dirichlet(np.ones(5), (4, 1, 9))
+    for policy in (probs, policies.greedy(probs)):
+        arguments = prepared, policy, 2, 9, 4
+        returns = rollouts.sampled_returns(np.random.default_rng(2), *arguments, unit=3.0)
+        rewards = rollouts.sample(np.random.default_rng(2), *arguments).rewards
+        assert np.allclose(3 * returns, rewards.sum(-1), rtol=1e-14, atol=1e-14)
+
+
+def test_the_policy_of_the_caller_is_not_changed():
+    for probs in (np.array([[0.25, 0.75]]), np.array([[1.0]])):
+        before = probs.copy()
+        sample(one_state([0.0] * probs.size), probs, 3, 2)
+        assert np.array_equal(probs, before)
 
 
 def test_the_same_seed_gives_the_same_episodes_and_another_seed_others():
