@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 1. Tasks, trials and the ceiling
 #
-# A *family* is a distribution over tasks. A player meets one task of the family, which it does not
-# know, and plays a *trial*: a fixed number of episodes on this task. All rewards of the trial
-# count, also the rewards of the first episodes. So a good player must learn the task quickly.
+# A *family* is a distribution over tasks. A player meets one task of the family, and does not know
+# which task it is. It plays a *trial*: a fixed number of episodes on this task. All rewards of the
+# trial count, also the rewards of the first episodes. So a good player must learn the task quickly.
 #
 # In this chapter a task is a bandit with two arms. An episode is one pull of an arm. An arm pays 1
 # with an unknown probability, which is called its mean, and it pays 0 otherwise. The two means are
@@ -21,11 +21,12 @@ print(tasks.reward[:, 0, :, 0].round(2))
 # %% [markdown]
 # ## The best player of two pulls
 #
-# How much can a player earn that does not know the means? With two pulls the answer is short. The
-# first pull pays 1/2 on average. If it paid 1, the posterior mean of this arm is 2/3, and the
-# player pulls the arm again. If it paid 0, the posterior mean of this arm is 1/3. Then the player
-# pulls the other arm, whose mean is still 1/2. The program below adds this up. The function `solve`
-# computes the same number for any family that is small enough:
+# How much can a player earn if it does not know the means? With two pulls the answer is short. The
+# first pull pays 1/2 on average. The prior of a mean is uniform, so after n pulls with k wins the
+# posterior mean is (1 + k) / (2 + n). If the first pull paid 1, the posterior mean of its arm is
+# 2/3, and the player pulls this arm again. If it paid 0, the posterior mean is 1/3. Then the player
+# pulls the other arm, whose posterior mean is still 1/2. The program below adds this up. The
+# function `solve` computes this number for any family that is small enough:
 
 # %%
 from metarl_min.ceilings.bayes_optimal import solve
@@ -55,11 +56,11 @@ assert abs(ceiling.value - 6.021786) < 5e-7
 # %% [markdown]
 # ## A score that means the same in every family
 #
-# The score of a player is its place between the random player and the ceiling, evaluation (1). A
-# random player has the score 0, and the Bayes-optimal player has the score 1. Three classical
-# players show the scale. *Greedy* pulls the arm with the largest posterior mean. *Thompson
-# sampling* draws a task from the posterior, and pulls the best arm of this task. *UCB1* prefers
-# arms that were pulled rarely.
+# The score of a player is (return - random) / (ceiling - random), evaluation (1). In this formula,
+# random is the return of the random player. So the random player has the score 0, and the
+# Bayes-optimal player has the score 1. Three classical players show the scale. *Greedy* pulls the
+# arm with the largest posterior mean. *Thompson sampling* draws a task from the posterior, and
+# pulls the best arm of this task. *UCB1* prefers arms that were pulled rarely.
 
 # %%
 from metarl_min import evaluation
@@ -108,5 +109,5 @@ plt.show()
 # %% [markdown]
 # ## Modules, assignments, case files
 #
-# `ceilings/bayes_optimal` and `evaluation` are the modules of this chapter. `examples/own_family.py`
-# defines a family of its own, with an exact ceiling.
+# `ceilings/bayes_optimal` and `evaluation` are the modules of this chapter.
+# `examples/own_family.py` defines a family of its own, with an exact ceiling.

@@ -23,8 +23,8 @@ assert abs(J - 0.464278) < 5e-7
 # %% [markdown]
 # ## The gradient by hand
 #
-# The derivative of pi(a) in z(a) is pi(a) (1 - pi(a)), and in another logit z(b) it is -pi(a)
-# pi(b). So the gradient of J in z(a) is
+# J is the sum of pi(b) mean(b) over all arms b. The derivative of pi(b) in z(a) is -pi(a) pi(b),
+# and if b is a, it is larger by pi(a). So the derivative of J in z(a) is pi(a) mean(a) - pi(a) J:
 #
 #     pi(a) (mean(a) - J).
 #
@@ -44,10 +44,10 @@ assert np.abs(gradient - differences).max() < 1e-9
 # %% [markdown]
 # ## The same from the library, for any MDP
 #
-# A bandit is an MDP with one state whose episodes have one step. The library computes J and its
-# gradient for every finite MDP with the same two lines. In a longer episode the advantage of an
-# action also contains what happens later, values (1), and states count as often as they are
-# visited, values (4). This is the policy-gradient theorem.
+# A bandit is an MDP with one state, and its episodes have one step. The library computes J and its
+# gradient for every finite MDP in the same way. In a longer episode the advantage of an
+# action also contains the later rewards, values (1). The gradient is a sum over the steps, and each
+# step is weighted by the probability of its state, values (4). This is the policy-gradient theorem.
 
 # %%
 from metarl_min.gradients.objectives import expected_return_objective
@@ -105,10 +105,10 @@ plt.show()
 
 # %% [markdown]
 # Sixty steps are many. A player that meets a new task has no time for sixty steps: it has a
-# handful of episodes. The next chapter asks from which logits *one* step leads far.
+# few episodes. The next chapter asks from which logits *one* step leads to a large return.
 #
 # ## Modules, assignments, case files
 #
-# `mdps/values` and `gradients/objectives` derive these gradients. The assignments `hw2` and `hw3` of
-# `examples/coursework` ask for them. The case file `bandit_does_not_learn.py` shows a program in which
-# only one of six parameter arrays has a gradient.
+# `mdps/values` and `gradients/objectives` derive these gradients. The assignments `hw2` and `hw3`
+# of `examples/coursework` ask for them. The case file `bandit_does_not_learn.py` shows a program in
+# which only one of six parameter arrays has a gradient.

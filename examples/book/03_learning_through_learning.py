@@ -78,9 +78,9 @@ assert abs(without_hessian[1] / by_hand[1] - 0.947) < 5e-4
 #
 # With more steps and more states the Hessian is too large to write out. The product of a Hessian
 # and a vector is enough, and it costs about as much as a gradient. The library first takes all
-# steps, and stores what it computes (`gradients/forward_passes`). Then it goes back from the last
-# step to the first, with one product for each step. The library has three ways to compute the
-# gradient, and each differs from the result by hand by less than 1e-14:
+# steps, and stores the results (`gradients/forward_passes`). Then it goes back from the last step
+# to the first, with one product for each step. The library has three ways to compute the gradient.
+# Their results differ from `by_hand` by less than 1e-14:
 
 # %%
 from metarl_min.gradients import adaptation
@@ -124,10 +124,10 @@ assert learned > uniform + 0.2
 # A start can hold only what the tasks have in common. If every arm could be the good one, the
 # uniform start would be the best start, and there would be nothing to learn.
 #
-# With three arms all policies fit into a triangle: a corner is the policy that always pulls one
-# arm. The picture shows five inner steps of both tasks, if arm 0 or arm 1 is the good one. From the
-# uniform start, the steps also have to lead away from arm 2. From the start that MAML has learned,
-# all steps go along the edge between the two candidates.
+# With three arms, each policy is a point of a triangle: a corner is the policy that always pulls
+# one arm. There are two tasks: arm 0 is good in the first, and arm 1 in the second. The picture
+# shows five inner steps on each task. From the uniform start, the steps also have to lead away from
+# arm 2. From the start that MAML has learned, all steps go along the edge between arm 0 and arm 1.
 
 # %% mystnb={"image": {"alt": "Two triangles of policies. From the uniform start in the centre, the paths of two tasks bend towards arm 0 and arm 1, and after five steps both are still away from their corner. From MAML's start, which is the middle of the edge between arm 0 and arm 1, both paths run along this edge and end nearer to their corners."}}
 from metarl_min.reports import simplex_pictures
@@ -166,7 +166,7 @@ simplex_pictures.draw(paths, ["arm 0 is good", "arm 1 is good"])
 #
 # ## Modules, assignments, case files
 #
-# `gradients/adaptation` derives the gradient through the inner steps. The assignments `hw4` and `hw5`
-# ask for it. These case files belong to this chapter: `second_derivatives.py`,
+# `gradients/adaptation` derives the gradient through the inner steps. The assignments `hw4` and
+# `hw5` ask for it. These case files belong to this chapter: `second_derivatives.py`,
 # `several_inner_steps.py`, `before_or_after.py`, `reptile_and_fomaml.py` and
 # `first_order_meta_sgd.py`.

@@ -41,12 +41,13 @@ assert abs(limit - 0.503087) < 5e-7
 #
 # ## Two estimators of one gradient
 #
-# F_N depends on theta in two ways. First, the same data lead from another theta to another phi(D).
-# The chain rule of chapter 3 gives this part of the gradient. Second, another theta pulls other
-# arms, so the probabilities of the data change. A program that differentiates only the step
-# computes the first part, which is called *plain* here. The second part is the *score term*,
-# trial_gradients (2): it makes an action more probable if the data with this action lead to a
-# better phi. The sum of both parts is called *emaml*.
+# F_N depends on theta in two ways. First, if theta changes and the data D stay the same, phi(D)
+# changes. The chain rule of chapter 3 gives this part of the gradient. Second, if theta changes,
+# the policy pulls other arms, so the probabilities of the data change. A program that
+# differentiates only the step computes the first part, which is called *plain* here. The second
+# part is the *score term*, trial_gradients (2): the derivative of the log-probability of the data,
+# multiplied by the return J(phi(D)). It makes an action more probable if the data with this action
+# lead to a better phi. The sum of both parts is called *emaml*.
 #
 # An estimator is a random number, so we look at its mean over all data sets:
 
@@ -66,8 +67,8 @@ for N, (exact, moments) in table.items():
 #
 # ## Bias or variance
 #
-# The score term multiplies a score by a whole return, so it has a large variance. The larger the
-# variance is, the more estimates one must average. An average over many tasks has one estimate for
+# The score term is a sum over all N pulls, multiplied by a whole return. So it has a large
+# variance, and one must average many estimates. An average over many tasks has one estimate for
 # each task. With few tasks, plain has the smaller error in spite of its bias:
 
 # %%
@@ -81,9 +82,9 @@ assert table[16].moments["emaml"].variance > 100 * table[16].moments["plain"].va
 # %% [markdown]
 # ## Is my own estimator right?
 #
-# The function `check_meta_gradient` checks an estimator that you write. It compares the mean of your
-# estimator with the exact gradient. If the two differ, it looks for a known mistake. Here the score
-# term is divided by the number of episodes, which is a mistake:
+# The function `check_meta_gradient` checks an estimator that you write. It compares the mean of
+# your estimator with the exact gradient. If the two differ, it looks for a known mistake. Here the
+# score term is divided by the number of episodes, which is a mistake:
 
 # %%
 from metarl_min.basics import trees

@@ -63,9 +63,9 @@ assert stays[paid].mean() > stays[~paid].mean() + 0.1
 
 # %% [markdown]
 # The Bayes-optimal player stays after a win, because the posterior mean 2/3 is above 1/2, and it
-# leaves after a loss, because 1/3 is below 1/2 (chapter 1). To do this, the memory must contain
-# something of the posterior. A recording agent keeps the memory from which each pull was chosen. In
-# the first picture, a row is a hidden unit, and a column is the memory at one pull.
+# leaves after a loss, because 1/3 is below 1/2 (chapter 1). To do this, the memory must contain a
+# part of the posterior. A recording agent stores the memory of the network at each pull. In the
+# first picture, a row is a hidden unit, and a column is the memory at one pull.
 
 # %% mystnb={"image": {"alt": "The 16 hidden units of RL^2 at the five pulls of one trial. Below each column stand the arm and the reward of the pull before. Many units keep their sign through the trial, and some change after a reward."}}
 from metarl_min.memory import recurrent_agents, recurrent_policies
@@ -88,12 +88,12 @@ mixed = int(np.argmin(abs(rewards.mean(1) - 0.5)))  # a trial with wins and loss
 memory_pictures.units(memories[:, mixed], actions[mixed], rewards[mixed])
 
 # %% [markdown]
-# How does the memory depend on the posterior? A memory has 16 numbers. The next cell computes two
-# coordinates of each memory, in the two directions in which the memories differ most,
-# memory_pictures (1). Then it fits a linear function of the two coordinates to a number of the exact
-# posterior: the posterior mean of arm 1, minus that of arm 0. The result is the share of the
-# variance that the fit explains. The untrained network is the control. Its memory also depends on
-# the history.
+# How does the memory depend on the posterior? A memory has 16 numbers. The next cell computes its
+# first two principal components: its coordinates in the two directions in which the memories differ
+# most, memory_pictures (1). Then it fits a linear function of the two components to the posterior
+# difference: the exact posterior mean of arm 1, minus that of arm 0. The result is the share of the
+# variance of this difference that the fit explains. The untrained network is the control, because
+# its memory also depends on the history.
 
 # %%
 
@@ -122,9 +122,9 @@ print(f"explained by two components: trained {trained:.0%}, untrained {untrained
 assert trained > 0.5 and untrained < 0.1
 
 # %% [markdown]
-# After training, the main directions of the memory contain most of this number. Before training,
-# they contain nearly nothing of it. In the second picture a point is a memory of the trained
-# network, and its shade is the number of the posterior.
+# After training, the two components explain most of the posterior difference. Before training, they
+# explain nearly nothing of it. In the second picture a point is a memory of the trained network,
+# and its shade is the posterior difference.
 
 # %% mystnb={"image": {"alt": "The memories of 500 trials as points of a plane. The shade of the points changes from one side to the other: dark points, after which arm 0 is better according to the posterior, lie on one side, and light points, after which arm 1 is better, lie on the other side."}}
 difference = posterior_differences(actions, rewards).ravel()
@@ -137,8 +137,8 @@ memory_pictures.components(memories[1:].reshape(-1, 16), difference, label)
 # ## A learning curve that proves nothing
 #
 # The reward of RL^2 rises from pull to pull. But this does not prove that training was good: a poor
-# player that tries each arm and keeps the better one also has a rising curve. What proves it is the
-# score, beside the score 0 of the same network before training.
+# player that tries each arm and keeps the better one also has a rising curve. The score shows that
+# training was good: before training, the same network has a score near 0.
 
 # %% mystnb={"image": {"alt": "Score of RL^2 over 300 iterations of training, from 0 to nearly 0.9. A dashed line at 1 is the ceiling."}}
 from matplotlib import pyplot as plt

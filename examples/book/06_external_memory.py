@@ -47,7 +47,8 @@ assert answer[1] > 0.99
 # A new record should not overwrite an old one that is still needed. The *usage* of a row grows if
 # the row is read or written, and decays otherwise, addressing (12). A new record is written to the
 # least used row, addressing (7). A record that was just read can also be changed in its own row. A
-# gate between 0 and 1 chooses between the two rows, addressing (8).
+# gate chooses between the two rows, addressing (8): 0 is the least used row, and 1 is the row that
+# was read.
 
 # %%
 usage, last_reading = np.array([0.9, 0.2, 0.6]), np.array([0.0, 0.0, 1.0])
@@ -85,9 +86,9 @@ assert abs(total.mean() - ceiling.value) < error
 #
 # The learner MANN is RL^2 with an external memory beside its network. On the default family
 # `contextual` the median scores over five seeds are .912 for MANN and .510 for RL^2. The page "More
-# results" has these scores. This training takes minutes. So this chapter only shows the memory
-# before training: the shapes of its arrays. `examples/reading_and_writing.py` trains a smaller
-# network, and draws which rows it writes and reads.
+# results" has these scores. The training takes minutes, so this chapter only shows the shapes of
+# the arrays of the memory. `examples/reading_and_writing.py` trains a smaller network, and draws
+# which rows it writes and reads.
 
 # %%
 from metarl_min.memory import external_memory

@@ -10,8 +10,9 @@
 # Draw a random direction e. Compute the fitness of the parameters plus sigma e, and of the
 # parameters minus sigma e. The difference of the two says whether e is a good direction. An
 # *evolution strategy* multiplies each direction by its difference, and averages over the
-# directions, search_gradients (3). The mean of this estimate is the gradient of a smoothed fitness,
-# search_gradients (1). The fitness here is F of chapter 3, the return after one gradient step.
+# directions, search_gradients (3). The mean of this estimate is the gradient of the smoothed
+# fitness, search_gradients (1): the mean fitness of the changed parameters. The fitness here is F
+# of chapter 3, the return after one gradient step.
 
 # %%
 import numpy as np

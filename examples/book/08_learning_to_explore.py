@@ -6,8 +6,8 @@
 # limit of its own. This chapter shows four limits, three of them with exact numbers.
 #
 # This is a trial of a learner that adapts, with ten pulls and two inner steps. All ten rewards
-# count, also the rewards of stage 0, in which the learner knows nothing about its task. So the start
-# should earn rewards, and it should also give the inner step data that tell the task.
+# count, also the rewards of stage 0, in which the learner knows nothing about its task. So the
+# policy of the start should earn rewards, and also collect data that show which task it is.
 
 # %% mystnb={"image": {"alt": "The time line of a trial of ten pulls. Pulls 1 to 3 are stage 0, played with the parameters phi 0. Inner step 1 leads to stage 1, pulls 4 to 6. Inner step 2 leads to stage 2, pulls 7 to 10."}}
 from metarl_min.gradients.adaptation_settings import adaptation as settings_of_adaptation
@@ -57,9 +57,9 @@ grid_policies.draw(5, walks, start=12, goal=4)
 # ## A start holds only what the tasks have in common
 #
 # MAML learns one start for all tasks. Arms are *exchangeable* if every arm is equally likely to be
-# the best one. Then the gradient at the uniform policy is zero, and meta-training finds nothing. In
-# the first family below, one of the first two arms of four is good. In the second family, any of
-# the four may be good.
+# the best one. Then the gradient at the uniform policy is zero by symmetry, and training does not
+# change this start. In the first family below, one of the first two arms of four is good. In the
+# second family, any of the four may be good.
 
 # %%
 from metarl_min.tasks.bandits import bandit_mdps
@@ -82,8 +82,7 @@ print(f"gain by meta-training: {shared:.3f} if two arms may be good, {exchangeab
 assert shared > 0.2 and abs(exchangeable) < 1e-12
 
 # %% [markdown]
-# In the second family the gradient at the uniform start is zero by symmetry, so training does not
-# change the start. The algorithm is right: the tasks have nothing in common that a start could
+# The algorithm is right: the tasks of the second family have nothing in common that a start could
 # hold.
 #
 # ## Without the score term, exploration is not rewarded
@@ -115,10 +114,10 @@ print({name: round(float(x), 6) for name, x in slopes.items()})
 assert np.allclose([slopes["plain"], slopes["emaml"]], [-0.026248, 0.021351], atol=5e-7)
 
 # %% [markdown]
-# Both numbers are means of an estimator: they estimate the derivative of the return after the step
-# in the logit of arm 1, the informative arm. They have different signs. The mean of emaml is the
-# exact derivative, so a player should pull this arm more often. A learner with plain learns to
-# avoid it.
+# Both estimators estimate the same derivative: the derivative of the adapted return in the logit of
+# arm 1, the informative arm. Their means have different signs. The mean of emaml is the exact
+# derivative. It is positive, so a player should pull this arm more often. A learner that uses plain
+# learns to avoid it.
 #
 # ## A policy with a memory can become deterministic too early
 #

@@ -9,8 +9,9 @@
 #
 # The budgets differ. On the families, the learners had the short budgets of `compare`, which are
 # some seconds for each learner. On the applications, a training had 4 to 70 times as many
-# iterations. So a row of a family and a row of an application must not be compared. The score of a
-# learner belongs to its median seed, of three seeds on a family and of five on an application.
+# iterations as in `compare`. So a row of a family and a row of an application must not be compared.
+# The score of a learner is the score of its median seed. A learner had three seeds on a family, and
+# five on an application.
 
 # %%
 import json
@@ -61,9 +62,9 @@ for name, scores in rows.items():
 # ## What the table says
 #
 # **If you know the prior or the candidate tasks, you often need no meta-learning.** In eight of the
-# ten rows the best player that is not trained is first or second. In seven of these
-# rows, it is given the prior or the candidate tasks, so it need not learn them. In the two exceptions,
-# `gaussian` and `correlated`, this player is Thompson sampling or UCB1.
+# ten rows the best player that is not trained is first or second. In seven of these eight rows, it
+# is given the prior or the candidate tasks. In the eighth row, `driver`, it is the rule of thumb.
+# In the other two rows, `gaussian` and `correlated`, it is Thompson sampling or UCB1.
 
 # %%
 ranks = {
@@ -77,7 +78,7 @@ assert sum(rank <= 2 for rank in ranks.values()) == 8
 # **With a simulator and a long training, choose rl2.** In the four applications rl2 is the best
 # learner, with a score of at least 0.95. It needs no list of tasks, no prior, and no rule that is
 # written by hand. But with the short budgets of the six families, a learner that adapts is ahead of
-# rl2 in every row, and on `correlated` and `mdp` rl2 has learned next to nothing.
+# rl2 in every row, and on `correlated` and `mdp` rl2 has learned almost nothing.
 
 # %%
 applications = [name for name in rows if name not in families and not name.endswith("*")]
@@ -91,15 +92,15 @@ assert max(table["correlated"]["remember"][0], table["mdp *"]["remember"][0]) < 
 
 # %% [markdown]
 # **With a short training, choose MAML or one of its relatives.** They are never the best in an
-# application, but the score of the best of them lies between 0.60 and 0.85 there. On the grid they
-# are ahead of all other players, after some seconds of training. In every row, the better of the
+# application, but the best of them scores between 0.60 and 0.85. On `gridworld` the best of them is
+# ahead of all other players, after some seconds of training. In every row, the better of the
 # two first-order learners, fomaml and reptile, is at most 0.1 behind maml. They are simpler, so
 # begin with one of them.
 #
 # **If you want to read what was learned, evolve a rule.** `evolved_rule` has six numbers. It is the
 # best learner on four of the six families, and on `contextual` it scores as much as the
-# Bayes-optimal player. It fails where its formula does not fit: on the grid and for the robot it
-# scores less than 0.1.
+# Bayes-optimal player. It fails where its formula does not fit: on `gridworld` and `actuator_fault`
+# it scores less than 0.1.
 
 # %%
 for name in applications:

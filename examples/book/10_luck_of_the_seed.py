@@ -7,9 +7,10 @@
 # a second for each training. The trained player plays 2,000 fresh trials. No seed is left out,
 # and no checkpoint is picked.
 #
-# The trainings take longer than a chapter may take, so their results lie in `luck.json` beside
-# this file. This command makes the file. A run that was stopped goes on where it was, and a
-# larger number of seeds adds seeds to the same lines:
+# The trainings take longer than a chapter may take, so their results are in `luck.json` beside
+# this file. This command writes a line of `runs/luck.jsonl` for each training, and makes
+# `luck.json` from all lines. If the command was stopped, it continues after the last line. With a
+# larger number of seeds, it adds lines:
 #
 # ```
 # python examples/benchmarks/luck.py runs/luck.jsonl --seeds 50 --summary examples/book/luck.json
@@ -41,31 +42,32 @@ for family in short:
 
 # %% [markdown]
 # The score is `score_pdl` of chapter 1: 0 is the random player, and 1 is the Bayes-optimal
-# player. In the picture, each mark is a seed. At the right of each row stands what its players
-# do.
+# player. In the picture, each mark is a seed. The text at the right of a row says what the
+# players of the row do.
 #
 # ## A name for each end
 #
-# A low score does not say what went wrong. So each trained player gets a name, by what it plays
-# in its trials and not by what it earns. On a bandit, the first name that fits counts:
+# A low score does not say what went wrong. So each trained player gets a name. The name depends
+# on its actions, and not on its rewards. A player of a bandit gets the first name that fits:
 #
 # | name | what the player does |
 # |---|---|
 # | one arm | at least 80 % of all pulls are pulls of one arm |
-# | a fixed order | after a win and after a loss, the chance to stay with the arm differs by less than 0.15 |
+# | a fixed order | its chance to stay with an arm is less than 0.15 larger after a win than after a loss |
 # | an arm is dropped | one of the arms with the largest prior mean gets less than 2 % of the pulls |
 # | the last reward only | after a loss, the chance to stay hardly depends on the earlier rewards of the arm |
 # | each arm once | the first pulls try every arm, also if the first arm pays |
 # | it uses the record | none of these |
 #
-# On the grid the goal is one of the five cells of the right column:
+# On the grid the goal is one of the five cells of the right column. Again, the first name that fits
+# is the name of the player:
 #
 # | name | what the player does |
 # |---|---|
 # | it wanders | it spends most of its time outside of this column |
-# | one goal only | in the last episode it reaches one goal, and the others in less than 10 % of their trials |
-# | some goals only | it reaches some goal in less than 10 % of the trials with this goal |
-# | it forgets the goal | in 10 % or more of the trials in which the first episode found the goal, the last one misses it |
+# | one goal only | for each goal but one: the last episode reaches it in less than 10 % of the trials with this goal |
+# | some goals only | for one goal or more: the last episode reaches it in less than 10 % of the trials with this goal |
+# | it forgets the goal | if the first episode reaches the goal, the last episode misses it in more than 10 % of the trials |
 # | it returns | none of these |
 #
 # The limits are conventions, and some seeds lie near them. The names were made after reading the
@@ -125,11 +127,12 @@ plt.show()
 #
 # There are two arms with uniform priors. A player pulls arm 0 with the chance q at every pull,
 # whatever the rewards are. Its return does not depend on q: every pull pays 1/2 on average. So
-# the gradient in q is zero, and "one arm" is as good as any mixture. The only way up is to use
-# the rewards. Let w be a number that is added to the logit of the last arm after a win, and
-# subtracted after a loss. A win says that the mean of this arm is 2/3, and a loss says 1/3, so
-# the arm is better or worse by 1/6 than the other arm. The softmax has the slope q (1 - q). This
-# holds for both arms, and for each pull after the first. Therefore the slope of the return of N
+# the gradient in q is zero, and "one arm" is as good as any mixture. The return grows only if the
+# player uses the rewards. Let w be a number that is added to the logit of the last arm after a
+# win, and subtracted after a loss. Given this reward alone, the mean of the arm is 2/3 after a
+# win and 1/3 after a loss, and the mean of the other arm is 1/2. So one of the two arms is better
+# by 1/6. The softmax has the slope q (1 - q), so a small w moves the probability w q (1 - q) to
+# the better arm. This holds for each pull after the first. Therefore the slope of the return of N
 # pulls at w = 0 is
 #
 # ```
@@ -167,16 +170,16 @@ for q in (0.5, 0.9, 0.99, 0.999):
 
 # %% [markdown]
 # So the players with a fixed order form a plateau. Along it the gradient is zero, and the slope
-# that leads away from it gets smaller as the player gets more certain. The order may also change
-# from pull to pull; then q (1 - q) of each later pull counts. Noise of sampled gradients moves q
-# along the plateau, and nothing moves it back. An entropy bonus does: it holds q near 1/2, where
-# the slope in w is largest.
+# that leads away from it gets smaller if q comes nearer to 0 or 1. If q differs from pull to
+# pull, the slope is the sum of q (1 - q) / 6 over the pulls after the first. The noise of sampled
+# gradients moves q along the plateau, and the exact gradient does not move it back. An entropy
+# bonus does: it holds q near 1/2, where the slope in w is largest.
 #
 # ## What keeps an arm dropped
 #
 # With five arms there is a local optimum in which the player does learn. The priors of the first
-# three arms have the mean 1/2. The Bayes-optimal player uses these three. A player that uses two
-# of them can still score well, and this is its ceiling:
+# three arms have the mean 1/2. The Bayes-optimal player uses these three. A player that drops one
+# of them can still score well. The next lines compute its largest score:
 
 # %%
 from metarl_min.ceilings.bayes_optimal import solve
@@ -195,7 +198,7 @@ assert np.allclose(list(caps.values()), [0.762, 0.885, 0.908], atol=5e-4)
 # %% [markdown]
 # Let a player use arms 0 and 1 in the best way, and let it pull arm 2 with a small chance p. It
 # has never learned what to do with a reward of arm 2, so it goes on as if the pull had not
-# happened. Such a pull earns 1/2 on average, and costs one pull of a player that knows more. The
+# happened. Such a pull earns 1/2 on average, and leaves one pull less for arms 0 and 1. The
 # gradient of the return in a logit of arm 2 is p times the advantage of arm 2, weighted by the
 # probability of the history, policies (3). The next lines walk over all histories and compute
 # this advantage.
@@ -243,11 +246,11 @@ for left in range(10, 0, -1):
 assert max(advantages) < -0.11 and np.isclose(sum(advantages), -1.147, atol=5e-4)
 
 # %% [markdown]
-# On average a pull of arm 2 loses 0.11 at every pull. So the exact gradient in a logit that all
-# histories share is -1.15 p: ascent makes p smaller still. In a quarter of the trials a pull of
-# arm 2 would be better, namely after losses of both arms. But the gradient in the logits of these
-# histories has the factor p too. At p = 0 the gradient is zero in all logits of arm 2, as in the
-# local optimum of chapter 8.
+# At each of the ten pulls, a pull of arm 2 loses 0.11 on average. The exact gradient in a logit
+# that all histories share is the sum over the pulls, -1.15 p: ascent makes p smaller still. From
+# pull 3 on, a pull of arm 2 would be better after some losses of both arms, in up to a quarter of
+# the trials. But the gradient in the logits of these histories has the factor p too. At p = 0 the
+# gradient is zero in all logits of arm 2, as in the local optimum of chapter 8.
 
 # %% [markdown]
 # ## How often it happens
@@ -277,9 +280,9 @@ assert quantiles("two_arms", "maml")[2] < 0.65 and quantiles("two_arms", "meta_s
 # **Learners with a memory are still on the plateau.** With the budgets of `compare`, most seeds
 # of rl2 and mann play one arm or a fixed order on both bandits. On five arms, a seed of rl2 can
 # score as much as MAML or as little as the best arm alone. **Evolution stays where all members
-# play alike.** About one seed of seven of es ends at one arm. Where all members of the population
-# pull only this arm, they all have the same fitness, because they play the same tasks with the
-# same random numbers. Then the estimate of the gradient is exactly zero.
+# play alike.** On the two bandits, about one in seven seeds of es ends at one arm. If all members
+# of the population pull only this arm, they all have the same fitness, because they play the same
+# tasks with the same random numbers. Then the estimate of the gradient is exactly zero.
 
 # %%
 for family in ("two_arms", "bandit"):
@@ -333,9 +336,9 @@ assert all(share("gridworld", x, "it returns") == 0 for x in ("rl2", "es", "ga")
 # ## Plateau or local optimum? Train longer
 #
 # A name does not say whether more training would help. So some seeds were trained again on two
-# arms, with the lengths and the other defaults of `train`: 2,000 iterations of rl2 and not 200,
-# 1,600 of es and not 90, 600 of evolved_rule and not 40. This command adds such seeds to the
-# lines and to the summary. A seed of these three learners takes half a minute.
+# arms, with all defaults of `train`. rl2 had 2,000 iterations instead of 200, es had 1,600
+# instead of 90, and evolved_rule had 600 instead of 40. This command adds such seeds to both
+# files. A seed of these three learners takes half a minute.
 #
 # ```
 # python examples/benchmarks/luck.py runs/luck.jsonl --seeds 20 --families two_arms_long \
@@ -368,7 +371,7 @@ assert not set(low["two_arms"]) & set(low["two_arms_long"])
 # All of these seeds of rl2 and es now use the record, and score more than 0.95. Among them are
 # seeds of es that ended at one arm after the short training. So with enough training and large
 # batches, most seeds leave the plateau. Of the first twenty seeds of evolved_rule, four scored at
-# most 0.9 after the short training. After the long training it is one seed, and another one.
+# most 0.9 after the short training. After the long training only one does, and it is a fifth seed.
 #
 # ## Are five seeds enough?
 #
