@@ -8,10 +8,10 @@
 # is 1 for each step that ends in the pose (1, 1), so the unit of a return is steps of work.
 #
 # The healthy arm needs two commands to reach the pose, and the second one ends there. So it works 5
-# steps for each part. But in the night a part of the arm may have broken. Nobody tells the arm what
-# is broken, and the arm sees only the poses to which its commands lead. The mechanic comes after
-# four parts, and the fault stays until then. So the fault is the same in all four episodes of a
-# trial.
+# steps for each part. But in the night, a drive or the wires of a joint may have broken. Nobody
+# names the fault, and the arm sees only the poses to which its commands lead. The mechanic comes
+# after four parts, and the fault stays until then. So the fault is the same in all four episodes
+# of a trial.
 #
 # ## The family
 #
@@ -101,11 +101,12 @@ def actuator_fault(*, parts: int = 4, commands: int = 6):
 # program of the healthy arm: it looks at the pose before each command, but it learns nothing from
 # the effect of a command. `psrl` and `qmdp` have the list of faults with its probabilities, and a
 # model of each fault. `psrl` draws one fault from the posterior before each part, and plans for
-# this fault. `qmdp` computes the posterior after each command. It chooses the command that would be
-# best on average over the faults if the next step told it the fault.
+# this fault. `qmdp` computes the posterior after each command. It values each command as if the
+# next step told it the fault, averages this value over the faults, and chooses the best command.
 #
 # The learners do not have the list. In training they command simulated arms, whose faults are drawn
-# with the same probabilities, and see only poses and rewards. All learners of the library fit.
+# with the same probabilities, and see only poses and rewards. All learners of the library can play
+# this family.
 
 
 # %%
@@ -167,8 +168,8 @@ AXES = {
 # with five seeds, and each seed was scored on 500 fresh arms. The row of a learner shows the range
 # of these scores, and its median seed on 10,000 fresh arms. The 500 arms are the same for all
 # learners, and they are a little easier than the 10,000, so a score of the range may be above 1.
-# The column `untrained` is the score without meta-training. Then come the mean returns of the four
-# parts (`ep`), and the sum over parts 2 to 4.
+# The column `untrained` is the score without meta-training. `ep 1` is the mean return of the first
+# part, and `after 1` is the sum over parts 2 to 4.
 #
 # ```
 #                return   score         5 seeds  untrained  ep 1  ep 2  ep 3  ep 4  after 1
@@ -214,8 +215,8 @@ def answer(result):
         f"Answer: qmdp, if somebody can list the faults. It scores {score['qmdp']:.3f} without "
         f"training. If there is only a simulator, rl2: it scores {score['rl2']:.3f}. psrl scores "
         f"{score['psrl']:.3f}. maml scores {score['maml']:.3f}, and {untrained:.3f} without "
-        f"meta-training. After the first part maml earns less than psrl: {late['maml']:.2f} steps "
-        f"against {late['psrl']:.2f}."
+        f"meta-training. After the first episode maml earns less than psrl: {late['maml']:.2f} "
+        f"steps of work against {late['psrl']:.2f}."
     )
 
 
@@ -227,7 +228,8 @@ if __name__ == "__main__":
 # %% [markdown]
 # Answer: qmdp, if somebody can list the faults. It scores 0.994 without training. If there is
 # only a simulator, rl2: it scores 0.992. psrl scores 0.866. maml scores 0.833, and 0.157 without
-# meta-training. After the first part maml earns less than psrl: 11.52 steps against 13.03.
+# meta-training. After the first episode maml earns less than psrl: 11.52 steps of work against
+# 13.03.
 #
 # ## What to choose
 #
@@ -238,9 +240,9 @@ if __name__ == "__main__":
 # - Every learner scores more than without meta-training. But only rl2 and mann earn as much as qmdp
 #   after the first part, and no learner earns more. They need no list, but a simulator: one seed of
 #   rl2 has met 38,400 arms.
-# - maml changes its policy only between parts, and an inner step uses only states, commands and
-#   rewards that it met. Meta-training gains much, because it finds the way to the pose. But
-#   reptile, es and ga find one program for all faults, which earns the same in each part, and maml
+# - maml changes its policy only between parts, and an inner step uses only the states, commands and
+#   rewards of the last part. Meta-training gains much, because it finds the way to the pose. But
+#   reptile, es and ga find one program for all faults, which earns the same in each part. maml
 #   earns only a little more than this program.
 # - evolved_rule learns the value of each command in each pose from zero. Four parts are too few.
 # - Without a list and without a simulator, no learner can be trained. Then `nominal` remains.

@@ -153,8 +153,8 @@ AXES = {
 # The score is 0 for the random player and 1 for the Bayes-optimal player. Each learner was trained
 # with five seeds, and each seed was scored on 500 fresh users. The row of a learner shows the range
 # of these scores, and its median seed on 10,000 fresh users. The column `untrained` is the score
-# without meta-training. Then come the mean numbers of clicks on single films (`ep`), and the sum
-# over films 4 to 10.
+# without meta-training. `ep 1` is the mean number of clicks on the first film, and `after 3` is the
+# sum over films 4 to 10.
 #
 # ```
 #                        return   score         5 seeds  untrained  ep 1  ep 2  ep 3  ep 10  after 3
@@ -233,8 +233,8 @@ if __name__ == "__main__":
 # - Every learner scores more than without meta-training. But after the first three films, only rl2
 #   earns more than qmdp.
 # - maml gains little by meta-training. In an inner step, a click makes one genre more probable and
-#   all others less probable. So the start can hold which genres are popular, but not that a user
-#   who likes horror also likes action. The memory of rl2 can hold this.
+#   all others less probable. So the start can contain the popularity of each genre, but not the
+#   fact that a user who likes horror also likes action. The memory of rl2 can contain this fact.
 # - A service without a simulator should use greedy with a uniform prior. It needs no data, and it
 #   is the best of the three players that know nothing about the users.
 # - The score of evolved_rule is between those of greedy and qmdp. It learns a value of each genre,

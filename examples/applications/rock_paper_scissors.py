@@ -92,7 +92,7 @@ def rock_paper_scissors(*, matches: int = 4, rounds: int = 5):
 
 # %% [markdown]
 # The ceiling is exact, although 20 rounds have more than 10^19 histories. A belief depends only
-# on how often the opponent did what each style says (`ceilings/belief_vectors`).
+# on the number of rounds in which the opponent followed each style (`ceilings/belief_vectors`).
 #
 # ```
 # cd examples/applications
@@ -109,8 +109,8 @@ def rock_paper_scissors(*, matches: int = 4, rounds: int = 5):
 # move that wins most often against these counts. This is fictitious play (Brown 1951) for each
 # state. `psrl` and `qmdp` have the five styles with all their probabilities. `psrl` draws one style
 # from the posterior before each match and plays against this style. `qmdp` updates the posterior
-# after each round. It plays the move that would be best on average over the styles if the next
-# round told it the style.
+# after each round. It values each move as if the next round told it the style, averages this value
+# over the styles, and plays the best move.
 #
 # The learners have no list of styles. They train against simulated opponents, and see joint moves.
 
@@ -216,9 +216,10 @@ def answer(result):
         "beats it, neither at first nor later. If the styles are not known but opponents can be "
         f"simulated: rl2. Its five seeds score {low:.3f} to {high:.3f}; without meta-training it "
         f"scores {untrained['rl2']:.3f}. After the first match it wins {late['rl2']:.2f} rounds "
-        f"more than it loses, qmdp {late['qmdp']:.2f}. maml scores {score['maml']:.3f}, and "
-        f"{untrained['maml']:.3f} without meta-training. But after the first match it wins "
-        f"{late['maml']:.2f}, about as many as counts, which knows no styles: {late['counts']:.2f}."
+        f"more than it loses, and qmdp {late['qmdp']:.2f}. maml scores {score['maml']:.3f}, and "
+        f"{untrained['maml']:.3f} without meta-training. After the first match it wins "
+        f"{late['maml']:.2f} more than it loses, and `counts`, which knows no styles, "
+        f"{late['counts']:.2f}."
     )
 
 
@@ -232,8 +233,8 @@ if __name__ == "__main__":
 # Answer: qmdp, if the styles are known. It scores 1.000, and no learner beats it, neither at first
 # nor later. If the styles are not known but opponents can be simulated: rl2. Its five seeds score
 # 0.954 to 0.956; without meta-training it scores -0.002. After the first match it wins 6.53 rounds
-# more than it loses, qmdp 6.87. maml scores 0.603, and 0.271 without meta-training. But after the
-# first match it wins 4.03, about as many as counts, which knows no styles: 3.98.
+# more than it loses, and qmdp 6.87. maml scores 0.603, and 0.271 without meta-training. After the
+# first match it wins 4.03 more than it loses, and `counts`, which knows no styles, 3.98.
 #
 # ## What to choose
 #
@@ -242,9 +243,8 @@ if __name__ == "__main__":
 #   the same list, but it plays each match against the style that it has drawn.
 # - rl2 needs no list, but simulated opponents: one seed has met 96,000. All its seeds come close to
 #   qmdp, and mann is nearly as good. es evolves such a network too, but its seeds differ much.
-# - counts needs neither a list nor a simulator. It learns each of the ten states separately, and 20
-#   rounds are few for ten states. It would also learn a style that is on no list.
-# - maml and its relatives change little from match to match. What they gain by meta-training is a
-#   start that earns something against most styles.
-# - evolved_rule learns each state from rewards alone. counts also knows what the two other moves
-#   would have earned.
+# - `counts` needs no list and no simulator. It learns each of the ten states separately, and 20
+#   rounds are few for ten states.
+# - maml and its relatives change little from match to match. Meta-training finds a start that earns
+#   something against most styles.
+# - evolved_rule learns each state from rewards alone. `counts` also uses the rules of the game.

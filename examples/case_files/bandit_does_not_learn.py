@@ -53,8 +53,7 @@ def one_step(observation, alpha):
 
 
 # %% [markdown]
-# With the observation 0 every hidden unit is relu(0) = 0. It passes no signal on and no gradient
-# back.
+# With the observation 0 every hidden unit is relu(0) = 0, so its output and its gradient are zero.
 
 # %%
 gain_0, adapted_return, moved = one_step(observation=0.0, alpha=0.5)
@@ -76,7 +75,7 @@ assert np.isclose(100 * return_of_table, adapted_return, atol=1e-10)
 assert np.abs(meta_gradient["logits"]).max() < 1e-14
 
 # %% [markdown]
-# The same adaptation on 100 sampled pulls, then 100 more pulls, with larger steps:
+# Now the inner step uses 100 sampled pulls, and 100 more pulls follow it:
 
 # %%
 family, gains = bandit(pulls=200), {}
@@ -90,7 +89,8 @@ assert np.allclose(list(gains.values()), [0.7, 5.4, 25.6], atol=1.0)  # standard
 
 # %%
 print(
-    f"Answer: {len(moved)} of {len(theta)} parameter arrays has a gradient, the last bias; its "
-    f"meta-gradient is zero, and a step of 0.5 gains {gain_0:.2f} per 100 pulls. Observing 1 moves "
-    f"all {len(moved_1)} and gains {gain_1:.1f}; a table with a step of 32, {gains[32.0]:.0f}."
+    f"Answer: only {len(moved)} of {len(theta)} parameter arrays has a gradient: the last bias. "
+    f"Its meta-gradient is zero, and a step of 0.5 gains {gain_0:.2f} per 100 pulls. With the "
+    f"observation 1, the step moves all {len(moved_1)} arrays and gains {gain_1:.1f}. With a table "
+    f"of logits, a step of 32 gains {gains[32.0]:.0f}."
 )

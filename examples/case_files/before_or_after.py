@@ -4,9 +4,10 @@
 # tristandeleu/pytorch-maml-rl#26 and #42: training logs a return before and one after the
 # update, and testing returns both. Which of the two shows whether MAML learns?
 #
-# Two tasks with three arms: arm 0 pays 1 in the first, arm 1 in the second, arm 2 pays 0.7 in both.
-# One pull, one inner step, then more pulls. There are three returns that one could report: before
-# the update, after it, and over a whole trial of ten pulls. Each of them is ascended exactly.
+# There are two tasks with three arms. Arm 0 pays 1 in the first task, and arm 1 in the second. Arm
+# 2 pays 0.7 in both. A player makes one pull, takes one inner step, and makes more pulls. One could
+# report three returns: of a pull before the update, of a pull after it, and of a trial of ten
+# pulls. The program ascends each of them exactly.
 
 # %%
 import numpy as np
@@ -61,8 +62,8 @@ for name, (num_before, num_after) in WEIGHTS.items():
 
 # %% [markdown]
 # Each row is best in its own column. The start that looks best before the update plays the safe arm
-# and learns nothing from it. MAML ascends the return after the update, and the return before it is
-# the price of exploring. Whether exploring pays depends on the length of the trial.
+# and learns nothing from it. MAML ascends the return after the update, and its return before the
+# update is smaller, because it explores. In a long trial this is better, and in a short one worse.
 
 # %%
 table = np.array(list(reached.values()))
@@ -73,8 +74,9 @@ assert np.allclose([maml, trial], [0.5, 0.881, 8.427, 1.381], atol=2e-3)
 
 # %%
 print(
-    f"Answer: after, because MAML ascends that return: {safe[1]:.2f} -> {maml[1]:.2f} per pull, "
-    f"while the return before falls, {safe[0]:.2f} -> {maml[0]:.2f}. If the first pulls are paid "
-    f"too, both count: in ten pulls the safe start earns {safe[2]:.2f} and the start of MAML "
-    f"{maml[2]:.2f}, in two pulls {safe[3]:.2f} and {maml[3]:.2f}."
+    f"Answer: after, because MAML ascends that return. A pull of the start of MAML earns "
+    f"{maml[0]:.2f} before the update and {maml[1]:.2f} after it. The safe start earns "
+    f"{safe[0]:.2f} and {safe[1]:.2f}. If the first pulls are paid too, both returns count: in ten "
+    f"pulls the safe start earns {safe[2]:.2f} and the start of MAML {maml[2]:.2f}, and in two "
+    f"pulls they earn {safe[3]:.2f} and {maml[3]:.2f}."
 )

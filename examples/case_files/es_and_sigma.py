@@ -4,8 +4,9 @@
 # openai/evolution-strategies-starter#24: the paper divides the sum of returns times noise by sigma,
 # the code does not. Is the result still a gradient, and does it matter?
 #
-# For a linear and for a quadratic return the expectation is a finite sum: the 2 D points
-# +- sqrt(D) e_i have the mean, covariance and third moments of the normal noise. sigma = 0.02.
+# Here the return is linear or quadratic, so the return times the noise is a polynomial of degree 3
+# at most. The 2 D points +- sqrt(D) e_i have the same mean, covariance and third moments as the
+# normal noise. So the expectation is a sum over these points. sigma = 0.02.
 
 # %%
 from functools import partial
@@ -59,7 +60,7 @@ print(f"after 100 steps of Adam: relative difference {gap:.0e}")
 assert 1e-8 < gap < 1e-5
 
 # %% [markdown]
-# With weight decay it matters: ascent ends where scale * (goal - x) = l2 * x. Here l2 = 0.005.
+# With weight decay the factor matters: ascent ends where scale * (goal - x) = l2 * x. l2 = 0.005.
 
 # %%
 l2, rest = 0.005, {}
@@ -73,7 +74,8 @@ assert np.allclose([rest[1.0], rest[sigma]], [1 / 1.005, 0.02 / 0.025], rtol=1e-
 
 # %% [markdown]
 # But the code does not sum returns. It sums their centred ranks, and ranks do not depend on sigma,
-# so there is no sigma to divide by. Normal noise, the linear return, sigma and ten times sigma:
+# so there is no sigma to divide by. The next lines compare sigma and ten times sigma, for the
+# linear return and normal noise:
 
 # %%
 eps, lengths = rng.standard_normal((200, D)), []
@@ -87,8 +89,9 @@ assert np.isclose(raw, 10, rtol=1e-12) and ranked == 1
 
 # %%
 print(
-    f"Answer: a sum of returns, yes: undivided it is {factors['quadratic']:.2f} = sigma times the "
-    f"gradient. Adam removes this factor (to {gap:.0e}), but with weight decay ascent ends at "
-    f"{rest[sigma]:.2f} of the optimum instead of {rest[1.0]:.3f}. A sum of ranks, no: ten times "
-    f"sigma makes it {ranked:.0f} times as long, and a sum of returns {raw:.0f} times."
+    f"Answer: a sum of returns must be divided: without the division it is sigma = "
+    f"{factors['quadratic']:.2f} times the gradient. Adam removes this factor (to {gap:.0e}), but "
+    f"with weight decay ascent ends at {rest[sigma]:.2f} of the optimum instead of "
+    f"{rest[1.0]:.3f}. A sum of ranks must not be divided: with ten times sigma it is "
+    f"{ranked:.0f} times as long, and a sum of returns is {raw:.0f} times as long."
 )

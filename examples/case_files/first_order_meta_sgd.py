@@ -2,9 +2,10 @@
 # # What does first-order mean for Meta-SGD?
 #
 # learnables/learn2learn#287: Meta-SGD learns a step size alpha for each parameter. If the inner
-# gradient is a constant, is there still a gradient in alpha, or is it first-order MAML?
+# gradient is a constant, is there still a gradient in alpha, or does only first-order MAML remain?
 #
-# Twenty bandits of four arms, exact inner gradients, one alpha per logit.
+# The tasks are twenty bandits of four arms. The inner gradients are exact, and each logit has an
+# alpha.
 
 # %%
 from functools import partial
@@ -86,7 +87,7 @@ assert np.allclose([before, after], [0.6141, 0.7694], atol=1e-3)
 # %%
 print(
     f"Answer: the derivative in theta becomes the one of first-order MAML "
-    f"({100 * off['theta', 1, 'first']:.0f} % off at K = 1). The derivative in alpha survives: "
+    f"({100 * off['theta', 1, 'first']:.0f} % off at K = 1). The derivative in alpha is not zero: "
     f"it is exact at K = 1 ({off['alpha', 1, 'first']:.0e}) and "
     f"{100 * off['alpha', 2, 'first']:.0f} % off at K = 2. Ascent in alpha raises the adapted "
     f"return from {before:.3f} to {after:.3f}."

@@ -5,8 +5,8 @@
 #
 # The flag adds the score term: the derivative of the probability of the inner data. Here its effect
 # is measured: each estimator is called with every data set of N pulls, and every data set has its
-# probability. Two arms that pay 0.2 and 0.9, theta = (0.3, -0.2), alpha = 0.7. A gradient has the
-# form (x, -x).
+# probability. The two arms pay 0.2 and 0.9, theta = (0.3, -0.2), and alpha = 0.7. A gradient has
+# the form (x, -x).
 
 # %%
 from functools import partial
@@ -85,7 +85,8 @@ assert ceil(pays_from) == 377
 
 # %%
 print(
-    f"Answer: the score term. With 8 inner pulls the gradient of MAML is {100 * short:.0f} % too "
-    f"short. The one of E-MAML is exact, at {ratios[0]:.0f} times the variance, or {ratios[1]:.0f} "
-    f"times with a control variate; it pays from {ceil(pays_from)} and {ceil(pays_with)} estimates."
+    f"Answer: the score term. With 8 inner pulls the mean of MAML is {100 * short:.0f} % too "
+    f"short. The mean of E-MAML is exact, but its variance is {ratios[0]:.0f} times as large, or "
+    f"{ratios[1]:.0f} times with a control variate. It has the smaller error in an average of "
+    f"{ceil(pays_from)} estimates or more, or of {ceil(pays_with)} with a control variate."
 )

@@ -59,10 +59,10 @@ assert np.allclose(list(angle.values()), [2.6, 19.2, 27.7], atol=0.1)
 
 # %% [markdown]
 # ## Small steps
-# Nichol et al. 2018 expand each direction in alpha: a multiple of AvgGrad, plus alpha times a
-# multiple of AvgGradInner (here the mean over tasks of Hessian times gradient). The second part is
-# the one that learns to adapt. They count gradients: with k gradients Reptile takes k inner steps,
-# MAML and FOMAML take k - 1. The slope at alpha = 0 is measured by Richardson extrapolation.
+# Nichol et al. 2018 expand each direction in alpha: a multiple of AvgGrad (the mean gradient), plus
+# alpha times a multiple of AvgGradInner (here the mean of Hessian times gradient). The second part
+# learns to adapt. With k gradients in their sense, Reptile takes k inner steps, and MAML and FOMAML
+# take k - 1. The slope at alpha = 0 is measured by Richardson extrapolation.
 
 # %%
 inner = np.mean(J.hessian_product(start, J.gradient(start)), axis=0)
@@ -74,7 +74,7 @@ def slope(direction, h=0.02):
     return (4 * near - wide) / 3
 
 
-KINDS = {  # direction, and the multiple of AvgGradInner for each AvgGrad in the paper
+KINDS = {  # direction, and the multiple of AvgGradInner / the multiple of AvgGrad, by the paper
     "MAML": (maml, lambda k: 2 * (k - 1)),
     "FOMAML": (fomaml, lambda k: k - 1),
     "Reptile": (reptile, lambda k: (k - 1) / 2),

@@ -5,8 +5,9 @@
 # tristandeleu/pytorch-maml-rl#19: the flag `first_order` did not reach the outer loss.
 # facebookresearch/higher#63: is the first-order gradient the one in the last parameters?
 #
-# Nothing fails in either case: both gradients have the right shape, and nearly the same direction.
-# Only a number shows the difference. Two arms that pay 0.2 and 0.9, one exact inner step of 0.7.
+# There is no error message: the first-order and the second-order gradient have the same shape, and
+# nearly the same direction. Only a number shows the difference. The example has two arms, which pay
+# 0.2 and 0.9, and one exact inner step of 0.7.
 
 # %%
 import autograd.numpy as np
@@ -39,7 +40,7 @@ def meta_gradient(alpha, keep_graph):
 
 # %% [markdown]
 # ## The number
-# Differences of the adapted return do not depend on a graph: they adapt again at every point.
+# Finite differences need no graph: they call the adapted return, which takes the step each time.
 
 # %%
 second, first = meta_gradient(0.7, keep_graph=True), meta_gradient(0.7, keep_graph=False)
@@ -65,8 +66,8 @@ assert np.allclose(first["logits"], fomaml["logits"], atol=1e-14)
 assert np.allclose(second["logits"], maml["logits"], atol=1e-14)
 
 # %% [markdown]
-# The gap is alpha times a Hessian, so it is small and nobody sees it. A flag without an effect
-# shows as a gap of exactly zero between its two positions.
+# The gap is about proportional to alpha, so it is small and nobody sees it. If both settings of a
+# flag give exactly the same gradient, the flag has no effect.
 
 # %%
 gaps = {}
@@ -79,7 +80,7 @@ assert np.allclose(list(gaps.values()), [0.05339, 0.00561, 0.00056], atol=1e-5)
 
 # %%
 print(
-    f"Answer: compare it with differences of the adapted return. With the graph they agree to "
-    f"{reports[0].digits:.0f} digits. Without the graph it is the first-order gradient, "
+    f"Answer: compare the gradient with finite differences of the adapted return. With the graph, "
+    f"{reports[0].digits:.0f} digits agree. Without the graph, it is the first-order gradient, "
     f"{100 * gaps[0.7]:.1f} % off at alpha = 0.7 and {100 * gaps[0.07]:.2f} % at 0.07."
 )

@@ -44,8 +44,9 @@ assert distance[0.0] > 0.02 and max(distance["mean"], distance["standardised"]) 
 
 # %% [markdown]
 # ## The MDP
-# Here something is left, because the mean is taken at each step, over all states. The table shows
-# the bias for F_N in percent. The baseline changes the inner step, so each row has its own F_N.
+# Here the matrix depends on the state. The baseline makes the mean advantage of a step zero over
+# all states, but not in each state. So the second-order part is not zero. The table shows the bias
+# for F_N in percent. The baseline changes the inner step, so each row has its own F_N.
 
 # %%
 NAMES = "fomaml", "plain", "lvc", "dice", "emaml"
@@ -69,12 +70,13 @@ assert np.allclose(standardised, [5.68, 6.21, 8.05, 8.66, 0], atol=0.01)
 # %% [markdown]
 # A baseline removes most of the bias of plain, because the bias comes from the level of the
 # rewards. In each of the three rows with a baseline, first-order MAML is nearer to the truth than
-# plain: here the second derivatives without the score term bring nothing. These are two tiny
-# problems, and no theorem.
+# plain. So here the second derivatives do not help without the score term. These are two tiny
+# problems, and this is not a theorem.
 
 # %%
 print(
     f"Answer: without a baseline plain is {bias[0.0, 'plain']:.0f} % off and first order "
-    f"{bias[0.0, 'fomaml']:.1f} %. Standardised advantages make both equal on a bandit; on the MDP "
-    f"they are {bias['standardised', 'plain']:.1f} and {bias['standardised', 'fomaml']:.1f} % off."
+    f"{bias[0.0, 'fomaml']:.1f} %. With standardised advantages the two are equal on a bandit, and "
+    f"on the MDP they are {bias['standardised', 'plain']:.1f} and "
+    f"{bias['standardised', 'fomaml']:.1f} % off."
 )

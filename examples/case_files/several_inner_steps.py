@@ -4,9 +4,9 @@
 # rlworkgroup/garage#1269: MAML works with one inner step and not with two; gradient information
 # was cleared after the first.
 #
-# Four mistakes that one inner step hides, each measured at two. Three arms that pay 0.2, 0.9 and
-# 0.5, two pulls per step, alpha = 0.7. An estimator is called with every data set, and every data
-# set has its probability.
+# Four mistakes have no effect with one inner step. Here each is measured with two steps: three arms
+# pay 0.2, 0.9 and 0.5, a step has two pulls, and alpha = 0.7. An estimator is called with every
+# data set, and every data set has its probability.
 
 # %%
 import autograd.numpy as np
@@ -33,7 +33,7 @@ def estimator(mistake):
                 if k and mistake == "graph cleared":
                     phi = path[k]  # a constant: no gradient flows back to theta
                 at = phi
-                if k and mistake == "later score without Jacobian":  # as if phi_k were theta
+                if k and mistake == "later score without Jacobian":  # value phi_k, Jacobian I
                     at = trees.map_leaves(lambda a, b, c: a + b - c, path[k], theta, path[0])
                 if not (k and mistake == "no later score"):
                     log_p = log_probability(inner, at, D)
@@ -70,8 +70,8 @@ assert max(bias[name, 1] for name, _ in bias) < 1e-12 and bias["no mistake", 2] 
 assert np.allclose([bias[name, 2] for name in MISTAKES], [0.14, 0.020, 0.0022], rtol=0.05)
 
 # %% [markdown]
-# The fourth mistake is the order of the factors. Right is (I + alpha H_0)(I + alpha H_1) v, which
-# applies the last step first. With two arms all factors commute and the mistake hides again.
+# The fourth mistake is the order of the factors. The right product (I + alpha H_0)(I + alpha H_1) v
+# applies the last step first. With two arms all factors commute, so the mistake has no effect.
 
 
 # %%
@@ -95,6 +95,6 @@ assert one < 1e-14 and two_arms < 1e-14 and np.isclose(two, 1.8e-4, rtol=0.05)
 size = np.linalg.norm(exact.grad_F_N["logits"])
 parts = ", ".join(f"{100 * bias[name, 2] / size:.1f} % ({name})" for name in MISTAKES)
 print(
-    f"Answer: one step proves nothing. Mistakes without bias there are off by {parts} at two "
-    f"steps; the factors in the wrong order by {100 * two:.2f} %, and only with three arms."
+    f"Answer: one step proves nothing. Mistakes that have no bias with one step have a bias of "
+    f"{parts} with two. Factors in the wrong order give {100 * two:.2f} %, only with three arms."
 )

@@ -19,8 +19,8 @@ entries = [entry for entry in libraries.all_libraries() if entry.name in NAMES]
 measured = library_verdicts.measure_all(entries, measured_problems())
 
 # %% [markdown]
-# The bias for F_N, the mean return after adaptation, in percent of its gradient. The columns are
-# the bandit with N = 1, 2, 4 and the MDP with N = 1, 2.
+# The table shows the bias for F_N, the mean return after adaptation, in percent of its gradient.
+# The columns are the bandit with N = 1, 2, 4 and the MDP with N = 1, 2.
 
 # %%
 bias = {}
@@ -39,13 +39,13 @@ assert np.allclose(bias["e-maml, run_mode e-maml"], [0, 10.03, 14.93, 13.62, 24.
 # - As started, e-maml is plain MAML: the default of `run_mode` is "maml".
 # - ProMP first centres the rewards over the meta-batch. With one task nothing is left of them. With
 #   raw rewards, the score term is divided by N T.
-# - With its other `run_mode`, e-maml divides the term too, and its factor is the mean
+# - With its other `run_mode`, e-maml divides the term too, and multiplies it by the mean
 #   return-to-go. This is measured without a baseline. The default baseline is fitted to the same
-#   episodes, with an intercept, so the mean advantage is zero, and so is the term.
+#   episodes, with an intercept. So the mean advantage is zero, and the score term is zero too.
 #
 # ## The mend
-# The term must be a sum over the N inner episodes, with the return as its factor. In the product of
-# two means, the number N times the return has to stand where the mean reward stands.
+# The term must be a sum over the N inner episodes, multiplied by the return. The code has a mean
+# instead of the sum, so the mean reward must be replaced by N times the return.
 
 
 # %%
@@ -53,9 +53,9 @@ def n_returns(problem, phi):
     return problem.num_episodes * library_estimators.total_return(problem, phi)
 
 
-fed = next(entry for entry in entries if entry.name == "ProMP exploration, raw")
-mended = library_verdicts.measure_all([fed._replace(result=n_returns)], measured_problems())
-cells = mended[fed.name]
+raw = next(entry for entry in entries if entry.name == "ProMP exploration, raw")
+mended = library_verdicts.measure_all([raw._replace(result=n_returns)], measured_problems())
+cells = mended[raw.name]
 assert library_verdicts.verdict(cells) == "emaml"
 assert library_verdicts.addition(cells) == "nothing"
 after = [library_verdicts.worth(cell) for cell in cells]
@@ -66,7 +66,8 @@ assert np.isclose(after[-1].variance, 2.60, atol=5e-3) and np.isclose(before[-1]
 
 # %%
 print(
-    f"Answer: none as it is started. ProMP with one task, and e-maml, are plain, "
-    f"{plain[-1]:.0f} % off on the MDP; with raw rewards ProMP is {bias[fed.name][-1]:.0f} % off, "
-    f"and with N times the return it is E-MAML, at a variance of {after[-1].variance:.2f}."
+    f"Answer: neither, with the default settings. ProMP with one task and e-maml compute plain "
+    f"MAML, which is {plain[-1]:.0f} % off on the MDP. With raw rewards ProMP is "
+    f"{bias[raw.name][-1]:.0f} % off. With N times the return it computes E-MAML, with a variance "
+    f"of {after[-1].variance:.2f}."
 )
