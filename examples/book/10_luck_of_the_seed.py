@@ -48,7 +48,7 @@ for family in short:
 # ## A name for each end
 #
 # A low score does not say what went wrong. So each trained player gets a name. The name depends
-# on its actions, and not on its rewards. A player of a bandit gets the first name that fits:
+# on the actions of the player, and not on its score. On a bandit it is the first name that fits:
 #
 # | name | what the player does |
 # |---|---|
