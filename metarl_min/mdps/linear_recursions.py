@@ -9,7 +9,7 @@ If M moves along delta M, and x moves along delta x, then the product rule gives
     delta p_t = M delta p_{t+1} + delta M p_{t+1} + delta x,  delta p_T = 0
     delta q_{t+1} = M^T delta q_t + (delta M)^T q_t,          delta q_0 = 0
 
-Without a horizon, p and q have no index t, and solve the equations
+If T is infinite, p and q have no index t, and solve the equations
 
     p = M p + x,  p = (I - M)^-1 x           q = M^T q + y,  q = (I - M^T)^-1 y
     delta p = (I - M)^-1 (delta M p + delta x)
@@ -43,8 +43,11 @@ def _add_earlier(M: Array, y: Array) -> None:
 
 
 def _run(M: Array, p: Array, q: Array) -> Paths:
-    """Return p and q. At first, they hold the terms of the recursions without p_{t+1} and q_t."""
-    _add_earlier(M, p[::-1])
+    """Add M p_{t+1} to every p_t and M^T q_{t-1} to every q_t, in place, and return p and q.
+
+    Before the call, p_t and q_t hold the other terms of their recursions.
+    """
+    _add_earlier(M, p[::-1])  # in p[::-1], p_{t+1} stands before p_t
     _add_earlier(_transposed(M), q)
     return p, q
 
@@ -60,7 +63,8 @@ def path_derivatives(M: Array, p: Array, q: Array, delta_M: Array, delta_x: Arra
     """Return delta p and delta q. delta_M [..., S, S], delta_x [..., S]"""
     shape = np.broadcast_shapes(p.shape[1:], delta_M.shape[:-1], delta_x.shape)
     delta_p, delta_q = np.zeros((2, len(p), *shape))
-    # A product with the matrix of the rows p_t is faster than a product for each t.
+    # One product gives delta M p_{t+1} for all t, and another one gives (delta M)^T q_t for all t.
+    # This is faster than a product for each t.
     rows_p, rows_q = np.moveaxis(p[1:], 0, -2), np.moveaxis(q[:-1], 0, -2)
     np.matmul(rows_p, _transposed(delta_M), out=np.moveaxis(delta_p[:-1], 0, -2))
     np.matmul(rows_q, delta_M, out=np.moveaxis(delta_q[1:], 0, -2))
@@ -69,7 +73,7 @@ def path_derivatives(M: Array, p: Array, q: Array, delta_M: Array, delta_x: Arra
 
 
 def solutions(M: Array, x: Array, y: Array) -> tuple[Array, Array, Array]:
-    """Return (I - M)^-1, and p and q without a horizon. M [..., S, S], x and y [..., S]"""
+    """Return (I - M)^-1, and p and q for infinite T. M [..., S, S], x and y [..., S]"""
     inverse = np.linalg.inv(np.eye(M.shape[-1]) - M)
     return inverse, _times(inverse, x), _times(_transposed(inverse), y)
 
@@ -77,6 +81,6 @@ def solutions(M: Array, x: Array, y: Array) -> tuple[Array, Array, Array]:
 def solution_derivatives(
     inverse: Array, p: Array, q: Array, delta_M: Array, delta_x: Array
 ) -> tuple[Array, Array]:
-    """Return delta p and delta q without a horizon. delta_M [..., S, S], delta_x [..., S]"""
+    """Return delta p and delta q for infinite T. delta_M [..., S, S], delta_x [..., S]"""
     delta_p = _times(inverse, _times(delta_M, p) + delta_x)
     return delta_p, _times(_transposed(inverse), _times(_transposed(delta_M), q))

@@ -15,11 +15,11 @@ of k steps that start with action a in state s:
 A bandit is an MDP with one state and episodes of one step. A batch of M tasks is one MDP record
 whose arrays have a leading axis [M].
 
-These functions of other modules are used from here on. `isbox(x)` is true if x is the box of a
-trace, see `metarl_min/__init__.py`. `require(condition, rule, got)` raises
-ValueError(f"{rule}, got {got}") unless the condition holds. `whole`, `real`, `floats` and
-`probabilities` check one argument and return it. `@checked(check)` calls `check` with the fields of
-each new record.
+Many modules use the functions that follow. `isbox(x)` is true if autograd traces x.
+`require(condition, rule, got)` raises ValueError(f"{rule}, got {got}") unless the condition holds.
+Other functions of `basics.arguments`, such as `whole` and `floats`, check one argument and return
+it. `@checked(check)` calls `check` with the fields of each new record, and the record holds the
+fields that `check` returns. Only the method `_make` of a record does not call `check`.
 """
 
 from typing import Any, NamedTuple
@@ -88,8 +88,8 @@ def _check(initial: Any, transition: Any, reward: Any) -> tuple[Any, Any, Any]:
 class MDP(NamedTuple):
     """One finite MDP, or a batch of them along leading axes.
 
-    The three arrays have the same leading axes. Only an array that all tasks share may have
-    leading axes of length 1, or no leading axes. TypeError if an array does not hold floats.
+    Each array has the leading axes of the batch. An exception is an array that all tasks share: its
+    leading axes may have length 1 or be missing. TypeError if an array does not hold floats.
     ValueError if shapes do not fit, if probabilities are negative or do not sum to one, if a value
     is not finite, or if the size of a reward is above MAX_REWARD. If autograd traces an array, only
     the shape of this array is checked.
@@ -101,7 +101,7 @@ class MDP(NamedTuple):
 
     initial: Array  # [..., S] probability of the first state
     transition: Array  # [..., S, A, S] probability of the next state
-    reward: Array  # [..., S, A, S] mean reward; an axis has length 1 if r does not depend on it
+    reward: Array  # [..., S, A, S] r(s,a,s'); an axis may have length 1 if r is constant along it
 
     @property
     def leading(self) -> tuple[int, ...]:
@@ -140,7 +140,7 @@ def take_tasks(mdp: MDP, index: Any) -> MDP:
     require(index.ndim == 1 and index.size > 0, "index must have one axis", index.shape)
     indices("index", index, leading[0])
     initial = onp.broadcast_to(mdp.initial, leading + mdp.initial.shape[-1:])[index]
-    # `_make` does not check the arrays, because a part of a valid batch is valid.
+    # A part of a valid batch is valid, so no check is needed.
     return MDP._make([initial, _take(mdp.transition, index), _take(mdp.reward, index)])
 
 
@@ -160,8 +160,8 @@ def largest_reward(mdp: MDP) -> float:
     axes = max(reward.ndim, possible.ndim)
     reward = reward.reshape((1,) * (axes - reward.ndim) + reward.shape)
     possible = possible.reshape((1,) * (axes - possible.ndim) + possible.shape)
-    # Both arrays now have the same axes. An axis of length 1 of `reward` stands for all entries of
-    # `possible` along this axis. The reward can be paid if one of these transitions is possible.
+    # Both arrays now have the same number of axes. If an axis of `reward` has length 1, one reward
+    # belongs to several transitions. It can be paid if one of these transitions is possible.
     shared = tuple(axis for axis in range(axes) if reward.shape[axis] == 1)
     return float(onp.abs(onp.where(possible.any(shared, keepdims=True), reward, 0.0)).max())
 
@@ -169,8 +169,8 @@ def largest_reward(mdp: MDP) -> float:
 def expected_rewards(mdp: MDP) -> Any:
     """Return the mean reward of each state and action, eq. (1). [..., S, A]"""
     _, P, r = instance("mdp", mdp, MDP)
-    # s, a and p are the axes of state, action and next state. If r does not depend on one of these
-    # axes, the axis of r is removed. einsum forms no array [..., S, A, S] of products.
+    # The letters s, a and p name the axes of state, action and next state. Those axes of r that
+    # have length 1 are removed. einsum forms no array [..., S, A, S] of products.
     kept = [axis for axis in (-3, -2, -1) if r.shape[axis] > 1]
     r = np.reshape(r, r.shape[:-3] + tuple(r.shape[axis] for axis in kept))
     return np.einsum(f"...sap,...{''.join('sap'[axis] for axis in kept)}->...sa", P, r)

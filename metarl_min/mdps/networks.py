@@ -2,9 +2,10 @@
 
 In this module, W1 [S, H], b1 [H], W2 [H, A] and b2 [A] are the parameters of the network. The input
 of the network is a one-hot vector of state s, and this vector times W1 is row s of W1. So (1)
-evaluates all states at once: row s of h [S, H] and of z [S, A] belongs to state s. At first W2 is
-small, so that the policy is nearly uniform. h W2 is a matrix product, and `*` is elementwise. In
-(2) and (3), f is any function of the logits of all states, and j counts the hidden units:
+evaluates all states at once: row s of h [S, H] and of z [S, A] belongs to state s. The initial
+W2 is small, so the initial policy is nearly uniform. h W2 is a matrix product, and `*` is
+elementwise. In (2) and (3), f is any function of the logits of all states, and j counts the hidden
+units:
 
     (1)  h = tanh(W1 + b1),  z = h W2 + b2                    [definition; Finn et al. 2017]
     (2)  df/dW1 = g,  df/db1 = sum_s g(s),  df/dW2 = h^T u,  df/db2 = sum_s u(s),
@@ -63,9 +64,10 @@ def _network_backward(params: Tree, h: Any, u: Any) -> Tree:
 
 
 def _network_hessian_product(params: Tree, h: Array, v: Tree, f: Derivatives, w: Any) -> Tree:
-    """Return the Hessian of f times v, eq. (3), plus a gradient, eq. (2).
+    """Return the Hessian of f times v, eq. (3), plus the gradient, eq. (2), with w in place of u.
 
-    Both begin with a gradient in z, delta u or w. Only the sum delta u + w is sent back.
+    In (3), the terms with delta u are the terms of (2) with delta u in place of u. So the code adds
+    w to delta u.
     """
     u = f.gradient
     W2_T, V2_T = params["W2"].swapaxes(-1, -2), v["W2"].swapaxes(-1, -2)
@@ -73,13 +75,13 @@ def _network_hessian_product(params: Tree, h: Array, v: Tree, f: Derivatives, w:
     delta_h = slope * moved
     delta_z = delta_h @ params["W2"] + h @ v["W2"] + v["b2"][..., None, :]
     delta_u = f.hessian_product(delta_z) + w
-    # The arrays [M, S, H] are large, so the sums of delta g are computed in place. All terms of
-    # delta g have the factor 1 - h^2, because delta h has it.
-    delta_g, last = delta_u @ W2_T, u @ W2_T
+    # The arrays [M, S, H] are large, so delta g is computed in place. With delta h inserted, it is
+    # (delta u W2^T + u V2^T - 2 (u W2^T) * (V1 + c1) * h) * (1 - h^2).
+    delta_g, last_term = delta_u @ W2_T, u @ W2_T
     delta_g += u @ V2_T
-    last *= moved
-    last *= 2 * h
-    delta_g -= last
+    last_term *= moved
+    last_term *= 2 * h
+    delta_g -= last_term
     delta_g *= slope
     dW2 = onp.swapaxes(delta_h, -1, -2) @ u + onp.swapaxes(h, -1, -2) @ delta_u
     return {"W1": delta_g, "b1": delta_g.sum(-2), "W2": dW2, "b2": delta_u.sum(-2)}

@@ -1,7 +1,8 @@
 """Memoryless policies: the softmax, and a table of logits as parameters.
 
 A policy takes action a in state s with probability pi(a|s). The parameters of the policy determine
-a logit z(s,a) for each state and action. The softmax makes probabilities of the logits of a state:
+a logit z(s,a) for each state and action. The softmax turns the logits of a state into
+probabilities:
 
     (1)  pi(a|s) = exp z(s,a) / sum_a' exp z(s,a')            [Sutton and Barto 2018, eq. 13.2]
     (2)  log pi(a|s) = z(s,a) - log sum_a' exp z(s,a')                     [logarithm of (1)]
@@ -22,8 +23,9 @@ The entropy of a policy pi, and the divergence of pi from a policy mu, have a va
     (5)  entropy(s) = - sum_a pi(a|s) log pi(a|s)                              [Shannon 1948]
     (6)  KL(pi || mu)(s) = sum_a pi(a|s) (log pi(a|s) - log mu(a|s))  [Kullback and Leibler 1951]
 
-The module `networks` has a policy whose parameters are a network. `over_actions`,
-`sum_over_actions`, `softmax_pullback` and `log_softmax_pullback` trust their arguments.
+The module `networks` has a policy whose parameters are a network. A function that trusts its
+arguments does not check them. `over_actions`, `sum_over_actions`, `softmax_pullback` and
+`log_softmax_pullback` trust their arguments.
 """
 
 import math
@@ -40,17 +42,17 @@ from metarl_min.basics import arguments
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
 
-SMALL = 400  # entries of an array that NumPy reduces faster than a loop over the actions
+SMALL = 400  # NumPy reduces an array of at most SMALL entries faster than a loop does
 
 
 def over_actions(ufunc: Any, x: Array) -> Array:
     """Reduce the last axis with a ufunc, and keep this axis with length 1. [..., A] -> [..., 1]
 
-    With at most 8 actions, a loop combines the arrays x[..., 0], x[..., 1], .. one after the other.
-    In large arrays this is 2 to 40 times faster than the reduction of NumPy. A small array with
-    fewer than 8 actions is reduced by NumPy, which adds these numbers in the same order. So the
-    bits of a result do not depend on the size of the array. NumPy adds 8 numbers in another order,
-    so 8 actions always use the loop.
+    If A < 8, NumPy reduces a small array, and a loop over the actions reduces a large array. The
+    loop combines x[..., 0], x[..., 1], .. one after the other. For a large array, the loop is 2 to
+    40 times faster than NumPy. NumPy adds fewer than 8 numbers in the same order as the loop, so
+    the bits of a result do not depend on the size of the array. NumPy adds 8 numbers in another
+    order, so if A = 8, the loop reduces every array. If A > 8, NumPy reduces every array.
     """
     A = x.shape[-1]
     if A > 8 or (A < 8 and x.size <= SMALL):
@@ -70,7 +72,7 @@ def sum_over_actions(x: Any) -> Any:
 def _of_actions(name: str, x: Array) -> Array:
     """Return x; TypeError or ValueError unless x has an axis of actions and finite floats."""
     plain = type(x) is onp.ndarray and x.dtype.kind == "f" and x.ndim and x.shape[-1]
-    if not (plain and math.isfinite(onp.vdot(x, x))):  # a finite sum has finite terms
+    if not (plain and math.isfinite(onp.vdot(x, x))):  # a finite sum of squares has finite terms
         rule, axes = f"{name} must have an axis of actions", arguments.floats(name, x).shape
         arguments.require(bool(axes and axes[-1]), rule, f"the shape {axes}")
     return x
@@ -122,7 +124,7 @@ def log_softmax_pullback(probs: Any, u: Any) -> Any:
 class Derivatives(NamedTuple):
     """The derivatives of a function f in the logits z at one point.
 
-    `hessian_product` uses the results again from which the gradient was computed.
+    `hessian_product` uses intermediate results of the gradient again.
     """
 
     gradient: Array  # [..., S, A]
@@ -131,6 +133,7 @@ class Derivatives(NamedTuple):
 
 def log_softmax_curvature(probs: Array, v: Array, u: Array) -> Array:
     """Return the derivative of eq. (4) if z moves along v and u is constant. [..., S, A]"""
+    # In (4), only pi changes. dpi/dz is symmetric, so its product with v is (3) with u = v.
     return -softmax_pullback(probs, v) * sum_over_actions(u)
 
 
@@ -179,18 +182,19 @@ def _check(*fields: Any) -> tuple[Any, ...]:
 class Policy(NamedTuple):
     """A policy: a function that makes parameters, and three functions of these parameters.
 
-    If the parameters have leading axes, the logits z have these leading axes too. f is any function
-    of z, and u = df/dz. `forward` returns z and the values `hidden`, which the derivatives use
-    again. `hessian_product` returns the Hessian of f times v, plus the gradient of any function
-    with the gradient w in z. Only `init` checks its arguments.
+    If the parameters have leading axes, the logits z have these leading axes too. `forward` returns
+    z and the values `hidden`, which the derivatives use again. f is any function of z, and
+    u = df/dz. `hessian_product` returns the sum of two terms, both in the parameters. The first
+    term is the Hessian of f times v. The second term is `backward` with w in place of u, so it is
+    the gradient of a function whose gradient in z is w. Only `init` checks its arguments.
     """
 
     init: Callable[[Rng, int, int], Tree]  # (rng, S, A) -> parameters
     forward: Callable[[Tree], tuple[Any, Any]]  # parameters -> (z [..., S, A], hidden)
     backward: Callable[[Tree, Any, Any], Tree]  # (parameters, hidden, u) -> df/dparameters
     hessian_product: Callable[[Tree, Any, Tree, Derivatives, Any], Tree]
-    # (parameters, hidden, v, derivatives of f, w) -> Hess f v + gradient, in the parameters
-    word: str  # the word that `parse` turns into this policy
+    # (parameters, hidden, v, derivatives of f, w) -> Hess f v + backward(parameters, hidden, w)
+    word: str  # `networks.parse` turns this word into the policy
 
     def logits(self, params: Tree) -> Any:
         """Return the logits z. [..., S, A]"""
@@ -202,11 +206,11 @@ class Policy(NamedTuple):
 
 
 class ForwardPass(NamedTuple):
-    """What was computed at parameters phi."""
+    """The results of a forward pass at the parameters phi."""
 
     hidden: Any  # the values that the derivatives of the policy use again
     probs: Array  # pi [M, S, A]; without the axis M if the tasks share phi
-    derivatives: Any = None  # the `Derivatives` of a function of the logits, if there is one
+    derivatives: Any = None  # the `Derivatives` of a function of the logits, or None
 
 
 def forward_pass(policy: Policy, phi: Tree) -> ForwardPass:

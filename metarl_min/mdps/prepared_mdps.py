@@ -95,7 +95,8 @@ def prepare_with_policy(
 def matrix_and_rewards(probs: Array, prepared: PreparedMDP) -> tuple[Array, Array]:
     """Return gamma P_pi [..., S, S], and r_pi(s) = sum_a pi(a|s) r(s,a) [..., S].
 
-    Both are linear in pi. `probs` [..., S, A] can be any array, such as a direction of derivatives.
+    Both are linear in pi. So if `probs` [..., S, A] is a direction v, the function returns their
+    derivatives along v.
     """
     matrix = onp.matmul(prepared.gamma * probs[..., None, :], prepared.transition)[..., 0, :]
     return matrix, onp.einsum("...a,...a", probs, prepared.rewards)

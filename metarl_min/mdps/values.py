@@ -1,7 +1,7 @@
 """The exact value of a policy: its expected return, occupancy, gradient and Hessian.
 
-A memoryless policy pi [S, A] plays one MDP for T steps. In this module, k is a number of remaining
-steps. V_k(s) is the expected discounted return of k steps that start in state s. Q_k(s,a) is the
+A memoryless policy pi [S, A] plays one MDP for T steps. In this module, k is the number of steps to
+go. V_k(s) is the expected discounted return of k steps that start in state s. Q_k(s,a) is the
 same return if the first action is a:
 
     (1)  Q_k(s,a) = r(s,a) + gamma sum_s' P(s'|s,a) V_{k-1}(s'),
@@ -41,8 +41,8 @@ If the horizon T is infinite and gamma < 1, then V and d = sum_t d_t solve linea
          dJ/dpi(a|s) = d(s) Q(s,a)                       [Sutton and Barto 2018, eq. 4.4]
 
     Steps of (6): V_k and V_{k-1} in (1) are the same V, so V = r_pi + gamma P_pi V. The sum of
-    (3) over t is d - rho = gamma P_pi^T d. In (4), every Q_{T-t} is the same Q, so the d_t can be
-    summed. The same steps turn (5) into delta V = (I - gamma P_pi)^-1 (gamma P_v V + r_v),
+    (3) over t is d - rho = gamma P_pi^T d. In (4), every Q_{T-t} is the same Q, and the d_t add
+    up to d. The same steps turn (5) into delta V = (I - gamma P_pi)^-1 (gamma P_v V + r_v),
     delta d = (I - gamma P_pi^T)^-1 gamma P_v^T d, and Hess J v = delta d Q + d delta Q.
 
 If T is finite, one matrix product X gives the sum over t in (4):
@@ -83,7 +83,7 @@ def _recursion(probs: Any, prepared: PreparedMDP) -> Any:
     if prepared.horizon is None:
         V = np.linalg.solve(onp.eye(matrix.shape[-1]) - matrix, r_pi[..., None])[..., 0]
     else:
-        V = r_pi
+        V = r_pi  # V_1
         for _ in range(prepared.horizon - 1):
             V = r_pi + np.matmul(matrix, V[..., None])[..., 0]
     return np.sum(prepared.initial * V, axis=-1)
@@ -132,7 +132,7 @@ def _finite_derivatives(probs: Array, prepared: PreparedMDP) -> tuple[Array, Hes
     def hessian_product(v: Array) -> Array:
         changes = matrix_and_rewards(v, prepared)  # gamma P_v and r_v
         delta_V, delta_d = linear_recursions.path_derivatives(matrix, V, d, *changes)
-        # Line 1 of (5) has two sums of the form (7): of delta d and V, and of d and delta V.
+        # Line 1 of (5) is (7) with delta d as d, plus the last term of (7) with delta V as V.
         return _gradient(prepared, delta_d, _X(delta_d, V) + _X(d, delta_V))
 
     return _gradient(prepared, d, _X(d, V)), hessian_product
@@ -159,7 +159,7 @@ def prepared_return(probs: Array, prepared: PreparedMDP) -> Array:
 
 @primitive
 def prepared_gradient(probs: Array, prepared: PreparedMDP) -> Array:
-    """Return dJ/dpi, eqs. (4), (6), (7). [..., S, A]; `broadcast` gives probs all leading axes."""
+    """Return dJ/dpi, eqs. (4), (6), (7), at the `probs` that `broadcast` returns. [..., S, A]"""
     if prepared.horizon == 1:
         return prepared.initial[..., None] * prepared.rewards + onp.zeros(probs.shape)
     return prepared_derivatives(probs, prepared)[0]
@@ -168,7 +168,7 @@ def prepared_gradient(probs: Array, prepared: PreparedMDP) -> Array:
 def prepared_derivatives(probs: Array, prepared: PreparedMDP) -> tuple[Array, HessianProduct]:
     """Return dJ/dpi, and the function that multiplies the Hessian of J by v: eqs. (4) to (7).
 
-    The function v -> Hess J v uses V and d again, so each product runs the recursions once.
+    The function v -> Hess J v uses V and d again, and computes only delta V and delta d.
     """
     function = _infinite_derivatives if prepared.horizon is None else _finite_derivatives
     return function(probs, prepared)
