@@ -13,11 +13,12 @@ objectives L_k, one for each iterate:
     (2)  F(theta) = sum_k L_k(phi_k)                                                [definition]
 
 In MAML as published, L_k = 0 for k < K. In a trial, the learner plays some episodes with each
-iterate, and the rewards of all episodes count. So then no outer objective is 0. In this module, L_k
-is any outer objective and J_k is any inner objective.
+iterate, and the rewards of all episodes count. So each L_k of a trial is nonzero. In this module,
+L_k is any outer objective and J_k is any inner objective.
 
-The adjoint v_k = dF/dphi_k is the gradient of F in phi_k if all later iterates follow from phi_k by
-(1). Adjoints are computed backwards:
+Let F be a function of phi_k alone: (1) gives the later iterates, and the earlier iterates are
+fixed. The adjoint v_k = dF/dphi_k is the gradient of this function. Adjoints are computed
+backwards:
 
     iterates    theta = phi_0  -->  phi_1  -->  ..  -->  phi_K
                           |           |                    |
@@ -37,7 +38,7 @@ First-order MAML leaves out the term with the Hessian:
 
     (4)  v_K = grad L_K(phi_K),  v_k = v_{k+1} + grad L_k(phi_k)      [Finn et al. 2017, sec. 5.2]
 
-In MAML with exact inner gradients, every J_k and L_K are the expected return J of the task, and
+In MAML with exact inner gradients, each J_k is the expected return J of the task. L_K is J too, and
 L_k = 0 for k < K. The objective is the mean over the M tasks:
 
     (5)  F_inf(theta) = 1/M sum_tasks J(phi_K)
@@ -62,8 +63,8 @@ axis M. `adjoints`, `first_order_adjoints` and `alpha_gradient` trust their argu
 Three functions compute the gradient of (5). In `meta_gradient_reverse_over_reverse`, autograd
 computes the inner gradient, and then differentiates this computation. In `meta_gradient`, the inner
 gradient is a formula of `objectives`, and autograd differentiates the formula.
-`meta_gradient_by_hessian_products` computes (3), without autograd. The plain form, with loops over
-trajectories, is in tests/adaptation_by_hand.py. In the example, two arms pay 0.2 and 0.9, the
+`meta_gradient_by_hessian_products` computes (3), without autograd. A plain form of (5), with loops
+over trajectories, is in tests/adaptation_by_hand.py. In the example, two arms pay 0.2 and 0.9, the
 logits are (0.3, -0.2), and one inner step has alpha = 0.7.
 
 >>> from metarl_min.gradients.objectives import expected_return_objective
@@ -139,6 +140,7 @@ def adjoints(
     passes = passes or passes_of_path(policy, path, inner)
     result: list[Tree] = []
     for k in reversed(range(len(path))):
+        # `parts` are the terms of v_k. If k < K, the first term is v_{k+1} = result[-1].
         phi, (hidden, pi, derivatives), parts = path[k], passes[k], result[-1:]
         has_hessian = k < len(inner) and inner[k] is not None
         direction: Tree = trees.scale(result[-1], alpha) if has_hessian else {}
@@ -204,7 +206,7 @@ def meta_gradient_reverse_over_reverse(
     def F_inf(theta: Tree) -> Any:
         phi = trees.broadcast_to_tasks(theta, J.num_tasks)
         for _ in range(num_steps):
-            # Each task has its own phi, so the gradient of the sum has one gradient for each task.
+            # Each task has its own phi, so the gradient of the sum holds the gradient of each task.
             g = grad(lambda phi: np.sum(J.value(policy.logits(phi))))(phi)
             phi = trees.add_scaled(phi, alpha, g)
         return np.mean(J.value(policy.logits(phi)))
@@ -221,7 +223,7 @@ def meta_gradient(policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Ob
 def meta_gradient_by_hessian_products(
     policy: Policy, theta: Tree, alpha: Any, num_steps: int, J: Objective
 ) -> Tree:
-    """Return the gradient of F_inf by Hessian-vector products, eq. (3). This way is the fastest."""
+    """Return the gradient of F_inf by Hessian-vector products, eq. (3). It is the fastest way."""
     alpha, num_steps = _checked(policy, theta, alpha, num_steps, J)
     inner, outer = [J] * num_steps, [None] * num_steps + [J]
     path, passes = forward_passes(policy, theta, alpha, inner)

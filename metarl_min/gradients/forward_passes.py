@@ -1,10 +1,12 @@
-"""The inner loop, with the results at each iterate that later derivatives use again.
+"""The inner loop, and the results of its steps that later derivatives use again.
 
-The derivatives of an objective at an iterate phi need the hidden activations of the network, the
-probabilities pi, and, for the expected return, the values and the occupancy of pi. An inner step
-computes all of these, and the adjoints of `adaptation` need them a second time. So the fast form of
-the inner loop, `forward_passes`, returns them too. `take_steps` is the plain form, which autograd
-can trace. Both forms return the same iterates. The functions trust their arguments.
+An inner step adds alpha times the gradient of an inner objective to the parameters. The parameters
+phi_0 = theta, phi_1, .., phi_K before and after the K inner steps are called iterates. The gradient
+at an iterate needs the hidden activations of the network and the probabilities pi. The gradient of
+the expected return also needs the values and the occupancy of pi. The meta-gradient, which
+`adaptation` computes, needs all of these results again. So `forward_passes`, the fast form of the
+inner loop, returns them with the iterates. `take_steps` is the plain form, which autograd can
+trace. Both forms return the same iterates. The functions trust their arguments.
 """
 
 from collections.abc import Sequence
@@ -15,9 +17,7 @@ from metarl_min.basics.trees import Tree
 from metarl_min.gradients.objective import Objective
 from metarl_min.mdps.policies import ForwardPass, Policy, forward_pass, softmax
 
-Objectives = Sequence[Any]  # an Objective or None for each iterate, or for each inner step
-
-
+Objectives = Sequence[Any]  # K inner or K + 1 outer objectives; each is an Objective or None
 Passes = Sequence[ForwardPass]  # at phi_0 .. phi_K; empty if not yet computed
 
 
@@ -61,7 +61,10 @@ def forward_passes(
 
 
 def passes_of_path(policy: Policy, path: Sequence[Tree], inner: Objectives) -> Passes:
-    """Return the forward pass at each iterate of a path, whose iterates are already known."""
+    """Return the forward pass at each iterate of a path, with the derivatives of J_k at phi_k.
+
+    There are no derivatives at phi_K, or where inner[k] is None.
+    """
     passes = [forward_pass(policy, phi) for phi in path]
     return [
         passed if J is None else passed._replace(derivatives=J.derivatives_at(passed.probs))

@@ -22,15 +22,15 @@ def _check(num_tasks: Any, shape: Any, *functions: Any) -> tuple[Any, ...]:
 class Objective(NamedTuple):
     """A function of the logits z [..., M, S, A] with one value for each task, and its derivatives.
 
-    The derivatives in z depend on z only through the probabilities pi = softmax(z). The fields
-    `gradient_at` and `derivatives_at` trust their arguments, and the methods check them.
+    The derivatives in z depend on z only through the probabilities pi = softmax(z). The methods
+    check their arguments. The fields `gradient_at` and `derivatives_at` trust their arguments.
     """
 
     num_tasks: int  # M
     shape: tuple[int, int]  # (S, A)
     value: Callable[[Any], Any]  # z -> [M]
     gradient_at: Callable[[Any], Any]  # pi -> the gradient in z [M, S, A]; autograd may trace pi
-    derivatives_at: Callable[[Array], Derivatives]
+    derivatives_at: Callable[[Array], Derivatives]  # pi -> the derivatives in z
 
     def gradient(self, logits: Any) -> Any:
         """Return the gradient at the logits. Autograd may trace the logits. [M, S, A]"""
@@ -39,7 +39,7 @@ class Objective(NamedTuple):
     def hessian_product(self, logits: Array, v: Array) -> Array:
         """Return the Hessian at the logits, times v. [M, S, A]"""
         logits, v = self._fitted("logits", logits), self._fitted("v", v)
-        full = np.zeros(np.broadcast_shapes(logits.shape, v.shape))
+        full = np.zeros(np.broadcast_shapes(logits.shape, v.shape))  # x + full has all leading axes
         return self.derivatives_at(softmax(logits) + full).hessian_product(v + full)
 
     def _fitted(self, name: str, table: Any) -> Any:

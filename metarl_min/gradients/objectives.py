@@ -1,8 +1,9 @@
 """Objectives in the logits: surrogates of sampled episodes, and the exact expected return.
 
 A surrogate is a function whose gradient is a policy gradient. The value of a surrogate has no
-meaning. In a surrogate the advantages Adv = W - b are constants. n counts the N episodes of a data
-set on one task, t counts the steps of an episode that are alive, and z are the logits:
+meaning. In a surrogate the advantages Adv = W - b are constants. A step of an episode is
+alive if no earlier step has arrived in an absorbing state. n counts the N episodes of a data set on
+one task, t counts the steps of an episode that are alive, and z are the logits:
 
     (1)  L(z) = 1/N sum_n sum_t Adv_{n,t} log pi(a_{n,t}|s_{n,t})         [Williams 1992, th. 1]
     (2)  L(z) = sum_{s,a} C(s,a) log pi(a|s),
@@ -11,8 +12,9 @@ set on one task, t counts the steps of an episode that are alive, and z are the 
     Steps of (2): log pi(a_t|s_t) is the sum over all s and a of 1{s_t = s, a_t = a} log pi(a|s).
     Put this sum into (1) and exchange the sums. The factor of log pi(a|s) is then C(s,a).
 
-In this module, C is rollouts (2) with c = Adv / N. C is computed before autograd traces (2), so the
-cost of a gradient of (2) does not depend on N and T. In (1), autograd traces every step.
+In this module, C contains the factor 1/N: it is rollouts (2) with c = Adv / N. C is computed before
+autograd traces (2), so the cost of a gradient of (2) does not depend on N and T. In (1), autograd
+traces every step.
 
     (3)  dL/dz(s,a) = C(s,a) - pi(a|s) sum_a' C(s,a')                 [policies (4) with u = C]
 
@@ -34,7 +36,8 @@ Let g = dJ/dpi be the gradient of the expected return J in the probabilities, va
     Steps of (6): (5) is pi y, so the derivative of (5) along v is delta pi y + pi delta y.
     The sum in y has the derivative x = sum_a' (delta pi g + pi delta g). So delta y = delta g - x,
     and the derivative of (5) is q - pi x.
-    sum_a' delta pi = 0, so y in the place of g does not change x. Therefore x = sum_a' q.
+    In a state, g - y is the same for all actions, and sum_a' delta pi = 0. So sum_a' delta pi g
+    is equal to sum_a' delta pi y. Therefore x = sum_a' q.
     g is the gradient of J in pi, so delta g is the Hessian of J in pi times delta pi, values (5).
 """
 
@@ -68,8 +71,8 @@ from metarl_min.mdps.rollouts import Episodes
 def at_visits(table: Array, episodes: Episodes) -> Array:
     """Return the entry of a table at each step that is alive, and 0 at the other steps.
 
-    Autograd may trace the table. ValueError if its leading axes or its states do not fit the
-    episodes; otherwise the function trusts its arguments. [..., S, A] -> [..., N, T]
+    Autograd may trace the table. ValueError if the table has other leading axes than the episodes,
+    or too few states. The function checks nothing else. [..., S, A] -> [..., N, T]
     """
     leading, axes = table.shape[:-2], episodes.states.shape[:-2]
     rule = f"logits and tables must have the leading axes of the episodes, {axes}"
@@ -100,7 +103,7 @@ defvjp(summed_visits, lambda ans, weights, episodes, shape: lambda g: at_visits(
 def check_table(name: str, table: Any, logits: Any) -> None:
     """Raise an error unless a table holds finite floats and has the axes [S, A] of the logits.
 
-    Each leading axis must have the same length in both, or be 1 or missing in one of them.
+    A leading axis must have the same length in both, or have length 1 or be missing in one of them.
     """
     own, shape = np.shape(logits), floats(name, table).shape
     require(shape[-2:] == own[-2:], f"{name} must have the last axes of logits, {own[-2:]}", shape)

@@ -14,8 +14,8 @@ a policy gradient with W_t lacks the factor gamma^t of the occupancy, values (3)
 
 In general a baseline makes the gradient biased if the baseline depends on the action a_t. The mean
 (2) at step t of episode n depends on a_t, because W_{n,t} is one of its terms. With N = 1 the mean
-is W itself, so the advantage W - b is zero. The module `advantages` has further baselines, the bias
-of each baseline, and the smallest data set for each baseline.
+is W itself, so the advantage W - b is zero. The module `advantages` has further baselines. It also
+computes the bias that a baseline causes, and the smallest N that a baseline needs.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def discounted_returns(rewards: Array, gamma: float) -> Array:
 
 
 def returns_to_go(rewards: Array, gamma: float) -> Array:
-    """Return `discounted_returns`. This function trusts its arguments."""
+    """Return `discounted_returns`, without a check of the arguments."""
     if gamma == 1.0:
         return np.cumsum(rewards[..., ::-1], axis=-1)[..., ::-1]
     W = np.array(rewards, dtype=float)
