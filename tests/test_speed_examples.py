@@ -1,10 +1,11 @@
-"""The benchmark examples/benchmarks/speed.py, and the table that it wrote for the README."""
+"""The benchmark examples/benchmarks/speed.py, and the tables that it wrote for the README."""
 
 import importlib.util
 import json
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -49,9 +50,9 @@ def test_a_step_of_each_workload_is_the_same_each_time(load, name):
 
 
 def test_two_programs_are_measured_in_turn_and_compared(load):
-    speed = load("speed")
-    programs = {name: ([str(FOLDER / "speed_library.py")], ROOT) for name in ("library", "earlier")}
-    measured = speed.measure(programs, "W1", SMALL["W1"], rounds=1)
+    speed, programs = load("speed"), load("speed_programs")
+    asked = programs.builds("speed_library.py", against=ROOT)
+    measured = speed.measure(asked, "W1", SMALL["W1"], rounds=1)
     for found in measured.values():
         assert len(found["ms"]) == 1 and found["ms"][0] > 0
         assert 0 < found["cold"] < 60 and 10 < found["peak"] < 1000
@@ -78,12 +79,91 @@ def test_wrong_words_are_refused(load, capsys):
     main = load("speed").main
     for words, message in (
         (["--workloads", "W9"], "workloads must be from W1"),
+        (["--parts", "workers,time"], "parts must be from workloads, quality, episodes, workers"),
         (["--rounds", "0"], "rounds must be at least 1, got 0"),
         (["--against", str(FOLDER)], "DIR must contain the folder metarl_min"),
     ):
         with pytest.raises(SystemExit):
             main(words)
         assert message in capsys.readouterr().err
+
+
+def test_training_ends_at_the_score_and_only_its_steps_are_timed(load, monkeypatch):
+    quality = load("speed_quality")
+    ticks = iter(range(1000))  # each look at the clock is one second later than the one before
+    monkeypatch.setattr(quality, "time", SimpleNamespace(process_time=lambda: next(ticks)))
+    for score, seconds, iterations in ((-100.0, 2, 2), (1.5, None, 5)):
+        target = quality.Target(quality.TWO_ARMS, score=score, every=2, limit=5)
+        monkeypatch.setattr(quality, "TARGETS", {"maml two": target})
+        found = quality.prepare("maml two")("3")
+        assert (found["seconds"], found["iterations"]) == (seconds, iterations)
+        assert -100 < found["score"] < 1.5
+
+
+def test_two_builds_are_trained_until_they_reach_a_score(load):
+    quality, name = load("speed_quality"), "maml bandit"
+    found = quality.measure(ROOT, names=[name], seeds=1)[name]
+    (one,), (other,) = found["library"], found["earlier"]
+    assert one["seconds"] > 0 and other["seconds"] > 0
+    assert one["score"] == other["score"] > found["score"] == 0.8
+    assert one["iterations"] == other["iterations"] < 1000
+
+
+def test_a_seed_that_does_not_reach_its_score_is_seen_in_the_table(load):
+    tables = load("speed_tables")
+    results = [{"seconds": x, "iterations": 9, "score": 0.0} for x in (2.0, None, 1.0)]
+    found = {"quality": {"rl2": {"score": 0.95, "library": results}}}
+    title, row = tables.quality_lines(found)
+    assert title.split() == ["CPU", "s", "to", "a", "score", "library", "iterations"]
+    assert row.split() == ["rl2,", "0.95", "2.00", "(1.00-inf)", "9"]
+
+
+def test_the_parts_of_a_step_compute_the_step(load):
+    episodes, library = load("speed_episodes"), load("speed_library")
+    num_steps, parts = episodes.parts(SMALL["W3"])
+    assert num_steps == 6 * 2 * 4 * 9  # tasks, stages, episodes, steps
+    step = library.workload("W3", SMALL["W3"])
+    assert (parts["gradient"]() == step()).all()
+    assert sum(stage.states.size for stage in parts["rollouts"]()) == num_steps
+
+
+def test_the_memory_of_a_gradient_is_the_same_for_all_numbers_of_episodes(load):
+    size = {key: x for key, x in SMALL["W3"].items() if key != "episodes"}
+    found = load("speed_episodes").measure(1, size, (4, 400))
+    assert found["steps"] == [432, 43200]
+    few, many = found["bytes"]["gradient"]
+    assert 0.8 < many / few < 1.2
+    for part in ("reading", "rollouts"):
+        few, many = found["bytes"][part]
+        assert many > 2 * few
+    assert np.shape([found["ms"][part] for part in found["bytes"]]) == (3, 1, 2)
+
+
+def test_searches_on_workers_have_the_same_bits(load):
+    workers = load("speed_workers")
+    (found,) = workers.measure(2, [{"population": 8, "num_tasks": 2}])
+    assert found["workers"] == [0, 1, 2] and found["same_bits"]
+    assert np.shape(found["seconds"]) == (3, 2) and np.min(found["seconds"]) > 0
+    with pytest.raises(AssertionError, match="differ after the reported generation 2"):
+        workers.require_equal([[{"hash": "a"}, {"hash": "a"}], [{"hash": "a"}, {"hash": "b"}]])
+
+
+def test_the_tables_replace_those_of_a_page(load, tmp_path):
+    tables, page = load("speed_tables"), tmp_path / "page.md"
+    page.write_text("a\n<!-- speed -->\n```\nold\n```\n<!-- /speed -->\nb\n")
+    tables.write("new\n", page)
+    assert page.read_text() == "a\n<!-- speed -->\n```\nnew\n```\n<!-- /speed -->\nb\n"
+    page.write_text("no marks")
+    with pytest.raises(ValueError, match="must hold the marks"):
+        tables.write("new\n", page)
+
+
+def test_the_record_has_all_parts_and_its_gradient_is_flat(load):
+    found = record()
+    assert set(load("speed").PARTS) <= set(found)
+    few, *_, many = found["episodes"]["bytes"]["gradient"]
+    assert many <= 1.2 * few
+    assert all(size["same_bits"] for size in found["workers"])
 
 
 def test_the_table_of_the_readme_is_that_of_the_record(load):
@@ -104,14 +184,17 @@ def test_all_gradients_of_the_record_agree(load):
 
 def test_the_picture_is_drawn(load, tmp_path):
     pytest.importorskip("matplotlib")
-    load("speed_tables").draw(record(), tmp_path / "speed.png")
-    assert (tmp_path / "speed.png").stat().st_size > 5_000
+    draw = load("speed_pictures").draw
+    for name, found in (("all", record()), ("one", {"workers": record()["workers"]})):
+        draw(found, tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").stat().st_size > 5_000
 
 
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 @pytest.mark.parametrize("name", SMALL)
 def test_the_frameworks_compute_the_gradient_of_the_library(load, framework, name):
     pytest.importorskip(framework)
-    speed = load("speed")
-    programs = {key: x for key, x in speed.commands(None).items() if key in ("library", framework)}
-    speed.require_equal(name, speed.measure(programs, name, SMALL[name], rounds=1))
+    speed, programs = load("speed"), load("speed_programs")
+    asked = programs.builds("speed_library.py", None)
+    asked[framework] = programs.frameworks()[framework]
+    speed.require_equal(name, speed.measure(asked, name, SMALL[name], rounds=1))

@@ -1,7 +1,12 @@
-"""The CPU time of the library, beside PyTorch, JAX, and an earlier build of the library.
+"""The speed of the library, beside PyTorch, JAX, and an earlier build of the library.
 
-    python examples/benchmarks/speed.py [--rounds 5] [--workloads W1,W3] [--against DIR]
-                                        [--out FILE.json] [--picture FILE.png]
+    python examples/benchmarks/speed.py [--rounds 5] [--parts workloads,quality,episodes,workers]
+                                        [--workloads W1,W3] [--against DIR] [--out FILE.json]
+                                        [--page FILE.md] [--picture FILE.png]
+
+There are four parts. With all of them and an earlier build, the command takes about six minutes.
+
+`workloads`: the CPU time of a step.
 
     W1        exact meta-gradient: 40 bandits of 5 arms, 3 inner steps
     W2        exact meta-gradient: 20 grids 5 x 5, horizon 30, 3 inner steps
@@ -19,23 +24,33 @@ has a second size, with twice the tasks, horizon, episodes and population. W1 to
 gradient in all programs, and the command stops if two of them differ by more than 1e-10 of the
 largest entry. PyTorch and JAX are left out if they are not installed. `--against DIR` is a checkout
 of an earlier build, from 30fbc7f on.
+
+`quality`: the CPU time of training until a learner has reached a score, for five seeds
+(speed_quality.py). `episodes`: the cost of W3 with more and more episodes (speed_episodes.py).
+`workers`: the wall time of a generation of es on one and on two worker processes
+(speed_workers.py). In these parts, the brackets hold the smallest and the largest time.
+
+`--out` writes all numbers. `--page` writes the tables between the marks `<!-- speed -->` and
+`<!-- /speed -->` of a page.
 """
 
 import argparse
 import json
 import os
 import platform
-import subprocess
-import sys
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
+import speed_episodes
+import speed_pictures
 import speed_problems as problems
+import speed_programs as programs
+import speed_quality
 import speed_tables
+import speed_workers
 
-FOLDER = Path(__file__).parent
+PARTS = "workloads", "quality", "episodes", "workers"
 TOLERANCE = 1e-10  # of the largest entry of a gradient
 # W4 computes in float32, where two builds differ by rounding. The first step of Adam has nearly the
 # same length for every entry of the gradient, so rounding can change the step of a small entry.
@@ -43,69 +58,19 @@ TOLERANCES = {"W4": 1e-3}
 EXACT = ("W1", "W2", "W2 solve", "W3")  # all programs compute the same gradient
 
 
-def installed(package):
-    """Return the version of a package, or None."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def commands(against):
-    """Return the command and the checkout of each program."""
-    here, worker = FOLDER.parents[1], str(FOLDER / "speed_library.py")
-    programs = {"library": ([worker], here)}
-    if against is not None:
-        programs["earlier"] = ([worker], Path(against).resolve())
-    for name in ("torch", "jax"):
-        if installed(name):
-            programs[name] = ([str(FOLDER / "speed_peers.py"), name], here)
-    return programs
-
-
-def start(arguments, checkout, name, size):
-    """Start a program. It answers each line of its input with a line of its output."""
-    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    one_thread = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    paths = {"PYTHONPATH": str(checkout), "XLA_FLAGS": one_thread, "JAX_PLATFORMS": "cpu"}
-    return subprocess.Popen(
-        [sys.executable, *arguments, name, json.dumps(size)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | threads | paths,
-    )  # fmt: skip
-
-
-def answer(process):
-    """Return the next line of a program."""
-    line = process.stdout.readline()
-    if not line:
-        raise RuntimeError(f"{' '.join(process.args[1:])} ended with the code {process.wait()}")
-    return json.loads(line)
-
-
-def ask(process):
-    """Ask a program for the CPU milliseconds of a step and its peak memory in MB."""
-    process.stdin.write("\n")
-    process.stdin.flush()
-    return answer(process)
-
-
-def measure(programs, name, size, rounds):
+def measure(asked, name, size, rounds):
     """Measure one workload with all programs, one after the other in every round."""
-    processes = {key: start(*program, name, size) for key, program in programs.items()}
-    try:
-        first = {key: answer(process) for key, process in processes.items()}
-        asked = [{key: ask(process) for key, process in processes.items()} for _ in range(rounds)]
-    finally:
-        for process in processes.values():
-            process.communicate()
+    asked = programs.with_arguments(asked, name, json.dumps(size))
+    answers = programs.ask_in_turn(asked, range(rounds))
+    expected = answers["library"][0]["result"]
     return {
         key: {
-            "ms": [x[key]["ms"] for x in asked],
-            "cold": first[key]["cold"],
-            "peak": asked[-1][key]["peak"],
-            "difference": difference(first[key]["result"], first["library"]["result"]),
+            "ms": [found["ms"] for found in rounds_of],
+            "cold": first["cold"],
+            "peak": rounds_of[-1]["peak"],
+            "difference": difference(first["result"], expected),
         }
-        for key in programs
+        for key, (first, rounds_of) in answers.items()
     }
 
 
@@ -129,16 +94,12 @@ def scaling(name, rounds):
     """Return the CPU time of the library with each number of the size doubled, over the first."""
     base = problems.SIZES[name]
     sizes = {"once": base} | {key: base | {key: 2 * x} for key, x in base.items()}
-    library = commands(None)["library"]
-    processes = {key: start(*library, name, size) for key, size in sizes.items()}
-    try:
-        for process in processes.values():
-            answer(process)
-        asked = [{key: ask(x)["ms"] for key, x in processes.items()} for _ in range(rounds)]
-    finally:
-        for process in processes.values():
-            process.communicate()
-    medians = {key: float(np.median([x[key] for x in asked])) for key in sizes}
+    program = programs.builds("speed_library.py", None)["library"]
+    asked = {key: programs.with_arguments({key: program}, name, json.dumps(size))[key]
+             for key, size in sizes.items()}  # fmt: skip
+    answers = programs.ask_in_turn(asked, range(rounds))
+    medians = {key: float(np.median([found["ms"] for found in rounds_of]))
+               for key, (_, rounds_of) in answers.items()}  # fmt: skip
     return {key: medians[key] / medians["once"] for key in sizes if key != "once"}
 
 
@@ -150,48 +111,71 @@ def processor():
     return f"{(names or [platform.machine()])[0]}, {os.cpu_count()} cores"
 
 
-def run(names, rounds, against):
+def workload(name, rounds, against):
+    """Return the measurements of one workload at both sizes, and its scaling."""
+    sizes = {"once": problems.SIZES[name], "twice": problems.large(name)}
+    asked = programs.builds("speed_library.py", against) | programs.frameworks()
+    measured = {key: measure(asked, name, size, rounds) for key, size in sizes.items()}
+    for one in measured.values():
+        require_equal(name, one)
+    return measured | {"scaling": scaling(name, rounds)}
+
+
+def run(parts, names, rounds, against):
     """Return everything that is measured, as a dict that JSON can hold."""
-    packages = ("numpy", "autograd", "torch", "jax")
-    found = {
+    versions = {name: programs.installed(name) for name in ("numpy", "autograd", "torch", "jax")}
+    measurements = {
+        "workloads": lambda: {name: workload(name, rounds, against) for name in names},
+        "quality": lambda: speed_quality.measure(against),
+        "episodes": lambda: speed_episodes.measure(rounds),
+        "workers": lambda: speed_workers.measure(rounds),
+    }
+    return {
         "date": date.today().isoformat(),
         "python": platform.python_version(),
-        "versions": {name: installed(name) for name in packages if installed(name)},
+        "versions": {name: x for name, x in versions.items() if x},
         "processor": processor(),
-        "workloads": {},
+        **{part: measurements[part]() for part in PARTS if part in parts},
     }
-    programs = commands(against)
-    for name in names:
-        sizes = {"once": problems.SIZES[name], "twice": problems.large(name)}
-        measured = {key: measure(programs, name, size, rounds) for key, size in sizes.items()}
-        for one in measured.values():
-            require_equal(name, one)
-        found["workloads"][name] = measured | {"scaling": scaling(name, rounds)}
-    return found
+
+
+def options_of(words):
+    """Return the options of the command line; a wrong word ends the program."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--workloads", default=",".join(problems.SIZES))
+    parser.add_argument("--against", help="the checkout of an earlier build")
+    parser.add_argument("--out", help="the JSON file to write")
+    parser.add_argument("--page", help="the page with the marks <!-- speed --> of the tables")
+    parser.add_argument("--picture", help="the picture to write, which needs matplotlib")
+    options = parser.parse_args(words)
+    for name, known in (("parts", PARTS), ("workloads", tuple(problems.SIZES))):
+        given = getattr(options, name).split(",")
+        if not set(given) <= set(known):
+            parser.error(f"{name} must be from {', '.join(known)}, got {given}")
+        setattr(options, name, given)
+    if options.rounds < 1:
+        parser.error(f"rounds must be at least 1, got {options.rounds}")
+    if options.picture and not programs.installed("matplotlib"):
+        parser.error("--picture needs matplotlib, which is not installed")
+    if options.against and not (Path(options.against) / "metarl_min").is_dir():
+        parser.error(f"DIR must contain the folder metarl_min, got {options.against}")
+    return options
 
 
 def main(words=None):
     """Measure, print the tables, and write the JSON and the picture; return the record."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--workloads", default=",".join(problems.SIZES))
-    parser.add_argument("--against", help="the checkout of an earlier build")
-    parser.add_argument("--out", help="the JSON file to write")
-    parser.add_argument("--picture", help="the picture to write, which needs matplotlib")
-    options = parser.parse_args(words)
-    names = options.workloads.split(",")
-    if not set(names) <= set(problems.SIZES):
-        parser.error(f"workloads must be from {', '.join(problems.SIZES)}, got {names}")
-    if options.rounds < 1:
-        parser.error(f"rounds must be at least 1, got {options.rounds}")
-    if options.against and not (Path(options.against) / "metarl_min").is_dir():
-        parser.error(f"DIR must contain the folder metarl_min, got {options.against}")
-    record = run(names, options.rounds, options.against)
-    print(speed_tables.table(record), end="")
+    options = options_of(words)
+    record = run(options.parts, options.workloads, options.rounds, options.against)
+    text = speed_tables.table(record)
+    print(text, end="")
     if options.out:
         Path(options.out).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    if options.page:
+        speed_tables.write(text, options.page)
     if options.picture:
-        speed_tables.draw(record, options.picture)
+        speed_pictures.draw(record, options.picture)
     return record
 
 

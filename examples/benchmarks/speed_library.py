@@ -21,6 +21,8 @@ NAMES = {
     "tabular": "mdps.policies.tabular",
     "make_family": "tasks.registry.make",
     "make_learner": "learners.registry.make",
+    "solve": "ceilings.bayes_optimal.solve",
+    "evaluate": "evaluation.evaluate",
 }
 OLD_NAMES = {
     "MDP": "mdp.MDP",
@@ -29,6 +31,8 @@ OLD_NAMES = {
     "tabular": "policies.table",
     "make_family": "tasks.make",
     "make_learner": "learners.make",
+    "solve": "baselines.bayes_optimal.solve",
+    "evaluate": "evaluation.evaluate",
 }
 
 
@@ -67,15 +71,27 @@ def flat(theta):
     return np.concatenate([theta[name].ravel() for name in sorted(theta)])
 
 
+def as_words(settings):
+    return {key: str(x) for key, x in settings.items()}
+
+
+def make(lib, is_old, family_words, learner_words):
+    """Return a learner, and the arguments that its functions have in this build besides the state.
+
+    In an old build, these functions have the family as their last argument.
+    """
+    (family_name, parameters), (learner_name, settings) = family_words, learner_words
+    family = lib.make_family(family_name, as_words(parameters))
+    given, used = ((), (family,)) if is_old else ((family,), ())
+    return lib.make_learner(learner_name, *given, as_words(settings)), used
+
+
 def steps_of(lib, is_old, family_words, learner_words, theta=None):
     """Return the step of a learner; a step returns the change of theta, all leaves in a row.
 
     Each step starts from the same state with the same random numbers.
     """
-    (family_name, parameters), (learner_name, settings) = family_words, learner_words
-    family = lib.make_family(family_name, parameters)
-    given, used = ((), (family,)) if is_old else ((family,), ())
-    learner = lib.make_learner(learner_name, *given, settings)
+    learner, used = make(lib, is_old, family_words, learner_words)
     state = learner.init(np.random.default_rng(0), *used)
     if theta is not None:
         state = state._replace(theta=theta(state.theta))
@@ -124,9 +140,7 @@ def workload(name, size):
     lib, is_old = find_names()
     if name not in LEARNERS:
         return exact(lib, name, size)
-    words = [(word, {key: str(x) for key, x in settings.items()})
-             for word, settings in LEARNERS[name](size)]  # fmt: skip
-    return steps_of(lib, is_old, *words, STARTS[name])
+    return steps_of(lib, is_old, *LEARNERS[name](size), STARTS[name])
 
 
 if __name__ == "__main__":

@@ -80,16 +80,25 @@ def network(dtype=float):
     return {name: x.astype(dtype) for name, x in leaves.items()}
 
 
+def answer_questions(first, reply):
+    """Print `first`, and then `reply(line)` for each line of the input, one JSON value a line."""
+    print(json.dumps(first), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(reply(line.strip())), flush=True)
+
+
 def serve(step):
-    """Take steps when they are asked for, and report on standard output, one JSON object a line.
+    """Take a step, and then steps when they are asked for.
 
     The first line holds the CPU seconds from the start of the process to the end of the first
-    step, and the result of this step. Then each line of the input is answered with the CPU
-    milliseconds of a step, and with the peak memory of the process in MB.
+    step, and the result of this step. Each question is answered with the CPU milliseconds of a
+    step, and with the peak memory of the process in MB.
     """
     result = np.asarray(step(), dtype=float).ravel()
-    print(json.dumps({"cold": time.process_time(), "result": result.tolist()}), flush=True)
-    for _ in sys.stdin:
+    first = {"cold": time.process_time(), "result": result.tolist()}
+
+    def reply(_):
         ms = cpu_ms(step, repeats=3, seconds=0.05)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"ms": ms, "peak": peak}), flush=True)
+        return {"ms": ms, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+    answer_questions(first, reply)

@@ -1,8 +1,12 @@
-"""The tables and the picture of speed.py, from the record that it writes as JSON."""
+"""The tables of speed.py, from the record that it writes as JSON."""
+
+import re
+from pathlib import Path
 
 import numpy as np
 
 OTHERS = {"earlier": "earlier build", "torch": "PyTorch", "jax": "JAX"}
+MARKS = re.compile(r"(<!-- speed -->\n```\n)(.*?)(```\n<!-- /speed -->)", re.DOTALL)
 NUMBERS = ("tasks", "episodes", "horizon", "population", "steps")
 
 
@@ -12,19 +16,24 @@ def ratio(measured, other):
     return np.median(times) / np.median(others), *np.sort(times / others)[[0, -1]]
 
 
-def _others(record):
+def others_of(record):
     """Return the programs that were measured beside the library."""
     first = next(iter(record["workloads"].values()))["once"]
     return [key for key in OTHERS if key in first]
 
 
+def spread(numbers, form):
+    """Return the median as a text, with the smallest and the largest number in brackets."""
+    return f"{np.median(numbers):{form}} ({min(numbers):{form}}-{max(numbers):{form}})"
+
+
 def _line(title, cells):
-    return f"{title:18s}" + "".join(f"{cell:>19s}" for cell in cells)
+    return (f"{title:18s}" + "".join(f"{cell:>19s}" for cell in cells)).rstrip()
 
 
 def ratio_lines(record):
     """Return the lines of the table of ratios."""
-    others = _others(record)
+    others = others_of(record)
     lines = [_line("library", ["CPU ms", *[f"/ {OTHERS[key]}" for key in others]])]
     for name, sizes in record["workloads"].items():
         for size, title in (("once", name), ("twice", f"{name}, twice")):
@@ -39,7 +48,7 @@ def ratio_lines(record):
 
 def cost_lines(record):
     """Return the lines of the tables of the first step and of memory, at the first size."""
-    programs = ["library", *_others(record)]
+    programs = ["library", *others_of(record)]
     lines = []
     for field, title in (("cold", "first step, CPU s"), ("peak", "peak memory, MB")):
         lines.append(_line(title, ["library", *[OTHERS[key] for key in programs[1:]]]))
@@ -60,31 +69,79 @@ def scaling_lines(record):
     return lines
 
 
+def workload_tables(record):
+    """Return the lines of the three tables of the workloads."""
+    return [ratio_lines(record), cost_lines(record), scaling_lines(record)]
+
+
+def seconds_of(results):
+    """Return the CPU seconds of each seed: infinity for a seed that did not reach the score."""
+    return [np.inf if found["seconds"] is None else found["seconds"] for found in results]
+
+
+def quality_lines(record):
+    """Return the lines of the table of the CPU seconds until a score is reached."""
+    both = any("earlier" in found for found in record["quality"].values())
+    keys = ["library", "earlier"] if both else ["library"]
+    columns = ["library", "earlier build", "/ earlier build"] if both else ["library"]
+    lines = [_line("CPU s to a score", [*columns, "iterations"])]
+    for name, found in record["quality"].items():
+        times = [seconds_of(found[key]) for key in keys]
+        cells = [spread(seconds, ".2f") for seconds in times]
+        if both:
+            cells.append(f"{np.median(times[0]) / np.median(times[1]):.2f}")
+        counts = [np.median([one["iterations"] for one in found[key]]) for key in keys]
+        cells.append(" and ".join(f"{count:.0f}" for count in counts))
+        lines.append(_line(f"{name}, {found['score']:.2f}", cells))
+    return lines
+
+
+def episode_lines(record):
+    """Return the lines of the table of the parts of W3, for more and more episodes."""
+    found = record["episodes"]
+    steps, ms = np.array(found["steps"]), {key: np.median(x, 0) for key, x in found["ms"].items()}
+    gradient = ms["gradient"]
+    rows = [
+        ("gradient, CPU ms", [f"{x:.3g}" for x in gradient]),
+        ("gradient, / first", [f"{x:.2f}" for x in gradient / gradient[0]]),
+        ("gradient, MB", [f"{x / 1e6:.2f}" for x in found["bytes"]["gradient"]]),
+    ]
+    for part in ("reading", "rollouts"):
+        rows.append((f"{part}, ns/step", [f"{x:.1f}" for x in ms[part] / steps * 1e6]))
+        per_step = np.array(found["bytes"][part]) / steps
+        rows.append((f"{part}, B/step", [f"{x:.1f}" for x in per_step]))
+    title = _line("W3, episodes", [f"{number:,}" for number in found["episodes"]])
+    return [title, *[_line(name, cells) for name, cells in rows]]
+
+
+def worker_lines(record):
+    """Return the lines of the table of the wall time of a generation on workers."""
+    lines = [_line("es, wall ms", ["this process", "1 worker", "2 workers", "1 worker / 2"])]
+    for found in record["workers"]:
+        milliseconds = 1e3 * np.array(found["seconds"])
+        _, one, two = np.median(milliseconds, 1)
+        cells = [*(spread(x, ".0f") for x in milliseconds), f"{one / two:.2f}"]
+        lines.append(_line(f"{found['num_tasks']} tasks", cells))
+    return lines
+
+
 def table(record):
-    """Return all tables as one text."""
+    """Return the tables of all parts of a record as one text."""
     versions = ", ".join(f"{name} {x}" for name, x in record["versions"].items())
-    title = [f"{record['date']}, {record['processor']}", f"Python {record['python']}, {versions}"]
-    parts = title, ratio_lines(record), cost_lines(record), scaling_lines(record)
-    return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
+    tables = [
+        [f"{record['date']}, {record['processor']}", f"Python {record['python']}, {versions}"]
+    ]
+    if "workloads" in record:
+        tables += workload_tables(record)
+    lines = {"quality": quality_lines, "episodes": episode_lines, "workers": worker_lines}
+    tables += [lines_of(record) for part, lines_of in lines.items() if part in record]
+    return "\n\n".join("\n".join(lines) for lines in tables) + "\n"
 
 
-def draw(record, path):
-    """Draw the ratios as bars, with a line at 1, where both programs take equally long."""
-    from matplotlib.figure import Figure
-
-    others, names = _others(record), list(record["workloads"])
-    figure = Figure(figsize=(7, 3), layout="constrained")
-    axes = figure.subplots()
-    for i, key in enumerate(others):
-        values = [ratio(sizes["once"], key) for sizes in record["workloads"].values()]
-        middle, low, high = np.array(values).T
-        places = np.arange(len(names)) + 0.8 * (i + 0.5) / len(others) - 0.4
-        axes.bar(places, middle, 0.8 / len(others), label=f"library / {OTHERS[key]}")
-        axes.vlines(places, low, high, color="black")
-    axes.axhline(1, color="grey")
-    axes.set(yscale="log", ylabel="ratio of CPU time", xticks=range(len(names)), xticklabels=names)
-    ticks = [0.125, 0.25, 0.5, 1, 2, 4, 8]
-    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_yticks([], minor=True)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
-    figure.savefig(path)
+def write(text, path):
+    """Write a text between the marks of a page, in the place of the old text."""
+    page = Path(path).read_text(encoding="utf-8")
+    new, count = MARKS.subn(lambda found: f"{found[1]}{text}{found[3]}", page)
+    if count != 1:
+        raise ValueError(f"{path} must hold the marks <!-- speed --> once, got {count}")
+    Path(path).write_text(new, encoding="utf-8")
