@@ -180,7 +180,7 @@ def _case(rng: Rng, N: int, T: int, H: int, A: int) -> Case:
 
 
 def _cases(rng: Rng) -> list[Case]:
-    """Draw recorded trials with two steps to six."""
+    """Draw recorded trials with one step to six."""
     return [_case(rng, *sizes) for sizes in SIZES]
 
 
