@@ -53,8 +53,8 @@ class Parts(NamedTuple):
     score: Callable[[float, Array, Array], Array]  # Adv_t, 1{a_t}, pi_t -> e_t
     own: Callable[[Array, bool], Array]  # e_t W_out^T, last step or not -> the first term of g_t
     slope: Callable[[Array, Array], Array]  # h_t, h_{t+1} -> derivative of tanh
-    # The second term of g_{t-1}, which is computed in step t. The first argument is the part of d_t
-    # that comes from the first term of g_t. The other arguments are g_t, d_t and U.
+    # The second term of g_{t-1}, which is computed in step t. The first argument is the first term
+    # of g_t times the derivative of tanh. The other arguments are g_t, d_t and U.
     carry: Callable[[Array, Array, Array, Array], Array]
     recurrent: Callable[[Array, Array, Array], Array]  # h_t, h_{t+1}, d_t -> the term of df/dU
     outgoing: Callable[[Array, Array, Array], Array]  # h_t, h_{t+1}, e_t -> the term of df/dW_out

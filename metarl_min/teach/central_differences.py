@@ -81,15 +81,15 @@ def _first_only(f: Function, x: Array, h: float) -> Array:
     return central(f, x, h) * (np.arange(len(x)) == 0)
 
 
-def _not_restored(f: Function, x: Array, h: float, left: float, other: float) -> Array:
-    """Return the differences if coordinate i of both copies y, z of x is not restored.
+def _not_restored(f: Function, x: Array, h: float, in_y: float, in_z: float) -> Array:
+    """Return the differences of a program that does not restore its two copies y, z of x.
 
-    It stays at x_i + left h in y, and at x_i + other h in z.
+    After its turn, coordinate i stays at x_i + in_y h in y, and at x_i + in_z h in z.
     """
     y, z, found = np.array(x, float), np.array(x, float), np.empty(len(x))
     for i in range(len(x)):
         found[i] = (float(f(moved(y, i, h))) - float(f(moved(z, i, -h)))) / (2 * h)
-        y[i], z[i] = x[i] + left * h, x[i] + other * h
+        y[i], z[i] = x[i] + in_y * h, x[i] + in_z * h
     return found
 
 
@@ -128,15 +128,15 @@ MISTAKES = {
         _half_step, "This is a central difference, but its points are x + h/2 e, x - h/2 e.", SLOPE
     ),
     "x left at x - h": Mistake(
-        partial(_not_restored, left=-1, other=-1),
+        partial(_not_restored, in_y=-1, in_z=-1),
         "A coordinate must return to its value before the next one moves. It stays at x - h.",
     ),
     "x left at x + h": Mistake(
-        partial(_not_restored, left=1, other=1),
+        partial(_not_restored, in_y=1, in_z=1),
         "A coordinate must return to its value before the next one moves. It stays at x + h.",
     ),
     "both copies of x not restored": Mistake(
-        partial(_not_restored, left=1, other=-1),
+        partial(_not_restored, in_y=1, in_z=-1),
         "In each of your two points, only one coordinate may differ from x. The coordinates that "
         "moved before differ too.",
     ),

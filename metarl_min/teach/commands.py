@@ -8,7 +8,7 @@
     bundle  FOLDER --target T -o PATH     write the files that a grading service needs
     report  RESULTS ..                    count the mistakes of a class
 
-The functions of `commands` trust their arguments: the commands check the words that a user writes.
+The functions of `commands` trust their arguments, except the words that a user writes.
 
 The exit status is 0 if all is well. It is 1 if `verify` finds a fault, if `check` finds a wrong
 part, or if the work itself fails. It is 2 if a word or a file is wrong. `grade` ends with 0 for a

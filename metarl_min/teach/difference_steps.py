@@ -15,12 +15,12 @@ error of at most `noise`, and let the third derivative of f along e be at most `
     negative before h^3 = 3 noise / third, and positive after.
 
 `numerical_gradient` must be right to 1e-9 of the largest entry, at points x with entries of about
-1, 1e5 and 1e10. There f is a wave of about the height and the length |x|. So its values have errors
-of about EPS |x|, and its third derivatives are about 1 / x^2. By (2), a good step is a multiple of
-cbrt(EPS) |x|, and the difference with this step has an error of about 5e-11. A step that does not
-depend on x fails at one of the points, and `FIXED` lists frequent steps of this kind.
-A forward difference has at best an error of 1e-8. If a program is not exact, `looked_at` calls it
-with a function that records its arguments. So the student is told the length of the step.
+1, 1e5 and 1e10. There f is a wave. Its height and its wavelength are of the order of |x|. So its
+values have errors of about EPS |x|, and its third derivatives are about 1 / x^2. By (2), a good
+step is a multiple of cbrt(EPS) |x|, and the difference with this step has an error of about 5e-11.
+A step that does not depend on x fails at one of the points, and `FIXED` lists frequent steps of
+this kind. A forward difference has at best an error of 1e-8. If a program is not exact, `looked_at`
+calls it with a function that records its arguments. So the student is told the length of the step.
 
 `least_bound`, `waves`, `recorded_steps` and `looked_at` trust their arguments.
 """

@@ -76,7 +76,8 @@ def random_mdp(rng: Rng, num_tasks: int) -> Setting:
     """Draw tasks with 2 steps, 2 states and 2 actions. A step pays for its state and action.
 
     Episodes start in the second state, where the first action has a random arrival. All other
-    actions lead to the first state. So there are 3 first steps, and 6 episodes.
+    actions lead to the first state. So a first step has 3
+    outcomes, and 2 actions follow each. The last arrival is not listed, so there are 6 episodes.
     """
     arrivals = np.eye(2)[np.zeros((2, 2), dtype=int)]
     arrivals[1, 0] = rng.dirichlet(np.full(2, 3.0))

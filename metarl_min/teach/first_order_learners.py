@@ -7,9 +7,9 @@ theta by K inner steps, as in `inner_loops`.
     fomaml(theta, tasks, alpha, num_steps)   the mean over the tasks of grad J(phi_K)      [A]
     reptile(theta, tasks, alpha, num_steps)  the mean of (phi_K - theta) / alpha           [A]
 
-The first one is adaptation (4) with L_k = 0 for k < K. The second one is the direction of reptile
-(1). Both programs, and the mistakes that both can have, are in `task_means`. The further mistakes
-are in OF_FOMAML and OF_REPTILE.
+The first one is adaptation (4) with L_k = 0 for k < K: only phi_K has an outer objective. The
+second one is the direction of reptile (1). Both programs, and the mistakes that both can have, are
+in `task_means`. The further mistakes are in OF_FOMAML and OF_REPTILE.
 """
 
 from __future__ import annotations

@@ -48,7 +48,8 @@ class Grade(NamedTuple):
 def read_seed(path: str | Path) -> int:
     """Return the seed that is computed from the content of a file. The content may be any text.
 
-    TypeError unless it is a path, OSError if it cannot be read, ValueError if it is empty.
+    TypeError unless `path` is a path, OSError if the file cannot be read, ValueError if it is
+    empty.
     """
     content = as_path("path", path).read_bytes().strip()
     require(content != b"", "the seed file must not be empty", path)

@@ -123,7 +123,7 @@ WRONG_LATER_STEPS: dict[str, tuple[Rule, str]] = {  # which are right in the fir
 
 
 def with_wrong_steps(function: Callable[..., Array], num_steps: int) -> dict[str, Mistake]:
-    """Return `function` with each wrong inner step. It takes an `Inner` as argument."""
+    """Return `function` with each wrong inner step as its argument `inner`."""
     found = {
         name: Mistake(partial(function, inner=Inner(rule=rule)), say, STEP)
         for name, (rule, say) in (WRONG_STEPS | WRONG_LATER_STEPS).items()

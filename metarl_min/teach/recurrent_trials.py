@@ -54,7 +54,7 @@ class Parts(NamedTuple):
 
     new_trial: Callable[[Memory], Memory]
     new_episode: Callable[[Memory], Memory]  # before every episode but the first
-    inputs: Callable[[Memory, Array, bool], Any]  # memory, rewards [A] of the step, last step
+    inputs: Callable[[Memory, Array, bool], Any]  # memory, rewards [A], last step or not -> x_t
     choose: Callable[[Array, float], int]  # logits, uniform number -> action
 
 

@@ -5,9 +5,9 @@
 
 Both are graded by their exact expectation over all lists of episodes, see `episode_lists`. Every
 unbiased estimator has the right expectation, whatever its variance and its baseline. So a second
-question about each function also compares the mean of the squares of the entries of g. If both
-means are equal, each entry has the right variance. The exact mean of the squares is computed with
-reinforce_weights (1).
+question about each function compares two means with exact values: the mean of each entry of g, and
+the mean of its square. If both are right, the variance of the entry is right too. The exact mean of
+the square is computed with reinforce_weights (1).
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ The factor gamma^t belongs to the discounted J: it is in the occupancy d_t, valu
 writes one estimator for each of two baselines. `critic_baseline` uses a table q [S, A], and
 `others_baseline` computes advantages (2).
 
-Most mistakes have other weights in the place of gamma^t (W - b). Each entry of WEIGHTS holds such
-weights as a function of a `Batch`, what a student is told, and the equation.
+Most mistakes have other weights in the place of gamma^t (W - b). Each entry of WEIGHTS has three
+parts: a function from a `Batch` to such weights, the text for the student, and the equation.
 
 The functions of `reinforce_weights` trust their arguments.
 """

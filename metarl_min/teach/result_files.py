@@ -59,7 +59,7 @@ def _notes(grade: Grade) -> list[str]:
         notes.append("The pages are files in the repository of metarl_min.")
     wrong = [x for x in grade.results if x.points == 0]
     named = [x.verdict.mistake for x in wrong if x.verdict.mistake in x.test.question.mistakes]
-    if any(not name.startswith(SURVIVOR) for name in named):  # a weak test needs no `partial`
+    if any(not name.startswith(SURVIVOR) for name in named):  # a weak test earns its share anyway
         text = "Your instructor may give a part of the points for a mistake that has a name."
         notes.append(text)
     return notes

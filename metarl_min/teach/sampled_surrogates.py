@@ -13,8 +13,8 @@ trust_region (4) has this mean: each pull has the weight ratio = pi(a|phi) / pi(
     With f(a) = r(a) - b it is J(phi) - b. So b must be added to the mean of ratio (r - b).
 
 The mean is J(phi) for every phi. So the means of all derivatives of the surrogate are the
-derivatives of J. If log pi(a|phi) stands in the place of the ratio, this is true of the first
-derivative at phi = reference only, estimator_weights (3).
+derivatives of J. With log pi(a|phi) in the place of the ratio, only the first derivative has the
+right mean, and only at phi = reference, estimator_weights (3).
 
 All data sets are listed with their probabilities. So the mean of a program is exact. In this
 module, b is the baseline. `data_sets`, `probability_of`, `arms_of`, `pulls_of`, `surrogate` and

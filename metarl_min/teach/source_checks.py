@@ -89,7 +89,7 @@ def _original(node: ast.FunctionDef) -> str:
     """Return the name of the library function that a function copies, or "" if it is no copy."""
     names, shape = _names(node), _shape(node)
     for module, text in _library().items() if shape else ():
-        # A module without one of these names does not hold the function.
+        # A module in which one of these names is missing does not hold the function.
         if all(name in text for name in names) and shape in _shapes(module):
             return f"{module}.{_shapes(module)[shape]}"
     return ""

@@ -93,7 +93,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:
-    """Close the streams. An ended process may leave data unread, and this error is ignored."""
+    """Close the streams. If data are left unread, a stream raises an OSError, which is ignored."""
     for stream in (process.stdin, process.stdout, process.stderr):
         with contextlib.suppress(OSError):
             stream.close()  # type: ignore[union-attr]

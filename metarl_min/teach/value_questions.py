@@ -46,9 +46,9 @@ from metarl_min.teach.wrong_results import (
 )
 
 TOLERANCE = 1e-7  # of an answer, relative to the largest entry of the truth in this case
-SMALL = 1e-3  # the least size of a truth in `_allowed`, relative to the largest of all cases
-APART = 1e-3  # the smallest difference of two mistakes, relative to the larger of the two
-CLEAR = 10.0  # the same, relative to the difference from the truth that a right result may have
+SMALL = 1e-3  # a truth counts as at least this large, relative to the largest of all truths
+APART = 1e-3  # two programs differ by more than this, relative to the larger of the two
+CLEAR = 10.0  # two programs differ by more than this, relative to the allowed error of an answer
 MOST_DRAWS = 200
 MOST_KEPT = 4  # seeds whose cases a question remembers
 SHOWN_CASE = 1500  # characters of a counter-example
@@ -104,7 +104,7 @@ def _allowed(truths: list[Array], tolerance: float) -> list[float]:
 
 
 def _apart(programs: list[list[Array]], most: list[float]) -> bool:
-    """Return whether any two programs clearly differ in at least one case."""
+    """Return whether every two programs differ clearly in at least one case."""
     for i, x in enumerate(programs):
         for y in programs[:i]:
             smallest = [

@@ -43,7 +43,11 @@ def equal_in_all(x: Sequence[Array], y: Sequence[Array], most: Sequence[float]) 
 
 
 def _factors(numbers: dict[str, float]) -> dict[str, float]:
-    """Return the factors by name. A number that is 1 is kept: it can differ in another case."""
+    """Return the factors by name.
+
+    `multiples` leaves out a number that is 1. Here it is kept, because the same number can differ
+    from 1 in another case.
+    """
     ones = [name for name, x in numbers.items() if x == 1]
     return multiples(numbers) | {
         f"{part}{name} times ": 1.0 for name in ones for part in ("", "1/")
