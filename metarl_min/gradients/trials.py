@@ -24,8 +24,8 @@ holds the family, the policy, K, N_inner and the other settings of a trial. Its 
 numbers of episodes of the stages.
 
 A trial keeps the forward pass of each stage k, which contains the probabilities pi_k of the
-actions. The actions of stage k are drawn with pi_k. In the logits, the derivatives of L at phi_k
-are functions of D_k and pi_k, objectives (3) and (4).
+actions. The actions of stage k are drawn with pi_k. The derivatives of L in the logits are also
+computed from pi_k, objectives (3) and (4).
 
 `only_adapted`, `step_sizes`, `inner_table`, `sample_greedily`, `play`, `join_stages` and
 `per_episode` are used in training, and trust their arguments.
@@ -150,7 +150,7 @@ def join_stages(stages: list[Episodes]) -> Episodes:
     """Return the episodes of all stages of a trial, joined along the axis N."""
     if len(stages) == 1:  # nothing is copied
         return stages[0]
-    axis = stages[0].states.ndim - 2  # the axis N of every field, also of `last_arrivals`
+    axis = stages[0].states.ndim - 2  # the axis N of every field, also of `last_arrivals` [M, N]
     return map_fields(lambda *fields: np.concatenate(fields, axis), *stages)
 
 

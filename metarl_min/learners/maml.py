@@ -23,11 +23,11 @@ MAML as published by Finn et al. 2017 has two other settings. estimator=plain le
 term. objective=adapted uses only the rewards of the episodes after the last inner step. The
 experiments of Finn et al. also have inner_steps=1, inner_episodes=20, baseline=linear and
 update=trpo (in Python: outer=outer_updates.trpo()). In this library, baseline=linear is a
-least-squares fit with a feature for each state and features of time. The episodes of the data set
-are also the data of the fit, so the fit removes a part of the advantages, advantages (5). To limit
-this part, at least 2 (S + min(T - 1, 3)) inner episodes are required. The policy of Finn et al. is
-a ReLU network with two hidden layers of 100 units. In this library, policy=network:100 has one
-hidden layer of 100 tanh units.
+least-squares fit with a feature for each state and features of time. The fit uses the episodes of
+the inner step itself. So a part of the inner gradient is lost, advantages (5). To limit this part,
+at least 2 (S + min(T - 1, 3)) inner episodes are required. The policy of Finn et al. is a ReLU
+network with two hidden layers of 100 units. In this library, policy=network:100 has one hidden
+layer of 100 tanh units.
 """
 
 from __future__ import annotations
@@ -167,12 +167,12 @@ def _settings(
     """Return the settings, with defaults that fit the unit of the rewards.
 
     The defaults of the outer update are scaled to the unit of the outer gradient. The outer
-    gradient has the unit of the rewards, except for `reptile`. There it is a sum of inner
-    gradients, so it has the unit of the inner gradient, which `unit_of_alpha` returns.
+    gradient of `reptile` is a sum of inner gradients, so it has the unit of an inner gradient.
+    Every other outer gradient has the unit of the rewards.
     """
     how = resolve(family, **adaptation)
     reward = reward_unit(family)
-    unit = unit_of_alpha(reward, how.baseline)
+    unit = unit_of_alpha(reward, how.baseline)  # of the inner gradient
     if isinstance(outer, Outer) and outer.in_unit is not None:
         outer = outer.in_unit(unit if estimator is reptile else reward)
     return Settings(adaptation=how, outer=outer, estimator=estimator, unit=unit, **rest)
