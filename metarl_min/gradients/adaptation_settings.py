@@ -161,8 +161,8 @@ def adaptation(
         baseline        mean, leave_one_out, standardised, linear or a number; by default the value
                         for the family in adaptation_settings.DEFAULTS, multiplied by the unit of
                         the rewards. A number or leave_one_out does not change the expected inner
-                        gradient. The baseline mean multiplies the expected inner gradient by
-                        1 - 1/N_inner. With linear, a part of this gradient is lost, advantages (5)
+                        gradient. With mean, this gradient is multiplied by 1 - 1/N_inner. With
+                        linear, a part of this gradient is lost, advantages (5)
         gamma           discount of the return-to-go in the inner surrogate; by default the value
                         for the family in adaptation_settings.DEFAULTS
         adapt           names of the parameters that adapt, such as W2,b2; by default all parameters

@@ -33,18 +33,18 @@ should not change E[g]. But if b_t depends on the action a_t, only a share of E[
     quantity, and W of another episode is one too.
     The baseline `mean` of episode n is W_{n,t}/N plus such quantities. So 1/N of E[g] is lost.
 
-In this module, H is the matrix of the fit. H_nn is the block of H for the T steps of episode n, so
-it says how the returns of episode n change the baseline of episode n. c_n is the baseline that the
-fit of (1) to the other episodes gives to the steps of episode n. |H_nn| is the largest eigenvalue
-of H_nn:
+In this module, H is the matrix that turns the returns W into the baseline b of (1). H_nn is the
+block of H for the T steps of episode n, so it says how the returns of episode n change the baseline
+of episode n. |H_nn| is the largest eigenvalue of H_nn. c_n is a second baseline of episode n. It is
+computed by (1) with weights w that are fitted to the other episodes only:
 
     (5)  b = H W,  H = F (F^T F + ridge I)^{-1} F^T,
          W_n - b_n = (I - H_nn) (W_n - c_n),
          mean over n of |H_nn| <= rank F / N,  rank F <= S + min(T - 1, 3)         [derivation]
 
-    Steps of (5): replace W_n by c_n. Then the fit to the other episodes is also the best fit to all
-    episodes, because episode n adds no error. So this W has the baseline c_n in episode n, and the
-    true W has b_n. The two W differ only in episode n, by W_n - c_n. Therefore
+    Steps of (5): let W' be W with c_n in the place of W_n. The fit to the other episodes is then
+    also the best fit to W', because episode n adds no error. So in episode n, H W' is c_n, and H W
+    is b_n. W and W' differ only in episode n, by W_n - c_n. Therefore
     b_n - c_n = H_nn (W_n - c_n).
     The eigenvalues of H are from 0 to 1, and at most rank F of them are not zero. So the trace of
     H, which is the sum of the traces of all H_nn, is at most rank F. The eigenvalues of H_nn are
@@ -125,9 +125,9 @@ def standard_deviation(differences: Array, weights: Array, largest: Array) -> Ar
     """Return s of eq. (3), or infinity if s is only round-off. [..., N, T] -> [..., 1, 1]
 
     After a division by infinity, the advantages are zero. The weight of a step is 0 if the step is
-    not alive. Otherwise it is 1, or the number of equal episodes that its episode stands for.
-    `largest` [..., 1, 1] is the largest absolute return of a task. The function trusts its
-    arguments.
+    not alive. Otherwise the weight is 1. If a data set stores equal episodes only once, the weight
+    is the number of these episodes. `largest` [..., 1, 1] is the largest absolute return of a task.
+    The function trusts its arguments.
     """
     relative = differences / np.where(largest > 0, largest, 1.0)  # its squares do not overflow
     squares = (weights * relative**2).sum((-1, -2), keepdims=True)

@@ -32,6 +32,7 @@ def _check_one_stage(settings: Settings, words: dict[str, Any]) -> None:
     if settings.adaptation.family.num_episodes == 1:
         needed, got = "at least two episodes, with an inner step between them,", "one"
         demand = require_support
+    # The values are the words that are allowed. None stands for an estimator of your own.
     for name, values in (("estimator", ("emaml", None)), ("learn_alpha", ("no",))):
         word = words.get(name)
         demand(word in values, f"a trial must have {needed} where {name} is {word}", got)
@@ -42,9 +43,10 @@ def _check_one_stage(settings: Settings, words: dict[str, Any]) -> None:
 def check(settings: Settings, words: dict[str, Any]) -> None:
     """Raise a ValueError if two settings do not go together.
 
-    `words` maps each setting to its word of the command line, as the result of `describe` in
-    `basics/words` does. Instead of `outer`, it has the words of `outer_of_words`, such as update.
-    An estimator of your own has no word, so then `words` has no entry `estimator`.
+    `words` is the result of `describe` in `basics/words`: it maps the name of each setting to its
+    word of the command line. In the place of `outer`, `words` has the entries of `Outer.words`,
+    such as `update`. An estimator of your own has no word, so then `words` has no entry
+    `estimator`.
     """
     estimator, objective, update = words.get("estimator"), words["objective"], words["update"]
     if objective == "exact":

@@ -27,9 +27,10 @@ of estimators (3). The probability P(tau|phi) is enumeration (1).
     P(tau|phi) sum_t g_t, because log P(tau|phi) is a constant plus sum_t log pi_t.
     The product rule, applied to P(tau|phi) sum_t g_t, gives the third formula.
 
-    Steps of (2): the weights w_t are estimator_weights (5)-(8) with gamma = 1. At the reference,
-    all ratios and boxes are 1. The derivative of ratio_l and of log ratio_l is g_l, and the
-    derivative of box_l is g_0 + .. + g_l. So the derivative of box_l - box_{l-1} is g_l.
+    Steps of (2): the weights w_t are estimator_weights (5)-(8) with gamma = 1. They contain the
+    factors ratio_l and box_l = ratio_0 .. ratio_l of that module, which have the value 1. The
+    derivative of ratio_l and of log ratio_l is g_l, and the derivative of box_l is g_0 + .. + g_l.
+    So the derivative of box_l - box_{l-1} is g_l.
 
     Steps of (3): the inner step is estimators (1). The derivative of w_t g_t is
     estimator_weights (3), and w_t has the value Adv_t.

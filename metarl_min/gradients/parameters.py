@@ -49,8 +49,9 @@ def check_step_sizes(alpha: Any, theta: Tree, num_tasks: int | None = None) -> A
     """Return alpha; an error unless it is a number, at least 0, or a tree with the shapes of theta.
 
     The entries of a tree may be negative, because step sizes that are learned may change signs. If
-    theta has the leading axis [M] with M = `num_tasks`, alpha may have this axis, or the tasks
-    share the step sizes. If autograd traces alpha, only names and shapes are checked.
+    theta has the leading axis [M] with M = `num_tasks`, alpha may have this axis too. A tree alpha
+    without this axis holds the same step sizes for all tasks. If autograd traces alpha, only names
+    and shapes are checked.
     """
     if hasattr(alpha, "keys"):  # a dict, or autograd's box of one
         got = _shapes(alpha if _is_traced(alpha) else trees.check(alpha))

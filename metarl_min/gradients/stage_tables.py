@@ -29,10 +29,7 @@ class StageTables(NamedTuple):
 
 
 def surrogate_tables(episodes: Episodes, advantages: Array, shape: tuple[int, int]) -> StageTables:
-    """Return C+ and C- of trust_region (6) and the visits of one stage. advantages [M, N, T]
-
-    It trusts its arguments.
-    """
+    """Return C+ and C- of trust_region (6) and the visits of one stage. advantages [M, N, T]"""
     M = len(advantages)
     return StageTables(
         plus=rollouts.visit_sums(episodes, np.maximum(advantages, 0) / M, shape),
@@ -44,10 +41,7 @@ def surrogate_tables(episodes: Episodes, advantages: Array, shape: tuple[int, in
 def trial_tables(
     stages: Sequence[Episodes], advantages: Sequence[Array], shape: tuple[int, int]
 ) -> list[StageTables]:
-    """Return the tables of every stage of a trial, trust_region (6).
-
-    It trusts its arguments.
-    """
+    """Return the tables of every stage of a trial, trust_region (6)."""
     pairs = zip(stages, advantages, strict=True)
     return [surrogate_tables(stage, Adv, shape) for stage, Adv in pairs]
 

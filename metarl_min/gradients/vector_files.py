@@ -73,7 +73,7 @@ def _archive(arrays: dict[str, Array]) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
             entry, content = zipfile.ZipInfo(f"{name}.npy"), io.BytesIO()
-            entry.create_system = 3
+            entry.create_system = 3  # Unix, also if another system writes the file
             np.lib.format.write_array(content, array, version=(1, 0))
             archive.writestr(entry, content.getvalue())
     return buffer.getvalue()
