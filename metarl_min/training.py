@@ -139,9 +139,10 @@ def train(
     seed: int,
     on_iteration: OnIteration = no_report,
 ) -> Any:
-    """Train in memory and return the last state. By default a run has `learner.iterations`.
+    """Train in memory and return the last state.
 
-    ValueError for more iterations than the schedule of the learner has.
+    The default of `num_iterations` is `learner.iterations`. ValueError if a schedule of the learner
+    ends before this iteration.
 
     >>> from metarl_min.learners.maml import maml
     >>> from metarl_min.tasks.bandits import bandit
@@ -173,8 +174,8 @@ def train_run(
     one more, of the last iteration that was completed.
 
     ValueError if another process writes in the directory, or if its checkpoint was made by another
-    learner, family, seed or other settings. ValueError if more than `num_iterations` iterations are
-    done, or if the schedule of the learner is shorter.
+    learner, family, seed or other settings. ValueError if the last checkpoint is after iteration
+    `num_iterations`, or if a schedule of the learner ends before this iteration.
     """
     instance("learner", learner, Learner)
     function("on_iteration", on_iteration)
