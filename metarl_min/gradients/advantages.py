@@ -125,9 +125,9 @@ def standard_deviation(differences: Array, weights: Array, largest: Array) -> Ar
     """Return s of eq. (3), or infinity if s is only round-off. [..., N, T] -> [..., 1, 1]
 
     After a division by infinity, the advantages are zero. The weight of a step is 0 if the step is
-    not alive. Otherwise the weight is 1. If a data set stores equal episodes only once, the weight
-    is the number of these episodes. `largest` [..., 1, 1] is the largest absolute return of a task.
-    The function trusts its arguments.
+    not alive. Otherwise the weight is the number of times that the episode of the step occurs in
+    the data set. `largest` [..., 1, 1] is the largest absolute return of a task. The function
+    trusts its arguments.
     """
     relative = differences / np.where(largest > 0, largest, 1.0)  # its squares do not overflow
     squares = (weights * relative**2).sum((-1, -2), keepdims=True)

@@ -150,7 +150,7 @@ def join_stages(stages: list[Episodes]) -> Episodes:
     """Return the episodes of all stages of a trial, joined along the axis N."""
     if len(stages) == 1:  # nothing is copied
         return stages[0]
-    axis = stages[0].states.ndim - 2  # the axis N of every field, also of `last_arrivals` [M, N]
+    axis = stages[0].states.ndim - 2  # the axis N of every field, also of `last_arrivals` [..., N]
     return map_fields(lambda *fields: np.concatenate(fields, axis), *stages)
 
 
