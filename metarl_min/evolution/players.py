@@ -37,6 +37,7 @@ from metarl_min.memory import recurrent_agents, recurrent_policies
 from metarl_min.memory.protocol import RecurrentPolicy
 from metarl_min.tasks import Family, reward_unit
 
+MOST_TRIALS = 2**15  # trials that are played at the same time, so that their arrays fit the cache
 TASK_STREAM, TRIAL_STREAM = 0, 1  # [key, 0] seeds the draw of tasks, [key, 1] the trials
 
 
@@ -73,16 +74,26 @@ def mean_returns(
     thetas [P, ..] -> [P, N]
     """
     instance("player", player, Player)
-    num_members(thetas)
+    population = num_members(thetas)
     key, num_tasks, unit = whole("key", key, 0), whole("num_tasks", num_tasks), real("unit", unit)
     require(unit > 0, "unit must be positive", unit)
-    tasks_rng = np.random.default_rng([key, TASK_STREAM])
-    trial_rng = np.random.default_rng([key, TRIAL_STREAM])
-    tasks = player.family.sample(tasks_rng, num_tasks)
+    tasks = player.family.sample(np.random.default_rng([key, TASK_STREAM]), num_tasks)
+    # The return of a member does not depend on the other members, so a population can be cut.
+    most = max(1, MOST_TRIALS // num_tasks)
+    parts = [
+        trees.map_leaves(lambda leaf, i=start: leaf[i : i + most], thetas)
+        for start in range(0, population, most)
+    ]
+    return np.concatenate([_mean_returns(player, part, key, tasks, unit) for part in parts])
+
+
+def _mean_returns(player: Player, thetas: Tree, key: int, tasks: MDP, unit: float) -> Array:
+    """Return `mean_returns` of members that play at the same time. [P, N]"""
+    rng = np.random.default_rng([key, TRIAL_STREAM])
     if player.returns is None:
-        returns = (player.trial(trial_rng, thetas, tasks).rewards / unit).sum(-1)
+        returns = (player.trial(rng, thetas, tasks).rewards / unit).sum(-1)
     else:
-        returns = player.returns(trial_rng, thetas, tasks, unit)
+        returns = player.returns(rng, thetas, tasks, unit)
     return np.asarray(returns.mean(1))
 
 

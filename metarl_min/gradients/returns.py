@@ -36,8 +36,6 @@ def discounted_returns(rewards: Array, gamma: float) -> Array:
 
 def returns_to_go(rewards: Array, gamma: float) -> Array:
     """Return `discounted_returns`, without a check of the arguments."""
-    if gamma == 1.0:
-        return np.cumsum(rewards[..., ::-1], axis=-1)[..., ::-1]
     W = np.array(rewards, dtype=float)
     for t in range(rewards.shape[-1] - 2, -1, -1):
         W[..., t] += gamma * W[..., t + 1]

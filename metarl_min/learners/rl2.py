@@ -131,7 +131,7 @@ def default_settings(family: Family) -> Settings:
     if S > 1:
         return CONTEXTUAL
     if family.num_episodes > 10:
-        return BANDIT._replace(gae_lambda=0.9, entropy=0.15)
+        return BANDIT._replace(iterations=2500, gae_lambda=0.9, entropy=0.15)
     if A == 2:
         return BANDIT._replace(hidden=32, beta=0.01)
     return BANDIT

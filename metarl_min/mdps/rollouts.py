@@ -188,19 +188,19 @@ def sampled_episodes(
     steps = _steps(rng, tables, probs, num_episodes, horizon, population)
     for t, (row, arrival) in enumerate(steps):
         rows[t], arrivals[t] = row, arrival
-    numbers: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=1)
-    rewards = tables.noise(numbers, tables.rewards.take(arrivals))
-    alive = np.ones(rows.shape, bool)  # the first step is always alive
-    if tables.may_end:  # a later step is not alive after an arrival in an absorbing state
+    means, alive = tables.rewards.take(arrivals), np.ones(rows.shape, bool)
+    if tables.may_end:  # a step after the first is not alive if its state is absorbing
         alive[1:] = ~tables.absorbing.take(rows[1:])
-        rewards = np.where(alive, rewards, 0.0)
     first_row = np.repeat(np.arange(M) * S, num_episodes)
     last_arrivals = tables.arrivals.take(arrivals[-1]) - first_row
     pairs = arrivals if Z == 1 else arrivals // Z  # a pair is row * A + action
     actions = np.subtract(pairs, rows * A, out=arrivals)
     states, axes = np.subtract(rows, first_row, out=rows), (*leading, num_episodes, horizon)
-    fields = [x.transpose(1, 2, 0).reshape(axes) for x in (states, actions, rewards, alive)]
-    return Episodes._make([*fields, last_arrivals.reshape(axes[:-1])])
+    states, actions, alive = [x.transpose(1, 2, 0).reshape(axes) for x in (states, actions, alive)]
+    numbers: Any = rng if population is None else CommonRandomNumbers(rng, P, axis=1)
+    rewards = tables.noise(numbers, means).transpose(1, 2, 0).reshape(axes)
+    rewards = np.where(alive, rewards, 0.0) if tables.may_end else rewards
+    return Episodes._make((states, actions, rewards, alive, last_arrivals.reshape(axes[:-1])))
 
 
 def sampled_returns(

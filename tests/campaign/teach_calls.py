@@ -63,6 +63,7 @@ CALLS = {
         questions.earned, question=QUESTION, program=right, seed=3, points=2.0
     ),
     "manifests.read": call(manifests.read, folder=FOLDER),
+    "manifests.parse": call(manifests.parse, {"content": "*"}, content=MANIFEST),
     "grading.read_seed": call(grading.read_seed, path=FOLDER / "assignment.json"),
     "stripping.strip": call(stripping.strip, {"text": "*"}, text="def f():\n    return 1\n"),
     "mistake_counts.count": call(

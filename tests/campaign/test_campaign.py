@@ -45,7 +45,10 @@ def trusts(room, module, name):
 
     The paragraph stands in the docstring of the module or of the room.
     """
-    rule = re.compile(r"trusts?\s+(its|their)\s+arguments")
+    trust = r"trusts?\s+(its|their)\s+(other\s+)?arguments"
+    rule = re.compile(
+        trust + r"|checks\s+nothing\s+else|without\s+a\s+check\s+of\s+the\s+arguments"
+    )
     texts = [x.__doc__ or "" for x in (importlib.import_module(ROOMS[room]), module)]
     said = [part for text in texts for part in text.split("\n\n") if rule.search(part)]
     whole = f"functions of `{module.__name__.rpartition('.')[2]}`"

@@ -33,6 +33,15 @@ def test_a_member_earns_the_same_whoever_else_plays(name):
         assert_array_equal(players.mean_returns(player, one, 11, 3)[0], returns[p])
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_population_in_parts_has_the_bits_of_a_whole_one(name, monkeypatch):
+    player = players.recurrent_player(FAMILIES[name], hidden=8)
+    thetas = different_members(player, 5)
+    whole = players.mean_returns(player, thetas, 11, 4)
+    monkeypatch.setattr(players, "MOST_TRIALS", 9)  # two members on 4 tasks at the same time
+    assert_array_equal(players.mean_returns(player, thetas, 11, 4), whole)
+
+
 def test_members_that_are_alike_are_paid_alike():
     player = players.recurrent_player(FAMILIES["bandit"], hidden=8)
     theta = player.init(rng())
