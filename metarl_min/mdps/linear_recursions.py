@@ -64,7 +64,7 @@ def path_derivatives(M: Array, p: Array, q: Array, delta_M: Array, delta_x: Arra
     shape = np.broadcast_shapes(p.shape[1:], delta_M.shape[:-1], delta_x.shape)
     delta_p, delta_q = np.zeros((2, len(p), *shape))
     # One product gives delta M p_{t+1} for all t, and another one gives (delta M)^T q_t for all t.
-    # This is faster than a product for each t.
+    # This is faster than a product for each t. Row t is p_{t+1} in `rows_p`, and q_t in `rows_q`.
     rows_p, rows_q = np.moveaxis(p[1:], 0, -2), np.moveaxis(q[:-1], 0, -2)
     np.matmul(rows_p, _transposed(delta_M), out=np.moveaxis(delta_p[:-1], 0, -2))
     np.matmul(rows_q, delta_M, out=np.moveaxis(delta_q[1:], 0, -2))

@@ -131,8 +131,8 @@ def _take(array: Array, index: Any) -> Array:
 def take_tasks(mdp: MDP, index: Any) -> MDP:
     """Return the tasks of a batch [M] at the positions `index` [n]. -> a batch [n]
 
-    Transitions or rewards that all tasks share stay shared. `initial` always gets the axis [n], so
-    the new batch has n tasks even if these tasks share all arrays.
+    If all tasks of `mdp` share the transitions or the rewards, the new batch shares them too.
+    `initial` always gets the axis [n], because one array must show the number of tasks.
     """
     leading = plain("mdp", mdp).leading
     require(len(leading) == 1, "mdp must have one axis of tasks", leading)

@@ -48,11 +48,12 @@ SMALL = 400  # NumPy reduces an array of at most SMALL entries faster than a loo
 def over_actions(ufunc: Any, x: Array) -> Array:
     """Reduce the last axis with a ufunc, and keep this axis with length 1. [..., A] -> [..., 1]
 
-    If A < 8, NumPy reduces a small array, and a loop over the actions reduces a large array. The
-    loop combines x[..., 0], x[..., 1], .. one after the other. For a large array, the loop is 2 to
-    40 times faster than NumPy. NumPy adds fewer than 8 numbers in the same order as the loop, so
-    the bits of a result do not depend on the size of the array. NumPy adds 8 numbers in another
-    order, so if A = 8, the loop reduces every array. If A > 8, NumPy reduces every array.
+    There are two methods: `ufunc.reduce` of NumPy, and a loop over the actions. The loop combines
+    x[..., 0], x[..., 1], .. one after the other. If A < 8, the function uses NumPy for a small
+    array, and the loop for a large array. For a large array, the loop is 2 to 40 times faster. Both
+    methods add fewer than 8 numbers in the same order, so the bits of a result do not depend on
+    the size of the array. NumPy adds 8 numbers in another order, so if A = 8, the function uses the
+    loop for every array. If A > 8, the function uses NumPy for every array.
     """
     A = x.shape[-1]
     if A > 8 or (A < 8 and x.size <= SMALL):
@@ -184,9 +185,9 @@ class Policy(NamedTuple):
 
     If the parameters have leading axes, the logits z have these leading axes too. `forward` returns
     z and the values `hidden`, which the derivatives use again. f is any function of z, and
-    u = df/dz. `hessian_product` returns the sum of two terms, both in the parameters. The first
-    term is the Hessian of f times v. The second term is `backward` with w in place of u, so it is
-    the gradient of a function whose gradient in z is w. Only `init` checks its arguments.
+    u = df/dz. `hessian_product` returns a sum of two terms. The first term is the Hessian of f in
+    the parameters, times v. The second term is the gradient in the parameters of another function
+    of z. The gradient of this other function in z is w. Only `init` checks its arguments.
     """
 
     init: Callable[[Rng, int, int], Tree]  # (rng, S, A) -> parameters

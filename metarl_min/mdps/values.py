@@ -103,11 +103,10 @@ def expected_return_by_recursion(
 # The fast form stores V and d of all times t = 0, .., T, in two arrays [T + 1, ..., S]:
 #     V[t] = V_{T-t}        V[t] = gamma P_pi V[t+1] + r_pi,  V[T] = 0
 #     d[t] = d_t            d[t+1] = gamma P_pi^T d[t],       d[0] = rho
-# If the horizon is infinite, V and d [..., S] are those of eq. (6).
 def _values_and_occupancy(probs: Array, prepared: PreparedMDP) -> tuple[Array, Array, Array]:
     """Return gamma P_pi [..., S, S], V and d by eqs. (1) and (3).
 
-    If the horizon is infinite, return (I - gamma P_pi)^-1, V and d by eq. (6).
+    If the horizon is infinite, return (I - gamma P_pi)^-1, and V and d [..., S] by eq. (6).
     """
     matrix, r_pi = matrix_and_rewards(probs, prepared)
     if prepared.horizon is None:
@@ -132,7 +131,8 @@ def _finite_derivatives(probs: Array, prepared: PreparedMDP) -> tuple[Array, Hes
     def hessian_product(v: Array) -> Array:
         changes = matrix_and_rewards(v, prepared)  # gamma P_v and r_v
         delta_V, delta_d = linear_recursions.path_derivatives(matrix, V, d, *changes)
-        # Line 1 of (5) is (7) with delta d as d, plus the last term of (7) with delta V as V.
+        # In line 1 of (5), the terms with delta d add up to (7) with delta d in place of d. The
+        # terms with delta Q add up to the last term of (7) with delta V in place of V.
         return _gradient(prepared, delta_d, _X(delta_d, V) + _X(d, delta_V))
 
     return _gradient(prepared, d, _X(d, V)), hessian_product
@@ -159,7 +159,7 @@ def prepared_return(probs: Array, prepared: PreparedMDP) -> Array:
 
 @primitive
 def prepared_gradient(probs: Array, prepared: PreparedMDP) -> Array:
-    """Return dJ/dpi, eqs. (4), (6), (7), at the `probs` that `broadcast` returns. [..., S, A]"""
+    """Return dJ/dpi, eqs. (4), (6), (7). `probs` must come from `broadcast`. [..., S, A]"""
     if prepared.horizon == 1:
         return prepared.initial[..., None] * prepared.rewards + onp.zeros(probs.shape)
     return prepared_derivatives(probs, prepared)[0]
