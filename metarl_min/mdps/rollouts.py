@@ -16,8 +16,8 @@ zero is never drawn.
 
 A state is absorbing if all actions stay there and pay 0. A step is alive if no earlier step has
 arrived in an absorbing state. Steps that are not alive have reward 0 without noise. REINFORCE does
-not need the episodes themselves, but only a table C. In this module, each step has any number c,
-such as its advantage, and C(s,a) is the sum of c over the visits of (s, a):
+not need the episodes themselves, but only a table C. Each step has a number c, for example its
+advantage. In this module, C(s,a) is the sum of c over the visits of (s, a):
 
     (2)  C(s,a) = sum_{n,t} alive_{n,t} c_{n,t} 1{s_{n,t} = s, a_{n,t} = a}       [definition]
 
@@ -52,8 +52,8 @@ class Sampler(NamedTuple):
     rewards: Array  # [M * S * A, Z] mean reward of each arrival
     absorbing: Array  # [M * S] whether the state of a row is absorbing
     may_end: bool  # whether any state is absorbing
-    noise: Noise
-    has_noise: bool  # False if the rewards are their means
+    noise: Noise  # draws rewards around their means
+    has_noise: bool  # False if each reward is equal to its mean
 
 
 def _cumulative(probs: Array) -> Array:
@@ -63,7 +63,7 @@ def _cumulative(probs: Array) -> Array:
 
 
 def sampler(mdp: MDP, noise: Noise) -> Sampler:
-    """Return the tables of MDPs. `noise` draws the rewards. The last sum, 1, is not stored."""
+    """Return the tables of MDPs. They omit the last cumulative probability, which is 1."""
     has_noise, noise = noise is not deterministic, check_noise(noise, plain("mdp", mdp))
     (S, A), leading = mdp.shape, mdp.leading
     M, Z = math.prod(leading), int((mdp.transition > 0).sum(-1).max())
@@ -181,7 +181,7 @@ def sample(
 def sampled_episodes(
     rng: Rng, tables: Sampler, probs: Array, num_episodes: int, horizon: int, population: int | None
 ) -> Episodes:
-    """Return `sample` of valid arguments, which are not checked again."""
+    """Return `sample`, without a check of the arguments."""
     P, M, leading = population or 1, math.prod(tables.leading), _leading(tables, population)
     (S, A), Z = tables.shape, tables.rewards.shape[1]
     rows, arrivals = np.empty((2, horizon, P, M * num_episodes), np.intp)
@@ -207,7 +207,7 @@ def sampled_returns(
     rng: Rng, tables: Sampler, probs: Array, num_episodes: int, horizon: int,
     population: int | None, unit: float,
 ) -> Array:  # fmt: skip
-    """Return the return of each of `sampled_episodes`, with rewards divided by `unit`. [..., N]
+    """Return the sum of the rewards of each sampled episode, in multiples of `unit`. [..., N]
 
     Without noise, this is the faster form: no array has the axis T. Steps that are not alive add
     nothing, because they stay in an absorbing state, where all mean rewards are 0.
