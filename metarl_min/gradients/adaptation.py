@@ -16,9 +16,9 @@ In MAML as published, L_k = 0 for k < K. In a trial, the learner plays some epis
 iterate, and the rewards of all episodes count. So each L_k of a trial is nonzero. In this module,
 L_k is any outer objective and J_k is any inner objective.
 
-Let F be a function of phi_k alone: (1) gives the later iterates, and the earlier iterates are
-fixed. The adjoint v_k = dF/dphi_k is the gradient of this function. Adjoints are computed
-backwards:
+Keep phi_0, .., phi_{k-1} fixed, let phi_k vary, and compute the later iterates from phi_k by (1).
+Then F is a function of phi_k. Its gradient v_k = dF/dphi_k is called an adjoint. Adjoints are
+computed backwards:
 
     iterates    theta = phi_0  -->  phi_1  -->  ..  -->  phi_K
                           |           |                    |

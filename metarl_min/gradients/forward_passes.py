@@ -45,8 +45,8 @@ def step_from(
     """
     derivatives = objective.derivatives_at(forward.probs)
     g = policy.backward(phi, forward.hidden, derivatives.gradient)
-    following = trees.add_scaled(phi, alpha, g)
-    return forward._replace(derivatives=derivatives), following, forward_pass(policy, following)
+    next_phi = trees.add_scaled(phi, alpha, g)
+    return forward._replace(derivatives=derivatives), next_phi, forward_pass(policy, next_phi)
 
 
 def forward_passes(
@@ -55,8 +55,8 @@ def forward_passes(
     """Return the iterates phi_0 .. phi_K, as `take_steps` does, and the forward pass at each."""
     path, passes = [theta], [forward_pass(policy, theta)]
     for objective in inner:
-        passes[-1], phi, following = step_from(policy, path[-1], passes[-1], alpha, objective)
-        path, passes = [*path, phi], [*passes, following]
+        passes[-1], phi, forward = step_from(policy, path[-1], passes[-1], alpha, objective)
+        path, passes = [*path, phi], [*passes, forward]
     return path, passes
 
 

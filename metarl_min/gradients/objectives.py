@@ -184,7 +184,7 @@ def reinforce_objective(C: Array) -> Objective:
 
 
 def expected_return(logits: Any, problem: PreparedMDP) -> Any:
-    """Return the expected return J of the softmax policy, values (2). [..., S, A] -> [...]"""
+    """Return J of the softmax policy on a prepared MDP, values (2). [..., S, A] -> [...]"""
     return values.prepared_return(prepared_mdps.fitted(softmax(logits), problem), problem)
 
 

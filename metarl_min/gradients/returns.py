@@ -15,7 +15,7 @@ a policy gradient with W_t lacks the factor gamma^t of the occupancy, values (3)
 In general a baseline makes the gradient biased if the baseline depends on the action a_t. The mean
 (2) at step t of episode n depends on a_t, because W_{n,t} is one of its terms. With N = 1 the mean
 is W itself, so the advantage W - b is zero. The module `advantages` has further baselines. It also
-computes the bias that a baseline causes, and the smallest N that a baseline needs.
+computes the bias that a baseline causes, and rejects an N that is too small for a baseline.
 """
 
 import numpy as np
