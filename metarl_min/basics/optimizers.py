@@ -84,8 +84,8 @@ def _check_step(theta: Tree, g: Tree, *means: Tree) -> None:
     trees.check_like("gradient", g, theta, "theta")
     for name, leaf in g.items():
         array(f"gradient {name!r}", np.array(leaf) if isinstance(leaf, np.floating) else leaf)
-    for mean in means:
-        trees.check_like("m", mean, theta, "theta")
+    for name, mean in zip("mv", means, strict=False):
+        trees.check_like(name, mean, theta, "theta")
 
 
 def _require_finite(result: Tree, g: Tree) -> Tree:
@@ -130,7 +130,7 @@ def _momentum_update(
     theta: Tree, state: Momentum, g: Tree, beta: float, mu: float
 ) -> tuple[Tree, Momentum]:
     _check_step(theta, g, instance("state", state, Momentum).m)
-    m = trees.map_leaves(lambda m, g: mu * m + g, state.m, g)
+    m = {name: mu * state.m[name] + g[name] for name in theta}
     return _require_finite(trees.add_scaled(theta, beta, m), g), Momentum(m)
 
 
@@ -149,11 +149,14 @@ def _adam_init(theta: Tree) -> Moments:
 def _adam_update(
     theta: Tree, state: Moments, g: Tree, beta: float, b1: float, b2: float, eps: float
 ) -> tuple[Tree, Moments]:
-    _check_step(theta, g, instance("state", state, Moments).m)
+    _check_step(theta, g, instance("state", state, Moments).m, state.v)
     t = state.num_updates + 1
-    m = trees.map_leaves(lambda m, g: b1 * m + (1 - b1) * g, state.m, g)
-    v = _require_finite(trees.map_leaves(lambda v, g: b2 * v + (1 - b2) * g * g, state.v, g), g)
-    step = trees.map_leaves(lambda m, v: m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps), m, v)
+    m = {name: b1 * state.m[name] + (1 - b1) * g[name] for name in theta}
+    v = {name: b2 * state.v[name] + (1 - b2) * g[name] * g[name] for name in theta}
+    step = {
+        name: m[name] / (1 - b1**t) / (np.sqrt(v[name] / (1 - b2**t)) + eps)
+        for name in _require_finite(v, g)
+    }
     return trees.add_scaled(theta, beta, step), Moments(num_updates=t, m=m, v=v)
 
 

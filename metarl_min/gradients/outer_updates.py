@@ -18,7 +18,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from metarl_min.basics import trees
 from metarl_min.basics.arguments import function, instance, real, require, shown, whole
 from metarl_min.basics.optimizers import Optimizer
 from metarl_min.basics.records import checked
@@ -126,17 +125,13 @@ def learned_alpha(settings: Settings, alpha: Any) -> Any:
     return step_sizes.summary({name: alpha[name] for name in names} if names else alpha)
 
 
-def _mean(total: Tree, num_tasks: int) -> Tree:
-    return trees.map_leaves(lambda leaf: leaf / num_tasks, total)
-
-
 def _ascend(
     settings: Settings, state: State, trial: Trial, terms: list[Any], *, optimizer: Optimizer
 ) -> tuple[State, Info]:
     """Return the state after one ascent in theta and alpha, eq. (1), and an empty report."""
     M, adaptation = settings.num_tasks, settings.adaptation
     gradients = settings.estimator.gradients(adaptation, trial, terms)
-    mean_gradient = _mean(gradients.in_theta, M)
+    mean_gradient = {name: total / M for name, total in gradients.in_theta.items()}
     theta, optimizer_state = optimizer.update(state.theta, state.optimizer_state, mean_gradient)
 
     def in_alpha() -> Tree:

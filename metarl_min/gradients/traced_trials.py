@@ -85,8 +85,7 @@ def reptile_gradients(adaptation: Adaptation, trial: Trial, outer: Objectives) -
     of the outer objectives. `outer` is not used, and the gradient in alpha is zero.
     """
     objectives = [*trial.inner, None]
-    v = first_order_adjoints(adaptation.policy, trial.path, objectives, trial.passes)
-    total = trees.sum_tasks(v[0], trial.path[0])
+    total, *_ = first_order_adjoints(adaptation.policy, trial.path, objectives, trial.passes)
     return Gradients(
         in_theta=only_adapted(adaptation, total),
         in_alpha=partial(trees.map_leaves, np.zeros_like, total),

@@ -68,7 +68,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl_min.basics import trees
 from metarl_min.basics.arguments import function
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Tree
@@ -164,7 +163,7 @@ def _from_adjoints(adaptation: Adaptation, trial: Trial, v: Iterates) -> Gradien
     The gradient in alpha is adaptation (6).
     """
     return Gradients(
-        in_theta=trees.sum_tasks(v[0], trial.path[0]),
+        in_theta=v[0],
         in_alpha=partial(
             alpha_gradient, adaptation.policy, trial.path, trial.inner, v, trial.passes
         ),
