@@ -129,15 +129,20 @@ def require_empty(directory: Path, out: str | None) -> None:
     require(not names, "--out must be new or empty", f"{out} with {', '.join(names[:1])}")
 
 
-def _make_directory(out: str) -> Path:
-    directory = _directory(out)
-    require_empty(directory, out)
+def _make(directory: Path, out: str) -> Path:
+    """Make a directory, unless it exists; ValueError if it cannot be written."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{WRITABLE}, got {out}: {error.strerror}") from None
     require(os.access(directory, os.W_OK | os.X_OK), WRITABLE, out)
     return directory
+
+
+def _make_directory(out: str) -> Path:
+    directory = _directory(out)
+    require_empty(directory, out)
+    return _make(directory, out)
 
 
 def _remove_if_empty(directory: Path) -> None:
@@ -159,15 +164,16 @@ def new_run_directory(out: str | None, stack: ExitStack) -> Path:
     return directory
 
 
-def open_run_directory(out: str | None, stack: ExitStack) -> Path | None:
-    """Return the directory that `--out` names, or None if it does not exist yet.
+def open_run_directory(out: str | None, stack: ExitStack) -> Path:
+    """Return the directory that `--out` names, with or without a run.
 
-    The directory is locked until `stack` ends, if it can be written.
+    The directory is made if it does not exist. It is locked until `stack` ends, if it can be
+    written. If it is new and still empty then, it is removed.
     """
     require(out is not None, "--resume must come with --out DIR", "no --out")
     directory = _directory(str(out))
     if not directory.exists():
-        return None
+        stack.callback(_remove_if_empty, _make(directory, str(out)))
     if os.access(directory, os.W_OK | os.X_OK):
         stack.enter_context(files.one_writer(directory))
     return directory

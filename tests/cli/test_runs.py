@@ -300,3 +300,13 @@ def test_a_run_json_without_a_run_is_refused_in_one_line(tmp_path, content):
     with pytest.raises(ValueError, match=r"must hold the run\.json of a run") as error:
         runs.read_run(tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_a_new_directory_is_locked_before_a_run_is_resumed_in_it(tmp_path):
+    """Else another process could begin a run there, and this one would refuse its own --resume."""
+    out = tmp_path / "run"
+    with ExitStack() as stack:
+        assert runs.open_run_directory(str(out), stack) == out and out.is_dir()
+        with pytest.raises(ValueError, match="only one process"), files.one_writer(out):
+            pass
+    assert not out.exists()  # no run was begun
