@@ -67,8 +67,9 @@ def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
 def scale(tree: Tree, factor: Any) -> Tree:
     """Return factor * tree. The factor is a number, or a tree that is multiplied elementwise."""
     if hasattr(factor, "keys"):  # a dict, or the box of a dict
-        return map_leaves(lambda x, y: x * y, tree, factor)
-    return map_leaves(lambda x: factor * x, tree)
+        _require_names(tree, factor)
+        return {name: tree[name] * factor[name] for name in tree}
+    return {name: factor * tree[name] for name in tree}
 
 
 def add_scaled(tree: Tree, factor: Any, direction: Tree) -> Tree:
@@ -102,8 +103,12 @@ def sum_tasks(tree: Tree, like: Tree | None = None) -> Tree:
     If the tree `like` is given, sum over the leading axes that leaves of `like` do not have.
     """
     if like is None:
-        return map_leaves(lambda x: x.sum(axis=0), tree)
-    return map_leaves(lambda x, y: x.sum(axis=tuple(range(x.ndim - y.ndim))), tree, like)
+        return {name: tree[name].sum(axis=0) for name in tree}
+    _require_names(tree, like)
+    return {
+        name: leaf.sum(axis=tuple(range(leaf.ndim - like[name].ndim)))
+        for name, leaf in tree.items()
+    }
 
 
 def broadcast_to_tasks(tree: Tree, num_tasks: int) -> Tree:
