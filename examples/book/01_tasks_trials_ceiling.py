@@ -37,12 +37,13 @@ print(f"by hand {by_hand:.6f}, computed {ceiling_of_two.value:.6f}")
 assert abs(by_hand - ceiling_of_two.value) < 1e-12
 
 # %% [markdown]
-# The general rule is ceilings (2). The player has a belief about the task: the posterior
-# distribution, given what the player has seen. A pull pays a reward and changes the belief. So the
-# value of a pull is its mean reward plus the mean value of the belief after it. The best player
-# chooses the pull with the largest value. This player is called Bayes-optimal, and its expected
-# return is called the ceiling of the family. No player that knows only the rewards of its own pulls
-# has a larger expected return.
+# In this book, a module and a number, such as ceilings (2), cite an equation in the docstring of
+# the module. The general rule is ceilings (2). The player has a belief about the task: the
+# posterior distribution, given what the player has seen. A pull pays a reward and changes the
+# belief. So the value of a pull is its mean reward plus the mean value of the belief after it. The
+# best player chooses the pull with the largest value. This player is called Bayes-optimal, and its
+# expected return is called the ceiling of the family. No player that knows only the rewards of its
+# own pulls has a larger expected return.
 
 # %%
 ceiling = solve(family)

@@ -23,8 +23,9 @@ assert abs(J - 0.464278) < 5e-7
 # %% [markdown]
 # ## The gradient by hand
 #
-# J is the sum of pi(b) mean(b) over all arms b. The derivative of pi(b) in z(a) is -pi(a) pi(b),
-# and if b is a, it is larger by pi(a). So the derivative of J in z(a) is pi(a) mean(a) - pi(a) J:
+# J is the sum of pi(b) mean(b) over all arms b. The derivative of pi(b) in z(a) is -pi(a) pi(b) for
+# two different arms, and pi(a) - pi(a) pi(a) for the same arm. So the derivative of J in z(a) is
+# pi(a) mean(a) - pi(a) J:
 #
 #     pi(a) (mean(a) - J).
 #

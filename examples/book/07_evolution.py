@@ -9,10 +9,10 @@
 #
 # Draw a random direction e. Compute the fitness of the parameters plus sigma e, and of the
 # parameters minus sigma e. The difference of the two says whether e is a good direction. An
-# *evolution strategy* multiplies each direction by its difference, and averages over the
-# directions, search_gradients (3). The mean of this estimate is the gradient of the smoothed
-# fitness, search_gradients (1): the mean fitness of the changed parameters. The fitness here is F
-# of chapter 3, the return after one gradient step.
+# *evolution strategy* multiplies each direction by its difference, divides by 2 sigma, and
+# averages over the directions, search_gradients (3). The *smoothed fitness* is the mean fitness of
+# the changed parameters, search_gradients (1). The mean of the estimate is the gradient of the
+# smoothed fitness. The fitness here is F of chapter 3, the return after one gradient step.
 
 # %%
 import numpy as np

@@ -53,7 +53,7 @@ for family in short:
 # | name | what the player does |
 # |---|---|
 # | one arm | at least 80 % of all pulls are pulls of one arm |
-# | a fixed order | its chance to stay with an arm is less than 0.15 larger after a win than after a loss |
+# | a fixed order | its chance to stay with an arm after a win, minus that after a loss, is below 0.15 |
 # | an arm is dropped | one of the arms with the largest prior mean gets less than 2 % of the pulls |
 # | the last reward only | after a loss, the chance to stay hardly depends on the earlier rewards of the arm |
 # | each arm once | the first pulls try every arm, also if the first arm pays |
@@ -296,8 +296,8 @@ assert max(luck["bandit"]["rl2"]["scores"]) > 0.8 and quantiles("bandit", "rl2")
 
 # %% [markdown]
 # **Evolution drops arms.** On five arms, a third or more of the seeds of es and ga have dropped
-# an arm that the Bayes-optimal player uses. None of these seeds scores more than the ceiling of
-# 0.908.
+# an arm that the Bayes-optimal player uses. None of these seeds scores more than 0.908, the largest
+# score that was computed above for a player that drops an arm.
 
 # %%
 for learner in ("es", "ga"):
@@ -308,8 +308,8 @@ for learner in ("es", "ga"):
 
 # %% [markdown]
 # **A rule with six numbers can fail too.** Some seeds of evolved_rule pull each of two arms once,
-# also if the first arm has paid. This is the highest score with this habit, if the player plays
-# in the best way from pull 3 on:
+# also if the first arm has paid. The next lines compute the highest score with this habit: the
+# score of a player that pulls each arm once, and plays in the best way from pull 3 on:
 
 # %%
 two_arms = solve(bandit(arms=2))
@@ -371,7 +371,8 @@ assert not set(low["two_arms"]) & set(low["two_arms_long"])
 # All of these seeds of rl2 and es now use the record, and score more than 0.95. Among them are
 # seeds of es that ended at one arm after the short training. So with enough training and large
 # batches, most seeds leave the plateau. Of the first twenty seeds of evolved_rule, four scored at
-# most 0.9 after the short training. After the long training only one does, and it is a fifth seed.
+# most 0.9 after the short training. After the long training only one does, and it is none of these
+# four.
 #
 # ## Are five seeds enough?
 #
