@@ -40,7 +40,7 @@ J = objectives.expected_return_objective(bandit_mdps(means), horizon=1)
 
 
 def one_step(observation, alpha):
-    """Return the gain per 100 pulls of one exact inner step, and the leaves that it moves."""
+    """Return the gain by one exact step, the return after it, and the names of the moved leaves."""
 
     def value(params):
         return J.value(logits(params, observation))

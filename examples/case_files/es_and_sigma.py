@@ -33,8 +33,8 @@ def term(eps, f, divide_by):
 
 
 # %% [markdown]
-# Both returns have the gradient `goal` at theta = 0. (For other returns it is the gradient of the
-# return smoothed by the noise.) The check names the factor that is missing.
+# Both returns have the gradient `goal` at theta = 0. (For other returns, the divided sum estimates
+# the gradient of the return smoothed by the noise.) The check names the factor that is missing.
 
 # %%
 factors = {}

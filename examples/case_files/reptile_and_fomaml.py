@@ -21,7 +21,7 @@ start = np.array([[0.4, -0.3, 0.1, 0.2]])
 theta = {"logits": start}
 
 
-def each(alpha):  # step sizes of the parameters; unlike a number, they may be negative
+def each(alpha):  # one step size for each logit: an array may be negative, a number may not
     return {"logits": np.full_like(start, alpha)}
 
 
@@ -74,7 +74,7 @@ def slope(direction, h=0.02):
     return (4 * near - wide) / 3
 
 
-KINDS = {  # direction, and the multiple of AvgGradInner / the multiple of AvgGrad, by the paper
+KINDS = {  # the direction, and the paper's ratio of the two multiples: AvgGradInner to AvgGrad
     "MAML": (maml, lambda k: 2 * (k - 1)),
     "FOMAML": (fomaml, lambda k: k - 1),
     "Reptile": (reptile, lambda k: (k - 1) / 2),

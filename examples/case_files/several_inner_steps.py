@@ -70,8 +70,8 @@ assert max(bias[name, 1] for name, _ in bias) < 1e-12 and bias["no mistake", 2] 
 assert np.allclose([bias[name, 2] for name in MISTAKES], [0.14, 0.020, 0.0022], rtol=0.05)
 
 # %% [markdown]
-# The fourth mistake is the order of the factors. The right product (I + alpha H_0)(I + alpha H_1) v
-# applies the last step first. With two arms all factors commute, so the mistake has no effect.
+# The fourth mistake is a wrong order of factors. The product (I + alpha H_0)(I + alpha H_1) v is
+# right. With two arms all H are multiples of one matrix, so the order has no effect.
 
 
 # %%

@@ -44,8 +44,9 @@ assert np.allclose(bias["e-maml, run_mode e-maml"], [0, 10.03, 14.93, 13.62, 24.
 #   episodes, with an intercept. So the mean advantage is zero, and the score term is zero too.
 #
 # ## The mend
-# The term must be a sum over the N inner episodes, multiplied by the return. The code has a mean
-# instead of the sum, so the mean reward must be replaced by N times the return.
+# The score term must be the return times the sum of N T log-probabilities. The code has their mean,
+# which is the sum divided by N T. The whole gradient of the code has the factor 1/T, so only N is
+# missing: N times the return must stand in the place of the mean reward.
 
 
 # %%
