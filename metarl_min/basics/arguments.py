@@ -145,7 +145,7 @@ def real(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> f
 
 
 def array(name: str, value: Any, kinds: str = "f", noun: str = "floats") -> np.ndarray:
-    """Return a plain array; TypeError unless `kinds` holds the letter `dtype.kind` of NumPy."""
+    """Return the value; TypeError unless it is an array whose `dtype.kind` is in `kinds`."""
     if type(value) is not np.ndarray:
         other = (np.ma.MaskedArray, np.matrix)  # Their arithmetic differs from plain arrays.
         if not isinstance(value, np.ndarray) or isinstance(value, other):

@@ -143,6 +143,7 @@ def _closer(claim: Claim, measured: Measured, lines: Lines) -> Report | None:
     if not (_is_coarse(noise) and noise.place > 1e-6):
         return None
     near = lines.measure(noise.place / 4)  # The noise is measured up to twice this distance.
+    # On one step of a staircase, all slopes are zero. Such slopes confirm no claim.
     if not near.slopes.any() or near.noise.size > noise.size / 10:
         return None
     doubt = _doubt(near, claim.expect_zero, lines.name)

@@ -181,10 +181,10 @@ def two_lines(vector: Array) -> list[Array]:
 def noise_near(f: VectorFunction, vector: Array, reach: float = 0.25) -> Noise:
     """Return the noise of f near x: the larger of the noises along two lines.
 
-    The field `smooth` of the result is half of the smaller `smooth` of the two lines. The lines
-    reach twice as far from x as the longest step. Some functions jump at few places, such as a
-    solver that stops early. Their values have an error of about the size of a jump, even between
-    the jumps. So the lines must be long enough to contain a jump.
+    The lines reach twice as far from x as the longest step. The field `smooth` of the result is
+    half of the smaller `smooth` of the two lines, so it is at most the longest step. A function
+    such as a solver that stops early jumps at few places. Its values have an error of about the
+    size of a jump, even between the jumps. So the lines must be long enough to contain a jump.
     """
     found = [noise(partial(on_line, f, vector, line), 2 * reach) for line in two_lines(vector)]
     smooth = min(one.smooth for one in found) / 2

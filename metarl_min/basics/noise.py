@@ -29,10 +29,11 @@ search goes to the place where f is roughest, takes a narrower spacing there, an
 
     Reason of (3): by (2), if the roughness no longer falls from level to level, it comes only from
     errors. It varies between levels, because it is computed from few values. An error can also be
-    the sum of many independent jumps, as in a sampled return. A step of the next level is 1/4 as
-    long and crosses 1/4 of the jumps. The standard deviation of their sum is then divided by
-    sqrt(4) = 2. Another factor of 4 is left for the variation between levels. So the roughness
-    counts as falling only if it is below 1/8 of the roughness of the level before.
+    the sum of many independent jumps, as in a sampled return. At the next level, the spacing is
+    divided by 4, so 1/4 of the jumps lie between two neighbouring points. The standard deviation of
+    their sum is then divided by sqrt(4) = 2. Another factor of 4 is left for the variation between
+    levels. So the roughness counts as falling only if it is below 1/8 of the roughness of the level
+    before.
 """
 
 from collections.abc import Callable

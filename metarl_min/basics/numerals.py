@@ -1,7 +1,7 @@
 """Numbers that are written as words.
 
-Python also reads digits of other scripts, `1_0`, `+5` and spaces as numbers. The functions of this
-module refuse them, because a person may read such a word as another number.
+Python also reads `1_0`, `+5`, digits of other scripts, and digits with spaces around them. The
+functions of this module refuse them, because a person may read such a word as another number.
 """
 
 import re

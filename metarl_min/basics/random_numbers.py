@@ -16,6 +16,7 @@ class CommonRandomNumbers(NamedTuple):
     def _repeated(self, draw: Callable[..., Array], shape: tuple[int, ...]) -> Array:
         axis, P = self.axis % len(shape), self.population
         before, after = shape[:axis], (shape[axis] // P, *shape[axis + 1 :])
+        # One member has n entries on the axis. `n ..` is this axis and all later axes as one axis.
         # [.., n, ..] -> [.., 1, n ..] -> [.., P, n ..] -> [.., P n, ..]
         return draw((*before, *after)).reshape(*before, 1, -1).repeat(P, axis).reshape(shape)
 

@@ -102,7 +102,7 @@ def compare(
     worst = int(np.argmax(np.nan_to_num(furthest, nan=np.inf)))
     finite = bool(np.isfinite(claimed).all())
     no_number = "" if finite else "the claimed value is not a finite number"
-    factor = verdict == "WRONG" and finite and bool(np.isfinite(truth).all())
+    comparable = verdict == "WRONG" and finite and bool(np.isfinite(truth).all())
     return Report(
         verdict=verdict,
         relative_error=float(off[worst] / scale),
@@ -110,6 +110,6 @@ def compare(
         claimed=float(claimed[worst]),
         truth=float(truth[worst]),
         uncertainty=float(error[worst] / scale),
-        factor=_factor(claimed, truth) if factor else None,
+        factor=_factor(claimed, truth) if comparable else None,
         remark=no_number if verdict == "WRONG" else doubt,
     )

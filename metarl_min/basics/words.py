@@ -1,14 +1,14 @@
 """Words: settings that are written as name=value, on the command line and in files.
 
-A function that makes a family or a learner has keyword-only parameters. The text after `name=` is
-the word of the parameter. The annotation says how the word is read. There are four kinds:
+A function that makes a family or a learner has keyword-only parameters. In `arms=5`, the key `arms`
+names a parameter, and `5` is its word. The annotation says how it is read. There are four kinds:
 
 - `int`, `float`, `str`, `Cells`, `Pairs`: the word is the value. `| None` after the type means that
   the default depends on the family.
 - `Annotated[T, names]` with a dict: the word is a name, the value is the object of that name.
-- `Annotated[T, maker]`: the function `maker` makes the value from several words, one for each of
-  its keyword-only parameters. For a `**parameter`, each of these words is a keyword argument, and
-  `maker` is not called. There, a NamedTuple with the default of each word may replace `maker`.
+- `Annotated[T, maker]`: the function `maker` makes the value from the words of its own keys. But in
+  `f(**parameter)`, `maker` is not called, and f gets the value of each word as a keyword argument.
+  Then a NamedTuple with the default of each word may replace `maker`.
 - `Annotated[T, parse]` with a function of one word: `parse(word)` is the value.
 
 A parameter of another kind, such as an executor, has no word. A value that was made by `maker` or
@@ -35,7 +35,7 @@ _hints = lru_cache(256)(partial(typing.get_type_hints, include_extras=True))
 
 
 class Key(NamedTuple):
-    """A word of a function, called a key: how it is read, its default and its meaning."""
+    """A key of a function: how its word is read, its default and its meaning."""
 
     read: Callable[[str], Any]  # word -> value; ValueError if the word cannot be read
     choices: tuple[str, ...]  # the word must be one of these names, if there are any
@@ -165,7 +165,7 @@ def _parameters(function: Any) -> dict[str, _Parameter]:
 
 
 def _is_maker(metadata: Any) -> bool:
-    """Return whether metadata is a maker: its only positional parameter may be `family`."""
+    """Return whether metadata is a maker: no parameter of it is positional, except `family`."""
     if isinstance(metadata, tuple) or not callable(metadata):
         return isinstance(metadata, tuple)
     kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -182,7 +182,7 @@ def _word_of(value: Any, metadata: Any) -> Any:
 
 
 def keys(function: Any) -> dict[str, Key]:
-    """Return every word of `function`, the words of its makers included."""
+    """Return every key of `function`, the keys of its makers included."""
     result: dict[str, Key] = {}
     about = meanings(unwrapped(function)[0])
     for name, x in _parameters(function).items():
@@ -207,7 +207,7 @@ def keys(function: Any) -> dict[str, Key]:
 def parse_words(name: str, function: Any, words: Mapping[str, str]) -> dict[str, Any]:
     """Return the keyword arguments that `words` give. `name` stands for `function` in errors.
 
-    ValueError for a word that the function does not have, or that cannot be read.
+    ValueError for a key that the function does not have, or for a word that cannot be read.
     """
     by_name = keys(function)
     for key, word in instance("words", words, Mapping).items():
@@ -219,7 +219,7 @@ def parse_words(name: str, function: Any, words: Mapping[str, str]) -> dict[str,
 
 
 def _gather(function: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keyword arguments of `function`. `values` maps names of words to values."""
+    """Return the keyword arguments of `function`. `values` maps keys to values."""
     arguments: dict[str, Any] = {}
     for name, x in _parameters(function).items():
         if not _is_maker(x.metadata):
