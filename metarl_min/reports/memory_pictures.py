@@ -78,10 +78,11 @@ def units(memories: Array, actions: Array, rewards: Array) -> Figure:
     actions   the action of each step [steps]
     rewards   the reward of each step [steps]
 
-    The list `policy_memories` of a `recurrent_agents.Record` begins with the memory before the
-    first step. So `memories` are its other entries. A row of the figure is a unit, in the order of
-    `order_of_units`. A column is the memory at a step. Its label is the action and the reward of
-    the step before, because they have just come into this memory.
+    At each step, the policy first takes the observation into its memory, and then chooses the
+    action. So `memories` come from `policy_memories[1:]` of a `recurrent_agents.Record`. A row of
+    the figure is a unit, in the order of `order_of_units`. A column is the memory at a step. Its
+    label is the action and the reward of the step before, because they have just come into this
+    memory.
     TypeError or ValueError unless the arrays have these shapes, and there are at most 40 steps.
     """
     steps = _checked_trial(memories, actions, rewards)

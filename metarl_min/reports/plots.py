@@ -116,9 +116,10 @@ def bias_variance(result: dict[str, Any]) -> bytes:
 
 
 def _least_losses(cells: list[dict[str, Any]], arms: int | None) -> Array:
-    """Return numbers of episodes, and the Bayes-optimal player's loss for each. [2, numbers]
+    """Return the numbers n of episodes, and the Bayes-optimal player's loss in n episodes.
 
-    A number of episodes is left out if its Bayes-optimal return is not known.
+    The shape is [2, numbers]. The loss is the return of a player that knows the task, minus the
+    Bayes-optimal return. If this return is not known for a number n, then n is left out.
     """
     own = [cell for cell in cells if cell.get("k") == arms]
     ceilings = {cell["n"]: cell["ceiling"] for cell in own if cell["ceiling"]["value"] is not None}

@@ -53,6 +53,10 @@ def words(family: dict[str, Any]) -> str:
 
 
 def _row(name: str, scores: dict[str, Any], known: dict[str, Any]) -> Row:
+    """Return the row of a player.
+
+    `known` holds the exact `random` return, and the `bounds` if the ceiling is not known.
+    """
     pairs = (("return", "stderr"), ("score", "score_stderr"), ("score_pdl", "score_pdl_stderr"))
     row = [name, *(number(scores.get(value), scores.get(error)) for value, error in pairs)]
     if known.get("bounds"):
@@ -77,10 +81,7 @@ def _seed_range(scores: dict[str, Any]) -> str:
 
 
 def _rows(name: str, scores: dict[str, Any], known: dict[str, Any]) -> Iterator[Row]:
-    """Yield the row of a player; if it adapts, also its unadapted start and untrained control.
-
-    `known` holds the exact `random` return, and the `bounds` if the ceiling is not known.
-    """
+    """Yield the row of a player; if it adapts, also its unadapted start and untrained control."""
     yield _row(name, scores, known)
     if scores.get("before"):
         yield _row("  unadapted start", scores["before"], known)
