@@ -129,20 +129,13 @@ def require_empty(directory: Path, out: str | None) -> None:
     require(not names, "--out must be new or empty", f"{out} with {', '.join(names[:1])}")
 
 
-def _make(directory: Path, out: str) -> Path:
+def _make_directory(directory: Path, out: str) -> None:
     """Make a directory, unless it exists; ValueError if it cannot be written."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{WRITABLE}, got {out}: {error.strerror}") from None
     require(os.access(directory, os.W_OK | os.X_OK), WRITABLE, out)
-    return directory
-
-
-def _make_directory(out: str) -> Path:
-    directory = _directory(out)
-    require_empty(directory, out)
-    return _make(directory, out)
 
 
 def _remove_if_empty(directory: Path) -> None:
@@ -156,7 +149,12 @@ def new_run_directory(out: str | None, stack: ExitStack) -> Path:
     The directory is locked until `stack` ends. If it is new and still empty then, it is removed.
     """
     new = out is None or not Path(out).exists()
-    directory = _fresh_directory() if out is None else _make_directory(out)
+    if out is None:
+        directory = _fresh_directory()
+    else:
+        directory = _directory(out)
+        require_empty(directory, out)
+        _make_directory(directory, out)
     if new:
         stack.callback(_remove_if_empty, directory)
     stack.enter_context(files.one_writer(directory))
@@ -173,7 +171,8 @@ def open_run_directory(out: str | None, stack: ExitStack) -> Path:
     require(out is not None, "--resume must come with --out DIR", "no --out")
     directory = _directory(str(out))
     if not directory.exists():
-        stack.callback(_remove_if_empty, _make(directory, str(out)))
+        _make_directory(directory, str(out))
+        stack.callback(_remove_if_empty, directory)
     if os.access(directory, os.W_OK | os.X_OK):
         stack.enter_context(files.one_writer(directory))
     return directory
