@@ -85,7 +85,7 @@ def sigmoid(y: Any) -> Any:
 def rnn(params: Tree, h: Any, x: Any) -> Any:
     """Return the next hidden state of eq. (1). h [..., M, H], x [..., M, I] -> [..., M, H]"""
     y = x @ params["W"] + params["b"][..., None, :]
-    return np.tanh(y + h @ params["U"])
+    return tanh(y + h @ params["U"])
 
 
 def gru_reset_before(params: Tree, h: Any, x: Any) -> Any:
@@ -94,7 +94,7 @@ def gru_reset_before(params: Tree, h: Any, x: Any) -> Any:
     y = x @ params["W"] + params["b"][..., None, :]
     gates = sigmoid(y[..., : 2 * H] + h @ U[..., : 2 * H])
     r, u = gates[..., :H], gates[..., H:]
-    n = np.tanh(y[..., 2 * H :] + (r * h) @ U[..., 2 * H :])
+    n = tanh(y[..., 2 * H :] + (r * h) @ U[..., 2 * H :])
     return n + u * (h - n)  # this is u * h + (1 - u) * n
 
 

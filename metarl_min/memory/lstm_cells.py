@@ -52,11 +52,10 @@ and the inputs have this axis too.
 
 from typing import Any, NamedTuple
 
-import autograd.numpy as np
 import numpy as onp
 
 from metarl_min.basics.trees import Array, Tree
-from metarl_min.memory.cells import sigmoid
+from metarl_min.memory.cells import sigmoid, tanh
 
 
 class LSTMStep(NamedTuple):
@@ -79,10 +78,10 @@ def lstm_step(params: Tree, h: Any, c: Any, x: Any) -> LSTMStep:
     H, W, U = h.shape[-1], params["W"], params["U"]
     W, U, h, c, x = (z.swapaxes(-1, -2) for z in (W, U, h, c, x))
     y = W @ x + params["b"][..., None] + U @ h
-    gates, n = sigmoid(y[..., : 3 * H, :]), np.tanh(y[..., 3 * H :, :])
+    gates, n = sigmoid(y[..., : 3 * H, :]), tanh(y[..., 3 * H :, :])
     i, f, o = gates[..., :H, :], gates[..., H : 2 * H, :], gates[..., 2 * H :, :]
     c_after = f * c + i * n
-    tanh_c = np.tanh(c_after)
+    tanh_c = tanh(c_after)
     fields = o * tanh_c, c_after, i, f, o, n, tanh_c
     return LSTMStep._make([z.swapaxes(-1, -2) for z in fields])
 
