@@ -143,9 +143,9 @@ def adjoints(
         # `parts` are the terms of v_k. If k < K, the first term is v_{k+1} = result[-1].
         phi, (hidden, pi, derivatives), parts = path[k], passes[k], result[-1:]
         has_hessian = k < len(inner) and inner[k] is not None
-        direction: Tree = trees.scale(result[-1], alpha) if has_hessian else {}
         w = 0.0 if outer[k] is None else outer[k].gradient_at(pi)  # grad L_k in the logits
         if has_hessian:  # the last two terms of (3) are computed together
+            direction = trees.scale(result[-1], alpha)
             parts = [*parts, policy.hessian_product(phi, hidden, direction, derivatives, w)]
         elif outer[k] is not None:
             parts = [*parts, policy.backward(phi, hidden, w)]
