@@ -209,8 +209,8 @@ def sampled_returns(
 ) -> Array:  # fmt: skip
     """Return the sum of the rewards of each sampled episode, in multiples of `unit`. [..., N]
 
-    Without noise, this is the faster form: no array has the axis T. Steps that are not alive add
-    nothing, because they stay in an absorbing state, where all mean rewards are 0.
+    Without noise, this is the faster form: it does not store the steps. Steps that are not alive
+    add nothing, because they stay in an absorbing state, where all mean rewards are 0.
     """
     arguments_of_both = rng, tables, probs, num_episodes, horizon, population
     if tables.has_noise:
