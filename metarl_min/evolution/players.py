@@ -81,7 +81,7 @@ def mean_returns(
     # The return of a member does not depend on the other members, so a population can be cut.
     most = max(1, MOST_TRIALS // num_tasks)
     parts = [
-        trees.map_leaves(lambda leaf, i=start: leaf[i : i + most], thetas)
+        {name: leaf[start : start + most] for name, leaf in thetas.items()}
         for start in range(0, population, most)
     ]
     return np.concatenate([_mean_returns(player, part, key, tasks, unit) for part in parts])
