@@ -9,8 +9,6 @@ import plain_forms
 import pytest
 from autograd import grad
 from comparing import rng
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.testing import assert_allclose
 
 from metarl_min.basics import trees
@@ -23,17 +21,13 @@ from metarl_min.mdps.policies import Derivatives, Policy, softmax, tabular
 from metarl_min.mdps.rollouts import Episodes
 
 M, S, A, H = 2, 3, 4, 5
-tables = arrays(float, array_shapes(min_dims=2, max_dims=4, max_side=4), elements=st.floats(-5, 5))
-pairs = array_shapes(min_dims=2, max_dims=3, max_side=4).flatmap(
-    lambda shape: st.tuples(*[arrays(float, shape, elements=st.floats(-5, 5))] * 2)
-)
 
 
 def draw(seed, *shape):
     return rng(seed).normal(size=shape)
 
 
-# ---- the softmax, its logarithm and their derivatives ----
+# ---- the logits of a network, and its initial parameters ----
 
 
 @pytest.mark.verifies("networks.1")

@@ -17,7 +17,7 @@ from metarl_min.basics.checks import complex_step
 from metarl_min.mdps import policies
 from metarl_min.mdps.policies import Policy, entropy, kl, log_softmax, softmax, tabular
 
-M, S, A, H = 2, 3, 4, 5
+M, S, A = 2, 3, 4
 tables = arrays(float, array_shapes(min_dims=2, max_dims=4, max_side=4), elements=st.floats(-5, 5))
 pairs = array_shapes(min_dims=2, max_dims=3, max_side=4).flatmap(
     lambda shape: st.tuples(*[arrays(float, shape, elements=st.floats(-5, 5))] * 2)
@@ -157,7 +157,7 @@ def test_the_uniform_policy_gives_every_action_the_same_probability():
     assert_allclose(policies.uniform((2, 4)), [[0.25] * 4] * 2, atol=0)
 
 
-# ---- the two policies: table and network ----
+# ---- sums and maxima over the actions ----
 
 
 @pytest.mark.parametrize("leading", [(), (3,), (2, 1, 3)])
@@ -175,6 +175,20 @@ def test_few_actions_or_many_are_reduced_to_the_same_numbers(num_actions, leadin
     assert_allclose(first(x), 3 * u * total**2 + 0 * x, rtol=1e-12)
     second = grad(lambda x: np.sum(first(x)))(x)
     assert_allclose(second, 6 * u * total * num_actions + 0 * x, rtol=1e-12)
+
+
+@pytest.mark.parametrize("ufunc", [onp.add, onp.maximum], ids=["sum", "max"])
+@pytest.mark.parametrize("dtype", [onp.float32, onp.float64])
+@pytest.mark.parametrize("A", range(1, 13))
+def test_a_small_array_has_the_bits_of_the_same_rows_in_a_large_array(ufunc, dtype, A):
+    x = onp.random.default_rng(A).standard_normal((300, A)).astype(dtype)
+    whole = policies.over_actions(ufunc, x)
+    assert whole.shape == (300, 1) and whole.dtype == dtype
+    alone = onp.concatenate([policies.over_actions(ufunc, row[None]) for row in x])
+    onp.testing.assert_array_equal(alone, whole)
+    if A <= 8:  # from left to right
+        by_hand = reduce(ufunc, list(x.T))
+        onp.testing.assert_array_equal(whole[:, 0], by_hand)
 
 
 # ---- what is refused ----
@@ -231,17 +245,3 @@ def test_functions_of_logits_need_finite_floats_and_an_action(function):
             function(onp.zeros(shape))
     huge = onp.array([[1e300, -1e300]])  # its squares overflow, and it is finite
     assert onp.isfinite(softmax(huge)).all() and softmax(huge)[0, 0] == 1
-
-
-@pytest.mark.parametrize("ufunc", [onp.add, onp.maximum], ids=["sum", "max"])
-@pytest.mark.parametrize("dtype", [onp.float32, onp.float64])
-@pytest.mark.parametrize("A", range(1, 13))
-def test_a_small_array_has_the_bits_of_the_same_rows_in_a_large_array(ufunc, dtype, A):
-    x = onp.random.default_rng(A).standard_normal((300, A)).astype(dtype)
-    whole = policies.over_actions(ufunc, x)
-    assert whole.shape == (300, 1) and whole.dtype == dtype
-    alone = onp.concatenate([policies.over_actions(ufunc, row[None]) for row in x])
-    onp.testing.assert_array_equal(alone, whole)
-    if A <= 8:  # from left to right
-        by_hand = reduce(ufunc, list(x.T))
-        onp.testing.assert_array_equal(whole[:, 0], by_hand)
