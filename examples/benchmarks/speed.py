@@ -94,9 +94,8 @@ def scaling(name, rounds):
     """Return the CPU time of the library with each number of the size doubled, over the first."""
     base = problems.SIZES[name]
     sizes = {"once": base} | {key: base | {key: 2 * x} for key, x in base.items()}
-    program = programs.builds("speed_library.py", None)["library"]
-    asked = {key: programs.with_arguments({key: program}, name, json.dumps(size))[key]
-             for key, size in sizes.items()}  # fmt: skip
+    command, checkout = programs.builds("speed_library.py", None)["library"]
+    asked = {key: ([*command, name, json.dumps(size)], checkout) for key, size in sizes.items()}
     answers = programs.ask_in_turn(asked, range(rounds))
     medians = {key: float(np.median([found["ms"] for found in rounds_of]))
                for key, (_, rounds_of) in answers.items()}  # fmt: skip

@@ -114,7 +114,8 @@ def sampled_maml(size):
 def recurrent(size):
     """Return the words of the family and the learner of W4."""
     bandit = {"arms": problems.ARMS, "pulls": size["horizon"]}
-    return ("bandit", bandit), ("rl2", {"num_tasks": size["tasks"], "hidden": 48})
+    rl2 = {"num_tasks": size["tasks"], "hidden": problems.RECURRENT_UNITS}
+    return ("bandit", bandit), ("rl2", rl2)
 
 
 def evolution(size):

@@ -12,14 +12,6 @@ import time
 import numpy as np
 from timing import cpu_ms
 
-TITLES = {
-    "W1": "exact gradient, bandits",
-    "W2": "exact gradient, grids",
-    "W2 solve": "exact, discounted, grids",
-    "W3": "MAML step, sampled, grids",
-    "W4": "RL^2 step, bandits",
-    "W5": "ES generation, grids",
-}
 SIZES = {
     "W1": {"tasks": 40, "steps": 3},
     "W2": {"tasks": 20, "horizon": 30, "steps": 3},
