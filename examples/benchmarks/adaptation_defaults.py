@@ -2,7 +2,7 @@
 
 For each family of `adaptation_settings.DEFAULTS` MAML is trained with the default alpha times 1/4,
 1/2, 1, 2 and 4, and plays trials on 4,000 tasks that training has not seen. Prints the mean return
-of a trial, with its standard error. About ten minutes on one core; OPENBLAS_NUM_THREADS=1 helps.
+of a trial, with its standard error. About half a minute on one core; OPENBLAS_NUM_THREADS=1 helps.
 
     python examples/benchmarks/adaptation_defaults.py [ITERATIONS] [FAMILY]
 """

@@ -8,7 +8,7 @@ They give its `score_pdl` and its habits, `luck_names.py`. No checkpoint is pick
 Each seed of a learner writes one line of JSON to FILE. A run that was killed goes on after the last
 whole line. More seeds are added to the same file by a larger `--seeds`. `--summary` writes the
 scores and the names of all lines to a small file, as in `examples/book/luck.json`, which chapter 10
-of the book reads. Fifty seeds take about a quarter of an hour on one core. Run with
+of the book reads. Fifty seeds take about six minutes on one core. Run with
 OPENBLAS_NUM_THREADS=1.
 
     python examples/benchmarks/luck.py runs/luck.jsonl --seeds 50 --summary luck.json

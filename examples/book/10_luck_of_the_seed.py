@@ -3,9 +3,9 @@
 #
 # Two trainings that differ in nothing but the seed of their random numbers can end in different
 # places. How often do they? This chapter trains every learner with many seeds, on the two
-# families of `compare` and on two arms with ten pulls. The budgets are those of `compare`, about
-# a second for each training. The trained player plays 2,000 fresh trials. No seed is left out,
-# and no checkpoint is picked.
+# families of `compare` and on two arms with ten pulls. The budgets are those of `compare`, less
+# than a second for each training. The trained player plays 2,000 fresh trials. No seed is left
+# out, and no checkpoint is picked.
 #
 # The trainings take longer than a chapter may take, so their results are in `luck.json` beside
 # this file. This command writes a line of `runs/luck.jsonl` for each training, and makes
@@ -338,7 +338,7 @@ assert all(share("gridworld", x, "it returns") == 0 for x in ("rl2", "es", "ga")
 # A name does not say whether more training would help. So some seeds were trained again on two
 # arms, with all defaults of `train`. rl2 had 2,000 iterations instead of 200, es had 1,600
 # instead of 90, and evolved_rule had 600 instead of 40. This command adds such seeds to both
-# files. A seed of these three learners takes half a minute.
+# files. A seed of these three learners takes up to half a minute.
 #
 # ```
 # python examples/benchmarks/luck.py runs/luck.jsonl --seeds 20 --families two_arms_long \
