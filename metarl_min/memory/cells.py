@@ -70,7 +70,7 @@ from metarl_min.basics.trees import Array, Tree
 
 
 def tanh(y: Any) -> Any:
-    """Return tanh(y). Plain arrays do not pass through autograd, which takes longer."""
+    """Return tanh(y). Autograd takes longer, so only arrays under a trace pass through it."""
     return np.tanh(y) if isbox(y) else onp.tanh(y)
 
 
