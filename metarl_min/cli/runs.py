@@ -129,18 +129,24 @@ def require_empty(directory: Path, out: str | None) -> None:
     require(not names, "--out must be new or empty", f"{out} with {', '.join(names[:1])}")
 
 
-def _make_directory(directory: Path, out: str) -> None:
-    """Make a directory, unless it exists; ValueError if it cannot be written."""
+def _remove_if_empty(directories: list[Path]) -> None:
+    for directory in directories:
+        with contextlib.suppress(OSError):
+            directory.rmdir()
+
+
+def _make_directory(directory: Path, out: str, stack: ExitStack) -> None:
+    """Make a directory, unless it exists; ValueError if it cannot be written.
+
+    The directories that are made here are removed when `stack` ends, if they are empty then.
+    """
+    new = [path for path in (directory, *directory.parents) if not path.exists()]
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{WRITABLE}, got {out}: {error.strerror}") from None
+    stack.callback(_remove_if_empty, new)
     require(os.access(directory, os.W_OK | os.X_OK), WRITABLE, out)
-
-
-def _remove_if_empty(directory: Path) -> None:
-    with contextlib.suppress(OSError):
-        directory.rmdir()
 
 
 def new_run_directory(out: str | None, stack: ExitStack) -> Path:
@@ -148,15 +154,13 @@ def new_run_directory(out: str | None, stack: ExitStack) -> Path:
 
     The directory is locked until `stack` ends. If it is new and still empty then, it is removed.
     """
-    new = out is None or not Path(out).exists()
     if out is None:
         directory = _fresh_directory()
+        stack.callback(_remove_if_empty, [directory])
     else:
         directory = _directory(out)
         require_empty(directory, out)
-        _make_directory(directory, out)
-    if new:
-        stack.callback(_remove_if_empty, directory)
+        _make_directory(directory, out, stack)
     stack.enter_context(files.one_writer(directory))
     require_empty(directory, out)  # again: another process may have written before the lock
     return directory
@@ -165,14 +169,12 @@ def new_run_directory(out: str | None, stack: ExitStack) -> Path:
 def open_run_directory(out: str | None, stack: ExitStack) -> Path:
     """Return the directory that `--out` names, with or without a run.
 
-    The directory is made if it does not exist. It is locked until `stack` ends, if it can be
-    written. If it is new and still empty then, it is removed.
+    It is made if it does not exist. If it can be written, it is locked until `stack` ends.
     """
     require(out is not None, "--resume must come with --out DIR", "no --out")
     directory = _directory(str(out))
     if not directory.exists():
-        _make_directory(directory, str(out))
-        stack.callback(_remove_if_empty, directory)
+        _make_directory(directory, str(out), stack)
     if os.access(directory, os.W_OK | os.X_OK):
         stack.enter_context(files.one_writer(directory))
     return directory

@@ -197,8 +197,16 @@ def test_a_directory_called_as_a_temporary_file_is_in_nobodys_way(run, trained):
 @pytest.mark.parametrize("out", [[], ["--out", "new/er"]])
 def test_a_directory_of_work_that_fails_is_not_left_behind(run, out):
     assert run("estimators", "--theta=1e308,-1e308", *out)[0] == 2
-    found = [x for x in ("runs/0001", "new/er") if os.path.exists(x)]
+    found = [x for x in ("runs/0001", "new") if os.path.exists(x)]
     assert found == []
+
+
+def test_only_the_directories_that_a_resume_has_made_are_removed(run):
+    Path("mine").mkdir()
+    assert run("train", "toy", "nosuch", "--resume", "--out", "mine/new/er")[0] == 2
+    assert os.listdir("mine") == []
+    assert run("train", "toy", "nosuch", "--resume", "--out", "mine")[0] == 2
+    assert os.listdir("mine") == []
 
 
 def test_fewer_iterations_than_are_done_are_refused(run, trained):
