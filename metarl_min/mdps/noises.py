@@ -1,4 +1,9 @@
-"""The noise of rewards: functions that draw rewards around their means."""
+"""The noise of rewards: functions that draw rewards around their means.
+
+A noise of your own must depend on its two arguments only. A noise that counts its calls, for
+example, gives other rewards if a population is played in parts. For a population, `rng` has only
+the methods `random` and `standard_normal`, which need a shape.
+"""
 
 from collections.abc import Callable
 from functools import partial
