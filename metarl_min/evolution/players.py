@@ -31,7 +31,7 @@ from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array, Rng, Tree
 from metarl_min.mdps import agents, rollouts
 from metarl_min.mdps.agents import Agent
-from metarl_min.mdps.episodes import Episodes, map_fields
+from metarl_min.mdps.episodes import Episodes, map_fields, sum_of_steps
 from metarl_min.mdps.mdp import MDP
 from metarl_min.memory import recurrent_agents, recurrent_policies
 from metarl_min.memory.protocol import RecurrentPolicy
@@ -74,7 +74,7 @@ def mean_returns(
     thetas [P, ..] -> [P, N]
     """
     instance("player", player, Player)
-    population = num_members(thetas)
+    population = whole("population", num_members(thetas))
     key, num_tasks, unit = whole("key", key, 0), whole("num_tasks", num_tasks), real("unit", unit)
     require(unit > 0, "unit must be positive", unit)
     tasks = player.family.sample(np.random.default_rng([key, TASK_STREAM]), num_tasks)
@@ -91,9 +91,12 @@ def _mean_returns(player: Player, thetas: Tree, key: int, tasks: MDP, unit: floa
     """Return `mean_returns` of members that play at the same time. [P, N]"""
     rng = np.random.default_rng([key, TRIAL_STREAM])
     if player.returns is None:
-        returns = (player.trial(rng, thetas, tasks).rewards / unit).sum(-1)
+        returns = sum_of_steps(player.trial(rng, thetas, tasks).rewards, unit)
     else:
-        returns = player.returns(rng, thetas, tasks, unit)
+        returns = np.asarray(player.returns(rng, thetas, tasks, unit), order="C")
+    shape = num_members(thetas), *tasks.leading, player.family.num_episodes
+    rule = f"the returns of a player must be [P, M, N], {shape}"
+    require(returns.shape == shape, rule, returns.shape)
     return np.asarray(returns.mean(1))
 
 

@@ -19,6 +19,6 @@ The functions of `linear_recursions` and these functions are used inside the pac
 their arguments: `over_actions`, `sum_over_actions`, `log_softmax_curvature`,
 `log_softmax_derivatives`, `forward_pass`, `check_noise`, `broadcast`, `prepare_with_policy`,
 `matrix_and_rewards`, `next_values`, `prepared_return`, `prepared_gradient`, `prepared_derivatives`,
-`sampled_episodes`, `sampled_returns`, `first_states`, `arrive`, `take_step`,
+`sum_of_steps`, `sampled_episodes`, `sampled_returns`, `first_states`, `arrive`, `take_step`,
 `visit_index` and `visit_sums`.
 """

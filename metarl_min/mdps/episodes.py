@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from metarl_min.basics.arguments import floats, indices, require, shaped, truths
 from metarl_min.basics.records import checked
 from metarl_min.basics.trees import Array
@@ -51,3 +53,12 @@ def map_fields(function: Callable[..., Array], *records: Episodes) -> Episodes:
     """
     fields = zip(*records, strict=True)
     return Episodes._make(None if any(x is None for x in xs) else function(*xs) for xs in fields)
+
+
+def sum_of_steps(rewards: Array, unit: float) -> Array:
+    """Return the sum of the rewards of each episode, in multiples of `unit`. [..., T] -> [...]
+
+    The steps are added one after the other. `np.sum` adds in an order that depends on the layout of
+    the array in memory, and the layout can depend on the number of members.
+    """
+    return np.asarray(sum(step / unit for step in np.moveaxis(rewards, -1, 0)))

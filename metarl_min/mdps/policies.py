@@ -53,10 +53,12 @@ def over_actions(ufunc: Any, x: Array) -> Array:
     array, and the loop for a large array. For a large array, the loop is 2 to 40 times faster. Both
     methods add fewer than 8 numbers in the same order, so the bits of a result do not depend on
     the size of the array. NumPy adds 8 numbers in another order, so if A = 8, the function uses the
-    loop for every array. If A > 8, the function uses NumPy for every array.
+    loop for every array. If A > 8, the function uses NumPy for every array. Then the order also
+    depends on the layout of the array in memory, so the array is first copied to the layout of C.
     """
     A = x.shape[-1]
     if A > 8 or (A < 8 and x.size <= SMALL):
+        x = onp.ascontiguousarray(x) if A > 8 else x  # no copy if x has the layout of C
         return onp.asarray(ufunc.reduce(x, axis=-1, keepdims=True))
     return onp.asarray(reduce(ufunc, [x[..., a] for a in range(A)]))[..., None]
 

@@ -33,7 +33,7 @@ import numpy as np
 from metarl_min.basics import arguments
 from metarl_min.basics.random_numbers import CommonRandomNumbers
 from metarl_min.basics.trees import Array, Rng
-from metarl_min.mdps.episodes import Episodes
+from metarl_min.mdps.episodes import Episodes, sum_of_steps
 from metarl_min.mdps.mdp import MAX_COUNT, MDP, absorbing, plain
 from metarl_min.mdps.noises import Noise, check_noise
 from metarl_min.mdps.noises import bernoulli as bernoulli  # users import noises from here
@@ -214,7 +214,7 @@ def sampled_returns(
     """
     arguments_of_both = rng, tables, probs, num_episodes, horizon, population
     if tables.has_noise:
-        return np.asarray((sampled_episodes(*arguments_of_both).rewards / unit).sum(-1))
+        return sum_of_steps(sampled_episodes(*arguments_of_both).rewards, unit)
     rewards = tables.rewards / unit
     returns: Any = sum(rewards.take(arrival) for _, arrival in _steps(*arguments_of_both))
     return np.asarray(returns.reshape(*_leading(tables, population), num_episodes))

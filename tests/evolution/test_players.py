@@ -8,6 +8,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from problems import small_bandit, small_grid
 
 from metarl_min.evolution import players
+from metarl_min.gradients.adaptation_settings import adaptation
+from metarl_min.learners.es_maml import adapting_player
+from metarl_min.mdps import rollouts
+from metarl_min.mdps.episodes import map_fields
+from metarl_min.mdps.policies import softmax
 from metarl_min.memory import recurrent_agents, recurrent_policies
 from metarl_min.tasks import play_trial
 
@@ -40,6 +45,39 @@ def test_a_population_in_parts_has_the_bits_of_a_whole_one(name, monkeypatch):
     whole = players.mean_returns(player, thetas, 11, 4)
     monkeypatch.setattr(players, "MOST_TRIALS", 9)  # two members on 4 tasks at the same time
     assert_array_equal(players.mean_returns(player, thetas, 11, 4), whole)
+
+
+def test_many_actions_have_the_same_probabilities_in_every_population():
+    policy, P, M, A = recurrent_policies.gru(5), 3, 4, 12  # 12 numbers have several orders of a sum
+    player = players.recurrent_player(small_bandit(arms=A, pulls=2), hidden=5)
+    thetas, x = different_members(player, P), rng(9).normal(size=(M, A + 3)).astype(np.float32)
+
+    def probs(members):
+        batched = players.batched_over_population(policy, len(members["b"]))
+        rows = np.tile(x, (len(members["b"]), 1))
+        logits = batched.step(members, batched.initial_memory(members, len(rows)), rows)[1]
+        return softmax(logits).reshape(-1, M, A)
+
+    together = probs(thetas)
+    for p in range(P):
+        assert_array_equal(
+            probs({name: x[p : p + 1] for name, x in thetas.items()})[0], together[p]
+        )
+
+
+@pytest.mark.parametrize("player", ["recurrent", "fixed"])
+def test_one_long_episode_of_one_task_has_the_same_return_in_every_population(player):
+    family = small_grid(horizon=20, episodes=1)._replace(reward_noise=rollouts.gaussian)
+    player = (
+        players.recurrent_player(family, hidden=5)
+        if player == "recurrent"
+        else adapting_player(adaptation(family, inner_steps=0))
+    )
+    thetas = different_members(player, 4)
+    returns = players.mean_returns(player, thetas, 11, 1)
+    for p in range(4):
+        one = {name: x[p : p + 1] for name, x in thetas.items()}
+        assert_array_equal(players.mean_returns(player, one, 11, 1)[0], returns[p])
 
 
 def test_members_that_are_alike_are_paid_alike():
@@ -116,6 +154,32 @@ def test_a_player_may_return_its_returns_without_episodes():
     assert_allclose(got, [[4 * mean + n for n in range(3)], [8 * mean + n for n in range(3)]])
 
 
+@pytest.mark.parametrize(
+    ("shape", "got"),
+    [
+        ((5, 2, 3), r"\(5, 2, 3\)"),
+        ((2, 5), r"\(2, 5\)"),
+        ((1, 5, 3), r"\(1, 5, 3\)"),
+        ((2, 1, 3), r"\(2, 1, 3\)"),
+        ((2, 5, 3, 1), r"\(2, 5, 3, 1\)"),
+        ((), r"\(\)"),
+    ],
+)
+def test_returns_of_another_shape_are_refused(shape, got):
+    player = toy_players.toy_player(small_grid(), toy_players.flat_trial)
+    rule = r"the returns of a player must be \[P, M, N\], \(2, 5, 3\), got "
+    with pytest.raises(ValueError, match=rule + got):
+        players.mean_returns(player._replace(returns=lambda *_: np.ones(shape)), X, 3, 5)
+
+
+def test_a_trial_of_one_member_for_two_is_refused():
+    def one_member(rng, thetas, tasks, greedy=False):
+        return map_fields(lambda x: x[:1], TOY.trial(rng, thetas, tasks, greedy))
+
+    with pytest.raises(ValueError, match=r"must be \[P, M, N\], \(2, 5, 3\), got \(1, 5, 3\)"):
+        players.mean_returns(TOY._replace(trial=one_member), X, 3, 5)
+
+
 TOY = toy_players.toy_player(small_grid(), toy_players.linear_trial)
 X = {"x": np.array([[1.0, 0.0], [0.0, 1.0]])}
 
@@ -128,6 +192,7 @@ X = {"x": np.array([[1.0, 0.0], [0.0, 1.0]])}
         ({"thetas": {}}, TypeError, "parameters must be a non-empty dict of float arrays"),
         ({"thetas": {"x": np.array(1.0)}}, ValueError, r"each parameter must be \[P, ..\], got"),
         ({"thetas": X | {"y": np.ones(3)}}, ValueError, r"each parameter must be \[P, ..\], got"),
+        ({"thetas": {"x": np.ones((0, 2))}}, ValueError, "population must be at least 1, got 0"),
         ({"key": -1}, ValueError, "key must be at least 0, got -1"),
         ({"key": 0.5}, TypeError, "key must be a whole number, got 0.5"),
         ({"num_tasks": 0}, ValueError, "num_tasks must be at least 1, got 0"),

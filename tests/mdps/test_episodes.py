@@ -7,7 +7,7 @@ import pytest
 from comparing import episodes_equal
 
 from metarl_min.mdps import rollouts
-from metarl_min.mdps.episodes import Episodes, map_fields
+from metarl_min.mdps.episodes import Episodes, map_fields, sum_of_steps
 
 FITS = {
     "states": np.array([[[0, 1], [2, 0]]]),
@@ -92,3 +92,16 @@ def test_arrays_that_are_no_episodes_are_refused_when_made_and_when_replaced(wro
         Episodes(**{**FITS, **wrong})
     with pytest.raises(error, match=message):
         Episodes(**FITS)._replace(**wrong)
+
+
+def test_steps_are_summed_from_the_first_to_the_last_in_every_layout():
+    rewards = np.random.default_rng(0).normal(size=(3, 1, 1, 40))
+    truth = np.cumsum(rewards / 0.3, axis=-1)[..., -1]  # from left to right
+    layouts = (
+        rewards,
+        np.asfortranarray(rewards),
+        np.moveaxis(np.moveaxis(rewards, -1, 0).copy(), 0, -1),
+    )
+    for layout in layouts:
+        np.testing.assert_array_equal(sum_of_steps(layout, 0.3), truth)
+        np.testing.assert_array_equal(sum_of_steps(layout[:1], 0.3), truth[:1])

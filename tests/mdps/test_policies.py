@@ -186,6 +186,7 @@ def test_a_small_array_has_the_bits_of_the_same_rows_in_a_large_array(ufunc, dty
     assert whole.shape == (300, 1) and whole.dtype == dtype
     alone = onp.concatenate([policies.over_actions(ufunc, row[None]) for row in x])
     onp.testing.assert_array_equal(alone, whole)
+    onp.testing.assert_array_equal(policies.over_actions(ufunc, onp.asfortranarray(x)), whole)
     if A <= 8:  # from left to right
         by_hand = reduce(ufunc, list(x.T))
         onp.testing.assert_array_equal(whole[:, 0], by_hand)
