@@ -347,13 +347,17 @@ def test_the_logits_of_a_state_can_be_shifted_so_gradients_sum_to_zero(kind):
 
 
 @pytest.mark.verifies("objectives.5", "objectives.6")
-def test_a_batch_of_tasks_is_its_tasks_one_at_a_time_also_with_shared_logits():
+@pytest.mark.parametrize("horizon", [1, 2, 3])
+def test_a_batch_of_tasks_is_its_tasks_one_at_a_time_also_with_shared_logits(horizon):
     batch, _, singles = oracle.random_batch(30, num_tasks=3)
-    J = objectives.expected_return_objective(batch, horizon=3, gamma=0.9)
+    J = objectives.expected_return_objective(batch, horizon, gamma=0.9)
     assert J.num_tasks == 3
+    # When T is 1, the objective uses formulas of its own. The functions of one task never do.
     z, v = drawn(31, (3,), 1, 1, 2, 2)[0], drawn(32, (3,), 1, 1, 2, 2)[0]
+    derivatives = J.derivatives_at(plain_forms.softmax(z))
+    assert_allclose(derivatives.gradient, J.gradient(z), atol=1e-14)
     for m, (task, _) in enumerate(singles):
-        problem = prepared_mdps.prepare(task, 3, 0.9)
+        problem = prepared_mdps.prepare(task, horizon, 0.9)
         assert_allclose(J.value(z)[m], expected_return(z[m], problem), rtol=1e-13)
         assert_allclose(J.gradient(z)[m], expected_return_gradient(z[m], problem), atol=1e-14)
         alone = expected_return_hessian_product(z[m], v[m], problem)
@@ -373,6 +377,7 @@ def test_the_surrogate_of_a_batch_takes_shared_logits():
     assert_allclose(J.value(z[0]), J.value(repeated), rtol=1e-14)
     assert_allclose(J.gradient(z[0]), J.gradient(repeated), atol=1e-15)
     assert_allclose(J.hessian_product(z[0], v), J.hessian_product(repeated, v), atol=1e-15)
+    assert objectives.reinforce_objective(onp.ones((1, 1, 1))).shape == (1, 1)
     traced = grad(lambda z: np.sum(J.value(z)))(z[0])
     assert_allclose(traced, J.gradient(repeated).sum(0), atol=1e-14)
 
@@ -402,6 +407,10 @@ def refusals():
         "horizon": (
             lambda: objectives.expected_return_objective(batch, horizon=0),
             "horizon must be at least 1, got 0",
+        ),
+        "no tasks": (
+            lambda: objectives.reinforce_objective(onp.zeros((0, 2, 2))),
+            "C must have shape [..., M, S, A], got (0, 2, 2)",
         ),
         "shared logits": (lambda: reinforce_per_step(z[0], episodes, advantages), f"{axes} ()"),
         "a population": (
