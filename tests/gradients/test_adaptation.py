@@ -81,6 +81,19 @@ def test_first_order_is_the_mean_policy_gradient_after_adaptation(policy, num_st
     assert by_hand.relative_error(gradient, trees.map_leaves(np.real, truth)) < 1e-12
 
 
+@pytest.mark.verifies("adaptation.4")
+@pytest.mark.parametrize("num_steps", [0, 1, 3])
+def test_a_first_order_adjoint_is_the_sum_of_the_gradients_from_its_iterate_on(num_steps):
+    _, theta, J = problem(FAMILIES["bandit"], policies.tabular)
+    own = trees.broadcast_to_tasks(theta, J.num_tasks)
+    path = adaptation.inner_loop(policies.tabular, own, 0.6, [J] * num_steps)
+    found = adaptation.first_order_adjoints(policies.tabular, path, [J] * (num_steps + 1))
+    truth = 0.0
+    for v, phi in zip(found[::-1], path[::-1], strict=True):
+        truth = truth + J.gradient(phi["logits"])
+        assert by_hand.relative_error(v, {"logits": truth}) < 1e-14
+
+
 def test_first_and_second_order_agree_without_steps_and_differ_with_one():
     family, policy = FAMILIES["gridworld"], policies.tabular
     _, theta, J = problem(family, policy)
