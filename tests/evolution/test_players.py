@@ -80,6 +80,35 @@ def test_one_long_episode_of_one_task_has_the_same_return_in_every_population(pl
         assert_array_equal(players.mean_returns(player, one, 11, 1)[0], returns[p])
 
 
+def recording_player(family, calls):
+    """A player that earns nothing. It records a draw of its generator, P, and the tasks."""
+
+    def returns(rng, thetas, tasks, unit):
+        calls.append((rng.random(), players.num_members(thetas), tasks))
+        return np.zeros((calls[-1][1], *tasks.leading, family.num_episodes))
+
+    player = toy_players.toy_player(family, toy_players.flat_trial)
+    return player._replace(returns=returns)
+
+
+def test_the_tasks_and_the_trials_of_a_key_have_different_random_numbers():
+    family, calls = FAMILIES["bandit"], []
+    players.mean_returns(recording_player(family, calls), {"x": np.zeros((2, 2))}, 3, 5)
+    ((number, _, tasks),) = calls
+    truth = family.sample(rng([3, 0]), 5)
+    assert all(np.array_equal(x, y) for x, y in zip(tasks, truth, strict=True))
+    assert number == rng([3, 1]).random()
+
+
+@pytest.mark.parametrize(("num_tasks", "members"), [(3, [3, 2]), (4, [2, 2, 1]), (10, [1] * 5)])
+def test_only_a_few_trials_are_played_at_the_same_time(num_tasks, members, monkeypatch):
+    monkeypatch.setattr(players, "MOST_TRIALS", 9)
+    calls, thetas = [], {"x": np.zeros((5, 2))}
+    player = recording_player(FAMILIES["bandit"], calls)
+    assert players.mean_returns(player, thetas, 3, num_tasks).shape == (5, 4)
+    assert [P for _, P, _ in calls] == members  # at least one member, and at most 9 trials
+
+
 def test_members_that_are_alike_are_paid_alike():
     player = players.recurrent_player(FAMILIES["bandit"], hidden=8)
     theta = player.init(rng())
