@@ -47,6 +47,16 @@ def test_gradients_in_logits_and_values_are_those_of_the_surrogate(clip):
     assert_allclose(actor_critic.value_gradient(v, A, alive), truth, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.verifies("actor_critic.3")
+@pytest.mark.parametrize("clip", [1e-300, 0.2, onp.inf])
+def test_in_the_first_ascent_the_gradient_has_no_ratio_and_no_clip(clip):
+    z, onehot = rng(1).normal(size=(5, 4, 3)), onp.eye(3)[rng(2).integers(3, size=(5, 4))]
+    old, adv = actor_critic.log_probs_of_actions(z, onehot), rng(4).normal(size=(5, 4))
+    found = actor_critic.logit_gradient(z, old, onehot, adv, onp.ones((5, 4), bool), 0.0, clip)
+    pi = onp.exp(z) / onp.exp(z).sum(-1, keepdims=True)
+    assert_allclose(found, adv[..., None] * (onehot - pi), rtol=1e-12, atol=1e-15)
+
+
 def test_the_log_probability_of_an_action_is_that_of_its_entry():
     z, actions = rng(1).normal(size=(5, 4, 3)), rng(2).integers(3, size=(5, 4))
     found = actor_critic.log_probs_of_actions(z, onp.eye(3)[actions])
@@ -114,6 +124,7 @@ def test_advantages_of_what_is_no_trial_are_refused(changes, rule):
     [
         ({"logits": steps((3, 1, 4))}, "onehot must have the shape of the logits"),
         ({"onehot": onp.ones((3, 2, 1))}, "onehot must have the shape of the logits"),
+        ({"onehot": onp.full((3, 2, 4), 1.5)}, "onehot must be from 0 to 1, got 1.5"),
         ({"logits": onp.full((3, 2, 4), onp.inf)}, "logits must be finite, got inf at"),
         ({"old_log_probs": steps((1, 2))}, "old_log_probs must have the shape of alive"),
         ({"old_log_probs": NAN}, "old_log_probs must be finite"),
