@@ -69,10 +69,13 @@ def test_the_derivatives_follow_the_recursion_of_a_block_matrix(horizon):
         assert delta_q[..., m, :] == pytest.approx(q[..., :3], rel=1e-13)
 
 
-def test_tasks_may_share_the_matrix_or_the_vectors():
+@pytest.mark.parametrize("shared", [True, False], ids=["one delta M", "a delta M per task"])
+def test_tasks_may_share_the_matrix_or_the_vectors(shared):
     M, delta_M, x, delta_x, y = inputs()
+    delta_M = np.stack([delta_M[0]] * 2) if shared else delta_M
     p, q = linear_recursions.paths(M[0], x, y, T)
-    changes = linear_recursions.path_derivatives(M[0], p, q, delta_M, delta_x[0])
+    given = delta_M[0] if shared else delta_M
+    changes = linear_recursions.path_derivatives(M[0], p, q, given, delta_x[0])
     for m in range(2):
         alone = linear_recursions.paths(M[0], x[m], y, T)
         changes_alone = linear_recursions.path_derivatives(M[0], *alone, delta_M[m], delta_x[0])

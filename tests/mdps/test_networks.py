@@ -57,6 +57,7 @@ def test_policies_start_uniform_or_nearly_so_and_depend_on_the_generator_alone()
     params = mlp(H).init(rng(8), S, A)
     shapes = {"W1": (S, H), "b1": (H,), "W2": (H, A), "b2": (A,)}
     assert trees.map_leaves(onp.shape, params) == shapes
+    assert not params["b1"].any() and not params["b2"].any()
     assert_allclose(softmax(mlp(H).logits(params)), 1 / A, atol=0.02)
     assert onp.ptp(mlp(H).logits(params), axis=-1).min() > 0
     again, other = mlp(H).init(rng(8), S, A), mlp(H).init(rng(9), S, A)

@@ -70,6 +70,19 @@ def test_eq1_round_off_in_the_sums_reaches_no_action_of_probability_zero():
 
 
 @pytest.mark.verifies("rollouts.1")
+def test_eq1_round_off_in_the_sums_reaches_no_state_of_probability_zero():
+    for n in range(2, 60):
+        rows = np.zeros((n + 1, 1, n + 1))
+        rows[:, 0, :n] = 1 / n
+        rows[n, 0] = 1 / (n + 1)  # the table of arrivals has n + 1 columns
+        mdp = MDP(rows[0, 0], rows, np.ones((n + 1, 1, 1)))
+        dice = Dice(NEARLY_ONE, 0.0, NEARLY_ONE, 0.0)
+        tables = rollouts.sampler(mdp, rollouts.deterministic)
+        episodes = rollouts.sample(dice, tables, np.ones((n + 1, 1)), 1, 2)
+        assert episodes.states.tolist() == [[n - 1, n - 1]]
+
+
+@pytest.mark.verifies("rollouts.1")
 @given(st.floats(0, NEARLY_ONE), st.floats(0, NEARLY_ONE), st.integers(0, 1000))
 def test_eq1_first_states_actions_and_arrivals_are_the_inverse_of_their_uniform(u, w, seed):
     mdp, probs = random_mdp(seed, 3, 3)
