@@ -357,8 +357,9 @@ def test_a_gradient_from_which_nothing_finite_follows_is_refused(name, size):
 def test_a_parameter_without_axes_stays_a_parameter(name):
     theta = {"alpha": np.array(0.5)}
     state = ALL[name].init(theta)
-    for _ in range(3):  # a sum of two arrays without axes is a NumPy number
-        theta, state = ALL[name].update(theta, state, {"alpha": np.array(1.0)})
+    for g in (np.array(1.0), np.float64(1.0), np.array(1.0)):
+        # A sum of two arrays without axes is a NumPy number, so theta and g may be numbers.
+        theta, state = ALL[name].update(theta, state, {"alpha": g})
     assert theta["alpha"] > 0.6
     with pytest.raises(FloatingPointError, match=r"gradient in 'alpha' must be finite, .* got nan"):
         ALL[name].update(theta, state, {"alpha": np.array(np.nan)})

@@ -73,6 +73,7 @@ def test_eq2_batch_mean_is_over_episodes_one_number_a_step():
 def test_batch_mean_of_one_episode_leaves_nothing():
     W = np.array([[[1.0, -2.0, 7.0]]])
     assert_allclose(W - batch_mean_baseline(W), 0, atol=0)
+    assert batch_mean_baseline(W[0, :, :1]).tolist() == [[1.0]]
 
 
 # ---- errors ----
