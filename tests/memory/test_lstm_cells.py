@@ -76,6 +76,17 @@ def test_the_gradient_by_hand_is_that_of_the_traced_form_and_of_complex_steps():
         assert_allclose(g[name], truth[name], rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.verifies("lstm_cells.2", "lstm_cells.3")
+def test_the_gradient_by_hand_takes_a_trial_of_one_step_and_one_input():
+    policy, params, x, rng = made("lstm")
+    params = params | {"W": params["W"][:1]}
+    u, v = rng.normal(size=(1, M, A)), rng.normal(size=(1, M))
+    f, g = trial_and_gradient(policy, params, x[:1, :, :1], u, v)
+    truth = complex_step(f, params)
+    for name in params:
+        assert_allclose(g[name], truth[name], rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.verifies("lstm_cells.2")
 def test_the_pullback_of_a_step_is_its_derivative_in_every_coordinate():
     _, params, x, rng = made("lstm")

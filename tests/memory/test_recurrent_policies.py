@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as onp
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from recurrent_policies import CELLS, INPUTS, A, H, M, T, made, parts
 
 from metarl_min.basics import trees
@@ -17,7 +17,10 @@ def test_a_population_is_a_leading_axis(cell):
     policy, one, x, _ = made(cell)
     other = made(cell, seed=1)[1]
     both = trees.map_leaves(lambda a, b: onp.stack([a, b]), one, other)
-    h, z, v = policy.step(both, policy.initial_memory(both, M), onp.stack([x[0], x[1]]))
+    before = policy.initial_memory(both, M)
+    for state in parts(before):
+        assert_array_equal(state, onp.zeros((2, M, H)))
+    h, z, v = policy.step(both, before, onp.stack([x[0], x[1]]))
     for p, params in enumerate((one, other)):
         alone = policy.step(params, policy.initial_memory(params, M), x[p])
         for found, truth in zip((*parts(h), z, v), (*parts(alone[0]), *alone[1:]), strict=True):
@@ -35,6 +38,7 @@ def test_initial_products_are_orthonormal_and_inputs_within_their_limit():
     assert abs(first.mean()) < 0.06  # signs are drawn too
     W = recurrent_policies.glorot_uniform(rng, 200, 100)
     assert W.shape == (200, 100) and 0.999 < abs(W).max() / math.sqrt(6 / 300) <= 1
+    assert W.min() < -0.99 * W.max() < 0
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -69,6 +73,13 @@ def test_a_network_starts_orthogonal_within_glorot_and_nearly_uniform():
     x = rng.normal(size=(20, observed))
     logits = policy.step(theta, policy.initial_memory(theta, 20), x)[1]
     assert 0 < onp.ptp(logits, axis=-1).max() < 0.1
+
+
+@pytest.mark.parametrize("network", recurrent_policies.CELLS.values())
+def test_a_cell_has_32_units_if_no_number_is_given(network):
+    params = network().init(onp.random.default_rng(0), INPUTS, A)
+    assert params["U_heads"].shape == (32, A + 1)
+    assert_array_equal(params["c_heads"], onp.zeros(A + 1))
 
 
 @pytest.mark.parametrize("network", recurrent_policies.CELLS.values())
