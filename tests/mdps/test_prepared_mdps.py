@@ -22,14 +22,14 @@ def test_an_mdp_is_prepared_with_its_mean_rewards_horizon_and_discount():
 
 
 def test_a_shared_policy_gets_the_axes_of_the_tasks_and_a_full_one_stays_itself():
-    batch, probs, _ = random_batch(0, 3)
+    batch, probs, _ = random_batch(0, 3, 4, 5)
     prepared = prepared_mdps.prepare(batch, 2)
     for shared in (probs[0], probs[:1]):
         full = prepared_mdps.broadcast(shared, prepared)
-        assert full.shape == (3, 2, 2) and (full == probs[0]).all()
+        assert full.shape == (3, 4, 5) and (full == probs[0]).all()
     assert prepared_mdps.broadcast(probs, prepared) is probs
-    wide = prepared_mdps.broadcast(probs[None, :1], prepared)
-    assert wide.shape == (1, 3, 2, 2)
+    wide = prepared_mdps.broadcast(probs[:2, None], prepared)
+    assert wide.shape == (2, 3, 4, 5) and (wide == probs[:2, None]).all()
 
 
 def test_the_gradient_through_broadcast_is_the_sum_over_the_tasks():

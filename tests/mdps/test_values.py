@@ -406,9 +406,28 @@ def test_softmax_gradients_of_first_second_and_third_order(horizon, gamma):
 def test_derivatives_of_a_batch_stay_with_their_tasks():
     batch, probs, single = random_batch(15, 3)
     weights = onp.array([1.0, -2.0, 0.5])
-    slopes = grad(lambda p: np.sum(weights * values.expected_return(batch, p, 3)))(probs)
+
+    def first(p, task, weights):
+        return np.sum(weights * values.expected_return(task, p, 3))
+
+    def third(p, task, weights):
+        second = grad(lambda p: np.sum(grad(first)(p, task, weights) ** 2))
+        return grad(lambda p: np.sum(second(p) ** 2))(p)
+
+    slopes, third_slopes = grad(first)(probs, batch, weights), third(probs, batch, weights)
     for m, (task, policy) in enumerate(single):
         assert close(slopes[m], weights[m] * gradient(task, policy, 3))
+        assert close(third_slopes[m], third(policy, task, weights[m]), 1e-11)
+
+
+@pytest.mark.verifies("values.4")
+def test_the_gradient_of_one_step_does_not_depend_on_the_policy():
+    batch, probs, _ = random_batch(15, 3, 3, 2)
+    prepared = prepared_mdps.prepare(batch, 1)
+    first_reward = batch.initial[..., None] * (batch.transition * batch.reward).sum(-1)
+    assert close(values.prepared_gradient(probs, prepared), first_reward)
+    slope = grad(lambda p: np.sum(values.prepared_gradient(p, prepared) ** 2))(probs)
+    assert not slope.any()
 
 
 @pytest.mark.parametrize(("horizon", "gamma"), [(1, 1.0), (3, 0.8), *ENDLESS])
