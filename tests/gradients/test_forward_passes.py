@@ -27,3 +27,8 @@ def test_both_forms_have_the_same_iterates(policy, horizon):
     assert passes[-1].derivatives is None
     for one, other in zip(passes, again, strict=True):
         np.testing.assert_array_equal(one.probs, other.probs)
+    for k in range(2):
+        truth = J.gradient(policy.logits(path[k]))
+        for form in (passes, again):
+            found = form[k].derivatives.gradient
+            np.testing.assert_allclose(found, truth, rtol=1e-12, atol=1e-15)
