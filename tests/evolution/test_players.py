@@ -5,7 +5,7 @@ import pytest
 import toy_players
 from comparing import rng
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import small_bandit, small_grid
+from problems import paying_arms, small_bandit, small_grid
 
 from metarl_min.evolution import players
 from metarl_min.gradients.adaptation_settings import adaptation
@@ -130,6 +130,17 @@ def test_one_member_plays_as_the_agent_of_its_policy():
         truth, _ = play_trial(rng(2), family, tasks, agent)
         for x, y in zip(episodes, truth, strict=True):
             assert_array_equal(x, y)
+
+
+def test_a_recurrent_player_acts_alike_in_every_unit_of_the_rewards():
+    played = []
+    for unit in (1.0, 512.0):  # powers of two change no bit
+        family = paying_arms(unit)
+        player = players.recurrent_player(family, hidden=5)
+        theta = {name: x[0] for name, x in different_members(player, 1).items()}
+        played.append(players.play_one(player, rng(2), theta, family.sample(rng(1), 50)))
+    assert_array_equal(played[0].actions, played[1].actions)
+    assert_array_equal(512 * played[0].rewards, played[1].rewards)
 
 
 def test_a_batch_of_policies_is_one_policy_for_each_member():
