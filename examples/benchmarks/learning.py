@@ -2,7 +2,7 @@
 
 A line shows the median over seeds and the score of each seed: `score_pdl` on 5,000 fresh tasks,
 or `score` where score_pdl does not exist. The last state counts; no checkpoint is picked. All
-lines take the better part of an hour on one core. Run with OPENBLAS_NUM_THREADS=1.
+lines take about twenty minutes on one core. Run with OPENBLAS_NUM_THREADS=1.
 
     python examples/benchmarks/learning.py [SEEDS] [WORD OF A LINE]
 """
