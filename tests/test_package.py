@@ -82,7 +82,7 @@ def test_the_source_distribution_holds_what_its_tests_need():
 
 FAULTS = """
 import resource
-import metarl_min.basics
+import metarl_min.basics  # makes and frees one large array
 import numpy as np
 
 def faults():
@@ -103,3 +103,7 @@ def test_freed_memory_is_used_again():
     environment = {k: x for k, x in os.environ.items() if not k.startswith("MALLOC_")}
     out = subprocess.check_output([sys.executable, "-c", FAULTS], env=environment, cwd=ROOT)
     assert int(out) < 312
+    # The user's own threshold is obeyed: an array above it is fetched from the system each time.
+    environment["MALLOC_MMAP_THRESHOLD_"] = "131072"
+    out = subprocess.check_output([sys.executable, "-c", FAULTS], env=environment, cwd=ROOT)
+    assert int(out) >= 100 * 312

@@ -98,8 +98,8 @@ def matrix_and_rewards(probs: Array, prepared: PreparedMDP) -> tuple[Array, Arra
     Both are linear in pi. So if `probs` [..., S, A] is a direction v, the function returns their
     derivatives along v.
     """
-    matrix = onp.matmul(prepared.gamma * probs[..., None, :], prepared.transition)[..., 0, :]
-    return matrix, onp.einsum("...a,...a", probs, prepared.rewards)
+    P_pi = onp.matmul(probs[..., None, :], prepared.transition)[..., 0, :]
+    return prepared.gamma * P_pi, onp.einsum("...a,...a", probs, prepared.rewards)
 
 
 def next_values(V: Array, prepared: PreparedMDP) -> Array:

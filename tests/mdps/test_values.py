@@ -589,3 +589,13 @@ def test_horizons_and_discounts_of_other_types_give_the_same_numbers():
             assert onp.array_equal(
                 function(task, probs, *setting), function(task, probs, 100, 0.5)
             ), name
+
+
+@pytest.mark.parametrize("horizon", [4, None])
+def test_a_policy_of_less_precise_floats_has_the_values_of_the_same_numbers(horizon):
+    """The numbers 1/8 .. 7/8 are exact in every dtype, and gamma = .999 is not exact in float32."""
+    task, _ = random_mdp(0)
+    probs = onp.array([[0.125, 0.875], [0.625, 0.375]])
+    for name, function in FUNCTIONS.items():
+        expected = function(task, probs, horizon, 0.999)
+        assert close(function(task, probs.astype(onp.float32), horizon, 0.999), expected), name
